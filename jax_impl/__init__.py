@@ -1,0 +1,1 @@
+"""JAX side: the IR as Pallas source, launching it, and operations that work under jit. Nothing is imported here."""

@@ -1,0 +1,225 @@
+"""IR -> Pallas source: one kernel function over refs, written for reading.
+
+Arguments come in the order inputs, outputs, then sizes as keyword-only Python integers: shapes are static in JAX. Loads
+and stores are explicit and masked; nothing is left to block specifications.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from specs.lang.elements import (
+    BF16,
+    BOOL,
+    E4M3,
+    E5M2,
+    F16,
+    F32,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    ElementFormat,
+)
+from specs.tile.ir import Op, Opcode, Program, Value, broadcast_shapes
+from specs.tile.printer import ATOM, INDENT, Printer, Text, is_const
+
+TYPES: dict[ElementFormat, str] = {
+    F32: "jnp.float32",
+    F16: "jnp.float16",
+    BF16: "jnp.bfloat16",
+    E4M3: "jnp.float8_e4m3fn",
+    E5M2: "jnp.float8_e5m2",
+    BOOL: "jnp.bool_",
+    UINT8: "jnp.uint8",
+    INT8: "jnp.int8",
+    INT16: "jnp.int16",
+    INT32: "jnp.int32",
+    INT64: "jnp.int64",
+}
+
+_CALLS = {
+    Opcode.ABS: "jnp.abs",
+    Opcode.EXP2: "jnp.exp2",
+    Opcode.LOG2: "jnp.log2",
+    Opcode.SQRT: "jnp.sqrt",
+    Opcode.FLOOR: "jnp.floor",
+    Opcode.DIV: "div_rn",
+    Opcode.MIN: "jnp.minimum",
+    Opcode.MAX: "jnp.maximum",
+    Opcode.SELECT: "jnp.where",
+}
+_REDUCTIONS = {Opcode.SUM: "jnp.sum", Opcode.AMAX: "jnp.max", Opcode.AMIN: "jnp.min"}
+_HOST = frozenset({Opcode.ADD, Opcode.SUB, Opcode.MUL, Opcode.IDIV, Opcode.IMOD})
+
+
+@lru_cache(maxsize=4096)
+def emit(program: Program) -> str:
+    """Source of a module with one Pallas kernel, called like the program."""
+    printer = PallasPrinter(program)
+    printer.block(list(program.ops), 1)
+    header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
+    header += [f"    {name} = {value}" for name, value in program.specialisation]
+    header += ['"""', "", "import jax", "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
+    header += ["from jax.experimental.pallas import triton as plgpu", ""]
+    if printer.extensions:
+        names = ", ".join(sorted(printer.extensions))
+        header += [f"from jax_impl.platforms.triton_ops import {names}", ""]
+    signature = ["", f"def {program.name}("]
+    signature += [f"{INDENT}{group}," for group in _signature(program)]
+    return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
+
+
+def _signature(program: Program) -> list[str]:
+    inputs = ", ".join(f"{p.name}_ref" for p in program.arrays if not p.written)
+    outputs = ", ".join(f"{p.name}_ref" for p in program.arrays if p.written)
+    sizes = "*, " + ", ".join(program.sizes) if program.sizes else ""
+    return [group for group in (inputs, outputs, sizes) if group]
+
+
+class PallasPrinter(Printer):
+    """Spells operations in jax.numpy and jax.experimental.pallas."""
+
+    reserved = frozenset({"jax", "jnp", "pl", "plgpu", "div_rn", "dot_fp8", "range", "float"})
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.extensions: set[str] = set()
+        self.host: set[int] = set()  # values that are Python integers when the kernel is traced
+
+    def expression(self, op: Op) -> Text:
+        """The right-hand side of one operation; sizes fold to Python integers."""
+        if op.code in _HOST and all(self._is_host(value) for value in op.operands):
+            self.host.add(id(op.result))
+        elif op.code in (Opcode.IDIV, Opcode.IMOD):
+            call = "jax.lax.div" if op.code is Opcode.IDIV else "jax.lax.rem"
+            return Text(f"{call}({', '.join(self._same_shape(op))})")
+        return super().expression(op)
+
+    def _is_host(self, value: Value) -> bool:
+        return id(value) in self.host or (value.op is not None and value.op.code in (Opcode.SIZE, Opcode.CONST))
+
+    def _same_shape(self, op: Op) -> list[str]:
+        """Operands as arrays of the result's shape: lax operations broadcast nothing."""
+        shape, form = op.result.type.shape, TYPES[op.result.type.element]
+        texts: list[str] = []
+        for value in op.operands:
+            text = self.of(value)
+            if self._is_host(value):
+                texts.append(f"jnp.full({shape}, {text}, {form})" if shape else f"{form}({text})")
+            elif value.type.shape != shape:
+                texts.append(f"jnp.broadcast_to({text}, {shape})")
+            else:
+                texts.append(str(text))
+        return texts
+
+    def spell(self, op: Op, operands: list[Text]) -> Text:
+        """An operation in JAX's words."""
+        code, first = op.code, operands[0] if operands else Text("")
+        new = op.results[0].type
+        if code is Opcode.DIV:
+            self.extensions.add("div_rn")
+            return Text(f"div_rn({', '.join(self._same_shape(op))})")
+        if code in _CALLS:
+            return Text(f"{_CALLS[code]}({', '.join(operands)})")
+        if code in _REDUCTIONS:
+            return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
+        form = TYPES[new.element]
+        match code:
+            case Opcode.PROGRAM_ID:
+                return Text(f"pl.program_id({op.attrs['axis']})")
+            case Opcode.ARANGE:
+                return Text(f"jnp.arange({op.attrs['n']}, dtype=jnp.int32)")
+            case Opcode.NOT:
+                return Text(f"jnp.logical_not({first})")
+            case Opcode.CAST:
+                return Text(f"{first.inside(ATOM)}.astype({form})")
+            case Opcode.BITCAST:
+                return Text(f"jax.lax.bitcast_convert_type({first}, {form})")
+            case Opcode.RESHAPE:
+                return Text(f"{first.inside(ATOM)}.reshape({', '.join(map(str, new.shape))})")
+            case Opcode.BROADCAST if is_const(op.operands[0]):
+                return Text(f"jnp.full({new.shape}, {first}, {form})")
+            case Opcode.BROADCAST:
+                return Text(f"jnp.broadcast_to({first}, {new.shape})")
+            case Opcode.TRANSPOSE:
+                return Text(f"jnp.transpose({first}, {op.attrs['permutation']})")
+            case Opcode.DOT:
+                return self._dot(op, operands)
+        raise AssertionError(code)
+
+    def _dot(self, op: Op, operands: list[Text]) -> Text:
+        a, b, *acc = operands
+        start = f"{acc[0]} + " if acc else ""
+        if op.operands[0].type.element in (E4M3, E5M2):
+            self.extensions.add("dot_fp8")
+            return Text(f"{start}dot_fp8({a}, {b})", 8 if acc else ATOM)
+        exact = ', precision="highest"' if op.operands[0].type.element == F32 else ""
+        return Text(f"{start}jnp.dot({a}, {b}, preferred_element_type=jnp.float32{exact})", 8 if acc else ATOM)
+
+    def reference(self, op: Op) -> str:
+        """`ref.at[...]` of a memory access."""
+        param = self.program.array(str(op.attrs["array"]))
+        indices = [self._index(value) for value in op.operands[: param.rank]]
+        if param.swapped:
+            indices[-1], indices[-2] = indices[-2], indices[-1]
+        return f"{param.name}_ref.at[{', '.join(indices)}]"
+
+    def _index(self, value: Value) -> str:
+        text = self.of(value)
+        return str(text)
+
+    def load(self, op: Op) -> Text:
+        """`plgpu.load`, masked where the program masks."""
+        param = self.program.array(str(op.attrs["array"]))
+        mask = ""
+        if op.attrs["masked"]:
+            condition, other = op.operands[param.rank :]
+            mask = f", mask={self._mask(condition, op.result.type.shape)}, other={self.of(other)}"
+        return Text(f"plgpu.load({self.reference(op)}{mask})")
+
+    def _mask(self, condition: Value, shape: tuple[int, ...]) -> str:
+        if condition.type.shape == shape:
+            return str(self.of(condition))
+        return f"jnp.broadcast_to({self.of(condition)}, {shape})"
+
+    def store(self, op: Op, depth: int) -> None:
+        """`plgpu.store`."""
+        param = self.program.array(str(op.attrs["array"]))
+        shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
+        value, *mask = op.operands[param.rank :]
+        text = str(self.of(value))
+        if value.type.shape != shape:
+            text = f"jnp.broadcast_to({text}, {shape})"
+        condition = f", mask={self._mask(mask[0], shape)}" if mask else ""
+        self.line(f"plgpu.store({self.reference(op)}, {text}{condition})", depth, op)
+
+    def loop(self, op: Op, depth: int) -> None:
+        """`jax.lax.fori_loop` over a local function."""
+        assert op.region is not None
+        index, *carried = op.region.parameters
+        lower, upper, *init = (self.of(value) for value in op.operands)
+        step = self._unique("step")
+        results = [self.fresh(value, "carried") for value in op.results]
+        names = [self.fresh(value, "carried") for value in carried]
+        self.line(f"def {step}({self.fresh(index, 'k')}, carry):", depth, op)
+        self.line(f"{_tuple(names)} = carry", depth + 1)
+        self.block(op.region.ops, depth + 1, tuple(op.region.results))
+        self.line(f"return {_tuple([self.of(value) for value in op.region.results])}", depth + 1)
+        self.line(f"{_tuple(results)} = jax.lax.fori_loop({lower}, {upper}, {step}, {_tuple(init)})", depth, op)
+
+    def _unique(self, base: str) -> str:
+        name, count = base, 0
+        while name in self.taken:
+            count += 1
+            name = f"{base}_{count}"
+        self.taken.add(name)
+        return name
+
+
+def _tuple(items: list[str] | list[Text]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+
+__all__ = ["TYPES", "broadcast_shapes", "emit"]

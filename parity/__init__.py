@@ -1,0 +1,1 @@
+"""The tool a user runs: compare implementations with each other and with the oracle, and report."""

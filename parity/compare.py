@@ -1,0 +1,260 @@
+"""Comparing an output with what it should be: byte for byte, or within a componentwise bound.
+
+There are two rules and no third. `Exact` asks for the same bytes. `Bounded` asks for |actual - reference| <=
+bound in every single element, with a bound that is an array computed from the specification and the inputs.
+Nothing here takes a tolerance, an average, a cosine or a permitted share of mismatches, because none of these
+sees a lost tail or one wrong scale (tests/meta plants such faults).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from parity.guard import bit_view, is_poison
+from parity.ulp import AnyArray, Float64, ulp_distance, values
+from parity.verdict import WORST_KEPT, Histogram, Verdict, Worst
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import OutOfRange, WrongFormat, WrongShape
+
+Mask = npt.NDArray[np.bool_]
+
+SHARE_EDGES = (*(float(step) for step in np.arange(0, 21) / 20), float("inf"))
+"""Twenty bins up to the bound and one for what is beyond."""
+
+ULP_EDGES = (float("-inf"), *(float(power) for power in range(17)), float("inf"))
+"""At most one ulp, then one bin per power of two, then everything further away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exact:
+    """Same shape, same dtype, same bytes.
+
+    expected: what the output must be.
+    element: element format of the output, for distances in ulp; under a floating-point format an integer
+        array holds codes.
+    nan_payload_free: accept any NaN where a NaN is expected (a poisoned one still counts as unwritten).
+    """
+
+    expected: AnyArray
+    element: ElementFormat
+    nan_payload_free: bool = False
+
+    def compare(self, actual: AnyArray) -> Verdict:
+        """Judge `actual`; a wrong shape or dtype is a failed verdict, not an exception."""
+        refusal = _refuse("exact", actual, self.expected.shape, self.expected.dtype)
+        if refusal is not None:
+            return refusal
+        got, want = values(actual, self.element), values(self.expected, self.element)
+        same = np.asarray(bit_view(actual) == bit_view(self.expected), dtype=np.bool_)
+        unwritten = is_poison(actual, self.element) & ~same
+        if self.nan_payload_free:
+            same = same | (np.isnan(got) & np.isnan(want) & ~unwritten)
+        steps = ulp_distance(got, want, self.element)
+        with np.errstate(divide="ignore"):
+            # Equal numbers with different bytes (signed zeros, NaN payloads) land in the first bin.
+            histogram = _histogram("log2 ulp", ULP_EDGES, np.log2(steps[~same]), int(same.sum()))
+        return _judge(
+            _Measured(
+                comparison="exact",
+                element=self.element,
+                got=got,
+                want=want,
+                error=np.where(same, 0.0, _error(got, want)),
+                bound=np.zeros(got.shape),
+                share=np.where(same, 0.0, np.inf),
+                steps=steps,
+                bad=~same,
+                unwritten=unwritten,
+                histogram=histogram,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bounded:
+    """|actual - reference| <= bound in every element; NaN and infinities only where the reference has them.
+
+    reference: float64 result of the oracle, not rounded to the output format.
+    bound: float64, same shape: the largest error allowed, derived from the specification. Finite and not
+        negative wherever the reference is finite, so that it cannot allow everything; not read elsewhere.
+    dtype: dtype the output must have.
+    element: element format of the output.
+
+    Raises:
+        ArgumentError: reference or bound break these rules.
+    """
+
+    reference: Float64
+    bound: Float64
+    dtype: np.dtype[Any]
+    element: ElementFormat
+
+    def __post_init__(self) -> None:
+        for name, array in (("reference", self.reference), ("bound", self.bound)):
+            if array.dtype != np.float64:
+                raise WrongFormat(op="Bounded", argument=name, expected="float64", actual=array.dtype)
+        if self.bound.shape != self.reference.shape:
+            expected, actual = self.reference.shape, self.bound.shape
+            raise WrongShape(op="Bounded", argument="bound", expected=expected, actual=actual)
+        unusable = np.isfinite(self.reference) & ~((self.bound >= 0) & np.isfinite(self.bound))
+        if unusable.any():
+            first = tuple(int(i) for i in np.argwhere(unusable)[0])
+            found = f"{self.bound[first]} at {list(first)}"
+            raise OutOfRange(op="Bounded", argument="bound", expected="finite bounds >= 0", actual=found)
+
+    def compare(self, actual: AnyArray) -> Verdict:
+        """Judge `actual`; a wrong shape or dtype is a failed verdict, not an exception."""
+        refusal = _refuse("bounded", actual, self.reference.shape, self.dtype)
+        if refusal is not None:
+            return refusal
+        got, want = values(actual, self.element), self.reference
+        error = _error(got, want)
+        poisoned = is_poison(actual, self.element)
+        bad = np.where(np.isfinite(want), error > self.bound, error > 0)
+        if self.element.bits > 8:
+            # A NaN that was asked for and left over from the poison differ in their payloads, except in one
+            # byte.
+            bad |= poisoned & np.isnan(want)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(error == 0, 0.0, error / self.bound)
+        share = np.where(bad & ~(share > 1), np.inf, share)
+        return _judge(
+            _Measured(
+                comparison="bounded",
+                element=self.element,
+                got=got,
+                want=want,
+                error=error,
+                bound=self.bound,
+                share=share,
+                steps=ulp_distance(got, want, self.element),
+                bad=bad,
+                unwritten=poisoned & bad,
+                histogram=_histogram(
+                    "share of bound", SHARE_EDGES, share[share > 0], int((share == 0).sum())
+                ),
+            )
+        )
+
+
+Comparison = Exact | Bounded
+
+
+def _error(got: Float64, want: Float64) -> Float64:
+    """|got - want|, 0 for equal infinities and NaN pairs, inf for any other pair with a non-finite number."""
+    finite = np.isfinite(got) & np.isfinite(want)
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.where(finite, np.abs(got - want), np.where(same, 0.0, np.inf)), dtype=np.float64)
+
+
+def _refuse(
+    comparison: Literal["exact", "bounded"], actual: AnyArray, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Verdict | None:
+    """A failed verdict when `actual` cannot be compared at all."""
+    if actual.shape != shape:
+        message = f"failed: shape {list(actual.shape)}, expected {list(shape)}"
+    elif actual.dtype != dtype:
+        message = f"failed: dtype {actual.dtype}, expected {dtype}"
+    else:
+        return None
+    size, infinite = prod(shape), float("inf")
+    return Verdict(
+        status="failed",
+        comparison=comparison,
+        elements=size,
+        mismatches=size,
+        unwritten=0,
+        max_error=infinite,
+        max_ulp=infinite,
+        bound_share=infinite,
+        worst=(),
+        histogram=None,
+        message=message,
+    )
+
+
+def _histogram(
+    quantity: Literal["share of bound", "log2 ulp"], edges: tuple[float, ...], data: Float64, identical: int
+) -> Histogram:
+    bins = np.clip(np.searchsorted(edges, data, side="left") - 1, 0, len(edges) - 2)
+    counts = np.bincount(bins, minlength=len(edges) - 1)
+    return Histogram(
+        quantity=quantity, edges=edges, counts=tuple(int(count) for count in counts), identical=identical
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Measured:
+    """Everything both rules know of every element; all arrays have the shape of the output."""
+
+    comparison: Literal["exact", "bounded"]
+    element: ElementFormat
+    got: Float64
+    want: Float64
+    error: Float64
+    bound: Float64
+    share: Float64
+    steps: Float64
+    bad: Mask
+    unwritten: Mask
+    histogram: Histogram
+
+
+def _worst_first(measured: _Measured) -> tuple[Worst, ...]:
+    """Up to `WORST_KEPT` elements with an error: by share of the bound, then error, then position."""
+    share, error = measured.share.ravel(), measured.error.ravel()
+    candidates = np.flatnonzero((error > 0) | measured.bad.ravel())
+    if candidates.size > WORST_KEPT:
+        kept = share[candidates]
+        candidates = candidates[kept >= np.partition(kept, -WORST_KEPT)[-WORST_KEPT]]
+    order = np.lexsort((candidates, -error[candidates], -share[candidates]))
+    found = []
+    for flat in candidates[order[:WORST_KEPT]]:
+        at = tuple(int(i) for i in np.unravel_index(flat, measured.share.shape))
+        found.append(
+            Worst(
+                coordinate=at,
+                actual=float(measured.got[at]),
+                expected=float(measured.want[at]),
+                error=float(measured.error[at]),
+                bound=float(measured.bound[at]),
+            )
+        )
+    return tuple(found)
+
+
+def _judge(measured: _Measured) -> Verdict:
+    worst, mismatches = _worst_first(measured), int(measured.bad.sum())
+    return Verdict(
+        status="failed" if mismatches else "passed",
+        comparison=measured.comparison,
+        elements=measured.error.size,
+        mismatches=mismatches,
+        unwritten=int(measured.unwritten.sum()),
+        max_error=float(measured.error.max(initial=0.0)),
+        max_ulp=float(measured.steps.max(initial=0.0)),
+        bound_share=float(measured.share.max(initial=0.0)),
+        worst=worst,
+        histogram=measured.histogram,
+        message=_message(measured, mismatches, worst),
+    )
+
+
+def _message(measured: _Measured, mismatches: int, worst: tuple[Worst, ...]) -> str:
+    exact, what = measured.comparison == "exact", f"{measured.error.size} elements of {measured.element.name}"
+    if not mismatches:
+        share = float(measured.share.max(initial=0.0))
+        return f"passed: {what}, " + ("identical" if exact else f"largest error {share:.3g} of its bound")
+    first, unwritten = worst[0], int(measured.unwritten.sum())
+    return (
+        f"failed: {mismatches} of {what} {'differ' if exact else 'outside the bound'}; "
+        f"worst at {list(first.coordinate)}: {first.actual:.9g}, expected {first.expected:.9g}, "
+        f"error {first.error:.3g}, bound {first.bound:.3g}"
+        + (f"; {unwritten} never written" if unwritten else "")
+    )

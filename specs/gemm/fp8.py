@@ -1,0 +1,252 @@
+"""fp8_gemm, fp8_bmm and fp8_gemm_w8a16: products of FP8 weights with FP8 or 16-bit activations.
+
+    C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
+
+Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once. How sa
+and sb depend on k and n is the explicit `scale_mode` (recognising it from shapes is ambiguous when K is one group):
+
+    mode            a_scale            b_scale                        formats of the scales
+    tensor          one value          one value                      float32, E8M0
+    token_channel   one per row        one per column                 float32, E8M0
+    token_tensor    one per row        one value                      float32, E8M0
+    tensor_channel  one value          one per column                 float32, E8M0
+    block           [.., ceil(K/g)]    [ceil(K/g), ceil(N/g)]         float32, E8M0
+    mx              [.., K/32]         [K/32, N]                      E8M0
+"""
+
+from __future__ import annotations
+
+from specs.gemm.oracle import scaled_product
+from specs.gemm.scaled import G, K, M, N, config, facts, grid, scaled_gemm, tunables, weight_order
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Literal, Ref, cdiv
+from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32
+from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
+from specs.lang.layouts import Dense, Inner
+from specs.lang.op import Case, Op, single
+
+MODES = ("tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx")
+_FREE = Dense(inner=Inner.FREE)
+_SCALES = (F32, E8M0)
+_GROUP = Ref("group")
+
+
+def _one(lead: Shape) -> tuple[Shape, ...]:
+    return (lead, (*lead, 1), (*lead, 1, 1))
+
+
+def _a_scale(rows: Dim, lead: Shape = ()) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
+    """Shapes of a_scale per mode; `rows` is what the row dimension is, `lead` the batch."""
+    token: tuple[Shape, ...] = ((*lead, rows), (*lead, rows, 1))
+    return (
+        ("tensor", _one(lead)),
+        ("token_channel", token),
+        ("token_tensor", token),
+        ("tensor_channel", _one(lead)),
+        ("block", ((*lead, rows, cdiv(K, _GROUP)),)),
+        ("mx", ((*lead, rows, K // 32),)),
+    )
+
+
+def _b_scale(lead: Shape = ()) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
+    channel: tuple[Shape, ...] = ((*lead, N), (*lead, 1, N), (*lead, N, 1))
+    return (
+        ("tensor", _one(lead)),
+        ("token_channel", channel),
+        ("token_tensor", _one(lead)),
+        ("tensor_channel", channel),
+        ("block", ((*lead, cdiv(K, _GROUP), cdiv(N, _GROUP)),)),
+        ("mx", ((*lead, K // 32, N),)),
+    )
+
+
+def _arrays(rows: Dim, lead: Shape, a_formats: tuple[object, ...], out: str, scaled_a: bool) -> tuple[Array, ...]:
+    a = Array(name="a", doc="activations", shapes=((*lead, rows, K),), formats=a_formats)  # type: ignore[arg-type]
+    b = Array(
+        name="b",
+        doc="weight",
+        shapes=((*lead, K, N),),
+        formats="a" if scaled_a else (E4M3, E5M2),
+        order="weight_order",
+        layout=Dense(inner=Inner.EITHER),
+    )
+    a_scale = Array(
+        name="a_scale",
+        doc="scales of a (1 where left out in a mode without groups)",
+        by="scale_mode",
+        shapes_by=_a_scale(rows, lead),
+        formats=_SCALES,
+        optional=True,
+        required_for=("block", "mx"),
+        layout=_FREE,
+        role=Role.SCALE,
+    )
+    b_scale = Array(
+        name="b_scale",
+        doc="scales of b, in the order of the weight where they have both dimensions",
+        by="scale_mode",
+        shapes_by=_b_scale(lead),
+        formats=_SCALES,
+        optional=True,
+        required_for=("block", "mx"),
+        order="weight_order",
+        order_for=("block", "mx"),
+        layout=_FREE,
+        role=Role.SCALE,
+    )
+    bias = Array(
+        name="bias", doc="addend", shapes=((N,),), formats=(F32, BF16, F16), optional=True, layout=_FREE, role=Role.ADDEND
+    )
+    c = Array(name="c", doc="result", shapes=((*lead, rows, N),), formats=out, access=Access.OUT)
+    return (a, b, a_scale, b_scale, bias, c) if scaled_a else (a, b, b_scale, bias, c)
+
+
+def _scale_mode(choices: tuple[str, ...]) -> Attribute:
+    return Attribute(name="scale_mode", kind=str, required=True, choices=choices, doc="how the scales depend on m, k, n")
+
+
+_GROUP_SIZE = Attribute(
+    name="group", kind=int, default=128, choices=(64, 128, 256), doc="edge of the square weight blocks (mode block)"
+)
+_OUT = Attribute(name="out_dtype", kind=type(BF16), default=BF16, choices=(BF16, F16, F32), doc="format of the result")
+_MX_DIVIDES = Constraint(
+    argument="a",
+    holds=(K % 32).equals(0).or_(Ref("scale_mode").differs("mx")),
+    message="K divisible by 32 in mode mx",
+)
+
+
+def _configs() -> tuple[Config, ...]:
+    """Default tile sizes; the first row whose condition holds is taken."""
+    mx = Ref("scale_mode").equals("mx")
+    small = _GROUP.equals(64).and_(Ref("scale_mode").equals("block"))
+    rows: list[Config] = []
+    for target in ("cuda", "xpu"):
+        rows += [
+            config(target, (64, 64, 32), 4, 3, when=mx),
+            config(target, (64, 64, 64), 4, 4, when=small),
+            config(target, (16, 64, 128), 4, 5, band=1, when=M <= 16),
+            config(target, (64, 64, 128), 4, 4, band=1, when=M <= 64),
+            config(target, (128, 128, 128), 8, 3),
+        ]
+    for target in ("cpu", "interpret"):
+        wide = (128, 128) if target == "cpu" else (64, 64)
+        rows += [
+            config(target, (*wide, 32), 4, 1, band=1, when=mx),
+            config(target, (*wide, 64), 4, 1, band=1, when=small),
+            config(target, (16, wide[1], 128), 4, 1, band=1, when=M <= 16),
+            config(target, (*wide, 128), 4, 1, band=1),
+        ]
+    return tuple(rows)
+
+
+def _kernel(name: str, doc: str, batched: bool, scaled_a: bool, modes: tuple[str, ...]) -> Kernel:
+    rows: Dim = M if batched else Rows(M)
+    lead: Shape = (G,) if batched else ()
+    formats = (E4M3, E5M2) if scaled_a else (BF16, F16)
+    arrays = _arrays(rows, lead, formats, "out_dtype" if scaled_a else "a", scaled_a)
+    attributes = (_scale_mode(modes), _GROUP_SIZE, weight_order(), *((_OUT,) if scaled_a else ()))
+    return Kernel(
+        name=name,
+        doc=doc,
+        axes=((G,) if batched else ()) + (M, N, K),
+        arrays=arrays,
+        attributes=attributes,
+        tunables=tunables(),
+        configs=_configs(),
+        facts=(*facts(), ("batched", Literal(int(batched)))),
+        grid=(*grid(), G) if batched else grid(),
+        body=scaled_gemm if scaled_a else w8a16_gemm,
+    )
+
+
+def w8a16_gemm(p: object) -> None:
+    """The shared body; there is no scale of A."""
+    scaled_gemm(WithoutScaleOfA(p))
+
+
+class WithoutScaleOfA:
+    """Parameters of a kernel that has no `a_scale`, for the shared body."""
+
+    a_scale = None
+
+    def __init__(self, p: object) -> None:
+        self._p = p
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._p, name)
+
+
+def _case(name: str, m: int, n: int, k: int, mode: str, **fields: object) -> Case:
+    attributes = {"scale_mode": mode, "weight_order": "nk", **fields.pop("attributes", {})}  # type: ignore[dict-item]
+    sizes = (("M", m), ("N", n), ("K", k))
+    return Case(name=name, sizes=sizes, attributes=tuple(attributes.items()), **fields)  # type: ignore[arg-type]
+
+
+_COMMON = (
+    _case("one-row", 1, 384, 384, "block"),
+    _case("ragged-n", 7, 160, 256, "block"),
+    _case("ragged-k", 33, 96, 200, "block"),
+    _case("one-group", 5, 130, 128, "block", attributes={"weight_order": "kn"}),
+    _case("tensor", 67, 130, 136, "tensor", attributes={"weight_order": "kn"}),
+)
+
+FP8_GEMM: Op = single(
+    _kernel("fp8_gemm", "W8A8 product of FP8 activations and an FP8 weight.", False, True, MODES),
+    family="gemm",
+    source="DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx",
+    constraints=(_MX_DIVIDES,),
+    oracle=scaled_product,
+    accuracy=(("c", Accuracy(terms="K", extra=8)),),
+    cases=(
+        *_COMMON,
+        _case("token-channel", 65, 144, 384, "token_channel"),
+        _case("token-tensor-lead", 12, 96, 160, "token_tensor", lead=(2, 1, 6)),
+        _case("tensor-channel-bias", 16, 72, 320, "tensor_channel", attributes={"out_dtype": F16}),
+        _case("unit-scales", 9, 64, 96, "tensor", absent=("a_scale", "b_scale", "bias")),
+        _case("mx", 40, 100, 352, "mx", formats=(("a_scale", E8M0), ("b_scale", E8M0))),
+        _case("e5m2-f32", 20, 80, 256, "block", formats=(("a", E5M2),), attributes={"out_dtype": F32}),
+        _case("e8m0-scales", 20, 192, 256, "block", formats=(("b_scale", E8M0),)),
+        _case("group-64", 20, 192, 192, "block", attributes={"group": 64}),
+        _case("group-256", 20, 300, 512, "block", attributes={"group": 256}),
+        _case("no-rows", 0, 64, 128, "block"),
+        _case("decode", 64, 4096, 7168, "block", absent=("bias",), large=True),
+        _case("prefill", 4096, 4096, 7168, "block", absent=("bias",), large=True),
+        _case("down", 4096, 7168, 2048, "block", absent=("bias",), large=True),
+    ),
+)
+
+
+def _batched(name: str, g: int, m: int, n: int, k: int, mode: str, **fields: object) -> Case:
+    case = _case(name, m, n, k, mode, **fields)
+    return Case(name=name, sizes=(("G", g), *case.sizes), attributes=case.attributes, absent=case.absent)
+
+
+FP8_BMM: Op = single(
+    _kernel("fp8_bmm", "Batched W8A8 product, one weight per batch.", True, True, MODES),
+    family="gemm",
+    constraints=(_MX_DIVIDES,),
+    oracle=scaled_product,
+    accuracy=(("c", Accuracy(terms="K", extra=8)),),
+    cases=(
+        _batched("o-projection", 4, 9, 128, 256, "block"),
+        _batched("ragged", 3, 17, 72, 200, "block", attributes={"weight_order": "kn"}),
+        _batched("token-channel", 2, 33, 40, 96, "token_channel", absent=("bias",)),
+        _batched("tensor", 5, 1, 64, 64, "tensor"),
+        _batched("mx", 2, 16, 48, 64, "mx"),
+    ),
+)
+
+FP8_GEMM_W8A16: Op = single(
+    _kernel("fp8_gemm_w8a16", "Product of 16-bit activations and an FP8 weight.", False, False, ("tensor", "channel", "block")),
+    family="gemm",
+    oracle=scaled_product,
+    accuracy=(("c", Accuracy(terms="K", extra=8)),),
+    cases=(
+        *_COMMON,
+        _case("channel-lead", 30, 200, 136, "channel", lead=(5, 6)),
+        _case("f16-e5m2", 18, 96, 264, "block", formats=(("a", F16), ("b", E5M2))),
+        _case("unit-scale", 3, 64, 96, "tensor", absent=("b_scale", "bias")),
+        _case("no-rows", 0, 64, 128, "block"),
+    ),
+)

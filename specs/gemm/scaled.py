@@ -1,0 +1,126 @@
+"""One tile program for every scaled matrix product: C = (A * sa) @ (B * sb) + bias.
+
+Serves fp8_gemm in all scale modes, fp8_bmm (one more grid axis) and fp8_gemm_w8a16 (A unquantised). Scales that are
+constant along K (tensor, token, channel) are applied once at the end; scales per group of K are applied to the partial
+product of each group, in float32, so that their range never limits the operands'.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
+from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.elements import E4M3, E5M2
+from specs.lang.kernel import Attribute, Config, Tunable
+from specs.tile.language import ArrayHandle, arange, both, dot, fori_loop, load, program_id, zeros
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.trace import Tile
+
+M = Axis(name="M", doc="rows of A: the product of its leading dimensions")
+N = Axis(name="N", minimum=1, doc="columns of the weight")
+K = Axis(name="K", minimum=1, doc="contracted size")
+G = Axis(name="G", minimum=1, doc="batches")
+
+GROUPED = ("block", "mx")
+
+
+def scaled_gemm(p: Any) -> None:
+    """One [BLOCK_M, BLOCK_N] tile of C."""
+    batch = (program_id(1),) if p.batched else ()
+    tile_m, tile_n = tile_position(p)
+    rows = span(tile_m, p.BLOCK_M)
+    cols = span(tile_n, p.BLOCK_N)
+    a_rows = clamped(rows, p.M, p.even_m)
+    b_cols = clamped(cols, p.N, p.even_n)
+
+    def step(k: Tile, acc: Tile) -> Tile:
+        depth = span(k, p.BLOCK_K)
+        inside = None if p.even_k else depth < p.K
+        a = load(p.a, (*batch, a_rows[:, None], depth[None, :]), None if inside is None else inside[None, :])
+        b = load(p.b, (*batch, depth[:, None], b_cols[None, :]), None if inside is None else inside[:, None])
+        if p.scale_mode in GROUPED:
+            scale = group_scale(p, batch, k, tile_n, a_rows, b_cols)
+            return acc + dot(a, b.to(a.element)) * scale
+        if a.element in (E4M3, E5M2):
+            return acc + dot(a, b)  # a sum of its own per step: fp8 dot units do not accumulate in full float32
+        return dot(a, b.to(a.element), acc)
+
+    acc = zeros((p.BLOCK_M, p.BLOCK_N))
+    acc = fori_loop(0, tile_cdiv(p.K, p.BLOCK_K), step, acc)
+    if p.scale_mode not in GROUPED:
+        acc = constant_scales(p, batch, acc, a_rows, b_cols)
+    finish(p, acc, rows, cols, batch)
+
+
+def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, a_rows: Tile, b_cols: Tile) -> Tile:
+    """sa * sb of one group of K, shaped to multiply a [BLOCK_M, BLOCK_N] tile."""
+    size = 32 if p.scale_mode == "mx" else p.group
+    group = k if size == p.BLOCK_K else (k * p.BLOCK_K) // size
+    if p.scale_mode == "mx":
+        b_scale = scale_at(p.b_scale, (*batch, group, b_cols))[None, :]
+    elif p.group % p.BLOCK_N == 0:
+        b_scale = scale_at(p.b_scale, (*batch, group, (tile_n * p.BLOCK_N) // p.group))
+    else:
+        b_scale = scale_at(p.b_scale, (*batch, group, b_cols // p.group))[None, :]
+    if p.a_scale is None:
+        return b_scale
+    a_scale = scale_at(p.a_scale, (*batch, a_rows, group))
+    return (a_scale * b_scale)[:, None] if not b_scale.shape else a_scale[:, None] * b_scale
+
+
+def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, a_rows: Tile, b_cols: Tile) -> Tile:
+    """Applies scales that do not depend on K; a missing scale is 1."""
+    if p.a_scale is not None:
+        by_row = p.scale_mode.startswith("token")
+        acc = acc * (scale_at(p.a_scale, (*batch, a_rows))[:, None] if by_row else scale_at(p.a_scale, batch))
+    if p.b_scale is not None:
+        by_col = p.scale_mode.endswith("channel")
+        acc = acc * (scale_at(p.b_scale, (*batch, b_cols))[None, :] if by_col else scale_at(p.b_scale, batch))
+    return acc
+
+
+def weight_order() -> Attribute:
+    """How the weight is passed: logical [K, N], or the checkpoint's [N, K]."""
+    return Attribute(
+        name="weight_order",
+        kind=str,
+        default="kn",
+        choices=("kn", "nk"),
+        doc='"kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual checkpoint order',
+    )
+
+
+def tunables() -> tuple[Tunable, ...]:
+    """Tile sizes and launch parameters of the family."""
+    return (
+        Tunable(name="BLOCK_M", values=(16, 32, 64, 128, 256)),
+        Tunable(name="BLOCK_N", values=(16, 32, 64, 128, 256)),
+        Tunable(name="BLOCK_K", values=(32, 64, 128, 256)),
+        Tunable(name="GROUP_M", values=(1, 8, 16), doc="row tiles per band"),
+        Tunable(name="num_warps", values=(2, 4, 8, 16)),
+        Tunable(name="num_stages", values=(1, 2, 3, 4, 5, 6)),
+    )
+
+
+def config(target: str, tile: tuple[int, int, int], warps: int, stages: int, band: int = 8, when: Any = None) -> Config:
+    """A configuration from (BLOCK_M, BLOCK_N, BLOCK_K)."""
+    names = ("BLOCK_M", "BLOCK_N", "BLOCK_K", "GROUP_M", "num_warps", "num_stages")
+    return Config(target=target, values=tuple(zip(names, (*tile, band, warps, stages), strict=True)), when=when)
+
+
+def facts() -> tuple[tuple[str, Any], ...]:
+    """Whether tiles divide the sizes, so that masks can be left out."""
+    return (
+        ("even_m", (M % Ref("BLOCK_M")).equals(0)),
+        ("even_n", (N % Ref("BLOCK_N")).equals(0)),
+        ("even_k", (K % Ref("BLOCK_K")).equals(0)),
+    )
+
+
+def grid() -> tuple[Any, ...]:
+    """One program per tile of C."""
+    return (cdiv(M, Ref("BLOCK_M")) * cdiv(N, Ref("BLOCK_N")),)
+
+
+__all__ = ["ArrayHandle", "arange", "both", "scaled_gemm"]

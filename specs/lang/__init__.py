@@ -1,0 +1,1 @@
+"""The spec language: axes, formats, layouts, kernels, operations, accuracy, errors."""

@@ -1,0 +1,87 @@
+"""Accuracy contracts: how close a result comes to the float64 oracle, as a derivation and not as a number.
+
+A contract is either exact (same bytes as the oracle) or a componentwise bound
+
+    |result - exact| <= u_out |exact| + eta_out + (1 + u_out) * c * u_acc * magnitude
+
+with u_out the unit roundoff of the result's format, eta_out half its smallest subnormal, magnitude the float64 sum of
+the absolute values that were added up (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3), c the number of
+rounded operations on the way of one term, and u_acc the accumulator's roundoff.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from specs.lang.elements import ElementFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accumulator:
+    """How a dot unit adds up.
+
+    roundoff: relative error of one addition.
+    truncation: loss per dot relative to the magnitude of its terms, for units that align all terms to the largest one
+        and keep a fixed number of fraction bits; 0 for units that round like float32.
+    """
+
+    name: str
+    roundoff: float
+    truncation: float = 0.0
+    doc: str = ""
+
+
+FLOAT32 = Accumulator(name="float32", roundoff=2.0**-24, doc="IEEE single precision, any order")
+TENSOR_FLOAT32 = Accumulator(
+    name="tensor-core float32",
+    roundoff=2.0**-23,
+    doc="float32 accumulation with truncation instead of rounding (bf16 and f16 operands on NVIDIA tensor cores)",
+)
+TENSOR_FP8 = Accumulator(
+    name="tensor-core fp8",
+    roundoff=2.0**-23,
+    truncation=2.0**-10,
+    doc="fp8 operands on sm_90: 13 fraction bits of the largest of 32 terms survive an instruction, so a term loses at "
+    "most 2**-13 of the largest; with terms within 8x of their mean magnitude that is 2**-10 of the magnitude",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """The contract of one result.
+
+    exact: bytes equal the oracle's; the other fields are then unused.
+    terms: axis whose size is the number of terms of a sum.
+    extra: rounded operations on a term besides the additions (scales, bias).
+    """
+
+    exact: bool = False
+    terms: str = ""
+    extra: int = 0
+
+    def bound(
+        self,
+        reference: np.ndarray[Any, Any],
+        magnitude: np.ndarray[Any, Any],
+        count: int,
+        form: ElementFormat,
+        accumulator: Accumulator,
+    ) -> np.ndarray[Any, Any]:
+        """Largest allowed |result - reference|, elementwise, float64."""
+        relative = (count + self.extra) * accumulator.roundoff + accumulator.truncation
+        summed = relative * magnitude
+        out = form.unit_roundoff
+        return np.asarray(out * np.abs(reference) + form.min_subnormal / 2 + (1 + out) * summed)
+
+    def derivation(self, count: int, form: ElementFormat, accumulator: Accumulator) -> str:
+        """The bound in words and numbers."""
+        if self.exact:
+            return "bytes equal the oracle's"
+        text = f"u({form.name})={form.unit_roundoff:g} |ref| + eta + ({self.terms}={count}+{self.extra}) * "
+        text += f"u({accumulator.name})={accumulator.roundoff:g} * sum|terms|"
+        if accumulator.truncation:
+            text += f" + {accumulator.truncation:g} * sum|terms|"
+        return text

@@ -1,0 +1,291 @@
+"""Checks a call against its operation's spec and resolves every axis. Framework-neutral: arrays come as descriptions.
+
+Nothing is run and nothing is written before `bind` has returned; every refusal is an `ArgumentError` that names the
+argument, what the spec expects (symbolic, with the sizes known so far) and what was passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from specs.lang import errors
+from specs.lang.axes import Axis, as_expr, show
+from specs.lang.elements import E8M0, UINT8, ElementFormat
+from specs.lang.kernel import Access, Array, Attribute, Dim, Rows, Shape
+from specs.lang.op import Op
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayInfo:
+    """What the binder sees of an array. `strides` in elements, None where the framework has none."""
+
+    shape: tuple[int, ...]
+    format: ElementFormat
+    strides: tuple[int, ...] | None
+    device: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A checked call: sizes of all axes, attribute values, and shape and format of every array that takes part.
+
+    shapes: user-visible shapes (leading dimensions kept), results and temporaries included.
+    accepted: which of its accepted shapes an argument was passed in.
+    """
+
+    op: Op
+    sizes: Mapping[str, int]
+    attributes: Mapping[str, object]
+    lead: Mapping[str, tuple[int, ...]]
+    shapes: Mapping[str, tuple[int, ...]]
+    formats: Mapping[str, ElementFormat]
+    accepted: Mapping[str, Shape]
+
+    @property
+    def env(self) -> dict[str, object]:
+        """Axes and attributes in one mapping, for expressions."""
+        return {**self.sizes, **self.attributes}
+
+
+def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str, object]) -> Call:
+    """Checks and resolves a call.
+
+    Raises:
+        ArgumentError: one of its subclasses, for the first mistake found.
+    """
+    binder = _Binder(op, check_attributes(op, attributes))
+    for array in op.inputs:
+        binder.take(array, arrays.get(array.name))
+    binder.finish()
+    binder.check_devices(arrays)
+    for array in (*op.outputs, *op.temporaries):
+        binder.derive(array)
+    return Call(
+        op=op,
+        sizes=binder.sizes,
+        attributes=binder.attributes,
+        lead=binder.lead,
+        shapes=binder.shapes,
+        formats=binder.formats,
+        accepted={array.name: shape for array, shape, _ in binder.later},
+    )
+
+
+def check_attributes(op: Op, given: Mapping[str, object]) -> dict[str, object]:
+    """Values of all attributes, defaults filled in."""
+    known = {attribute.name for attribute in op.attributes}
+    for name, value in given.items():
+        if name not in known:
+            raise errors.Surplus(op=op.name, argument=name, expected=f"one of {sorted(known)}", actual=repr(value))
+    return {a.name: _check_attribute(op, a, given.get(a.name)) for a in op.attributes}
+
+
+def _check_attribute(op: Op, a: Attribute, value: object) -> object:
+    if value is None:
+        if a.required:
+            raise errors.Missing(op=op.name, argument=a.name, expected=_choices(a), actual="nothing")
+        value = a.default
+    if value is None:
+        return None
+    if not isinstance(value, a.kind) or (isinstance(value, bool) and a.kind is not bool):
+        raise errors.WrongType(op=op.name, argument=a.name, expected=a.kind.__name__, actual=repr(value))
+    if a.choices and value not in a.choices:
+        raise errors.NotAChoice(op=op.name, argument=a.name, expected=_choices(a), actual=_name(value))
+    low, high = a.minimum, a.maximum
+    if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
+        raise errors.OutOfRange(op=op.name, argument=a.name, expected=f"{low} .. {high}", actual=value)
+    return value
+
+
+def _name(value: object) -> str:
+    return value.name if isinstance(value, ElementFormat) else repr(value)
+
+
+def _choices(a: Attribute) -> str:
+    return ", ".join(_name(choice) for choice in a.choices) or a.kind.__name__
+
+
+class _Binder:
+    def __init__(self, op: Op, attributes: dict[str, object]) -> None:
+        self.op, self.attributes = op, attributes
+        self.sizes: dict[str, int] = {}
+        self.owner: dict[str, str] = {}
+        self.lead: dict[str, tuple[int, ...]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.formats: dict[str, ElementFormat] = {}
+        self.later: list[tuple[Array, Shape, tuple[int, ...]]] = []
+
+    # -- inputs -------------------------------------------------------------------------------------------------
+
+    def take(self, array: Array, info: ArrayInfo | None) -> None:
+        shapes = array.shapes_for(self.attributes)
+        if not shapes:
+            if info is not None:
+                why = f"{array.by} = {self.attributes[str(array.by)]!r} does not take it"
+                raise errors.Surplus(op=self.op.name, argument=array.name, expected=why, actual=list(info.shape))
+            return
+        if info is None:
+            if array.required(self.attributes):
+                raise errors.Missing(op=self.op.name, argument=array.name, expected=self.want(array), actual="nothing")
+            return
+        self.formats[array.name] = self.check_format(array, info)
+        swapped = array.swapped(self.attributes)
+        shape = _swap(info.shape) if swapped else info.shape
+        chosen = self.choose(array, shapes, shape, info.shape)
+        self.match(array, chosen, shape)
+        self.later.append((array, chosen, shape))
+        if info.strides is not None:
+            problem = array.layout.problem(info.shape, info.strides)
+            if problem:
+                raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
+        self.shapes[array.name] = info.shape
+
+    def check_format(self, array: Array, info: ArrayInfo) -> ElementFormat:
+        allowed = self.allowed(array)
+        if info.format in allowed:
+            return info.format
+        if info.format == UINT8 and E8M0 in allowed:
+            return E8M0  # scale bytes, by another name
+        expected = " or ".join(form.name for form in allowed)
+        raise errors.WrongFormat(op=self.op.name, argument=array.name, expected=expected, actual=info.format.name)
+
+    def allowed(self, array: Array) -> tuple[ElementFormat, ...]:
+        if not isinstance(array.formats, str):
+            return array.formats
+        if array.formats in self.attributes:
+            form = self.attributes[array.formats]
+            assert isinstance(form, ElementFormat)
+            return (form,)
+        return (self.formats[array.formats],)
+
+    def choose(self, array: Array, shapes: tuple[Shape, ...], shape: tuple[int, ...], passed: tuple[int, ...]) -> Shape:
+        """The accepted shape that the rank (and dimensions of size 1) speak for."""
+        fitting = [s for s in shapes if _rank_fits(s, len(shape))]
+        if not fitting:
+            raise errors.WrongRank(op=self.op.name, argument=array.name, expected=self.want(array), actual=list(passed))
+        for candidate in fitting:
+            if self.agrees(candidate, shape):
+                return candidate
+        return fitting[0]
+
+    def agrees(self, candidate: Shape, shape: tuple[int, ...]) -> bool:
+        lead, dims, sizes = _split(candidate, shape)
+        if lead is not None and lead.axis.name in self.lead and self.lead[lead.axis.name] != sizes[0]:
+            return False
+        for dim, size in zip(dims, sizes[1], strict=True):
+            known = self.known(dim)
+            if known is not None and known != size:
+                return False
+        return True
+
+    def known(self, dim: Dim) -> int | None:
+        expr = as_expr(dim)  # type: ignore[arg-type]
+        env = {**self.sizes, **self.attributes}
+        return expr.evaluate(env) if expr.names() <= set(env) else None
+
+    def match(self, array: Array, shape: Shape, sizes: tuple[int, ...]) -> None:
+        rows, dims, (lead, rest) = _split(shape, sizes)
+        if rows is not None:
+            if self.lead.setdefault(rows.axis.name, lead) != lead:
+                self.fail_shape(array, sizes)
+            total = 1
+            for size in lead:
+                total *= size
+            self.fix(array, rows.axis, total, sizes)
+        for dim, size in zip(dims, rest, strict=True):
+            if isinstance(dim, Axis):
+                self.fix(array, dim, size, sizes)
+
+    def fix(self, array: Array, axis: Axis, size: int, sizes: tuple[int, ...]) -> None:
+        if self.sizes.setdefault(axis.name, size) != size:
+            self.fail_shape(array, sizes)
+        self.owner.setdefault(axis.name, array.name)
+        problem = axis.problem(size)
+        if problem:
+            raise errors.OutOfRange(op=self.op.name, argument=array.name, expected=problem, actual=f"{axis.name} = {size}")
+
+    def fail_shape(self, array: Array, sizes: tuple[int, ...]) -> None:
+        passed = _swap(sizes) if array.swapped(self.attributes) else sizes
+        raise errors.WrongShape(op=self.op.name, argument=array.name, expected=self.want(array), actual=list(passed))
+
+    def finish(self) -> None:
+        """Checks the dimensions that are expressions, then the constraints."""
+        for array, shape, sizes in self.later:
+            _, dims, (_, rest) = _split(shape, sizes)
+            for dim, size in zip(dims, rest, strict=True):
+                if self.known(dim) != size:
+                    self.fail_shape(array, sizes)
+        env = {**self.sizes, **self.attributes}
+        for constraint in self.op.constraints:
+            if not constraint.holds.evaluate(env):
+                actual = ", ".join(f"{n} = {env[n]}" for n in sorted(constraint.holds.names()))
+                raise errors.ConstraintViolated(
+                    op=self.op.name, argument=constraint.argument, expected=constraint.message, actual=actual
+                )
+
+    def check_devices(self, arrays: Mapping[str, ArrayInfo | None]) -> None:
+        first: tuple[str, object] | None = None
+        for array in self.op.inputs:
+            info = arrays.get(array.name)
+            if info is None:
+                continue
+            if first is None:
+                first = (array.name, info.device)
+            elif info.device != first[1]:
+                expected = f"{first[1]} (as '{first[0]}')"
+                raise errors.WrongDevice(op=self.op.name, argument=array.name, expected=expected, actual=info.device)
+
+    # -- results ------------------------------------------------------------------------------------------------
+
+    def derive(self, array: Array) -> None:
+        shapes = array.shapes_for(self.attributes)
+        if not shapes:
+            return
+        sizes: list[int] = []
+        for dim in shapes[0]:
+            if isinstance(dim, Rows):
+                sizes += self.lead.get(dim.axis.name, (self.sizes[dim.axis.name],))
+            else:
+                value = self.known(dim)
+                assert value is not None, f"{self.op.name}: size of {array.name} is not determined"
+                sizes.append(value)
+        self.shapes[array.name] = tuple(sizes)
+        self.formats[array.name] = self.allowed(array)[0]
+
+    def want(self, array: Array) -> str:
+        """The accepted shapes in symbols, and the sizes known so far."""
+        shapes = array.shapes_for(self.attributes)
+        if array.swapped(self.attributes):
+            shapes = tuple(_swap(shape) for shape in shapes)
+        text = " or ".join("[" + ", ".join(_show(dim) for dim in shape) + "]" for shape in shapes)
+        names = sorted({n for shape in shapes for dim in shape for n in _names(dim)} & set(self.sizes))
+        known = ", ".join(f"{n} = {self.sizes[n]} from '{self.owner[n]}'" for n in names)
+        return text + (f" with {known}" if known else "")
+
+
+def _show(dim: Dim) -> str:
+    return str(dim) if isinstance(dim, Rows) else show(dim)
+
+
+def _names(dim: Dim) -> frozenset[str]:
+    return frozenset((dim.axis.name,)) if isinstance(dim, Rows) else as_expr(dim).names()
+
+
+def _swap(shape: tuple) -> tuple:  # type: ignore[type-arg]
+    return (*shape[:-2], shape[-1], shape[-2]) if len(shape) >= 2 else shape
+
+
+def _rank_fits(shape: Shape, rank: int) -> bool:
+    return rank >= len(shape) - 1 if shape and isinstance(shape[0], Rows) else rank == len(shape)
+
+
+def _split(shape: Shape, sizes: tuple[int, ...]) -> tuple[Rows | None, Shape, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The leading `Rows` with its sizes, and the other dimensions with theirs."""
+    if shape and isinstance(shape[0], Rows):
+        rest = len(shape) - 1
+        return shape[0], shape[1:], (sizes[: len(sizes) - rest], sizes[len(sizes) - rest :])
+    return None, shape, ((), sizes)
+
+
+__all__ = ["Access", "ArrayInfo", "Call", "bind", "check_attributes"]

@@ -1,0 +1,287 @@
+"""Element formats: bits, and the rules that a dtype's name leaves out.
+
+A format says how many bits it has, where its exponent and mantissa lie, which codes are NaN or infinite, and what a
+number too large becomes. Encoding rounds to nearest, ties to even, subnormals included, straight from float64 (no
+intermediate float32, which would round twice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+class Kind(Enum):
+    """What the codes of a format stand for."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+
+
+class NanRule(Enum):
+    """Which codes are NaN."""
+
+    NONE = "no code is NaN"
+    ALL_ONES = "only the code whose magnitude bits are all ones"
+    IEEE = "the top exponent: zero mantissa is infinity, any other NaN"
+
+
+class Overflow(Enum):
+    """What a value beyond the finite range becomes."""
+
+    SATURATE = "the largest finite value"
+    INFINITY = "infinity"
+    NAN = "NaN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementFormat:
+    """One number format. `bits` is the width of a code; codes are held right-aligned in unsigned integers.
+
+    subnormals: False for exponent-only formats (e8m0), which have neither zero nor sign.
+    source: the document that defines the format.
+    """
+
+    name: str
+    kind: Kind
+    bits: int
+    signed: bool = True
+    exponent_bits: int = 0
+    mantissa_bits: int = 0
+    bias: int = 0
+    subnormals: bool = True
+    nan: NanRule = NanRule.NONE
+    overflow: Overflow = Overflow.SATURATE
+    source: str = ""
+
+    @property
+    def is_float(self) -> bool:
+        """Whether codes stand for floating-point numbers."""
+        return self.kind is Kind.FLOAT
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether codes stand for integers."""
+        return self.kind is Kind.INT
+
+    @property
+    def storage_bits(self) -> int:
+        """Width in memory when stored one code per word: 8, 16, 32 or 64."""
+        return next(width for width in (8, 16, 32, 64) if width >= self.bits)
+
+    @property
+    def storage_dtype(self) -> np.dtype[Any]:
+        """numpy type of raw codes."""
+        return np.dtype(f"uint{self.storage_bits}")
+
+    @property
+    def has_inf(self) -> bool:
+        """Whether the format has infinities."""
+        return self.nan is NanRule.IEEE
+
+    @property
+    def emin(self) -> int:
+        """Exponent of the smallest normal number."""
+        return (1 if self.subnormals else 0) - self.bias
+
+    @property
+    def magnitude_bits(self) -> int:
+        """Bits of a float code without the sign."""
+        return self.exponent_bits + self.mantissa_bits
+
+    @property
+    def max_code(self) -> int:
+        """Magnitude code of the largest finite value."""
+        top = (1 << self.magnitude_bits) - 1
+        match self.nan:
+            case NanRule.ALL_ONES:
+                return top - 1
+            case NanRule.IEEE:
+                return top - (1 << self.mantissa_bits)
+        return top
+
+    @property
+    def nan_code(self) -> int | None:
+        """The canonical NaN: positive, quiet."""
+        top = (1 << self.magnitude_bits) - 1
+        match self.nan:
+            case NanRule.ALL_ONES:
+                return top
+            case NanRule.IEEE:
+                return top - (1 << self.mantissa_bits) + (1 << (self.mantissa_bits - 1))
+        return None
+
+    @property
+    def max_finite(self) -> float:
+        """Largest finite value."""
+        if self.is_float:
+            return float(self.decode(np.asarray(self.max_code, self.storage_dtype)))
+        return float((1 << (self.bits - int(self.signed))) - 1)
+
+    @property
+    def min_finite(self) -> float:
+        """Most negative finite value (smallest positive one for e8m0)."""
+        if self.is_float:
+            return -self.max_finite if self.signed else self.min_normal
+        return -float(1 << (self.bits - 1)) if self.signed else 0.0
+
+    @property
+    def min_normal(self) -> float:
+        """Smallest positive normal value."""
+        return 2.0**self.emin if self.is_float else 1.0
+
+    @property
+    def min_subnormal(self) -> float:
+        """Smallest positive value."""
+        return 2.0 ** (self.emin - self.mantissa_bits) if self.is_float else 1.0
+
+    @property
+    def unit_roundoff(self) -> float:
+        """Largest relative error of rounding a normal number."""
+        return 2.0 ** -(self.mantissa_bits + 1) if self.is_float else 0.0
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any] | None:
+        """numpy (or ml_dtypes) type whose values are those of the format, where one exists."""
+        return _NUMPY_DTYPES.get(self.name)
+
+    def holds(self, other: ElementFormat) -> bool:
+        """Whether every finite value of `other` is exactly a value of this format."""
+        if not self.is_float:
+            return other.is_integer and self.min_finite <= other.min_finite and other.max_finite <= self.max_finite
+        if not other.is_float:
+            return self.max_finite >= 2.0**self.mantissa_bits >= max(other.max_finite, -other.min_finite) / 2
+        wide = self.mantissa_bits >= other.mantissa_bits and self.max_finite >= other.max_finite
+        return wide and self.min_subnormal <= other.min_subnormal and (self.signed or not other.signed)
+
+    def decode(self, codes: Array) -> Array:
+        """Values of raw codes, float64."""
+        raw = np.asarray(codes).astype(np.uint64)
+        if not self.is_float:
+            low = (raw & np.uint64((1 << self.bits) - 1)).astype(np.int64 if self.bits == 64 else np.float64)
+            if self.signed and self.bits < 64:
+                low = np.where(low >= 2.0 ** (self.bits - 1), low - 2.0**self.bits, low)
+            return low.astype(np.float64)
+        magnitude = (raw & np.uint64((1 << self.magnitude_bits) - 1)).astype(np.int64)
+        exponent, fraction = magnitude >> self.mantissa_bits, magnitude & ((1 << self.mantissa_bits) - 1)
+        tiny = (exponent == 0) & self.subnormals
+        significand = np.where(tiny, fraction, fraction + (1 << self.mantissa_bits)).astype(np.float64)
+        power = np.where(tiny, 1, exponent) - self.bias - self.mantissa_bits
+        value = np.ldexp(significand, power.astype(np.int32))
+        if self.nan is NanRule.ALL_ONES:
+            value = np.where(magnitude == (1 << self.magnitude_bits) - 1, np.nan, value)
+        if self.nan is NanRule.IEEE:
+            top = exponent == (1 << self.exponent_bits) - 1
+            value = np.where(top, np.where(fraction == 0, np.inf, np.nan), value)
+        if self.signed:
+            value = np.where((raw >> np.uint64(self.bits - 1)) & np.uint64(1) == 1, -value, value)
+        return np.asarray(value, np.float64)
+
+    def encode(self, values: Any) -> Array:
+        """Raw codes of float64 values. NaN becomes the canonical code, or 0 in a format without NaN."""
+        x = np.asarray(values, np.float64)
+        if not self.is_float:
+            return self._encode_integer(x)
+        if not self.signed:
+            return self._encode_exponent(x)
+        magnitude = np.abs(x)
+        limit = self.max_finite if self.overflow is Overflow.SATURATE else 4.0 * self.max_finite
+        finite = np.where(np.isnan(x), 0.0, np.minimum(magnitude, limit))
+        _, exponent = np.frexp(finite)
+        exponent = np.where(finite == 0, self.emin, np.maximum(exponent - 1, self.emin))
+        steps = np.rint(np.ldexp(finite, self.mantissa_bits - exponent)).astype(np.int64)
+        code = ((exponent.astype(np.int64) - self.emin) << self.mantissa_bits) + steps
+        beyond = self.max_code + 1 if self.overflow is Overflow.INFINITY else (self.nan_code or self.max_code)
+        code = np.where(code > self.max_code, self.max_code if self.overflow is Overflow.SATURATE else beyond, code)
+        if self.has_inf and self.overflow is Overflow.INFINITY:
+            code = np.where(np.isinf(x), self.max_code + 1, code)
+        code = code | (np.signbit(x).astype(np.int64) << (self.bits - 1))
+        code = np.where(np.isnan(x), self.nan_code or 0, code)
+        return code.astype(self.storage_dtype)
+
+    def _encode_integer(self, x: Array) -> Array:
+        whole = np.rint(np.clip(np.where(np.isnan(x), 0.0, x), self.min_finite, self.max_finite))
+        if self.bits == 64:
+            return whole.astype(np.int64).view(np.uint64)
+        return (whole.astype(np.int64) & ((1 << self.bits) - 1)).astype(self.storage_dtype)
+
+    def _encode_exponent(self, x: Array) -> Array:
+        """Exponent-only formats: nearest power of two by significand, ties to the even code."""
+        positive = np.where(np.isnan(x) | (x <= 0), 1.0, np.minimum(x, self.max_finite))
+        fraction, exponent = np.frexp(positive)
+        code = exponent.astype(np.int64) - 1 + self.bias
+        up = (fraction > 0.75) | ((fraction == 0.75) & (code % 2 == 1))
+        code = np.clip(code + up, 0, self.max_code)
+        code = np.where(x == 0, 0, code)
+        return np.where(np.isnan(x) | (x < 0), self.nan_code or 0, code).astype(self.storage_dtype)
+
+
+def _float(name: str, bits: int, exponent: int, mantissa: int, bias: int, nan: NanRule, **fields: Any) -> ElementFormat:
+    return ElementFormat(
+        name=name,
+        kind=Kind.FLOAT,
+        bits=bits,
+        exponent_bits=exponent,
+        mantissa_bits=mantissa,
+        bias=bias,
+        nan=nan,
+        **fields,
+    )
+
+
+def _integer(name: str, bits: int, signed: bool) -> ElementFormat:
+    return ElementFormat(name=name, kind=Kind.INT, bits=bits, signed=signed)
+
+
+_OCP8 = "OCP 8-bit Floating Point Specification (OFP8) 1.0"
+_OCPMX = "OCP Microscaling Formats (MX) 1.0"
+_IEEE = "IEEE 754-2019"
+
+F64 = _float("f64", 64, 11, 52, 1023, NanRule.IEEE, overflow=Overflow.INFINITY, source=_IEEE)
+F32 = _float("f32", 32, 8, 23, 127, NanRule.IEEE, overflow=Overflow.INFINITY, source=_IEEE)
+F16 = _float("f16", 16, 5, 10, 15, NanRule.IEEE, overflow=Overflow.INFINITY, source=_IEEE)
+BF16 = _float("bf16", 16, 8, 7, 127, NanRule.IEEE, overflow=Overflow.INFINITY, source="bfloat16: upper half of binary32")
+E4M3 = _float("e4m3", 8, 4, 3, 7, NanRule.ALL_ONES, source=_OCP8)
+E5M2 = _float("e5m2", 8, 5, 2, 15, NanRule.IEEE, source=f"{_OCP8}; quantisers saturate")
+E2M1 = _float("e2m1", 4, 2, 1, 1, NanRule.NONE, source=_OCPMX)
+E8M0 = _float("e8m0", 8, 8, 0, 127, NanRule.ALL_ONES, signed=False, subnormals=False, source=_OCPMX)
+INT4, UINT4 = _integer("int4", 4, True), _integer("uint4", 4, False)
+INT8, UINT8 = _integer("int8", 8, True), _integer("uint8", 8, False)
+INT16 = _integer("int16", 16, True)
+INT32, UINT32 = _integer("int32", 32, True), _integer("uint32", 32, False)
+INT64 = _integer("int64", 64, True)
+BOOL = ElementFormat(name="bool", kind=Kind.BOOL, bits=1, signed=False)
+
+ALL = (F64, F32, F16, BF16, E4M3, E5M2, E2M1, E8M0, INT4, UINT4, INT8, UINT8, INT16, INT32, UINT32, INT64, BOOL)
+_BY_NAME = {form.name: form for form in ALL}
+_NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
+    "f64": np.dtype(np.float64),
+    "f32": np.dtype(np.float32),
+    "f16": np.dtype(np.float16),
+    "bf16": np.dtype(ml_dtypes.bfloat16),
+    "e4m3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "e5m2": np.dtype(ml_dtypes.float8_e5m2),
+    "e2m1": np.dtype(ml_dtypes.float4_e2m1fn),
+    "e8m0": np.dtype(ml_dtypes.float8_e8m0fnu),
+    "int4": np.dtype(ml_dtypes.int4),
+    "uint4": np.dtype(ml_dtypes.uint4),
+    "int8": np.dtype(np.int8),
+    "uint8": np.dtype(np.uint8),
+    "int16": np.dtype(np.int16),
+    "int32": np.dtype(np.int32),
+    "uint32": np.dtype(np.uint32),
+    "int64": np.dtype(np.int64),
+    "bool": np.dtype(np.bool_),
+}
+
+
+def by_name(name: str) -> ElementFormat:
+    """The format called `name` (KeyError otherwise)."""
+    return _BY_NAME[name]

@@ -1,0 +1,171 @@
+"""Declarations: arrays, attributes, tunables, constraints, kernels.
+
+A `Kernel` is one launch: what its arguments are, the grid, and the tile program that one grid point runs. Everything
+else (checks, signatures, output shapes, both sources) is derived from these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Union
+
+from specs.lang.axes import Axis, Expr, ExprLike
+from specs.lang.elements import ElementFormat
+from specs.lang.layouts import Dense
+
+
+class Access(Enum):
+    """Who writes an array. `INOUT` is mutated in torch and donated, aliased and returned in JAX."""
+
+    IN = "in"
+    OUT = "out"
+    INOUT = "inout"
+
+
+class Role(Enum):
+    """What an array holds: steers the generated test inputs, never the kernel."""
+
+    DATA = "data"
+    SCALE = "positive scales"
+    ZERO_POINT = "packed zero points"
+    PERMUTATION = "a permutation of the axis"
+    CODES = "arbitrary codes"
+    ADDEND = "addend"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Any number of leading dimensions, whose sizes multiply to `axis`. Only as the first dimension of a shape."""
+
+    axis: Axis
+
+    def __str__(self) -> str:
+        return f"..{self.axis.name}"
+
+
+Dim = Union[Rows, Expr, int]
+Shape = tuple[Dim, ...]
+FormatSource = Union[tuple[ElementFormat, ...], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Array:
+    """One array argument or result.
+
+    shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only).
+    by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes); a choice that is not
+        listed does not take the array at all.
+    formats: accepted element formats, or the name of the array or format attribute that decides.
+    order: name of the attribute that, at "nk", says that the last two dimensions are passed swapped.
+    order_for: choices of `by` to which `order` applies (empty = all).
+    optional, required_for: whether it may be left out, and the choices of `by` for which it may not.
+    """
+
+    name: str
+    doc: str
+    shapes: tuple[Shape, ...] = ()
+    by: str | None = None
+    shapes_by: tuple[tuple[str, tuple[Shape, ...]], ...] = ()
+    formats: FormatSource
+    access: Access = Access.IN
+    optional: bool = False
+    required_for: tuple[str, ...] = ()
+    order: str | None = None
+    order_for: tuple[str, ...] = ()
+    layout: Dense = Dense()
+    role: Role = Role.DATA
+
+    def shapes_for(self, attributes: Mapping[str, object]) -> tuple[Shape, ...]:
+        """Accepted shapes under these attributes; empty when the array is not taken."""
+        if self.by is None:
+            return self.shapes
+        return dict(self.shapes_by).get(str(attributes[self.by]), ())
+
+    def swapped(self, attributes: Mapping[str, object]) -> bool:
+        """Whether the last two dimensions are passed in the other order than `shapes` states."""
+        if self.order is None or attributes[self.order] != "nk":
+            return False
+        return not self.order_for or str(attributes[str(self.by)]) in self.order_for
+
+    def required(self, attributes: Mapping[str, object]) -> bool:
+        """Whether a call with these attributes has to pass it."""
+        return not self.optional or (self.by is not None and str(attributes[self.by]) in self.required_for)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A keyword that is not an array: a choice, an integer, a truth value or an element format."""
+
+    name: str
+    kind: type
+    doc: str
+    default: object = None
+    required: bool = False
+    choices: tuple[object, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunable:
+    """A static integer that the tile program reads and that never changes its meaning."""
+
+    name: str
+    values: tuple[int, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins."""
+
+    target: str
+    values: tuple[tuple[str, int], ...]
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A condition over axes and attributes, and the words the caller reads when it fails."""
+
+    argument: str
+    holds: Expr
+    message: str
+
+
+Body = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One launch.
+
+    grid: sizes of the launch grid, over axes, attributes and tunables.
+    facts: truths about sizes that specialise the kernel (read in the body as `p.NAME`), such as a size that a tile
+        divides, so that a mask can be left out.
+    """
+
+    name: str
+    version: int = 1
+    doc: str
+    axes: tuple[Axis, ...]
+    arrays: tuple[Array, ...]
+    attributes: tuple[Attribute, ...] = ()
+    tunables: tuple[Tunable, ...] = ()
+    configs: tuple[Config, ...] = ()
+    facts: tuple[tuple[str, Expr], ...] = ()
+    grid: tuple[ExprLike, ...]
+    body: Body
+
+    def array(self, name: str) -> Array:
+        """The array called `name`."""
+        return next(array for array in self.arrays if array.name == name)
+
+    def config(self, target: str, env: Mapping[str, object]) -> dict[str, int]:
+        """Default tunables for `target` under these sizes and attributes."""
+        for config in self.configs:
+            if config.target == target and (config.when is None or config.when.evaluate(env)):
+                return dict(config.values)
+        raise AssertionError(f"{self.name}: no configuration for {target}")

@@ -1,0 +1,133 @@
+"""Operations: what users call. A short sequence of kernels with named temporaries, plus how the result is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Expr
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One result of an oracle, float64.
+
+    value: the exact result (for coded results: the raw codes as integers).
+    magnitude: sum of the absolute values that were added up, per element; None for results without rounding of sums.
+    """
+
+    value: np.ndarray[Any, Any]
+    magnitude: np.ndarray[Any, Any] | None = None
+
+
+Oracle = Callable[[Mapping[str, Any]], dict[str, Reference]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A named set of sizes and attributes that tests, benchmarks and the parity tool share.
+
+    absent: optional arrays left out. lead: leading dimensions in place of the row axis.
+    large: too big for interpreters, run on GPUs only.
+    """
+
+    name: str
+    sizes: tuple[tuple[str, int], ...]
+    attributes: tuple[tuple[str, object], ...] = ()
+    absent: tuple[str, ...] = ()
+    formats: tuple[tuple[str, object], ...] = ()
+    lead: tuple[int, ...] | None = None
+    large: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One kernel of an operation. Names not listed map to the operation's own array or attribute of that name."""
+
+    kernel: Kernel
+    arrays: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, object], ...] = ()
+    when: Expr | None = None
+
+    def array_name(self, name: str) -> str:
+        """The operation's name for the kernel's array."""
+        return dict(self.arrays).get(name, name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """A public operation.
+
+    arrays: arguments in the order of the signature, then results.
+    temporaries: arrays that live between steps.
+    oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
+    accuracy: per result, how close an implementation comes.
+    """
+
+    name: str
+    version: int = 1
+    doc: str
+    source: str = ""
+    axes: tuple[Axis, ...]
+    arrays: tuple[Array, ...]
+    attributes: tuple[Attribute, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    temporaries: tuple[Array, ...] = ()
+    steps: tuple[Step, ...]
+    oracle: Oracle
+    accuracy: tuple[tuple[str, Accuracy], ...]
+    cases: tuple[Case, ...] = ()
+    family: str = ""
+    _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        self._index.update({array.name: array for array in (*self.arrays, *self.temporaries)})
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """Arguments in signature order."""
+        return tuple(array for array in self.arrays if array.access is not Access.OUT)
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """Results in order: fresh arrays, in-place arguments not counted."""
+        return tuple(array for array in self.arrays if array.access is Access.OUT)
+
+    @property
+    def mutated(self) -> tuple[Array, ...]:
+        """Arguments written in place (torch) or donated and returned (JAX)."""
+        return tuple(array for array in self.arrays if array.access is Access.INOUT)
+
+    def array(self, name: str) -> Array:
+        """The argument, result or temporary called `name`."""
+        return self._index[name]
+
+    def attribute(self, name: str) -> Attribute:
+        """The attribute called `name`."""
+        return next(a for a in self.attributes if a.name == name)
+
+    def accuracy_of(self, name: str) -> Accuracy:
+        """The accuracy contract of a result."""
+        return dict(self.accuracy)[name]
+
+    def case(self, name: str) -> Case:
+        """The case called `name`."""
+        return next(case for case in self.cases if case.name == name)
+
+
+def single(kernel: Kernel, **fields: Any) -> Op:
+    """An operation of one kernel that shares its axes, arrays and attributes."""
+    defaults: dict[str, Any] = {
+        "name": kernel.name,
+        "doc": kernel.doc,
+        "axes": kernel.axes,
+        "arrays": kernel.arrays,
+        "attributes": kernel.attributes,
+        "steps": (Step(kernel=kernel),),
+    }
+    return Op(**(defaults | fields))

@@ -1,0 +1,75 @@
+"""Public signatures and docstrings of operations, derived from their specs; the same text serves both frameworks."""
+
+from __future__ import annotations
+
+from specs.lang.axes import show
+from specs.lang.elements import ElementFormat
+from specs.lang.kernel import Access, Array, Attribute, Rows, Shape
+from specs.lang.op import Op
+
+
+def default_text(attribute: Attribute) -> str:
+    """The attribute's default as Python source; element formats by name, resolved by the framework."""
+    value = attribute.default
+    return repr(value.name) if isinstance(value, ElementFormat) else repr(value)
+
+
+def parameters(op: Op) -> list[str]:
+    """The parameters of the public function, in order, as Python source."""
+    texts: list[str] = []
+    optional = False
+    for array in op.inputs:
+        optional = optional or array.optional
+        texts.append(f"{array.name}=None" if optional else array.name)
+    texts.append("*")
+    for attribute in op.attributes:
+        texts.append(attribute.name if attribute.required else f"{attribute.name}={default_text(attribute)}")
+    texts.append("implementation=None")
+    return texts
+
+
+def docstring(op: Op, implementations: tuple[str, ...]) -> str:
+    """Google-style docstring: every array with shapes and formats, every attribute with choices and default."""
+    lines = [op.doc, ""]
+    if op.source:
+        lines += [f"Source: {op.source}", ""]
+    lines.append("Args:")
+    for array in op.inputs:
+        written = "; written in place (donated and returned in JAX)" if array.access is Access.INOUT else ""
+        lines.append(f"    {array.name}: {array.doc}{written}, {_formats(array)} {_shapes(array)}")
+    for attribute in op.attributes:
+        lines.append(f"    {attribute.name}: {attribute.doc}. {_choices(attribute)}")
+    lines.append(f"    implementation: one of {', '.join(implementations)}; None takes the first that the device supports.")
+    lines += ["", "Returns:"]
+    for array in (*op.mutated, *op.outputs):
+        lines.append(f"    {array.name}: {array.doc}, {_formats(array)} {_shapes(array)}")
+    lines += ["", "Raises:", "    ArgumentError: the call does not fit the spec; nothing was run and nothing written."]
+    lines.append("    Unsupported: the call is right, but the implementation or the device cannot run it.")
+    return "\n".join(lines)
+
+
+def _formats(array: Array) -> str:
+    if isinstance(array.formats, str):
+        return f"format of {array.formats}"
+    return " or ".join(form.name for form in array.formats)
+
+
+def shape_text(shape: Shape) -> str:
+    """One shape in symbols."""
+    return "[" + ", ".join(str(dim) if isinstance(dim, Rows) else show(dim) for dim in shape) + "]"
+
+
+def _shapes(array: Array) -> str:
+    if array.by is None:
+        text = " or ".join(shape_text(shape) for shape in array.shapes)
+    else:
+        text = "; ".join(f"{choice}: {shape_text(shapes[0])}" for choice, shapes in array.shapes_by)
+    if array.order is not None:
+        text += f' (last two swapped at {array.order}="nk")'
+    return text + (", optional" if array.optional else "")
+
+
+def _choices(attribute: Attribute) -> str:
+    names = [c.name if isinstance(c, ElementFormat) else repr(c) for c in attribute.choices]
+    text = f"One of {', '.join(names)}. " if names else ""
+    return text + ("Required." if attribute.required else f"Default {default_text(attribute)}.")

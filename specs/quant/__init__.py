@@ -1,0 +1,1 @@
+"""Quantisers of activations."""

@@ -1,0 +1,199 @@
+"""The tile IR: a small typed SSA form of what one grid point does.
+
+Every value is a tile (or a scalar, rank 0) with an element format and a static shape. No operation promotes: operands
+agree in element format, and a cast is an operation of its own, so that no emitter has a rule to disagree about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from specs.lang.elements import ElementFormat
+
+
+class Opcode(Enum):
+    """All operations. The value is the name an emitter may print."""
+
+    # leaves
+    CONST = "const"  # attr value: Python number
+    SIZE = "size"  # attr name: a dynamic axis, an i32 scalar
+    PROGRAM_ID = "program_id"  # attr axis
+    ARANGE = "arange"  # attr n: 0 .. n-1, i32
+    # memory: operands are the index tiles, then the mask and the fill where present
+    LOAD = "load"
+    STORE = "store"
+    # elementwise, one operand
+    NEG = "neg"
+    ABS = "abs"
+    NOT = "not"
+    EXP2 = "exp2"
+    LOG2 = "log2"
+    SQRT = "sqrt"
+    FLOOR = "floor"
+    # elementwise, two operands
+    ADD = "add"
+    SUB = "sub"
+    MUL = "mul"
+    DIV = "div"  # float32, correctly rounded
+    IDIV = "idiv"  # operands >= 0
+    IMOD = "imod"  # operands >= 0
+    MIN = "min"
+    MAX = "max"
+    AND = "and"
+    OR = "or"
+    XOR = "xor"
+    SHL = "shl"
+    SHR = "shr"  # arithmetic
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+    SELECT = "select"
+    # format changes
+    CAST = "cast"  # value-preserving where representable, else round to nearest even; overflow as the format says
+    BITCAST = "bitcast"
+    # along an axis (attr axis)
+    SUM = "sum"
+    AMAX = "amax"
+    AMIN = "amin"
+    # contraction: [M, K] x [K, N] -> f32 [M, N], accumulated in float32 from the third operand or from zero
+    DOT = "dot"
+    # shape
+    RESHAPE = "reshape"
+    EXPAND = "expand"  # attr axis: new dimension of size 1
+    BROADCAST = "broadcast"
+    TRANSPOSE = "transpose"  # attr permutation
+    # control: operands lower, upper, initial values; region with parameters (index, carried values)
+    FOR = "for"
+
+
+COMPARISONS = frozenset({Opcode.EQ, Opcode.NE, Opcode.LT, Opcode.LE, Opcode.GT, Opcode.GE})
+
+
+@dataclass(frozen=True, slots=True)
+class TileType:
+    """Element format and static shape; rank 0 is a scalar."""
+
+    element: ElementFormat
+    shape: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.element.name}[{', '.join(map(str, self.shape))}]"
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        total = 1
+        for n in self.shape:
+            total *= n
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the author wrote it."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(slots=True, eq=False)
+class Value:
+    """An SSA value. `name` is the author's variable name once the tracer has seen it."""
+
+    type: TileType
+    name: str | None = None
+    op: Op | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Region:
+    """The body of a loop."""
+
+    parameters: list[Value]
+    ops: list[Op] = field(default_factory=list)
+    results: list[Value] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Op:
+    """One operation. `attrs` holds what is not a value: see `Opcode`."""
+
+    code: Opcode
+    operands: tuple[Value, ...]
+    results: tuple[Value, ...]
+    attrs: dict[str, object]
+    where: Location | None
+    region: Region | None = None
+
+    @property
+    def result(self) -> Value:
+        """The only result."""
+        return self.results[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayParam:
+    """An array as the program addresses it.
+
+    rank: number of index tiles a load or store takes (leading dimensions that do not collapse count one by one).
+    unit: index of the dimension with stride 1, or None.
+    packed: strides follow from the sizes (row-major over `sizes`), none is passed at run time.
+    sizes: printable size of every dimension, as names of SIZE values or integers.
+    swapped: the array is passed with its last two dimensions in the other order (frameworks without strides).
+    """
+
+    name: str
+    element: ElementFormat
+    rank: int
+    unit: int | None
+    packed: bool
+    sizes: tuple[str, ...]
+    written: bool
+    swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A traced kernel specialisation."""
+
+    name: str
+    doc: str
+    arrays: tuple[ArrayParam, ...]
+    sizes: tuple[str, ...]
+    grid: tuple[str, ...]
+    ops: tuple[Op, ...]
+    tunables: tuple[tuple[str, int], ...]
+    specialisation: tuple[tuple[str, str], ...]
+    wide: bool
+
+    def array(self, name: str) -> ArrayParam:
+        """The parameter called `name`."""
+        return next(array for array in self.arrays if array.name == name)
+
+
+def walk(ops: tuple[Op, ...] | list[Op]) -> list[Op]:
+    """All operations, those of regions included, in program order."""
+    found: list[Op] = []
+    for op in ops:
+        found.append(op)
+        if op.region is not None:
+            found.extend(walk(op.region.ops))
+    return found
+
+
+def broadcast_shapes(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The common shape of two operands of equal rank (or a scalar and anything), else None."""
+    if not a or not b:
+        return a or b
+    if len(a) != len(b):
+        return None
+    if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=True)):
+        return None
+    return tuple(max(x, y) for x, y in zip(a, b, strict=True))

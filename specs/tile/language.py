@@ -1,0 +1,258 @@
+"""The vocabulary of tile programs: what a kernel body calls.
+
+Names are those of the field (`program_id`, `load`, `dot`, `fori_loop`); operators are on `Tile` itself. A body reads
+its arguments from one object `p`: arrays (None when absent), dynamic axes (scalar tiles), static axes, attributes,
+tunables and facts (plain Python values).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specs.lang.elements import BOOL, F32, INT32, INT64, ElementFormat
+from specs.tile.ir import ArrayParam, Opcode, Region, TileType, Value, broadcast_shapes
+from specs.tile.trace import (
+    LoopBody,
+    Number,
+    Operand,
+    Tile,
+    binary,
+    constant,
+    fail,
+    tracer,
+    unary,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayHandle:
+    """An array argument inside a body. `lead` counts the memory dimensions that the first index stands for."""
+
+    param: ArrayParam
+    lead: int
+
+    @property
+    def element(self) -> ElementFormat:
+        """Element format of what the array holds."""
+        return self.param.element
+
+    @property
+    def rank(self) -> int:
+        """Number of indices a load or store takes."""
+        return self.param.rank - self.lead + 1
+
+
+Index = Tile | int
+
+
+def program_id(axis: int) -> Tile:
+    """Index of this grid point along `axis`, i32."""
+    return tracer().emit(Opcode.PROGRAM_ID, (), (TileType(INT32),), {"axis": axis})[0]
+
+
+def arange(n: int) -> Tile:
+    """0, 1, .., n-1 as i32; n a power of two."""
+    _power_of_two((n,))
+    return tracer().emit(Opcode.ARANGE, (), (TileType(INT32, (n,)),), {"n": n})[0]
+
+
+def full(shape: tuple[int, ...], value: Number, element: ElementFormat) -> Tile:
+    """A tile of one value."""
+    _power_of_two(shape)
+    return constant(value, element).broadcast(*shape)
+
+
+def zeros(shape: tuple[int, ...], element: ElementFormat = F32) -> Tile:
+    """A tile of zeros."""
+    return full(shape, 0 if element.is_integer else 0.0, element)
+
+
+def load(array: ArrayHandle, indices: tuple[Index, ...], mask: Tile | None = None, other: Number = 0) -> Tile:
+    """Elements at `indices` (one per dimension, broadcast against each other).
+
+    Where `mask` is false nothing is read and the element is `other`.
+    """
+    where = _memory_indices(array, indices)
+    shape = _common_shape([index.shape for index in where])
+    operands = list(where)
+    if mask is not None:
+        operands += [_mask(mask, shape), _fill(other, array.element)]
+    attrs: dict[str, object] = {"array": array.param.name, "masked": mask is not None}
+    return tracer().emit(Opcode.LOAD, operands, (TileType(array.element, shape),), attrs)[0]
+
+
+def store(array: ArrayHandle, indices: tuple[Index, ...], value: Tile, mask: Tile | None = None) -> None:
+    """Writes `value` (already in the array's element format) at `indices`, where `mask` holds."""
+    if not array.param.written:
+        raise fail(f"store to '{array.param.name}', which is declared as an input")
+    if value.element != array.element:
+        raise fail(
+            f"store of {value.element.name} into '{array.param.name}' of {array.element.name}",
+            "cast or encode it first",
+        )
+    where = _memory_indices(array, indices)
+    shape = _common_shape([*(index.shape for index in where), value.shape])
+    operands = [*where, value] + ([_mask(mask, shape)] if mask is not None else [])
+    attrs: dict[str, object] = {"array": array.param.name, "masked": mask is not None, "shape": shape}
+    tracer().emit(Opcode.STORE, operands, (), attrs)
+
+
+def where(condition: Tile, x: Operand, y: Operand) -> Tile:
+    """x where `condition` holds, else y."""
+    if not isinstance(x, Tile) and not isinstance(y, Tile):
+        raise fail("where() of two numbers: one of them must be a tile")
+    x = x if isinstance(x, Tile) else constant(x, y.element)  # type: ignore[union-attr]
+    y = y if isinstance(y, Tile) else constant(y, x.element)
+    if x.element != y.element or condition.element != BOOL:
+        raise fail(f"where({condition.value.type}, {x.value.type}, {y.value.type}): formats differ")
+    shape = _common_shape([condition.shape, x.shape, y.shape])
+    return tracer().emit(Opcode.SELECT, (condition, x, y), (TileType(x.element, shape),))[0]
+
+
+def minimum(x: Operand, y: Operand) -> Tile:
+    """Elementwise minimum; on floats neither operand may be NaN."""
+    return binary(Opcode.MIN, x, y)
+
+
+def maximum(x: Operand, y: Operand) -> Tile:
+    """Elementwise maximum; on floats neither operand may be NaN."""
+    return binary(Opcode.MAX, x, y)
+
+
+def absolute(x: Tile) -> Tile:
+    """Magnitude; clears the sign bit of floats."""
+    return unary(Opcode.ABS, x)
+
+
+def exp2(x: Tile) -> Tile:
+    """2**x, float32, hardware accuracy."""
+    return unary(Opcode.EXP2, x)
+
+
+def log2(x: Tile) -> Tile:
+    """log2(x), float32, hardware accuracy."""
+    return unary(Opcode.LOG2, x)
+
+
+def sqrt(x: Tile) -> Tile:
+    """Square root, float32, hardware accuracy."""
+    return unary(Opcode.SQRT, x)
+
+
+def floor(x: Tile) -> Tile:
+    """Largest integer not above x, as float."""
+    return unary(Opcode.FLOOR, x)
+
+
+def reduce_sum(x: Tile, axis: int) -> Tile:
+    """Sum along `axis`, which disappears."""
+    return _reduce(Opcode.SUM, x, axis)
+
+
+def reduce_max(x: Tile, axis: int) -> Tile:
+    """Maximum along `axis`, which disappears; no NaN on floats (compare bit patterns instead)."""
+    return _reduce(Opcode.AMAX, x, axis)
+
+
+def reduce_min(x: Tile, axis: int) -> Tile:
+    """Minimum along `axis`, which disappears."""
+    return _reduce(Opcode.AMIN, x, axis)
+
+
+def dot(a: Tile, b: Tile, acc: Tile | None = None) -> Tile:
+    """float32 [M, N] = acc + a [M, K] @ b [K, N]; products exact, accumulated in float32 in any order."""
+    if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[1] != b.shape[0]:
+        raise fail(f"dot of {a.value.type} and {b.value.type}: inner sizes differ")
+    if a.element != b.element:
+        raise fail(f"dot of {a.value.type} and {b.value.type}: element formats differ", "cast one of them")
+    new = TileType(F32, (a.shape[0], b.shape[1]))
+    if acc is not None and acc.value.type != new:
+        raise fail(f"dot accumulates into {new}, not {acc.value.type}")
+    return tracer().emit(Opcode.DOT, (a, b) if acc is None else (a, b, acc), (new,))[0]
+
+
+def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Tile | tuple[Tile, ...]:
+    """Runs `carried = body(k, *carried)` for k in [lower, upper), the bounds i32 scalars known at run time.
+
+    Returns what is carried: one tile, or a tuple of several.
+    """
+    bounds = [_index(lower), _index(upper)]
+    parameters = [Value(type=TileType(INT32)), *(Value(type=tile.value.type) for tile in init)]
+    region = Region(parameters)
+    with tracer().block(region):
+        results = body(*(Tile(value) for value in parameters))
+    carried = results if isinstance(results, tuple) else (results,)
+    for before, after in zip(init, carried, strict=True):
+        if before.value.type != after.value.type:
+            raise fail(f"the loop carries {before.value.type} in and {after.value.type} out")
+    region.results = [tile.value for tile in carried]
+    types = [tile.value.type for tile in init]
+    out = tracer().emit(Opcode.FOR, [*bounds, *init], types, region=region)
+    return out[0] if len(out) == 1 else out
+
+
+def cdiv(a: Index, b: int) -> Tile:
+    """ceil(a / b) for a scalar a >= 0."""
+    return (_index(a) + (b - 1)) // b
+
+
+def both(a: Tile | None, b: Tile | None) -> Tile | None:
+    """The conjunction of two masks, either of which may be absent."""
+    if a is None or b is None:
+        return a if b is None else b
+    return a & b
+
+
+def _power_of_two(shape: tuple[int, ...]) -> None:
+    for n in shape:
+        if n < 1 or n & (n - 1):
+            raise fail(f"tile shape {list(shape)}: sizes are powers of two", "pad the tile and mask")
+
+
+def _index(value: Index) -> Tile:
+    return value if isinstance(value, Tile) else constant(value, INT32)
+
+
+def _memory_indices(array: ArrayHandle, indices: tuple[Index, ...]) -> list[Tile]:
+    """One index tile per memory dimension: the row index is split over leading dimensions that stay apart."""
+    if len(indices) != array.rank:
+        raise fail(f"'{array.param.name}' takes {array.rank} indices, got {len(indices)}")
+    tiles = [_index(index) for index in indices]
+    for tile in tiles:
+        if tile.element not in (INT32, INT64):
+            raise fail(f"'{array.param.name}' is indexed with {tile.value.type}, not integers")
+    rows, rest = tiles[0], tiles[1:]
+    split: list[Tile] = []
+    for name in reversed(array.param.sizes[1 : array.lead]):
+        size = tracer().size(name)
+        split.append(rows % size)
+        rows = rows // size
+    return [rows, *reversed(split), *rest]
+
+
+def _common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    common: tuple[int, ...] = ()
+    for shape in shapes:
+        joined = broadcast_shapes(common, shape)
+        if joined is None:
+            raise fail(f"shapes {' and '.join(str(list(s)) for s in shapes)} do not broadcast")
+        common = joined
+    return common
+
+
+def _mask(mask: Tile, shape: tuple[int, ...]) -> Tile:
+    if mask.element != BOOL or broadcast_shapes(mask.shape, shape) != shape:
+        raise fail(f"a mask of {mask.value.type} does not fit an access of shape {list(shape)}")
+    return mask
+
+
+def _fill(other: Number, element: ElementFormat) -> Tile:
+    return constant(other if element.is_integer else float(other), element)
+
+
+def _reduce(code: Opcode, x: Tile, axis: int) -> Tile:
+    if x.element.bits != 32:
+        raise fail(f"{code.value} over {x.value.type}: reductions are on 32-bit formats", "cast first")
+    axis %= len(x.shape)
+    new = TileType(x.element, (*x.shape[:axis], *x.shape[axis + 1 :]))
+    return tracer().emit(code, (x,), (new,), {"axis": axis})[0]

@@ -1,0 +1,129 @@
+"""Rewrites a program so that it only uses formats and casts that a target has.
+
+Arrays of a format that is not native become arrays of raw codes; casts from and to such a format become the
+arithmetic of `library.codec`; dot operands that the dot unit does not take are widened, exactly, to one it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT16, INT32, UINT8, ElementFormat
+from specs.tile.ir import ArrayParam, Op, Opcode, Program, Region, TileType, Value
+from specs.tile.language import where
+from specs.tile.library import codec
+from specs.tile.targets import Target
+from specs.tile.trace import Tile, Tracer, constant, tracing
+
+
+def raw_format(form: ElementFormat) -> ElementFormat:
+    """The integer format that carries the codes of `form` in memory."""
+    return {8: UINT8, 16: INT16, 32: INT32}[form.storage_bits]
+
+
+def is_native(form: ElementFormat, target: Target) -> bool:
+    """Whether values of `form` can live in registers of the target."""
+    return form in target.native or form == BOOL or (form.is_integer and form.bits == form.storage_bits)
+
+
+@lru_cache(maxsize=4096)
+def legalise(program: Program, target: Target) -> Program:
+    """The program with the target's formats only. The original is left as it is."""
+    rewriter = _Rewriter(target)
+    with tracing(rewriter.tracer):
+        rewriter.block(list(program.ops))
+    arrays = tuple(_raw_param(param, target) for param in program.arrays)
+    return replace(program, ops=tuple(rewriter.tracer.ops), arrays=arrays)
+
+
+def _raw_param(param: ArrayParam, target: Target) -> ArrayParam:
+    if is_native(param.element, target):
+        return param
+    return replace(param, element=raw_format(param.element))
+
+
+class _Rewriter:
+    """Replays operations into a new tracer. `tiles` maps old values to new tiles."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.tracer = Tracer()
+        self.tiles: dict[int, Tile] = {}
+
+    def block(self, ops: list[Op]) -> None:
+        for op in ops:
+            self.tracer.where = op.where
+            self.rewrite(op)
+        self.tracer.where = None
+
+    def of(self, value: Value) -> Tile:
+        return self.tiles[id(value)]
+
+    def type_of(self, old: TileType) -> TileType:
+        return old if is_native(old.element, self.target) else TileType(raw_format(old.element), old.shape)
+
+    def rewrite(self, op: Op) -> None:
+        match op.code:
+            case Opcode.FOR:
+                self.loop(op)
+                return
+            case Opcode.CAST:
+                new = self.cast(self.of(op.operands[0]), op.operands[0].type.element, op.result.type.element)
+            case Opcode.DOT:
+                new = self.dot(op)
+            case Opcode.CONST if not is_native(op.result.type.element, self.target):
+                form = op.result.type.element
+                new = constant(int(form.encode(float(op.attrs["value"]))), raw_format(form))  # type: ignore[arg-type]
+            case _:
+                self.copy(op)
+                return
+        self.bind(op.result, new)
+
+    def copy(self, op: Op) -> None:
+        operands = [self.of(value) for value in op.operands]
+        results = self.tracer.emit(op.code, operands, [self.type_of(v.type) for v in op.results], op.attrs)
+        for old, new in zip(op.results, results, strict=True):
+            self.bind(old, new)
+
+    def bind(self, old: Value, new: Tile) -> None:
+        if new.value.name is None:
+            new.value.name = old.name
+        self.tiles[id(old)] = new
+
+    def loop(self, op: Op) -> None:
+        assert op.region is not None
+        parameters = [Value(type=self.type_of(v.type), name=v.name) for v in op.region.parameters]
+        region = Region(parameters)
+        for old, new in zip(op.region.parameters, parameters, strict=True):
+            self.tiles[id(old)] = Tile(new)
+        with self.tracer.block(region):
+            self.block(op.region.ops)
+        region.results = [self.of(value).value for value in op.region.results]
+        self.tracer.where = op.where
+        operands = [self.of(value) for value in op.operands]
+        types = [self.type_of(v.type) for v in op.results]
+        for old, new in zip(op.results, self.tracer.emit(op.code, operands, types, region=region), strict=True):
+            self.bind(old, new)
+
+    def cast(self, x: Tile, source: ElementFormat, goal: ElementFormat) -> Tile:
+        """x, a value (or the raw codes) of `source`, as `goal` (or its raw codes)."""
+        if source == goal:
+            return x
+        if not is_native(source, self.target):
+            x, source = codec.decode(x.to(INT32), source), F32
+        if not is_native(goal, self.target):
+            return codec.encode(x.to(F32), goal).to(raw_format(goal))
+        narrow = goal.is_float and goal.bits < 16 and source.is_float
+        if narrow and not self.target.saturating:
+            x = codec.clamp_finite(x.to(F32), goal)
+            x = where(codec.is_nan(x), float("nan"), x)
+        return x.to(goal)
+
+    def dot(self, op: Op) -> Tile:
+        a, b, *acc = (self.of(value) for value in op.operands)
+        form = op.operands[0].type.element
+        if form not in self.target.dot:
+            wide = next(f for f in (E4M3, BF16, F16, F32) if f in self.target.dot and f.holds(form))
+            a, b = self.cast(a, form, wide), self.cast(b, form, wide)
+        return self.tracer.emit(Opcode.DOT, (a, b, *acc), [op.result.type])[0]

@@ -1,0 +1,1 @@
+"""Tile programs that bodies and rewrites build on."""

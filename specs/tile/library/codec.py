@@ -1,0 +1,117 @@
+"""Element formats as tile arithmetic: codes to float32 and back, from the declared bits alone.
+
+Used where a target has no native type for a format (and always for formats that nobody's hardware knows). All integer
+work is on i32; codes are non-negative. Every float operation below is exact, so the result does not depend on
+contraction or on the order of evaluation.
+"""
+
+from __future__ import annotations
+
+from specs.lang.elements import F32, INT32, ElementFormat, NanRule, Overflow
+from specs.tile.language import absolute, full, maximum, where
+from specs.tile.trace import Tile
+
+_ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: adding and subtracting it rounds to an integer, ties to even
+
+
+def pow2(exponent: Tile) -> Tile:
+    """2**exponent as float32, for i32 exponents in [-126, 127]."""
+    return ((exponent + 127) << 23).bitcast(F32)
+
+
+def round_even(x: Tile) -> Tile:
+    """Nearest integer, ties to even, as float32; |x| < 2**22."""
+    return (x + _ROUNDING_MAGIC) - _ROUNDING_MAGIC
+
+
+def is_nan(x: Tile) -> Tile:
+    """Where x is NaN."""
+    return x != x
+
+
+def decode(codes: Tile, form: ElementFormat) -> Tile:
+    """float32 values of i32 `codes` (only the low `form.bits` bits are looked at)."""
+    if form.is_integer:
+        return _decode_integer(codes, form)
+    if form.exponent_bits == 8:
+        return _decode_wide(codes, form)
+    mantissa, exponent = form.mantissa_bits, form.exponent_bits
+    magnitude = codes & ((1 << (mantissa + exponent)) - 1)
+    biased = magnitude >> mantissa
+    fraction = magnitude & ((1 << mantissa) - 1)
+    subnormal = biased == 0
+    significand = where(subnormal, fraction, fraction + (1 << mantissa)).to(F32)
+    value = significand * pow2(where(subnormal, 1, biased) - (form.bias + mantissa))
+    if form.nan is NanRule.ALL_ONES:
+        value = where(magnitude == (1 << (mantissa + exponent)) - 1, float("nan"), value)
+    if form.nan is NanRule.IEEE:
+        special = where(fraction == 0, full(fraction.shape, float("inf"), F32), float("nan"))
+        value = where(biased == (1 << exponent) - 1, special, value)
+    return where((codes & (1 << (form.bits - 1))) != 0, -value, value) if form.signed else value
+
+
+def encode(x: Tile, form: ElementFormat) -> Tile:
+    """i32 codes of float32 `x`: nearest, ties to even, overflow and NaN as the format declares."""
+    if form.is_integer:
+        return _encode_integer(x, form)
+    if form.exponent_bits == 8:
+        return _encode_wide(x, form)
+    mantissa = form.mantissa_bits
+    emin = 1 - form.bias
+    bits = x.bitcast(INT32)
+    magnitude = (bits & 0x7FFFFFFF).bitcast(F32)
+    saturate = form.overflow is Overflow.SATURATE
+    limit = form.max_finite if saturate else 2.0 * form.max_finite
+    magnitude = where(magnitude > limit, limit, magnitude)
+    exponent = maximum((magnitude.bitcast(INT32) >> 23) - 127, emin)
+    code = ((exponent - emin) << mantissa) + round_even(magnitude * pow2(mantissa - exponent)).to(INT32)
+    if not saturate:
+        top = ((1 << form.exponent_bits) - 1) << mantissa
+        code = where(code > top, top, code)
+    if form.nan_code is not None:
+        code = where(is_nan(x), form.nan_code, code)
+    return where(bits < 0, code | (1 << (form.bits - 1)), code) if form.signed else code
+
+
+def _decode_integer(codes: Tile, form: ElementFormat) -> Tile:
+    low = codes & ((1 << form.bits) - 1)
+    if form.signed:
+        low = where(low >= 1 << (form.bits - 1), low - (1 << form.bits), low)
+    return low.to(F32)
+
+
+def _encode_integer(x: Tile, form: ElementFormat) -> Tile:
+    clamped = where(x > form.max_finite, form.max_finite, x)
+    clamped = where(clamped < form.min_finite, form.min_finite, clamped)
+    return round_even(where(is_nan(x), 0.0, clamped)).to(INT32) & ((1 << form.bits) - 1)
+
+
+def _decode_wide(codes: Tile, form: ElementFormat) -> Tile:
+    """bfloat16 (the upper half of a float32) and e8m0 (its exponent field)."""
+    shift = 23 - form.mantissa_bits
+    if form.signed:
+        return (codes << shift).bitcast(F32)
+    value = (codes << shift).bitcast(F32)
+    value = where(codes == 0, full(codes.shape, 0x00400000, INT32).bitcast(F32), value)
+    return where(codes == 255, float("nan"), value)
+
+
+def _encode_wide(x: Tile, form: ElementFormat) -> Tile:
+    """Rounds a float32 to its upper bits, ties to even; NaN becomes the canonical code."""
+    shift = 23 - form.mantissa_bits
+    bits = x.bitcast(INT32)
+    even = (bits >> shift) & 1
+    code = ((bits + ((1 << (shift - 1)) - 1) + even) >> shift) & ((1 << form.bits) - 1)
+    assert form.nan_code is not None
+    return where(is_nan(x), form.nan_code, code)
+
+
+def clamp_finite(x: Tile, form: ElementFormat) -> Tile:
+    """x limited to the finite range of `form`; NaN stays NaN."""
+    x = where(x > form.max_finite, form.max_finite, x)
+    return where(x < form.min_finite, form.min_finite, x)
+
+
+def magnitude_bits(x: Tile) -> Tile:
+    """Bit pattern of |x|: integers that order as the magnitudes do, Inf and NaN above everything finite."""
+    return absolute(x).bitcast(INT32)

@@ -1,0 +1,41 @@
+"""What a target's registers and dot units know, as data; `legalise` rewrites a program until it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One place a program can run.
+
+    native: float formats with a type of their own and correctly rounded conversion from and to float32.
+    dot: operand formats of the dot unit.
+    saturating: native narrowing casts saturate (else overflow must be clamped first).
+    config: which row of a kernel's configurations applies.
+    """
+
+    name: str
+    native: frozenset[ElementFormat]
+    dot: frozenset[ElementFormat]
+    saturating: bool
+    config: str
+
+
+_FLOATS = frozenset({F32, F16, BF16, E4M3, E5M2})
+
+TRITON_CUDA = Target(name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, config="cuda")
+TRITON_XPU = Target(
+    name="triton-xpu", native=frozenset({F32, F16, BF16}), dot=frozenset({F32, F16, BF16}), saturating=False, config="xpu"
+)
+# The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
+TRITON_INTERPRET = Target(
+    name="triton-interpret", native=frozenset({F32}), dot=frozenset({F32}), saturating=False, config="interpret"
+)
+PALLAS_CUDA = Target(name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, config="cuda")
+PALLAS_INTERPRET = Target(
+    name="pallas-interpret", native=_FLOATS, dot=frozenset({F32}), saturating=False, config="interpret"
+)
+EXECUTOR = Target(name="executor", native=_FLOATS, dot=frozenset({F32}), saturating=False, config="cpu")

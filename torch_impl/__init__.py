@@ -1,0 +1,1 @@
+"""Torch side: the IR as Triton source, launching it, and operators in the torch library. Nothing is imported here."""

@@ -1,0 +1,129 @@
+"""The executor's array namespace over torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from specs.lang.elements import INT32, ElementFormat
+from specs.tile.ir import Opcode
+from torch_impl.formats import DTYPES
+
+_UNARY: dict[Opcode, Callable[[Any], Any]] = {
+    Opcode.NEG: torch.neg,
+    Opcode.ABS: torch.abs,
+    Opcode.NOT: torch.logical_not,
+    Opcode.EXP2: torch.exp2,
+    Opcode.LOG2: torch.log2,
+    Opcode.SQRT: torch.sqrt,
+    Opcode.FLOOR: torch.floor,
+}
+_BINARY: dict[Opcode, Callable[[Any, Any], Any]] = {
+    Opcode.ADD: torch.add,
+    Opcode.SUB: torch.sub,
+    Opcode.MUL: torch.mul,
+    Opcode.DIV: torch.div,
+    Opcode.IDIV: lambda a, b: torch.div(a, b, rounding_mode="floor"),
+    Opcode.IMOD: torch.remainder,
+    Opcode.MIN: torch.minimum,
+    Opcode.MAX: torch.maximum,
+    Opcode.AND: torch.bitwise_and,
+    Opcode.OR: torch.bitwise_or,
+    Opcode.XOR: torch.bitwise_xor,
+    Opcode.SHL: torch.bitwise_left_shift,
+    Opcode.SHR: torch.bitwise_right_shift,
+    Opcode.EQ: torch.eq,
+    Opcode.NE: torch.ne,
+    Opcode.LT: torch.lt,
+    Opcode.LE: torch.le,
+    Opcode.GT: torch.gt,
+    Opcode.GE: torch.ge,
+}
+_REDUCE: dict[Opcode, Callable[..., Any]] = {Opcode.AMAX: torch.amax, Opcode.AMIN: torch.amin}
+
+
+class TorchOps:
+    """ArrayOps on one device. Buffers are written in place."""
+
+    functional = False
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def const(self, value: Any, element: ElementFormat) -> torch.Tensor:
+        """A 0-d tensor."""
+        return torch.tensor(value, dtype=DTYPES[element], device=self.device)
+
+    def arange(self, n: int) -> torch.Tensor:
+        """0 .. n-1, i32."""
+        return torch.arange(n, dtype=torch.int32, device=self.device)
+
+    def cast(self, x: torch.Tensor, element: ElementFormat) -> torch.Tensor:
+        """Conversion; nearest even."""
+        return x.to(DTYPES[element])
+
+    def bitcast(self, x: torch.Tensor, element: ElementFormat) -> torch.Tensor:
+        """The same bits as another format."""
+        return x.contiguous().view(DTYPES[element])
+
+    def unary(self, code: Opcode) -> Callable[[Any], Any]:
+        """An elementwise function."""
+        return _UNARY[code]
+
+    def binary(self, code: Opcode) -> Callable[[Any, Any], Any]:
+        """An elementwise function of two tensors."""
+        return _BINARY[code]
+
+    def where(self, condition: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Selection with broadcasting; 8-bit floats are moved as bytes."""
+        if x.element_size() == 1 and x.is_floating_point():
+            return torch.where(condition, x.view(torch.uint8), y.view(torch.uint8)).view(x.dtype)
+        return torch.where(condition, x, y)
+
+    def reduce(self, code: Opcode, x: torch.Tensor, axis: int) -> torch.Tensor:
+        """Sum, maximum or minimum along an axis, dtype kept."""
+        if code is Opcode.SUM:
+            return torch.sum(x, dim=axis, dtype=x.dtype)
+        result: torch.Tensor = _REDUCE[code](x, dim=axis)
+        return result
+
+    def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """Batched float32 product."""
+        return torch.matmul(a, b)
+
+    def reshape(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Row-major reshape."""
+        return x.reshape(shape)
+
+    def broadcast(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Broadcast to a shape."""
+        return x.expand(shape)
+
+    def transpose(self, x: torch.Tensor, permutation: tuple[int, ...]) -> torch.Tensor:
+        """Permuted dimensions."""
+        return x.permute(permutation)
+
+    def take(self, flat: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+        """Elements of a 1-D buffer; 8-bit floats are moved as bytes."""
+        if flat.element_size() == 1 and flat.is_floating_point():
+            return flat.view(torch.uint8)[offsets].view(flat.dtype)
+        return flat[offsets]
+
+    def put(self, flat: torch.Tensor, offsets: Any, values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Writes in place."""
+        target = flat
+        if flat.element_size() == 1 and flat.is_floating_point():
+            target, values = flat.view(torch.uint8), values.contiguous().view(torch.uint8)
+        if mask is None:
+            target[offsets] = values
+        else:
+            target[offsets[mask]] = values[mask]
+        return flat
+
+    def loop(self, lower: Any, upper: Any, body: Callable[[Any, list[Any]], list[Any]], carried: list[Any]) -> list[Any]:
+        """A Python loop."""
+        for k in range(int(lower), int(upper)):
+            carried = body(self.const(k, INT32), carried)
+        return carried

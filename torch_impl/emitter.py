@@ -1,0 +1,207 @@
+"""IR -> Triton source: one standalone `@triton.jit` function, written for reading.
+
+Arguments come in the order inputs, outputs, scalars (sizes, strides). Tile sizes are literals: the program was traced
+for one specialisation, named in the header.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from specs.lang.elements import (
+    BF16,
+    BOOL,
+    E4M3,
+    E5M2,
+    F16,
+    F32,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    ElementFormat,
+)
+from specs.tile.ir import ArrayParam, Op, Opcode, Program
+from specs.tile.printer import INDENT, Printer, Text, is_const
+
+TYPES: dict[ElementFormat, str] = {
+    F32: "tl.float32",
+    F16: "tl.float16",
+    BF16: "tl.bfloat16",
+    E4M3: "tl.float8e4nv",
+    E5M2: "tl.float8e5",
+    BOOL: "tl.int1",
+    UINT8: "tl.uint8",
+    INT8: "tl.int8",
+    INT16: "tl.int16",
+    INT32: "tl.int32",
+    INT64: "tl.int64",
+}
+
+_CALLS = {
+    Opcode.ABS: "tl.abs",
+    Opcode.EXP2: "tl.exp2",
+    Opcode.LOG2: "tl.log2",
+    Opcode.SQRT: "tl.sqrt",
+    Opcode.FLOOR: "tl.floor",
+    Opcode.DIV: "tl.div_rn",
+    Opcode.MIN: "tl.minimum",
+    Opcode.MAX: "tl.maximum",
+    Opcode.SELECT: "tl.where",
+}
+_REDUCTIONS = {Opcode.SUM: "tl.sum", Opcode.AMAX: "tl.max", Opcode.AMIN: "tl.min"}
+
+
+@lru_cache(maxsize=4096)
+def emit(program: Program) -> str:
+    """Source of a module with one kernel, called like the program."""
+    printer = TritonPrinter(program)
+    printer.block(list(program.ops), 1)
+    header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
+    header += [f"    {name} = {value}" for name, value in program.specialisation]
+    header += ['"""', "", "import triton", "import triton.language as tl", "", ""]
+    signature = ["@triton.jit", f"def {program.name}("]
+    signature += [f"{INDENT}{group}," for group in _signature(program)]
+    return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
+
+
+def runtime_strides(param: ArrayParam) -> list[int]:
+    """Dimensions whose stride is passed at run time."""
+    return [] if param.packed else [d for d in range(param.rank) if d != param.unit]
+
+
+def arguments(program: Program) -> list[str]:
+    """Names of the kernel's parameters in order."""
+    inputs = [f"{p.name}_ptr" for p in program.arrays if not p.written]
+    outputs = [f"{p.name}_ptr" for p in program.arrays if p.written]
+    strides = [f"stride_{p.name}{d}" for p in program.arrays for d in runtime_strides(p)]
+    return [*inputs, *outputs, *program.sizes, *strides]
+
+
+def _signature(program: Program) -> list[str]:
+    inputs = ", ".join(f"{p.name}_ptr" for p in program.arrays if not p.written)
+    outputs = ", ".join(f"{p.name}_ptr" for p in program.arrays if p.written)
+    strides = [
+        ", ".join(f"stride_{p.name}{d}" for d in runtime_strides(p)) for p in program.arrays if runtime_strides(p)
+    ]
+    return [group for group in (inputs, outputs, ", ".join(program.sizes), *strides) if group]
+
+
+class TritonPrinter(Printer):
+    """Spells operations in triton.language."""
+
+    reserved = frozenset({"tl", "triton", "range", "float"})
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.taken |= set(arguments(program))
+
+    def spell(self, op: Op, operands: list[Text]) -> Text:
+        """An operation in Triton's words."""
+        code, first = op.code, operands[0] if operands else Text("")
+        new = op.results[0].type
+        if code in _CALLS:
+            return Text(f"{_CALLS[code]}({', '.join(self._typed(op, operands))})")
+        if code in _REDUCTIONS:
+            return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
+        match code:
+            case Opcode.PROGRAM_ID:
+                return Text(f"tl.program_id({op.attrs['axis']})")
+            case Opcode.ARANGE:
+                return Text(f"tl.arange(0, {op.attrs['n']})")
+            case Opcode.NOT:
+                return Text(f"~{first.inside(10)}", 10)
+            case Opcode.CAST:
+                return Text(f"{first.inside(12)}.to({TYPES[new.element]})")
+            case Opcode.BITCAST:
+                return Text(f"{first.inside(12)}.to({TYPES[new.element]}, bitcast=True)")
+            case Opcode.RESHAPE:
+                return Text(f"tl.reshape({first}, {list(new.shape)})")
+            case Opcode.BROADCAST if is_const(op.operands[0]):
+                return Text(f"tl.full({list(new.shape)}, {first}, {TYPES[new.element]})")
+            case Opcode.BROADCAST:
+                return Text(f"tl.broadcast_to({first}, {list(new.shape)})")
+            case Opcode.TRANSPOSE:
+                return Text(f"tl.permute({first}, {list(op.attrs['permutation'])})")  # type: ignore[call-overload]
+            case Opcode.DOT:
+                return self._dot(op, operands)
+        raise AssertionError(code)
+
+    def _typed(self, op: Op, operands: list[Text]) -> list[str]:
+        """Operands of a call; a literal of a narrow format is given its type, as Triton would guess another."""
+        texts: list[str] = []
+        for value, text in zip(op.operands, operands, strict=True):
+            narrow = is_const(value) and value.type.element not in (F32, INT32, BOOL)
+            texts.append(f"tl.full([], {text}, {TYPES[value.type.element]})" if narrow else str(text))
+        return texts
+
+    def _dot(self, op: Op, operands: list[Text]) -> Text:
+        precision = ', input_precision="ieee"' if op.operands[0].type.element == F32 else ""
+        acc = f", acc={operands[2]}" if len(operands) == 3 else ""
+        return Text(f"tl.dot({operands[0]}, {operands[1]}{acc}{precision})")
+
+    def pointer(self, op: Op) -> str:
+        """`base + offsets` of a memory access."""
+        param = self.program.array(str(op.attrs["array"]))
+        terms: list[str] = []
+        for d, value in enumerate(op.operands[: param.rank]):
+            index = self.of(value)
+            if index == "0":
+                continue
+            if self.program.wide and not is_const(value):
+                index = Text(f"{index.inside(12)}.to(tl.int64)")
+            factor = self._stride(param, d)
+            terms.append(index.inside(8) if factor is None else f"{index.inside(9)} * {factor}")
+        joined = " + ".join(terms)
+        base = f"{param.name}_ptr"
+        if not joined:
+            return base
+        return f"{base} + {joined}" if len(terms) == 1 else f"{base} + ({joined})"
+
+    def _stride(self, param: ArrayParam, d: int) -> str | None:
+        if not param.packed:
+            return None if d == param.unit else f"stride_{param.name}{d}"
+        behind = [size for size in param.sizes[d + 1 :] if size != "1"]
+        if not behind:
+            return None
+        text = " * ".join(size if size.isidentifier() or size.isdigit() else f"({size})" for size in behind)
+        return text if len(behind) == 1 else f"({text})"
+
+    def load(self, op: Op) -> Text:
+        """`tl.load`, masked where the program masks."""
+        param = self.program.array(str(op.attrs["array"]))
+        mask = ""
+        if op.attrs["masked"]:
+            condition, other = (self.of(value) for value in op.operands[param.rank :])
+            mask = f", mask={condition}, other={other}"
+        return Text(f"tl.load({self.pointer(op)}{mask})")
+
+    def store(self, op: Op, depth: int) -> None:
+        """`tl.store`."""
+        param = self.program.array(str(op.attrs["array"]))
+        value, *mask = (self.of(v) for v in op.operands[param.rank :])
+        condition = f", mask={mask[0]}" if mask else ""
+        self.line(f"tl.store({self.pointer(op)}, {value}{condition})", depth, op)
+
+    def loop(self, op: Op, depth: int) -> None:
+        """A `for` over `range`; carried tiles are variables assigned at the end of the body."""
+        assert op.region is not None
+        index, *carried = op.region.parameters
+        names: list[str] = []
+        for value, init in zip(carried, op.operands[2:], strict=True):
+            name, copied = self.carried_name(init, value)
+            if copied:
+                self.line(f"{name} = {self.of(init)}", depth, op)
+            names.append(name)
+        lower, upper = self.of(op.operands[0]), self.of(op.operands[1])
+        start = "" if lower == "0" else f"{lower}, "
+        self.line(f"for {self.fresh(index, 'k')} in range({start}{upper}):", depth, op)
+        self.block(op.region.ops, depth + 1, tuple(op.region.results))
+        ends = [self.of(value) for value in op.region.results]
+        assert not any(end in names and end != name for end, name in zip(ends, names, strict=True))
+        for name, end in zip(names, ends, strict=True):
+            if end != name:
+                self.line(f"{name} = {end}", depth + 1)
+        for result, name in zip(op.results, names, strict=True):
+            self.text[id(result)] = Text(name)

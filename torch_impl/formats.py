@@ -1,0 +1,77 @@
+"""torch dtypes and element formats, and what the binder sees of a tensor."""
+
+from __future__ import annotations
+
+import torch
+
+from specs.lang.bind import ArrayInfo
+from specs.lang.elements import (
+    BF16,
+    BOOL,
+    E4M3,
+    E5M2,
+    E8M0,
+    F16,
+    F32,
+    F64,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    ElementFormat,
+)
+from specs.lang.errors import NotAChoice
+
+FORMATS: dict[torch.dtype, ElementFormat] = {
+    torch.float64: F64,
+    torch.float32: F32,
+    torch.float16: F16,
+    torch.bfloat16: BF16,
+    torch.float8_e4m3fn: E4M3,
+    torch.float8_e5m2: E5M2,
+    torch.float8_e8m0fnu: E8M0,
+    torch.uint8: UINT8,
+    torch.int8: INT8,
+    torch.int16: INT16,
+    torch.int32: INT32,
+    torch.int64: INT64,
+    torch.bool: BOOL,
+}
+if hasattr(torch, "float4_e2m1fn_x2"):
+    FORMATS[torch.float4_e2m1fn_x2] = UINT8  # two codes per byte, low nibble first: the byte is what kernels read
+DTYPES: dict[ElementFormat, torch.dtype] = {
+    form: dtype for dtype, form in FORMATS.items() if dtype != getattr(torch, "float4_e2m1fn_x2", None)
+}
+_RAW = {8: torch.uint8, 16: torch.int16, 32: torch.int32}
+
+
+def dtype_of(form: ElementFormat) -> torch.dtype:
+    """The dtype that stores `form`: its own, or raw codes."""
+    return DTYPES.get(form, _RAW.get(form.storage_bits, torch.uint8))
+
+
+def format_of(op: str, argument: str, value: object) -> ElementFormat:
+    """An attribute given as torch.dtype, as the format's name, or as the format."""
+    if isinstance(value, ElementFormat):
+        return value
+    if isinstance(value, torch.dtype) and value in FORMATS:
+        return FORMATS[value]
+    for form in DTYPES:
+        if value == form.name:
+            return form
+    raise NotAChoice(op=op, argument=argument, expected="a torch dtype or the name of a format", actual=repr(value))
+
+
+def describe(tensor: torch.Tensor) -> ArrayInfo:
+    """Shape, format, strides and device of a tensor."""
+    form = FORMATS.get(tensor.dtype)
+    if form is None:
+        form = ElementFormat(name=str(tensor.dtype), kind=F32.kind, bits=8 * tensor.element_size())
+    return ArrayInfo(tuple(tensor.shape), form, tensor.stride(), tensor.device)
+
+
+def raw_view(tensor: torch.Tensor, form: ElementFormat) -> torch.Tensor:
+    """The tensor as `form`, which has the same width (raw codes of a format that a target does not know)."""
+    goal = dtype_of(form)
+    return tensor if tensor.dtype == goal else tensor.view(goal)

@@ -1,0 +1,186 @@
+"""Runs checked calls. What depends only on shapes, strides, formats and attributes is prepared once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+
+from specs.lang.bind import Call, bind
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import WrongType
+from specs.lang.kernel import Access
+from specs.lang.op import Op
+from specs.tile.executor import Buffer, execute
+from specs.tile.legalise import legalise
+from specs.tile.plan import Launch, plan
+from specs.tile.targets import EXECUTOR
+from torch_impl.arrayops import TorchOps
+from torch_impl.compile import load_kernel
+from torch_impl.emitter import emit, runtime_strides
+from torch_impl.formats import describe, dtype_of, format_of, raw_view
+from torch_impl.support import choose, target_of
+
+Tensors = dict[str, torch.Tensor]
+Runner = Callable[[Tensors], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call ready to run on tensors of the same shapes, strides and dtypes.
+
+    fresh: (name, shape, dtype) of what is allocated: results, then temporaries.
+    """
+
+    inputs: tuple[str, ...]
+    fresh: tuple[tuple[str, tuple[int, ...], torch.dtype], ...]
+    results: tuple[str, ...]
+    runners: tuple[Runner, ...]
+    device: torch.device
+
+    def __call__(self, tensors: Sequence[torch.Tensor | None]) -> list[torch.Tensor]:
+        """Allocates, runs every step, returns the results."""
+        arrays: Tensors = dict(zip(self.inputs, tensors, strict=True))  # type: ignore[arg-type]
+        for name, shape, dtype in self.fresh:
+            arrays[name] = torch.empty(shape, dtype=dtype, device=self.device)
+        for runner in self.runners:
+            runner(arrays)
+        return [arrays[name] for name in self.results]
+
+
+_prepared: dict[Any, Prepared] = {}
+
+
+def run(
+    op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
+) -> list[torch.Tensor]:
+    """Runs `op`; tensors and attributes in the order of its spec. Returns its fresh results."""
+    try:
+        key = (
+            op.name,
+            attributes,
+            implementation,
+            *[None if t is None else (t.shape, t.stride(), t.dtype, t.device) for t in tensors],
+        )
+        ready = _prepared.get(key)
+    except (AttributeError, TypeError):  # not a tensor, or an attribute without a hash: let the checks say so
+        key, ready = None, None
+    if ready is None:
+        ready = prepare(op, tensors, attributes, implementation)
+        _prepared[key] = ready
+    return ready(tensors)
+
+
+def check(op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...]) -> Call:
+    """The checked call; raises `ArgumentError` for a wrong one."""
+    infos = {}
+    for array, tensor in zip(op.inputs, tensors, strict=True):
+        if tensor is not None and not isinstance(tensor, torch.Tensor):
+            raise WrongType(op=op.name, argument=array.name, expected="a torch.Tensor", actual=type(tensor).__name__)
+        infos[array.name] = None if tensor is None else describe(tensor)
+    return bind(op, infos, resolve_attributes(op, attributes))
+
+
+def resolve_attributes(op: Op, values: tuple[object, ...]) -> dict[str, object]:
+    """Attributes by name, dtypes turned into element formats."""
+    named: dict[str, object] = {}
+    for attribute, value in zip(op.attributes, values, strict=True):
+        if attribute.kind is ElementFormat and value is not None:
+            value = format_of(op.name, attribute.name, value)
+        named[attribute.name] = value
+    return named
+
+
+def prepare(
+    op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
+) -> Prepared:
+    """Checks a call and builds everything that repeated calls share."""
+    call = check(op, tensors, attributes)
+    device = next(t.device for t in tensors if t is not None)
+    chosen = choose(op, device, implementation)
+    strides = {a.name: t.stride() for a, t in zip(op.inputs, tensors, strict=True) if t is not None}
+    fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes]
+    config = "cpu" if chosen == "eager" else target_of(chosen, device).config
+    launches = [
+        plan(call, step, config=config, strides=strides)
+        for step in op.steps
+        if step.when is None or step.when.evaluate(call.env)
+    ]
+    runners = [_runner(launch, chosen, device) for launch in launches if prod(launch.grid)]
+    return Prepared(
+        inputs=tuple(a.name for a in op.inputs),
+        fresh=tuple((a.name, call.shapes[a.name], dtype_of(call.formats[a.name])) for a in fresh),
+        results=tuple(a.name for a in op.outputs if a.name in call.shapes),
+        runners=tuple(runners),
+        device=device,
+    )
+
+
+def _runner(launch: Launch, implementation: str, device: torch.device) -> Runner:
+    if implementation == "eager":
+        return _eager(launch, device)
+    return triton_runner(launch, implementation, device)
+
+
+def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
+    """The Triton source that a launch runs."""
+    return emit(legalise(launch.program, target_of(implementation, device)))
+
+
+def triton_runner(launch: Launch, implementation: str, device: torch.device) -> Runner:
+    """Launches the generated Triton kernel (or interprets it)."""
+    program = legalise(launch.program, target_of(implementation, device))
+    kernel = load_kernel(emit(program), program.name)
+    ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
+    names = [(launch.arrays[p.name][0], p.element) for p in ordered]
+    raw = [(name, form) for name, form in names if _is_raw(launch, name, form)]
+    scalars = [launch.sizes[name] for name in program.sizes]
+    for param in program.arrays:
+        memory = launch.arrays[param.name][1]
+        scalars += [memory.strides[d] for d in runtime_strides(param)]
+    grid = launch.grid
+    options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
+
+    def runner(arrays: Tensors) -> None:
+        if raw:
+            views = {name: raw_view(arrays[name], form) for name, form in raw}
+            kernel[grid](*[views.get(name, arrays[name]) for name, _ in names], *scalars, **options)
+        else:
+            kernel[grid](*[arrays[name] for name, _ in names], *scalars, **options)
+
+    return runner
+
+
+def _is_raw(launch: Launch, name: str, form: ElementFormat) -> bool:
+    """Whether the kernel sees raw codes instead of the array's own format."""
+    declared = next(f for n, f in launch.key.formats if launch.arrays[n][0] == name)
+    return dtype_of(declared) != dtype_of(form)
+
+
+def _eager(launch: Launch, device: torch.device) -> Runner:
+    program = legalise(launch.program, EXECUTOR)
+    ops = TorchOps(device)
+
+    def runner(arrays: Tensors) -> None:
+        buffers = {}
+        for param in program.arrays:
+            name, memory = launch.arrays[param.name]
+            buffers[param.name] = Buffer(_flat(raw_view(arrays[name], param.element)), memory.strides)
+        with torch.no_grad():
+            execute(program, ops, buffers, launch.sizes, launch.grid)
+
+    return runner
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    """The memory a tensor spans, as 1-D."""
+    span = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.as_strided((span if tensor.numel() else 0,), (1,))
+
+
+def written_names(op: Op) -> Mapping[str, Access]:
+    """Arguments that a call mutates."""
+    return {array.name: array.access for array in op.mutated}

@@ -1,0 +1,116 @@
+"""Public operations: `torch_impl.ops.NAME`, one per spec, through operators of the torch library (`twinkernels::NAME`).
+
+Schema, mutation annotations, fake implementation, signature and docstring all come from the spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+import specs
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import Unsupported
+from specs.lang.kernel import Access, Attribute
+from specs.lang.op import Op
+from specs.lang.signature import docstring, parameters
+from torch_impl.formats import dtype_of
+from torch_impl.launch import check, run
+from torch_impl.support import IMPLEMENTATIONS, choose
+
+NAMESPACE = "twinkernels"
+_library = torch.library.Library(NAMESPACE, "DEF")
+_TYPES = {int: "int", float: "float", bool: "bool", str: "str"}
+
+
+def schema(op: Op) -> str:
+    """The operator's schema: tensors in order, attributes keyword-only, in-place arguments annotated."""
+    texts: list[str] = []
+    optional, aliases = False, iter("abcdefgh")
+    for array in op.inputs:
+        optional = optional or array.optional
+        alias = f"({next(aliases)}!)" if array.access is Access.INOUT else ""
+        texts.append(f"Tensor{alias}? {array.name}=None" if optional else f"Tensor{alias} {array.name}")
+    texts.append("*")
+    texts += [_attribute_schema(attribute) for attribute in op.attributes]
+    texts.append("str? implementation=None")
+    results = ", ".join("Tensor" for _ in op.outputs)
+    return f"{op.name}({', '.join(texts)}) -> {results if len(op.outputs) == 1 else f'({results})'}"
+
+
+def _attribute_schema(attribute: Attribute) -> str:
+    if attribute.kind is ElementFormat:
+        return f"ScalarType {attribute.name}" if attribute.required else f"ScalarType? {attribute.name}=None"
+    text = f"{_TYPES[attribute.kind]} {attribute.name}"
+    if attribute.required:
+        return text
+    default = attribute.default
+    return f'{text}="{default}"' if isinstance(default, str) else f"{text}={default}"
+
+
+def _register(op: Op) -> Callable[..., Any]:
+    """Defines the operator and returns the function that users call."""
+    count, single = len(op.inputs), len(op.outputs) == 1
+    names = [attribute.name for attribute in op.attributes]
+
+    def implementation(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
+        given = (*tensors, *(None,) * (count - len(tensors)))
+        results = run(op, given, tuple(attributes.get(name) for name in names), implementation)
+        return results[0] if single else tuple(results)
+
+    def fake(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
+        given = (*tensors, *(None,) * (count - len(tensors)))
+        call = check(op, given, tuple(attributes.get(name) for name in names))
+        device = next(t.device for t in given if t is not None)
+        results = [
+            torch.empty(call.shapes[a.name], dtype=dtype_of(call.formats[a.name]), device=device) for a in op.outputs
+        ]
+        return results[0] if single else tuple(results)
+
+    def backward(context: Any, *gradients: Any) -> Any:
+        raise Unsupported(f"the gradient of {op.name}", "inference kernels have no backward pass")
+
+    _library.define(schema(op), tags=(torch.Tag.pt2_compliant_tag,))
+    _library.impl(op.name, implementation, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"{NAMESPACE}::{op.name}", fake, lib=_library)
+    torch.library.register_autograd(f"{NAMESPACE}::{op.name}", backward, lib=_library)
+    return _public(op, getattr(getattr(torch.ops, NAMESPACE), op.name).default)
+
+
+def _public(op: Op, operator: Any) -> Callable[..., Any]:
+    """A function with the spec's signature that calls the operator."""
+    forward = [array.name for array in op.inputs]
+    forward += [f"{a.name}={a.name}" for a in op.attributes] + ["implementation=implementation"]
+    dtypes = [a.name for a in op.attributes if a.kind is ElementFormat]
+    lines = [f"def {op.name}({', '.join(parameters(op))}):"]
+    lines += [f"    {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
+    lines += [f"    return operator({', '.join(forward)})"]
+    namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype}
+    exec("\n".join(lines), namespace)
+    function: Callable[..., Any] = namespace[op.name]
+    function.__doc__ = docstring(op, IMPLEMENTATIONS)
+    function.__module__ = __name__
+    return function
+
+
+def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
+    """A torch dtype from a dtype, a format or a format's name."""
+    from torch_impl.formats import format_of
+
+    if value is None or isinstance(value, torch.dtype):
+        return value
+    return dtype_of(format_of(op, argument, value))
+
+
+def explain(name: str, device: torch.device | str = "cpu") -> dict[str, str | None]:
+    """Implementation -> None where it can run, else why not."""
+    from torch_impl.support import explain as reasons
+
+    return reasons(specs.get(name), device)
+
+
+_functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}
+globals().update(_functions)
+__all__ = [*_functions, "choose", "explain", "schema"]

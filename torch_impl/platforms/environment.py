@@ -1,0 +1,22 @@
+"""The one environment variable that Triton forces on us, set in this one place.
+
+Triton decides at its own import whether its library functions are compiled or interpreted. Where torch sees no GPU that
+Triton could compile for, they are wanted interpreted, so that `implementation="interpret"` works.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+
+def gpu_available() -> bool:
+    """Whether torch sees a device that Triton compiles for."""
+    return torch.cuda.is_available() or (hasattr(torch, "xpu") and torch.xpu.is_available())
+
+
+def prepare() -> None:
+    """Called before the first import of triton."""
+    if not gpu_available():
+        os.environ.setdefault("TRITON_INTERPRET", "1")

@@ -1,0 +1,72 @@
+"""Which implementation runs where, and why the others do not."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import lru_cache
+
+import torch
+
+from specs.lang.errors import NotAChoice, Unsupported
+from specs.lang.op import Op
+from specs.tile.targets import TRITON_CUDA, TRITON_INTERPRET, TRITON_XPU, Target
+from torch_impl.platforms import environment
+
+IMPLEMENTATIONS = ("triton", "eager", "interpret")
+
+
+def explain(op: Op, device: torch.device | str) -> dict[str, str | None]:
+    """Implementation -> None where it can run `op` on `device`, else the reason why not, in order of preference."""
+    where = torch.device(device)
+    return {name: _reason(name, where.type) for name in IMPLEMENTATIONS}
+
+
+@lru_cache(maxsize=64)
+def _reason(implementation: str, device: str) -> str | None:
+    triton = importlib.util.find_spec("triton") is not None
+    match implementation:
+        case "triton":
+            if device not in ("cuda", "xpu"):
+                return f"Triton compiles for cuda and xpu devices, the arrays are on {device}"
+            return None if triton else "the triton package is not installed"
+        case "eager":
+            return None if device in ("cpu", "cuda", "xpu") else f"not tried on {device} devices"
+        case "interpret":
+            if device != "cpu":
+                return f"the interpreter reads host memory, the arrays are on {device}"
+            if not triton:
+                return "the triton package is not installed"
+            if environment.gpu_available():
+                return "Triton compiles in this process: it sees a GPU"
+            return None
+    raise AssertionError(implementation)
+
+
+def choose(op: Op, device: torch.device, implementation: str | None) -> str:
+    """The implementation to run.
+
+    Raises:
+        ArgumentError: no implementation has that name.
+        Unsupported: it cannot run here, or none can.
+    """
+    if implementation is not None and implementation not in IMPLEMENTATIONS:
+        raise NotAChoice(
+            op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
+        )
+    reasons = explain(op, device)
+    if implementation is None:
+        chosen = next((name for name, why in reasons.items() if why is None), None)
+        if chosen is None:
+            raise Unsupported(f"{op.name} on {device}", {n: why or "" for n, why in reasons.items()})
+        return chosen
+    why = reasons[implementation]
+    if why is not None:
+        raise Unsupported(f"{op.name} with implementation '{implementation}'", why)
+    return implementation
+
+
+def target_of(implementation: str, device: torch.device) -> Target:
+    """The Triton target of an implementation on a device."""
+    if implementation == "interpret":
+        return TRITON_INTERPRET
+    return TRITON_XPU if device.type == "xpu" else TRITON_CUDA
