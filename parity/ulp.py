@@ -28,7 +28,8 @@ AnyArray = npt.NDArray[Any]
 def values(array: AnyArray, element: ElementFormat) -> Float64:
     """Numbers that `array` stands for, float64, same shape.
 
-    An unsigned array, and any integer array under a floating-point format, holds codes; everything else numbers.
+    An unsigned array, and any integer array under a floating-point format, holds codes; everything else
+    numbers.
     """
     if array.dtype.kind == "u" or (array.dtype.kind in "bi" and element.is_float):
         return np.asarray(element.decode(array), dtype=np.float64)
@@ -50,7 +51,8 @@ def rung(x: Float64, element: ElementFormat) -> Float64:
 def ulp_distance(x: Float64, y: Float64, element: ElementFormat) -> Float64:
     """Steps between `x` and `y` elementwise, float64 arrays of one shape.
 
-    Exact to 2^-20 ulp for formats of at most 32 bits. Equal infinities and two NaN are 0 apart; any other pair with a non-finite number is infinitely far apart.
+    Exact to 2^-20 ulp for formats of at most 32 bits. Equal infinities and two NaN are 0 apart; any other
+    pair with a non-finite number is infinitely far apart.
     """
     finite = np.isfinite(x) & np.isfinite(y)
     steps = np.abs(rung(np.where(finite, x, 0.0), element) - rung(np.where(finite, y, 0.0), element))

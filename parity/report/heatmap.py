@@ -10,8 +10,9 @@ from parity.report import svg
 from parity.report.markup import Markup, tag
 
 CIVIDIS: Final = (
-    "#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838",
-)  # fmt: skip
+    *("#00224e", "#123570", "#3b496c", "#575d6d", "#707173"),
+    *("#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"),
+)
 """Ten steps of the cividis map: even in lightness, and the same to readers with and without colour vision."""
 
 LEFT: Final = 30.0
@@ -127,7 +128,10 @@ def draw_similarity(table: Similarity, name: str) -> Markup:
         for c in range(r)
     ]
     off_diagonal = [table.values[r][c] for r in range(n) for c in range(r)] or [1.0]
-    description = f"Cosine similarity of {n} sentences, from {min(off_diagonal):.3f} to {max(off_diagonal):.3f} between pairs."
+    low, high = min(off_diagonal), max(off_diagonal)
+    description = (
+        f"Cosine similarities of {n} sentences; those of two different ones lie in {low:.3f} to {high:.3f}."
+    )
     return svg.picture(name, f"Similarities, {table.scheme}", description, _side(n), *cells, *_names(n))
 
 

@@ -20,7 +20,9 @@ FLOOR: Final = -0.35
 
 
 def draw(histogram: Histogram, name: str) -> Markup:
-    """Bars over the share of the bound, or over ulps; the count axis is logarithmic so that one outlier shows."""
+    """Bars over the share of the bound, or over ulps; the count axis is logarithmic so that one outlier
+    shows.
+    """
     counts = histogram.counts
     total = sum(counts) + histogram.identical
     bounded = histogram.quantity == "share of bound"

@@ -22,7 +22,7 @@ def kinds(linears: tuple[LinearResult, ...]) -> tuple[str, ...]:
 
 
 def draw(linears: tuple[LinearResult, ...], order: tuple[str, ...], scheme: str, name: str) -> Markup:
-    """One row per layer, one mark per linear, along the share of the bound; marks right of the line failed."""
+    """One row per layer, one mark per linear, along the share of the bound."""
     rows = sorted({result.layer for result in linears})
     bottom = TOP + ROW * len(rows)
     grid = [

@@ -17,14 +17,14 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *children: str, **attributes: Attribute) -> Markup:
+def tag(name: str, /, *children: str, **attributes: Attribute) -> Markup:
     """One element.
 
     Args:
         name: element name.
         children: `Markup` is taken as it is, any other text is escaped.
-        attributes: `class_` stands for class and inner underscores for hyphens; None and False leave the attribute
-            out, True writes it without a value.
+        attributes: `class_` stands for class and inner underscores for hyphens; None and False leave the
+            attribute out, True writes it without a value.
     """
     written = "".join(_attribute(key, given) for key, given in attributes.items())
     if name in _SHAPES and not children:

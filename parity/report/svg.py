@@ -1,6 +1,7 @@
 """The few SVG elements that the pictures are made of.
 
-Colours come from classes of the page's style sheet, so that every picture follows the light or the dark scheme.
+Colours come from classes of the page's style sheet, so that every picture follows the light or the dark
+scheme.
 """
 
 from __future__ import annotations

@@ -1,18 +1,28 @@
 """Element formats: bits, and the rules that a dtype's name leaves out.
 
-A format says how many bits it has, where its exponent and mantissa lie, which codes are NaN or infinite, and what a
-number too large becomes. Encoding rounds to nearest, ties to even, subnormals included, straight from float64 (no
-intermediate float32, which would round twice).
+A format says how many bits it has, where its exponent and mantissa lie, which codes are NaN or infinite, and
+what a number too large becomes. Encoding rounds to nearest, ties to even, subnormals included, straight from
+float64 (no intermediate float32, which would round twice).
+
+Where libraries differ from the rules here (tests/formats has the comparisons):
+
+    ml_dtypes   casts from float64 round through float32; e4m3 overflows to NaN and e5m2 to infinity, ours
+                saturate; e8m0 sends zero and infinity to NaN, ours to the smallest and the largest power of
+                two; integer casts wrap, ours clamp.
+    Triton      saturates e4m3, as we do.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+
+from specs.lang.errors import SpecError
 
 Array = np.ndarray[Any, Any]
 
@@ -45,8 +55,12 @@ class Overflow(Enum):
 class ElementFormat:
     """One number format. `bits` is the width of a code; codes are held right-aligned in unsigned integers.
 
+    overflow: what finite values beyond the range become; SATURATE clamps infinities too.
     subnormals: False for exponent-only formats (e8m0), which have neither zero nor sign.
     source: the document that defines the format.
+
+    Raises:
+        SpecError: the fields contradict each other.
     """
 
     name: str
@@ -60,6 +74,23 @@ class ElementFormat:
     nan: NanRule = NanRule.NONE
     overflow: Overflow = Overflow.SATURATE
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if problem := self._problem():
+            raise SpecError(f"element format {self.name!r}: {problem}")
+
+    def _problem(self) -> str | None:
+        if not self.is_float:
+            return None if 1 <= self.bits <= 64 else "integers have 1 to 64 bits"
+        if self.bits != int(self.signed) + self.magnitude_bits or not 1 < self.bits <= 64:
+            return "bits must be sign + exponent_bits + mantissa_bits, at most 64"
+        if not self.signed == self.subnormals == (self.mantissa_bits > 0):
+            return "a format has a sign, subnormals and a mantissa, or (powers of two) none of the three"
+        if self.overflow is Overflow.INFINITY and not self.has_inf:
+            return "overflow to infinity needs NanRule.IEEE"
+        if self.overflow is Overflow.NAN and self.nan is NanRule.NONE:
+            return "overflow to NaN needs a NaN"
+        return None
 
     @property
     def is_float(self) -> bool:
@@ -110,12 +141,11 @@ class ElementFormat:
     @property
     def nan_code(self) -> int | None:
         """The canonical NaN: positive, quiet."""
-        top = (1 << self.magnitude_bits) - 1
         match self.nan:
             case NanRule.ALL_ONES:
-                return top
+                return self.max_code + 1
             case NanRule.IEEE:
-                return top - (1 << self.mantissa_bits) + (1 << (self.mantissa_bits - 1))
+                return self.max_code + 1 + (1 << (self.mantissa_bits - 1))  # infinity with the quiet bit set
         return None
 
     @property
@@ -154,76 +184,101 @@ class ElementFormat:
 
     def holds(self, other: ElementFormat) -> bool:
         """Whether every finite value of `other` is exactly a value of this format."""
+        inside = self.min_finite <= other.min_finite and other.max_finite <= self.max_finite
         if not self.is_float:
-            return other.is_integer and self.min_finite <= other.min_finite and other.max_finite <= self.max_finite
+            return inside and not other.is_float
         if not other.is_float:
-            return self.max_finite >= 2.0**self.mantissa_bits >= max(other.max_finite, -other.min_finite) / 2
-        wide = self.mantissa_bits >= other.mantissa_bits and self.max_finite >= other.max_finite
-        return wide and self.min_subnormal <= other.min_subnormal and (self.signed or not other.signed)
+            whole = self.subnormals and self.min_subnormal <= 1.0  # zero and one are values
+            return inside and whole and other.max_finite <= 2.0 ** (self.mantissa_bits + 1)
+        if other.subnormals and not self.subnormals:
+            return False  # zero is no value of this format
+        fine = self.mantissa_bits >= other.mantissa_bits and self.min_subnormal <= other.min_subnormal
+        return inside and fine
 
     def decode(self, codes: Array) -> Array:
-        """Values of raw codes, float64."""
+        """Values of raw codes, float64, same shape. Bits of a code above `bits` are ignored.
+
+        codes: any integer type. 64-bit integers beyond 2**53 are rounded to float64.
+        """
         raw = np.asarray(codes).astype(np.uint64)
-        if not self.is_float:
-            low = (raw & np.uint64((1 << self.bits) - 1)).astype(np.int64 if self.bits == 64 else np.float64)
-            if self.signed and self.bits < 64:
-                low = np.where(low >= 2.0 ** (self.bits - 1), low - 2.0**self.bits, low)
-            return low.astype(np.float64)
+        return self._decode_float(raw) if self.is_float else self._decode_integer(raw)
+
+    def _decode_integer(self, raw: Array) -> Array:
+        # The sign bit is shifted to the top, and back as a signed integer: sign extension.
+        unused = 64 - self.bits
+        top = raw << np.uint64(unused)
+        whole = top.view(np.int64) >> unused if self.signed else top >> np.uint64(unused)
+        return np.asarray(whole, np.float64)
+
+    def _decode_float(self, raw: Array) -> Array:
         magnitude = (raw & np.uint64((1 << self.magnitude_bits) - 1)).astype(np.int64)
         exponent, fraction = magnitude >> self.mantissa_bits, magnitude & ((1 << self.mantissa_bits) - 1)
         tiny = (exponent == 0) & self.subnormals
+        special = magnitude > self.max_code
         significand = np.where(tiny, fraction, fraction + (1 << self.mantissa_bits)).astype(np.float64)
-        power = np.where(tiny, 1, exponent) - self.bias - self.mantissa_bits
+        power = np.where(tiny, 1, np.where(special, self.bias, exponent)) - self.bias - self.mantissa_bits
         value = np.ldexp(significand, power.astype(np.int32))
-        if self.nan is NanRule.ALL_ONES:
-            value = np.where(magnitude == (1 << self.magnitude_bits) - 1, np.nan, value)
-        if self.nan is NanRule.IEEE:
-            top = exponent == (1 << self.exponent_bits) - 1
-            value = np.where(top, np.where(fraction == 0, np.inf, np.nan), value)
+        infinite = special & (fraction == 0) & self.has_inf
+        value = np.where(special, np.where(infinite, np.inf, np.nan), value)
         if self.signed:
             value = np.where((raw >> np.uint64(self.bits - 1)) & np.uint64(1) == 1, -value, value)
         return np.asarray(value, np.float64)
 
     def encode(self, values: Any) -> Array:
-        """Raw codes of float64 values. NaN becomes the canonical code, or 0 in a format without NaN."""
+        """Raw codes of float64 values, same shape, type `storage_dtype`.
+
+        Floats: nearest, ties to even, sign of zero kept. e8m0: the nearest power of two, where 1.5 * 2**e is
+        the tie; zero and anything below 2**-127 become code 0, negative values NaN. Integers: half to even,
+        then clamped. NaN becomes the canonical NaN, and code 0 in a format without NaN.
+        """
         x = np.asarray(values, np.float64)
         if not self.is_float:
-            return self._encode_integer(x)
-        if not self.signed:
-            return self._encode_exponent(x)
-        magnitude = np.abs(x)
-        limit = self.max_finite if self.overflow is Overflow.SATURATE else 4.0 * self.max_finite
-        finite = np.where(np.isnan(x), 0.0, np.minimum(magnitude, limit))
-        _, exponent = np.frexp(finite)
-        exponent = np.where(finite == 0, self.emin, np.maximum(exponent - 1, self.emin))
-        steps = np.rint(np.ldexp(finite, self.mantissa_bits - exponent)).astype(np.int64)
-        code = ((exponent.astype(np.int64) - self.emin) << self.mantissa_bits) + steps
-        beyond = self.max_code + 1 if self.overflow is Overflow.INFINITY else (self.nan_code or self.max_code)
-        code = np.where(code > self.max_code, self.max_code if self.overflow is Overflow.SATURATE else beyond, code)
-        if self.has_inf and self.overflow is Overflow.INFINITY:
-            code = np.where(np.isinf(x), self.max_code + 1, code)
-        code = code | (np.signbit(x).astype(np.int64) << (self.bits - 1))
-        code = np.where(np.isnan(x), self.nan_code or 0, code)
-        return code.astype(self.storage_dtype)
+            codes = self._encode_integer(x)
+        elif self.subnormals:
+            codes = self._encode_float(x)
+        else:
+            codes = self._encode_exponent(x)
+        return np.asarray(codes, self.storage_dtype)
+
+    def _encode_float(self, x: Array) -> Array:
+        magnitude = np.where(np.isnan(x), 0.0, np.minimum(np.abs(x), self.max_finite))
+        _, exponent = np.frexp(magnitude)
+        exponent = np.maximum(np.where(magnitude == 0, self.emin, exponent - 1), self.emin)
+        steps = np.rint(np.ldexp(magnitude, self.mantissa_bits - exponent)).astype(np.uint64)
+        code = ((exponent - self.emin).astype(np.uint64) << np.uint64(self.mantissa_bits)) + steps
+        if self.overflow is not Overflow.SATURATE:
+            beyond = self.max_code + 1 if self.overflow is Overflow.INFINITY else self.nan_code
+            code = np.where(self._rounds_beyond(np.abs(x)), np.uint64(beyond or 0), code)
+        code = code | (np.signbit(x).astype(np.uint64) << np.uint64(self.bits - 1))
+        return np.where(np.isnan(x), np.uint64(self.nan_code or 0), code)
+
+    def _rounds_beyond(self, magnitude: Array) -> Array:
+        """Where a magnitude is nearer to the next step above the largest finite value than to that value."""
+        half_step = math.ulp(self.max_finite) * 2.0 ** (51 - self.mantissa_bits)
+        excess = np.where(np.isfinite(magnitude), magnitude, self.max_finite) - self.max_finite
+        # A tie goes to the even code: beyond if the largest finite code is odd.
+        beyond = (excess >= half_step) if self.max_code % 2 else (excess > half_step)
+        return np.asarray(np.isinf(magnitude) | beyond)
 
     def _encode_integer(self, x: Array) -> Array:
-        whole = np.rint(np.clip(np.where(np.isnan(x), 0.0, x), self.min_finite, self.max_finite))
-        if self.bits == 64:
-            return whole.astype(np.int64).view(np.uint64)
-        return (whole.astype(np.int64) & ((1 << self.bits) - 1)).astype(self.storage_dtype)
+        # The largest float64 that is a value: for 64 bits, max_finite itself rounds up to one that is not.
+        top = np.nextafter(2.0 ** (self.bits - int(self.signed)), 0) if self.bits > 53 else self.max_finite
+        whole = np.clip(np.rint(np.where(np.isnan(x), 0.0, x)), self.min_finite, top)
+        raw = whole.astype(np.int64 if self.signed else np.uint64).view(np.uint64)
+        return np.asarray(raw & np.uint64((1 << self.bits) - 1))
 
     def _encode_exponent(self, x: Array) -> Array:
-        """Exponent-only formats: nearest power of two by significand, ties to the even code."""
-        positive = np.where(np.isnan(x) | (x <= 0), 1.0, np.minimum(x, self.max_finite))
-        fraction, exponent = np.frexp(positive)
+        usable = x > 0
+        fraction, exponent = np.frexp(np.where(usable, np.minimum(x, self.max_finite), self.min_normal))
         code = exponent.astype(np.int64) - 1 + self.bias
         up = (fraction > 0.75) | ((fraction == 0.75) & (code % 2 == 1))
         code = np.clip(code + up, 0, self.max_code)
-        code = np.where(x == 0, 0, code)
-        return np.where(np.isnan(x) | (x < 0), self.nan_code or 0, code).astype(self.storage_dtype)
+        return np.where(usable | (x == 0), code, self.nan_code or 0)
 
 
-def _float(name: str, bits: int, exponent: int, mantissa: int, bias: int, nan: NanRule, **fields: Any) -> ElementFormat:
+def _float(
+    name: str, bits: int, exponent: int, mantissa: int, bias: int, nan: NanRule, **fields: Any
+) -> ElementFormat:
     return ElementFormat(
         name=name,
         kind=Kind.FLOAT,
@@ -243,11 +298,12 @@ def _integer(name: str, bits: int, signed: bool) -> ElementFormat:
 _OCP8 = "OCP 8-bit Floating Point Specification (OFP8) 1.0"
 _OCPMX = "OCP Microscaling Formats (MX) 1.0"
 _IEEE = "IEEE 754-2019"
+_UPPER_HALF = "bfloat16: the upper half of binary32"
 
 F64 = _float("f64", 64, 11, 52, 1023, NanRule.IEEE, overflow=Overflow.INFINITY, source=_IEEE)
 F32 = _float("f32", 32, 8, 23, 127, NanRule.IEEE, overflow=Overflow.INFINITY, source=_IEEE)
 F16 = _float("f16", 16, 5, 10, 15, NanRule.IEEE, overflow=Overflow.INFINITY, source=_IEEE)
-BF16 = _float("bf16", 16, 8, 7, 127, NanRule.IEEE, overflow=Overflow.INFINITY, source="bfloat16: upper half of binary32")
+BF16 = _float("bf16", 16, 8, 7, 127, NanRule.IEEE, overflow=Overflow.INFINITY, source=_UPPER_HALF)
 E4M3 = _float("e4m3", 8, 4, 3, 7, NanRule.ALL_ONES, source=_OCP8)
 E5M2 = _float("e5m2", 8, 5, 2, 15, NanRule.IEEE, source=f"{_OCP8}; quantisers saturate")
 E2M1 = _float("e2m1", 4, 2, 1, 1, NanRule.NONE, source=_OCPMX)
@@ -259,7 +315,9 @@ INT32, UINT32 = _integer("int32", 32, True), _integer("uint32", 32, False)
 INT64 = _integer("int64", 64, True)
 BOOL = ElementFormat(name="bool", kind=Kind.BOOL, bits=1, signed=False)
 
-ALL = (F64, F32, F16, BF16, E4M3, E5M2, E2M1, E8M0, INT4, UINT4, INT8, UINT8, INT16, INT32, UINT32, INT64, BOOL)
+FLOATS = (F64, F32, F16, BF16, E4M3, E5M2, E2M1, E8M0)
+INTEGERS = (INT4, UINT4, INT8, UINT8, INT16, INT32, UINT32, INT64)
+ALL = (*FLOATS, *INTEGERS, BOOL)
 _BY_NAME = {form.name: form for form in ALL}
 _NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
     "f64": np.dtype(np.float64),

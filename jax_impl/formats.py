@@ -1,0 +1,84 @@
+"""JAX dtypes and element formats, and what the binder sees of an array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from specs.lang.bind import ArrayInfo
+from specs.lang.elements import (
+    BF16,
+    BOOL,
+    E4M3,
+    E5M2,
+    E8M0,
+    F16,
+    F32,
+    F64,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    ElementFormat,
+)
+from specs.lang.errors import NotAChoice
+
+DTYPES: dict[ElementFormat, Any] = {
+    F64: np.dtype(np.float64),
+    F32: np.dtype(np.float32),
+    F16: np.dtype(np.float16),
+    BF16: np.dtype(jnp.bfloat16),
+    E4M3: np.dtype(jnp.float8_e4m3fn),
+    E5M2: np.dtype(jnp.float8_e5m2),
+    E8M0: np.dtype(jnp.float8_e8m0fnu),
+    UINT8: np.dtype(np.uint8),
+    INT8: np.dtype(np.int8),
+    INT16: np.dtype(np.int16),
+    INT32: np.dtype(np.int32),
+    INT64: np.dtype(np.int64),
+    BOOL: np.dtype(np.bool_),
+}
+FORMATS: dict[Any, ElementFormat] = {dtype: form for form, dtype in DTYPES.items()}
+_RAW = {8: np.dtype(np.uint8), 16: np.dtype(np.int16), 32: np.dtype(np.int32)}
+
+
+def dtype_of(form: ElementFormat) -> Any:
+    """The dtype that stores `form`: its own, or raw codes."""
+    return DTYPES.get(form, _RAW.get(form.storage_bits, np.dtype(np.uint8)))
+
+
+def format_of(op: str, argument: str, value: object) -> ElementFormat:
+    """An attribute given as a dtype, as the format's name, or as the format."""
+    if isinstance(value, ElementFormat):
+        return value
+    for form, dtype in DTYPES.items():
+        if value == form.name:
+            return form
+        if not isinstance(value, str) and _is_dtype(value, dtype):
+            return form
+    raise NotAChoice(op=op, argument=argument, expected="a dtype or the name of a format", actual=repr(value))
+
+
+def _is_dtype(value: object, dtype: Any) -> bool:
+    try:
+        return bool(np.dtype(value) == dtype)  # type: ignore[call-overload]
+    except TypeError:
+        return False
+
+
+def describe(array: Any) -> ArrayInfo:
+    """Shape and format of an array or tracer. JAX places arrays itself, so the device is not compared."""
+    form = FORMATS.get(np.dtype(array.dtype))
+    if form is None:
+        form = ElementFormat(name=str(array.dtype), kind=F32.kind, bits=8 * array.dtype.itemsize)
+    return ArrayInfo(tuple(array.shape), form, None, "jax")
+
+
+def raw_view(array: Any, form: ElementFormat) -> Any:
+    """The array as `form`, which has the same width (raw codes of a format that a target does not know)."""
+    goal = dtype_of(form)
+    return array if array.dtype == goal else jax.lax.bitcast_convert_type(array, goal)

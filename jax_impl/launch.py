@@ -1,0 +1,185 @@
+"""Runs checked calls under jit. One jitted function per signature of shapes, dtypes and attributes is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.arrayops import JAX_OPS
+from jax_impl.compile import load_kernel
+from jax_impl.emitter import emit
+from jax_impl.formats import describe, dtype_of, format_of, raw_view
+from jax_impl.support import choose, default_platform, target_of
+from specs.lang.bind import Call, bind
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import Unsupported, WrongType
+from specs.lang.op import Op
+from specs.tile.executor import Buffer, execute
+from specs.tile.ir import Program
+from specs.tile.legalise import legalise
+from specs.tile.plan import Launch, plan
+
+Arrays = dict[str, Any]
+_functions: dict[Any, Callable[..., list[Any]]] = {}
+
+
+def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implementation: str | None) -> list[Any]:
+    """Runs `op`; arrays and attributes in the order of its spec. Returns in-place arguments, then fresh results."""
+    call = check(op, arrays, attributes)
+    chosen = choose(op, platform_of(arrays), implementation)
+    key = (
+        op.name,
+        chosen,
+        tuple(call.attributes.items()),
+        *[None if a is None else (a.shape, np.dtype(a.dtype)) for a in arrays],
+    )
+    function = _functions.get(key)
+    if function is None:
+        function = _functions[key] = refuse_transforms(op, jax.jit(partial(_execute, call, chosen)))
+    names = [array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None]
+    present = [jnp.asarray(given) for given in arrays if given is not None]
+    return list(function(dict(zip(names, present, strict=True))))
+
+
+def refuse_transforms(op: Op, function: Callable[[Arrays], list[Any]]) -> Callable[[Arrays], list[Any]]:
+    """The function with clear refusals of grad and vmap, which would otherwise fail deep inside a kernel."""
+
+    @jax.custom_batching.custom_vmap
+    def batched(arrays: Arrays) -> list[Any]:
+        return function(arrays)
+
+    @batched.def_vmap
+    def _(*_args: Any) -> Any:
+        raise Unsupported(f"vmap of {op.name}", "pass leading dimensions instead: every row argument takes any number")
+
+    @jax.custom_jvp
+    def differentiable(arrays: Arrays) -> list[Any]:
+        return list(batched(arrays))
+
+    @differentiable.defjvp
+    def _(*_args: Any) -> Any:
+        raise Unsupported(f"the gradient of {op.name}", "inference kernels have no derivative rule")
+
+    return differentiable
+
+
+def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call:
+    """The checked call; raises `ArgumentError` for a wrong one."""
+    infos = {}
+    for array, given in zip(op.inputs, arrays, strict=True):
+        if given is not None and not isinstance(given, (jax.Array, np.ndarray)):
+            raise WrongType(op=op.name, argument=array.name, expected="an array", actual=type(given).__name__)
+        infos[array.name] = None if given is None else describe(given)
+    named: dict[str, object] = {}
+    for attribute, value in zip(op.attributes, attributes, strict=True):
+        if attribute.kind is ElementFormat and value is not None:
+            value = format_of(op.name, attribute.name, value)
+        named[attribute.name] = value
+    return bind(op, infos, named)
+
+
+def platform_of(arrays: Sequence[Any]) -> str:
+    """The platform that concrete arrays live on; the default one while tracing."""
+    for array in arrays:
+        if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer):
+            platform = next(iter(array.devices())).platform
+            return {"gpu": "cuda"}.get(platform, platform)
+    return default_platform()
+
+
+def _execute(call: Call, implementation: str, given: Arrays) -> list[Any]:
+    """All steps of a call, traced."""
+    op, arrays = call.op, dict(given)
+    config = target_of(implementation).config
+    strides: dict[str, tuple[int, ...] | None] = {array.name: None for array in op.inputs}
+    for step in op.steps:
+        if step.when is None or step.when.evaluate(call.env):
+            launch = plan(call, step, config=config, strides=strides)
+            arrays |= _step(call, launch, implementation, arrays)
+    results = [*op.mutated, *op.outputs]
+    return [arrays[a.name].reshape(call.shapes[a.name]) for a in results if a.name in call.shapes]
+
+
+def _step(call: Call, launch: Launch, implementation: str, arrays: Arrays) -> Arrays:
+    """What one step writes, by the operation's names."""
+    program = legalise(launch.program, target_of(implementation))
+    operands: Arrays = {}
+    for param in program.arrays:
+        name, memory = launch.arrays[param.name]
+        if name in arrays:
+            shape = memory.sizes
+            if param.swapped:
+                shape = (*shape[:-2], shape[-1], shape[-2])
+            operands[param.name] = raw_view(arrays[name], param.element).reshape(shape)
+    if implementation == "xla":
+        out = _xla(program, launch, operands)
+    else:
+        out = _pallas(program, launch, operands, implementation == "interpret")
+    written: Arrays = {}
+    for name, array in out.items():
+        target, memory = launch.arrays[name]
+        declared = dict(launch.key.formats)[name]
+        written[target] = raw_view(array, declared).reshape(call.shapes[target])
+    return written
+
+
+def _xla(program: Program, launch: Launch, operands: Arrays) -> Arrays:
+    buffers: dict[str, Buffer] = {}
+    for param in program.arrays:
+        memory = launch.arrays[param.name][1]
+        flat = operands.get(param.name)
+        if flat is None:
+            flat = jnp.zeros(prod(memory.sizes), dtype_of(param.element))
+        buffers[param.name] = Buffer(flat.reshape(-1), memory.strides)
+    return execute(program, JAX_OPS, buffers, launch.sizes, launch.grid)
+
+
+def _pallas(program: Program, launch: Launch, operands: Arrays, interpret: bool) -> Arrays:
+    inputs = [param for param in program.arrays if not param.written]
+    outputs = [param for param in program.arrays if param.written]
+    aliased = [param for param in outputs if param.name in operands]
+    shapes = [jax.ShapeDtypeStruct(launch.arrays[p.name][1].sizes, dtype_of(p.element)) for p in outputs]
+    if not prod(launch.grid):
+        return {p.name: operands.get(p.name, jnp.zeros(s.shape, s.dtype)) for p, s in zip(outputs, shapes, strict=True)}
+    if not interpret:
+        _check_offsets(launch)
+    kernel = partial(load_kernel(emit(program), program.name), **launch.sizes)
+    if aliased:
+        kernel = _without_aliases(kernel, len(inputs), len(aliased))
+    call = pl.pallas_call(
+        kernel,
+        out_shape=shapes,
+        grid=launch.grid,
+        interpret=interpret,
+        name=program.name,
+        input_output_aliases={len(inputs) + i: outputs.index(p) for i, p in enumerate(aliased)},
+        compiler_params=plgpu.CompilerParams(
+            num_warps=launch.tunables.get("num_warps"), num_stages=launch.tunables.get("num_stages")
+        ),
+    )
+    results = call(*[operands[p.name] for p in inputs], *[operands[p.name] for p in aliased])
+    return {param.name: result for param, result in zip(outputs, results, strict=True)}
+
+
+def _without_aliases(kernel: Callable[..., None], inputs: int, aliased: int) -> Callable[..., None]:
+    """A kernel that ignores the input references of in-place arrays: it reads and writes the outputs they alias."""
+
+    def body(*refs: Any) -> None:
+        kernel(*refs[:inputs], *refs[inputs + aliased :])
+
+    return body
+
+
+def _check_offsets(launch: Launch) -> None:
+    """Pallas computes offsets in 32 bits up to 4 GiB per array, which bytes beyond 2 GiB overflow."""
+    for name, memory in launch.arrays.values():
+        if prod(memory.sizes) >= 1 << 31:
+            raise Unsupported(f"'{name}' with 2**31 elements or more in Pallas", "offsets are 32-bit there")

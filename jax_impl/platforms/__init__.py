@@ -1,0 +1,1 @@
+"""What differs between the places Pallas kernels run; the only package that touches JAX's internals."""

@@ -1,0 +1,135 @@
+"""The page: summary, devices, operations, models, environment."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from parity import wording
+from parity.records import RunRecord, Status
+from parity.report import cases, model, parts, svg
+from parity.report.bars import status_bar
+from parity.report.markup import Markup, join, tag
+
+TERMS = (
+    (
+        "Share of bound",
+        "Largest error ÷ error that the specification allows at that element; one above 1 fails the case.",
+    ),
+    (
+        "Twin",
+        "Data for which every order of summation is exact, so that both sides must give the same bytes.",
+    ),
+    ("ulp", "Steps of the output format between the result and the reference."),
+    ("Unsupported", "The implementation or the device cannot run the case; the reason is given."),
+    ("Not run", "Nothing is known: the case was not executed, and does not count as passed."),
+)
+
+
+def render(record: RunRecord) -> str:
+    """The whole page as HTML text that needs nothing else.
+
+    Args:
+        record: what a run left behind.
+    """
+    title = f"Kernel parity, {record.started}"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        # The page can load nothing and run nothing, wherever it is opened.
+        tag(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content="default-src 'none'; style-src 'unsafe-inline'",
+        ),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Markup(files("parity.report").joinpath("style.css").read_text(encoding="utf-8"))),
+    )
+    main = tag(
+        "main",
+        _header(record),
+        _devices(record),
+        cases.operations(record),
+        *(model.section(found, number) for number, found in enumerate(record.models)),
+        _environment(record),
+        _footer(record),
+    )
+    return f"<!doctype html>\n{tag('html', head, tag('body', _patterns(), main), lang='en')}\n"
+
+
+def _patterns() -> Markup:
+    kinds = ("hatch-failed", "hatch-unsupported", "hatch-soft")
+    patterns = [svg.hatching(kind, kind) for kind in kinds]
+    return tag("svg", tag("defs", *patterns), class_="defs", aria_hidden="true", width=0, height=0)
+
+
+def headline(counts: dict[Status, int]) -> str:
+    """The outcome in one sentence; cases that did not run are never counted as passed."""
+    total, ran = sum(counts.values()), counts["passed"] + counts["failed"]
+    if not ran:
+        return "No case was run"
+    if counts["failed"]:
+        return f"{wording.whole(counts['failed'])} of {wording.whole(ran)} cases that ran failed"
+    rest = "" if ran == total else f", {wording.whole(total - ran)} did not run"
+    return f"All {wording.whole(ran)} cases that ran passed{rest}"
+
+
+def _header(record: RunRecord) -> Markup:
+    counts = record.counts
+    strip = [
+        tag("li", tag("b", wording.whole(count)), parts.status(kind), class_=None if count else "zero")
+        for kind, count in counts.items()
+    ]
+    return tag(
+        "header",
+        tag("p", f"Kernel parity · {record.started} · {wording.duration(record.seconds)}", class_="kicker"),
+        tag("h1", headline(counts)),
+        tag("ul", *strip, class_="strip"),
+        tag("div", status_bar(counts, "statuses"), class_="status-bar"),
+        tag(
+            "details",
+            tag("summary", "How to read this page"),
+            parts.definitions(TERMS),
+            class_="note-list",
+        ),
+    )
+
+
+def _devices(record: RunRecord) -> Markup:
+    if not record.devices:
+        return Markup("")
+    rows = [
+        tag(
+            "tr",
+            parts.cell("Device", tag("b", device.name), kind="case"),
+            parts.cell("Implementations", device.implementations),
+            parts.cell("Status", _device_status(device.status)),
+            parts.cell("Reason", device.reason or wording.NOTHING),
+        )
+        for device in record.devices
+    ]
+    headings = (("Device", False), ("Implementations", False), ("Status", False), ("Reason", False))
+    return tag("section", tag("h2", "Devices"), parts.table(headings, rows))
+
+
+def _device_status(kind: str) -> Markup:
+    return parts.status("not run") if kind == "not run" else tag("span", kind)
+
+
+def _environment(record: RunRecord) -> Markup:
+    blocks = [
+        tag("div", tag("h3", title), parts.definitions(found.items()))
+        for title, found in (
+            ("Machine", record.environment),
+            ("Versions", record.versions),
+            ("Specifications", record.spec_hashes),
+        )
+        if found
+    ]
+    return tag("section", tag("h2", "Environment"), tag("div", *blocks, class_="columns"))
+
+
+def _footer(record: RunRecord) -> Markup:
+    command = tag("code", record.command, class_="command")
+    return tag("footer", tag("p", join("Repeat with ", command, f", seed {record.seed}.")))
