@@ -253,7 +253,7 @@ def judged(
         bound=bound,
         derivation=derivation,
         bound_share=verdict.bound_share,
-        reason="" if verdict.passed else verdict.message,
+        reason="" if verdict.passed else verdict.message.removeprefix("failed: "),
         pictures=Pictures(histogram=verdict.histogram, worst=verdict.worst, scale_map=scale_map),
         seed=seed,
         seconds=seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import floor, inf, isfinite, isnan, log10
 from typing import Final
 
@@ -103,6 +104,15 @@ def duration(seconds: float | None) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def moment(stamp: str) -> str:
+    """An ISO 8601 time as a reader writes it, in its own time zone; other text as it is."""
+    try:
+        time = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{time.day} {time:%B %Y, %H:%M} {time.tzname() or ''}".rstrip()
 
 
 def within(x: float | None) -> bool:

@@ -9,21 +9,15 @@ from parity.report import svg
 from parity.report.markup import Markup, tag
 
 
-def status_bar(counts: dict[Status, int], name: str) -> Markup:
-    """Statuses side by side, each with a fill of its own; an empty run is one empty bar."""
-    total = sum(counts.values())
-    width, height, gap = 1000.0, 14.0, 3.0
-    drawn, x = [svg.rect(0, 0, width, height, "track", rx=7)] if not total else [], 0.0
-    present = [(status, count) for status, count in counts.items() if count]
-    # Even a single case stays visible among thousands.
-    least = 10.0
-    free = width - gap * (len(present) - 1) - least * len(present)
-    for status, count in present:
-        span = least + free * count / total
-        drawn.append(svg.rect(x, 0, span, height, f"part {slug(status)}", rx=2))
-        x += span + gap
+def status_bar(counts: dict[Status, int]) -> Markup:
+    """Statuses side by side, each with a fill of its own; it keeps its height at every width."""
     description = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return svg.picture(name, "Cases by status", description, height, *drawn, width=width)
+    drawn = [
+        tag("span", class_=f"part {slug(status)}", style=f"flex-grow:{count}")
+        for status, count in counts.items()
+        if count
+    ]
+    return tag("div", *drawn, class_="status-bar", role="img", aria_label=f"Cases by status: {description}")
 
 
 def meter(share: float | None) -> Markup:

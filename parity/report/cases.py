@@ -14,7 +14,6 @@ HEADINGS = (
     ("Compared", False),
     ("Formats", False),
     ("Data", False),
-    ("Twin", False),
     ("Largest ulp", True),
     ("Share of bound", True),
     ("Status", False),
@@ -58,8 +57,7 @@ def _rows(number: int, result: CaseResult) -> list[Markup]:
         parts.cell("Case", name, sizes, kind="case"),
         parts.cell("Compared", result.pair, kind="keep"),
         parts.cell("Formats", tag("span", result.formats, class_="mono")),
-        parts.cell("Data", result.data),
-        parts.cell("Twin", wording.NOTHING if result.exact_twin == "not applicable" else result.exact_twin),
+        parts.cell("Data", _data(result), kind="keep"),
         parts.cell("Largest ulp", wording.ulps(result.max_ulp), kind="number"),
         parts.cell("Share of bound", parts.bound_share(result.bound_share), kind="number"),
         parts.cell("Status", parts.status(result.status)),
@@ -68,6 +66,11 @@ def _rows(number: int, result: CaseResult) -> list[Markup]:
     if not result.reason:
         return [row]
     return [row, tag("tr", tag("td", result.reason, colspan=len(HEADINGS)), class_=f"why {kind}")]
+
+
+def _data(result: CaseResult) -> str:
+    """Kind of data, and what became of the exact twin."""
+    return result.data if result.exact_twin == "not applicable" else f"{result.data}, {result.exact_twin}"
 
 
 def _pictures(number: int, result: CaseResult) -> Markup:
@@ -86,8 +89,9 @@ def _pictures(number: int, result: CaseResult) -> Markup:
     facts += [
         (name, words) for name, words in (("Bound", result.bound), ("Derivation", result.derivation)) if words
     ]
-    seed = wording.NOTHING if result.seed is None else str(result.seed)
-    facts.append(("Inputs", f"{result.data} data, seed {seed}, {wording.duration(result.seconds)}"))
+    seed = "" if result.seed is None else f", seed {result.seed}"
+    facts.append(("Inputs", f"{result.data} data{seed}"))
+    facts += [("Time", wording.duration(result.seconds))] if result.seconds is not None else []
     summary = tag(
         "summary", tag("b", result.case), tag("span", result.pair, class_="soft"), parts.status(result.status)
     )

@@ -7,7 +7,7 @@ from typing import Final
 from parity import wording
 from parity.records import ScaleMap, Similarity
 from parity.report import svg
-from parity.report.markup import Markup, tag
+from parity.report.markup import Markup, number, tag
 
 CIVIDIS: Final = (
     *("#00224e", "#123570", "#3b496c", "#575d6d", "#707173"),
@@ -16,10 +16,10 @@ CIVIDIS: Final = (
 """Ten steps of the cividis map: even in lightness, and the same to readers with and without colour vision."""
 
 LEFT: Final = 30.0
-RIGHT: Final = 352.0
+RIGHT: Final = svg.WIDTH - 6.0
 TALLEST: Final = 220.0
-POINTED: Final = 400
-"""Cells up to which every cell carries its value as a title."""
+POINTED: Final = 100
+"""Cells up to which every cell carries its value as a title; more would make the page heavy."""
 
 
 def draw_scales(scales: ScaleMap, name: str) -> Markup:
@@ -27,22 +27,15 @@ def draw_scales(scales: ScaleMap, name: str) -> Markup:
     rows, columns = len(scales.log2), max((len(row) for row in scales.log2), default=0)
     width = min((RIGHT - LEFT) / max(columns, 1), 40.0)
     height = min(width, TALLEST / max(rows, 1), 28.0)
-    low, high = _extent(scales)
     top, right = 8.0, LEFT + columns * width
     bottom = top + rows * height
-    cells = [
-        cell
-        for r, row in enumerate(scales.log2)
-        for cell in _row_of_cells(
-            row, r, top + r * height, width, height, (low, high), rows * columns <= POINTED
-        )
-    ]
+    cells = _cells(scales, top, width, height)
     frame = svg.rect(LEFT, top, right - LEFT, bottom - top, "frame")
     labels = (
         svg.text((LEFT + right) / 2, bottom + 16, scales.columns, "axis-label", "middle"),
         svg.text(LEFT - 10, (top + bottom) / 2, scales.rows, "axis-label", "middle", turn=-90),
     )
-    legend = _legend(low, high, bottom + 30)
+    legend = _legend(scales, bottom + 30)
     return svg.picture(
         name, scales.title, describe_scales(scales), bottom + 62, *cells, frame, *labels, *legend
     )
@@ -68,53 +61,65 @@ def describe_scales(scales: ScaleMap) -> str:
     return f"Smallest {smallest}; largest {largest}.{absent}{per_cell}"
 
 
-def _extent(scales: ScaleMap) -> tuple[float, float]:
-    found = [x for row in scales.log2 for x in row if x is not None]
-    return (min(found), max(found)) if found else (0.0, 0.0)
+def _palette(scales: ScaleMap) -> tuple[float, float, tuple[str, ...]]:
+    """Smallest and largest power, and the colours between them: one each where they are few and whole."""
+    found = [x for row in scales.log2 for x in row if x is not None] or [0.0]
+    low, high = min(found), max(found)
+    steps = int(high - low) + 1
+    if steps > len(CIVIDIS) or any(x != int(x) for x in found):
+        return low, high, CIVIDIS
+    stride = (len(CIVIDIS) - 1) / max(steps - 1, 1)
+    return low, high, tuple(CIVIDIS[round(i * stride)] for i in range(steps))
 
 
-def _colour(x: float, low: float, high: float) -> str:
-    position = (x - low) / (high - low) if high > low else 0.5
-    return CIVIDIS[min(int(position * len(CIVIDIS)), len(CIVIDIS) - 1)]
+def _colour(x: float, palette: tuple[float, float, tuple[str, ...]]) -> str:
+    low, high, colours = palette
+    if len(colours) == high - low + 1:
+        return colours[int(x - low)]
+    position = (x - low) / (high - low) if high > low else 0.0
+    return colours[min(int(position * len(colours)), len(colours) - 1)]
 
 
-def _row_of_cells(
-    row: tuple[float | None, ...],
-    r: int,
-    y: float,
-    width: float,
-    height: float,
-    extent: tuple[float, float],
-    pointed: bool,
-) -> list[Markup]:
-    drawn = []
-    start = 0
-    for c in range(1, len(row) + 1):
-        if c < len(row) and row[c] == row[start] and not pointed:
-            continue
-        x, scale = LEFT + start * width, row[start]
-        words = "no scale" if scale is None else wording.power_of_two(scale)
-        label = (tag("title", f"row {r}, column {start}: {words}"),) if pointed else ()
-        colour = None if scale is None else _colour(scale, *extent)
-        box = tag(
-            "rect", *label, class_="void" if scale is None else "cell", fill=colour,
-            x=float(x), y=float(y), width=float((c - start) * width), height=float(height),
-        )  # fmt: skip
-        drawn.append(box)
-        start = c
+def _cells(scales: ScaleMap, top: float, width: float, height: float) -> list[Markup]:
+    """One rectangle per cell with its value as title if there are few, else one path per colour."""
+    palette = _palette(scales)
+    pointed = sum(len(row) for row in scales.log2) <= POINTED
+    drawn: list[Markup] = []
+    paths: dict[str | None, list[str]] = {}
+    for r, row in enumerate(scales.log2):
+        y, start = top + r * height, 0
+        for c in range(1, len(row) + 1):
+            if c < len(row) and row[c] == row[start] and not pointed:
+                continue
+            x, span, scale = LEFT + start * width, (c - start) * width, row[start]
+            colour = None if scale is None else _colour(scale, palette)
+            if pointed:
+                words = "no scale" if scale is None else wording.power_of_two(scale)
+                label = tag("title", f"row {r}, column {start}: {words}")
+                kind = "cell" if colour else "void"
+                place = {"x": x, "y": y, "width": span, "height": height}
+                drawn.append(tag("rect", label, class_=kind, fill=colour, **place))
+            else:
+                corner = f"M{number(x)} {number(y)}"
+                paths.setdefault(colour, []).append(
+                    f"{corner}h{number(span)}v{number(height)}h-{number(span)}z"
+                )
+            start = c
+    for colour, corners in paths.items():
+        drawn.append(tag("path", class_="cell" if colour else "void", fill=colour, d="".join(corners)))
     return drawn
 
 
-def _legend(low: float, high: float, y: float) -> list[Markup]:
+def _legend(scales: ScaleMap, y: float) -> list[Markup]:
+    low, high, colours = _palette(scales)
     if low == high:
         return [svg.text(LEFT, y + 10, f"every scale is {wording.power_of_two(low)}", "tick")]
-    step = 14.0
-    drawn = [svg.rect(LEFT + i * step, y, step, 10, "cell", fill=colour) for i, colour in enumerate(CIVIDIS)]
-    end = LEFT + step * len(CIVIDIS)
+    step = 140.0 / len(colours)
+    drawn = [svg.rect(LEFT + i * step, y, step, 10, "cell", fill=colour) for i, colour in enumerate(colours)]
     drawn += [
         svg.text(LEFT, y + 24, wording.power_of_two(low), "tick"),
-        svg.text(end, y + 24, wording.power_of_two(high), "tick", "end"),
-        svg.text(end + 10, y + 9, "scale, log₂ steps", "tick"),
+        svg.text(LEFT + 140, y + 24, wording.power_of_two(high), "tick", "end"),
+        svg.text(LEFT + 150, y + 9, "scale", "tick"),
     ]
     return drawn
 

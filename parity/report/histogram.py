@@ -11,7 +11,7 @@ from parity.report.markup import Markup
 from parity.verdict import Histogram
 
 LEFT: Final = 40.0
-RIGHT: Final = 352.0
+RIGHT: Final = svg.WIDTH - 6.0
 TOP: Final = 26.0
 BASE: Final = 156.0
 HEIGHT: Final = 196.0
@@ -24,13 +24,12 @@ def draw(histogram: Histogram, name: str) -> Markup:
     shows.
     """
     counts = histogram.counts
-    total = sum(counts) + histogram.identical
     bounded = histogram.quantity == "share of bound"
     reach = _reach(histogram)
     top = max(1.0, log10(max((*counts, 1)))) + 0.15
     slot = (RIGHT - LEFT) / reach
     bars = [
-        _bar(counts[i], LEFT + i * slot, slot, top, beyond=bounded and histogram.edges[i] >= 1)
+        _bar(counts[i], LEFT + i * slot, slot, top, beyond=not bounded or histogram.edges[i] >= 1)
         for i in range(reach)
     ]
     axis = _share_axis(histogram, slot) if bounded else _ulp_axis(histogram, slot, reach)
@@ -40,7 +39,7 @@ def draw(histogram: Histogram, name: str) -> Markup:
         title,
         describe(histogram),
         HEIGHT,
-        svg.text(LEFT, 12, f"{wording.whole(total)} elements, count on a log scale", "note"),
+        svg.text(4, 11, "elements, log scale", "tick"),
         *_count_axis(top),
         *bars,
         svg.line(LEFT, BASE, RIGHT, BASE, "axis"),
@@ -54,16 +53,17 @@ def describe(histogram: Histogram) -> str:
     filled = [i for i, count in enumerate(histogram.counts) if count]
     if not filled:
         return f"All {wording.whole(total)} elements are identical."
-    same = f"{wording.whole(histogram.identical)} of {wording.whole(total)} elements have no error"
     last = histogram.edges[filled[-1] + 1]
     if histogram.quantity == "share of bound":
         beyond = sum(
             count for count, edge in zip(histogram.counts, histogram.edges, strict=False) if edge >= 1
         )
-        reach = f"{wording.whole(beyond)} are beyond it" if beyond else f"none is above {last:g} of it"
-        return f"Distribution of error divided by bound: {same}, {reach}."
-    far = "further than any bin" if last == inf else f"at most {wording.power_of_two(last)} ulp away"
-    return f"Distribution of distances in steps of the format: {same}; the furthest is {far}."
+        if beyond:
+            return f"{wording.whole(beyond)} of {wording.whole(total)} elements are beyond the bound."
+        return f"No error of {wording.whole(total)} elements is above {last:g} of its bound."
+    far = f"more than {2 ** int(histogram.edges[-2])}" if last == inf else f"at most {2 ** int(last)}"
+    differ = f"{wording.whole(total - histogram.identical)} of {wording.whole(total)} elements differ"
+    return f"{differ}; the furthest is {far} ulp away."
 
 
 def _reach(histogram: Histogram) -> int:

@@ -10,8 +10,8 @@ from parity.report import svg
 from parity.report.markup import Markup, join, tag
 
 LEFT: Final = 34.0
-RIGHT: Final = 330.0
-EDGE: Final = 354.0
+RIGHT: Final = 292.0
+EDGE: Final = svg.WIDTH - 4.0
 TOP: Final = 22.0
 ROW: Final = 24.0
 

@@ -31,7 +31,7 @@ def render(record: RunRecord) -> str:
     Args:
         record: what a run left behind.
     """
-    title = f"Kernel parity, {record.started}"
+    title = f"Kernel parity, {wording.moment(record.started)}"
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -59,7 +59,7 @@ def render(record: RunRecord) -> str:
 
 
 def _patterns() -> Markup:
-    kinds = ("hatch-failed", "hatch-unsupported", "hatch-soft")
+    kinds = ("hatch-failed", "hatch-soft")
     patterns = [svg.hatching(kind, kind) for kind in kinds]
     return tag("svg", tag("defs", *patterns), class_="defs", aria_hidden="true", width=0, height=0)
 
@@ -83,10 +83,14 @@ def _header(record: RunRecord) -> Markup:
     ]
     return tag(
         "header",
-        tag("p", f"Kernel parity · {record.started} · {wording.duration(record.seconds)}", class_="kicker"),
+        tag(
+            "p",
+            f"Kernel parity · {wording.moment(record.started)} · {wording.duration(record.seconds)}",
+            class_="kicker",
+        ),
         tag("h1", headline(counts)),
         tag("ul", *strip, class_="strip"),
-        tag("div", status_bar(counts, "statuses"), class_="status-bar"),
+        status_bar(counts),
         tag(
             "details",
             tag("summary", "How to read this page"),

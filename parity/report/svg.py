@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from parity.report.markup import Attribute, Markup, number, tag
 
-WIDTH: Final = 360
+WIDTH: Final = 320
 """Units across every picture: about the width of a phone, so that text keeps its size there."""
 
 Anchor = Literal["start", "middle", "end"]

@@ -197,7 +197,7 @@ FP8_GEMM: Op = single(
     source="DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx",
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
-    accuracy=(("c", Accuracy(terms="K", extra=8)),),
+    accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         *_COMMON,
         _case("token-channel", 65, 144, 384, "token_channel"),
@@ -227,7 +227,7 @@ FP8_BMM: Op = single(
     family="gemm",
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
-    accuracy=(("c", Accuracy(terms="K", extra=8)),),
+    accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         _batched("o-projection", 4, 9, 128, 256, "block"),
         _batched("ragged", 3, 17, 72, 200, "block", attributes={"weight_order": "kn"}),
@@ -241,7 +241,7 @@ FP8_GEMM_W8A16: Op = single(
     _kernel("fp8_gemm_w8a16", "Product of 16-bit activations and an FP8 weight.", False, False, ("tensor", "channel", "block")),
     family="gemm",
     oracle=scaled_product,
-    accuracy=(("c", Accuracy(terms="K", extra=8)),),
+    accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         *_COMMON,
         _case("channel-lead", 30, 200, 136, "channel", lead=(5, 6)),

@@ -11,11 +11,13 @@ rounded operations on the way of one term, and u_acc the accumulator's roundoff.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from specs.lang.axes import Expr, Literal, show
 from specs.lang.elements import ElementFormat
 
 
@@ -54,13 +56,17 @@ class Accuracy:
     """The contract of one result.
 
     exact: bytes equal the oracle's; the other fields are then unused.
-    terms: axis whose size is the number of terms of a sum.
+    terms: how many terms a sum has, over the operation's axes.
     extra: rounded operations on a term besides the additions (scales, bias).
     """
 
     exact: bool = False
-    terms: str = ""
+    terms: Expr = Literal(0)
     extra: int = 0
+
+    def count(self, sizes: Mapping[str, int]) -> int:
+        """Number of terms of a sum in a call with these axis sizes."""
+        return self.terms.evaluate(sizes)
 
     def bound(
         self,
@@ -80,7 +86,7 @@ class Accuracy:
         """The bound in words and numbers."""
         if self.exact:
             return "bytes equal the oracle's"
-        text = f"u({form.name})={form.unit_roundoff:g} |ref| + eta + ({self.terms}={count}+{self.extra}) * "
+        text = f"u({form.name})={form.unit_roundoff:g} |ref| + eta + ({show(self.terms)}={count}+{self.extra}) * "
         text += f"u({accumulator.name})={accumulator.roundoff:g} * sum|terms|"
         if accumulator.truncation:
             text += f" + {accumulator.truncation:g} * sum|terms|"

@@ -44,8 +44,16 @@ class Call:
 
     @property
     def env(self) -> dict[str, object]:
-        """Axes and attributes in one mapping, for expressions."""
-        return {**self.sizes, **self.attributes}
+        """Axes, attributes and `has_NAME` for optional arguments in one mapping, for expressions."""
+        return call_env(self.op, self.sizes, self.attributes, self.shapes)
+
+
+def call_env(
+    op: Op, sizes: Mapping[str, int], attributes: Mapping[str, object], shapes: Mapping[str, object]
+) -> dict[str, object]:
+    """Names that an operation's expressions may use, with their values."""
+    given = {f"has_{array.name}": array.name in shapes for array in op.inputs if array.optional}
+    return {**sizes, **attributes, **given}
 
 
 def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str, object]) -> Call:
@@ -216,7 +224,7 @@ class _Binder:
             for dim, size in zip(dims, rest, strict=True):
                 if self.known(dim) != size:
                     self.fail_shape(array, sizes)
-        env = {**self.sizes, **self.attributes}
+        env = call_env(self.op, self.sizes, self.attributes, self.shapes)
         for constraint in self.op.constraints:
             if not constraint.holds.evaluate(env):
                 actual = ", ".join(f"{n} = {env[n]}" for n in sorted(constraint.holds.names()))

@@ -50,6 +50,11 @@ Shape = tuple[Dim, ...]
 FormatSource = Union[tuple[ElementFormat, ...], str]
 
 
+def choice_name(value: object) -> str:
+    """How a choice is written in a spec: formats by their name."""
+    return value.name if isinstance(value, ElementFormat) else str(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Array:
     """One array argument or result.
@@ -81,17 +86,17 @@ class Array:
         """Accepted shapes under these attributes; empty when the array is not taken."""
         if self.by is None:
             return self.shapes
-        return dict(self.shapes_by).get(str(attributes[self.by]), ())
+        return dict(self.shapes_by).get(choice_name(attributes[self.by]), ())
 
     def swapped(self, attributes: Mapping[str, object]) -> bool:
         """Whether the last two dimensions are passed in the other order than `shapes` states."""
         if self.order is None or attributes[self.order] != "nk":
             return False
-        return not self.order_for or str(attributes[str(self.by)]) in self.order_for
+        return not self.order_for or choice_name(attributes[str(self.by)]) in self.order_for
 
     def required(self, attributes: Mapping[str, object]) -> bool:
         """Whether a call with these attributes has to pass it."""
-        return not self.optional or (self.by is not None and str(attributes[self.by]) in self.required_for)
+        return not self.optional or (self.by is not None and choice_name(attributes[self.by]) in self.required_for)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,14 +174,14 @@ def dot(a: Tile, b: Tile, acc: Tile | None = None) -> Tile:
 def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Tile | tuple[Tile, ...]:
     """Runs `carried = body(k, *carried)` for k in [lower, upper), the bounds i32 scalars known at run time.
 
-    Returns what is carried: one tile, or a tuple of several.
+    Returns what is carried: one tile, or a tuple of any other number.
     """
     bounds = [_index(lower), _index(upper)]
     parameters = [Value(type=TileType(INT32)), *(Value(type=tile.value.type) for tile in init)]
     region = Region(parameters)
     with tracer().block(region):
         results = body(*(Tile(value) for value in parameters))
-    carried = results if isinstance(results, tuple) else (results,)
+    carried = results if isinstance(results, tuple) else () if results is None else (results,)
     for before, after in zip(init, carried, strict=True):
         if before.value.type != after.value.type:
             raise fail(f"the loop carries {before.value.type} in and {after.value.type} out")

@@ -346,4 +346,4 @@ def binary(code: Opcode, x: Operand, y: Operand) -> Tile:
     return tracer().emit(code, (x, y), (TileType(element, shape),))[0]
 
 
-LoopBody = Callable[..., "Tile | tuple[Tile, ...]"]
+LoopBody = Callable[..., "Tile | tuple[Tile, ...] | None"]

@@ -68,9 +68,9 @@ def encode(x: Tile, form: ElementFormat) -> Tile:
     if not saturate:
         top = ((1 << form.exponent_bits) - 1) << mantissa
         code = where(code > top, top, code)
-    if form.nan_code is not None:
-        code = where(is_nan(x), form.nan_code, code)
-    return where(bits < 0, code | (1 << (form.bits - 1)), code) if form.signed else code
+    if form.signed:
+        code = where(bits < 0, code | (1 << (form.bits - 1)), code)
+    return where(is_nan(x), form.nan_code or 0, code)
 
 
 def _decode_integer(codes: Tile, form: ElementFormat) -> Tile:

@@ -1,0 +1,213 @@
+"""int4_gemm_w4a16: 16-bit activations times INT4 weights in groups along K.
+
+    C[m, n] = sum_k A[m, perm(k)] (u[k, n] - z[k // G, n]) s[k // G, n] + bias[n]
+
+Weights are nibbles u in 0..15, eight consecutive k per int32 word, lowest nibble first (GPTQ's sequential order). Zero
+points are 8 (symmetric, `b_zp` left out) or packed eight consecutive n per int32 word. With act-order, `g_idx` is the
+permutation by which the weight rows were reordered; groups are those of the permuted order. AWQ checkpoints pack along N
+in the order 0,2,4,6,1,3,5,7 and have to be repacked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.gemm.oracle import product
+from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order
+from specs.gemm.tiles import clamped, finish, span, tile_position
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Ref, cdiv
+from specs.lang.elements import BF16, F16, F32, INT32
+from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows
+from specs.lang.layouts import Dense, Inner
+from specs.lang.op import Case, Op, Reference, single
+from specs.tile.language import arange, dot, fori_loop, load, zeros
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.trace import Tile
+
+PER_WORD = 8
+SYMMETRIC_ZERO = 8
+GROUPS = (-1, 32, 64, 128, 256)
+_MAGIC_BITS, _MAGIC = 0x4B000000, 8388608.0  # 2**23: a small integer ORed into its mantissa is that integer added
+_G = Ref("group_size")
+
+
+def int4_gemm(p: Any) -> None:
+    """One [BLOCK_M, BLOCK_N] tile of C."""
+    tile_m, tile_n = tile_position(p)
+    rows = span(tile_m, p.BLOCK_M)
+    cols = span(tile_n, p.BLOCK_N)
+    a_rows = clamped(rows, p.M, p.even_m)
+    b_cols = clamped(cols, p.N, p.even_n)
+
+    def step(k: Tile, acc: Tile) -> Tile:
+        depth = span(k, p.BLOCK_K)
+        inside = None if p.even_k else depth < p.K
+        order = depth if p.g_idx is None else load(p.g_idx, (depth,), inside)
+        a = load(p.a, (a_rows[:, None], order[None, :]), None if inside is None else inside[None, :])
+        group = 0 if p.group_size == -1 else (k * p.BLOCK_K) // p.group_size
+        weight = whole_numbers(p, k, group, b_cols).to(a.element)
+        scale = load(p.b_scale, (group, b_cols)).to(F32)
+        return acc + dot(a, weight) * scale[None, :]
+
+    acc = zeros((p.BLOCK_M, p.BLOCK_N))
+    acc = fori_loop(0, tile_cdiv(p.K, p.BLOCK_K), step, acc)
+    finish(p, acc, rows, cols)
+
+
+def whole_numbers(p: Any, k: Tile, group: Tile | int, b_cols: Tile) -> Tile:
+    """u - z of step k, float32 [BLOCK_K, BLOCK_N]: small integers, exact in every format that follows."""
+    words_per_step = p.BLOCK_K // PER_WORD
+    word = span(k, words_per_step)
+    live = None if p.even_k else (word < p.K // PER_WORD)[:, None]
+    packed = load(p.b, (word[:, None], b_cols[None, :]), live)
+    shift = (arange(PER_WORD) * 4)[None, :, None]
+    nibble = ((packed[:, None, :] >> shift) & 15).reshape(p.BLOCK_K, p.BLOCK_N)
+    value = (nibble | _MAGIC_BITS).bitcast(F32)
+    if p.b_zp is None:
+        return value - (_MAGIC + SYMMETRIC_ZERO)
+    zero = (load(p.b_zp, (group, b_cols // PER_WORD)) >> ((b_cols % PER_WORD) * 4)) & 15
+    return value - (zero | _MAGIC_BITS).bitcast(F32)[None, :]
+
+
+def unpack(words: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+    """Nibbles of int32 words along `axis`, lowest first."""
+    wide = np.moveaxis(np.asarray(words).astype(np.int64) & 0xFFFFFFFF, axis, -1)
+    nibbles = (wide[..., None] >> (4 * np.arange(PER_WORD))) & 15
+    return np.moveaxis(nibbles.reshape(*wide.shape[:-1], -1), -1, axis)
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, float64."""
+    swap = inputs["weight_order"] == "nk"
+    words = np.swapaxes(inputs["b"], 0, 1) if swap else inputs["b"]
+    u = unpack(words, 0).astype(np.float64)
+    k = u.shape[0]
+    group = np.arange(k) // (k if inputs["group_size"] == -1 else inputs["group_size"])
+    scale = np.asarray(inputs["b_scale"], np.float64)[group]
+    packed_zero = inputs.get("b_zp")
+    zero = np.full_like(scale, SYMMETRIC_ZERO) if packed_zero is None else unpack(packed_zero, 1)[group]
+    permutation = inputs.get("g_idx")
+    a = inputs["a"] if permutation is None else inputs["a"][..., permutation]
+    return {"c": product(a, (u - zero) * scale, inputs.get("bias"))}
+
+
+def _arrays() -> tuple[Array, ...]:
+    free = Dense(inner=Inner.FREE)
+    scales = tuple((str(g), ((1, N),) if g == -1 else ((cdiv(K, _G), N),)) for g in GROUPS)
+    zeros_ = tuple((str(g), ((1, N // 8),) if g == -1 else ((cdiv(K, _G), N // 8),)) for g in GROUPS)
+    sixteen = (BF16, F16)
+    return (
+        Array(name="a", doc="activations", shapes=((Rows(M), K),), formats=sixteen),
+        Array(
+            name="b",
+            doc="weight, eight k per word",
+            shapes=((K // 8, N),),
+            formats=(INT32,),
+            order="weight_order",
+            layout=Dense(inner=Inner.EITHER),
+            role=Role.CODES,
+        ),
+        Array(
+            name="b_scale", doc="scales", by="group_size", shapes_by=scales, formats="a", layout=free, role=Role.SCALE
+        ),
+        Array(
+            name="b_zp",
+            doc="zero points, eight n per word; 8 everywhere when left out",
+            by="group_size",
+            shapes_by=zeros_,
+            formats=(INT32,),
+            optional=True,
+            layout=free,
+            role=Role.ZERO_POINT,
+        ),
+        Array(
+            name="g_idx",
+            doc="act-order: column of a that multiplies row k of the weight",
+            shapes=((K,),),
+            formats=(INT32,),
+            optional=True,
+            role=Role.PERMUTATION,
+        ),
+        Array(
+            name="bias", doc="addend", shapes=((N,),), formats=(F32, BF16, F16), optional=True, layout=free, role=Role.ADDEND
+        ),
+        Array(name="c", doc="result", shapes=((Rows(M), N),), formats="a", access=Access.OUT),
+    )
+
+
+def _configs() -> tuple[Config, ...]:
+    rows: list[Config] = []
+    for target in ("cuda", "xpu"):
+        for g in (32, 64):
+            rows.append(config(target, (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
+            rows.append(config(target, (64, 64, g), 4, 3, when=_G.equals(g)))
+        rows.append(config(target, (16, 64, 128), 4, 4, band=1, when=M <= 16))
+        rows.append(config(target, (64, 128, 128), 8, 3))
+    for target in ("cpu", "interpret"):
+        wide = (128, 128) if target == "cpu" else (64, 64)
+        rows += [config(target, (*wide, g), 4, 1, band=1, when=_G.equals(g)) for g in (32, 64)]
+        rows.append(config(target, (*wide, 128), 4, 1, band=1))
+    return tuple(rows)
+
+
+def _case(name: str, m: int, n: int, k: int, group: int, absent: tuple[str, ...] = (), **fields: Any) -> Case:
+    attributes = {"group_size": group, "weight_order": "nk", **fields.pop("attributes", {})}
+    sizes = (("M", m), ("N", n), ("K", k))
+    return Case(name=name, sizes=sizes, attributes=tuple(attributes.items()), absent=absent, **fields)
+
+
+_SYMMETRIC = ("b_zp", "g_idx", "bias")
+
+INT4_GEMM_W4A16: Op = single(
+    Kernel(
+        name="int4_gemm_w4a16",
+        doc="Product of 16-bit activations and an INT4 weight in groups along K.",
+        axes=(M, N, K),
+        arrays=_arrays(),
+        attributes=(
+            Attribute(
+                name="group_size", kind=int, required=True, choices=GROUPS, doc="k per scale; -1 is one group for all"
+            ),
+            weight_order(),
+        ),
+        tunables=tunables(),
+        configs=_configs(),
+        facts=facts(),
+        grid=grid(),
+        body=int4_gemm,
+    ),
+    family="gemm",
+    source="GPTQ (Frantar et al., 2022) storage order",
+    constraints=(
+        Constraint(argument="a", holds=(K % 8).equals(0), message="K divisible by 8 (eight weights per word)"),
+        Constraint(
+            argument="group_size",
+            holds=_G.equals(-1).or_((K % _G).equals(0)),
+            message="K divisible by group_size",
+        ),
+        Constraint(
+            argument="b_zp",
+            holds=Ref("has_b_zp").equals(0).or_((N % 8).equals(0)),
+            message="N divisible by 8 when zero points are packed",
+        ),
+    ),
+    oracle=oracle,
+    accuracy=(("c", Accuracy(terms=K, extra=8)),),
+    cases=(
+        _case("one-row", 1, 384, 384, 128, _SYMMETRIC),
+        _case("asymmetric", 33, 96, 256, 128, ("g_idx",)),
+        _case("act-order", 17, 64, 256, 64),
+        _case("group-32", 9, 72, 160, 32, ("g_idx",)),
+        _case("one-group", 20, 40, 136, -1, ("g_idx",)),
+        _case("kn-f16", 5, 104, 256, 128, ("g_idx",), formats=(("a", F16),), attributes={"weight_order": "kn"}),
+        _case("lead", 12, 64, 256, 256, ("b_zp", "g_idx"), lead=(2, 3, 2)),
+        _case("ragged-n", 3, 67, 128, 32, ("b_zp", "g_idx")),
+        _case("no-rows", 0, 64, 128, 128, _SYMMETRIC),
+        _case("decode", 16, 8192, 28672, 128, _SYMMETRIC, large=True),
+        _case("decode-down", 16, 28672, 8192, 128, _SYMMETRIC, large=True),
+    ),
+)

@@ -1,0 +1,220 @@
+"""Quantisers of token groups: one scale per `group` consecutive elements of a row.
+
+One tile program for every element format, group width (powers of two or not), scale format and packing:
+per_token_group_quant_fp8, mxfp8_quant and mxfp4_quant are three settings of it, and `group_quantiser` makes an operation
+for any block format with one row and a group of columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, ExprLike, Ref, cdiv
+from specs.lang.blocks import BlockFormat, ScaleRule
+from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT32, UINT8, ElementFormat
+from specs.lang.formats import MXFP4, MXFP8
+from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.op import Case, Op, Step
+from specs.quant.oracle import block_oracle
+from specs.quant.scaling import pack_pairs, scale_of
+from specs.tile.language import arange, both, load, program_id, reduce_max, store
+from specs.tile.library.codec import encode, magnitude_bits
+from specs.tile.trace import Tile
+
+M = Axis(name="M", doc="rows: the product of the leading dimensions")
+N = Axis(name="N", minimum=1, doc="elements of a row")
+_GROUP, _PER_BYTE = Ref("group"), Ref("per_byte")
+EXACT = Accuracy(exact=True)
+
+
+def group_quant(p: Any) -> None:
+    """BLOCK_M rows by BLOCK_G groups."""
+    width = 1 << (p.group - 1).bit_length()
+    rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
+    groups = program_id(1) * p.BLOCK_G + arange(p.BLOCK_G)
+    inside = arange(width)
+    live = None if p.even_m else (rows < p.M)[:, None]
+    live = both(live, None if p.even_g else (groups < p.N // p.group)[None, :])
+    columns = (groups * p.group)[:, None] + inside[None, :]
+    mask = None if live is None else live[:, :, None]
+    mask = both(mask, None if width == p.group else (inside < p.group)[None, None, :])
+    x = load(p.x, (rows[:, None, None], columns[None, :, :]), mask).to(F32)
+    amax = reduce_max(magnitude_bits(x), axis=2)
+    scale = scale_of(amax, p.element, p.scale_format, p.ue8m0, p.eps)
+    q = scale.divide(x, (p.BLOCK_M, p.BLOCK_G, 1))
+    store(p.scale, (rows[:, None], groups[None, :]), scale.value.to(p.scale_format), live)
+    if p.per_byte == 1:
+        store(p.q, (rows[:, None, None], columns[None, :, :]), q.to(p.element), mask)
+    else:
+        store_packed(p, q, rows, groups, live, width)
+
+
+def store_packed(p: Any, q: Tile, rows: Tile, groups: Tile, live: Tile | None, width: int) -> None:
+    """Stores two codes per byte."""
+    half = arange(width // 2)
+    columns = (groups * (p.group // 2))[:, None] + half[None, :]
+    mask = None if live is None else live[:, :, None]
+    mask = both(mask, None if width == p.group else (half < p.group // 2)[None, None, :])
+    store(p.q, (rows[:, None, None], columns[None, :, :]), pack_pairs(encode(q, p.element)), mask)
+
+
+def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tuple[Array, ...]:
+    return (
+        Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32)),
+        Array(name="q", doc="codes", shapes=((Rows(M), N // per_byte),), formats=codes, access=Access.OUT),
+        Array(
+            name="scale",
+            doc="scale of every group",
+            shapes=((Rows(M), N // group),),
+            formats=scale,
+            access=Access.OUT,
+            role=Role.SCALE,
+        ),
+    )
+
+
+def _attribute(name: str, kind: type, default: object, doc: str, choices: tuple[object, ...] = ()) -> Attribute:
+    return Attribute(name=name, kind=kind, default=default, doc=doc, choices=choices)
+
+
+_ATTRIBUTES = (
+    _attribute("group", int, 128, "elements per scale", (32, 64, 128)),
+    _attribute("element", ElementFormat, E4M3, "format of the codes", (E4M3, E5M2)),
+    _attribute("scale_format", ElementFormat, F32, "format of the scales; e8m0 implies ue8m0", (F32, E8M0)),
+    _attribute("ue8m0", bool, False, "round scales up to powers of two"),
+    Attribute(name="eps", kind=float, default=1e-10, minimum=0, doc="smallest magnitude a group is scaled for"),
+)
+
+
+def _config(target: str, rows: int, groups: int, warps: int) -> Config:
+    values = (("BLOCK_M", rows), ("BLOCK_G", groups), ("num_warps", warps), ("num_stages", 1))
+    return Config(target=target, values=values)
+
+
+def _kernel() -> Kernel:
+    return Kernel(
+        name="group_quant",
+        doc="Scales and codes of groups of consecutive elements.",
+        axes=(M, N),
+        arrays=_arrays(_GROUP, _PER_BYTE, "element", "scale_format"),
+        attributes=(*_ATTRIBUTES, _attribute("per_byte", int, 1, "codes per byte", (1, 2))),
+        tunables=(
+            Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
+            Tunable(name="BLOCK_G", values=(1, 2, 4, 8, 16, 32)),
+            Tunable(name="num_warps", values=(1, 2, 4, 8)),
+            Tunable(name="num_stages", values=(1,)),
+        ),
+        configs=(
+            _config("cuda", 4, 8, 4),
+            _config("xpu", 2, 8, 4),
+            _config("cpu", 16, 16, 4),
+            _config("interpret", 16, 16, 4),
+        ),
+        facts=(
+            ("even_m", (M % Ref("BLOCK_M")).equals(0)),
+            ("even_g", (N % (_GROUP * Ref("BLOCK_G"))).equals(0)),
+        ),
+        grid=(cdiv(M, Ref("BLOCK_M")), cdiv(N // _GROUP, Ref("BLOCK_G"))),
+        body=group_quant,
+    )
+
+
+GROUP_QUANT = _kernel()
+
+
+def _case(name: str, m: int, n: int, **fields: Any) -> Case:
+    return Case(name=name, sizes=(("M", m), ("N", n)), **fields)
+
+
+def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, ...] = ()) -> Op:
+    """An operation x -> (q, scale) for a block format of one row and a group of columns."""
+    group = form.block[1]
+    assert group is not None and form.block[0] == 1 and form.scale is not None
+    per_byte = 1 if form.packing is None else form.packing.per_word
+    settings = (
+        ("group", group),
+        ("element", form.element),
+        ("scale_format", form.scale),
+        ("ue8m0", form.rule is ScaleRule.POW2_CEIL),
+        ("eps", form.amax_floor),
+        ("per_byte", per_byte),
+    )
+    codes = (form.element,) if per_byte == 1 else (UINT8,)
+    return Op(
+        name=name,
+        doc=doc,
+        source=form.source,
+        family="quant",
+        axes=(M, N),
+        arrays=_arrays(group, per_byte, codes, (form.scale,)),
+        constraints=(
+            Constraint(argument="x", holds=(N % group).equals(0), message=f"N divisible by the group of {group}"),
+        ),
+        steps=(Step(kernel=GROUP_QUANT, attributes=settings),),
+        oracle=lambda inputs: block_oracle(form, inputs),
+        accuracy=(("q", EXACT), ("scale", EXACT)),
+        cases=cases,
+    )
+
+
+def _token_group(inputs: Any) -> Any:
+    from specs.lang.formats import token_group
+
+    power = bool(inputs["ue8m0"]) or inputs["scale_format"] == E8M0
+    form = token_group(
+        group=inputs["group"], scale=inputs["scale_format"], element=inputs["element"], power_of_two=power, floor=inputs["eps"]
+    )
+    return block_oracle(form, inputs)
+
+
+PER_TOKEN_GROUP_QUANT_FP8 = Op(
+    name="per_token_group_quant_fp8",
+    doc="FP8 codes of every group of a row, with one scale per group.",
+    source="DeepSeek-V3 technical report, section 3.3",
+    family="quant",
+    axes=(M, N),
+    arrays=_arrays(_GROUP, 1, "element", "scale_format"),
+    attributes=_ATTRIBUTES,
+    constraints=(Constraint(argument="x", holds=(N % _GROUP).equals(0), message="N divisible by the group"),),
+    steps=(
+        Step(kernel=GROUP_QUANT, when=Ref("scale_format").differs(E8M0), attributes=(("per_byte", 1),)),
+        Step(kernel=GROUP_QUANT, when=Ref("scale_format").equals(E8M0), attributes=(("per_byte", 1), ("ue8m0", True))),
+    ),
+    oracle=_token_group,
+    accuracy=(("q", EXACT), ("scale", EXACT)),
+    cases=(
+        _case("hidden", 7, 512),
+        _case("one-group", 67, 128),
+        _case("group-64", 5, 192, attributes=(("group", 64),)),
+        _case("group-32-lead", 12, 96, attributes=(("group", 32),), lead=(2, 6)),
+        _case("ue8m0", 9, 256, attributes=(("ue8m0", True),)),
+        _case("e8m0-bytes", 9, 384, attributes=(("scale_format", E8M0),)),
+        _case("e5m2", 33, 128, attributes=(("element", E5M2),)),
+        _case("f32-input", 6, 256, formats=(("x", F32),)),
+        _case("f16-input", 6, 256, formats=(("x", F16),)),
+        _case("no-rows", 0, 128),
+        _case("large", 8192, 7168, large=True),
+    ),
+)
+
+MXFP8_QUANT = group_quantiser(
+    "mxfp8_quant",
+    MXFP8,
+    "MXFP8: e4m3 codes with one E8M0 scale per 32 elements.",
+    (_case("hidden", 7, 384), _case("one-block", 65, 32), _case("lead", 12, 96, lead=(3, 4)), _case("no-rows", 0, 64)),
+)
+MXFP4_QUANT = group_quantiser(
+    "mxfp4_quant",
+    MXFP4,
+    "MXFP4: e2m1 codes, two per byte, with one E8M0 scale per 32 elements.",
+    (
+        _case("hidden", 7, 384),
+        _case("one-block", 65, 32),
+        _case("lead", 12, 96, lead=(3, 4)),
+        _case("f32-input", 5, 160, formats=(("x", F32),)),
+        _case("no-rows", 0, 64),
+    ),
+)
+
+__all__ = ["INT32"]

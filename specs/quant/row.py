@@ -1,0 +1,210 @@
+"""Quantisers with one scale per row (token): FP8, and INT8 with or without a zero point. Rows may have any length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, ElementFormat
+from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.op import Case, Op, single
+from specs.quant.oracle import int8_oracle, row_oracle
+from specs.quant.scaling import scale_of
+from specs.tile.language import (
+    arange,
+    both,
+    fori_loop,
+    full,
+    load,
+    maximum,
+    minimum,
+    program_id,
+    reduce_max,
+    reduce_min,
+    store,
+    where,
+    zeros,
+)
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.library.codec import is_nan, magnitude_bits, round_even
+from specs.tile.trace import Tile
+
+M = Axis(name="M", doc="rows: the product of the leading dimensions")
+N = Axis(name="N", minimum=1, doc="elements of a row")
+EXACT = Accuracy(exact=True)
+SMALLEST_AMAX = 1.0 / 512.0  # a row quieter than this is scaled as if it had this magnitude
+SMALLEST_INT8_SCALE = 1e-5
+
+
+class Row:
+    """Tiles of the rows of one grid point, visited column block by column block."""
+
+    def __init__(self, p: Any) -> None:
+        self.p = p
+        self.rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
+        self.blocks = tile_cdiv(p.N, p.BLOCK_N)
+
+    def columns(self, k: Tile) -> Tile:
+        """Column indices of block k."""
+        return k * self.p.BLOCK_N + arange(self.p.BLOCK_N)
+
+    def mask(self, columns: Tile) -> Tile | None:
+        """What of a block exists."""
+        rows = None if self.p.even_m else (self.rows < self.p.M)[:, None]
+        return both(rows, None if self.p.even_n else (columns < self.p.N)[None, :])
+
+    def load(self, k: Tile) -> Tile:
+        """Block k as float32, zero outside."""
+        columns = self.columns(k)
+        return load(self.p.x, (self.rows[:, None], columns[None, :]), self.mask(columns)).to(F32)
+
+    def store(self, k: Tile, codes: Tile) -> None:
+        """Writes the codes of block k."""
+        columns = self.columns(k)
+        store(self.p.q, (self.rows[:, None], columns[None, :]), codes, self.mask(columns))
+
+    def store_once(self, array: Any, value: Tile) -> None:
+        """Writes one value per row."""
+        store(array, (self.rows,), value, None if self.p.even_m else self.rows < self.p.M)
+
+
+def row_quant(p: Any) -> None:
+    """FP8: the largest magnitude of the row in one pass, the codes in a second."""
+    row = Row(p)
+
+    def widest(k: Tile, amax: Tile) -> Tile:
+        return maximum(amax, reduce_max(magnitude_bits(row.load(k)), axis=1))
+
+    amax = fori_loop(0, row.blocks, widest, zeros((p.BLOCK_M,), INT32))
+    scale = scale_of(amax, p.element, F32, False, SMALLEST_AMAX)
+    row.store_once(p.scale, scale.value)
+
+    def write(k: Tile) -> None:
+        row.store(k, scale.divide(row.load(k), (p.BLOCK_M, 1)).to(p.element))
+
+    fori_loop(0, row.blocks, write)
+
+
+def row_quant_int8(p: Any) -> None:
+    """INT8: s = amax / 127, or s = (max - min) / 255 with a zero point; s is rounded to the format of x."""
+    row = Row(p)
+
+    def extent(k: Tile, high: Tile, low: Tile, amax: Tile) -> tuple[Tile, Tile, Tile]:
+        x = row.load(k)
+        inside = row.mask(row.columns(k))
+        top = x if inside is None else where(inside, x, float("-inf"))
+        bottom = x if inside is None else where(inside, x, float("inf"))
+        return (
+            maximum(high, reduce_max(top, axis=1)),
+            minimum(low, reduce_min(bottom, axis=1)),
+            maximum(amax, reduce_max(magnitude_bits(x), axis=1)),
+        )
+
+    shape = (p.BLOCK_M,)
+    start = (full(shape, float("-inf"), F32), full(shape, float("inf"), F32), zeros(shape, INT32))
+    high, low, amax = fori_loop(0, row.blocks, extent, *start)
+    symmetric = p.element == INT8
+    span = amax.bitcast(F32) / 127.0 if symmetric else (high - low) / 255.0
+    span = where(span > SMALLEST_INT8_SCALE, span, SMALLEST_INT8_SCALE)
+    s = where(amax >= 0x7F800000, float("nan"), span).to(p.x.element).to(F32)
+    row.store_once(p.scale, s)
+    shift = None
+    if not symmetric:
+        shift = -round_even(low / s)
+        shift = where(is_nan(shift), 0.0, shift)
+        row.store_once(p.zero_point, shift.to(INT32))
+
+    def write(k: Tile) -> None:
+        q = row.load(k) / s[:, None]
+        q = q if shift is None else q + shift[:, None]
+        row.store(k, q.to(p.element))
+
+    fori_loop(0, row.blocks, write)
+
+
+def _arrays(codes: Any, zero_point: bool) -> tuple[Array, ...]:
+    x = Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32))
+    q = Array(name="q", doc="codes", shapes=((Rows(M), N),), formats=codes, access=Access.OUT)
+    scale = Array(
+        name="scale", doc="scale of every row", shapes=((Rows(M),),), formats=(F32,), access=Access.OUT, role=Role.SCALE
+    )
+    if not zero_point:
+        return (x, q, scale)
+    zero = Array(
+        name="zero_point",
+        doc="code of zero, when the codes are uint8",
+        by="element",
+        shapes_by=(("uint8", ((Rows(M),),)),),
+        formats=(INT32,),
+        access=Access.OUT,
+    )
+    return (x, q, scale, zero)
+
+
+def _config(target: str, rows: int, columns: int, warps: int) -> Config:
+    values = (("BLOCK_M", rows), ("BLOCK_N", columns), ("num_warps", warps), ("num_stages", 1))
+    return Config(target=target, values=values)
+
+
+def _kernel(name: str, doc: str, body: Any, choices: tuple[ElementFormat, ...], zero_point: bool) -> Kernel:
+    element = Attribute(
+        name="element", kind=ElementFormat, default=choices[0], choices=choices, doc="format of the codes"
+    )
+    return Kernel(
+        name=name,
+        doc=doc,
+        axes=(M, N),
+        arrays=_arrays("element", zero_point),
+        attributes=(element,),
+        tunables=(
+            Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
+            Tunable(name="BLOCK_N", values=(128, 256, 512, 1024, 2048, 4096)),
+            Tunable(name="num_warps", values=(1, 2, 4, 8)),
+            Tunable(name="num_stages", values=(1, 2, 3)),
+        ),
+        configs=(
+            _config("cuda", 1, 2048, 4),
+            _config("xpu", 1, 1024, 4),
+            _config("cpu", 16, 512, 4),
+            _config("interpret", 16, 512, 4),
+        ),
+        facts=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
+        grid=(cdiv(M, Ref("BLOCK_M")),),
+        body=body,
+    )
+
+
+def _case(name: str, m: int, n: int, **fields: Any) -> Case:
+    return Case(name=name, sizes=(("M", m), ("N", n)), **fields)
+
+
+_COMMON = (_case("hidden", 7, 512), _case("ragged", 19, 67), _case("lead", 12, 130, lead=(3, 1, 4)), _case("no-rows", 0, 5))
+
+PER_TOKEN_QUANT_FP8: Op = single(
+    _kernel(
+        "per_token_quant_fp8", "FP8 codes of every row, with one float32 scale per row.", row_quant, (E4M3, E5M2), False
+    ),
+    family="quant",
+    oracle=row_oracle,
+    accuracy=(("q", EXACT), ("scale", EXACT)),
+    cases=(*_COMMON, _case("e5m2", 5, 96, attributes=(("element", E5M2),)), _case("f32", 5, 96, formats=(("x", F32),))),
+)
+
+PER_TOKEN_QUANT_INT8: Op = single(
+    _kernel(
+        "per_token_quant_int8",
+        "INT8 codes of every row: int8 without, uint8 with a zero point per row.",
+        row_quant_int8,
+        (INT8, UINT8),
+        True,
+    ),
+    family="quant",
+    oracle=int8_oracle,
+    accuracy=(("q", EXACT), ("scale", EXACT), ("zero_point", EXACT)),
+    cases=(
+        *_COMMON,
+        _case("asymmetric", 9, 200, attributes=(("element", UINT8),)),
+        _case("asymmetric-f16", 9, 200, attributes=(("element", UINT8),), formats=(("x", F16),)),
+    ),
+)

@@ -1,0 +1,73 @@
+"""Scales of a block and codes of its elements, as tile arithmetic; every quantiser body is built from these.
+
+All steps are exact or correctly rounded, so that codes and scales are the same bytes on every implementation:
+maxima are taken over bit patterns (NaN and infinity compare above everything finite), exponents are read off the bits,
+division is correctly rounded. A NaN or an infinity anywhere in a block makes the block's scale NaN or infinite (NaN where
+the scale's format has no infinity), and no other block's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from specs.lang.elements import E8M0, F32, INT32, UINT8, ElementFormat
+from specs.tile.language import arange, maximum, minimum, reduce_sum, where
+from specs.tile.library.codec import pow2
+from specs.tile.trace import Tile
+
+_INFINITY_BITS = 0x7F800000
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """float32 scales as stored, and how to divide by them: by multiplication where the inverse is exact."""
+
+    value: Tile
+    inverse: Tile | None
+
+    def divide(self, x: Tile, shape: tuple[int, ...]) -> Tile:
+        """x / scale, correctly rounded; scales that are tiles are reshaped to `shape` to broadcast against x."""
+        if self.inverse is not None:
+            return x * (self.inverse.reshape(*shape) if self.inverse.shape else self.inverse)
+        return x / (self.value.reshape(*shape) if self.value.shape else self.value)
+
+
+def float_bits(value: float) -> int:
+    """Bit pattern of a float32."""
+    return int(np.float32(value).view(np.int32))
+
+
+def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, power_of_two: bool, floor: float) -> Scale:
+    """The scale that maps a block with largest magnitude `amax` onto the range of `element`.
+
+    s = fl(max(amax, floor) * fl(1 / max_finite)), rounded up to a power of two on request, and rounded to the format it
+    is stored in.
+    """
+    amax = maximum(amax_bits, float_bits(floor)).bitcast(F32)
+    raw = amax * float(np.float32(1.0 / element.max_finite))
+    if not power_of_two:
+        return Scale(raw.to(stored).to(F32), None)
+    exponent = ceil_log2(raw)
+    if stored == E8M0:
+        broken = amax_bits >= _INFINITY_BITS
+        return Scale(where(broken, float("nan"), pow2(exponent)), where(broken, float("nan"), pow2(-exponent)))
+    infinite, nan = amax_bits == _INFINITY_BITS, amax_bits > _INFINITY_BITS
+    inverse = where(infinite, 0.0, pow2(-exponent))
+    return Scale(where(infinite | nan, raw, pow2(exponent)), where(nan, float("nan"), inverse))
+
+
+def ceil_log2(x: Tile) -> Tile:
+    """ceil(log2 x) of positive normal float32, by integer operations, held to what E8M0 can say."""
+    bits = x.bitcast(INT32)
+    exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).to(INT32)
+    return minimum(maximum(exponent, -E8M0.bias), E8M0.bias)
+
+
+def pack_pairs(codes: Tile) -> Tile:
+    """Two 4-bit codes per byte along the last dimension, the even element in the low nibble."""
+    *lead, last = codes.shape
+    pairs = codes.reshape(*lead, last // 2, 2)
+    shift = (arange(2) * 4).reshape(*([1] * len(lead)), 1, 2)
+    return reduce_sum(pairs << shift, axis=-1).to(UINT8)

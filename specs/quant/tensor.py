@@ -1,0 +1,159 @@
+"""per_tensor_quant_fp8: one scale for a whole tensor, given or computed. Two launches when it is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.lang.axes import Axis, Ref, cdiv, emax
+from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
+from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.op import Case, Op, Step
+from specs.quant.oracle import tensor_oracle
+from specs.quant.row import EXACT, SMALLEST_AMAX
+from specs.quant.scaling import Scale, scale_of
+from specs.tile.language import (
+    arange,
+    both,
+    fori_loop,
+    load,
+    maximum,
+    program_id,
+    reduce_max,
+    store,
+    zeros,
+)
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.library.codec import magnitude_bits
+from specs.tile.trace import Tile
+
+M = Axis(name="M", doc="rows: the product of the leading dimensions")
+N = Axis(name="N", minimum=1, doc="elements of a row")
+PARTIALS = 256  # programs that look for the largest magnitude, each leaving one candidate
+
+_X = Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32))
+_STATIC = Array(
+    name="static_scale",
+    doc="the scale to use; computed from the largest magnitude when left out",
+    shapes=((), (1,)),
+    formats=(F32,),
+    optional=True,
+    role=Role.SCALE,
+)
+_Q = Array(name="q", doc="codes", shapes=((Rows(M), N),), formats="element", access=Access.OUT)
+_SCALE = Array(name="scale", doc="the scale used", shapes=((),), formats=(F32,), access=Access.OUT, role=Role.SCALE)
+_ELEMENT = Attribute(
+    name="element", kind=ElementFormat, default=E4M3, choices=(E4M3, E5M2), doc="format of the codes"
+)
+
+
+def _partial(access: Access) -> Array:
+    return Array(name="partial", doc="largest magnitudes as bits", shapes=((PARTIALS,),), formats=(INT32,), access=access)
+
+
+def block_of(p: Any, rows: Tile, columns: Tile) -> Tile | None:
+    """Mask of what exists of a block."""
+    mask = None if p.even_m else (rows < p.M)[:, None]
+    return both(mask, None if p.even_n else (columns < p.N)[None, :])
+
+
+def tensor_amax(p: Any) -> None:
+    """Every PARTIALS-th block of the tensor: the largest magnitude, as a bit pattern."""
+    pid = program_id(0)
+    across = tile_cdiv(p.N, p.BLOCK_N)
+    blocks = tile_cdiv(p.M, p.BLOCK_M) * across
+
+    def widest(k: Tile, amax: Tile) -> Tile:
+        block = pid + k * PARTIALS
+        rows = (block // across) * p.BLOCK_M + arange(p.BLOCK_M)
+        columns = (block % across) * p.BLOCK_N + arange(p.BLOCK_N)
+        x = load(p.x, (rows[:, None], columns[None, :]), block_of(p, rows, columns)).to(F32)
+        return maximum(amax, reduce_max(magnitude_bits(x), axis=1))
+
+    rounds = (blocks + (PARTIALS - 1) - pid) // PARTIALS
+    amax = fori_loop(0, rounds, widest, zeros((p.BLOCK_M,), INT32))
+    store(p.partial, (pid,), reduce_max(amax, axis=0))
+
+
+def tensor_quant(p: Any) -> None:
+    """One block of codes; the first program also writes the scale."""
+    tile_m, tile_n = program_id(0), program_id(1)
+    rows = tile_m * p.BLOCK_M + arange(p.BLOCK_M)
+    columns = tile_n * p.BLOCK_N + arange(p.BLOCK_N)
+    if p.static_scale is not None:
+        scale = Scale(load(p.static_scale, ()), None)
+    else:
+        amax = reduce_max(load(p.partial, (arange(PARTIALS),)), axis=0)
+        scale = scale_of(amax, p.element, F32, False, SMALLEST_AMAX)
+    store(p.scale, (), scale.value, (tile_m == 0) & (tile_n == 0))
+    mask = block_of(p, rows, columns)
+    x = load(p.x, (rows[:, None], columns[None, :]), mask).to(F32)
+    store(p.q, (rows[:, None], columns[None, :]), scale.divide(x, ()).to(p.element), mask)
+
+
+def _tunables() -> tuple[Tunable, ...]:
+    return (
+        Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
+        Tunable(name="BLOCK_N", values=(128, 256, 512, 1024, 2048)),
+        Tunable(name="num_warps", values=(1, 2, 4, 8)),
+        Tunable(name="num_stages", values=(1, 2)),
+    )
+
+
+def _configs() -> tuple[Config, ...]:
+    sizes = {"cuda": (4, 1024), "xpu": (2, 512), "cpu": (16, 512), "interpret": (16, 128)}
+    return tuple(
+        Config(target=target, values=(("BLOCK_M", m), ("BLOCK_N", n), ("num_warps", 4), ("num_stages", 1)))
+        for target, (m, n) in sizes.items()
+    )
+
+
+_FACTS = (("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0)))
+
+TENSOR_AMAX = Kernel(
+    name="tensor_amax",
+    doc="Largest magnitudes of strided parts of a tensor.",
+    axes=(M, N),
+    arrays=(_X, _partial(Access.OUT)),
+    tunables=_tunables(),
+    configs=_configs(),
+    facts=_FACTS,
+    grid=(PARTIALS,),
+    body=tensor_amax,
+)
+TENSOR_QUANT = Kernel(
+    name="tensor_quant",
+    doc="Codes of a tensor under one scale.",
+    axes=(M, N),
+    arrays=(_X, _STATIC, _partial(Access.IN), _Q, _SCALE),
+    attributes=(_ELEMENT,),
+    tunables=_tunables(),
+    configs=_configs(),
+    facts=_FACTS,
+    grid=(emax(cdiv(M, Ref("BLOCK_M")), 1), cdiv(N, Ref("BLOCK_N"))),
+    body=tensor_quant,
+)
+
+
+def _case(name: str, m: int, n: int, **fields: Any) -> Case:
+    return Case(name=name, sizes=(("M", m), ("N", n)), **fields)
+
+
+PER_TENSOR_QUANT_FP8 = Op(
+    name="per_tensor_quant_fp8",
+    doc="FP8 codes of a tensor under one float32 scale, given (static) or computed (dynamic).",
+    family="quant",
+    axes=(M, N),
+    arrays=(_X, _STATIC, _Q, _SCALE),
+    attributes=(_ELEMENT,),
+    temporaries=(_partial(Access.OUT),),
+    steps=(Step(kernel=TENSOR_AMAX, when=Ref("has_static_scale").equals(0)), Step(kernel=TENSOR_QUANT)),
+    oracle=tensor_oracle,
+    accuracy=(("q", EXACT), ("scale", EXACT)),
+    cases=(
+        _case("dynamic", 37, 200, absent=("static_scale",)),
+        _case("static", 37, 200),
+        _case("lead-e5m2", 12, 128, attributes=(("element", E5M2),), absent=("static_scale",), lead=(2, 6)),
+        _case("f32", 5, 96, formats=(("x", F32),), absent=("static_scale",)),
+        _case("no-rows", 0, 64, absent=("static_scale",)),
+    ),
+)

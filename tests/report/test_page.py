@@ -1,0 +1,155 @@
+"""The page: well formed, self-contained, accessible, and honest about what did not run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+
+import pytest
+
+from parity import wording
+from parity.records import STATUSES, RunRecord
+from parity.records_json import from_json, to_json
+from parity.report import render
+from parity.report.page import headline
+from tests.report.sample import record
+
+VOID = {"meta", "br", "col"}
+
+
+class Outline(HTMLParser):
+    """Elements of a page in order, with their attributes, depth checked."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@cache
+def outline() -> Outline:
+    parsed = Outline()
+    parsed.feed(render(record()))
+    parsed.close()
+    return parsed
+
+
+def test_every_element_is_closed_in_order() -> None:
+    assert outline().open == []
+    assert outline().elements[0][0] == "html"
+
+
+def test_nothing_is_loaded_and_nothing_runs() -> None:
+    page = render(record())
+    names = {name for name, _ in outline().elements}
+    assert names.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "base", "form", "video"})
+    attributes = {key for _, found in outline().elements for key in found}
+    assert attributes.isdisjoint({"src", "srcset", "onclick", "onload", "xlink:href"})
+    assert not re.search(r"@import|@font-face|https?:|//[a-z]", page)
+    assert set(re.findall(r"url\(([^)]*)\)", page)) <= {"#hatch-failed", "#hatch-soft"}
+    assert "default-src 'none'" in page
+
+
+def test_ids_are_unique_and_every_reference_resolves() -> None:
+    ids = Counter(str(found["id"]) for _, found in outline().elements if "id" in found)
+    assert [name for name, count in ids.items() if count > 1] == []
+    links = [str(found["href"]) for name, found in outline().elements if name == "a"]
+    assert links
+    assert [link for link in links if link.removeprefix("#") not in ids] == []
+    used = set(re.findall(r"url\(#([^)]*)\)", render(record())))
+    assert used <= set(ids)
+
+
+def test_every_picture_has_a_title_and_a_description() -> None:
+    ids = {str(found["id"]) for _, found in outline().elements if "id" in found}
+    pictures = [found for name, found in outline().elements if name == "svg"]
+    assert len(pictures) > 10
+    for found in pictures:
+        if found.get("aria-hidden") == "true":
+            continue
+        assert found["role"] == "img"
+        assert set(str(found["aria-labelledby"]).split()) <= ids
+
+
+def test_statuses_are_words_and_signs_not_colours_alone() -> None:
+    text = " ".join(outline().text)
+    for status in STATUSES:
+        assert f"{wording.SYMBOLS[status]} {status}" in text
+    assert "no CUDA device here" in text
+    assert "no Intel GPU here" in text
+
+
+def test_failures_are_unfolded_and_passes_are_not() -> None:
+    details = [found for name, found in outline().elements if name == "details"]
+    ops = ["open" in found for found in details if found.get("class") == "op"]
+    assert ops == [True, True, False, False]
+    cases = {found["id"]: "open" in found for found in details if found.get("class") == "case-pictures"}
+    numbers = [f"case-{i}" for i, result in enumerate(record().results) if result.status == "failed"]
+    assert [name for name, unfolded in cases.items() if unfolded] == numbers
+
+
+def test_text_of_a_case_is_escaped() -> None:
+    assert "overflow <&>" in "".join(outline().text)
+    assert "overflow <&>" not in render(record())
+
+
+def test_both_colour_schemes_and_narrow_screens_are_styled() -> None:
+    page = render(record())
+    assert "prefers-color-scheme: dark" in page
+    assert "max-width: 760px" in page
+    assert "width=device-width" in page
+    style = page[page.index("<style>") : page.index("</style>")]
+    light, dark = style.split("prefers-color-scheme: dark", 1)
+    used = set(re.findall(r"var\((--[\w-]+)\)", style))
+    assert used <= set(re.findall(r"(--[\w-]+):", light))
+    assert {"--paper", "--ink", "--passed", "--failed"} <= set(re.findall(r"(--[\w-]+):", dark[:1500]))
+
+
+def test_cells_carry_the_heading_of_their_column() -> None:
+    cells = [found for name, found in outline().elements if name == "td" and "colspan" not in found]
+    assert all(found.get("data-label") for found in cells)
+
+
+def test_rendering_is_deterministic_and_survives_json() -> None:
+    assert render(record()) == render(record()) == render(from_json(to_json(record())))
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((0, 0, 0, 0), "No case was run"),
+        ((0, 0, 3, 9), "No case was run"),
+        ((7, 0, 0, 0), "All 7 cases that ran passed"),
+        ((7, 0, 1, 2), "All 7 cases that ran passed, 3 did not run"),
+        ((7, 1, 1, 2), "1 of 8 cases that ran failed"),
+    ],
+)
+def test_the_headline_never_counts_what_did_not_run(counts: tuple[int, ...], words: str) -> None:
+    assert headline(dict(zip(STATUSES, counts, strict=True))) == words
+
+
+def test_a_record_without_anything_still_renders() -> None:
+    empty = RunRecord(
+        started="", command="", seed=0, seconds=0.0, environment={}, versions={}, spec_hashes={}
+    )
+    assert "No case was run" in render(empty)
+    bare = replace(record(), models=(replace(record().models[0], linears=(), similarities=(), sentences=()),))
+    assert "all-MiniLM-L6-v2" in render(bare)
