@@ -167,8 +167,9 @@ class PallasPrinter(Printer):
         return f"{param.name}_ref.at[{', '.join(indices)}]"
 
     def _index(self, value: Value) -> str:
+        """An index; Python integers are given a type, which Pallas' interpreter asks for."""
         text = self.of(value)
-        return str(text)
+        return f"jnp.int32({text})" if self._is_host(value) else str(text)
 
     def load(self, op: Op) -> Text:
         """`plgpu.load`, masked where the program masks."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parity import wording
+from parity.environment import unattended
 from parity.records import CaseResult, RunRecord, Status
 
 STYLES: Final[dict[Status, str]] = {
@@ -38,7 +38,8 @@ def print_record(record: RunRecord, console: Console | None = None) -> None:
 def render(record: RunRecord, width: int) -> RenderableType:
     """Table, reasons and totals, for a terminal `width` columns wide."""
     reasons = [_reason(result) for result in record.results if result.reason]
-    return Group(results_table(record.results, width), *reasons, totals(record))
+    spaced = [Text(), *reasons] if reasons else []
+    return Group(results_table(record.results, width), *spaced, Text(), totals(record))
 
 
 def results_table(results: tuple[CaseResult, ...], width: int) -> Table:
@@ -79,14 +80,15 @@ def totals(record: RunRecord) -> Text:
 def _row(result: CaseResult, *, wide: bool) -> list[Text]:
     # Text, not strings: brackets of shapes and formats are no markup.
     twin = "" if result.exact_twin == "not applicable" else f", {result.exact_twin}"
-    case = [
-        Text(result.case),
-        *(Text(part, "dim") for part in (result.shape, result.formats, result.data + twin)),
-    ]
+    shape, formats, data = (Text(part, "dim") for part in (result.shape, result.formats, result.data + twin))
+    if wide:
+        case = [Text(result.case), shape, formats, data]
+    else:
+        case = [Text("\n").join([Text(result.case), Text("  ").join([shape, data]), formats])]
     sign = wording.SYMBOLS[result.status]
     return [
         Text(f"{sign} {result.status}" if wide else sign, STYLES[result.status]),
-        *(case if wide else [Text("\n").join(case)]),
+        *case,
         Text(result.pair),
         Text(wording.ulps(result.max_ulp)),
         Text(wording.share(result.bound_share), "" if wording.within(result.bound_share) else "bold red"),
@@ -105,7 +107,7 @@ def _reason(result: CaseResult) -> Text:
 
 def watched(console: Console) -> bool:
     """Whether a person sees a moving bar: on a terminal, unless the variable CI says that nobody looks."""
-    return console.is_terminal and os.environ.get("CI", "") in {"", "0", "false"}
+    return console.is_terminal and not unattended()
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def draw_similarity(table: Similarity, name: str) -> Markup:
     """Lower triangle of the similarities, each number printed in its cell."""
     n = len(table.values)
     cells = [
-        _printed(r, c, n, f"{table.values[r][c]:.2f}".replace("-", "−"), "near", max(table.values[r][c], 0.0))
+        _printed(r, c, n, _signless_zero(f"{table.values[r][c]:.2f}"), "near", max(table.values[r][c], 0.0))
         for r in range(n)
         for c in range(r)
     ]
@@ -154,8 +154,7 @@ def draw_change(table: Similarity, reference: Similarity, name: str, largest: fl
     for r in range(n):
         for c in range(r):
             change = thousandths(table, reference, r, c)
-            words = f"{change:+.1f}".replace("-", "−")
-            words = "0" if words in {"+0.0", "−0.0"} else words
+            words = _signless_zero(f"{change:+.1f}")
             strength = min(abs(change) / largest, 1.0) if largest else 0.0
             cells.append(_printed(r, c, n, words, "rise" if change > 0 else "fall", strength))
     description = (
@@ -173,6 +172,11 @@ def largest_change(table: Similarity, reference: Similarity) -> float:
     """Largest magnitude of a change between two sentences, times 1000."""
     n = len(table.values)
     return max((abs(thousandths(table, reference, r, c)) for r in range(n) for c in range(r)), default=0.0)
+
+
+def _signless_zero(words: str) -> str:
+    """With a real minus sign, and without any sign where nothing is left after rounding."""
+    return wording.minus(words) if float(words) else words.lstrip("+-")
 
 
 def _size(n: int) -> float:

@@ -1,11 +1,11 @@
 """Block formats: one object that owns the data, its scales and its zero points.
 
-A block format covers a logical array [.., R, C] with blocks of rows x columns; every block has one scale (and,
-for asymmetric integers, one zero point). It knows the shapes in memory, and gives the bytes: `encode` is the
+A block format covers a logical array [.., R, C] with blocks of rows x columns; every block has one scale (for
+asymmetric integers, one zero point too). It knows the shapes in memory, and gives the bytes: `encode` is the
 definition that kernels are compared with, bit for bit, and `decode` gives the values in float64.
 
-Arithmetic of `encode`, in float32 with one rounding per operation, where `max` is the largest value that a code
-stands for after the zero point is taken off:
+Arithmetic of `encode`, in float32 with one rounding per operation, where `max` is the largest value that a
+code stands for after the zero point is taken off:
 
     amax   = max(|x| over the block, amax_floor)          a block of zeros has a small positive scale
     s      = as the scale rule says, then rounded to the scale format
@@ -13,8 +13,8 @@ stands for after the zero point is taken off:
     codes  = element.encode(x / s + z)                    the addition only where there is a zero point
 
 A NaN or an infinity poisons its own block and no other: it reaches amax, the rule passes it on, and a scale
-format without infinities stores NaN; codes follow from the stored scale, and no value of the block decodes to a
-finite number. A scale too large for its format does the same.
+format without infinities stores NaN; codes follow from the stored scale, and no value of the block decodes to
+a finite number. A scale too large for its format does the same.
 """
 
 from __future__ import annotations
@@ -144,8 +144,10 @@ class BlockFormat:
             return None
         if self.scale.nan_code is None or not F32.holds(self.scale):
             return f"scales in {self.scale.name} cannot carry NaN, or are finer than float32"
+        if self.rule is ScaleRule.GIVEN:
+            return None
         zero = np.zeros(1, np.float32)
-        if self.rule is not ScaleRule.GIVEN and not self._scale_codes(self._raw_scale(zero, zero)).any():
+        if not self.scale.decode(self._scale_codes(self._raw_scale(zero, zero)))[0] > 0:
             return f"amax_floor {self.amax_floor:g} gives a block of zeros the scale 0"
         return None
 
@@ -181,7 +183,7 @@ class BlockFormat:
         """The bytes of a logical array.
 
         x: [.., R, C], any float type; float64 is rounded to float32 first.
-        scale, zero_point: values (not codes) to use in place of computed ones, one per block; they may broadcast.
+        scale, zero_point: values (not codes) to use in place of computed ones, one per block, or broadcast.
             Rule GIVEN needs `scale`, and `zero_point` where the format stores one.
         g_idx: permutation of the R rows that puts those of one group together (act-order), where blocks have
             several rows.
@@ -216,7 +218,8 @@ class BlockFormat:
         Exact, except that a 32-bit zero point may cost the product its last bits.
 
         Raises:
-            ArgumentError: an array is missing or superfluous, or of a shape or width that the format does not give.
+            ArgumentError: an array is missing or superfluous, or has a shape or width that the format does
+                not give.
         """
         codes = self._codes(quantized.data)
         shape = codes.shape
@@ -368,7 +371,6 @@ class BlockFormat:
     def _codes(self, data: Array) -> Array:
         if self.packing is None:
             return raw_codes(data, self.element, op=self.name, argument="data")
-        self._check_rank(np.shape(data))
         return self.packing.unpack(data)
 
     def _stored_zero(self, values: Array | None) -> Array | None:

@@ -8,7 +8,8 @@ Where libraries differ from the rules here (tests/formats has the comparisons):
 
     ml_dtypes   casts from float64 round through float32; e4m3 overflows to NaN and e5m2 to infinity, ours
                 saturate; e8m0 sends zero and infinity to NaN, ours to the smallest and the largest power of
-                two; integer casts wrap, ours clamp.
+                two; the sign of a NaN is kept, ours is positive; int4 casts wrap, ours clamp.
+    gfloat      sends ties between powers of two (e8m0) to the even exponent, we and ml_dtypes up.
     Triton      saturates e4m3, as we do.
 """
 
@@ -228,8 +229,8 @@ class ElementFormat:
         """Raw codes of float64 values, same shape, type `storage_dtype`.
 
         Floats: nearest, ties to even, sign of zero kept. e8m0: the nearest power of two, where 1.5 * 2**e is
-        the tie; zero and anything below 2**-127 become code 0, negative values NaN. Integers: half to even,
-        then clamped. NaN becomes the canonical NaN, and code 0 in a format without NaN.
+        the tie and goes up; zero and anything below 2**-127 become code 0, negative values NaN. Integers: half
+        to even, then clamped. NaN becomes the canonical NaN, and code 0 in a format without NaN.
         """
         x = np.asarray(values, np.float64)
         if not self.is_float:
@@ -271,8 +272,7 @@ class ElementFormat:
         usable = x > 0
         fraction, exponent = np.frexp(np.where(usable, np.minimum(x, self.max_finite), self.min_normal))
         code = exponent.astype(np.int64) - 1 + self.bias
-        up = (fraction > 0.75) | ((fraction == 0.75) & (code % 2 == 1))
-        code = np.clip(code + up, 0, self.max_code)
+        code = np.clip(code + (fraction >= 0.75), 0, self.max_code)
         return np.where(usable | (x == 0), code, self.nan_code or 0)
 
 

@@ -63,23 +63,21 @@ class Packing:
         Raises:
             ArgumentError: there is no such axis, or it does not fill whole words.
         """
-        if len(shape) < -self.axis:
-            expected = f"at least {-self.axis} dimensions"
-            raise WrongRank(op=op, argument=argument, expected=expected, actual=shape)
+        self._check_rank(shape, op, argument)
         if shape[self.axis] % self.per_word:
-            expected = f"dimension {self.axis} divisible by {self.per_word} ({self._words})"
+            expected = (
+                f"dimension {self.axis} divisible by {self.per_word}, the codes in a {self.word.name} word"
+            )
             raise WrongShape(op=op, argument=argument, expected=expected, actual=shape)
-        return self._resized(shape, shape[self.axis] // self.per_word)
-
-    def logical_shape(self, shape: Shape) -> Shape:
-        """Shape of the codes in words of this shape: the inverse of `storage_shape`."""
-        return self._resized(shape, shape[self.axis] * self.per_word)
+        sizes = list(shape)
+        sizes[self.axis] //= self.per_word
+        return tuple(sizes)
 
     def pack(self, codes: Array) -> Array:
         """Words (the word's numpy type) from codes [.., R, C] of any integer type; their low bits are taken.
 
         Raises:
-            ArgumentError: the packed axis does not fill whole words.
+            ArgumentError: there is no such axis, or it does not fill whole words.
         """
         self.storage_shape(codes.shape)
         raw = np.moveaxis(codes, self.axis, -1).astype(np.uint64) & self._mask
@@ -91,8 +89,9 @@ class Packing:
         """Codes [.., R, C], in the smallest unsigned type that holds one, from the words that `pack` gives.
 
         Raises:
-            ArgumentError: the words have another width.
+            ArgumentError: there is no such axis, or the words have another width.
         """
+        self._check_rank(words.shape, "unpack", "words")
         raw = np.moveaxis(raw_codes(words, self.word, op="unpack", argument="words"), self.axis, -1)
         codes = (raw.astype(np.uint64)[..., None] >> self._shifts) & self._mask
         codes = codes.reshape(*raw.shape[:-1], raw.shape[-1] * self.per_word)
@@ -107,14 +106,10 @@ class Packing:
         shifts = np.arange(self.per_word, dtype=np.uint64) * np.uint64(self.code_bits)
         return shifts if self.order is Order.LOW_FIRST else shifts[::-1]
 
-    @property
-    def _words(self) -> str:
-        return f"{self.per_word} codes per {self.word.name} word"
-
-    def _resized(self, shape: Shape, size: int) -> Shape:
-        sizes = list(shape)
-        sizes[self.axis] = size
-        return tuple(sizes)
+    def _check_rank(self, shape: Shape, op: str, argument: str) -> None:
+        if len(shape) < -self.axis:
+            expected = f"at least {-self.axis} dimension(s)"
+            raise WrongRank(op=op, argument=argument, expected=expected, actual=shape)
 
 
 def stored(codes: Array, form: ElementFormat) -> Array:

@@ -12,8 +12,8 @@ from typing import Any
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, ExprLike, Ref, cdiv
 from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT32, UINT8, ElementFormat
-from specs.lang.formats import MXFP4, MXFP8
+from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, ElementFormat
+from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, token_group
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Step
 from specs.quant.oracle import block_oracle
@@ -83,7 +83,7 @@ _ATTRIBUTES = (
     _attribute("element", ElementFormat, E4M3, "format of the codes", (E4M3, E5M2)),
     _attribute("scale_format", ElementFormat, F32, "format of the scales; e8m0 implies ue8m0", (F32, E8M0)),
     _attribute("ue8m0", bool, False, "round scales up to powers of two"),
-    Attribute(name="eps", kind=float, default=1e-10, minimum=0, doc="smallest magnitude a group is scaled for"),
+    Attribute(name="eps", kind=float, default=GROUP_FLOOR, minimum=0, doc="smallest magnitude a group is scaled for"),
 )
 
 
@@ -159,12 +159,9 @@ def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, .
 
 
 def _token_group(inputs: Any) -> Any:
-    from specs.lang.formats import token_group
-
-    power = bool(inputs["ue8m0"]) or inputs["scale_format"] == E8M0
-    form = token_group(
-        group=inputs["group"], scale=inputs["scale_format"], element=inputs["element"], power_of_two=power, floor=inputs["eps"]
-    )
+    scale, element = inputs["scale_format"], inputs["element"]
+    power = bool(inputs["ue8m0"]) or scale == E8M0
+    form = token_group(inputs["group"], scale, element, power_of_two=power, floor=inputs["eps"])
     return block_oracle(form, inputs)
 
 
@@ -216,5 +213,3 @@ MXFP4_QUANT = group_quantiser(
         _case("no-rows", 0, 64),
     ),
 )
-
-__all__ = ["INT32"]

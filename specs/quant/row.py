@@ -7,10 +7,11 @@ from typing import Any
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, ElementFormat
+from specs.lang.formats import ROW_FLOOR, int8_per_token
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, single
 from specs.quant.oracle import int8_oracle, row_oracle
-from specs.quant.scaling import scale_of
+from specs.quant.scaling import INFINITY_BITS, float_bits, scale_of
 from specs.tile.language import (
     arange,
     both,
@@ -33,8 +34,6 @@ from specs.tile.trace import Tile
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")
 EXACT = Accuracy(exact=True)
-SMALLEST_AMAX = 1.0 / 512.0  # a row quieter than this is scaled as if it had this magnitude
-SMALLEST_INT8_SCALE = 1e-5
 
 
 class Row:
@@ -77,7 +76,7 @@ def row_quant(p: Any) -> None:
         return maximum(amax, reduce_max(magnitude_bits(row.load(k)), axis=1))
 
     amax = fori_loop(0, row.blocks, widest, zeros((p.BLOCK_M,), INT32))
-    scale = scale_of(amax, p.element, F32, False, SMALLEST_AMAX)
+    scale = scale_of(amax, p.element, F32, False, ROW_FLOOR)
     row.store_once(p.scale, scale.value)
 
     def write(k: Tile) -> None:
@@ -105,9 +104,13 @@ def row_quant_int8(p: Any) -> None:
     start = (full(shape, float("-inf"), F32), full(shape, float("inf"), F32), zeros(shape, INT32))
     high, low, amax = fori_loop(0, row.blocks, extent, *start)
     symmetric = p.element == INT8
-    span = amax.bitcast(F32) / 127.0 if symmetric else (high - low) / 255.0
-    span = where(span > SMALLEST_INT8_SCALE, span, SMALLEST_INT8_SCALE)
-    s = where(amax >= 0x7F800000, float("nan"), span).to(p.x.element).to(F32)
+    floor = int8_per_token(symmetric=symmetric).amax_floor
+    if symmetric:
+        span = maximum(amax, float_bits(floor)).bitcast(F32) / 127.0
+    else:
+        span = where(high - low > floor, high - low, floor) / 255.0
+        span = where(amax >= INFINITY_BITS, float("nan"), span)
+    s = span.to(p.x.element).to(F32)
     row.store_once(p.scale, s)
     shift = None
     if not symmetric:

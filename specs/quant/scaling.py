@@ -17,7 +17,7 @@ from specs.tile.language import arange, maximum, minimum, reduce_sum, where
 from specs.tile.library.codec import pow2
 from specs.tile.trace import Tile
 
-_INFINITY_BITS = 0x7F800000
+INFINITY_BITS = 0x7F800000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, pow
         return Scale(raw.to(stored).to(F32), None)
     exponent = ceil_log2(raw)
     if stored == E8M0:
-        broken = amax_bits >= _INFINITY_BITS
+        broken = amax_bits >= INFINITY_BITS
         return Scale(where(broken, float("nan"), pow2(exponent)), where(broken, float("nan"), pow2(-exponent)))
-    infinite, nan = amax_bits == _INFINITY_BITS, amax_bits > _INFINITY_BITS
+    infinite, nan = amax_bits == INFINITY_BITS, amax_bits > INFINITY_BITS
     inverse = where(infinite, 0.0, pow2(-exponent))
     return Scale(where(infinite | nan, raw, pow2(exponent)), where(nan, float("nan"), inverse))
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from specs.lang.axes import Axis, Ref, cdiv, emax
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
+from specs.lang.formats import ROW_FLOOR
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Step
 from specs.quant.oracle import tensor_oracle
-from specs.quant.row import EXACT, SMALLEST_AMAX
+from specs.quant.row import EXACT
 from specs.quant.scaling import Scale, scale_of
 from specs.tile.language import (
     arange,
@@ -83,7 +84,7 @@ def tensor_quant(p: Any) -> None:
         scale = Scale(load(p.static_scale, ()), None)
     else:
         amax = reduce_max(load(p.partial, (arange(PARTIALS),)), axis=0)
-        scale = scale_of(amax, p.element, F32, False, SMALLEST_AMAX)
+        scale = scale_of(amax, p.element, F32, False, ROW_FLOOR)
     store(p.scale, (), scale.value, (tile_m == 0) & (tile_n == 0))
     mask = block_of(p, rows, columns)
     x = load(p.x, (rows[:, None], columns[None, :]), mask).to(F32)

@@ -26,10 +26,15 @@ from specs.tile.trace import (
 
 @dataclass(frozen=True, slots=True)
 class ArrayHandle:
-    """An array argument inside a body. `lead` counts the memory dimensions that the first index stands for."""
+    """An array argument inside a body.
+
+    lead: memory dimensions that the first index stands for.
+    scalar: declared without dimensions; lies in memory as one element and is indexed with ().
+    """
 
     param: ArrayParam
     lead: int
+    scalar: bool = False
 
     @property
     def element(self) -> ElementFormat:
@@ -39,7 +44,7 @@ class ArrayHandle:
     @property
     def rank(self) -> int:
         """Number of indices a load or store takes."""
-        return self.param.rank - self.lead + 1
+        return 0 if self.scalar else self.param.rank - self.lead + 1
 
 
 Index = Tile | int
@@ -217,7 +222,7 @@ def _memory_indices(array: ArrayHandle, indices: tuple[Index, ...]) -> list[Tile
     """One index tile per memory dimension: the row index is split over leading dimensions that stay apart."""
     if len(indices) != array.rank:
         raise fail(f"'{array.param.name}' takes {array.rank} indices, got {len(indices)}")
-    tiles = [_index(index) for index in indices]
+    tiles = [_index(index) for index in ((0,) if array.scalar else indices)]
     for tile in tiles:
         if tile.element not in (INT32, INT64):
             raise fail(f"'{array.param.name}' is indexed with {tile.value.type}, not integers")

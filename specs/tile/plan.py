@@ -112,7 +112,7 @@ def _memory(
         shape, steps = _swap(shape), _swap(steps)
     lead, rest = _align(canonical, call.accepted.get(name, canonical), shape, steps)
     groups = _collapse(lead) if canonical and isinstance(canonical[0], Rows) else []
-    dims = [*groups, *rest]
+    dims = [*groups, *rest] or [(1, 1)]  # an array without dimensions lies in memory as one element
     packed = fresh or (given is None and not swapped)
     return Memory(
         sizes=tuple(size for size, _ in dims),

@@ -6,12 +6,13 @@ element formats and memory layouts, static axes, facts, tunables. Two calls with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from specs.lang.axes import Axis, Env, as_expr, show
+from specs.lang.axes import Env, as_expr, show
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import SpecError
 from specs.lang.kernel import Access, Array, Kernel, Rows
@@ -71,10 +72,10 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
     params = {array.name: _param(array, key) for array in kernel.arrays if _present(array, key)}
     members: dict[str, Any] = {array.name: None for array in kernel.arrays}
     layouts = dict(key.layouts)
-    members |= {name: ArrayHandle(param, layouts[name].lead) for name, param in params.items()}
+    shapes = {a.name: a.shapes_for(dict(key.attributes)) for a in kernel.arrays}
+    members |= {n: ArrayHandle(param, layouts[n].lead, not shapes[n][0]) for n, param in params.items()}
     members |= dict(key.attributes) | dict(key.facts) | dict(key.tunables) | dict(key.static)
     static = dict(key.static)
-    members["_shapes"] = {a.name: a.shapes_for(dict(key.attributes)) for a in kernel.arrays}
     with tracing(tracer):
         members |= {axis.name: tracer.size(axis.name) for axis in kernel.axes if axis.name not in static}
         kernel.body(Parameters(members))
@@ -101,7 +102,7 @@ def _param(array: Array, key: Specialisation) -> ArrayParam:
     layout = dict(key.layouts)[array.name]
     shape = array.shapes_for(dict(key.attributes))[0]
     env: dict[str, object] = {**dict(key.attributes), **dict(key.static)}
-    sizes: list[str] = []
+    sizes: list[str] = [] if shape else ["1"]
     for dim in shape:
         if isinstance(dim, Rows):
             sizes.append(dim.axis.name if layout.lead == 1 else f"{array.name}_lead0")
@@ -125,8 +126,6 @@ def printable(expr: Any, env: Env) -> str:
     text = str(expr)
     if not expr.names() - set(env):
         return str(expr.evaluate(env))
-    import re
-
     return re.sub(r"[A-Za-z_]\w*", lambda m: str(env[m[0]]) if m[0] in env else m[0], text)
 
 
@@ -155,6 +154,3 @@ def _describe(key: Specialisation) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def is_static(axis: Axis) -> bool:
-    """Whether an axis specialises the program."""
-    return axis.static

@@ -49,8 +49,7 @@ class Problem:
     def bound(self, accumulator: Accumulator = FLOAT32) -> Float64:
         """Of the contract that specifications use, for a sum of K terms in any order."""
         magnitude = np.abs(self.a) @ np.abs(self.b)
-        contract = Accuracy(terms="K")
-        return contract.bound(self.product, magnitude, self.a.shape[1], self.element, accumulator)
+        return Accuracy().bound(self.product, magnitude, self.a.shape[1], self.element, accumulator)
 
     @property
     def honest(self) -> AnyArray:

@@ -65,7 +65,8 @@ def test_nothing_is_loaded_and_nothing_runs() -> None:
     assert attributes.isdisjoint({"src", "srcset", "onclick", "onload", "xlink:href"})
     assert not re.search(r"@import|@font-face|https?:|//[a-z]", page)
     assert set(re.findall(r"url\(([^)]*)\)", page)) <= {"#hatch-failed", "#hatch-soft"}
-    assert "default-src 'none'" in page
+    policies = [found["content"] for _, found in outline().elements if "http-equiv" in found]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
 
 
 def test_ids_are_unique_and_every_reference_resolves() -> None:

@@ -9,33 +9,56 @@ from parity import wording
 INF, NAN = float("inf"), float("nan")
 
 
-@pytest.mark.parametrize(
-    ("x", "text"),
-    [
-        (None, "–"), (0.0, "0"), (1e-9, "<0.01"), (0.004999, "<0.01"), (0.43, "0.43"), (1.0, "1.00"), (1.0001, ">1.00"),
-        (1.2345, "1.23"), (245.89, "245.89"), (12345.0, "1.2×10⁴"), (INF, "∞"), (NAN, "NaN"),
-    ],
-)  # fmt: skip
+SHARES = {
+    0.0: "0",
+    1e-9: "<0.01",
+    0.004999: "<0.01",
+    0.43: "0.43",
+    1.0: "1.00",
+    1.0001: ">1.00",
+    1.2345: "1.23",
+    245.89: "245.89",
+    12345.0: "1.2×10⁴",
+    INF: "∞",
+    NAN: "NaN",
+    None: "–",
+}
+ULPS = {
+    0.0: "0",
+    0.5: "0.50",
+    1.0: "1",
+    0.001: "<0.01",
+    128.0: "128",
+    4096.3: "4\u202f096",
+    1e7: "1.0×10⁷",
+    INF: "∞",
+}
+VALUES = {
+    0.0: "0",
+    -54.884: "−54.884",
+    1e-9: "1.000×10⁻⁹",
+    9.99996e-8: "1.000×10⁻⁷",
+    -1234567.0: "−1.235×10⁶",
+    -INF: "−∞",
+    NAN: "NaN",
+    None: "–",
+}
+
+
+@pytest.mark.parametrize(("x", "text"), SHARES.items())
 def test_share(x: float | None, text: str) -> None:
     assert wording.share(x) == text
 
 
-@pytest.mark.parametrize(
-    ("x", "text"),
-    [(None, "–"), (0.0, "0"), (0.5, "0.50"), (1.0, "1"), (0.001, "<0.01"), (128.0, "128"), (4096.3, "4\u202f096"),
-     (1e7, "1.0×10⁷"), (INF, "∞")],
-)  # fmt: skip
-def test_ulps(x: float | None, text: str) -> None:
+@pytest.mark.parametrize(("x", "text"), ULPS.items())
+def test_ulps(x: float, text: str) -> None:
     assert wording.ulps(x) == text
 
 
-@pytest.mark.parametrize(
-    ("x", "text"),
-    [(0.0, "0"), (-0.0, "−0"), (-54.884, "−54.884"), (1e-9, "1.000×10⁻⁹"), (9.9999e-8, "1.000×10⁻⁷"),
-     (-1234567.0, "−1.235×10⁶"), (-INF, "−∞"), (NAN, "NaN"), (None, "–")],
-)  # fmt: skip
+@pytest.mark.parametrize(("x", "text"), VALUES.items())
 def test_value(x: float | None, text: str) -> None:
     assert wording.value(x) == text
+    assert wording.value(-0.0) == "−0"
 
 
 def test_powers_times_and_durations() -> None:

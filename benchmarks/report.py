@@ -1,0 +1,143 @@
+"""Rows of figures: printed as they come, again as one table at the end, and kept as JSON after every row."""
+
+from __future__ import annotations
+
+import json
+import platform
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+
+from benchmarks.timing import Timing, describe_error
+
+PACKAGES = ("torch", "triton", "jax", "jaxlib", "numpy", "ml_dtypes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One variant of one case.
+
+    figures: derived numbers by column, such as "vs ours" or "TFLOP/s".
+    note: why there is no time, or what a reader should know.
+    """
+
+    section: str
+    case: str
+    variant: str
+    timing: Timing | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def cells(self, columns: tuple[str, ...]) -> list[str]:
+        """Texts of one table line."""
+        timed = ["-", "-", "-"]
+        if self.timing is not None:
+            timed = [_number(self.timing.seconds * 1e6), f"{100 * self.timing.spread:.1f}", _number(self.timing.host * 1e6)]
+        figures = [_number(self.figures[name]) if name in self.figures else "" for name in columns]
+        method = "" if self.timing is None or self.timing.method in ("graph", "one executable") else self.timing.method
+        return [self.section, self.case, self.variant, *timed, *figures, self.note or method]
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """Collects rows.
+
+    path: JSON file that is rewritten after every row; None writes nothing.
+    limit: seconds after which no new case is started.
+    """
+
+    path: Path | None = None
+    limit: float = float("inf")
+    rows: list[Row] = field(default_factory=list)
+    machine: dict[str, object] = field(default_factory=dict)
+    started: float = field(default_factory=monotonic)
+
+    def add(self, row: Row) -> None:
+        """Keeps and prints a row."""
+        self.rows.append(row)
+        columns = tuple(row.figures)
+        cells = row.cells(columns)
+        texts = [*cells[:3], f"{cells[3]} us", *(f"{name} {cells[6 + i]}" for i, name in enumerate(columns)), cells[-1]]
+        print("  ".join(text for text in texts if text), flush=True)
+        self.save()
+
+    def out_of_time(self, section: str, case: str) -> bool:
+        """Whether the limit has passed; then the case is noted as not run."""
+        late = monotonic() - self.started > self.limit
+        if late:
+            self.add(Row(section=section, case=case, variant="-", note="not run: out of time"))
+        return late
+
+    @contextmanager
+    def guard(self, section: str, case: str = "-", variant: str = "-") -> Iterator[None]:
+        """Turns an exception into a row, so that what follows still runs."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the report carries it
+            traceback.print_exc(limit=-4)
+            self.add(Row(section=section, case=case, variant=variant, note=describe_error(error)))
+
+    def save(self) -> None:
+        """Writes everything so far."""
+        if self.path is None:
+            return
+        data = {"machine": self.machine, "rows": [asdict(row) for row in self.rows]}
+        text = json.dumps(data, indent=1, default=str)
+        temporary = self.path.with_suffix(".partial")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self.path)
+
+    def table(self) -> str:
+        """All rows; columns that no row fills are left out."""
+        columns = tuple(dict.fromkeys(name for row in self.rows for name in row.figures))
+        header = ["section", "case", "variant", "us", "+-%", "host us", *columns, "note"]
+        lines = [header, *(row.cells(columns) for row in self.rows)]
+        return format_table(lines)
+
+
+def format_table(lines: list[list[str]]) -> str:
+    """Columns padded to their widest cell."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def machine_facts(device: str) -> dict[str, object]:
+    """Device, driver-side facts and versions of the packages that take part."""
+    import torch
+
+    facts: dict[str, object] = {"python": platform.python_version(), "device": device}
+    for name in PACKAGES:
+        try:
+            facts[name] = version(name)
+        except PackageNotFoundError:
+            facts[name] = None
+    if device != "cpu":
+        properties = torch.cuda.get_device_properties(0)
+        facts |= {"name": properties.name, "processors": properties.multi_processor_count}
+        facts |= {"l2_bytes": cache_bytes(device), "cuda": torch.version.cuda}
+    return facts
+
+
+def cache_bytes(device: str) -> int:
+    """Size of the second-level cache."""
+    import torch
+
+    if device == "cpu":
+        return 1 << 20
+    return int(getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 0)) or 60 << 20
+
+
+def _number(value: float) -> str:
+    """Three or four significant digits, without exponents in the usual range."""
+    if value != value:  # noqa: PLR0124 - NaN
+        return "-"
+    size = abs(value)
+    if size == 0 or 1e-2 <= size < 1e5:
+        return f"{value:.{0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 4}f}"
+    return f"{value:.2e}"

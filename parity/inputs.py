@@ -1,0 +1,227 @@
+"""Inputs of a call, made from the operation's spec alone: sizes from a case, shapes and formats from the arrays, values
+from their roles.
+
+Two kinds of data:
+
+    random  floats are normal, scales lognormal, codes arbitrary. Operations whose results are all exact (quantisers) get
+            rows of very different magnitude with zeros, negative zeros, outliers and tiny values in them, in every other
+            draw also a row near either end of the format's range.
+    twin    small integers and powers of two, so coarse that every partial sum is exact in float32, and in the 13 fraction
+            bits that survive in an FP8 tensor core: any order of summation gives the same bytes. A product of operands is
+            at most 9 (45 with INT4, 36 in quarters with e2m1 codes), a product of two scales is 2^-4 .. 2^2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from specs.lang.axes import as_expr
+from specs.lang.bind import ArrayInfo, Call, bind, check_attributes
+from specs.lang.elements import ElementFormat
+from specs.lang.kernel import Array, Dim, Role, Rows
+from specs.lang.op import Case, Op
+
+Raw = npt.NDArray[Any]
+Kind = Literal["twin", "random"]
+Shape = tuple[int, ...]
+
+KINDS: Final[tuple[Kind, ...]] = ("twin", "random")
+
+TWIN_INTEGER = 3
+"""Largest magnitude of twin data."""
+TWIN_ADDEND = 8
+"""Largest magnitude of a twin addend."""
+TWIN_EXPONENTS = (-2, 1)
+"""Least and greatest power of two of a twin scale."""
+
+
+def raw_dtype(form: ElementFormat) -> np.dtype[Any]:
+    """numpy type that holds one code of `form` per entry: numpy's (or ml_dtypes') own for 16 bits and more and for
+    integers, uint8 for narrower floats.
+    """
+    own = form.numpy_dtype
+    return form.storage_dtype if own is None or (form.is_float and form.bits <= 8) else own
+
+
+def encode(values: Any, form: ElementFormat) -> Raw:
+    """Raw array of float64 `values`, rounded to `form`; same shape."""
+    return np.asarray(form.encode(values)).view(raw_dtype(form))
+
+
+def decode(raw: Raw, form: ElementFormat) -> npt.NDArray[np.float64]:
+    """float64 values of a raw array; same shape."""
+    return form.decode(np.ascontiguousarray(raw).view(form.storage_dtype).reshape(raw.shape))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs:
+    """What one call gets.
+
+    arrays: raw arrays (see `raw_dtype`) in the order of the signature; arrays that are left out are missing.
+    formats: element format of each of them.
+    attributes: values of all attributes of the operation.
+    """
+
+    op: Op
+    arrays: Mapping[str, Raw]
+    formats: Mapping[str, ElementFormat]
+    attributes: Mapping[str, object]
+
+    def call(self) -> Call:
+        """The call as the binder resolves it: sizes of the axes, shapes and formats of results."""
+        infos = {name: ArrayInfo(raw.shape, self.formats[name], None, "numpy") for name, raw in self.arrays.items()}
+        return bind(self.op, infos, self.attributes)
+
+    def values(self) -> dict[str, Any]:
+        """What the oracle takes: float formats as float64 values, integer formats as they are, attributes, formats."""
+        arrays = {n: decode(raw, self.formats[n]) if self.formats[n].is_float else raw for n, raw in self.arrays.items()}
+        return {**self.attributes, **arrays, "formats": dict(self.formats)}
+
+    def replaced(self, **arrays: Raw) -> Inputs:
+        """The same call with other arrays of the same formats."""
+        return Inputs(
+            op=self.op, arrays={**self.arrays, **arrays}, formats=self.formats, attributes=self.attributes
+        )
+
+
+def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
+    """Inputs of `case`; the same seed gives the same bytes.
+
+    Raises:
+        ArgumentError: the case sets an attribute to a value that the spec does not accept.
+    """
+    attributes = check_attributes(op, dict(case.attributes))
+    formats: dict[str, ElementFormat] = {}
+    arrays: dict[str, Raw] = {}
+    for index, array in enumerate(op.inputs):
+        shapes = array.shapes_for(attributes)
+        if not shapes or array.name in case.absent:
+            continue
+        formats[array.name] = _format(array, case, attributes, formats)
+        shape = _shape(array, shapes[0], case, attributes)
+        # A stream of its own per array: leaving one out does not change the others.
+        rng = np.random.default_rng([seed, index])
+        arrays[array.name] = _draw(op, array.role, kind)(rng, formats[array.name], shape)
+    return Inputs(op=op, arrays=arrays, formats=formats, attributes=attributes)
+
+
+def is_exact(op: Op) -> bool:
+    """Whether every result of `op` is promised to the byte."""
+    return all(accuracy.exact for _, accuracy in op.accuracy)
+
+
+def _format(
+    array: Array, case: Case, attributes: Mapping[str, object], known: Mapping[str, ElementFormat]
+) -> ElementFormat:
+    chosen = dict(case.formats).get(array.name)
+    if chosen is None and isinstance(array.formats, str):
+        chosen = known.get(array.formats, attributes.get(array.formats))
+    elif chosen is None:
+        chosen = array.formats[0]
+    assert isinstance(chosen, ElementFormat), f"{array.name}: no element format"
+    return chosen
+
+
+def _shape(array: Array, dims: tuple[Dim, ...], case: Case, attributes: Mapping[str, object]) -> Shape:
+    env = {**dict(case.sizes), **attributes}
+    sizes: list[int] = []
+    for dim in dims:
+        if isinstance(dim, Rows):
+            rows = dim.axis.evaluate(env)
+            lead = (rows,) if case.lead is None else case.lead
+            assert prod(lead) == rows, f"{case.name}: leading dimensions {lead} do not multiply to {rows}"
+            sizes += lead
+        else:
+            sizes.append(as_expr(dim).evaluate(env))
+    if array.swapped(attributes):
+        sizes[-2:] = sizes[:-3:-1]
+    return tuple(sizes)
+
+
+# -- values ---------------------------------------------------------------------------------------------------------
+
+Draw = Callable[[np.random.Generator, ElementFormat, Shape], Raw]
+
+
+def _draw(op: Op, role: Role, kind: Kind) -> Draw:
+    """The recipe for one array."""
+    if role is Role.DATA and is_exact(op):
+        return _wild if kind == "random" else _grid
+    return _RECIPES[kind, role]
+
+
+def _normal(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    if not form.is_float:
+        return _codes(rng, form, shape)
+    return encode(rng.standard_normal(shape), form)
+
+
+def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    """Values that a quantiser meets: rows of different magnitude, zeros, outliers, tiny values."""
+    if not form.is_float:
+        return _codes(rng, form, shape)
+    rows = (*shape[:-1], 1)
+    x = rng.standard_normal(shape) * np.exp2(rng.integers(-6, 7, rows))
+    for share, factor in ((1 / 64, 2.0**6), (1 / 32, 2.0**-9), (1 / 16, 0.0)):
+        x = np.where(rng.random(shape) < share, x * factor, x)
+    x = np.where(rng.random(rows) < 1 / 8, np.copysign(0.0, x), x)
+    if rng.random() < 1 / 2:
+        # float32 holds the scale of such a row, and no quotient in it is subnormal.
+        low, high = max(form.min_subnormal, 2.0**-100), min(form.max_finite, 2.0**100)
+        drawn = rng.random(rows)
+        x = np.where(drawn < 1 / 8, x * low, np.where(drawn > 7 / 8, x * high, x))
+    return encode(np.clip(x, form.min_finite, form.max_finite), form)
+
+
+def _small(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    low = -TWIN_INTEGER if form.signed else 0
+    return encode(rng.integers(low, TWIN_INTEGER, shape, endpoint=True), form)
+
+
+def _grid(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    """The values of e2m1."""
+    values = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    return encode(rng.choice(values, shape) * rng.choice([-1.0, 1.0], shape), form)
+
+
+def _lognormal(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    return encode(np.exp(rng.standard_normal(shape) / 2), form)
+
+
+def _powers(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    return encode(np.exp2(rng.integers(*TWIN_EXPONENTS, shape, endpoint=True)), form)
+
+
+def _whole(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    return encode(rng.integers(-TWIN_ADDEND, TWIN_ADDEND, shape, endpoint=True), form)
+
+
+def _codes(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    """Every code of an integer format equally often, packed words of codes included."""
+    if form.is_float:
+        return _normal(rng, form, shape)
+    top = (1 << form.storage_bits) - 1
+    codes = rng.integers(0, top, shape, dtype=form.storage_dtype, endpoint=True)
+    return np.asarray(codes).view(raw_dtype(form))
+
+
+def _permutation(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    return encode(rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1), form)
+
+
+_RECIPES: Final[Mapping[tuple[Kind, Role], Draw]] = {
+    ("random", Role.DATA): _normal,
+    ("random", Role.SCALE): _lognormal,
+    ("random", Role.ADDEND): _normal,
+    ("twin", Role.DATA): _small,
+    ("twin", Role.SCALE): _powers,
+    ("twin", Role.ADDEND): _whole,
+    **{(kind, role): _codes for kind in KINDS for role in (Role.CODES, Role.ZERO_POINT)},
+    **{(kind, Role.PERMUTATION): _permutation for kind in KINDS},
+}

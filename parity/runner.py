@@ -1,0 +1,374 @@
+"""Runs cases of operations through implementations, on the same bytes, and judges what comes back.
+
+Every implementation is compared with the float64 oracle: byte for byte where the contract is exact and on twin data,
+otherwise within the bound that the spec derives. Every torch implementation is then compared with every JAX one: byte
+for byte in the same cases, otherwise within the sum of both bounds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+
+import specs
+from parity.compare import Bounded, Comparison, Exact
+from parity.frameworks import FRAMEWORKS, Result, Results, Spoiled
+from parity.inputs import KINDS, Inputs, Kind, Raw, decode, encode, generate, raw_dtype
+from parity.pictures import scale_map
+from parity.records import STATUSES, CaseResult, ScaleMap, Status, judged
+from parity.ulp import Float64
+from parity.verdict import Verdict
+from specs.lang.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8, Accumulator, Accuracy
+from specs.lang.bind import Call
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import NotAChoice, Unsupported
+from specs.lang.kernel import Access, Role
+from specs.lang.op import Case, Op, Reference
+
+IMPLEMENTATIONS: Final = tuple(f"{name}:{impl}" for name, fw in FRAMEWORKS.items() for impl in fw.implementations)
+"""Everything that can be compared, as "framework:implementation"."""
+
+BOUND = "u_out |ref| + η_out + (1 + u_out) ((terms + extra) u_acc + t_acc) Σ|terms|"
+SAME_BYTES = "same bytes"
+ORACLE = "oracle"
+
+Progress = Callable[[int, int, str, Case, Kind, tuple[CaseResult, ...]], None]
+"""Called after every case: cases done, cases in all, operation, case, kind of data, results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Expected:
+    """What one result has to be."""
+
+    form: ElementFormat
+    accuracy: Accuracy
+    reference: Reference
+    terms: int
+
+    @property
+    def raw(self) -> Raw:
+        """The oracle's result as bytes, correctly rounded."""
+        value = np.asarray(self.reference.value)
+        if self.accuracy.exact and self.form.bits <= 8:  # such values are codes already
+            mask = (1 << self.form.storage_bits) - 1
+            return (value.astype(np.int64) & mask).astype(self.form.storage_dtype).view(raw_dtype(self.form))
+        # A sum that starts from zero is never the negative zero.
+        return encode(value if self.accuracy.exact else value + 0.0, self.form)
+
+    def bound(self, accumulator: Accumulator) -> Float64:
+        """Largest error allowed, elementwise; 0 for an exact contract."""
+        value, magnitude = self.reference.value, self.reference.magnitude
+        if self.accuracy.exact:
+            return np.zeros(np.shape(value))
+        assert magnitude is not None, "a contract that is not exact needs the oracle's magnitude"
+        return self.accuracy.bound(value, magnitude, self.terms, self.form, accumulator)
+
+    def rule(self, kind: Kind, accumulator: Accumulator) -> Comparison:
+        """How an implementation is compared with the oracle."""
+        if kind == "twin" or self.accuracy.exact:
+            return Exact(expected=self.raw, element=self.form, nan_payload_free=self.form.is_float)
+        value = np.asarray(self.reference.value, np.float64)
+        dtype = raw_dtype(self.form)
+        return Bounded(reference=value, bound=self.bound(accumulator), dtype=dtype, element=self.form)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What became of one implementation. `results` is None unless it ran."""
+
+    implementation: str
+    results: Results | None = None
+    status: Status = "passed"
+    reason: str = ""
+    seconds: float = 0.0
+    accumulator: Accumulator = FLOAT32
+
+
+def expectations(inputs: Inputs, call: Call) -> dict[str, Expected]:
+    """The oracle's results, in place and fresh, by name."""
+    with np.errstate(all="ignore"):
+        references = inputs.op.oracle(inputs.values())
+    names = [a.name for a in inputs.op.arrays if a.access is not Access.IN and a.name in call.shapes]
+    found = {}
+    for name in names:
+        accuracy = inputs.op.accuracy_of(name)
+        form, terms = call.formats[name], accuracy.count(call.sizes)
+        found[name] = Expected(form=form, accuracy=accuracy, reference=references[name], terms=terms)
+    return found
+
+
+def accumulator_of(call: Call, implementation: str, device: str) -> Accumulator:
+    """How the dot units add up that an implementation uses on a device.
+
+    The executors and the interpreters multiply in float32. What Triton and Pallas give to the tensor cores of a CUDA device
+    is read off the program.
+    """
+    if device != "cuda" or implementation not in ("torch:triton", "jax:pallas"):
+        return FLOAT32
+    from specs.tile.ir import Opcode, walk
+    from specs.tile.legalise import legalise
+    from specs.tile.plan import plan
+    from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
+
+    target = TRITON_CUDA if implementation == "torch:triton" else PALLAS_CUDA
+    widths: set[int] = set()
+    for step in call.op.steps:
+        if step.when is None or step.when.evaluate(call.env):
+            program = legalise(plan(call, step, config=target.config, strides={}).program, target)
+            widths |= {op.operands[0].type.element.bits for op in walk(program.ops) if op.code is Opcode.DOT}
+    return {8: TENSOR_FP8, 16: TENSOR_FLOAT32}.get(min(widths, default=32), FLOAT32)
+
+
+# -- one case -------------------------------------------------------------------------------------------------------
+
+
+def run_case(
+    op: Op, case: Case, kind: Kind, seed: int, implementations: Sequence[str] = IMPLEMENTATIONS, device: str = "cpu"
+) -> tuple[CaseResult, ...]:
+    """One case on one kind of data: every implementation against the oracle, then every torch one against every JAX one.
+
+    Args:
+        seed: of the inputs; the same seed gives the same bytes.
+        implementations: some of `IMPLEMENTATIONS`.
+        device: "cpu", "cuda" or "xpu".
+
+    Raises:
+        ArgumentError: no implementation has that name, or the case is not one that the operation accepts.
+    """
+    _check_names(op, implementations)
+    inputs = generate(op, case, kind, seed)
+    call = inputs.call()
+    outcomes = {name: _attempt(inputs, call, name, case, device) for name in implementations}
+    expected: dict[str, Expected] = {}
+    if any(outcome.results is not None for outcome in outcomes.values()):
+        try:
+            expected = expectations(inputs, call)
+        except Exception as error:  # noqa: BLE001 - as in _attempt: nothing can be judged, and the run goes on
+            outcomes = {name: _unjudged(outcome, error) for name, outcome in outcomes.items()}
+    case_ = _Case(case=case, kind=kind, seed=seed, inputs=inputs, call=call, expected=expected)
+    rows = [case_.against_oracle(outcome) for outcome in outcomes.values()]
+    left, right = (_of(outcomes, framework) for framework in FRAMEWORKS)
+    return (*rows, *(case_.against(one, other) for one in left for other in right))
+
+
+def _of(outcomes: Mapping[str, Outcome], framework: str) -> list[Outcome]:
+    return [outcome for name, outcome in outcomes.items() if name.startswith(f"{framework}:")]
+
+
+def _check_names(op: Op, implementations: Sequence[str]) -> None:
+    for name in implementations:
+        if name not in IMPLEMENTATIONS:
+            choices = ", ".join(IMPLEMENTATIONS)
+            raise NotAChoice(op=op.name, argument="implementations", expected=choices, actual=repr(name))
+
+
+def _attempt(inputs: Inputs, call: Call, implementation: str, case: Case, device: str) -> Outcome:
+    framework, _, name = implementation.partition(":")
+    missing = FRAMEWORKS[framework].missing(device)
+    if missing is None and case.large and device == "cpu":
+        missing = "too large for a CPU, meant for GPUs"
+    if missing is not None:
+        return Outcome(implementation=implementation, status="not run", reason=missing)
+    start = time.perf_counter()
+    try:
+        results = FRAMEWORKS[framework].run(inputs, name, device)
+    except Unsupported as refusal:
+        return Outcome(implementation=implementation, status="unsupported", reason=str(refusal))
+    except Spoiled as damage:
+        return Outcome(implementation=implementation, status="failed", reason=str(damage))
+    except Exception as error:  # noqa: BLE001 - one broken implementation must not end the run; it is a failed result
+        reason = f"{type(error).__name__}: {error}"
+        return Outcome(implementation=implementation, status="failed", reason=reason)
+    return Outcome(
+        implementation=implementation,
+        results=results,
+        seconds=time.perf_counter() - start,
+        accumulator=accumulator_of(call, implementation, device),
+    )
+
+
+def _unjudged(outcome: Outcome, error: Exception) -> Outcome:
+    """An outcome that has no oracle to be compared with."""
+    if outcome.results is None:
+        return outcome
+    reason = f"the oracle failed, {type(error).__name__}: {error}"
+    return Outcome(implementation=outcome.implementation, status="failed", reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Case:
+    """What all comparisons of one case share."""
+
+    case: Case
+    kind: Kind
+    seed: int
+    inputs: Inputs
+    call: Call
+    expected: Mapping[str, Expected]
+
+    @property
+    def exact(self) -> bool:
+        return self.kind == "twin" or all(e.accuracy.exact for e in self.expected.values())
+
+    def against_oracle(self, outcome: Outcome) -> CaseResult:
+        pair = f"{outcome.implementation} vs {ORACLE}"
+        if outcome.results is None:
+            return self._row(pair, status=outcome.status, reason=outcome.reason)
+        start = time.perf_counter()
+        verdicts = {}
+        for name, expected in self.expected.items():
+            result, rule = outcome.results[name], expected.rule(self.kind, outcome.accumulator)
+            verdicts[name] = _judge(rule, result, expected.form)
+        seconds = outcome.seconds + time.perf_counter() - start
+        return self._judged(pair, verdicts, seconds, self._derivation(outcome.accumulator))
+
+    def against(self, one: Outcome, other: Outcome) -> CaseResult:
+        pair = f"{one.implementation} vs {other.implementation}"
+        if one.results is None or other.results is None:
+            # What cannot run here says more about a pair than what went wrong on its other side.
+            absent = max(one, other, key=lambda outcome: STATUSES.index(outcome.status))
+            return self._row(pair, status=absent.status, reason=f"{absent.implementation}: {absent.reason}")
+        start = time.perf_counter()
+        verdicts = {}
+        for name, expected in self.expected.items():
+            base = other.results[name]
+            if self.kind == "twin" or expected.accuracy.exact:
+                rule: Comparison = Exact(expected=base.raw, element=base.form, nan_payload_free=base.form.is_float)
+            else:
+                bound = expected.bound(one.accumulator) + expected.bound(other.accumulator)
+                reference = decode(base.raw, base.form)
+                rule = Bounded(reference=reference, bound=bound, dtype=base.raw.dtype, element=base.form)
+            verdicts[name] = _judge(rule, one.results[name], base.form)
+        seconds = one.seconds + other.seconds + time.perf_counter() - start
+        derivation = "" if self.exact else "both are within their bound of the oracle, so they differ by at most the sum"
+        return self._judged(pair, verdicts, seconds, derivation)
+
+    def _derivation(self, accumulator: Accumulator) -> str:
+        if self.exact:
+            return "every partial sum is exact" if self.kind == "twin" else "every step is exact or correctly rounded"
+        texts = [e.accuracy.derivation(e.terms, e.form, accumulator) for e in self.expected.values()]
+        return "; ".join((*texts, accumulator.doc))
+
+    def _judged(
+        self, pair: str, verdicts: Mapping[str, Verdict], seconds: float, derivation: str
+    ) -> CaseResult:
+        return judged(
+            _worst(verdicts),
+            **self._facts(pair),
+            bound=SAME_BYTES if self.exact else BOUND,
+            derivation=derivation,
+            scale_map=_scales(self.inputs),
+            seconds=seconds,
+        )
+
+    def _row(self, pair: str, *, status: Status, reason: str) -> CaseResult:
+        return CaseResult(**self._facts(pair), status=status, reason=reason)
+
+    def _facts(self, pair: str) -> dict[str, Any]:
+        return {
+            "op": self.inputs.op.name,
+            "case": self.case.name,
+            "pair": pair,
+            "shape": shape_text(self.case),
+            "formats": formats_text(self.inputs, self.call),
+            "data": self.kind,
+            "seed": self.seed,
+        }
+
+
+def _judge(rule: Comparison, result: Result, form: ElementFormat) -> Verdict:
+    """Compares one result; one of another format fails, whatever its bytes."""
+    verdict = rule.compare(result.raw)
+    if result.form == form:
+        return verdict
+    message = f"failed: element format {result.form.name}, expected {form.name}"
+    return replace(verdict, status="failed", message=message)
+
+
+def _worst(verdicts: Mapping[str, Verdict]) -> Verdict:
+    """The verdict of all results together: the worst one, with the largest numbers of all."""
+    name = max(verdicts, key=lambda n: (not verdicts[n].passed, verdicts[n].bound_share, verdicts[n].max_ulp))
+    chosen = verdicts[name]
+    if len(verdicts) == 1:
+        return chosen
+    return replace(
+        chosen,
+        max_ulp=max(v.max_ulp for v in verdicts.values()),
+        bound_share=max(v.bound_share for v in verdicts.values()),
+        message=f"'{name}': {chosen.message.removeprefix('failed: ')}",
+    )
+
+
+# -- words and pictures ---------------------------------------------------------------------------------------------
+
+
+def shape_text(case: Case) -> str:
+    """Sizes of the axes, such as "M=12 N=96 K=160, M as 2×6"."""
+    text = " ".join(f"{name}={size}" for name, size in case.sizes)
+    return text if case.lead is None else f"{text}, rows as {'×'.join(map(str, case.lead))}"
+
+
+def formats_text(inputs: Inputs, call: Call) -> str:
+    """Formats of operands and scales, and of the results, such as "e4m3 × e4m3, f32 f32 → bf16"."""
+    roles = {a.name: a.role for a in inputs.op.inputs}
+    operands = (Role.DATA, Role.CODES)
+    data = " × ".join(form.name for name, form in inputs.formats.items() if roles[name] in operands)
+    beside = " ".join(form.name for name, form in inputs.formats.items() if roles[name] is Role.SCALE)
+    results = [a for a in inputs.op.arrays if a.access is not Access.IN and a.name in call.formats]
+    out = ", ".join(call.formats[a.name].name for a in results)
+    return f"{data}, {beside} → {out}" if beside else f"{data} → {out}"
+
+
+def _scales(inputs: Inputs) -> ScaleMap | None:
+    """A picture of the largest array of scales that goes in, if one has more than one scale."""
+    arrays = [a.name for a in inputs.op.inputs if a.role is Role.SCALE and a.name in inputs.arrays]
+    name = max(arrays, key=lambda n: inputs.arrays[n].size, default="")
+    if not name or inputs.arrays[name].size < 2:
+        return None
+    values = decode(inputs.arrays[name], inputs.formats[name])
+    rows, columns = values.reshape(-1, values.shape[-1]).shape
+    return scale_map(values, title=f"{name}, {rows}×{columns}", rows=f"{rows} rows", columns=f"{columns} columns")
+
+
+# -- many cases -----------------------------------------------------------------------------------------------------
+
+
+def seed_of(base: int, op: str, case: str, kind: Kind) -> int:
+    """Seed of one case's inputs, from the seed of the run and the case's names; below 2**48."""
+    text = f"{base}/{op}/{case}/{kind}".encode()
+    return int.from_bytes(blake2b(text, digest_size=6).digest(), "little")
+
+
+def run_all(
+    names: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+    implementations: Sequence[str] = IMPLEMENTATIONS,
+    device: str = "cpu",
+    kinds: Sequence[Kind] = KINDS,
+    progress: Progress | None = None,
+) -> tuple[CaseResult, ...]:
+    """Every case of the named operations (None: all there are) on every kind of data.
+
+    Args:
+        seed: the seeds of the cases are derived from it.
+        progress: called after every case.
+
+    Raises:
+        KeyError: no operation has that name.
+        ArgumentError: no implementation has that name.
+    """
+    ops = [specs.get(name) for name in (specs.names() if names is None else names)]
+    todo = [(op, case, kind) for op in ops for case in op.cases for kind in kinds]
+    found: list[CaseResult] = []
+    for done, (op, case, kind) in enumerate(todo, start=1):
+        rows = run_case(op, case, kind, seed_of(seed, op.name, case.name, kind), implementations, device)
+        found += rows
+        if progress is not None:
+            progress(done, len(todo), op.name, case, kind, rows)
+    return tuple(found)

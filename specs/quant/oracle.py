@@ -1,0 +1,85 @@
+"""Oracles of the quantisers: the block formats' own numpy encoders, which know nothing of tile programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.lang.blocks import BlockFormat
+from specs.lang.elements import INT8, ElementFormat
+from specs.lang.formats import int8_per_token, per_tensor, per_token
+from specs.lang.op import Reference
+
+Array = np.ndarray[Any, Any]
+
+
+def codes(stored: Array) -> Array:
+    """Raw codes of a stored array: the bytes of anything one byte wide."""
+    return stored.view(np.uint8) if stored.dtype.itemsize == 1 else stored
+
+
+def scales(stored: Array, form: ElementFormat) -> Array:
+    """Scales as an oracle returns them: codes of one-byte formats, values of wider ones."""
+    return codes(stored) if form.storage_bits == 8 else np.asarray(stored, np.float64)
+
+
+def block_oracle(form: BlockFormat, inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """q and scale of a format with one scale per group of a row; any number of leading dimensions."""
+    x = inputs["x"]
+    rows = np.asarray(x, np.float64).reshape(-1, x.shape[-1])
+    quantized = form.encode(rows)
+    assert form.scale is not None and quantized.scale is not None
+    return {
+        "q": Reference(value=_rows(codes(quantized.data), x.shape)),
+        "scale": Reference(value=_rows(scales(quantized.scale, form.scale), x.shape)),
+    }
+
+
+def _rows(array: Array, shape: tuple[int, ...]) -> Array:
+    """[M, n] with the leading dimensions that M came from."""
+    return array.reshape(*shape[:-1], array.shape[-1])
+
+
+def row_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """q and scale of the FP8 format with one scale per row."""
+    x = inputs["x"]
+    quantized = per_token(inputs["element"]).encode(np.asarray(x, np.float64).reshape(-1, x.shape[-1]))
+    assert quantized.scale is not None
+    return {
+        "q": Reference(value=codes(quantized.data).reshape(x.shape)),
+        "scale": Reference(value=np.asarray(quantized.scale, np.float64).reshape(x.shape[:-1])),
+    }
+
+
+def int8_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """q, scale and (asymmetric) zero point of the INT8 formats; scales are rounded to the format of x."""
+    x = inputs["x"]
+    form = int8_per_token(symmetric=inputs["element"] == INT8, scale=inputs["formats"]["x"])
+    quantized = form.encode(np.asarray(x, np.float64).reshape(-1, x.shape[-1]))
+    assert quantized.scale is not None
+    results = {
+        "q": Reference(value=codes(quantized.data).reshape(x.shape)),
+        "scale": Reference(value=np.asarray(quantized.scale, np.float64).reshape(x.shape[:-1])),
+    }
+    if quantized.zero_point is not None:
+        results["zero_point"] = Reference(value=np.asarray(quantized.zero_point).reshape(x.shape[:-1]))
+    return results
+
+
+def tensor_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """q and the one scale, given or computed."""
+    x, form = inputs["x"], per_tensor(inputs["element"])
+    given = inputs.get("static_scale")
+    rows = np.asarray(x, np.float64).reshape(-1, x.shape[-1])
+    if rows.size == 0:
+        rows = np.zeros((1, x.shape[-1]))
+    scale = None if given is None else np.asarray(given, np.float64).reshape(1, 1)
+    quantized = form.encode(rows, scale=scale)
+    assert quantized.scale is not None
+    data = codes(quantized.data)[: int(np.prod(x.shape[:-1]))]
+    return {
+        "q": Reference(value=data.reshape(x.shape)),
+        "scale": Reference(value=np.asarray(quantized.scale, np.float64).reshape(())),
+    }
