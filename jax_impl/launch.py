@@ -100,10 +100,9 @@ def _execute(call: Call, implementation: str, given: Arrays) -> list[Any]:
     op, arrays = call.op, dict(given)
     config = target_of(implementation).config
     strides: dict[str, tuple[int, ...] | None] = {array.name: None for array in op.inputs}
-    for step in op.steps:
-        if step.when is None or step.when.evaluate(call.env):
-            launch = plan(call, step, config=config, strides=strides)
-            arrays |= _step(call, launch, implementation, arrays)
+    for step in op.active_steps(call.env):
+        launch = plan(call, step, config=config, strides=strides)
+        arrays |= _step(call, launch, implementation, arrays)
     results = [*op.mutated, *op.outputs]
     return [arrays[a.name].reshape(call.shapes[a.name]) for a in results if a.name in call.shapes]
 

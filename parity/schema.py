@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core.core_schema import CoreSchema, literal_schema
 
 from specs.lang.elements import Kind, NanRule, Overflow
@@ -20,6 +19,7 @@ from specs.lang.kernel import Access, Role
 from specs.lang.layouts import Inner
 from specs.lang.op import Op
 
+Schema = dict[str, Any]
 SCHEMA_FILE = "docs/spec.schema.json"
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Value = int | float | bool | str | None
@@ -45,7 +45,7 @@ class _OneOf:
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return literal_schema(list(self.meanings))
 
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
         told = [f"{name}: {text}" for name, text in self.meanings.items() if text not in ("", name)]
         return {**handler(core), **({"description": "; ".join(told)} if told else {})}
 
@@ -343,7 +343,7 @@ class OpModel(_Model):
     """Hash of everything else in this form."""
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> Schema:
     """JSON Schema of the form."""
     return OpModel.model_json_schema(mode="serialization")
 

@@ -104,11 +104,7 @@ def prepare(
     strides = {a.name: t.stride() for a, t in zip(op.inputs, tensors, strict=True) if t is not None}
     fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes]
     config = "cpu" if chosen == "eager" else target_of(chosen, device).config
-    launches = [
-        plan(call, step, config=config, strides=strides)
-        for step in op.steps
-        if step.when is None or step.when.evaluate(call.env)
-    ]
+    launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
     runners = [_runner(launch, chosen, device) for launch in launches if prod(launch.grid)]
     return Prepared(
         inputs=tuple(a.name for a in op.inputs),

@@ -67,7 +67,7 @@ def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str
         binder.take(array, arrays.get(array.name))
     binder.finish()
     binder.check_devices(arrays)
-    for array in (*op.outputs, *op.temporaries):
+    for array in (*op.outputs, *binder.live_temporaries()):
         binder.derive(array)
     return Call(
         op=op,
@@ -243,6 +243,13 @@ class _Binder:
             elif info.device != first[1]:
                 expected = f"{first[1]} (as '{first[0]}')"
                 raise errors.WrongDevice(op=self.op.name, argument=array.name, expected=expected, actual=info.device)
+
+    def live_temporaries(self) -> list[Array]:
+        """Temporaries that a step of this call writes."""
+        env = call_env(self.op, self.sizes, self.attributes, self.shapes)
+        steps = self.op.active_steps(env)
+        written = {s.array_name(a.name) for s in steps for a in s.kernel.arrays if a.access is not Access.IN}
+        return [array for array in self.op.temporaries if array.name in written]
 
     # -- results ------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """The JSON form of an operation: everything its spec declares, as plain values, and hashes that identify it.
 
-    sizes, conditions   Python expressions over axes and attributes, with cdiv, min and max; `has_NAME` is whether
-                        an optional argument was passed; "..M" stands for leading dimensions that multiply to M
+    sizes, conditions   Python expressions over axes and attributes, with cdiv, min and max; `has_NAME` is
+                        whether an optional argument was passed; "..M" are dimensions that multiply to M
     formats             names in arrays and attributes, their rules once in "formats"
     program             sha256 of the tile IR of every case, without the author's names and line numbers
     content_hash        sha256 of the rest of this form, keys sorted, without white space
 
-Equal specs give equal text in every process. `docs/spec.schema.json` is the schema of the form, every field described.
+Equal specs give equal text in every process. `docs/spec.schema.json` is the schema and describes every field.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ def bound_in_words(contract: Accuracy) -> str:
     count = f"({show(contract.terms)} + {contract.extra})"
     return (
         f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({count} u_acc + t_acc) sum|terms|, "
-        "with u_out the unit roundoff of the result's format, eta_out half its smallest subnormal, u_acc and t_acc "
-        "roundoff and truncation of the accumulator"
+        "with u_out the unit roundoff of the result's format, eta_out half its smallest subnormal, "
+        "u_acc and t_acc roundoff and truncation of the accumulator"
     )
 
 

@@ -103,6 +103,10 @@ class Op:
         """Arguments written in place (torch) or donated and returned (JAX)."""
         return tuple(array for array in self.arrays if array.access is Access.INOUT)
 
+    def active_steps(self, env: Mapping[str, object]) -> list[Step]:
+        """The steps that a call with these sizes and attributes takes."""
+        return [step for step in self.steps if step.when is None or step.when.evaluate(env)]
+
     def array(self, name: str) -> Array:
         """The argument, result or temporary called `name`."""
         return self._index[name]

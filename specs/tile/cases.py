@@ -1,6 +1,6 @@
 """From a named case to what a framework would pass: array descriptions, the checked call, its launches.
 
-No data is made here. Exports, golden sources and costs all look at a case this way, so that it means the same to each.
+No data is made here. Exports, golden sources and costs look at a case this way, so that it means the same to each.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def case_arrays(op: Op, case: Case, *, strided: bool) -> dict[str, ArrayInfo]:
 
 
 def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tuple[int, ...]:
-    """The shape in which a case passes an array: the first accepted one, leading dimensions and order applied."""
+    """The shape in which a case passes an array: the first accepted one, with its leading dimensions."""
     sizes = dict(case.sizes)
     env = {**sizes, **attributes}
     shape: list[int] = []

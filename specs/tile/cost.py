@@ -1,6 +1,6 @@
 """Bytes moved and operations done by a launch, read off the IR and the sizes; no hardware is modelled.
 
-    once        every array that is read or written counts with all its elements, once: the least that must move
+    once        all elements of every array that is read or written, once: the least that must move
     traffic     what the programs of the grid load and store together, before any cache
     dot flops   2 M N K per dot
     other flops one per element of every float32 or float64 arithmetic operation and reduction
@@ -57,7 +57,7 @@ class Cost:
     bytes_read, bytes_written: every array once.
     traffic_read, traffic_written: bytes of all loads and stores.
     dot_flops, other_flops: see the module.
-    unresolved: where loops stand whose number of trips does not follow from the sizes; they count as one trip.
+    unresolved: loops (file:line) whose number of trips does not follow from the sizes; they count as one trip.
     """
 
     bytes_read: int

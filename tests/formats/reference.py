@@ -1,4 +1,4 @@
-"""A second definition of the formats, written to be obvious and slow: tables of values, and loops over blocks.
+"""A second definition of the formats, made to be obvious and slow: tables of values, and loops over blocks.
 
 Shares only the declarations with specs.lang, none of its arithmetic.
 """
@@ -42,7 +42,7 @@ def magnitudes(form: ElementFormat) -> list[float]:
 
 
 def nearest_code(x: float, form: ElementFormat) -> int:
-    """Code of x in a small signed float format that saturates: a search for the nearest value, ties to even."""
+    """Code of x in a small signed float format that saturates: a search for the nearest, ties to even."""
     if math.isnan(x):
         return form.nan_code or 0
     table = magnitudes(form)
@@ -70,7 +70,7 @@ def encode_blocks(x: Array, form: BlockFormat) -> tuple[Array, Array]:
 
 def encode_block(block: Array, form: BlockFormat) -> tuple[Array, float]:
     """Codes and scale of one block of finite float32 values."""
-    amax = F32(max(max(abs(float(v)) for v in block.flat), float(F32(form.amax_floor))))
+    amax = F32(max(*(abs(float(v)) for v in block.flat), float(F32(form.amax_floor))))
     scale = F32(amax * F32(1.0 / form.largest))
     if form.rule is ScaleRule.AMAX_QUOTIENT:
         scale = F32(amax / F32(form.largest))

@@ -43,7 +43,8 @@ def test_every_code_has_its_value(form: ElementFormat) -> None:
     expected = np.array([value_of(code, form) for code in range(1 << form.bits)])
     assert values.dtype == np.float64
     np.testing.assert_array_equal(values, expected)
-    np.testing.assert_array_equal(np.signbit(values), np.signbit(expected))
+    numbers = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(values)[numbers], np.signbit(expected)[numbers])
 
 
 @pytest.mark.parametrize("form", SMALL_FLOATS, ids=lambda form: form.name)

@@ -1,4 +1,4 @@
-"""Rounding: every midpoint of every small format, its neighbours in float64 and float32, and both ends of the range."""
+"""Rounding: every midpoint of every small format, the numbers beside it, and the ends of the range."""
 
 from __future__ import annotations
 
