@@ -162,6 +162,8 @@ class _Run:
         if not op.attrs["masked"]:
             return self.ops.take(self.memory[name], offsets)
         mask, other = (self.of(value, rank) for value in op.operands[count:])
+        if not self.memory[name].shape[0]:  # an empty array: the mask is false throughout
+            return self.ops.broadcast(other, (offsets.shape[0], *op.result.type.shape))
         nowhere = self.ops.const(0, INT64 if self.program.wide else INT32)
         safe = self.ops.where(mask, offsets, nowhere)
         return self.ops.where(mask, self.ops.take(self.memory[name], safe), other)

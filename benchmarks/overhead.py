@@ -1,0 +1,105 @@
+"""Host time per call: our public operations, and the bare Triton launch of the kernel they run.
+
+Nothing waits for the device, and the device is idle before each round, so a full launch queue does not slow the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import specs
+from benchmarks.environment import prepare
+from benchmarks.inputs import Problem, problem, random_sets
+from benchmarks.queues import to_jax
+from benchmarks.report import Report, Row
+from benchmarks.resources import record
+from benchmarks.session import Settings
+from benchmarks.timing import Timing, host_seconds
+from benchmarks.variants import jax_function, torch_function
+
+SIZES = {"M": 16, "N": 128, "K": 128}
+CASES: dict[str, dict[str, object]] = {
+    "fp8_gemm": {"scale_mode": "block", "weight_order": "nk"},
+    "int4_gemm_w4a16": {"group_size": 128, "weight_order": "nk"},
+    "per_token_group_quant_fp8": {"group": 128},
+}
+ABSENT = ("bias", "b_zp", "g_idx")
+
+
+def overhead_section(settings: Settings, report: Report) -> None:
+    """One row per way of calling each operation."""
+    for name, attributes in CASES.items():
+        if name not in specs.names():
+            report.add(Row(section="overhead", case=name, variant=name, note="absent: not registered"))
+            continue
+        with report.guard("overhead", name):
+            op = specs.get(name)
+            axes = {axis.name for axis in op.axes}
+            absent = tuple(array.name for array in op.inputs if array.name in ABSENT)
+            given = problem(op, {a: s for a, s in SIZES.items() if a in axes}, attributes, absent=absent)
+            _one(given, settings, report)
+
+
+def _one(given: Problem, settings: Settings, report: Report) -> None:
+    tensors = random_sets(given, 1, settings.device)[0]
+    wait: Callable[[], None] = _synchronise if settings.device != "cpu" else (lambda: None)
+    bare: float | None = None
+    if settings.device != "cpu":
+        with report.guard("overhead", given.op.name, "bare launches"):
+            launches = record(given, tensors)
+            bare = host_seconds(lambda: [launch() for launch in launches], wait)
+            _row(report, given, f"bare launches ({len(launches)})", bare, None)
+    with report.guard("overhead", given.op.name, "empty results"):
+        _row(report, given, "allocating the results", host_seconds(_allocate(given, settings.device), wait), None)
+    with report.guard("overhead", given.op.name, "ours torch"):
+        function = torch_function(given, settings.device)
+        _row(report, given, "ours torch", host_seconds(lambda: function(*tensors), wait), bare)
+    if settings.jax:
+        with report.guard("overhead", given.op.name, "ours jax"):
+            _jax_rows(given, tensors, settings, report)
+
+
+def _jax_rows(given: Problem, tensors: tuple[Any, ...], settings: Settings, report: Report) -> None:
+    """The public operation, and the same inside a user's own jit."""
+    prepare()
+    import jax
+
+    arrays = tuple(to_jax(tensor) for tensor in tensors)
+    function = jax_function(given, settings.device)
+    jitted = jax.jit(lambda *present: function(*_restore(present, arrays)))
+    present = tuple(array for array in arrays if array is not None)
+
+    def wait() -> None:
+        jax.block_until_ready(jitted(*present))
+
+    _row(report, given, "ours jax", host_seconds(lambda: function(*arrays), wait, calls=100), None)
+    _row(report, given, "ours jax, inside jit", host_seconds(lambda: jitted(*present), wait, calls=100), None)
+
+
+def _restore(present: tuple[Any, ...], pattern: tuple[Any, ...]) -> list[Any]:
+    """Arguments with None where the pattern has None."""
+    rest = iter(present)
+    return [None if array is None else next(rest) for array in pattern]
+
+
+def _allocate(given: Problem, device: str) -> Callable[[], object]:
+    import torch
+
+    from torch_impl.formats import dtype_of
+
+    results = [(given.shape(array), dtype_of(given.element(array))) for array in given.op.outputs]
+    return lambda: [torch.empty(shape, dtype=dtype, device=device) for shape, dtype in results]
+
+
+def _synchronise() -> None:
+    import torch
+
+    torch.cuda.synchronize()
+
+
+def _row(report: Report, given: Problem, variant: str, seconds: float, bare: float | None) -> None:
+    """Host time as the time of the row; what it adds to the bare launch as a column."""
+    timing = Timing(samples=(seconds,), host=seconds, method="host")
+    figures = {} if bare is None else {"over bare us": (seconds - bare) * 1e6}
+    report.add(Row(section="overhead", case=f"{given.op.name} {given.label}", variant=variant, timing=timing, figures=figures))

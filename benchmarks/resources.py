@@ -1,0 +1,131 @@
+"""What the compiler made of our Triton kernels: registers, spills, shared memory, and counts of instructions that matter.
+
+The launches of a call are recorded as they happen: kernel, grid, arguments and the compiled object that Triton returns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from benchmarks.inputs import Problem
+from benchmarks.report import Report, Row
+
+# PTX instructions by what they tell: matrix instructions of each generation, asynchronous copies, wide and narrow loads.
+COUNTED = {
+    "wgmma": r"wgmma\.mma_async",
+    "mma": r"\bmma\.sync",
+    "cp.async": r"cp\.async\.c[ag]",
+    "tma": r"cp\.async\.bulk\.tensor",
+    "ldmatrix": r"ldmatrix",
+    "ld 16 B": r"ld\.global[.\w]*\.v4\.b32",
+    "ld": r"ld\.global",
+    "barriers": r"bar\.sync",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched:
+    """One recorded launch: `kernel[grid](*arguments, **options)` repeats it."""
+
+    name: str
+    kernel: Any
+    grid: Any
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    compiled: Any
+
+    def __call__(self) -> Any:
+        return self.kernel[self.grid](*self.arguments, **self.options)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Stands in for a Triton function: launches it and remembers the launch."""
+
+    kernel: Any
+    name: str
+    seen: list[Launched] = field(default_factory=list)
+
+    def __getitem__(self, grid: Any) -> Any:
+        def launch(*arguments: Any, **options: Any) -> Any:
+            compiled = self.kernel[grid](*arguments, **options)
+            self.seen.append(
+                Launched(
+                    name=self.name, kernel=self.kernel, grid=grid, arguments=arguments, options=options, compiled=compiled
+                )
+            )
+            return compiled
+
+        return launch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.kernel, name)
+
+
+@contextmanager
+def recording() -> Iterator[list[Launched]]:
+    """Records the launches of calls that are prepared inside."""
+    from torch_impl import launch
+
+    seen: list[Launched] = []
+    load = launch.load_kernel
+    with mock.patch.object(launch, "load_kernel", lambda source, name: _Recorder(load(source, name), name, seen)):
+        yield seen
+
+
+def record(given: Problem, tensors: Sequence[Any]) -> list[Launched]:
+    """Runs one call of a problem through Triton and returns its launches."""
+    from torch_impl.launch import prepare
+
+    attributes = tuple(given.attributes.get(attribute.name) for attribute in given.op.attributes)
+    with recording() as seen:
+        prepare(given.op, tensors, attributes, "triton")(tensors)
+    return seen
+
+
+def resources(compiled: Any) -> dict[str, float]:
+    """Per thread: registers and spilled registers; per block: shared memory in bytes, warps, stages."""
+    metadata = compiled.metadata
+    found = {"registers": compiled.n_regs, "spills": compiled.n_spills, "shared": metadata.shared}
+    found |= {"warps": metadata.num_warps, "stages": getattr(metadata, "num_stages", 0)}
+    return {name: float(value) for name, value in found.items()}
+
+
+def instruction_counts(ptx: str) -> dict[str, int]:
+    """How often each of the instructions in `COUNTED` stands in the text."""
+    return {name: len(re.findall(pattern, ptx)) for name, pattern in COUNTED.items()}
+
+
+def describe(compiled: Any) -> str:
+    """Resources and instruction counts on one line."""
+    texts = [f"{name} {value:.0f}" for name, value in resources(compiled).items()]
+    counts = instruction_counts(str(compiled.asm.get("ptx", "")))
+    return ", ".join([*texts, *(f"{name} {count}" for name, count in counts.items() if count)])
+
+
+def resource_rows(section: str, given: Problem, tensors: Sequence[Any], device: str, report: Report) -> None:
+    """One row per kernel of a call."""
+    if device == "cpu":
+        return
+    with report.guard(section, given.label, "resources"):
+        for launched in record(given, tensors):
+            text = describe(launched.compiled)
+            report.add(Row(section=section, case=given.label, variant=f"kernel {launched.name}", note=text))
+
+
+def dump(given: Problem, tensors: Sequence[Any], folder: Path) -> list[Path]:
+    """Writes every stage that the compiler kept (ttir, ttgir, llir, ptx) of every kernel of a call."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for index, launched in enumerate(record(given, tensors)):
+        for stage, content in launched.compiled.asm.items():
+            path = folder / f"{launched.name}_{given.label}_{index}.{stage}"
+            path.write_bytes(content) if isinstance(content, bytes) else path.write_text(str(content), encoding="utf-8")
+            written.append(path)
+    return written
