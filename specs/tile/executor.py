@@ -171,6 +171,8 @@ class _Run:
     def store(self, op: Op) -> None:
         name = str(op.attrs["array"])
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
+        if not self.memory[name].shape[0]:
+            return
         count, points = self.program.array(name).rank, self.points.shape[0]
         offsets = self.ops.broadcast(self.offsets(name, op.operands[:count], len(shape)), (points, *shape))
         value = self.ops.broadcast(self.of(op.operands[count], len(shape)), (points, *shape))
