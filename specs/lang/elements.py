@@ -8,7 +8,7 @@ Where libraries differ from the rules here (tests/formats has the comparisons):
 
     ml_dtypes   casts from float64 round through float32; e4m3 overflows to NaN and e5m2 to infinity, ours
                 saturate; e8m0 sends zero and infinity to NaN, ours to the smallest and the largest power of
-                two; the sign of a NaN is kept, ours is positive; int4 casts wrap, ours clamp.
+                two, and rounds between 2**-127 and 1.5 * 2**-127 up; the sign of a NaN is kept, ours is positive; int4 casts wrap, ours clamp.
     gfloat      sends ties between powers of two (e8m0) to the even exponent, we and ml_dtypes up.
     Triton      saturates e4m3, as we do.
 """

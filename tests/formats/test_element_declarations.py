@@ -20,7 +20,6 @@ from specs.lang.elements import (
     UINT32,
     ElementFormat,
     Kind,
-    NanRule,
     Overflow,
 )
 from specs.lang.errors import SpecError
