@@ -145,9 +145,11 @@ def _pallas(program: Program, launch: Launch, operands: Arrays, interpret: bool)
     inputs = [param for param in program.arrays if not param.written]
     outputs = [param for param in program.arrays if param.written]
     aliased = [param for param in outputs if param.name in operands]
-    shapes = [jax.ShapeDtypeStruct(launch.arrays[p.name][1].sizes, dtype_of(p.element)) for p in outputs]
+    sizes = [_at_least_one(launch.arrays[p.name][1].sizes) for p in outputs]
+    shapes = [jax.ShapeDtypeStruct(size, dtype_of(p.element)) for size, p in zip(sizes, outputs, strict=True)]
     if not prod(launch.grid):
-        return {p.name: operands.get(p.name, jnp.zeros(s.shape, s.dtype)) for p, s in zip(outputs, shapes, strict=True)}
+        empty = {p.name: jnp.zeros(launch.arrays[p.name][1].sizes, dtype_of(p.element)) for p in outputs}
+        return {name: operands.get(name, array) for name, array in empty.items()}
     if not interpret:
         _check_offsets(launch)
     kernel = partial(load_kernel(emit(program), program.name), **launch.sizes)
@@ -164,8 +166,18 @@ def _pallas(program: Program, launch: Launch, operands: Arrays, interpret: bool)
             num_warps=launch.tunables.get("num_warps"), num_stages=launch.tunables.get("num_stages")
         ),
     )
-    results = call(*[operands[p.name] for p in inputs], *[operands[p.name] for p in aliased])
-    return {param.name: result for param, result in zip(outputs, results, strict=True)}
+    results = call(*[_nonempty(operands[p.name]) for p in (*inputs, *aliased)])
+    wanted = [launch.arrays[p.name][1].sizes for p in outputs]
+    return {p.name: r if prod(w) else jnp.zeros(w, r.dtype) for p, r, w in zip(outputs, results, wanted, strict=True)}
+
+
+def _at_least_one(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(size, 1) for size in shape)
+
+
+def _nonempty(array: Any) -> Any:
+    """The array, or one element in place of none: Pallas cannot refer to an empty array, and nothing reads it."""
+    return array if array.size else jnp.zeros(_at_least_one(array.shape), array.dtype)
 
 
 def _without_aliases(kernel: Callable[..., None], inputs: int, aliased: int) -> Callable[..., None]:

@@ -140,8 +140,19 @@ def run_case(
     Raises:
         ArgumentError: no implementation has that name, or the case is not one that the operation accepts.
     """
-    _check_names(op, implementations)
-    inputs = generate(op, case, kind, seed)
+    return run_inputs(generate(op, case, kind, seed), case, kind, seed, implementations, device)
+
+
+def run_inputs(
+    inputs: Inputs,
+    case: Case,
+    kind: Kind,
+    seed: int | None = None,
+    implementations: Sequence[str] = IMPLEMENTATIONS,
+    device: str = "cpu",
+) -> tuple[CaseResult, ...]:
+    """As `run_case`, for inputs that are there already; `kind` "twin" promises that every partial sum is exact."""
+    _check_names(inputs.op, implementations)
     call = inputs.call()
     outcomes = {name: _attempt(inputs, call, name, case, device) for name in implementations}
     expected: dict[str, Expected] = {}
@@ -150,10 +161,10 @@ def run_case(
             expected = expectations(inputs, call)
         except Exception as error:  # noqa: BLE001 - as in _attempt: nothing can be judged, and the run goes on
             outcomes = {name: _unjudged(outcome, error) for name, outcome in outcomes.items()}
-    case_ = _Case(case=case, kind=kind, seed=seed, inputs=inputs, call=call, expected=expected)
-    rows = [case_.against_oracle(outcome) for outcome in outcomes.values()]
+    shared = _Case(case=case, kind=kind, seed=seed, inputs=inputs, call=call, expected=expected)
+    rows = [shared.against_oracle(outcome) for outcome in outcomes.values()]
     left, right = (_of(outcomes, framework) for framework in FRAMEWORKS)
-    return (*rows, *(case_.against(one, other) for one in left for other in right))
+    return (*rows, *(shared.against(one, other) for one in left for other in right))
 
 
 def _of(outcomes: Mapping[str, Outcome], framework: str) -> list[Outcome]:
@@ -206,7 +217,7 @@ class _Case:
 
     case: Case
     kind: Kind
-    seed: int
+    seed: int | None
     inputs: Inputs
     call: Call
     expected: Mapping[str, Expected]
@@ -262,7 +273,7 @@ class _Case:
             **self._facts(pair),
             bound=SAME_BYTES if self.exact else BOUND,
             derivation=derivation,
-            scale_map=_scales(self.inputs),
+            scale_map=_scales(self.inputs, self.expected),
             seconds=seconds,
         )
 
@@ -308,7 +319,7 @@ def _worst(verdicts: Mapping[str, Verdict]) -> Verdict:
 
 
 def shape_text(case: Case) -> str:
-    """Sizes of the axes, such as "M=12 N=96 K=160, M as 2×6"."""
+    """Sizes of the axes, such as "M=12 N=96 K=160, rows as 2×6"."""
     text = " ".join(f"{name}={size}" for name, size in case.sizes)
     return text if case.lead is None else f"{text}, rows as {'×'.join(map(str, case.lead))}"
 
@@ -324,15 +335,17 @@ def formats_text(inputs: Inputs, call: Call) -> str:
     return f"{data}, {beside} → {out}" if beside else f"{data} → {out}"
 
 
-def _scales(inputs: Inputs) -> ScaleMap | None:
-    """A picture of the largest array of scales that goes in, if one has more than one scale."""
-    arrays = [a.name for a in inputs.op.inputs if a.role is Role.SCALE and a.name in inputs.arrays]
-    name = max(arrays, key=lambda n: inputs.arrays[n].size, default="")
-    if not name or inputs.arrays[name].size < 2:
+def _scales(inputs: Inputs, expected: Mapping[str, Expected]) -> ScaleMap | None:
+    """A picture of the largest array of scales, passed in or computed, if one has more than one scale."""
+    names = [a.name for a in inputs.op.arrays if a.role is Role.SCALE]
+    arrays = {n: decode(inputs.arrays[n], inputs.formats[n]) for n in names if n in inputs.arrays}
+    arrays |= {n: decode(expected[n].raw, expected[n].form) for n in names if n in expected}
+    name = max(arrays, key=lambda n: arrays[n].size, default="")
+    if not name or arrays[name].size < 2:
         return None
-    values = decode(inputs.arrays[name], inputs.formats[name])
-    rows, columns = values.reshape(-1, values.shape[-1]).shape
-    return scale_map(values, title=f"{name}, {rows}×{columns}", rows=f"{rows} rows", columns=f"{columns} columns")
+    rows, columns = arrays[name].reshape(-1, arrays[name].shape[-1]).shape
+    title = f"{name}, {rows}×{columns}"
+    return scale_map(arrays[name], title=title, rows=f"{rows} rows", columns=f"{columns} columns")
 
 
 # -- many cases -----------------------------------------------------------------------------------------------------

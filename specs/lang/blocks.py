@@ -399,6 +399,6 @@ def ceil_log2(x: Array) -> Array:
     """
     x = np.asarray(x, np.float32)
     tiny = x < np.float32(2.0**-126)
-    bits = np.where(tiny, x * np.float32(2.0**64), x).view(np.uint32)
+    bits = (x * np.where(tiny, np.float32(2.0**64), np.float32(1))).view(np.uint32)
     ceiling = (bits >> 23).astype(np.int64) - 127 + ((bits & 0x7FFFFF) != 0)
     return np.asarray(ceiling - np.where(tiny, 64, 0))

@@ -8,7 +8,8 @@ Where libraries differ from the rules here (tests/formats has the comparisons):
 
     ml_dtypes   casts from float64 round through float32; e4m3 overflows to NaN and e5m2 to infinity, ours
                 saturate; e8m0 sends zero and infinity to NaN, ours to the smallest and the largest power of
-                two, and rounds between 2**-127 and 1.5 * 2**-127 up; the sign of a NaN is kept, ours is positive; int4 casts wrap, ours clamp.
+                two, and rounds up between 2**-127 and 1.5 * 2**-127; the sign of a NaN is kept, ours is
+                positive; int4 casts wrap, ours clamp.
     gfloat      sends ties between powers of two (e8m0) to the even exponent, we and ml_dtypes up.
     Triton      saturates e4m3, as we do.
 """
@@ -229,8 +230,8 @@ class ElementFormat:
         """Raw codes of float64 values, same shape, type `storage_dtype`.
 
         Floats: nearest, ties to even, sign of zero kept. e8m0: the nearest power of two, where 1.5 * 2**e is
-        the tie and goes up; zero and anything below 2**-127 become code 0, negative values NaN. Integers: half
-        to even, then clamped. NaN becomes the canonical NaN, and code 0 in a format without NaN.
+        the tie and goes up; zero and anything below 2**-127 become code 0, negative values NaN. Integers:
+        half to even, then clamped. NaN becomes the canonical NaN, and code 0 in a format without NaN.
         """
         x = np.asarray(values, np.float64)
         if not self.is_float:

@@ -1,6 +1,6 @@
 """From a named case to what a framework would pass: array descriptions, the checked call, its launches.
 
-No data is made here. Exports, golden sources and costs look at a case this way, so that it means the same to each.
+No data is made here. Exports, golden sources and costs look at a case this way, so that all mean the same.
 """
 
 from __future__ import annotations

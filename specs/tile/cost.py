@@ -57,7 +57,7 @@ class Cost:
     bytes_read, bytes_written: every array once.
     traffic_read, traffic_written: bytes of all loads and stores.
     dot_flops, other_flops: see the module.
-    unresolved: loops (file:line) whose number of trips does not follow from the sizes; they count as one trip.
+    unresolved: loops (file:line) whose number of trips does not follow from the sizes, counted as one trip.
     """
 
     bytes_read: int

@@ -60,14 +60,14 @@ def test_only_the_low_bits_of_codes_are_taken() -> None:
 
 def test_words_of_another_type_of_the_same_width() -> None:
     assert PAIRS.unpack(np.array([0x21], np.int8)).tolist() == [1, 2]
-    with pytest.raises(WrongFormat, match="argument 'words'.*uint8 in entries of 8 bits, got int32"):
+    with pytest.raises(WrongFormat, match=r"argument 'words'.*uint8 in entries of 8 bits, got int32"):
         PAIRS.unpack(np.array([0x21], np.int32))
 
 
 def test_shapes_that_do_not_pack() -> None:
     with pytest.raises(WrongShape, match="divisible by 2, the codes in a uint8 word, got \\(4, 3\\)"):
         PAIRS.storage_shape((4, 3))
-    with pytest.raises(WrongShape, match="mine: argument 'w'.*dimension -2 divisible by 8"):
+    with pytest.raises(WrongShape, match=r"mine: argument 'w'.*dimension -2 divisible by 8"):
         EIGHTS.storage_shape((12, 8), op="mine", argument="w")
     with pytest.raises(WrongRank, match="at least 2 dimension"):
         EIGHTS.pack(np.zeros(8, np.uint8))

@@ -1,4 +1,4 @@
-"""Codecs of other libraries: equal where they state the same rule, different where specs.lang.elements says so."""
+"""Codecs of other libraries: equal where they state our rule, different where specs.lang.elements says so."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIGNED = tuple(form for form in PEERS if form.signed)
 
 
 def numbers(form: ElementFormat) -> np.ndarray:
-    """float32 values of the format, midpoints, and the numbers beside them, of both signs, within its range."""
+    """Values of the format, midpoints, and the float32 numbers beside them, both signs, within its range."""
     values = form.decode(np.arange(form.max_code + 1, dtype=form.storage_dtype))
     exact = np.concatenate([values, (values[:-1] + values[1:]) / 2]).astype(np.float32)
     near = [np.nextafter(exact, np.float32(0)), np.nextafter(exact, np.float32(form.max_finite))]
