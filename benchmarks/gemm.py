@@ -8,12 +8,13 @@ registered are reported as absent; whatever fails is a line of the table, and th
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-import specs
 from benchmarks import contenders
-from benchmarks.inputs import Problem, problem, random_sets
+from benchmarks.inputs import Problem, random_sets
 from benchmarks.overhead import overhead_section
+from benchmarks.problems import FAMILIES, make_problem, parse_shape, registered
 from benchmarks.queues import jax_queue, jax_sets
 from benchmarks.report import Report, Row
 from benchmarks.resources import resource_rows
@@ -28,33 +29,22 @@ from benchmarks.session import (
 )
 from benchmarks.variants import Candidate, ours, torch_candidate
 
-FP8_SHAPES = ((64, 4096, 7168), (4096, 4096, 7168), (4096, 7168, 2048), (16, 7168, 2048))
-INT4_SHAPES = ((16, 4096, 14336), (16, 28672, 8192), (16, 8192, 28672))
-QUANT_SHAPES = ((8192, 7168),)
-FP8_ATTRIBUTES = {"scale_mode": "block", "weight_order": "nk"}
-INT4_ATTRIBUTES = {"group_size": 128, "weight_order": "nk"}
-INT4_ABSENT = ("b_zp", "g_idx", "bias")
-QUANT_ATTRIBUTES = {"group": 128}
+VLLM = "vllm triton"
 SECTIONS = ("fp8", "int4", "quant", "overhead")
+Shapes = Sequence[Sequence[int]] | None
 
 
-def fp8_section(
-    settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Sequence[tuple[int, ...]] = FP8_SHAPES
-) -> None:
+def fp8_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
     """FP8 product with 1x128 by 128x128 scales, bf16 result, weight [N, K]."""
-    for shape in shapes:
-        m, n, k = (16, 256, 256) if settings.quick else shape
-        given = _problem("fp8_gemm", {"M": m, "N": n, "K": k}, FP8_ATTRIBUTES, ("bias",), "fp8", report)
-        if given is None or report.out_of_time("fp8", given.label):
-            continue
+    for given in _problems("fp8", "fp8_gemm", shapes, settings, report):
         with report.guard("fp8", given.label):
-            count = settings.sets(given.nbytes())
-            sets = random_sets(given, count, settings.device)
+            m, n, k = given.sizes.values()
+            sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
             candidates |= _fp8_contenders(sets, (m, n, k), settings)
             candidates |= _bf16(m, n, k, settings)
-            work, moved = 2 * m * n * k, given.nbytes()
-            run_case("fp8", given.label, candidates, settings, report, _rates(work, moved))
+            rates = _rates(2 * m * n * k, given.nbytes())
+            run_case("fp8", given.label, candidates, settings, report, rates, best_of=VLLM)
             resource_rows("fp8", given, sets[0], settings.device, report)
 
 
@@ -66,7 +56,7 @@ def _fp8_contenders(sets: contenders.Sets, sizes: tuple[int, int, int], settings
         "torch 1x128 by 128x128": torch_candidate(contenders.scaled_mm_block(sets), device),
     }
     for label, config in contenders.block_configs(*sizes).items():
-        found[f"vllm triton {label}"] = _late(lambda c=config: contenders.vllm_block_gemm(sets, c), device)  # type: ignore[misc]
+        found[f"{VLLM} {label}"] = _late(partial(contenders.vllm_block_gemm, sets, config), device)
     return found
 
 
@@ -88,55 +78,44 @@ def _bf16(m: int, n: int, k: int, settings: Settings) -> dict[str, Candidate]:
     return found
 
 
-def int4_section(
-    settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Sequence[tuple[int, ...]] = INT4_SHAPES
-) -> None:
+def int4_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
     """W4A16 product, groups of 128, symmetric. Share: weight bytes per second over the copy bandwidth."""
-    for shape in shapes:
-        m, n, k = (16, 256, 256) if settings.quick else shape
-        given = _problem("int4_gemm_w4a16", {"M": m, "N": n, "K": k}, INT4_ATTRIBUTES, INT4_ABSENT, "int4", report)
-        if given is None or report.out_of_time("int4", given.label):
-            continue
+    for given in _problems("int4", "int4_gemm_w4a16", shapes, settings, report):
         with report.guard("int4", given.label):
+            m, n, k = given.sizes.values()
             sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
-            share = _shares(given.nbytes("b"), ceilings)
-            run_case("int4", given.label, candidates | _bf16(m, n, k, settings), settings, report, share)
+            candidates |= _bf16(m, n, k, settings)
+            run_case("int4", given.label, candidates, settings, report, _shares(given.nbytes("b"), ceilings))
             resource_rows("int4", given, sets[0], settings.device, report)
 
 
-def quant_section(
-    settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Sequence[tuple[int, ...]] = QUANT_SHAPES
-) -> None:
+def quant_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
     """Groups of 128 bf16 values to e4m3 with float32 scales. Share: bytes read and written over the copy bandwidth."""
-    for shape in shapes:
-        m, n = (16, 256) if settings.quick else shape
-        given = _problem("per_token_group_quant_fp8", {"M": m, "N": n}, QUANT_ATTRIBUTES, (), "quant", report)
-        if given is None or report.out_of_time("quant", given.label):
-            continue
+    for given in _problems("quant", "per_token_group_quant_fp8", shapes, settings, report):
         with report.guard("quant", given.label):
             sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
             for warps in (1, 4):
-                label = f"vllm triton, {warps} warps"
-                candidates[label] = _late(lambda w=warps: contenders.vllm_group_quant(sets, w), settings.device)  # type: ignore[misc]
-            run_case("quant", given.label, candidates, settings, report, _shares(given.nbytes(), ceilings))
+                calls = partial(contenders.vllm_group_quant, sets, warps)
+                candidates[f"{VLLM} {warps} warps"] = _late(calls, settings.device)
+            run_case("quant", given.label, candidates, settings, report, _shares(given.nbytes(), ceilings), best_of=VLLM)
             resource_rows("quant", given, sets[0], settings.device, report)
 
 
-def _problem(
-    name: str, sizes: dict[str, int], attributes: dict[str, object], absent: tuple[str, ...], section: str, report: Report
-) -> Problem | None:
-    """The problem, or a line that says why there is none."""
-    case = "x".join(str(size) for size in sizes.values())
-    if name not in specs.names():
-        report.add(Row(section=section, case=case, variant=name, note="absent: not registered"))
-        return None
-    with report.guard(section, case, name):
-        op = specs.get(name)
-        known = {array.name for array in op.inputs}
-        return problem(op, sizes, attributes, absent=tuple(a for a in absent if a in known))
-    return None
+def _problems(section: str, name: str, shapes: Shapes, settings: Settings, report: Report) -> Iterator[Problem]:
+    """The problems of a section while there is time; a line of the table for each that there cannot be."""
+    chosen = list(shapes or FAMILIES[name].shapes)
+    for shape in chosen[:1] if settings.quick else chosen:
+        label = "x".join(str(size) for size in shape)
+        if not registered(name):
+            report.add(Row(section=section, case=label, variant=name, note="absent: not registered"))
+        elif not report.out_of_time(section, label):
+            given: Problem | None = None
+            with report.guard(section, label, name):
+                given = make_problem(name, shape, quick=settings.quick)
+            if given is not None:
+                yield given
 
 
 def _rates(work: int, moved: int) -> Callable[[float], dict[str, float]]:
@@ -151,11 +130,6 @@ def _shares(moved: int, ceilings: Ceilings | None) -> Callable[[float], dict[str
         return columns
 
     return figures
-
-
-def parse_shapes(texts: Sequence[str]) -> list[tuple[int, ...]]:
-    """Sizes such as "64x4096x7168"."""
-    return [tuple(int(size) for size in text.split("x")) for text in texts]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -175,10 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with report.guard(name):
             if name == "overhead":
                 overhead_section(settings, report)
-            elif given.shapes:
-                sections[name](settings, report, ceilings, parse_shapes(given.shapes))
             else:
-                sections[name](settings, report, ceilings)
+                shapes = [parse_shape(text) for text in given.shapes] if given.shapes else None
+                sections[name](settings, report, ceilings, shapes)
     print("\n" + report.table(), flush=True)
     report.save()
 

@@ -32,6 +32,11 @@ class Problem:
         """Sizes joined, such as 64x4096x7168."""
         return "x".join(str(size) for size in self.sizes.values())
 
+    @property
+    def values(self) -> tuple[object, ...]:
+        """Attributes in the order of the spec, None where the default holds."""
+        return tuple(self.attributes.get(attribute.name) for attribute in self.op.attributes)
+
     def shape(self, array: Array) -> tuple[int, ...]:
         """The shape that a caller passes, or gets back."""
         env = {**check_attributes(self.op, self.attributes), **self.sizes}

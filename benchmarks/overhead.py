@@ -10,7 +10,8 @@ from typing import Any
 
 import specs
 from benchmarks.environment import prepare
-from benchmarks.inputs import Problem, problem, random_sets
+from benchmarks.inputs import Problem, random_sets
+from benchmarks.problems import FAMILIES, make_problem, registered
 from benchmarks.queues import to_jax
 from benchmarks.report import Report, Row
 from benchmarks.resources import record
@@ -19,26 +20,17 @@ from benchmarks.timing import Timing, host_seconds
 from benchmarks.variants import jax_function, torch_function
 
 SIZES = {"M": 16, "N": 128, "K": 128}
-CASES: dict[str, dict[str, object]] = {
-    "fp8_gemm": {"scale_mode": "block", "weight_order": "nk"},
-    "int4_gemm_w4a16": {"group_size": 128, "weight_order": "nk"},
-    "per_token_group_quant_fp8": {"group": 128},
-}
-ABSENT = ("bias", "b_zp", "g_idx")
 
 
 def overhead_section(settings: Settings, report: Report) -> None:
     """One row per way of calling each operation."""
-    for name, attributes in CASES.items():
-        if name not in specs.names():
+    for name in FAMILIES:
+        if not registered(name):
             report.add(Row(section="overhead", case=name, variant=name, note="absent: not registered"))
             continue
         with report.guard("overhead", name):
-            op = specs.get(name)
-            axes = {axis.name for axis in op.axes}
-            absent = tuple(array.name for array in op.inputs if array.name in ABSENT)
-            given = problem(op, {a: s for a, s in SIZES.items() if a in axes}, attributes, absent=absent)
-            _one(given, settings, report)
+            shape = [SIZES[axis.name] for axis in specs.get(name).axes]
+            _one(make_problem(name, shape), settings, report)
 
 
 def _one(given: Problem, settings: Settings, report: Report) -> None:

@@ -23,6 +23,7 @@ class Row:
 
     figures: derived numbers by column, such as "vs ours" or "TFLOP/s".
     note: why there is no time, or what a reader should know.
+    minor: kept in the JSON file, left out of the closing table.
     """
 
     section: str
@@ -31,6 +32,7 @@ class Row:
     timing: Timing | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    minor: bool = False
 
     def cells(self, columns: tuple[str, ...]) -> list[str]:
         """Texts of one table line."""
@@ -39,7 +41,7 @@ class Row:
             timed = [_number(self.timing.seconds * 1e6), f"{100 * self.timing.spread:.1f}", _number(self.timing.host * 1e6)]
         figures = [_number(self.figures[name]) if name in self.figures else "" for name in columns]
         method = "" if self.timing is None or self.timing.method in ("graph", "one executable") else self.timing.method
-        return [self.section, self.case, self.variant, *timed, *figures, self.note or method]
+        return [self.variant, *timed, *figures, self.note or method]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +63,8 @@ class Report:
         self.rows.append(row)
         columns = tuple(row.figures)
         cells = row.cells(columns)
-        texts = [*cells[:3], f"{cells[3]} us", *(f"{name} {cells[6 + i]}" for i, name in enumerate(columns)), cells[-1]]
+        figures = [f"{name} {cells[4 + i]}" for i, name in enumerate(columns)]
+        texts = [row.section, row.case, cells[0], f"{cells[1]} us", *figures, cells[-1]]
         print("  ".join(text for text in texts if text), flush=True)
         self.save()
 
@@ -92,11 +95,22 @@ class Report:
         temporary.replace(self.path)
 
     def table(self) -> str:
-        """All rows; columns that no row fills are left out."""
-        columns = tuple(dict.fromkeys(name for row in self.rows for name in row.figures))
-        header = ["section", "case", "variant", "us", "+-%", "host us", *columns, "note"]
-        lines = [header, *(row.cells(columns) for row in self.rows)]
-        return format_table(lines)
+        """All rows but the minor ones, one block per case; columns that no row of a case fills are left out."""
+        cases: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            if not row.minor:
+                cases.setdefault((row.section, row.case), []).append(row)
+        blocks: list[str] = []
+        for (section, case), rows in cases.items():
+            columns = tuple(dict.fromkeys(name for row in rows for name in row.figures))
+            timed = [row for row in rows if row.timing is not None]
+            header = [f"{section} {case}", "us", "+-%", "host us", *columns, "note"]
+            if timed:
+                blocks.append(format_table([header, *(row.cells(columns) for row in timed)]))
+            elif case != "-":
+                blocks.append(header[0])
+            blocks += [f"  {row.variant}: {row.note}" for row in rows if row.timing is None]
+        return "\n".join(blocks)
 
 
 def format_table(lines: list[list[str]]) -> str:

@@ -71,11 +71,14 @@ class _Recorder:
 @contextmanager
 def recording() -> Iterator[list[Launched]]:
     """Records the launches of calls that are prepared inside."""
-    from torch_impl import launch
+    from torch_impl.compile import load_kernel
 
     seen: list[Launched] = []
-    load = launch.load_kernel
-    with mock.patch.object(launch, "load_kernel", lambda source, name: _Recorder(load(source, name), name, seen)):
+
+    def load(source: str, name: str) -> _Recorder:
+        return _Recorder(load_kernel(source, name), name, seen)
+
+    with mock.patch("torch_impl.launch.load_kernel", load):
         yield seen
 
 
@@ -83,9 +86,8 @@ def record(given: Problem, tensors: Sequence[Any]) -> list[Launched]:
     """Runs one call of a problem through Triton and returns its launches."""
     from torch_impl.launch import prepare
 
-    attributes = tuple(given.attributes.get(attribute.name) for attribute in given.op.attributes)
     with recording() as seen:
-        prepare(given.op, tensors, attributes, "triton")(tensors)
+        prepare(given.op, tensors, given.values, "triton")(tensors)
     return seen
 
 

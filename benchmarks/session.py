@@ -127,18 +127,22 @@ def run_case(
     report: Report,
     figures: Callable[[float], dict[str, float]],
     reference: str = OURS_TORCH,
+    best_of: str | None = None,
 ) -> dict[str, Timing]:
     """Times the candidates of one case in turn and reports them.
 
     Args:
         figures: seconds per call -> further columns.
         reference: the variant that times and results are compared with.
+        best_of: of the variants whose name begins so, only the fastest goes into the table.
     """
     timings = time_queues(section, case, {n: c.build for n, c in candidates.items()}, settings, report)
     differences = _differences(candidates, timings, reference)
+    alike = [name for name in timings if best_of and name.startswith(best_of)]
+    fastest = min(alike, key=lambda name: timings[name].seconds) if alike else None
     for name, timing in timings.items():
         columns: dict[str, float] = {}
-        note = ""
+        note = f"best of {len(alike)}" if name == fastest else ""
         if reference in timings:
             columns[VERSUS] = ratio(timing, timings[reference])
         columns |= figures(timing.seconds)
@@ -147,7 +151,9 @@ def run_case(
             columns["difference"] = found
         elif found is not None:
             note = f"not compared: {found}"
-        report.add(Row(section=section, case=case, variant=name, timing=timing, figures=columns, note=note))
+        minor = name in alike and name != fastest
+        row = Row(section=section, case=case, variant=name, timing=timing, figures=columns, note=note, minor=minor)
+        report.add(row)
     gc.collect()
     return timings
 

@@ -45,6 +45,7 @@ _CALLS = {
     Opcode.LOG2: "jnp.log2",
     Opcode.SQRT: "jnp.sqrt",
     Opcode.FLOOR: "jnp.floor",
+    Opcode.ROUND: "jnp.round",
     Opcode.DIV: "div_rn",
     Opcode.MIN: "jnp.minimum",
     Opcode.MAX: "jnp.maximum",

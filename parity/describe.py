@@ -105,7 +105,7 @@ def formats_text(array: Array) -> str:
     """Accepted formats in words."""
     if isinstance(array.formats, str):
         return f"that of {array.formats}"
-    return ", ".join(form.name for form in array.formats)
+    return " or ".join(form.name for form in array.formats)
 
 
 def shapes_text(array: Array) -> str:

@@ -1,9 +1,9 @@
 """Between raw numpy arrays and the arrays of torch and JAX: bytes move, values are never converted.
 
-Raw arrays are those of `parity.inputs`. torch and JAX are imported when they are first needed. Calls into torch are watched
-as far as torch lets us: what the operation allocates is filled with NaN (255 in integers) before the kernel sees it, inputs
-lie between guard bytes, and afterwards neither the guards nor the inputs may have changed. JAX arrays are values, and its
-interpreters fill results themselves.
+Raw arrays are those of `parity.inputs`. torch and JAX are imported when they are first needed. Calls into
+torch are watched as far as torch lets us: what the operation allocates is filled with NaN (the largest value
+in integers) before the kernel sees it, inputs lie between guard bytes, and afterwards neither the guards nor
+the inputs may have changed. JAX arrays are values, and its interpreter fills results itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Result:
 Results = dict[str, Result]
 
 
-# -- torch ----------------------------------------------------------------------------------------------------------
+# -- torch -----------------------------------------------------------------------------------------------
 
 
 def to_torch(raw: Raw, form: ElementFormat, device: str = "cpu") -> torch.Tensor:
@@ -81,7 +81,11 @@ def torch_missing(device: str) -> str | None:
         return "torch is not installed"
     import torch
 
-    found = {"cpu": True, "cuda": torch.cuda.is_available(), "xpu": hasattr(torch, "xpu") and torch.xpu.is_available()}
+    found = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "xpu": hasattr(torch, "xpu") and torch.xpu.is_available(),
+    }
     return None if found.get(device, False) else f"torch sees no {device} device"
 
 
@@ -145,9 +149,12 @@ def _filled_allocations() -> Iterator[None]:
     """Has torch fill what it allocates: an element that a kernel does not write shows."""
     import torch
 
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     with warnings.catch_warnings():
-        # The same switch asks for deterministic library calls and names those that are not; that is not the question here.
+        # The same switch names library calls that are not deterministic, which is not the question here.
         warnings.filterwarnings("ignore", message=".*determinis", category=UserWarning)
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
@@ -156,7 +163,7 @@ def _filled_allocations() -> Iterator[None]:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
-# -- JAX ------------------------------------------------------------------------------------------------------------
+# -- JAX -------------------------------------------------------------------------------------------------
 
 
 def to_jax(raw: Raw, form: ElementFormat, device: str = "cpu") -> jax.Array:
@@ -220,7 +227,7 @@ def run_jax(inputs: Inputs, implementation: str, device: str) -> Results:
 
 def _returned_names(inputs: Inputs) -> list[str]:
     """Fresh results of this call, in order."""
-    shapes = inputs.call().shapes
+    shapes = inputs.layout.call().shapes
     return [a.name for a in inputs.op.outputs if a.name in shapes]
 
 
@@ -239,6 +246,8 @@ class Framework:
 
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = {
-    "torch": Framework(implementations=("eager", "interpret", "triton"), missing=torch_missing, run=run_torch),
+    "torch": Framework(
+        implementations=("eager", "interpret", "triton"), missing=torch_missing, run=run_torch
+    ),
     "jax": Framework(implementations=("xla", "interpret", "pallas"), missing=jax_missing, run=run_jax),
 }

@@ -1,14 +1,15 @@
-"""Inputs of a call, made from the operation's spec alone: sizes from a case, shapes and formats from the arrays, values
-from their roles.
+"""Inputs of a call, made from the operation's spec alone: sizes from a case, shapes and formats from the
+arrays, values from their roles.
 
 Two kinds of data:
 
-    random  floats are normal, scales lognormal, codes arbitrary. Operations whose results are all exact (quantisers) get
-            rows of very different magnitude with zeros, negative zeros, outliers and tiny values in them, in every other
-            draw also a row near either end of the format's range.
-    twin    small integers and powers of two, so coarse that every partial sum is exact in float32, and in the 13 fraction
-            bits that survive in an FP8 tensor core: any order of summation gives the same bytes. A product of operands is
-            at most 9 (45 with INT4, 36 in quarters with e2m1 codes), a product of two scales is 2^-4 .. 2^2.
+    random  floats are normal, scales lognormal, codes arbitrary. Operations whose results are all exact
+            (quantisers) get rows of very different magnitude with zeros, negative zeros, outliers and tiny
+            values in them, in every other draw also rows near either end of the format's range.
+    twin    small integers and powers of two, so coarse that every partial sum is exact in float32, and in the
+            13 fraction bits that survive in an FP8 tensor core: any order of summation gives the same bytes.
+            A product of operands is at most 9 (45 with INT4 weights, 36 in steps of 1/4 with e2m1 codes), a
+            product of two scales 2^-4 .. 2^2.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ TWIN_EXPONENTS = (-2, 1)
 
 
 def raw_dtype(form: ElementFormat) -> np.dtype[Any]:
-    """numpy type that holds one code of `form` per entry: numpy's (or ml_dtypes') own for 16 bits and more and for
-    integers, uint8 for narrower floats.
+    """numpy type that holds one code of `form` per entry: uint8 for floats of at most 8 bits, numpy's (or
+    ml_dtypes') own for everything else.
     """
     own = form.numpy_dtype
     return form.storage_dtype if own is None or (form.is_float and form.bits <= 8) else own
@@ -60,6 +61,21 @@ def decode(raw: Raw, form: ElementFormat) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layout:
+    """A call without its values: shapes and formats of the arguments that are passed, all attributes."""
+
+    op: Op
+    shapes: Mapping[str, Shape]
+    formats: Mapping[str, ElementFormat]
+    attributes: Mapping[str, object]
+
+    def call(self) -> Call:
+        """The call as the binder resolves it: sizes of the axes, shapes and formats of results."""
+        infos = {name: ArrayInfo(shape, self.formats[name], None, "") for name, shape in self.shapes.items()}
+        return bind(self.op, infos, self.attributes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inputs:
     """What one call gets.
 
@@ -73,15 +89,18 @@ class Inputs:
     formats: Mapping[str, ElementFormat]
     attributes: Mapping[str, object]
 
-    def call(self) -> Call:
-        """The call as the binder resolves it: sizes of the axes, shapes and formats of results."""
-        infos = {name: ArrayInfo(raw.shape, self.formats[name], None, "numpy") for name, raw in self.arrays.items()}
-        return bind(self.op, infos, self.attributes)
+    @property
+    def layout(self) -> Layout:
+        """The same call without its values."""
+        shapes = {name: raw.shape for name, raw in self.arrays.items()}
+        return Layout(op=self.op, shapes=shapes, formats=self.formats, attributes=self.attributes)
 
     def values(self) -> dict[str, Any]:
-        """What the oracle takes: float formats as float64 values, integer formats as they are, attributes, formats."""
-        arrays = {n: decode(raw, self.formats[n]) if self.formats[n].is_float else raw for n, raw in self.arrays.items()}
-        return {**self.attributes, **arrays, "formats": dict(self.formats)}
+        """What the oracle takes: values of floats as float64, integers as they are, attributes, formats."""
+        values: dict[str, Any] = {**self.attributes, "formats": dict(self.formats)}
+        for name, raw in self.arrays.items():
+            values[name] = decode(raw, self.formats[name]) if self.formats[name].is_float else raw
+        return values
 
     def replaced(self, **arrays: Raw) -> Inputs:
         """The same call with other arrays of the same formats."""
@@ -90,25 +109,38 @@ class Inputs:
         )
 
 
-def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
-    """Inputs of `case`; the same seed gives the same bytes.
+def layout_of(op: Op, case: Case) -> Layout:
+    """The call that `case` stands for.
 
     Raises:
         ArgumentError: the case sets an attribute to a value that the spec does not accept.
     """
     attributes = check_attributes(op, dict(case.attributes))
     formats: dict[str, ElementFormat] = {}
+    shapes: dict[str, Shape] = {}
+    for array in op.inputs:
+        accepted = array.shapes_for(attributes)
+        if accepted and array.name not in case.absent:
+            formats[array.name] = _format(array, case, attributes, formats)
+            shapes[array.name] = _shape(array, accepted[0], case, attributes)
+    return Layout(op=op, shapes=shapes, formats=formats, attributes=attributes)
+
+
+def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
+    """Inputs of `case`; the same seed gives the same bytes, and the shape of the leading dimensions changes none.
+
+    Raises:
+        ArgumentError: as `layout_of`.
+    """
+    layout = layout_of(op, case)
     arrays: dict[str, Raw] = {}
     for index, array in enumerate(op.inputs):
-        shapes = array.shapes_for(attributes)
-        if not shapes or array.name in case.absent:
-            continue
-        formats[array.name] = _format(array, case, attributes, formats)
-        shape = _shape(array, shapes[0], case, attributes)
-        # A stream of its own per array: leaving one out does not change the others.
-        rng = np.random.default_rng([seed, index])
-        arrays[array.name] = _draw(op, array.role, kind)(rng, formats[array.name], shape)
-    return Inputs(op=op, arrays=arrays, formats=formats, attributes=attributes)
+        if array.name in layout.shapes:
+            # A stream of its own per array: leaving one out does not change the others.
+            rng = np.random.default_rng([seed, index])
+            draw = _recipe(op, array.role, kind)
+            arrays[array.name] = draw(rng, layout.formats[array.name], layout.shapes[array.name])
+    return Inputs(op=op, arrays=arrays, formats=layout.formats, attributes=layout.attributes)
 
 
 def is_exact(op: Op) -> bool:
@@ -144,13 +176,13 @@ def _shape(array: Array, dims: tuple[Dim, ...], case: Case, attributes: Mapping[
     return tuple(sizes)
 
 
-# -- values ---------------------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------------
 
 Draw = Callable[[np.random.Generator, ElementFormat, Shape], Raw]
 
 
-def _draw(op: Op, role: Role, kind: Kind) -> Draw:
-    """The recipe for one array."""
+def _recipe(op: Op, role: Role, kind: Kind) -> Draw:
+    """How the values of one array are drawn."""
     if role is Role.DATA and is_exact(op):
         return _wild if kind == "random" else _grid
     return _RECIPES[kind, role]

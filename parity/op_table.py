@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from parity.describe import Row, Section, call_text, formats_text, sections
 from parity.golden import golden_sources
+from specs.lang.export import BOUND_SYMBOLS
 from specs.lang.op import Op
 
 INTRODUCTION = """\
@@ -14,7 +15,8 @@ INTRODUCTION = """\
 
 The same names, arguments and order in `torch_impl.ops` and `jax_impl.ops`. In shapes, `..M` stands for any number of
 leading dimensions whose sizes multiply to M, and `cdiv(a, b)` is a / b rounded up. `python -m parity show OP` prints the
-kernels, cases and costs of an operation as well.
+kernels, cases and costs of an operation as well. Accuracy is elementwise against the float64 oracle, with
+{symbols}.
 """
 
 
@@ -32,7 +34,8 @@ def op_table(ops: Sequence[Op]) -> str:
         for op in ops
     )
     columns = ("operation", "family", "what", "arguments", "results", "cases")
-    return "\n".join([INTRODUCTION, *table(columns, rows), *(line for op in ops for line in _op(op))]) + "\n"
+    introduction = INTRODUCTION.format(symbols=BOUND_SYMBOLS)
+    return "\n".join([introduction, *table(columns, rows), *(line for op in ops for line in _op(op))]) + "\n"
 
 
 def _op(op: Op) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 from pydantic_core.core_schema import CoreSchema, literal_schema
 
 from specs.lang.elements import Kind, NanRule, Overflow
-from specs.lang.export import SCHEMA_VERSION, to_dict
+from specs.lang.export import BOUND_SYMBOLS, SCHEMA_VERSION, to_dict
 from specs.lang.kernel import Access, Role
 from specs.lang.layouts import Inner
 from specs.lang.op import Op
@@ -248,8 +248,7 @@ class AccuracyModel(_Model):
     """Number of terms in a sum; null for exact results."""
     extra: _Count | None
     """Rounded operations on a term besides the additions; null for exact results."""
-    bound: str
-    """The bound in symbols, elementwise."""
+    bound: Annotated[str, Field(description=f"The bound, elementwise. {BOUND_SYMBOLS}.")]
 
 
 class CaseModel(_Model):

@@ -69,15 +69,15 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
     module = ast.parse((_ROOT / kind.package / "ops.py").read_text(encoding="utf-8"))
     others, used = _others(module)
     own = {"from specs.lang.elements import ElementFormat", *_imports_of(module, used - {"Any"})}
-    aliases = [f"_Format = {kind.dtype} | ElementFormat | str"]
+    aliases = [f"_Format: TypeAlias = {kind.dtype} | ElementFormat | str"]
     if kind.argument == "_Array":
-        aliases.insert(0, "_Array = jax.Array | np.ndarray[Any, Any]")
+        aliases.insert(0, "_Array: TypeAlias = jax.Array | np.ndarray[Any, Any]")
     choices = implementations(kind.package)
-    aliases.append(f"_Implementation = Literal[{', '.join(map(_quoted, choices))}]")
+    aliases.append(f"_Implementation: TypeAlias = Literal[{', '.join(map(_quoted, choices))}]")
     lines = [
         "# Written by `python -m parity emit --all --write`: do not edit.",
         "# ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere",
-        "from typing import Any, Literal",
+        "from typing import Any, Literal, TypeAlias",
         "",
         *kind.imports,
         "",

@@ -19,6 +19,7 @@ _UNARY: dict[Opcode, Callable[[Any], Any]] = {
     Opcode.LOG2: torch.log2,
     Opcode.SQRT: torch.sqrt,
     Opcode.FLOOR: torch.floor,
+    Opcode.ROUND: torch.round,
 }
 _BINARY: dict[Opcode, Callable[[Any, Any], Any]] = {
     Opcode.ADD: torch.add,

@@ -23,7 +23,6 @@ _ERF: Final = np.frompyfunc(math.erf, 1, 1)
 class ArrayNamespace:
     """One framework's arrays.
 
-    unit_roundoff: of the floating-point type that `array` converts to.
     array: a numpy array of floats, any float type, as an array of that type.
     host: the numpy array with the same values.
     matmul: product of matrices in full precision of the type, leading dimensions broadcast.
@@ -31,7 +30,6 @@ class ArrayNamespace:
     """
 
     name: str
-    unit_roundoff: float
     array: Callable[[HostArray], Any]
     host: Callable[[Any], HostArray]
     matmul: Callable[[Any, Any], Any]
@@ -49,7 +47,6 @@ def numpy_arrays(dtype: type[np.floating[Any]] = np.float32) -> ArrayNamespace:
 
     return ArrayNamespace(
         name=f"numpy:{np.dtype(dtype).name}",
-        unit_roundoff=float(np.finfo(dtype).eps) / 2,
         array=lambda x: np.asarray(x, dtype),
         host=np.asarray,
         matmul=np.matmul,
@@ -66,7 +63,6 @@ def torch_arrays(device: str = "cpu") -> ArrayNamespace:
 
     return ArrayNamespace(
         name="torch",
-        unit_roundoff=torch.finfo(torch.float32).eps / 2,
         # A copy: torch does not take memory that it may not write.
         array=lambda x: torch.tensor(x, dtype=torch.float32, device=device),
         host=lambda x: x.detach().cpu().numpy(),
@@ -93,7 +89,6 @@ def jax_arrays(device: str = "cpu") -> ArrayNamespace:
 
     return ArrayNamespace(
         name="jax",
-        unit_roundoff=float(jnp.finfo(jnp.float32).eps) / 2,
         array=lambda x: jax.device_put(np.asarray(x, np.float32), where),
         host=np.asarray,
         matmul=matmul,

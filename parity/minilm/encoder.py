@@ -28,7 +28,7 @@ def float_linear(xp: ArrayNamespace) -> LinearFunction:
     """Linears as they are: x @ weight.T + bias in the float type of `xp`."""
 
     def linear(_name: str, x: Any, weight: HostArray, bias: HostArray) -> Any:
-        return xp.matmul(x, xp.array(weight.T)) + xp.array(bias)
+        return xp.matmul(x, xp.array(weight).swapaxes(0, 1)) + xp.array(bias)
 
     return linear
 

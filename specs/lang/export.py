@@ -27,6 +27,10 @@ from specs.tile.canonical import canonical
 from specs.tile.cases import case_launches
 
 SCHEMA_VERSION = 1
+BOUND_SYMBOLS = (
+    "u_out: unit roundoff of the result's format; eta_out: half its smallest subnormal; u_acc, t_acc: roundoff and "
+    "truncation of the accumulator; sum|terms|: sum of the absolute values that were added up"
+)
 _CONFIG = "cuda"  # configurations under which programs are traced for their hash
 Json = dict[str, Any]
 
@@ -207,15 +211,11 @@ def _accuracy(contract: Accuracy) -> Json:
 
 
 def bound_in_words(contract: Accuracy) -> str:
-    """What `Accuracy.bound` computes, in symbols."""
+    """What `Accuracy.bound` computes, in the symbols of `BOUND_SYMBOLS`."""
     if contract.exact:
         return "bytes equal the oracle's"
-    count = f"({show(contract.terms)} + {contract.extra})"
-    return (
-        f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({count} u_acc + t_acc) sum|terms|, "
-        "with u_out the unit roundoff of the result's format, eta_out half its smallest subnormal, "
-        "u_acc and t_acc roundoff and truncation of the accumulator"
-    )
+    rounded = f"({show(contract.terms)} + {contract.extra}) u_acc + t_acc"
+    return f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({rounded}) sum|terms|"
 
 
 def _case(case: Case) -> Json:

@@ -11,6 +11,7 @@ from specs.lang.blocks import BlockFormat
 from specs.lang.elements import INT8, ElementFormat
 from specs.lang.formats import int8_per_token, per_tensor, per_token
 from specs.lang.op import Reference
+from specs.lang.packing import raw_codes
 
 Array = np.ndarray[Any, Any]
 
@@ -20,9 +21,11 @@ def codes(stored: Array) -> Array:
     return stored.view(np.uint8) if stored.dtype.itemsize == 1 else stored
 
 
-def scales(stored: Array, form: ElementFormat) -> Array:
+def scales(stored: Array | None, form: ElementFormat | None) -> Array:
     """Scales as an oracle returns them: codes of one-byte formats, values of wider ones."""
-    return codes(stored) if form.storage_bits == 8 else np.asarray(stored, np.float64)
+    assert stored is not None and form is not None
+    raw = raw_codes(stored, form, op=form.name, argument="scale")
+    return raw if form.storage_bits == 8 else form.decode(raw)
 
 
 def block_oracle(form: BlockFormat, inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -30,7 +33,6 @@ def block_oracle(form: BlockFormat, inputs: Mapping[str, Any]) -> dict[str, Refe
     x = inputs["x"]
     rows = np.asarray(x, np.float64).reshape(-1, x.shape[-1])
     quantized = form.encode(rows)
-    assert form.scale is not None and quantized.scale is not None
     return {
         "q": Reference(value=_rows(codes(quantized.data), x.shape)),
         "scale": Reference(value=_rows(scales(quantized.scale, form.scale), x.shape)),
@@ -45,11 +47,11 @@ def _rows(array: Array, shape: tuple[int, ...]) -> Array:
 def row_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """q and scale of the FP8 format with one scale per row."""
     x = inputs["x"]
-    quantized = per_token(inputs["element"]).encode(np.asarray(x, np.float64).reshape(-1, x.shape[-1]))
-    assert quantized.scale is not None
+    form = per_token(inputs["element"])
+    quantized = form.encode(np.asarray(x, np.float64).reshape(-1, x.shape[-1]))
     return {
         "q": Reference(value=codes(quantized.data).reshape(x.shape)),
-        "scale": Reference(value=np.asarray(quantized.scale, np.float64).reshape(x.shape[:-1])),
+        "scale": Reference(value=scales(quantized.scale, form.scale).reshape(x.shape[:-1])),
     }
 
 
@@ -58,10 +60,9 @@ def int8_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     x = inputs["x"]
     form = int8_per_token(symmetric=inputs["element"] == INT8, scale=inputs["formats"]["x"])
     quantized = form.encode(np.asarray(x, np.float64).reshape(-1, x.shape[-1]))
-    assert quantized.scale is not None
     results = {
         "q": Reference(value=codes(quantized.data).reshape(x.shape)),
-        "scale": Reference(value=np.asarray(quantized.scale, np.float64).reshape(x.shape[:-1])),
+        "scale": Reference(value=scales(quantized.scale, form.scale).reshape(x.shape[:-1])),
     }
     if quantized.zero_point is not None:
         results["zero_point"] = Reference(value=np.asarray(quantized.zero_point).reshape(x.shape[:-1]))
@@ -77,9 +78,8 @@ def tensor_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
         rows = np.zeros((1, x.shape[-1]))
     scale = None if given is None else np.asarray(given, np.float64).reshape(1, 1)
     quantized = form.encode(rows, scale=scale)
-    assert quantized.scale is not None
     data = codes(quantized.data)[: int(np.prod(x.shape[:-1]))]
     return {
         "q": Reference(value=data.reshape(x.shape)),
-        "scale": Reference(value=np.asarray(quantized.scale, np.float64).reshape(())),
+        "scale": Reference(value=scales(quantized.scale, form.scale).reshape(())),
     }

@@ -23,12 +23,13 @@ from specs.tile.language import (
     program_id,
     reduce_max,
     reduce_min,
+    round_even,
     store,
     where,
     zeros,
 )
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.library.codec import is_nan, magnitude_bits, round_even
+from specs.tile.library.codec import is_nan, magnitude_bits
 from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
@@ -42,26 +43,27 @@ class Row:
     def __init__(self, p: Any) -> None:
         self.p = p
         self.rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
+        self.read = self.rows if p.even_m else minimum(self.rows, p.M - 1)  # beyond the edge: the last row again
         self.blocks = tile_cdiv(p.N, p.BLOCK_N)
 
     def columns(self, k: Tile) -> Tile:
         """Column indices of block k."""
         return k * self.p.BLOCK_N + arange(self.p.BLOCK_N)
 
-    def mask(self, columns: Tile) -> Tile | None:
-        """What of a block exists."""
-        rows = None if self.p.even_m else (self.rows < self.p.M)[:, None]
-        return both(rows, None if self.p.even_n else (columns < self.p.N)[None, :])
+    def inside(self, columns: Tile) -> Tile | None:
+        """Which columns of a block exist."""
+        return None if self.p.even_n else (columns < self.p.N)[None, :]
 
     def load(self, k: Tile) -> Tile:
         """Block k as float32, zero outside."""
         columns = self.columns(k)
-        return load(self.p.x, (self.rows[:, None], columns[None, :]), self.mask(columns)).to(F32)
+        return load(self.p.x, (self.read[:, None], columns[None, :]), self.inside(columns)).to(F32)
 
     def store(self, k: Tile, codes: Tile) -> None:
         """Writes the codes of block k."""
         columns = self.columns(k)
-        store(self.p.q, (self.rows[:, None], columns[None, :]), codes, self.mask(columns))
+        mask = both(None if self.p.even_m else (self.rows < self.p.M)[:, None], self.inside(columns))
+        store(self.p.q, (self.rows[:, None], columns[None, :]), codes, mask)
 
     def store_once(self, array: Any, value: Tile) -> None:
         """Writes one value per row."""
@@ -91,7 +93,7 @@ def row_quant_int8(p: Any) -> None:
 
     def extent(k: Tile, high: Tile, low: Tile, amax: Tile) -> tuple[Tile, Tile, Tile]:
         x = row.load(k)
-        inside = row.mask(row.columns(k))
+        inside = row.inside(row.columns(k))
         top = x if inside is None else where(inside, x, float("-inf"))
         bottom = x if inside is None else where(inside, x, float("inf"))
         return (

@@ -95,6 +95,7 @@ class ModuleOps:
             Opcode.LOG2: xp.log2,
             Opcode.SQRT: xp.sqrt,
             Opcode.FLOOR: xp.floor,
+            Opcode.ROUND: xp.round,
         }
         self._binary: dict[Opcode, Callable[[Any, Any], Any]] = {
             Opcode.ADD: lambda a, b: a + b,

@@ -16,7 +16,9 @@ from specs.tile.arrayops import ArrayOps
 from specs.tile.ir import Op, Opcode, Program, Value, walk
 
 _CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
-_UNARY = frozenset({Opcode.NEG, Opcode.ABS, Opcode.NOT, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR})
+_UNARY = frozenset(
+    {Opcode.NEG, Opcode.ABS, Opcode.NOT, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR, Opcode.ROUND}
+)
 _REDUCTIONS = frozenset({Opcode.SUM, Opcode.AMAX, Opcode.AMIN})
 
 

@@ -31,6 +31,7 @@ class Opcode(Enum):
     LOG2 = "log2"
     SQRT = "sqrt"
     FLOOR = "floor"
+    ROUND = "round"  # nearest integer, ties to even, |x| < 2**22
     # elementwise, two operands
     ADD = "add"
     SUB = "sub"
@@ -53,7 +54,9 @@ class Opcode(Enum):
     GE = "ge"
     SELECT = "select"
     # format changes
-    CAST = "cast"  # value-preserving where representable, else round to nearest even; overflow as the format says
+    # Value-preserving where representable, else to nearest even; overflow as the format says. Float to int32 takes
+    # whole numbers only; integers to narrower integers keep the low bits.
+    CAST = "cast"
     BITCAST = "bitcast"
     # along an axis (attr axis)
     SUM = "sum"

@@ -149,6 +149,11 @@ def floor(x: Tile) -> Tile:
     return unary(Opcode.FLOOR, x)
 
 
+def round_even(x: Tile) -> Tile:
+    """Nearest integer, ties to even, as float; |x| < 2**22."""
+    return unary(Opcode.ROUND, x)
+
+
 def reduce_sum(x: Tile, axis: int) -> Tile:
     """Sum along `axis`, which disappears."""
     return _reduce(Opcode.SUM, x, axis)

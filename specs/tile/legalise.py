@@ -17,6 +17,9 @@ from specs.tile.targets import Target
 from specs.tile.trace import Tile, Tracer, constant, tracing
 
 
+_ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: the sum has no bits left for a fraction, and is rounded to nearest even
+
+
 def raw_format(form: ElementFormat) -> ElementFormat:
     """The integer format that carries the codes of `form` in memory."""
     return {8: UINT8, 16: INT16, 32: INT32}[form.storage_bits]
@@ -30,11 +33,13 @@ def is_native(form: ElementFormat, target: Target) -> bool:
 @lru_cache(maxsize=4096)
 def legalise(program: Program, target: Target) -> Program:
     """The program with the target's formats only. The original is left as it is."""
-    rewriter = _Rewriter(target)
-    with tracing(rewriter.tracer):
-        rewriter.block(list(program.ops))
+    ops = program.ops
+    for rewriter in (_Formats(target), _Rounding(target)):
+        with tracing(rewriter.tracer):
+            rewriter.block(list(ops))
+        ops = tuple(rewriter.tracer.ops)
     arrays = tuple(_raw_param(param, target) for param in program.arrays)
-    return replace(program, ops=tuple(rewriter.tracer.ops), arrays=arrays)
+    return replace(program, ops=ops, arrays=arrays)
 
 
 def _raw_param(param: ArrayParam, target: Target) -> ArrayParam:
@@ -64,21 +69,11 @@ class _Rewriter:
         return old if is_native(old.element, self.target) else TileType(raw_format(old.element), old.shape)
 
     def rewrite(self, op: Op) -> None:
-        match op.code:
-            case Opcode.FOR:
-                self.loop(op)
-                return
-            case Opcode.CAST:
-                new = self.cast(self.of(op.operands[0]), op.operands[0].type.element, op.result.type.element)
-            case Opcode.DOT:
-                new = self.dot(op)
-            case Opcode.CONST if not is_native(op.result.type.element, self.target):
-                form = op.result.type.element
-                new = constant(int(form.encode(float(op.attrs["value"]))), raw_format(form))  # type: ignore[arg-type]
-            case _:
-                self.copy(op)
-                return
-        self.bind(op.result, new)
+        """Replays one operation, loops with their bodies."""
+        if op.code is Opcode.FOR:
+            self.loop(op)
+        else:
+            self.copy(op)
 
     def copy(self, op: Op) -> None:
         operands = [self.of(value) for value in op.operands]
@@ -106,12 +101,36 @@ class _Rewriter:
         for old, new in zip(op.results, self.tracer.emit(op.code, operands, types, region=region), strict=True):
             self.bind(old, new)
 
+
+class _Formats(_Rewriter):
+    """Element formats, casts and dots."""
+
+    def rewrite(self, op: Op) -> None:
+        """Replays one operation; what touches a format that is not native is spelled out."""
+        match op.code:
+            case Opcode.FOR:
+                self.loop(op)
+                return
+            case Opcode.CAST:
+                new = self.cast(self.of(op.operands[0]), op.operands[0].type.element, op.result.type.element)
+            case Opcode.DOT:
+                new = self.dot(op)
+            case Opcode.CONST if not is_native(op.result.type.element, self.target):
+                form = op.result.type.element
+                new = constant(int(form.encode(float(op.attrs["value"]))), raw_format(form))  # type: ignore[arg-type]
+            case _:
+                self.copy(op)
+                return
+        self.bind(op.result, new)
+
     def cast(self, x: Tile, source: ElementFormat, goal: ElementFormat) -> Tile:
         """x, a value (or the raw codes) of `source`, as `goal` (or its raw codes)."""
         if source == goal:
             return x
         if not is_native(source, self.target):
             x, source = codec.decode(x.to(INT32), source), F32
+        if source.is_float and goal.is_integer and goal.bits < 32:
+            return codec.encode(x.to(F32), goal).to(raw_format(goal) if goal.bits < 8 else goal)
         if not is_native(goal, self.target):
             return codec.encode(x.to(F32), goal).to(raw_format(goal))
         narrow = goal.is_float and goal.bits < 16 and source.is_float
@@ -127,3 +146,14 @@ class _Rewriter:
             wide = next(f for f in (E4M3, BF16, F16, F32) if f in self.target.dot and f.holds(form))
             a, b = self.cast(a, form, wide), self.cast(b, form, wide)
         return self.tracer.emit(Opcode.DOT, (a, b, *acc), [op.result.type])[0]
+
+
+class _Rounding(_Rewriter):
+    """Rounding to integers, the arithmetic of casts included."""
+
+    def rewrite(self, op: Op) -> None:
+        """Replays one operation; rounding becomes an addition and a subtraction."""
+        if op.code is Opcode.ROUND and not self.target.rounds:
+            self.bind(op.result, (self.of(op.operands[0]) + _ROUNDING_MAGIC) - _ROUNDING_MAGIC)
+        else:
+            super().rewrite(op)

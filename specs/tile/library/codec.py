@@ -8,20 +8,13 @@ contraction or on the order of evaluation.
 from __future__ import annotations
 
 from specs.lang.elements import F32, INT32, ElementFormat, NanRule, Overflow
-from specs.tile.language import absolute, full, maximum, where
+from specs.tile.language import absolute, full, maximum, round_even, where
 from specs.tile.trace import Tile
-
-_ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: adding and subtracting it rounds to an integer, ties to even
 
 
 def pow2(exponent: Tile) -> Tile:
     """2**exponent as float32, for i32 exponents in [-126, 127]."""
     return ((exponent + 127) << 23).bitcast(F32)
-
-
-def round_even(x: Tile) -> Tile:
-    """Nearest integer, ties to even, as float32; |x| < 2**22."""
-    return (x + _ROUNDING_MAGIC) - _ROUNDING_MAGIC
 
 
 def is_nan(x: Tile) -> Tile:

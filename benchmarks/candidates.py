@@ -1,0 +1,120 @@
+"""Tunables of an operation: defaults, neighbours, and running a call with other values than the defaults."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+from unittest import mock
+
+from benchmarks.inputs import Problem
+from specs.lang.bind import check_attributes
+from specs.lang.op import Step
+
+Config = tuple[tuple[str, int], ...]
+LARGEST_TILE_PER_THREAD = 256  # accumulators: more than a thread has registers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Values of every tunable, and the default configuration."""
+
+    values: Mapping[str, tuple[int, ...]]
+    default: Config
+
+    def neighbours(self, config: Config) -> list[Config]:
+        """Configurations that differ in one tunable, by one step either way."""
+        current = dict(config)
+        found: list[Config] = []
+        for name, values in self.values.items():
+            ordered = sorted(values)
+            here = ordered.index(current[name]) if current[name] in ordered else 0
+            for there in (here - 1, here + 1):
+                if 0 <= there < len(ordered) and ordered[there] != current[name]:
+                    found.append(freeze({**current, name: ordered[there]}))
+        return [config for config in found if plausible(config)]
+
+    def everything(self, seed: int = 0) -> list[Config]:
+        """All plausible configurations in random order."""
+        names = list(self.values)
+        found = [freeze(dict(zip(names, values, strict=True))) for values in product(*self.values.values())]
+        found = [config for config in found if plausible(config)]
+        random.Random(seed).shuffle(found)  # noqa: S311 - an order, not a secret
+        return found
+
+
+def freeze(values: Mapping[str, int]) -> Config:
+    """A configuration that can be a key."""
+    return tuple(sorted(values.items()))
+
+
+def label(config: Config) -> str:
+    """A configuration on one line."""
+    return " ".join(f"{name}={value}" for name, value in config)
+
+
+def plausible(config: Config) -> bool:
+    """Whether the accumulators of a tile fit the registers of its threads; other limits are the compiler's to find."""
+    values = dict(config)
+    tile = values.get("BLOCK_M", 1) * values.get("BLOCK_N", 1)
+    return tile <= LARGEST_TILE_PER_THREAD * 32 * values.get("num_warps", 4)
+
+
+def space_of(given: Problem, target: str, limits: Mapping[str, Sequence[int]], start: Mapping[str, int]) -> Space:
+    """The tunables of the problem's steps.
+
+    Args:
+        target: which default configurations apply ("cuda").
+        limits: values to try by tunable, where not all that the kernel declares.
+        start: values that replace the defaults.
+    """
+    env: dict[str, object] = {**check_attributes(given.op, given.attributes), **given.sizes}
+    env |= {f"has_{array.name}": int(given.taken(array)) for array in given.op.inputs if array.optional}
+    values: dict[str, tuple[int, ...]] = {}
+    default: dict[str, int] = {}
+    for step in _steps(given, env):
+        step_env = {**env, **_fixed(step)}
+        default |= step.kernel.config(target, step_env)
+        values |= {tunable.name: tuple(tunable.values) for tunable in step.kernel.tunables}
+    values |= {name: tuple(chosen) for name, chosen in limits.items() if name in values}
+    default |= {name: value for name, value in start.items() if name in default}
+    return Space(values=values, default=freeze(default))
+
+
+def _steps(given: Problem, env: Mapping[str, object]) -> list[Step]:
+    return [step for step in given.op.steps if step.when is None or step.when.evaluate(env)]
+
+
+def _fixed(step: Step) -> dict[str, object]:
+    """Attributes that the step sets to constants."""
+    return {name: value for name, value in step.attributes if not hasattr(value, "evaluate")}
+
+
+@contextmanager
+def tuned(config: Config) -> Iterator[None]:
+    """Torch calls that are prepared inside run with these tunables."""
+    with mock.patch("torch_impl.launch.plan", partial(_plan_with, dict(config))):
+        yield
+
+
+@contextmanager
+def tuned_jax(config: Config) -> Iterator[None]:
+    """JAX calls that are traced inside run with these tunables."""
+    with (
+        mock.patch("jax_impl.launch.plan", partial(_plan_with, dict(config))),
+        mock.patch("jax_impl.launch._functions", {}),
+    ):
+        yield
+
+
+def _plan_with(values: Mapping[str, int], call: Any, step: Step, **settings: Any) -> Any:
+    """`plan` with the values that the step's kernel declares."""
+    from specs.tile.plan import plan
+
+    declared = {tunable.name for tunable in step.kernel.tunables}
+    wanted = {name: value for name, value in values.items() if name in declared}
+    return plan(call, step, **{**settings, "tuned": wanted})
