@@ -12,8 +12,11 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.inputs import Problem
-from specs.lang.bind import check_attributes
+from specs.lang.bind import ArrayInfo, bind
+from specs.lang.kernel import Array
+from specs.lang.layouts import packed_strides
 from specs.lang.op import Step
+from specs.tile.plan import Launch, plan
 
 Config = tuple[tuple[str, int], ...]
 LARGEST_TILE_PER_THREAD = 256  # accumulators: more than a thread has registers
@@ -33,9 +36,8 @@ class Space:
         for name, values in self.values.items():
             ordered = sorted(values)
             here = ordered.index(current[name]) if current[name] in ordered else 0
-            for there in (here - 1, here + 1):
-                if 0 <= there < len(ordered) and ordered[there] != current[name]:
-                    found.append(freeze({**current, name: ordered[there]}))
+            nearby = [ordered[there] for there in (here - 1, here + 1) if 0 <= there < len(ordered)]
+            found += [freeze({**current, name: value}) for value in nearby if value != current[name]]
         return [config for config in found if plausible(config)]
 
     def everything(self, seed: int = 0) -> list[Config]:
@@ -72,26 +74,33 @@ def space_of(given: Problem, target: str, limits: Mapping[str, Sequence[int]], s
         limits: values to try by tunable, where not all that the kernel declares.
         start: values that replace the defaults.
     """
-    env: dict[str, object] = {**check_attributes(given.op, given.attributes), **given.sizes}
-    env |= {f"has_{array.name}": int(given.taken(array)) for array in given.op.inputs if array.optional}
     values: dict[str, tuple[int, ...]] = {}
     default: dict[str, int] = {}
-    for step in _steps(given, env):
-        step_env = {**env, **_fixed(step)}
-        default |= step.kernel.config(target, step_env)
-        values |= {tunable.name: tuple(tunable.values) for tunable in step.kernel.tunables}
+    for launch in launches(given, target):
+        default |= launch.tunables
+        values |= {tunable.name: tuple(tunable.values) for tunable in launch.kernel.tunables}
     values |= {name: tuple(chosen) for name, chosen in limits.items() if name in values}
     default |= {name: value for name, value in start.items() if name in default}
     return Space(values=values, default=freeze(default))
 
 
-def _steps(given: Problem, env: Mapping[str, object]) -> list[Step]:
-    return [step for step in given.op.steps if step.when is None or step.when.evaluate(env)]
+def launches(given: Problem, target: str, values: Mapping[str, int] | None = None) -> list[Launch]:
+    """What a call on packed arrays launches.
+
+    Args:
+        target: which default configurations apply.
+        values: tunables that replace defaults.
+    """
+    infos = {array.name: _info(given, array) if given.taken(array) else None for array in given.op.inputs}
+    call = bind(given.op, infos, given.attributes)
+    strides = {name: info.strides for name, info in infos.items() if info is not None}
+    steps = [step for step in given.op.steps if step.when is None or step.when.evaluate(call.env)]
+    return [_plan_with(values or {}, call, step, config=target, strides=strides) for step in steps]
 
 
-def _fixed(step: Step) -> dict[str, object]:
-    """Attributes that the step sets to constants."""
-    return {name: value for name, value in step.attributes if not hasattr(value, "evaluate")}
+def _info(given: Problem, array: Array) -> ArrayInfo:
+    shape = given.shape(array)
+    return ArrayInfo(shape, given.element(array), packed_strides(shape), None)
 
 
 @contextmanager
@@ -111,10 +120,8 @@ def tuned_jax(config: Config) -> Iterator[None]:
         yield
 
 
-def _plan_with(values: Mapping[str, int], call: Any, step: Step, **settings: Any) -> Any:
+def _plan_with(values: Mapping[str, int], call: Any, step: Step, **settings: Any) -> Launch:
     """`plan` with the values that the step's kernel declares."""
-    from specs.tile.plan import plan
-
     declared = {tunable.name for tunable in step.kernel.tunables}
     wanted = {name: value for name, value in values.items() if name in declared}
     return plan(call, step, **{**settings, "tuned": wanted})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks import peers
@@ -68,7 +69,7 @@ def vllm_block_gemm(sets: Sets, config: Mapping[str, int]) -> Calls:
         kernel[grid](a, b, c, a_scale, b_scale, m, n, k, GROUP, GROUP, *strides, **config)
         return c
 
-    return [_bind(call, *tensors[:4]) for tensors in sets]
+    return [partial(call, *tensors[:4]) for tensors in sets]
 
 
 def vllm_group_quant(sets: Sets, warps: int = 1) -> Calls:
@@ -86,7 +87,7 @@ def vllm_group_quant(sets: Sets, warps: int = 1) -> Calls:
         kernel[grid](x, q, scale, GROUP, x.shape[1], x.stride(0), 1e-10, **limits, num_warps=warps, num_stages=1)
         return q, scale
 
-    return [_bind(call, tensors[0]) for tensors in sets]
+    return [partial(call, tensors[0]) for tensors in sets]
 
 
 def scaled_mm_rowwise(sets: Sets, fast: bool) -> Calls:
@@ -106,7 +107,7 @@ def scaled_mm_rowwise(sets: Sets, fast: bool) -> Calls:
     for a, b, *_ in sets:
         row = torch.ones((a.shape[0], 1), device=a.device)
         column = torch.ones((1, b.shape[0]), device=a.device)
-        calls.append(_bind(call, a, b, row, column))
+        calls.append(partial(call, a, b, row, column))
     return calls
 
 
@@ -120,7 +121,7 @@ def scaled_mm_block(sets: Sets) -> Calls:
     def call(a: Any, b: Any, a_scale: Any, b_scale: Any) -> Any:
         return torch._scaled_mm(a, b.t(), scale_a=a_scale, scale_b=b_scale, out_dtype=torch.bfloat16)  # noqa: SLF001
 
-    return [_bind(call, a, b, sa.t().contiguous().t(), sb.t()) for a, b, sa, sb, *_ in sets]
+    return [partial(call, a, b, sa.t().contiguous().t(), sb.t()) for a, b, sa, sb, *_ in sets]
 
 
 def bf16_pairs(m: int, n: int, k: int, count: int, device: str) -> list[tuple[Any, Any]]:
@@ -137,7 +138,7 @@ def matmul_bf16(pairs: Sets) -> Calls:
     """torch.matmul of a with the transpose of b."""
     import torch
 
-    return [_bind(torch.matmul, a, b.t()) for a, b in pairs]
+    return [partial(torch.matmul, a, b.t()) for a, b in pairs]
 
 
 def jax_matmul_bf16(a: Any, b: Any) -> Any:
@@ -155,9 +156,7 @@ def copy_calls(nbytes: int, device: str, count: int = 2) -> Calls:
     def call(goal: Any, source: Any) -> Any:
         return goal.copy_(source)
 
-    pairs = [[torch.randint(0, 255, (nbytes,), dtype=torch.uint8, device=device) for _ in range(2)] for _ in range(count)]
-    return [_bind(call, goal, source) for goal, source in pairs]
-
-
-def _bind(function: Callable[..., object], *values: Any) -> Callable[[], object]:
-    return lambda: function(*values)
+    pairs = [
+        [torch.randint(0, 255, (nbytes,), dtype=torch.uint8, device=device) for _ in range(2)] for _ in range(count)
+    ]
+    return [partial(call, goal, source) for goal, source in pairs]

@@ -15,7 +15,7 @@ from benchmarks import contenders
 from benchmarks.inputs import Problem, random_sets
 from benchmarks.overhead import overhead_section
 from benchmarks.problems import FAMILIES, make_problem, parse_shape, registered
-from benchmarks.queues import jax_queue, jax_sets
+from benchmarks.queues import jax_queue, jax_sets, torch_queue
 from benchmarks.report import Report, Row
 from benchmarks.resources import resource_rows
 from benchmarks.session import (
@@ -27,15 +27,18 @@ from benchmarks.session import (
     run_case,
     settings_of,
 )
-from benchmarks.variants import Candidate, ours, torch_candidate
+from benchmarks.variants import Candidate, ours, torch_candidate, torch_float
 
-VLLM = "vllm triton"
+VLLM, BF16_MATMUL = "vllm triton", "bf16 matmul"
 SECTIONS = ("fp8", "int4", "quant", "overhead")
 Shapes = Sequence[Sequence[int]] | None
 
 
 def fp8_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
-    """FP8 product with 1x128 by 128x128 scales, bf16 result, weight [N, K]."""
+    """FP8 product with 1x128 by 128x128 scales, bf16 result, weight [N, K].
+
+    Share of copy: bytes read and written, the smaller part of the story where M is large.
+    """
     for given in _problems("fp8", "fp8_gemm", shapes, settings, report):
         with report.guard("fp8", given.label):
             m, n, k = given.sizes.values()
@@ -43,7 +46,7 @@ def fp8_section(settings: Settings, report: Report, ceilings: Ceilings | None, s
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
             candidates |= _fp8_contenders(sets, (m, n, k), settings)
             candidates |= _bf16(m, n, k, settings)
-            rates = _rates(2 * m * n * k, given.nbytes())
+            rates = _rates(2 * m * n * k, given.nbytes(), 2 * (m * k + n * k + m * n), ceilings)
             run_case("fp8", given.label, candidates, settings, report, rates, best_of=VLLM)
             resource_rows("fp8", given, sets[0], settings.device, report)
 
@@ -52,7 +55,9 @@ def _fp8_contenders(sets: contenders.Sets, sizes: tuple[int, int, int], settings
     device = settings.device
     found = {
         "torch rowwise": torch_candidate(contenders.scaled_mm_rowwise(sets, fast=False), device, compare=False),
-        "torch rowwise, fast sums": torch_candidate(contenders.scaled_mm_rowwise(sets, fast=True), device, compare=False),
+        "torch rowwise, fast sums": torch_candidate(
+            contenders.scaled_mm_rowwise(sets, fast=True), device, compare=False
+        ),
         "torch 1x128 by 128x128": torch_candidate(contenders.scaled_mm_block(sets), device),
     }
     for label, config in contenders.block_configs(*sizes).items():
@@ -62,31 +67,33 @@ def _fp8_contenders(sets: contenders.Sets, sizes: tuple[int, int, int], settings
 
 def _late(calls: Callable[[], contenders.Calls], device: str) -> Candidate:
     """A candidate whose calls are made when it is built: a missing peer then fails alone."""
-    return Candidate(
-        build=lambda: torch_candidate(calls(), device).build(),
-        result=lambda: (torch_candidate(calls()[:1], device).result or (lambda: None))(),
-    )
+
+    def result() -> object:
+        return torch_float(calls()[0]())
+
+    return Candidate(build=lambda: torch_queue(calls(), device), result=result)
 
 
 def _bf16(m: int, n: int, k: int, settings: Settings) -> dict[str, Candidate]:
     """The bf16 products of the same size, on input sets of their own (twice the bytes per weight, or four times)."""
     count = settings.sets(2 * (m * k + n * k + m * n))
     pairs = contenders.bf16_pairs(m, n, k, count, settings.device)
-    found = {"torch bf16 matmul": torch_candidate(contenders.matmul_bf16(pairs), settings.device, compare=False)}
+    found = {f"torch {BF16_MATMUL}": torch_candidate(contenders.matmul_bf16(pairs), settings.device, compare=False)}
     if settings.jax:
-        found["jax bf16 matmul"] = Candidate(build=lambda: jax_queue(contenders.jax_matmul_bf16, jax_sets(pairs)))
+        found[f"jax {BF16_MATMUL}"] = Candidate(build=lambda: jax_queue(contenders.jax_matmul_bf16, jax_sets(pairs)))
     return found
 
 
 def int4_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
-    """W4A16 product, groups of 128, symmetric. Share: weight bytes per second over the copy bandwidth."""
+    """W4A16 product, groups of 128, symmetric. Bytes and their share of a copy: of the weight alone."""
     for given in _problems("int4", "int4_gemm_w4a16", shapes, settings, report):
         with report.guard("int4", given.label):
             m, n, k = given.sizes.values()
             sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
             candidates |= _bf16(m, n, k, settings)
-            run_case("int4", given.label, candidates, settings, report, _shares(given.nbytes("b"), ceilings))
+            shares = _shares(given.nbytes("b"), 2 * n * k, ceilings)
+            run_case("int4", given.label, candidates, settings, report, shares)
             resource_rows("int4", given, sets[0], settings.device, report)
 
 
@@ -99,7 +106,8 @@ def quant_section(settings: Settings, report: Report, ceilings: Ceilings | None,
             for warps in (1, 4):
                 calls = partial(contenders.vllm_group_quant, sets, warps)
                 candidates[f"{VLLM} {warps} warps"] = _late(calls, settings.device)
-            run_case("quant", given.label, candidates, settings, report, _shares(given.nbytes(), ceilings), best_of=VLLM)
+            shares = _shares(given.nbytes(), 0, ceilings)
+            run_case("quant", given.label, candidates, settings, report, shares, best_of=VLLM)
             resource_rows("quant", given, sets[0], settings.device, report)
 
 
@@ -118,15 +126,23 @@ def _problems(section: str, name: str, shapes: Shapes, settings: Settings, repor
                 yield given
 
 
-def _rates(work: int, moved: int) -> Callable[[float], dict[str, float]]:
-    return lambda seconds: {"TFLOP/s": work / seconds / 1e12, "GB/s": moved / seconds / 1e9}
+Figures = Callable[[str, float], dict[str, float]]
 
 
-def _shares(moved: int, ceilings: Ceilings | None) -> Callable[[float], dict[str, float]]:
-    def figures(seconds: float) -> dict[str, float]:
-        columns = {"GB/s": moved / seconds / 1e9}
+def _rates(work: int, moved: int, wide: int, ceilings: Ceilings | None) -> Figures:
+    """Operations per second, and what `_shares` gives."""
+    shares = _shares(moved, wide, ceilings)
+    return lambda variant, seconds: {"TFLOP/s": work / seconds / 1e12, **shares(variant, seconds)}
+
+
+def _shares(moved: int, wide: int, ceilings: Ceilings | None) -> Figures:
+    """Bytes per second, and over the copy bandwidth; `wide` bytes for the bf16 variants."""
+
+    def figures(variant: str, seconds: float) -> dict[str, float]:
+        rate = (wide if BF16_MATMUL in variant else moved) / seconds
+        columns = {"GB/s": rate / 1e9}
         if ceilings is not None:
-            columns["share of copy"] = moved / seconds / ceilings.copy
+            columns["share of copy"] = rate / ceilings.copy
         return columns
 
     return figures

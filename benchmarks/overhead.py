@@ -94,4 +94,6 @@ def _row(report: Report, given: Problem, variant: str, seconds: float, bare: flo
     """Host time as the time of the row; what it adds to the bare launch as a column."""
     timing = Timing(samples=(seconds,), host=seconds, method="host")
     figures = {} if bare is None else {"over bare us": (seconds - bare) * 1e6}
-    report.add(Row(section="overhead", case=f"{given.op.name} {given.label}", variant=variant, timing=timing, figures=figures))
+    report.add(
+        Row(section="overhead", case=f"{given.op.name} {given.label}", variant=variant, timing=timing, figures=figures)
+    )

@@ -1,8 +1,8 @@
-"""Loads single files of vLLM for side-by-side timing, without importing vLLM and without keeping any of it here.
+r"""Loads single files of vLLM for side-by-side timing, without importing vLLM and without keeping any of it here.
 
 The files are unpacked from the wheel into the folder `.peers/`, which version control ignores:
 
-    python -m pip download --no-deps --only-binary=:all: --python-version 3.12 \\
+    python -m pip download --no-deps --only-binary=:all: --python-version 3.12 \
         --platform manylinux_2_28_x86_64 -d /some/folder vllm==0.33.0
     python -m benchmarks.peers unpack /some/folder/vllm-0.33.0-*.whl
     python -m benchmarks.peers check
@@ -87,7 +87,7 @@ class _Platform(_Blank):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("is_", "has_", "supports_")):
-            return lambda *args, **kwargs: False
+            return _no
         return super().__getattr__(name)
 
     def fp8_dtype(self) -> Any:
@@ -117,6 +117,17 @@ class _StandIn(ModuleType):
         return type(name, (_Blank,), {})
 
 
+def _no(*_args: Any, **_settings: Any) -> bool:
+    return False
+
+
+def _fp8_range(*_args: Any) -> tuple[float, float]:
+    import torch
+
+    largest = torch.finfo(torch.float8_e4m3fn).max
+    return -largest, largest
+
+
 def _known() -> dict[str, dict[str, object]]:
     """Names that the loaded files compute with at import or when they launch."""
     import math
@@ -135,17 +146,17 @@ def _known() -> dict[str, dict[str, object]]:
         **logarithms,
     }
     aligned = {"get_tma_aligned_size": lambda x, size: cdiv(x, 16 // size) * (16 // size)}
-    no = {name: lambda *args: False for name in ("is_deep_gemm_e8m0_used", "mqa_logits_use_mx_scales")}
+    no = dict.fromkeys(("is_deep_gemm_e8m0_used", "mqa_logits_use_mx_scales"), _no)
     return {
         "vllm.triton_utils": {"triton": triton, "tl": tl, "HAS_TRITON": True, **logarithms},
         "vllm.platforms": {"current_platform": _Platform()},
         "vllm.platforms.rocm": {"_ON_GFX942": False, "_ON_GFX950": False, "on_gfx1250": lambda: False},
         "vllm.utils.math_utils": helpers,
         "vllm.utils.import_utils": {"has_cutedsl": lambda: False, "has_tilelang": lambda: False},
-        "vllm.utils.torch_utils": {"direct_register_custom_op": lambda *args, **kwargs: None},
+        "vllm.utils.torch_utils": {"direct_register_custom_op": _no},
         "vllm.utils.deep_gemm": {**aligned, **no},
         "vllm.model_executor.warmup.jit_warmup": {"kernel_launcher": _Decorator()},
-        "vllm.model_executor.layers.quantization.utils.quant_utils": {"get_fp8_min_max": lambda *args: (-448.0, 448.0)},
+        "vllm.model_executor.layers.quantization.utils.quant_utils": {"get_fp8_min_max": _fp8_range},
         "vllm.v1.kv_cache_interface": {"KVQuantMode": enum.IntEnum("KVQuantMode", {"NONE": 0})},
         "vllm.envs": {"VLLM_BATCH_INVARIANT": False},
     }
@@ -158,7 +169,7 @@ class _Finder(MetaPathFinder, Loader):
         self.folder, self.known = folder, _known()
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if fullname.split(".")[0] != "vllm":
+        if fullname != "vllm" and not fullname.startswith("vllm."):
             return None
         relative = fullname.replace(".", "/") + ".py"
         if relative in FILES and (file := self.folder / relative).is_file():

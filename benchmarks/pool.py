@@ -61,13 +61,19 @@ class Pool:
         try:
             answer: Trial = member.connection.recv()
             member.busy = None
+            if answer.fatal:
+                self._replace(member)
         except (EOFError, ConnectionError):
             member.process.join()
             code = member.process.exitcode
             why = f"no answer within {self.timeout} s" if code == -14 else f"the process ended with {code}"
             answer = Trial(config=config, error=why)
-            self.members[self.members.index(member)] = self._start()
+            self._replace(member)
         return answer
+
+    def _replace(self, member: _Member) -> None:
+        member.connection.close()
+        self.members[self.members.index(member)] = self._start()
 
     def close(self) -> None:
         """Ends the processes of this pool."""

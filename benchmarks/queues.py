@@ -11,6 +11,7 @@ queue. `plain` queues dispatch every call by itself from Python, which is what a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks.environment import prepare
@@ -51,7 +52,9 @@ def _graph(calls: Calls) -> Queue:
     with torch.cuda.graph(graph):
         # All results stay alive to the end of the capture, so that no two calls write the same memory.
         results = [call() for call in calls]
-    return Queue(enqueue=graph.replay, wait=_synchronise, calls=len(calls), method="graph", keep=(graph, results, calls))
+    return Queue(
+        enqueue=graph.replay, wait=_synchronise, calls=len(calls), method="graph", keep=(graph, results, calls)
+    )
 
 
 def _do_bench(call: Callable[[], object]) -> Callable[[], float]:
@@ -142,7 +145,7 @@ def torch_empty_queue(device: str, calls: int = 64) -> Queue:
     import torch
 
     tensors = [torch.zeros(128, device=device) for _ in range(calls)]
-    return torch_queue([lambda t=t: t.add_(1.0) for t in tensors], device)  # type: ignore[misc]
+    return torch_queue([partial(tensor.add_, 1.0) for tensor in tensors], device)
 
 
 def jax_empty_queue(calls: int = 64) -> Queue:

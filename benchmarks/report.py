@@ -38,7 +38,11 @@ class Row:
         """Texts of one table line."""
         timed = ["-", "-", "-"]
         if self.timing is not None:
-            timed = [_number(self.timing.seconds * 1e6), f"{100 * self.timing.spread:.1f}", _number(self.timing.host * 1e6)]
+            timed = [
+                _number(self.timing.seconds * 1e6),
+                f"{100 * self.timing.spread:.1f}",
+                _number(self.timing.host * 1e6),
+            ]
         figures = [_number(self.figures[name]) if name in self.figures else "" for name in columns]
         method = "" if self.timing is None or self.timing.method in ("graph", "one executable") else self.timing.method
         return [self.variant, *timed, *figures, self.note or method]

@@ -1,4 +1,4 @@
-"""What the compiler made of our Triton kernels: registers, spills, shared memory, and counts of instructions that matter.
+"""What the compiler made of our Triton kernels: registers, spills, shared memory, counts of telling instructions.
 
 The launches of a call are recorded as they happen: kernel, grid, arguments and the compiled object that Triton returns.
 """
@@ -16,7 +16,7 @@ from unittest import mock
 from benchmarks.inputs import Problem
 from benchmarks.report import Report, Row
 
-# PTX instructions by what they tell: matrix instructions of each generation, asynchronous copies, wide and narrow loads.
+# PTX instructions: matrix instructions of each generation, asynchronous copies, wide loads and all loads.
 COUNTED = {
     "wgmma": r"wgmma\.mma_async",
     "mma": r"\bmma\.sync",
@@ -57,7 +57,12 @@ class _Recorder:
             compiled = self.kernel[grid](*arguments, **options)
             self.seen.append(
                 Launched(
-                    name=self.name, kernel=self.kernel, grid=grid, arguments=arguments, options=options, compiled=compiled
+                    name=self.name,
+                    kernel=self.kernel,
+                    grid=grid,
+                    arguments=arguments,
+                    options=options,
+                    compiled=compiled,
                 )
             )
             return compiled

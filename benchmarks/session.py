@@ -1,4 +1,4 @@
-"""What the sections of a benchmark share: settings, the machine's ceilings, and timing one case with all its variants."""
+"""What the sections of a benchmark share: settings, the machine's ceilings, timing one case with all its variants."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def run_case(
     candidates: Mapping[str, Candidate],
     settings: Settings,
     report: Report,
-    figures: Callable[[float], dict[str, float]],
+    figures: Callable[[str, float], dict[str, float]],
     reference: str = OURS_TORCH,
     best_of: str | None = None,
 ) -> dict[str, Timing]:
     """Times the candidates of one case in turn and reports them.
 
     Args:
-        figures: seconds per call -> further columns.
+        figures: variant and seconds per call -> further columns.
         reference: the variant that times and results are compared with.
         best_of: of the variants whose name begins so, only the fastest goes into the table.
     """
@@ -145,7 +145,7 @@ def run_case(
         note = f"best of {len(alike)}" if name == fastest else ""
         if reference in timings:
             columns[VERSUS] = ratio(timing, timings[reference])
-        columns |= figures(timing.seconds)
+        columns |= figures(name, timing.seconds)
         found = differences.get(name)
         if isinstance(found, float):
             columns["difference"] = found

@@ -31,9 +31,7 @@ class Task:
 
     def problem(self) -> Problem:
         """The problem itself."""
-        return make_problem(
-            self.op, self.shape, attributes=self.attributes, absent=self.absent, quick=self.quick
-        )
+        return make_problem(self.op, self.shape, attributes=self.attributes, absent=self.absent, quick=self.quick)
 
     @property
     def implementation(self) -> str:
@@ -48,6 +46,7 @@ class Trial:
     error: why it cannot be used; empty where it can.
     difference: ||result - default|| / ||default||, the largest over the results.
     resources: registers, spills, shared memory and instruction counts on one line.
+    fatal: the process that tried it is of no further use.
     """
 
     config: Config
@@ -55,6 +54,7 @@ class Trial:
     difference: float = 0.0
     resources: str = ""
     details: dict[str, float] = field(default_factory=dict)
+    fatal: bool = False
 
 
 def serve(connection: Connection, task: Task, timeout: int) -> None:
@@ -76,9 +76,24 @@ def serve(connection: Connection, task: Task, timeout: int) -> None:
             worker = worker or _Worker(task)
             answer = worker.run(config)
         except Exception as error:  # noqa: BLE001 - the other end reports it
-            answer = Trial(config=config, error=describe_error(error))
+            answer = Trial(config=config, error=describe_error(error), fatal=worker is None or _broken(task.device))
         signal.alarm(0)
         connection.send(answer)
+        if answer.fatal:
+            return
+
+
+def _broken(device: str) -> bool:
+    """Whether the device no longer answers this process, as after an access to memory that is not its own."""
+    if device == "cpu":
+        return False
+    import torch
+
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
 
 
 class _Worker:

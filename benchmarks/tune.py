@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import cpu_count
 from pathlib import Path
 from time import monotonic
@@ -64,7 +65,6 @@ class Search:
     def climb(self) -> None:
         """Best neighbour, again and again; then random configurations until the time is up."""
         best = self.space.default
-        self.try_all([best])
         while not self.late:
             self.try_all(self.space.neighbours(best))
             leader = min(self.speed, key=lambda config: self.speed[config], default=best)
@@ -115,7 +115,7 @@ class Search:
 
         with tuned(config):
             ready = prepare(self.given.op, self.sets[0], self.given.values, self.task.implementation)
-        return torch_queue([lambda t=tensors: ready(t) for tensors in self.sets], self.settings.device)  # type: ignore[misc]
+        return torch_queue([partial(ready, tensors) for tensors in self.sets], self.settings.device)
 
     def ranked(self) -> list[Config]:
         """Usable configurations, fastest first."""
@@ -161,15 +161,15 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
     space = space_of(problem, "cpu" if settings.device == "cpu" else "cuda", limits, start)
     print(f"\n{task.op} {problem.label}: default {label(space.default)}", flush=True)
     pool = Pool(task, workers=given.workers, timeout=given.compile_timeout)
-    search = Search(
-        task=task, given=problem, space=space, settings=settings, pool=pool, deadline=monotonic() + seconds
-    )
+    search = Search(task=task, given=problem, space=space, settings=settings, pool=pool, deadline=monotonic() + seconds)
     try:
         search.prepare()
+        search.try_all([space.default])
+        if space.default not in search.speed:
+            raise RuntimeError(f"the default cannot be timed: {search.trials[space.default].error}")
         if given.search == "climb":
             search.climb()
         else:
-            search.try_all([space.default])
             search.everything()
     finally:
         pool.close()
@@ -183,7 +183,12 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
         "problem": problem.label,
         "default": label(space.default),
         "ranked": [
-            {"config": dict(c), "us": search.seconds[c] * 1e6, "of default": search.speed[c], **search.trials[c].details}
+            {
+                "config": dict(c),
+                "us": search.seconds[c] * 1e6,
+                "of default": search.speed[c],
+                **search.trials[c].details,
+            }
             for c in search.ranked()
         ],
         "failed": failed,
@@ -236,9 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for shape in shapes[:1] if given.quick else shapes:
         attributes = parse_attributes(specs.get(given.op), given.attributes)
         absent = None if given.absent is None else tuple(given.absent)
-        task = Task(
-            op=given.op, shape=shape, attributes=attributes, absent=absent, device=device, quick=given.quick
-        )
+        task = Task(op=given.op, shape=shape, attributes=attributes, absent=absent, device=device, quick=given.quick)
         try:
             results.append(run_search(task, given, settings, given.limit))
         except Exception as error:  # noqa: BLE001 - the other shapes still run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from benchmarks.environment import prepare
@@ -20,7 +21,7 @@ class Candidate:
     """A variant before it is queued.
 
     build: makes the queue, which compiles.
-    result: the first result of its first call as a float32 torch tensor on the CPU, or None where it cannot be compared.
+    result: the first result of its first call as a float32 torch tensor, or None where it cannot be compared.
     """
 
     build: Callable[[], Queue]
@@ -56,7 +57,7 @@ def torch_candidate(calls: Sequence[Callable[[], object]], device: str, compare:
 def ours(given: Problem, sets: Sets, device: str, *, jax: bool, plain: bool) -> dict[str, Candidate]:
     """Our variants of a problem."""
     function = torch_function(given, device)
-    calls = [_bind(function, tensors) for tensors in sets]
+    calls = [partial(function, *tensors) for tensors in sets]
     found = {OURS_TORCH: torch_candidate(calls, device)}
     if plain and device != "cpu":
         found["ours torch, plain"] = Candidate(build=lambda: torch_plain(calls, device))
@@ -78,18 +79,14 @@ def ours(given: Problem, sets: Sets, device: str, *, jax: bool, plain: bool) -> 
     return found
 
 
-def _bind(function: Callable[..., object], tensors: tuple[Any, ...]) -> Callable[[], object]:
-    return lambda: function(*tensors)
-
-
 def torch_float(result: Any) -> Any:
-    """The first result as float32 on the CPU."""
+    """The first result as float32, where it is."""
     first = result[0] if isinstance(result, (tuple, list)) else result
-    return first.detach().float().cpu()
+    return first.detach().float()
 
 
 def jax_float(result: Any) -> Any:
-    """The first result as a float32 torch tensor."""
+    """The first result as a float32 torch tensor on the CPU."""
     import numpy as np
     import torch
 
@@ -100,4 +97,4 @@ def jax_float(result: Any) -> Any:
 def difference(result: Any, reference: Any) -> float:
     """||result - reference|| / ||reference||, float64."""
     wide = reference.double()
-    return float((result.double() - wide).norm() / wide.norm())
+    return float((result.to(wide.device).double() - wide).norm() / wide.norm())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from specs.lang.axes import show
 from specs.lang.export import bound_in_words
@@ -11,6 +12,9 @@ from specs.lang.op import Case, Op
 from specs.lang.signature import default_text, parameters, shape_text
 from specs.tile.cases import case_launches
 from specs.tile.cost import cost
+
+if TYPE_CHECKING:
+    from parity.environment_report import Environment
 
 Row = tuple[str, ...]
 
@@ -139,3 +143,27 @@ def _sizes(case: Case) -> str:
 def _attributes(case: Case) -> str:
     pairs = [f"{name}={getattr(value, 'name', value)}" for name, value in (*case.attributes, *case.formats)]
     return " ".join(pairs) or "-"
+
+
+def environment_sections(found: Environment) -> tuple[Section, ...]:
+    """What `parity env` prints."""
+    rows: list[Row] = []
+    for row in found.implementations:
+        total = len(row.ops) + sum(map(len, row.refused.values()))
+        if row.ops:
+            rows.append((row.device, row.implementation, "yes", _names(row.ops, total), ""))
+        rows += [(row.device, row.implementation, "no", _names(ops, total), why) for why, ops in row.refused.items()]
+    return (
+        Section(title="Versions", columns=("package", "version"), rows=tuple(found.versions.items())),
+        Section(title="Machine", columns=("", ""), rows=tuple(found.machine.items())),
+        Section(title="Devices", columns=("device", "seen as"), rows=tuple(found.devices.items())),
+        Section(
+            title="Implementations",
+            columns=("device", "implementation", "runs", "operations", "why not"),
+            rows=tuple(rows),
+        ),
+    )
+
+
+def _names(ops: Row, total: int) -> str:
+    return f"all {total}" if len(ops) == total else ", ".join(ops)

@@ -139,13 +139,16 @@ def reasons(framework: str, op: str, device: str) -> dict[str, str | None]:
 
 
 def record_devices(used: str) -> tuple[Device, ...]:
-    """Every supported device for a run record; `used` is the one the run was on."""
-    rows = []
-    for device in DEVICES:
-        names = ", ".join(f"{fw}:{impl}" for fw, known in FRAMEWORKS.items() for impl in known.implementations)
-        ran = device == used
-        reason = "" if ran else missing(device) or "not asked for"
-        rows.append(
-            Device(name=found(device) if ran else device, implementations=names, status="ran" if ran else "not run", reason=reason)
-        )
-    return tuple(rows)
+    """Every supported device for a run record; `used` is the one that the run was on."""
+    return tuple(_record_device(device, device == used) for device in DEVICES)
+
+
+def _record_device(device: str, ran: bool) -> Device:
+    op = specs.names()[0]
+    names = [f"{fw}:{name}" for fw in FRAMEWORKS for name, why in reasons(fw, op, device).items() if why is None]
+    return Device(
+        name=device,
+        implementations=", ".join(names),
+        status="ran" if ran else "not run",
+        reason="" if ran else missing(device) or "not asked for",
+    )

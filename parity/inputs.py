@@ -127,7 +127,7 @@ def layout_of(op: Op, case: Case) -> Layout:
 
 
 def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
-    """Inputs of `case`; the same seed gives the same bytes, and the shape of the leading dimensions changes none.
+    """Inputs of `case`. The same seed gives the same bytes, however the rows are split into dimensions.
 
     Raises:
         ArgumentError: as `layout_of`.

@@ -224,10 +224,8 @@ def _attempt(inputs: Inputs | None, call: Call, implementation: str, case: Case,
         results = FRAMEWORKS[framework].run(inputs, name, device)
     except Unsupported as refusal:
         return Outcome(implementation=implementation, status="unsupported", reason=str(refusal))
-    except Spoiled as damage:
-        return Outcome(implementation=implementation, status="failed", reason=str(damage))
-    except Exception as error:  # noqa: BLE001 - one broken implementation must not end the run; it is a failed result
-        reason = f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - one broken implementation is a failed result, and the run goes on
+        reason = str(error) if isinstance(error, Spoiled) else f"{type(error).__name__}: {error}"
         return Outcome(implementation=implementation, status="failed", reason=reason)
     return Outcome(
         implementation=implementation,
@@ -288,6 +286,8 @@ class _Case:
                 rule: Comparison = Exact(expected=base.raw, element=base.form, nan_payload_free=free)
             else:
                 bound = expected.bound(one.accumulator) + expected.bound(other.accumulator)
+                # Where the oracle is not finite, so must both be.
+                bound = np.where(np.isfinite(bound), bound, 0.0)
                 reference = decode(base.raw, base.form)
                 rule = Bounded(reference=reference, bound=bound, dtype=base.raw.dtype, element=base.form)
             verdicts[name] = _judge(rule, one.results[name], base.form)

@@ -1,6 +1,7 @@
-"""Stubs of `torch_impl.ops` and `jax_impl.ops`: their functions are made at import, so editors and type checkers see
-none of them. Typed signatures and docstrings come from the specs; what else the modules define is read off their source,
-so that no framework has to be there.
+"""Stubs of `torch_impl.ops` and `jax_impl.ops`, whose functions are made at import, where no editor sees them.
+
+Typed signatures and docstrings come from the specs; what else the modules define is read off their source, so that no
+framework has to be there.
 """
 
 from __future__ import annotations
@@ -184,7 +185,6 @@ def _imports_of(module: ast.Module, used: set[str]) -> list[str]:
     lines: list[str] = []
     for node in module.body:
         if isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            for item in node.names:
-                if (item.asname or item.name) in used:
-                    lines.append(f"from {node.module} import {item.name} as {item.asname or item.name}")
+            bound = [(item.name, item.asname or item.name) for item in node.names]
+            lines += [f"from {node.module} import {name} as {own}" for name, own in bound if own in used]
     return lines

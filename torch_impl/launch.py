@@ -33,8 +33,10 @@ class Prepared:
     """A call ready to run on tensors of the same shapes, strides and dtypes.
 
     fresh: (name, shape, dtype) of what is allocated: results, then temporaries.
+    op: kept alive, because calls are remembered under its identity.
     """
 
+    op: Op
     inputs: tuple[str, ...]
     fresh: tuple[tuple[str, tuple[int, ...], torch.dtype], ...]
     results: tuple[str, ...]
@@ -58,19 +60,16 @@ def run(
     op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
 ) -> list[torch.Tensor]:
     """Runs `op`; tensors and attributes in the order of its spec. Returns its fresh results."""
+    key: list[Any] = [id(op), attributes, implementation]
     try:
-        key = (
-            op.name,
-            attributes,
-            implementation,
-            *[None if t is None else (t.shape, t.stride(), t.dtype, t.device) for t in tensors],
-        )
-        ready = _prepared.get(key)
-    except (AttributeError, TypeError):  # not a tensor, or an attribute without a hash: let the checks say so
-        key, ready = None, None
+        for t in tensors:
+            key += (None,) if t is None else (t.shape, t.stride(), t.dtype, t.get_device())
+        ready = _prepared.get(tuple(key))
+    except (AttributeError, TypeError):  # not a tensor, or an attribute without a hash: the checks say so
+        ready = None
     if ready is None:
         ready = prepare(op, tensors, attributes, implementation)
-        _prepared[key] = ready
+        _prepared[tuple(key)] = ready
     return ready(tensors)
 
 
@@ -107,6 +106,7 @@ def prepare(
     launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
     runners = [_runner(launch, chosen, device) for launch in launches if prod(launch.grid)]
     return Prepared(
+        op=op,
         inputs=tuple(a.name for a in op.inputs),
         fresh=tuple((a.name, call.shapes[a.name], dtype_of(call.formats[a.name])) for a in fresh),
         results=tuple(a.name for a in op.outputs if a.name in call.shapes),

@@ -16,7 +16,7 @@ from specs.lang.errors import Unsupported
 from specs.lang.kernel import Access, Attribute
 from specs.lang.op import Op
 from specs.lang.signature import docstring, parameters
-from torch_impl.formats import dtype_of
+from torch_impl.formats import dtype_of, format_of
 from torch_impl.launch import check, run
 from torch_impl.support import IMPLEMENTATIONS, choose
 
@@ -79,15 +79,32 @@ def _register(op: Op) -> Callable[..., Any]:
     return _public(op, getattr(getattr(torch.ops, NAMESPACE), op.name).default)
 
 
+def plain(*tensors: Any) -> bool:
+    """Whether nothing but this call looks at the tensors: no tracing, no modes, no subclasses, no gradient wanted.
+
+    Then the dispatcher has nothing to add, and the call goes straight to the launcher.
+    """
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+        return False
+    for t in tensors:
+        if t is not None and (type(t) is not torch.Tensor or (t.requires_grad and torch.is_grad_enabled())):
+            return False
+    return True
+
+
 def _public(op: Op, operator: Any) -> Callable[..., Any]:
-    """A function with the spec's signature that calls the operator."""
-    forward = [array.name for array in op.inputs]
-    forward += [f"{a.name}={a.name}" for a in op.attributes] + ["implementation=implementation"]
+    """A function with the spec's signature that calls the launcher, or the operator where someone listens."""
+    tensors = [array.name for array in op.inputs]
+    attributes = [a.name for a in op.attributes]
+    keywords = [f"{name}={name}" for name in (*attributes, "implementation")]
     dtypes = [a.name for a in op.attributes if a.kind is ElementFormat]
     lines = [f"def {op.name}({', '.join(parameters(op))}):"]
-    lines += [f"    {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
-    lines += [f"    return operator({', '.join(forward)})"]
-    namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype}
+    lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
+    lines += [f"    if plain({', '.join(tensors)}):"]
+    lines += [f"        results = run(op, ({', '.join(tensors)},), ({''.join(f'{a}, ' for a in attributes)}), implementation)"]
+    lines += [f"        return {'results[0]' if len(op.outputs) == 1 else 'tuple(results)'}"]
+    lines += [f"    return operator({', '.join([*tensors, *keywords])})"]
+    namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype, "plain": plain, "run": run, "op": op}
     exec("\n".join(lines), namespace)
     function: Callable[..., Any] = namespace[op.name]
     function.__doc__ = docstring(op, IMPLEMENTATIONS)
@@ -97,8 +114,6 @@ def _public(op: Op, operator: Any) -> Callable[..., Any]:
 
 def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
     """A torch dtype from a dtype, a format or a format's name."""
-    from torch_impl.formats import format_of
-
     if value is None or isinstance(value, torch.dtype):
         return value
     return dtype_of(format_of(op, argument, value))

@@ -212,7 +212,7 @@ def compare(
     scheme = sides[0].scheme
     activation = scheme.expected_activation(x)
     inputs = scheme.inputs(activation, weight)
-    call = inputs.call()
+    call = inputs.layout.call()
     expected = expectations(inputs, call)["c"]
     n, k = linear.weight.shape
     facts: dict[str, Any] = dict(zip(("scheme", "layer", "linear"), place, strict=True))

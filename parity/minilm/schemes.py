@@ -81,7 +81,7 @@ class Scheme:
             return {"a": Result(raw=encode(x, BF16), form=BF16)}
         op = specs.get(self.quantiser)
         inputs = Inputs(op=op, arrays={"x": x}, formats={"x": F32}, attributes=check_attributes(op, {}))
-        found = expectations(inputs, inputs.call())
+        found = expectations(inputs, inputs.layout.call())
         results = [Result(raw=found[array.name].raw, form=found[array.name].form) for array in op.outputs]
         return dict(zip(("a", "a_scale"), results, strict=True))
 

@@ -129,6 +129,8 @@ class BlockFormat:
     def _zero_point_problem(self) -> str | None:
         if self.rule.is_range and not self._stores_zero:
             return f"rule {self.rule.name} needs stored zero points"
+        if self.rule.is_range and self.element.signed:
+            return f"rule {self.rule.name} maps onto codes from 0, and {self.element.name} has a sign"
         if self.zero_point is None:
             return None
         if not self.element.is_integer or self.scale is None:

@@ -192,8 +192,6 @@ class ElementFormat:
         if not other.is_float:
             whole = self.subnormals and self.min_subnormal <= 1.0  # zero and one are values
             return inside and whole and other.max_finite <= 2.0 ** (self.mantissa_bits + 1)
-        if other.subnormals and not self.subnormals:
-            return False  # zero is no value of this format
         fine = self.mantissa_bits >= other.mantissa_bits and self.min_subnormal <= other.min_subnormal
         return inside and fine
 
@@ -277,9 +275,7 @@ class ElementFormat:
         return np.where(usable | (x == 0), code, self.nan_code or 0)
 
 
-def _float(
-    name: str, bits: int, exponent: int, mantissa: int, bias: int, nan: NanRule, **fields: Any
-) -> ElementFormat:
+def _float(name: str, bits: int, exponent: int, mantissa: int, bias: int, nan: NanRule, **fields: Any) -> ElementFormat:
     return ElementFormat(
         name=name,
         kind=Kind.FLOAT,

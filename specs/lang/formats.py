@@ -45,9 +45,7 @@ def per_tensor(element: ElementFormat) -> BlockFormat:
 
 def per_token(element: ElementFormat) -> BlockFormat:
     """One float32 scale per row."""
-    return BlockFormat(
-        name=f"per_token_{element.name}", element=element, block=(1, None), amax_floor=ROW_FLOOR
-    )
+    return BlockFormat(name=f"per_token_{element.name}", element=element, block=(1, None), amax_floor=ROW_FLOOR)
 
 
 def token_group(

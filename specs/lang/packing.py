@@ -65,9 +65,7 @@ class Packing:
         """
         self._check_rank(shape, op, argument)
         if shape[self.axis] % self.per_word:
-            expected = (
-                f"dimension {self.axis} divisible by {self.per_word}, the codes in a {self.word.name} word"
-            )
+            expected = f"dimension {self.axis} divisible by {self.per_word}, the codes in a {self.word.name} word"
             raise WrongShape(op=op, argument=argument, expected=expected, actual=shape)
         sizes = list(shape)
         sizes[self.axis] //= self.per_word
@@ -114,7 +112,7 @@ class Packing:
 
 def stored(codes: Array, form: ElementFormat) -> Array:
     """The array that holds `codes`, one per entry: numpy's own type if it has the format, else raw codes."""
-    raw = np.ascontiguousarray(codes).astype(form.storage_dtype).reshape(np.shape(codes))
+    raw = codes.astype(form.storage_dtype)
     own = form.numpy_dtype
     return raw.view(own) if own is not None and own.isbuiltin == 1 else raw
 
@@ -129,4 +127,4 @@ def raw_codes(array: Array, form: ElementFormat, *, op: str, argument: str) -> A
     if array.dtype.itemsize * 8 != form.storage_bits:
         expected = f"{form.name} in entries of {form.storage_bits} bits"
         raise WrongFormat(op=op, argument=argument, expected=expected, actual=array.dtype)
-    return np.ascontiguousarray(array).view(form.storage_dtype).reshape(array.shape)
+    return array.view(form.storage_dtype)

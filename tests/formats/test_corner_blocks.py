@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from specs.lang.blocks import BlockFormat
-from specs.lang.elements import BF16
+from specs.lang.blocks import BlockFormat, ZeroPoint
+from specs.lang.elements import BF16, INT32
 from specs.lang.formats import (
     FP8_BLOCK_128,
     FP8_BLOCK_128_E8M0,
@@ -160,6 +161,13 @@ def test_int8_asymmetric() -> None:
     assert (q.data.dtype, q.zero_point.dtype) == (np.uint8, np.int32)
 
 
+def test_zero_points_round_half_to_even() -> None:
+    low = np.array([[-0.5], [-1.5], [-2.5], [-1.375], [-1.625], [0.75]])
+    q = INT8_PER_TOKEN_ASYMMETRIC.encode(np.concatenate([low, low + 255], axis=1))
+    assert q.zero_point is not None
+    assert q.zero_point.tolist() == [[0], [2], [2], [1], [2], [-1]]
+
+
 def test_int8_scales_in_the_format_of_the_activations() -> None:
     q = int8_per_token(scale=BF16).encode(np.array([[1.0, -1.0]]))
     assert q.scale is not None
@@ -199,6 +207,10 @@ def test_int4_ranges_are_widened_to_zero() -> None:
     assert q.scale.tolist() == [[0x4000] * 8]  # 30 / 15
     assert not q.zero_point.any()
     np.testing.assert_array_equal(form.decode(q), x)
+    # Also where zero points could say more than the codes.
+    wide = replace(form, zero_point=ZeroPoint(element=INT32)).encode(x)
+    assert wide.zero_point is not None
+    assert not wide.zero_point.any()
 
 
 def test_act_order_reorders_the_rows_that_are_stored() -> None:

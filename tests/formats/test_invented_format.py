@@ -1,4 +1,4 @@
-"""A format that nobody has: e3m4 elements, groups of 48, bfloat16 scales. Declared here, and nowhere else known."""
+"""A format that nobody has: e3m4 elements, groups of 48, bfloat16 scales. No other file knows it."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ def test_float64_input_is_rounded_to_float32_first() -> None:
 def half_step(x: np.ndarray, q: Quantized, form: BlockFormat) -> np.ndarray:
     """Largest distance of x from its nearest value, elementwise, with float32 rounding of the quotient added.
 
-    The value lies between neighbours of x / s on the element's ladder, a step apart; range rules also round the zero
-    point, which moves every code by up to another half step.
+    The value lies between neighbours of x / s on the element's ladder, a step apart; range rules also round
+    the zero point, which moves every code by up to another half step.
     """
     element = form.element
     assert form.scale is not None
@@ -104,9 +104,7 @@ def test_there_and_back(x: np.ndarray, form: BlockFormat) -> None:
 moderate = st.floats(-1000, 1000, width=32)
 
 
-@given(
-    x=arrays(np.float32, (16, 8), elements=moderate), form=st.sampled_from(WEIGHTS), seed=st.integers(0, 99)
-)
+@given(x=arrays(np.float32, (16, 8), elements=moderate), form=st.sampled_from(WEIGHTS), seed=st.integers(0, 99))
 def test_there_and_back_in_act_order(x: np.ndarray, form: BlockFormat, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(16)
     q = form.encode(x, g_idx=order)

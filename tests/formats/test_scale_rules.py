@@ -94,7 +94,7 @@ def test_powers_of_two_change_just_above_the_edge(form: BlockFormat, k: int) -> 
         (np.nextafter(amax, np.float32(math.inf)), k + 1),
         (amax / 2, k - 1),
     ):
-        q = form.encode(block(given))
+        q = form.encode(block(float(given)))
         assert q.scale is not None
         assert q.scale.tolist() == [[exponent + 127]]
         # The scaled value is at most the largest: nothing is clamped.
@@ -115,10 +115,18 @@ def test_every_bfloat16_magnitude_picks_the_smallest_sufficient_power_of_two() -
 
 def test_amax_scales_are_float32_products() -> None:
     third = np.float32(1.0 / 3.0)
-    scale = TOKEN_GROUP_32.encode(block(third)).scale
+    scale = TOKEN_GROUP_32.encode(block(float(third))).scale
     assert scale is not None
     assert scale.dtype == np.float32
     assert scale[0, 0] == np.float32(third * np.float32(1.0 / 448.0))
+
+
+def test_int8_scales_are_float32_quotients() -> None:
+    amax = np.arange(1, 1000, dtype=np.float32)[:, None]
+    scale = int8_per_token().encode(amax).scale
+    assert scale is not None
+    np.testing.assert_array_equal(scale, amax / np.float32(127))
+    assert (scale != amax * np.float32(1 / 127)).any(), "the inputs do not tell quotients from products"
 
 
 def test_codes_are_of_rounded_quotients() -> None:
@@ -198,6 +206,7 @@ def test_power_of_two_scales_kept_as_float32() -> None:
         ({"scale": F64}, "finer than float32"),
         ({"scale": INT32}, "cannot carry NaN"),
         ({"rule": ScaleRule.RANGE}, "needs stored zero points"),
+        ({"element": INT8, "rule": ScaleRule.RANGE, "zero_point": ZeroPoint(element=INT8)}, "has a sign"),
         ({"zero_point": ZeroPoint(constant=8)}, "for integers"),
         ({"element": UINT4, "zero_point": ZeroPoint(element=UINT4)}, "gives no zero points"),
         ({"element": UINT4, "zero_point": ZeroPoint(constant=15)}, "no code of uint4, or its last"),

@@ -1,0 +1,132 @@
+"""What the contract suite runs: every operation and case, on everything that this machine computes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import specs
+from parity.frameworks import FRAMEWORKS, jax_missing, torch_missing
+from parity.guard import bit_view
+from parity.inputs import KINDS, Inputs, Kind, Raw, generate
+from parity.records import CaseResult
+from parity.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
+from specs.lang.kernel import Array, Rows
+from specs.lang.op import Case, Op
+
+SEED = 20261121
+
+DEVICES = tuple(name for name in ("cpu", "cuda") if torch_missing(name) is None and jax_missing(name) is None)
+"""Where both frameworks can compute."""
+
+
+@cache
+def available(op: str, device: str) -> tuple[str, ...]:
+    """Implementations, of `IMPLEMENTATIONS`, that run an operation on a device."""
+    from jax_impl.ops import explain as explain_jax
+    from torch_impl.ops import explain as explain_torch
+
+    reasons = {f"torch:{name}": why for name, why in explain_torch(op, device).items()}
+    reasons |= {f"jax:{name}": why for name, why in explain_jax(op, device).items()}
+    return tuple(name for name in IMPLEMENTATIONS if reasons[name] is None)
+
+
+def pairs(op: str, device: str) -> list[str]:
+    """Every comparison: each implementation with the oracle, each of torch with each of JAX."""
+    names = available(op, device)
+    torch, jax = ([name for name in names if name.startswith(f"{framework}:")] for framework in FRAMEWORKS)
+    return [f"{name} vs {ORACLE}" for name in names] + [f"{one} vs {other}" for one in torch for other in jax]
+
+
+@cache
+def rows(op: str, case: str, kind: Kind, device: str) -> Mapping[str, CaseResult]:
+    """Results of one case by pair; computed once for all tests that look at them."""
+    spec = specs.get(op)
+    seed = seed_of(SEED, op, case, kind)
+    results = run_case(spec, spec.case(case), kind, seed, available(op, device), device)
+    return {result.pair: result for result in results}
+
+
+def small_cases() -> list[tuple[str, str]]:
+    """(operation, case) of everything that is not meant for GPUs alone."""
+    return [(name, case.name) for name in specs.names() for case in specs.get(name).cases if not case.large]
+
+
+def comparisons() -> list[Any]:
+    """One parameter set (op, case, kind, device, pair) per comparison."""
+    return [
+        pytest.param(op, case, kind, device, pair, id=f"{op}-{case}-{kind}-{device}-{pair.replace(' ', '_')}")
+        for op, case in small_cases()
+        for kind in KINDS
+        for device in DEVICES
+        for pair in pairs(op, device)
+    ]
+
+
+def runners(framework: str = "", wanted: Callable[[Op], object] = bool) -> list[Any]:
+    """One parameter set (op, implementation, device) per implementation of the operations that are wanted."""
+    return [
+        pytest.param(op, name, device, id=f"{op}-{name}-{device}")
+        for op in specs.names()
+        if wanted(specs.get(op))
+        for device in DEVICES
+        for name in available(op, device)
+        if name.startswith(framework)
+    ]
+
+
+def base_case(op: Op) -> Case:
+    """The first case with at least three rows, no leading dimensions of its own, and of ordinary size."""
+    return next(case for case in op.cases if not case.large and case.lead is None and _rows(op, case) > 2)
+
+
+def row_axis(op: Op) -> str | None:
+    """Name of the axis that leading dimensions multiply to, None where an operation has no such axis."""
+    for array in op.arrays:
+        for shape in (*array.shapes, *(s for _, shapes in array.shapes_by for s in shapes)):
+            if shape and isinstance(shape[0], Rows):
+                return shape[0].axis.name
+    return None
+
+
+def starts_with_rows(array: Array, attributes: Mapping[str, object]) -> bool:
+    """Whether the leading dimensions of an array are those of the rows."""
+    shapes = array.shapes_for(attributes)
+    return bool(shapes) and bool(shapes[0]) and isinstance(shapes[0][0], Rows)
+
+
+def _rows(op: Op, case: Case) -> int:
+    return dict(case.sizes)[row_axis(op) or "M"]
+
+
+def with_rows(op: Op, lead: tuple[int, ...]) -> Case:
+    """The base case with these leading dimensions in place of its rows."""
+    axis, case = row_axis(op), base_case(op)
+    count = int(np.prod(lead, dtype=np.int64))
+    sizes = tuple((name, count if name == axis else size) for name, size in case.sizes)
+    return replace(case, sizes=sizes, lead=lead)
+
+
+def inputs_of(op: Op, case: Case, kind: Kind = "random") -> Inputs:
+    """The inputs of a case. Its name alone decides the values."""
+    return generate(op, case, kind, seed_of(SEED, op.name, case.name, kind))
+
+
+def run(inputs: Inputs, implementation: str, device: str) -> dict[str, Raw]:
+    """Results by name."""
+    framework, _, name = implementation.partition(":")
+    return {key: result.raw for key, result in FRAMEWORKS[framework].run(inputs, name, device).items()}
+
+
+def assert_same(actual: Mapping[str, Raw], expected: Mapping[str, Raw]) -> None:
+    """Same names, shapes, dtypes and bytes."""
+    assert actual.keys() == expected.keys()
+    for name, want in expected.items():
+        got = actual[name]
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), name
+        np.testing.assert_array_equal(bit_view(got), bit_view(want), err_msg=name)

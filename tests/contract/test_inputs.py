@@ -1,0 +1,129 @@
+"""Inputs follow from the spec, and twin data is as coarse as it promises to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import specs
+from parity.guard import bit_view
+from parity.inputs import KINDS, Inputs, Kind, Raw, decode, encode, generate, is_exact, raw_dtype
+from specs.lang.elements import ALL, E2M1, ElementFormat
+from specs.lang.kernel import Role
+from specs.lang.op import Op
+from tests.contract import suite
+
+SMALL = suite.small_cases()
+LISTABLE = [form for form in ALL if form.bits == form.storage_bits <= 16]
+SUMMED = [(op, case) for op, case in SMALL if not is_exact(specs.get(op))]
+
+
+@pytest.mark.parametrize(("op", "case"), SMALL)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_case_is_a_call_that_the_spec_accepts(op: str, case: str, kind: Kind) -> None:
+    spec = specs.get(op)
+    inputs = generate(spec, spec.case(case), kind, 1)
+    call = inputs.layout.call()
+    assert call.sizes == dict(spec.case(case).sizes)
+    for name, raw in inputs.arrays.items():
+        assert raw.dtype == raw_dtype(inputs.formats[name])
+        assert raw.shape == call.shapes[name]
+
+
+@pytest.mark.parametrize(("op", "case"), SMALL)
+def test_a_seed_decides_the_bytes(op: str, case: str) -> None:
+    spec = specs.get(op)
+    first, again, other = (generate(spec, spec.case(case), "random", seed) for seed in (5, 5, 6))
+    for name, raw in first.arrays.items():
+        np.testing.assert_array_equal(bit_view(raw), bit_view(again.arrays[name]))
+        if raw.size > 8:
+            assert not np.array_equal(bit_view(raw), bit_view(other.arrays[name])), name
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_leaving_an_array_out_changes_no_other(op: str) -> None:
+    spec = specs.get(op)
+    case = suite.base_case(spec)
+    full = generate(spec, replace(case, absent=()), "random", 3)
+    for array in spec.inputs:
+        if array.optional and array.name in full.arrays and not array.required(full.attributes):
+            less = generate(spec, replace(case, absent=(array.name,)), "random", 3)
+            assert less.arrays.keys() == full.arrays.keys() - {array.name}
+            for name, raw in less.arrays.items():
+                np.testing.assert_array_equal(bit_view(raw), bit_view(full.arrays[name]))
+
+
+@pytest.mark.parametrize(("op", "case"), SMALL)
+def test_random_data_has_no_special_values(op: str, case: str) -> None:
+    spec = specs.get(op)
+    inputs = generate(spec, spec.case(case), "random", 2)
+    for name, raw in inputs.arrays.items():
+        values = decode(raw, inputs.formats[name])
+        assert np.isfinite(values).all(), name
+        if role_of(spec, name) is Role.SCALE:
+            assert (values > 0).all(), name
+        if role_of(spec, name) is Role.PERMUTATION:
+            np.testing.assert_array_equal(np.sort(values), np.arange(values.size))
+
+
+@pytest.mark.parametrize(("op", "case"), SUMMED)
+def test_twin_sums_are_exact_in_float32(op: str, case: str) -> None:
+    """Every partial sum is a multiple of the quantum and smaller than 2**24 of them."""
+    spec = specs.get(op)
+    inputs = generate(spec, spec.case(case), "twin", 4)
+    steps = {name: quantum(values) for name, values in numbers(inputs).items()}
+    addends = {name for name in steps if role_of(spec, name) is Role.ADDEND}
+    term = float(np.prod([step for name, step in steps.items() if name not in addends]))
+    smallest = min([term, *(steps[name] for name in addends)])
+    for reference in spec.oracle(inputs.values()).values():
+        assert reference.magnitude is not None
+        in_quanta = reference.magnitude / smallest
+        assert (in_quanta < 2.0**24).all()
+        np.testing.assert_array_equal(in_quanta, np.rint(in_quanta))
+
+
+@pytest.mark.parametrize(("op", "case"), SUMMED)
+def test_twin_sums_are_exact_in_a_tensor_core(op: str, case: str) -> None:
+    """128 products of 8-bit floats fit the 13 fraction bits that are kept below the largest of them."""
+    spec = specs.get(op)
+    inputs = generate(spec, spec.case(case), "twin", 4)
+    narrow = [n for n, form in inputs.formats.items() if form.is_float and form.bits <= 8]
+    operands = [decode(inputs.arrays[n], inputs.formats[n]) for n in narrow if role_of(spec, n) is Role.DATA]
+    if len(operands) == 2:
+        largest = np.prod([np.abs(values).max(initial=0.0) for values in operands])
+        assert 128 * largest < 2.0**13
+        assert all(quantum(values) >= 1.0 for values in operands)
+
+
+def role_of(op: Op, name: str) -> Role:
+    return op.array(name).role
+
+
+def numbers(inputs: Inputs) -> Mapping[str, Raw]:
+    """Values of what is multiplied and added; packed codes as the finest ones there are (e2m1)."""
+    found = {}
+    for name, raw in inputs.arrays.items():
+        if inputs.formats[name].is_float:
+            found[name] = decode(raw, inputs.formats[name])
+        elif role_of(inputs.op, name) is Role.CODES:
+            found[name] = E2M1.decode(np.arange(16))
+    return found
+
+
+def quantum(values: Raw) -> float:
+    """The largest power of two of which all values are multiples; infinite if all are zero."""
+    mantissa, exponent = np.frexp(values[values != 0])
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    lowest = exponent - 53 + np.log2((whole & -whole).astype(np.float64))
+    return float(np.exp2(lowest.min())) if lowest.size else np.inf
+
+
+@pytest.mark.parametrize("form", LISTABLE, ids=lambda form: form.name)
+def test_raw_arrays_hold_every_code(form: ElementFormat) -> None:
+    codes = np.arange(1 << form.bits).astype(form.storage_dtype).view(raw_dtype(form))
+    values = decode(codes, form)
+    kept = np.isfinite(values)  # NaN has many codes and encoding gives one; quantisers saturate infinities
+    np.testing.assert_array_equal(bit_view(encode(values, form))[kept], bit_view(codes)[kept])

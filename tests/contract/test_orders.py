@@ -1,0 +1,103 @@
+"""Both orders of the weight, every accepted shape of an argument, two runs: the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+
+import specs
+from parity.guard import bit_view
+from parity.inputs import Inputs
+from specs.lang.axes import as_expr
+from specs.lang.kernel import Rows, Shape
+from specs.lang.op import Op
+from tests.contract import suite
+
+
+def other_order(inputs: Inputs) -> Inputs:
+    """The same call with the weight, and what goes with it, passed in the other order."""
+    order = "kn" if inputs.attributes["weight_order"] == "nk" else "nk"
+    attributes = {**inputs.attributes, "weight_order": order}
+    arrays = {
+        name: np.ascontiguousarray(np.swapaxes(raw, -1, -2))
+        if inputs.op.array(name).swapped(inputs.attributes) != inputs.op.array(name).swapped(attributes)
+        else raw
+        for name, raw in inputs.arrays.items()
+    }
+    return replace(inputs, arrays=arrays, attributes=attributes)
+
+
+def ordered(op: Op) -> bool:
+    return any(attribute.name == "weight_order" for attribute in op.attributes)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=ordered))
+def test_both_weight_orders_give_the_same_bytes(op: str, implementation: str, device: str) -> None:
+    spec = specs.get(op)
+    inputs = suite.inputs_of(spec, suite.base_case(spec))
+    other = other_order(inputs)
+    assert any(raw.shape != inputs.arrays[name].shape for name, raw in other.arrays.items())
+    expected = suite.run(inputs, implementation, device)
+    suite.assert_same(suite.run(other, implementation, device), expected)
+
+
+def shape_variants(op: Op) -> list[tuple[str, str, int]]:
+    """(case, array, index of an accepted shape other than the first), every mode of the operation once."""
+    found: dict[tuple[str, Shape, int], tuple[str, str, int]] = {}
+    for case in op.cases:
+        if case.large or case.lead is not None:
+            continue
+        inputs = suite.inputs_of(op, case)
+        for name in inputs.arrays:
+            accepted = op.array(name).shapes_for(inputs.attributes)
+            for index in range(1, len(accepted)):
+                found.setdefault((name, accepted[0], index), (case.name, name, index))
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    ("op", "case", "name", "index"),
+    [(op, *variant) for op in specs.names() for variant in shape_variants(specs.get(op))],
+)
+def test_every_accepted_shape_gives_the_same_bytes(op: str, case: str, name: str, index: int) -> None:
+    spec = specs.get(op)
+    inputs = suite.inputs_of(spec, spec.case(case))
+    env = {**dict(spec.case(case).sizes), **inputs.attributes}
+    shape = spec.array(name).shapes_for(inputs.attributes)[index]
+    dims = [dim.axis if isinstance(dim, Rows) else as_expr(dim) for dim in shape]
+    raw = inputs.arrays[name]
+    sizes = [dim.evaluate(env) for dim in dims]
+    assert prod(sizes) == raw.size
+    reshaped = inputs.replaced(**{name: raw.reshape(sizes)})
+    for implementation in ("torch:eager", "jax:xla"):
+        expected = suite.run(inputs, implementation, "cpu")
+        suite.assert_same(suite.run(reshaped, implementation, "cpu"), expected)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners())
+def test_two_runs_give_the_same_bytes(op: str, implementation: str, device: str) -> None:
+    spec = specs.get(op)
+    inputs = suite.inputs_of(spec, suite.base_case(spec))
+    first, other = inputs, suite.inputs_of(spec, suite.base_case(spec), "twin")
+    expected = suite.run(first, implementation, device)
+    different = suite.run(other, implementation, device)  # leaves other values wherever scratch memory is reused
+    suite.assert_same(suite.run(first, implementation, device), expected)
+    assert any(not np.array_equal(bit_view(different[name]), bit_view(raw)) for name, raw in expected.items())
+
+
+def has_bias(op: Op) -> bool:
+    return any(array.name == "bias" for array in op.inputs)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=has_bias))
+def test_an_empty_bias_is_no_bias(op: str, implementation: str, device: str) -> None:
+    spec = specs.get(op)
+    case = suite.base_case(spec)
+    without = suite.inputs_of(spec, replace(case, absent=(*case.absent, "bias")))
+    full = suite.inputs_of(spec, replace(case, absent=tuple(n for n in case.absent if n != "bias")))
+    empty = replace(full, arrays={**without.arrays, "bias": full.arrays["bias"][:0]})
+    expected = suite.run(without, implementation, device)
+    suite.assert_same(suite.run(empty, implementation, device), expected)

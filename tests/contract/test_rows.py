@@ -1,0 +1,71 @@
+"""Rows: any number of leading dimensions, none, and none of the rows; the same bytes whichever way they are split."""
+
+from __future__ import annotations
+
+import pytest
+
+import specs
+from parity.inputs import layout_of
+from specs.lang.op import Op
+from tests.contract import suite
+
+SPLITS = ((12,), (3, 4), (2, 1, 6))
+EMPTY = ((0,), (2, 0, 3))
+
+
+def has_rows(op: Op, name: str) -> bool:
+    """Whether an array has the row dimension, in the base case."""
+    attributes = layout_of(op, suite.base_case(op)).attributes
+    return suite.starts_with_rows(op.array(name), attributes)
+
+
+def independent(op: Op) -> bool:
+    """Whether no result belongs to several rows together."""
+    return suite.row_axis(op) is not None and all(has_rows(op, array.name) for array in op.outputs)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=suite.row_axis))
+def test_leading_dimensions_are_kept(op: str, implementation: str, device: str) -> None:
+    spec = specs.get(op)
+    flat, *split = (suite.inputs_of(spec, suite.with_rows(spec, lead)) for lead in SPLITS)
+    expected = suite.run(flat, implementation, device)
+    for lead, inputs in zip(SPLITS[1:], split, strict=True):
+        results = suite.run(inputs, implementation, device)
+        for name, raw in results.items():
+            if has_rows(spec, name):
+                assert raw.shape[: len(lead)] == lead, name
+                results[name] = raw.reshape(-1, *raw.shape[len(lead) :])
+        suite.assert_same(results, expected)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=suite.row_axis))
+def test_no_leading_dimension_is_one_row(op: str, implementation: str, device: str) -> None:
+    spec = specs.get(op)
+    one, none = (suite.inputs_of(spec, suite.with_rows(spec, lead)) for lead in ((1,), ()))
+    expected = suite.run(one, implementation, device)
+    squeezed = {name: raw[0] if has_rows(spec, name) else raw for name, raw in expected.items()}
+    suite.assert_same(suite.run(none, implementation, device), squeezed)
+
+
+@pytest.mark.parametrize("lead", EMPTY, ids=str)
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=suite.row_axis))
+def test_no_rows_give_no_rows(op: str, implementation: str, device: str, lead: tuple[int, ...]) -> None:
+    spec = specs.get(op)
+    inputs = suite.inputs_of(spec, suite.with_rows(spec, lead))
+    shapes = inputs.layout.call().shapes
+    for name, raw in suite.run(inputs, implementation, device).items():
+        assert raw.shape == shapes[name]
+        if has_rows(spec, name):
+            assert raw.shape[: len(lead)] == lead
+            assert raw.size == 0
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=independent))
+def test_rows_do_not_depend_on_each_other(op: str, implementation: str, device: str) -> None:
+    """The last row alone gives the bytes that it gives among the others."""
+    spec = specs.get(op)
+    inputs = suite.inputs_of(spec, suite.base_case(spec))
+    arrays = {name: raw[-1:] if has_rows(spec, name) else raw for name, raw in inputs.arrays.items()}
+    every = suite.run(inputs, implementation, device)
+    last = suite.run(inputs.replaced(**arrays), implementation, device)
+    suite.assert_same(last, {name: raw[-1:] for name, raw in every.items()})
