@@ -14,8 +14,9 @@ INTRODUCTION = """\
 # Operations
 
 The same names, arguments and order in `torch_impl.ops` and `jax_impl.ops`. In shapes, `..M` stands for any number of
-leading dimensions whose sizes multiply to M, and `cdiv(a, b)` is a / b rounded up. `python -m parity show OP` prints the
-kernels, cases and costs of an operation as well. Accuracy is elementwise against the float64 oracle, with
+leading dimensions whose sizes multiply to M, and `cdiv(a, b)` is a / b rounded up. Accuracy is elementwise, against the
+float64 oracle. `python -m parity show OP` prints the kernels, cases and costs of an operation as well.
+
 {symbols}.
 """
 

@@ -141,7 +141,7 @@ MXFP8 = BlockFormat(
     block=(1, 32),
     scale=E8M0,
     rule=ScaleRule.POW2_CEIL,
-    amax_floor=2.0**-126,  # zeros get the smallest scale, 2**-127
+    amax_floor=448.0 * 2.0**-126,  # zeros get the scale 2**-126, which float32 holds as a normal number
     source=_OCPMX,
 )
 MXFP4 = BlockFormat(

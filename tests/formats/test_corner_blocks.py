@@ -77,11 +77,11 @@ MXFP8_BLOCKS = {
         "7e0100028008",
         127,
     ),
-    # The floor of 2**-126 over 448 is below 2**-127, the smallest scale.
-    "negative zero": ([-0.0], "80", 0),
-    "smallest scale in full": ([448.0 * 2.0**-127], "7e", 0),
-    "next scale in full": ([448.0 * 2.0**-126], "7e", 1),
-    "smallest float32": ([-(2.0**-149)], "80", 0),
+    # The floor asks for 2**-126; half of a full block under it is 224 = 1.75 * 2**7, exponent 7 + 7, mantissa 6.
+    "negative zero": ([-0.0], "80", 1),
+    "half of the smallest scale": ([448.0 * 2.0**-127], "76", 1),
+    "smallest scale in full": ([448.0 * 2.0**-126], "7e", 1),
+    "smallest float32": ([-(2.0**-149)], "80", 1),
     # amax / 448 is between 2**119 and 2**120; amax / 2**120 rounds to 256 = 2**8, exponent 8 + 7.
     "largest float32": ([F32_MAX, -F32_MAX], "78f8", 247),
 }

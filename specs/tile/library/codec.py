@@ -93,7 +93,7 @@ def _encode_wide(x: Tile, form: ElementFormat) -> Tile:
     """Rounds a float32 to its upper bits, ties to even; NaN becomes the canonical code."""
     shift = 23 - form.mantissa_bits
     bits = x.bitcast(INT32)
-    even = (bits >> shift) & 1
+    even = (bits >> shift) & 1 if form.mantissa_bits else 1  # a format without mantissa rounds ties up
     code = ((bits + ((1 << (shift - 1)) - 1) + even) >> shift) & ((1 << form.bits) - 1)
     assert form.nan_code is not None
     return where(is_nan(x), form.nan_code, code)

@@ -1,0 +1,1 @@
+"""Golden sources of `jax_impl`: read them, import them nowhere."""

@@ -1,0 +1,77 @@
+# fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 fd7649affe8816dbace09896494784212f0148f8300bd3ccfd3a8d571b28d1c2
+"""fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
+
+Generated. Specialised on
+    out_dtype = bf16
+    weight_order = nk
+    a = uint8
+    b = uint8
+    a_scale = e8m0
+    b_scale = e8m0
+    c = bf16
+    even_m = False
+    even_n = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 32
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def fp4_gemm(
+    a_ref, b_ref, a_scale_ref, b_scale_ref,
+    c_ref,
+    *, M, N, KB,
+):
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:54
+    t = KB // 16  # specs/gemm/fp4.py:55
+    def step(k, carry):  # specs/gemm/fp4.py:55
+        (acc_2,) = carry
+        pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        t_1 = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:44
+        a_bytes = t_1.astype(jnp.int32)  # specs/gemm/fp4.py:44
+        t_2 = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:45
+        b_bytes = t_2.astype(jnp.int32)  # specs/gemm/fp4.py:45
+        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:46
+        a_codes = (a_bytes[:, :, None] >> shift[None, :][:, None, :] & 15).reshape(16, 32)  # specs/gemm/fp4.py:47
+        b_codes = (b_bytes[:, None, :] >> shift[None, :][:, :, None] & 15).reshape(32, 64)  # specs/gemm/fp4.py:48
+        magnitude = a_codes & 7  # specs/tile/library/codec.py:32
+        biased = magnitude >> 1  # specs/tile/library/codec.py:33
+        fraction = magnitude & 1  # specs/tile/library/codec.py:34
+        subnormal = biased == 0  # specs/tile/library/codec.py:35
+        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
+        exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:37
+        value = significand * jax.lax.bitcast_convert_type(exponent + 127 << 23, jnp.float32)  # specs/tile/library/codec.py:37
+        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:32
+        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:33
+        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:34
+        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:35
+        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
+        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
+        value_1 = significand_1 * jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32)  # specs/tile/library/codec.py:37
+        partial = jnp.dot(jnp.where(a_codes & 8 != 0, -value, value).astype(jnp.bfloat16), jnp.where(b_codes & 8 != 0, -value_1, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:49
+        t_3 = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:53
+        t_4 = t_3.astype(jnp.int32)  # specs/gemm/tiles.py:53
+        a_scale = jnp.where(t_4 == 255, float("nan"), jnp.where(t_4 == 0, jax.lax.bitcast_convert_type(jnp.full((16,), 0x400000, jnp.int32), jnp.float32), jax.lax.bitcast_convert_type(t_4 << 23, jnp.float32)))  # specs/gemm/tiles.py:53
+        t_5 = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:53
+        t_6 = t_5.astype(jnp.int32)  # specs/gemm/tiles.py:53
+        b_scale = jnp.where(t_6 == 255, float("nan"), jnp.where(t_6 == 0, jax.lax.bitcast_convert_type(jnp.full((64,), 0x400000, jnp.int32), jnp.float32), jax.lax.bitcast_convert_type(t_6 << 23, jnp.float32)))  # specs/gemm/tiles.py:53
+        return (acc_2 + partial * (a_scale[:, None] * b_scale[None, :]),)
+    (acc_1,) = jax.lax.fori_loop(0, t, step, (acc,))  # specs/gemm/fp4.py:55
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48

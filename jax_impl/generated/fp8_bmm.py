@@ -1,0 +1,65 @@
+# fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 d0774b413f700a38854b4dca447cbf8daa17f3a9c710203e326cac974fa5987b
+"""fp8_bmm: Batched W8A8 product, one weight per batch.
+
+Generated. Specialised on
+    scale_mode = block
+    group = 128
+    weight_order = nk
+    out_dtype = bf16
+    a = e4m3
+    b = e4m3
+    a_scale = f32
+    b_scale = f32
+    bias = f32
+    c = bf16
+    even_m = False
+    even_n = True
+    even_k = True
+    batched = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 5
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import dot_fp8
+
+
+def fp8_bmm(
+    a_ref, b_ref, a_scale_ref, b_scale_ref, bias_ref,
+    c_ref,
+    *, G, M, N, K,
+):
+    t = pl.program_id(1)  # specs/gemm/scaled.py:30
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:49
+    t_1 = (K + 127) // 128  # specs/gemm/scaled.py:50
+    def step(k, carry):  # specs/gemm/scaled.py:50
+        (acc_2,) = carry
+        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        a = plgpu.load(a_ref.at[t, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
+        b = plgpu.load(b_ref.at[t, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
+        b_scale = plgpu.load(b_scale_ref.at[t, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:53
+        a_scale = plgpu.load(a_scale_ref.at[t, a_rows, k])  # specs/gemm/tiles.py:53
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
+        t_2 = dot_fp8(a, b)  # specs/gemm/scaled.py:44
+        return (acc_2 + t_2 * scale,)
+    (acc_1,) = jax.lax.fori_loop(0, t_1, step, (acc,))  # specs/gemm/scaled.py:50
+    t_3 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
+    acc_3 = acc_1 + t_3[None, :]  # specs/gemm/tiles.py:45
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
+    plgpu.store(c_ref.at[t, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48

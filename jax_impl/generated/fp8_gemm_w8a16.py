@@ -1,0 +1,58 @@
+# fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 0fca5646316cdb2652615c174793a76f0e7a9ee7a906d942aa0a5a334061ed4e
+"""fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
+
+Generated. Specialised on
+    scale_mode = block
+    group = 128
+    weight_order = nk
+    a = bf16
+    b = e4m3
+    b_scale = f32
+    bias = f32
+    c = bf16
+    even_m = False
+    even_n = True
+    even_k = True
+    batched = False
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 5
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def fp8_gemm_w8a16(
+    a_ref, b_ref, b_scale_ref, bias_ref,
+    c_ref,
+    *, M, N, K,
+):
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:49
+    t = (K + 127) // 128  # specs/gemm/scaled.py:50
+    def step(k, carry):  # specs/gemm/scaled.py:50
+        (acc_2,) = carry
+        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
+        b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
+        scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:53
+        t_1 = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:44
+        return (acc_2 + t_1 * scale,)
+    (acc_1,) = jax.lax.fori_loop(0, t, step, (acc,))  # specs/gemm/scaled.py:50
+    t_2 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
+    acc_3 = acc_1 + t_2[None, :]  # specs/gemm/tiles.py:45
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48

@@ -1,0 +1,101 @@
+"""A small operation whose hashes and costs can be worked out by hand: y = 2 x, a row per program, in tiles of 16."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.elements import BF16, F32
+from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Rows, Tunable
+from specs.lang.op import Case, Op, Reference, single
+from specs.tile.language import arange, fori_loop, load, program_id, store
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.trace import Tile
+
+M = Axis(name="M", doc="rows")
+N = Axis(name="N", minimum=1, doc="columns")
+TILE = 16
+ROWS, COLUMNS = 3, 40
+
+
+def doubled(p: Any) -> None:
+    row = program_id(0)
+
+    def step(k: Tile) -> None:
+        columns = k * p.TILE + arange(p.TILE)
+        inside = columns < p.N
+        x = load(p.x, (row, columns), inside)
+        store(p.y, (row, columns), x + x, inside)
+
+    fori_loop(0, tile_cdiv(p.N, p.TILE), step)
+
+
+def doubled_by_another_author(p: Any) -> None:
+    """The same operations in the same order; other names, other lines."""
+    r = program_id(0)
+
+    def visit(i: Tile) -> None:
+        where = i * p.TILE + arange(p.TILE)
+        live = where < p.N
+        value = load(p.x, (r, where), live)
+        store(p.y, (r, where), value + value, live)
+
+    fori_loop(0, tile_cdiv(p.N, p.TILE), visit)
+
+
+def tripled(p: Any) -> None:
+    row = program_id(0)
+
+    def step(k: Tile) -> None:
+        columns = k * p.TILE + arange(p.TILE)
+        inside = columns < p.N
+        x = load(p.x, (row, columns), inside)
+        store(p.y, (row, columns), x + x + x, inside)
+
+    fori_loop(0, tile_cdiv(p.N, p.TILE), step)
+
+
+def one_more_per_row(p: Any) -> None:
+    """Program r visits r + 1 tiles: how many is not known from the sizes."""
+    row = program_id(0)
+
+    def step(k: Tile) -> None:
+        columns = k * p.TILE + arange(p.TILE)
+        store(p.y, (row, columns), load(p.x, (row, columns)))
+
+    fori_loop(0, row + 1, step)
+
+
+def _oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    return {"y": Reference(value=2 * inputs["x"])}
+
+
+def sample(body: Body = doubled, **fields: Any) -> Op:
+    """The operation with another body, or other fields of `Op`."""
+    kernel = Kernel(
+        name="sample",
+        doc="Twice x.",
+        axes=(M, N),
+        arrays=(
+            Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(F32,)),
+            Array(name="y", doc="result", shapes=((Rows(M), N),), formats="x", access=Access.OUT),
+        ),
+        attributes=(
+            Attribute(name="element", kind=type(BF16), default=BF16, choices=(BF16, F32), doc="has no effect"),
+        ),
+        tunables=(Tunable(name="TILE", values=(TILE,)),),
+        configs=(Config(target="cuda", values=(("TILE", TILE),), when=N >= 1),),
+        facts=(("even_n", (N % Ref("TILE")).equals(0)),),
+        grid=(M,),
+        body=body,
+    )
+    defaults: dict[str, Any] = {
+        "family": "test",
+        "oracle": _oracle,
+        "accuracy": (("y", Accuracy(exact=True)),),
+        "constraints": (Constraint(argument="x", holds=cdiv(N, 2) <= 512, message="at most 1024 columns"),),
+        "cases": (Case(name="small", sizes=(("M", ROWS), ("N", COLUMNS))), Case(name="none", sizes=(("M", 0), ("N", 8)))),
+    }
+    return single(kernel, **(defaults | fields))

@@ -1,0 +1,226 @@
+"""The JSON form: complete enough to tell specs apart, stable, and what its schema says."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pydantic
+import pytest
+
+import specs
+from parity.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, validated
+from specs.lang.accuracy import Accuracy
+from specs.lang.elements import E5M2, F32, ElementFormat, Overflow
+from specs.lang.export import bound_in_words, content_hash, to_dict, to_json
+from specs.lang.op import Case, Op
+from tests.export.sample import M, N, doubled_by_another_author, sample, tripled
+from tests.rules.source import ROOT
+
+NAMES = specs.names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_export_is_what_the_checked_in_schema_says(name: str) -> None:
+    schema = json.loads((ROOT / SCHEMA_FILE).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(to_dict(specs.get(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_export_survives_json_and_the_types(name: str) -> None:
+    op = specs.get(name)
+    assert json.loads(to_json(op)) == to_dict(op)
+    assert validated(op).model_dump() == to_dict(op)
+
+
+def test_checked_in_schema_is_up_to_date() -> None:
+    assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text(), "run: make golden"
+
+
+def objects(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object that the schema defines."""
+    yield "OpModel", schema
+    yield from schema["$defs"].items()
+
+
+def test_every_field_is_described_and_no_other_is_allowed() -> None:
+    for name, schema in objects(json_schema()):
+        assert schema["additionalProperties"] is False, name
+        assert set(schema["required"]) == set(schema["properties"]), name
+        for field, form in schema["properties"].items():
+            assert form.get("description"), f"{name}.{field}"
+
+
+def broken(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The sample's form with one mistake in it."""
+    form = json.loads(to_json(sample()))
+    change(form)
+    return form
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda form: form.pop("doc"),
+        lambda form: form.update(unknown=1),
+        lambda form: form["arrays"][0].update(access="sideways"),
+        lambda form: form["arrays"][0].update(role="Data"),
+        lambda form: form["arrays"][0]["layout"].update(inner="diagonal"),
+        lambda form: form["formats"]["f32"].update(overflow="wrap"),
+        lambda form: form["formats"]["f32"].pop("nan"),
+        lambda form: form["cases"][0]["sizes"].update(M=-1),
+        lambda form: form.update(content_hash="0"),
+        lambda form: form.update(schema_version=0),
+    ],
+)
+def test_mistakes_are_reported(change: Callable[[dict[str, Any]], None]) -> None:
+    form = broken(change)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(form, json_schema())
+    with pytest.raises(pydantic.ValidationError):
+        OpModel.model_validate(form)
+
+
+def test_hash_is_that_of_the_rest() -> None:
+    form = to_dict(sample())
+    given = form.pop("content_hash")
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert given == hashlib.sha256(text.encode()).hexdigest()
+
+
+def with_kernel(op: Op, **changes: Any) -> Op:
+    """The operation with its kernel changed."""
+    (step,) = op.steps
+    return replace(op, steps=(replace(step, kernel=replace(step.kernel, **changes)),))
+
+
+def with_array(op: Op, **changes: Any) -> Op:
+    """The operation with its first argument changed."""
+    return replace(op, arrays=(replace(op.arrays[0], **changes), *op.arrays[1:]))
+
+
+SATURATING = replace(F32, overflow=Overflow.SATURATE)
+
+CHANGES: dict[str, Callable[[Op], Op]] = {
+    "doc": lambda op: replace(op, doc="Other."),
+    "version": lambda op: replace(op, version=2),
+    "accuracy": lambda op: replace(op, accuracy=(("y", Accuracy(terms=N, extra=1)),)),
+    "constraint": lambda op: replace(op, constraints=()),
+    "case": lambda op: replace(op, cases=(Case(name="small", sizes=(("M", 4), ("N", 40))),)),
+    "axis": lambda op: replace(op, axes=(replace(M, maximum=9), N)),
+    "attribute": lambda op: replace(op, attributes=()),
+    "optional": lambda op: with_array(op, optional=True),
+    "shape": lambda op: with_array(op, shapes=((M, N),)),
+    "format": lambda op: with_array(op, formats=(F32, E5M2)),
+    "rule of a format": lambda op: with_array(op, formats=(SATURATING,)),
+    "tunable": lambda op: with_kernel(op, tunables=()),
+    "fact": lambda op: with_kernel(op, facts=()),
+    "grid": lambda op: with_kernel(op, grid=(M, 1)),
+    "tile program": lambda op: sample(tripled),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_changes_the_hash(change: str) -> None:
+    assert content_hash(CHANGES[change](sample())) != content_hash(sample())
+
+
+def program(op: Op) -> Any:
+    """What the form says of the tile program."""
+    return to_dict(op)["steps"][0]["program"]
+
+
+def test_program_hash_knows_operations_not_names() -> None:
+    assert program(sample(doubled_by_another_author)) == program(sample())
+    assert program(sample(tripled)) != program(sample())
+
+
+EXPRESSION_CALLS = {"cdiv", "max", "min"}
+
+
+def expressions(form: dict[str, Any]) -> Iterator[str]:
+    """Every expression in a form."""
+    for owner in (form, *form["kernels"]):
+        for array in (*owner["arrays"], *owner.get("temporaries", ())):
+            chosen = [] if array["shapes_by"] is None else list(array["shapes_by"]["choices"].values())
+            for shape in (*array["shapes"], *(shape for shapes in chosen for shape in shapes)):
+                yield from (dim.removeprefix("..") for dim in shape)
+    yield from (constraint["holds"] for constraint in form["constraints"])
+    yield from (contract["terms"] for contract in form["accuracy"] if contract["terms"] is not None)
+    for step in form["steps"]:
+        yield from [step["when"]] if step["when"] is not None else []
+        settings = step["attributes"].values()
+        yield from (setting["expression"] for setting in settings if setting["expression"] is not None)
+    for kernel in form["kernels"]:
+        yield from (*kernel["facts"].values(), *kernel["grid"])
+        rows = [row for rows in kernel["configs"].values() for row in rows]
+        yield from (row["when"] for row in rows if row["when"] is not None)
+
+
+def names_known(form: dict[str, Any]) -> set[str]:
+    """Names that expressions of a form may use."""
+    known = {f"has_{array['name']}" for array in form["arrays"] if array["optional"]}
+    for owner in (form, *form["kernels"]):
+        known |= {item["name"] for key in ("axes", "attributes", "tunables") for item in owner.get(key, ())}
+    return known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_expressions_are_python_over_known_names(name: str) -> None:
+    form = to_dict(specs.get(name))
+    known = names_known(form) | EXPRESSION_CALLS
+    for text in expressions(form):
+        tree = ast.parse(text, mode="eval")
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert used <= known, text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_format_that_is_named_is_described(name: str) -> None:
+    form = to_dict(specs.get(name))
+    named = {text for owner in (form, *form["kernels"]) for array in owner["arrays"] for text in array["formats"]}
+    named |= {text for case in form["cases"] for text in case["formats"].values()}
+    for owner in (form, *form["kernels"]):
+        for attribute in owner["attributes"]:
+            named |= set(attribute["choices"]) if attribute["kind"] == "format" else set()
+    assert named <= set(form["formats"])
+
+
+def test_format_rules_are_those_of_the_element() -> None:
+    described = to_dict(sample())["formats"]["f32"]
+    rules = {name: described[name] for name in ("bits", "bias", "exponent_bits", "mantissa_bits", "subnormals")}
+    assert rules == {name: getattr(F32, name) for name in rules}
+    assert described["max_finite"] == F32.max_finite
+    assert isinstance(F32, ElementFormat)
+
+
+def test_bound_in_words_names_its_parts() -> None:
+    assert bound_in_words(Accuracy(exact=True)) == "bytes equal the oracle's"
+    assert "(N + 3) u_acc" in bound_in_words(Accuracy(terms=N, extra=3))
+
+
+PROGRAM = "import specs; from specs.lang.export import to_json; print(*map(to_json, map(specs.get, specs.names())))"
+
+
+def test_export_is_the_same_in_every_process(subprocess_environment: Callable[..., dict[str, str]]) -> None:
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=ROOT,
+            env=subprocess_environment(PYTHONHASHSEED=seed),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "7")
+    ]
+    assert texts[0] == texts[1] == " ".join(to_json(specs.get(name)) for name in NAMES) + "\n"
+    assert not re.search(r"0x[0-9a-f]{8,}>|\bobject at\b", texts[0]), "an address depends on the process"

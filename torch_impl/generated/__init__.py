@@ -1,0 +1,1 @@
+"""Golden sources of `torch_impl`: read them, import them nowhere."""

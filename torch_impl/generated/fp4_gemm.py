@@ -1,0 +1,78 @@
+# fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 fd7649affe8816dbace09896494784212f0148f8300bd3ccfd3a8d571b28d1c2
+"""fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
+
+Generated. Specialised on
+    out_dtype = bf16
+    weight_order = nk
+    a = uint8
+    b = uint8
+    a_scale = e8m0
+    b_scale = e8m0
+    c = bf16
+    even_m = False
+    even_n = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 32
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def fp4_gemm(
+    a_ptr, b_ptr, a_scale_ptr, b_scale_ptr,
+    c_ptr,
+    M, N, KB,
+    stride_a0,
+    stride_b1,
+    stride_a_scale0,
+    stride_b_scale1,
+):
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:54
+    t = KB // 16  # specs/gemm/fp4.py:55
+    for k in range(t):  # specs/gemm/fp4.py:55
+        pair = k * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
+        t_1 = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + pair[None, :]))  # specs/gemm/fp4.py:44
+        a_bytes = t_1.to(tl.int32)  # specs/gemm/fp4.py:44
+        t_2 = tl.load(b_ptr + (pair[:, None] + cols[None, :] * stride_b1))  # specs/gemm/fp4.py:45
+        b_bytes = t_2.to(tl.int32)  # specs/gemm/fp4.py:45
+        shift = tl.arange(0, 2) * 4  # specs/gemm/fp4.py:46
+        a_codes = tl.reshape(a_bytes[:, :, None] >> shift[None, :][:, None, :] & 15, [16, 32])  # specs/gemm/fp4.py:47
+        b_codes = tl.reshape(b_bytes[:, None, :] >> shift[None, :][:, :, None] & 15, [32, 64])  # specs/gemm/fp4.py:48
+        magnitude = a_codes & 7  # specs/tile/library/codec.py:32
+        biased = magnitude >> 1  # specs/tile/library/codec.py:33
+        fraction = magnitude & 1  # specs/tile/library/codec.py:34
+        subnormal = biased == 0  # specs/tile/library/codec.py:35
+        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:36
+        exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:37
+        value = significand * (exponent + 127 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
+        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:32
+        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:33
+        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:34
+        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:35
+        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:36
+        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
+        value_1 = significand_1 * (exponent_1 + 127 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
+        partial = tl.dot(tl.where(a_codes & 8 != 0, -value, value).to(tl.bfloat16), tl.where(b_codes & 8 != 0, -value_1, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:49
+        t_3 = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:53
+        t_4 = t_3.to(tl.int32)  # specs/gemm/tiles.py:53
+        a_scale = tl.where(t_4 == 255, float("nan"), tl.where(t_4 == 0, tl.full([16], 0x400000, tl.int32).to(tl.float32, bitcast=True), (t_4 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:53
+        t_5 = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:53
+        t_6 = t_5.to(tl.int32)  # specs/gemm/tiles.py:53
+        b_scale = tl.where(t_6 == 255, float("nan"), tl.where(t_6 == 0, tl.full([64], 0x400000, tl.int32).to(tl.float32, bitcast=True), (t_6 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:53
+        acc = acc + partial * (a_scale[:, None] * b_scale[None, :])
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:48

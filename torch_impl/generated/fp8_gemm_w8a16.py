@@ -1,0 +1,58 @@
+# fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 0fca5646316cdb2652615c174793a76f0e7a9ee7a906d942aa0a5a334061ed4e
+"""fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
+
+Generated. Specialised on
+    scale_mode = block
+    group = 128
+    weight_order = nk
+    a = bf16
+    b = e4m3
+    b_scale = f32
+    bias = f32
+    c = bf16
+    even_m = False
+    even_n = True
+    even_k = True
+    batched = False
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 5
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def fp8_gemm_w8a16(
+    a_ptr, b_ptr, b_scale_ptr, bias_ptr,
+    c_ptr,
+    M, N, K,
+    stride_a0,
+    stride_b1,
+    stride_b_scale1,
+):
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:49
+    t = (K + 127) // 128  # specs/gemm/scaled.py:50
+    for k in range(t):  # specs/gemm/scaled.py:50
+        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:40
+        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:41
+        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:53
+        t_1 = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:44
+        acc = acc + t_1 * scale
+    t_2 = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
+    acc_1 = acc + t_2[None, :]  # specs/gemm/tiles.py:45
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:48

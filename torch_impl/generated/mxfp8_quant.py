@@ -1,0 +1,55 @@
+# mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 2861ffcf4c74988bc61d7bf73a2fea2598a79763a75ba39a38ec023f1913c743
+"""group_quant: Scales and codes of groups of consecutive elements.
+
+Generated. Specialised on
+    group = 32
+    element = e4m3
+    scale_format = e8m0
+    ue8m0 = True
+    eps = 1.1754943508222875e-38
+    per_byte = 1
+    x = bf16
+    q = e4m3
+    scale = e8m0
+    even_m = False
+    even_g = False
+    BLOCK_M = 4
+    BLOCK_G = 8
+    num_warps = 4
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def group_quant(
+    x_ptr,
+    q_ptr, scale_ptr,
+    M, N,
+    stride_x0,
+):
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:34
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:35
+    inside = tl.arange(0, 32)  # specs/quant/group.py:36
+    live = (rows < M)[:, None]  # specs/quant/group.py:37
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
+    mask = live_1[:, :, None]  # specs/quant/group.py:40
+    t = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
+    x = t.to(tl.float32)  # specs/quant/group.py:42
+    amax = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    amax_1 = tl.maximum(amax, 0x800000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
+    raw = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
+    exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).to(tl.int32)  # specs/quant/scaling.py:64
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
+    t_1 = tl.where(broken, float("nan"), (exponent_1 + 127 << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:55
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
+    q = x * tl.reshape(tl.where(broken, float("nan"), (exponent_2 + 127 << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
+    t_2 = t_1.to(tl.int32, bitcast=True)  # specs/quant/group.py:46
+    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where(t_1 != t_1, 255, t_2 + 0x3fffff + (t_2 >> 23 & 1) >> 23 & 255).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
+    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 1)) + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48

@@ -1,0 +1,42 @@
+# per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 490fad84759ffa890225c56ae7cfcd5ae5e13689c85ec02b4a178ef4a010ba25
+"""tensor_amax: Largest magnitudes of strided parts of a tensor.
+
+Generated. Specialised on
+    x = bf16
+    partial = int32
+    even_m = False
+    even_n = False
+    BLOCK_M = 4
+    BLOCK_N = 1024
+    num_warps = 4
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def tensor_amax(
+    x_ptr,
+    partial_ptr,
+    M, N,
+    stride_x0,
+):
+    pid = tl.program_id(0)  # specs/quant/tensor.py:62
+    across = (N + 1023) // 1024  # specs/quant/tensor.py:63
+    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:64
+    rounds = (blocks + 255 - pid) // 256  # specs/quant/tensor.py:73
+    t = tl.full([4], 0, tl.int32)  # specs/quant/tensor.py:74
+    for k in range(rounds):  # specs/quant/tensor.py:74
+        block = pid + k * 256  # specs/quant/tensor.py:67
+        rows = block // across * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:68
+        columns = block % across * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:69
+        mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
+        t_1 = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:70
+        x = t_1.to(tl.float32)  # specs/quant/tensor.py:70
+        t_2 = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=1)  # specs/quant/tensor.py:71
+        t = tl.maximum(t, t_2)
+    t_3 = tl.max(t, axis=0)  # specs/quant/tensor.py:75
+    tl.store(partial_ptr + pid, t_3)  # specs/quant/tensor.py:75

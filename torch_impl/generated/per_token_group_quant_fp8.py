@@ -1,0 +1,48 @@
+# per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 b889ea9d5e3a262f672d29ca3c38448db4b5916d4f07d4f1943c1c5f35f4bb7c
+"""group_quant: Scales and codes of groups of consecutive elements.
+
+Generated. Specialised on
+    group = 128
+    element = e4m3
+    scale_format = f32
+    ue8m0 = False
+    eps = 1e-10
+    per_byte = 1
+    x = bf16
+    q = e4m3
+    scale = f32
+    even_m = False
+    even_g = False
+    BLOCK_M = 4
+    BLOCK_G = 8
+    num_warps = 4
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def group_quant(
+    x_ptr,
+    q_ptr, scale_ptr,
+    M, N,
+    stride_x0,
+):
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:34
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:35
+    inside = tl.arange(0, 128)  # specs/quant/group.py:36
+    live = (rows < M)[:, None]  # specs/quant/group.py:37
+    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:38
+    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:39
+    mask = live_1[:, :, None]  # specs/quant/group.py:40
+    t = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
+    x = t.to(tl.float32)  # specs/quant/group.py:42
+    amax = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    amax_1 = tl.maximum(amax, 0x2edbe6ff).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
+    t_1 = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    q = tl.div_rn(x, tl.reshape(t_1, [4, 8, 1]))  # specs/quant/scaling.py:34
+    tl.store(scale_ptr + (rows[:, None] * ((N // 128)) + groups[None, :]), t_1, mask=live_1)  # specs/quant/group.py:46
+    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 1)) + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48
