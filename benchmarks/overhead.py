@@ -34,6 +34,8 @@ def overhead_section(settings: Settings, report: Report) -> None:
 
 
 def _one(given: Problem, settings: Settings, report: Report) -> None:
+    from torch_impl.launch import prepare as prepare_call
+
     tensors = random_sets(given, 1, settings.device)[0]
     wait: Callable[[], None] = _synchronise if settings.device != "cpu" else (lambda: None)
     bare: float | None = None
@@ -44,6 +46,9 @@ def _one(given: Problem, settings: Settings, report: Report) -> None:
             _row(report, given, f"bare launches ({len(launches)})", bare, None)
     with report.guard("overhead", given.op.name, "empty results"):
         _row(report, given, "allocating the results", host_seconds(_allocate(given, settings.device), wait), None)
+    with report.guard("overhead", given.op.name, "prepared call"):
+        ready = prepare_call(given.op, tensors, given.values, "eager" if settings.device == "cpu" else "triton")
+        _row(report, given, "ours torch, already looked up", host_seconds(lambda: ready(tensors), wait), bare)
     with report.guard("overhead", given.op.name, "ours torch"):
         function = torch_function(given, settings.device)
         _row(report, given, "ours torch", host_seconds(lambda: function(*tensors), wait), bare)

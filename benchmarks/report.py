@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import traceback
 from collections.abc import Iterator, Mapping
@@ -152,10 +153,10 @@ def cache_bytes(device: str) -> int:
 
 
 def _number(value: float) -> str:
-    """Three or four significant digits, without exponents in the usual range."""
-    if value != value:  # noqa: PLR0124 - NaN
+    """Three significant digits or more, without an exponent in the usual range."""
+    if not math.isfinite(value):
         return "-"
-    size = abs(value)
-    if size == 0 or 1e-2 <= size < 1e5:
-        return f"{value:.{0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 4}f}"
-    return f"{value:.2e}"
+    digits = math.floor(math.log10(abs(value))) if value else 0
+    if digits not in range(-2, 5):
+        return f"{value:.2e}"
+    return f"{value:.{max(0, 2 - digits)}f}"

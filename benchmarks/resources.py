@@ -1,20 +1,28 @@
 """What the compiler made of our Triton kernels: registers, spills, shared memory, counts of telling instructions.
 
+    python -m benchmarks.resources fp8_gemm 64x4096x7168 BLOCK_N=64,128 num_stages=3,4 --dump out/
+
 The launches of a call are recorded as they happen: kernel, grid, arguments and the compiled object that Triton returns.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.inputs import Problem
+import specs
+from benchmarks.candidates import freeze, label, tuned
+from benchmarks.inputs import Problem, random_sets
+from benchmarks.problems import make_problem, parse_attributes, parse_shape, parse_tunables
 from benchmarks.report import Report, Row
+from benchmarks.timing import describe_error
 
 # PTX instructions: matrix instructions of each generation, asynchronous copies, wide loads and all loads.
 COUNTED = {
@@ -126,13 +134,40 @@ def resource_rows(section: str, given: Problem, tensors: Sequence[Any], device: 
             report.add(Row(section=section, case=given.label, variant=f"kernel {launched.name}", note=text))
 
 
-def dump(given: Problem, tensors: Sequence[Any], folder: Path) -> list[Path]:
-    """Writes every stage that the compiler kept (ttir, ttgir, llir, ptx) of every kernel of a call."""
+def dump(launched: Launched, stem: str, folder: Path) -> None:
+    """Writes every stage that the compiler kept (ttir, ttgir, llir, ptx, cubin) of a kernel."""
     folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    for index, launched in enumerate(record(given, tensors)):
-        for stage, content in launched.compiled.asm.items():
-            path = folder / f"{launched.name}_{given.label}_{index}.{stage}"
-            path.write_bytes(content) if isinstance(content, bytes) else path.write_text(str(content), encoding="utf-8")
-            written.append(path)
-    return written
+    for stage, content in launched.compiled.asm.items():
+        data = content if isinstance(content, bytes) else str(content).encode()
+        (folder / f"{launched.name}_{stem}.{stage}").write_bytes(data)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line: every combination of the tunables given, compiled and run once on this device."""
+    parser = argparse.ArgumentParser(description="registers, spills and shared memory of our Triton kernels")
+    parser.add_argument("op", help="name of the operation")
+    parser.add_argument("shape", help="sizes of its axes, such as 64x4096x7168")
+    parser.add_argument("tunables", nargs="*", help="such as BLOCK_N=64,128; the default for those left out")
+    parser.add_argument("--attributes", nargs="*", default=[], help="such as scale_mode=block, added to the defaults")
+    parser.add_argument("--dump", type=Path, default=None, help="folder for the compiler's stages")
+    chosen = parser.parse_args(arguments)
+    attributes = parse_attributes(specs.get(chosen.op), chosen.attributes)
+    given = make_problem(chosen.op, parse_shape(chosen.shape), attributes=attributes)
+    tensors = random_sets(given, 1, "cuda")[0]
+    values = parse_tunables(chosen.tunables)
+    for combination in product(*values.values()):
+        config = freeze(dict(zip(values, combination, strict=True)))
+        try:
+            with tuned(config):
+                launches = record(given, tensors)
+        except Exception as error:  # noqa: BLE001 - the other combinations still run
+            print(f"{label(config)}: {describe_error(error)}", flush=True)
+            continue
+        for launched in launches:
+            print(f"{launched.name} {label(config)}: {describe(launched.compiled)}", flush=True)
+            if chosen.dump is not None:
+                dump(launched, "_".join([given.label, *map(str, combination)]), chosen.dump)
+
+
+if __name__ == "__main__":
+    main()

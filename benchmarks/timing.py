@@ -10,7 +10,7 @@ of them alike, and ratios are taken within a round before the median over rounds
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -152,8 +152,3 @@ def describe_error(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0] if lines else ''}"
     return text if len(text) <= 160 else text[:157] + "..."
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """The mean that suits ratios."""
-    return math.exp(sum(math.log(value) for value in values) / len(values))

@@ -82,7 +82,10 @@ def _signature(program: Program) -> list[str]:
 class PallasPrinter(Printer):
     """Spells operations in jax.numpy and jax.experimental.pallas."""
 
-    reserved = frozenset({"jax", "jnp", "pl", "plgpu", "div_rn", "dot_fp8", "range", "float"})
+    reserved = frozenset(
+        {"jax", "jnp", "pl", "plgpu", "range", "float"}
+        | {"div_rn", "dot_fp8", "split_pairs", "low_nibbles", "high_nibbles"}
+    )
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
@@ -148,6 +151,13 @@ class PallasPrinter(Printer):
                 return Text(f"jnp.transpose({first}, {op.attrs['permutation']})")
             case Opcode.DOT:
                 return self._dot(op, operands)
+            case Opcode.SPLIT:
+                self.extensions.add("split_pairs")
+                return Text(f"split_pairs({first})")
+            case Opcode.NIBBLE:
+                name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
+                self.extensions.add(name)
+                return Text(f"{name}({first}, {form})")
         raise AssertionError(code)
 
     def _dot(self, op: Op, operands: list[Text]) -> Text:

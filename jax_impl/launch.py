@@ -80,9 +80,8 @@ def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call
         infos[array.name] = None if given is None else describe(given)
     named: dict[str, object] = {}
     for attribute, value in zip(op.attributes, attributes, strict=True):
-        if attribute.kind is ElementFormat and value is not None:
-            value = format_of(op.name, attribute.name, value)
-        named[attribute.name] = value
+        convert = attribute.kind is ElementFormat and value is not None
+        named[attribute.name] = format_of(op.name, attribute.name, value) if convert else value
     return bind(op, infos, named)
 
 
@@ -152,7 +151,7 @@ def _pallas(program: Program, launch: Launch, operands: Arrays, interpret: bool)
         return {name: operands.get(name, array) for name, array in empty.items()}
     if not interpret:
         _check_offsets(launch)
-    kernel = partial(load_kernel(emit(program), program.name), **launch.sizes)
+    kernel: Callable[..., None] = partial(load_kernel(emit(program), program.name), **launch.sizes)
     if aliased:
         kernel = _without_aliases(kernel, len(inputs), len(aliased))
     call = pl.pallas_call(

@@ -18,8 +18,8 @@ def default_platform() -> str:
     return _PLATFORMS.get(name, name)
 
 
-def explain(op: Op, platform: str | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run `op` on `platform`, else the reason why not, in order of preference."""
+def explain(platform: str | None = None) -> dict[str, str | None]:
+    """Implementation -> None where it can run on `platform`, else the reason why not, in order of preference."""
     where = platform or default_platform()
     return {name: _reason(name, where) for name in IMPLEMENTATIONS}
 
@@ -48,7 +48,7 @@ def choose(op: Op, platform: str, implementation: str | None) -> str:
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
         )
-    reasons = explain(op, platform)
+    reasons = explain(platform)
     if implementation is None:
         return next(name for name, why in reasons.items() if why is None)
     why = reasons[implementation]

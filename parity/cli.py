@@ -28,14 +28,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    # Without a terminal, help and errors are plain text.
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    rich_markup_mode=None,
     help="LLM kernels from declarative specs: look at them, generate their sources, compare implementations.",
 )
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script. Help and errors are plain text where there is no terminal."""
+    app.rich_markup_mode = "rich" if sys.stdout.isatty() else None
     app()
 
 

@@ -71,7 +71,8 @@ def deliver(record: RunRecord, json_file: Path | None, report: Path | None) -> i
         print_section(out, model_section(model))
         for linear in model.linears:
             if linear.reason:
-                say(out, f"{linear.status}: {linear.scheme}, layer {linear.layer}, {linear.linear}, {linear.pair}: {linear.reason}")
+                where = f"{linear.scheme}, layer {linear.layer}, {linear.linear}, {linear.pair}"
+                say(out, f"{linear.status}: {where}: {linear.reason}")
     if json_file is not None:
         _write(json_file, to_json(record))
         say(out, f"record: {json_file}")

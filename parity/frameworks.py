@@ -103,7 +103,8 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
     op = inputs.op
     kept = {name: _guarded_tensor(raw, inputs.formats[name], device) for name, raw in inputs.arrays.items()}
     arguments = [kept[a.name].tensor if a.name in kept else None for a in op.inputs]
-    with _filled_allocations():
+    # Triton's interpreter is numpy, which warns of what is ordinary on a device: infinity - infinity, say.
+    with _filled_allocations(), np.errstate(all="ignore"):
         returned = getattr(ops, op.name)(*arguments, **inputs.attributes, implementation=implementation)
     for array in op.inputs:
         if array.name in kept:
@@ -149,6 +150,9 @@ def _filled_allocations() -> Iterator[None]:
     """Has torch fill what it allocates: an element that a kernel does not write shows."""
     import torch
 
+    from torch_impl.platforms import environment
+
+    environment.prepare()  # the switch below imports triton
     before = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -246,8 +250,6 @@ class Framework:
 
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = {
-    "torch": Framework(
-        implementations=("eager", "interpret", "triton"), missing=torch_missing, run=run_torch
-    ),
+    "torch": Framework(implementations=("eager", "interpret", "triton"), missing=torch_missing, run=run_torch),
     "jax": Framework(implementations=("xla", "interpret", "pallas"), missing=jax_missing, run=run_jax),
 }

@@ -22,6 +22,7 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
+from specs.tile import ptx
 from specs.tile.ir import ArrayParam, Op, Opcode, Program
 from specs.tile.printer import INDENT, Printer, Text, is_const
 
@@ -60,7 +61,9 @@ def emit(program: Program) -> str:
     printer.block(list(program.ops), 1)
     header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
     header += [f"    {name} = {value}" for name, value in program.specialisation]
-    header += ['"""', "", "import triton", "import triton.language as tl", "", ""]
+    header += ['"""', "", "import triton", "import triton.language as tl", ""]
+    header += [f"{name} = tl.constexpr({_wrapped(text)})" for name, text in sorted(printer.assembly.items())]
+    header += [""]
     signature = ["@triton.jit", f"def {program.name}("]
     signature += [f"{INDENT}{group}," for group in _signature(program)]
     return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
@@ -88,6 +91,12 @@ def _signature(program: Program) -> list[str]:
     return [group for group in (inputs, outputs, ", ".join(program.sizes), *strides) if group]
 
 
+def _wrapped(text: str) -> str:
+    """A string of instructions as one literal per line."""
+    lines = [f'    "{part}; "' for part in text.removesuffix("; }").split("; ")]
+    return "\n" + "\n".join([*lines, '    "}"']) + "\n"
+
+
 class TritonPrinter(Printer):
     """Spells operations in triton.language."""
 
@@ -96,6 +105,7 @@ class TritonPrinter(Printer):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.taken |= set(arguments(program))
+        self.assembly: dict[str, str] = {}  # constants of the module
 
     def spell(self, op: Op, operands: list[Text]) -> Text:
         """An operation in Triton's words."""
@@ -126,6 +136,10 @@ class TritonPrinter(Printer):
                 return Text(f"tl.permute({first}, {list(op.attrs['permutation'])})")  # type: ignore[call-overload]
             case Opcode.DOT:
                 return self._dot(op, operands)
+            case Opcode.SPLIT:
+                return Text(f"tl.split({first})")
+            case Opcode.NIBBLE:
+                return self._nibble(op, first)
         raise AssertionError(code)
 
     def _typed(self, op: Op, operands: list[Text]) -> list[str]:
@@ -140,6 +154,13 @@ class TritonPrinter(Printer):
         precision = ', input_precision="ieee"' if op.operands[0].type.element == F32 else ""
         acc = f", acc={operands[2]}" if len(operands) == 3 else ""
         return Text(f"tl.dot({operands[0]}, {operands[1]}{acc}{precision})")
+
+    def _nibble(self, op: Op, x: Text) -> Text:
+        form, high = op.result.type.element, bool(op.attrs["high"])
+        name = f"{'HIGH' if high else 'LOW'}_NIBBLES_{form.name.upper()}"
+        self.assembly[name] = ptx.nibble(form, high)
+        settings = f"dtype={TYPES[form]}, is_pure=True, pack={ptx.NIBBLE_PACK}"
+        return Text(f'tl.inline_asm_elementwise({name}, "{ptx.NIBBLE_CONSTRAINTS}", [{x}], {settings})')
 
     def pointer(self, op: Op) -> str:
         """`base + offsets` of a memory access."""

@@ -60,12 +60,13 @@ def run(
     op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
 ) -> list[torch.Tensor]:
     """Runs `op`; tensors and attributes in the order of its spec. Returns its fresh results."""
-    key: list[Any] = [id(op), attributes, implementation]
+    # Types of attributes: 128.0 equals 128, and is refused. Devices: get_device() cannot tell the CPU from meta.
+    key: list[Any] = [id(op), attributes, *map(type, attributes), implementation]
     try:
         for t in tensors:
-            key += (None,) if t is None else (t.shape, t.stride(), t.dtype, t.get_device())
+            key += (None,) if t is None else (t.shape, t.stride(), t.dtype, t.device)
         ready = _prepared.get(tuple(key))
-    except (AttributeError, TypeError):  # not a tensor, or an attribute without a hash: the checks say so
+    except (AttributeError, TypeError, RuntimeError):  # no dense tensor, or an attribute without a hash: see `check`
         ready = None
     if ready is None:
         ready = prepare(op, tensors, attributes, implementation)
@@ -79,6 +80,8 @@ def check(op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[obje
     for array, tensor in zip(op.inputs, tensors, strict=True):
         if tensor is not None and not isinstance(tensor, torch.Tensor):
             raise WrongType(op=op.name, argument=array.name, expected="a torch.Tensor", actual=type(tensor).__name__)
+        if tensor is not None and tensor.layout is not torch.strided:
+            raise WrongType(op=op.name, argument=array.name, expected="a strided tensor", actual=tensor.layout)
         infos[array.name] = None if tensor is None else describe(tensor)
     return bind(op, infos, resolve_attributes(op, attributes))
 
@@ -87,9 +90,8 @@ def resolve_attributes(op: Op, values: tuple[object, ...]) -> dict[str, object]:
     """Attributes by name, dtypes turned into element formats."""
     named: dict[str, object] = {}
     for attribute, value in zip(op.attributes, values, strict=True):
-        if attribute.kind is ElementFormat and value is not None:
-            value = format_of(op.name, attribute.name, value)
-        named[attribute.name] = value
+        convert = attribute.kind is ElementFormat and value is not None
+        named[attribute.name] = format_of(op.name, attribute.name, value) if convert else value
     return named
 
 

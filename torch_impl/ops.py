@@ -55,12 +55,13 @@ def _register(op: Op) -> Callable[..., Any]:
     count, single = len(op.inputs), len(op.outputs) == 1
     names = [attribute.name for attribute in op.attributes]
 
-    def implementation(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
+    def launch(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
         given = (*tensors, *(None,) * (count - len(tensors)))
         results = run(op, given, tuple(attributes.get(name) for name in names), implementation)
         return results[0] if single else tuple(results)
 
     def fake(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
+        del implementation  # shapes do not depend on it
         given = (*tensors, *(None,) * (count - len(tensors)))
         call = check(op, given, tuple(attributes.get(name) for name in names))
         device = next(t.device for t in given if t is not None)
@@ -69,11 +70,11 @@ def _register(op: Op) -> Callable[..., Any]:
         ]
         return results[0] if single else tuple(results)
 
-    def backward(context: Any, *gradients: Any) -> Any:
+    def backward(*_: Any) -> Any:
         raise Unsupported(f"the gradient of {op.name}", "inference kernels have no backward pass")
 
     _library.define(schema(op), tags=(torch.Tag.pt2_compliant_tag,))
-    _library.impl(op.name, implementation, "CompositeExplicitAutograd")
+    _library.impl(op.name, launch, "CompositeExplicitAutograd")
     torch.library.register_fake(f"{NAMESPACE}::{op.name}", fake, lib=_library)
     torch.library.register_autograd(f"{NAMESPACE}::{op.name}", backward, lib=_library)
     return _public(op, getattr(getattr(torch.ops, NAMESPACE), op.name).default)
@@ -84,7 +85,7 @@ def plain(*tensors: Any) -> bool:
 
     Then the dispatcher has nothing to add, and the call goes straight to the launcher.
     """
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():  # noqa: SLF001 - no public word for it
         return False
     for t in tensors:
         if t is not None and (type(t) is not torch.Tensor or (t.requires_grad and torch.is_grad_enabled())):
@@ -105,7 +106,7 @@ def _public(op: Op, operator: Any) -> Callable[..., Any]:
     lines += [f"        return {'results[0]' if len(op.outputs) == 1 else 'tuple(results)'}"]
     lines += [f"    return operator({', '.join([*tensors, *keywords])})"]
     namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype, "plain": plain, "run": run, "op": op}
-    exec("\n".join(lines), namespace)
+    exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
     function.__doc__ = docstring(op, IMPLEMENTATIONS)
     function.__module__ = __name__
@@ -123,9 +124,10 @@ def explain(name: str, device: torch.device | str = "cpu") -> dict[str, str | No
     """Implementation -> None where it can run, else why not."""
     from torch_impl.support import explain as reasons
 
-    return reasons(specs.get(name), device)
+    specs.get(name)  # every operation runs the same way; an unknown name is refused
+    return reasons(device)
 
 
 _functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}
 globals().update(_functions)
-__all__ = [*_functions, "choose", "explain", "schema"]
+__all__ = [*_functions, "choose", "explain", "schema"]  # noqa: PLE0604 - names of operations

@@ -15,8 +15,8 @@ from torch_impl.platforms import environment
 IMPLEMENTATIONS = ("triton", "eager", "interpret")
 
 
-def explain(op: Op, device: torch.device | str) -> dict[str, str | None]:
-    """Implementation -> None where it can run `op` on `device`, else the reason why not, in order of preference."""
+def explain(device: torch.device | str) -> dict[str, str | None]:
+    """Implementation -> None where it can run on `device`, else the reason why not, in order of preference."""
     where = torch.device(device)
     return {name: _reason(name, where.type) for name in IMPLEMENTATIONS}
 
@@ -53,7 +53,7 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
         )
-    reasons = explain(op, device)
+    reasons = explain(device)
     if implementation is None:
         chosen = next((name for name, why in reasons.items() if why is None), None)
         if chosen is None:

@@ -50,8 +50,7 @@ def group_quant(
     t_1 = jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32))  # specs/quant/scaling.py:55
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
     q = x * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_2 + 127 << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    t_2 = jax.lax.bitcast_convert_type(t_1, jnp.int32)  # specs/quant/group.py:46
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(t_1 != t_1, 255, t_2 + 0x3fffff + (t_2 >> 23 & 1) >> 23 & 255).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(t_1 != t_1, 255, jax.lax.bitcast_convert_type(t_1, jnp.int32) + 0x3fffff + 1 >> 23 & 255).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
     half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
@@ -65,5 +64,5 @@ def group_quant(
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:71
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:72
-    t_3 = jnp.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59
+    t_2 = jnp.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
+    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], t_2.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59

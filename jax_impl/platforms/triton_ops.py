@@ -13,11 +13,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax._src.lib.triton import dialect
 from jax._src.pallas.triton import lowering
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
+from jaxlib.triton import dialect
 
 _UNLIMITED = 1 << 30  # more additions than any tile has
 
@@ -59,8 +59,8 @@ def _lower_dot(context: Any, a: Any, b: Any) -> Any:
 
 _div_rn = _register(
     "div_rn",
-    lambda x, y: jax.core.ShapedArray(x.shape, x.dtype),
+    lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),
     lambda x, y: x / y,
-    lambda context, x, y: dialect.precise_divf(x, y),
+    lambda _, x, y: dialect.precise_divf(x, y),
 )
 _dot_fp8 = _register("dot_fp8", _dot_shape, _dot_plain, _lower_dot)

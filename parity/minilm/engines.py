@@ -1,12 +1,13 @@
 """What the job needs of a framework and one of its implementations: operands in, operations, bytes out.
 
-Operands stay the framework's arrays from call to call, so that weights are moved once. torch and JAX are imported when an
-engine is made.
+Operands stay the framework's arrays from call to call, so that weights are moved once. torch and JAX are
+imported when an engine is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,6 +65,26 @@ def engine(name: str, device: str = "cpu") -> Engine:
     if reason is not None:
         raise Unsupported(name, reason)
     return {"torch": _torch, "jax": _jax}[framework](name, device)
+
+
+@contextmanager
+def single_threaded(engines: Sequence[Engine]) -> Iterator[None]:
+    """Lets torch use one CPU thread, and what it used before afterwards.
+
+    Tensors are small here: a second thread brings little, and where other processes want the cores too, waiting for it
+    costs several times what the work does.
+    """
+    if not any(one.name.startswith("torch:") for one in engines):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _torch(name: str, device: str) -> Engine:

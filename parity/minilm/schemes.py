@@ -61,7 +61,8 @@ class Scheme:
         form = self.weight
         quantised = form.encode(weight if self.weight_order == "nk" else weight.T)
         element = form.element if form.packing is None else form.packing.word
-        assert quantised.scale is not None and form.scale is not None, "every scheme has scales"
+        assert form.scale is not None, "every scheme has scales"
+        assert quantised.scale is not None, "every scheme has scales"
         operands = {"b": _operand(quantised.data, element), "b_scale": _operand(quantised.scale, form.scale)}
         zero = form.zero_point
         if quantised.zero_point is not None and zero is not None and zero.packing is not None:

@@ -1,4 +1,4 @@
-"""The sentences that the model embeds: pairs that say the same thing in other words, each pair about a subject of its own."""
+"""The sentences that the model embeds: pairs that say the same thing in other words, each about its own subject."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def codes_of(packed: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
     """e2m1 codes of packed bytes along `axis`, low nibble first."""
     moved = np.moveaxis(np.asarray(packed, np.uint8), axis, -1)
     pairs = np.stack([moved & 15, moved >> 4], axis=-1)
-    return np.moveaxis(pairs.reshape(*moved.shape[:-1], -1), -1, axis)
+    return np.moveaxis(pairs.reshape(*moved.shape[:-1], PER_BYTE * moved.shape[-1]), -1, axis)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -69,7 +69,9 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     packed, scale = (np.swapaxes(x, 0, 1) if swap else x for x in (inputs["b"], inputs["b_scale"]))
     a, w = E2M1.decode(codes_of(inputs["a"], -1)), E2M1.decode(codes_of(packed, 0))
     k = w.shape[0]
-    return {"c": product(a * spread(inputs["a_scale"], -1, BLOCK, k), w * spread(scale, 0, BLOCK, k), inputs.get("bias"))}
+    return {
+        "c": product(a * spread(inputs["a_scale"], -1, BLOCK, k), w * spread(scale, 0, BLOCK, k), inputs.get("bias"))
+    }
 
 
 def _arrays() -> tuple[Array, ...]:
@@ -78,7 +80,9 @@ def _arrays() -> tuple[Array, ...]:
     blocks = BYTES // (BLOCK // PER_BYTE)
     order = "weight_order"
     return (
-        Array(name="a", doc="activations, two k per byte", shapes=((Rows(M), BYTES),), formats=(UINT8,), role=Role.CODES),
+        Array(
+            name="a", doc="activations, two k per byte", shapes=((Rows(M), BYTES),), formats=(UINT8,), role=Role.CODES
+        ),
         Array(
             name="b",
             doc="weight, two k per byte",
@@ -89,7 +93,12 @@ def _arrays() -> tuple[Array, ...]:
             role=Role.CODES,
         ),
         Array(
-            name="a_scale", doc="scales of a", shapes=((Rows(M), blocks),), formats=(E8M0,), layout=free, role=Role.SCALE
+            name="a_scale",
+            doc="scales of a",
+            shapes=((Rows(M), blocks),),
+            formats=(E8M0,),
+            layout=free,
+            role=Role.SCALE,
         ),
         Array(
             name="b_scale",
@@ -101,7 +110,13 @@ def _arrays() -> tuple[Array, ...]:
             role=Role.SCALE,
         ),
         Array(
-            name="bias", doc="addend", shapes=((N,),), formats=(F32, BF16, F16), optional=True, layout=free, role=Role.ADDEND
+            name="bias",
+            doc="addend",
+            shapes=((N,),),
+            formats=(F32, BF16, F16),
+            optional=True,
+            layout=free,
+            role=Role.ADDEND,
         ),
         Array(name="c", doc="result", shapes=((Rows(M), N),), formats="out_dtype", access=Access.OUT),
     )

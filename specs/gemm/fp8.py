@@ -95,14 +95,22 @@ def _arrays(rows: Dim, lead: Shape, a_formats: tuple[object, ...], out: str, sca
         role=Role.SCALE,
     )
     bias = Array(
-        name="bias", doc="addend", shapes=((N,),), formats=(F32, BF16, F16), optional=True, layout=_FREE, role=Role.ADDEND
+        name="bias",
+        doc="addend",
+        shapes=((N,),),
+        formats=(F32, BF16, F16),
+        optional=True,
+        layout=_FREE,
+        role=Role.ADDEND,
     )
     c = Array(name="c", doc="result", shapes=((*lead, rows, N),), formats=out, access=Access.OUT)
     return (a, b, a_scale, b_scale, bias, c) if scaled_a else (a, b, b_scale, bias, c)
 
 
 def _scale_mode(choices: tuple[str, ...]) -> Attribute:
-    return Attribute(name="scale_mode", kind=str, required=True, choices=choices, doc="how the scales depend on m, k, n")
+    return Attribute(
+        name="scale_mode", kind=str, required=True, choices=choices, doc="how the scales depend on m, k, n"
+    )
 
 
 _GROUP_SIZE = Attribute(
@@ -238,7 +246,13 @@ FP8_BMM: Op = single(
 )
 
 FP8_GEMM_W8A16: Op = single(
-    _kernel("fp8_gemm_w8a16", "Product of 16-bit activations and an FP8 weight.", False, False, ("tensor", "channel", "block")),
+    _kernel(
+        "fp8_gemm_w8a16",
+        "Product of 16-bit activations and an FP8 weight.",
+        False,
+        False,
+        ("tensor", "channel", "block"),
+    ),
     family="gemm",
     oracle=scaled_product,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),

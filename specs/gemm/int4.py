@@ -77,7 +77,7 @@ def unpack(words: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
     """Nibbles of int32 words along `axis`, lowest first."""
     wide = np.moveaxis(np.asarray(words).astype(np.int64) & 0xFFFFFFFF, axis, -1)
     nibbles = (wide[..., None] >> (4 * np.arange(PER_WORD))) & 15
-    return np.moveaxis(nibbles.reshape(*wide.shape[:-1], -1), -1, axis)
+    return np.moveaxis(nibbles.reshape(*wide.shape[:-1], PER_WORD * wide.shape[-1]), -1, axis)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

@@ -29,7 +29,7 @@ def scale_of_a(inputs: Mapping[str, Any], mode: str, group: int, k: int) -> Arra
     if mode in ("block", "mx"):
         return spread(scale, -1, 32 if mode == "mx" else group, k)
     lead = inputs["a"].ndim - 1
-    return scale.reshape(inputs["a"].shape[:lead] + (1,)) if mode.startswith("token") else scale.reshape(())
+    return scale.reshape((*inputs["a"].shape[:lead], 1)) if mode.startswith("token") else per_matrix(scale, inputs)
 
 
 def scale_of_b(inputs: Mapping[str, Any], mode: str, group: int, k: int, n: int) -> Array:
@@ -42,7 +42,12 @@ def scale_of_b(inputs: Mapping[str, Any], mode: str, group: int, k: int, n: int)
         return spread(scale, -2, 32, k)
     if mode == "block":
         return spread(spread(scale, -2, group, k), -1, group, n)
-    return scale.reshape((*inputs["b"].shape[:-2], 1, n)) if mode.endswith("channel") else scale.reshape(())
+    return scale.reshape((*inputs["b"].shape[:-2], 1, n)) if mode.endswith("channel") else per_matrix(scale, inputs)
+
+
+def per_matrix(scale: Array, inputs: Mapping[str, Any]) -> Array:
+    """One scale, or one per batch, broadcastable to a matrix."""
+    return scale.reshape((*inputs["b"].shape[:-2], 1, 1)) if inputs["b"].ndim > 2 else scale.reshape(())
 
 
 def product(a: Array, w: Array, bias: Array | None) -> Reference:

@@ -51,6 +51,9 @@ TENSOR_FP8 = Accumulator(
 )
 
 
+NO_TERMS = Literal(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
     """The contract of one result.
@@ -61,7 +64,7 @@ class Accuracy:
     """
 
     exact: bool = False
-    terms: Expr = Literal(0)
+    terms: Expr = NO_TERMS
     extra: int = 0
 
     def count(self, sizes: Mapping[str, int]) -> int:

@@ -7,9 +7,12 @@ so the same object serves checks, error messages, generated grid functions and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Union
+
+from specs.lang.elements import ElementFormat
 
 Env = Mapping[str, Union[int, bool, str, float, object]]
 
@@ -77,14 +80,14 @@ class Expr:
         return BinaryExpr("and", self, other)
 
 
-ExprLike = Union[Expr, int, str]
+ExprLike = Union[Expr, int, str, ElementFormat]
 
 
 @dataclass(frozen=True, slots=True)
 class Literal(Expr):
-    """A constant; strings occur only where an attribute is compared with one of its choices."""
+    """A constant; strings and formats occur only where an attribute is compared with one of its choices."""
 
-    value: int | str
+    value: int | str | ElementFormat
 
     def evaluate(self, env: Env) -> int:
         return self.value  # type: ignore[return-value]
@@ -93,7 +96,7 @@ class Literal(Expr):
         return frozenset()
 
     def __str__(self) -> str:
-        return repr(self.value)
+        return self.value.name if isinstance(self.value, ElementFormat) else repr(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,26 @@ class Ref(Expr):
         return self.name
 
 
+_OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "or": lambda a, b: bool(a) or bool(b),
+    "and": lambda a, b: bool(a) and bool(b),
+    "cdiv": lambda a, b: -(-a // b),
+    "max": max,
+    "min": min,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BinaryExpr(Expr):
     """`left operator right` with Python's integer semantics."""
@@ -156,40 +179,7 @@ class BinaryExpr(Expr):
 
     def evaluate(self, env: Env) -> int:
         a, b = self.left.evaluate(env), self.right.evaluate(env)
-        match self.operator:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return a * b
-            case "//":
-                return a // b
-            case "%":
-                return a % b
-            case "<=":
-                return a <= b
-            case "<":
-                return a < b
-            case ">=":
-                return a >= b
-            case ">":
-                return a > b
-            case "==":
-                return a == b
-            case "!=":
-                return a != b
-            case "or":
-                return bool(a) or bool(b)
-            case "and":
-                return bool(a) and bool(b)
-            case "cdiv":
-                return -(-a // b)
-            case "max":
-                return max(a, b)
-            case "min":
-                return min(a, b)
-        raise AssertionError(self.operator)
+        return _OPERATORS[self.operator](a, b)
 
     def names(self) -> frozenset[str]:
         return self.left.names() | self.right.names()

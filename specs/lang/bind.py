@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
@@ -100,6 +101,8 @@ def _check_attribute(op: Op, a: Attribute, value: object) -> object:
         raise errors.WrongType(op=op.name, argument=a.name, expected=a.kind.__name__, actual=repr(value))
     if a.choices and value not in a.choices:
         raise errors.NotAChoice(op=op.name, argument=a.name, expected=_choices(a), actual=_name(value))
+    if isinstance(value, float) and not isfinite(value):
+        raise errors.OutOfRange(op=op.name, argument=a.name, expected="a finite number", actual=value)
     low, high = a.minimum, a.maximum
     if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
         raise errors.OutOfRange(op=op.name, argument=a.name, expected=f"{low} .. {high}", actual=value)
@@ -211,7 +214,9 @@ class _Binder:
         self.owner.setdefault(axis.name, array.name)
         problem = axis.problem(size)
         if problem:
-            raise errors.OutOfRange(op=self.op.name, argument=array.name, expected=problem, actual=f"{axis.name} = {size}")
+            raise errors.OutOfRange(
+                op=self.op.name, argument=array.name, expected=problem, actual=f"{axis.name} = {size}"
+            )
 
     def fail_shape(self, array: Array, sizes: tuple[int, ...]) -> None:
         passed = _swap(sizes) if array.swapped(self.attributes) else sizes

@@ -21,9 +21,7 @@ class SpecError(Exception):
 
     def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.where, self.hint = where, hint
-        super().__init__(
-            (f"{where}: " if where else "") + message + (f" (hint: {hint})" if hint else "")
-        )
+        super().__init__((f"{where}: " if where else "") + message + (f" (hint: {hint})" if hint else ""))
 
 
 class ArgumentError(ValueError):
@@ -40,9 +38,7 @@ class ArgumentError(ValueError):
 
     def __init__(self, *, op: str, argument: str, expected: object, actual: object) -> None:
         self.op, self.argument, self.expected, self.actual = op, argument, str(expected), str(actual)
-        super().__init__(
-            self.template.format(op=op, argument=argument, expected=expected, actual=actual)
-        )
+        super().__init__(self.template.format(op=op, argument=argument, expected=expected, actual=actual))
 
 
 class WrongType(ArgumentError):

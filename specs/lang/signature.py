@@ -22,8 +22,7 @@ def parameters(op: Op) -> list[str]:
         optional = optional or array.optional
         texts.append(f"{array.name}=None" if optional else array.name)
     texts.append("*")
-    for attribute in op.attributes:
-        texts.append(attribute.name if attribute.required else f"{attribute.name}={default_text(attribute)}")
+    texts += [a.name if a.required else f"{a.name}={default_text(a)}" for a in op.attributes]
     texts.append("implementation=None")
     return texts
 
@@ -39,7 +38,9 @@ def docstring(op: Op, implementations: tuple[str, ...]) -> str:
         lines.append(f"    {array.name}: {array.doc}{written}, {_formats(array)} {_shapes(array)}")
     for attribute in op.attributes:
         lines.append(f"    {attribute.name}: {attribute.doc}. {_choices(attribute)}")
-    lines.append(f"    implementation: one of {', '.join(implementations)}; None takes the first that the device supports.")
+    lines.append(
+        f"    implementation: one of {', '.join(implementations)}; None takes the first that the device supports."
+    )
     lines += ["", "Returns:"]
     for array in (*op.mutated, *op.outputs):
         lines.append(f"    {array.name}: {array.doc}, {_formats(array)} {_shapes(array)}")

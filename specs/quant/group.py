@@ -130,7 +130,9 @@ def _case(name: str, m: int, n: int, **fields: Any) -> Case:
 def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, ...] = ()) -> Op:
     """An operation x -> (q, scale) for a block format of one row and a group of columns."""
     group = form.block[1]
-    assert group is not None and form.block[0] == 1 and form.scale is not None
+    assert group is not None
+    assert form.block[0] == 1
+    assert form.scale is not None
     per_byte = 1 if form.packing is None else form.packing.per_word
     settings = (
         ("group", group),

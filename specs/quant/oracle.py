@@ -23,7 +23,8 @@ def codes(stored: Array) -> Array:
 
 def scales(stored: Array | None, form: ElementFormat | None) -> Array:
     """Scales as an oracle returns them: codes of one-byte formats, values of wider ones."""
-    assert stored is not None and form is not None
+    assert stored is not None
+    assert form is not None
     raw = raw_codes(stored, form, op=form.name, argument="scale")
     return raw if form.storage_bits == 8 else form.decode(raw)
 

@@ -57,7 +57,8 @@ class Row:
     def load(self, k: Tile) -> Tile:
         """Block k as float32, zero outside."""
         columns = self.columns(k)
-        return load(self.p.x, (self.read[:, None], columns[None, :]), self.inside(columns)).to(F32)
+        x = load(self.p.x, (self.read[:, None], columns[None, :]), self.inside(columns))
+        return x.to(F32)
 
     def store(self, k: Tile, codes: Tile) -> None:
         """Writes the codes of block k."""
@@ -184,7 +185,12 @@ def _case(name: str, m: int, n: int, **fields: Any) -> Case:
     return Case(name=name, sizes=(("M", m), ("N", n)), **fields)
 
 
-_COMMON = (_case("hidden", 7, 512), _case("ragged", 19, 67), _case("lead", 12, 130, lead=(3, 1, 4)), _case("no-rows", 0, 5))
+_COMMON = (
+    _case("hidden", 7, 512),
+    _case("ragged", 19, 67),
+    _case("lead", 12, 130, lead=(3, 1, 4)),
+    _case("no-rows", 0, 5),
+)
 
 PER_TOKEN_QUANT_FP8: Op = single(
     _kernel(

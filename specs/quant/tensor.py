@@ -42,13 +42,13 @@ _STATIC = Array(
 )
 _Q = Array(name="q", doc="codes", shapes=((Rows(M), N),), formats="element", access=Access.OUT)
 _SCALE = Array(name="scale", doc="the scale used", shapes=((),), formats=(F32,), access=Access.OUT, role=Role.SCALE)
-_ELEMENT = Attribute(
-    name="element", kind=ElementFormat, default=E4M3, choices=(E4M3, E5M2), doc="format of the codes"
-)
+_ELEMENT = Attribute(name="element", kind=ElementFormat, default=E4M3, choices=(E4M3, E5M2), doc="format of the codes")
 
 
 def _partial(access: Access) -> Array:
-    return Array(name="partial", doc="largest magnitudes as bits", shapes=((PARTIALS,),), formats=(INT32,), access=access)
+    return Array(
+        name="partial", doc="largest magnitudes as bits", shapes=((PARTIALS,),), formats=(INT32,), access=access
+    )
 
 
 def block_of(p: Any, rows: Tile, columns: Tile) -> Tile | None:

@@ -98,6 +98,10 @@ class _Run:
             self.store(op)
         elif code is Opcode.FOR:
             self.loop(op)
+        elif code is Opcode.SPLIT:
+            pairs = self.of(op.operands[0])
+            for index, result in enumerate(op.results):
+                self.env[id(result)] = pairs[..., index]
         else:
             self.env[id(op.result)] = self.compute(op)
 

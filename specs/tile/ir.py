@@ -58,6 +58,7 @@ class Opcode(Enum):
     # whole numbers only; integers to narrower integers keep the low bits.
     CAST = "cast"
     BITCAST = "bitcast"
+    NIBBLE = "nibble"  # attr high: the low or high four bits of each byte, minus 8, as a 16-bit float
     # along an axis (attr axis)
     SUM = "sum"
     AMAX = "amax"
@@ -69,6 +70,7 @@ class Opcode(Enum):
     EXPAND = "expand"  # attr axis: new dimension of size 1
     BROADCAST = "broadcast"
     TRANSPOSE = "transpose"  # attr permutation
+    SPLIT = "split"  # [.., 2] -> two results: the elements with last index 0, and those with last index 1
     # control: operands lower, upper, initial values; region with parameters (index, carried values)
     FOR = "for"
 

@@ -8,8 +8,9 @@ tunables and facts (plain Python values).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from specs.lang.elements import BOOL, F32, INT32, INT64, ElementFormat
+from specs.lang.elements import BF16, BOOL, F16, F32, INT32, INT64, UINT8, ElementFormat
 from specs.tile.ir import ArrayParam, Opcode, Region, TileType, Value, broadcast_shapes
 from specs.tile.trace import (
     LoopBody,
@@ -17,6 +18,7 @@ from specs.tile.trace import (
     Operand,
     Tile,
     binary,
+    check_shape,
     constant,
     fail,
     tracer,
@@ -57,13 +59,13 @@ def program_id(axis: int) -> Tile:
 
 def arange(n: int) -> Tile:
     """0, 1, .., n-1 as i32; n a power of two."""
-    _power_of_two((n,))
+    check_shape((n,))
     return tracer().emit(Opcode.ARANGE, (), (TileType(INT32, (n,)),), {"n": n})[0]
 
 
 def full(shape: tuple[int, ...], value: Number, element: ElementFormat) -> Tile:
     """A tile of one value."""
-    _power_of_two(shape)
+    check_shape(shape)
     return constant(value, element).broadcast(*shape)
 
 
@@ -175,13 +177,33 @@ def dot(a: Tile, b: Tile, acc: Tile | None = None) -> Tile:
         raise fail(f"dot of {a.value.type} and {b.value.type}: inner sizes differ")
     if a.element != b.element:
         raise fail(f"dot of {a.value.type} and {b.value.type}: element formats differ", "cast one of them")
+    if not F32.holds(a.element) or not a.element.is_float:
+        raise fail(f"dot of {a.value.type} and {b.value.type}: operands are floats", "cast with .to(BF16) or .to(F32)")
     new = TileType(F32, (a.shape[0], b.shape[1]))
     if acc is not None and acc.value.type != new:
         raise fail(f"dot accumulates into {new}, not {acc.value.type}")
     return tracer().emit(Opcode.DOT, (a, b) if acc is None else (a, b, acc), (new,))[0]
 
 
-def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Tile | tuple[Tile, ...]:
+def split_pairs(x: Tile) -> tuple[Tile, Tile]:
+    """Elements 0, 2, 4, .. and 1, 3, 5, .. of the last dimension."""
+    *outer, size = x.shape
+    if size % 2:
+        raise fail(f"split_pairs of {x.value.type}: the last dimension is not even")
+    pairs = x.reshape(*outer, size // 2, 2)
+    half = TileType(x.element, (*outer, size // 2))
+    even, odd = tracer().emit(Opcode.SPLIT, (pairs,), (half, half))
+    return even, odd
+
+
+def nibble(x: Tile, high: bool, element: ElementFormat) -> Tile:
+    """The high or low four bits of every byte minus 8, as `element` (BF16 or F16); exact."""
+    if x.element != UINT8 or element not in (BF16, F16):
+        raise fail(f"nibble of {x.value.type} as {element.name}: bytes become bf16 or f16")
+    return tracer().emit(Opcode.NIBBLE, (x,), (TileType(element, x.shape),), {"high": high})[0]
+
+
+def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Any:
     """Runs `carried = body(k, *carried)` for k in [lower, upper), the bounds i32 scalars known at run time.
 
     Returns what is carried: one tile, or a tuple of any other number.
@@ -192,6 +214,8 @@ def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Tile |
     with tracer().block(region):
         results = body(*(Tile(value) for value in parameters))
     carried = results if isinstance(results, tuple) else () if results is None else (results,)
+    if len(init) != len(carried):
+        raise fail(f"the loop carries {len(init)} tile(s) in and {len(carried)} out")
     for before, after in zip(init, carried, strict=True):
         if before.value.type != after.value.type:
             raise fail(f"the loop carries {before.value.type} in and {after.value.type} out")
@@ -211,12 +235,6 @@ def both(a: Tile | None, b: Tile | None) -> Tile | None:
     if a is None or b is None:
         return a if b is None else b
     return a & b
-
-
-def _power_of_two(shape: tuple[int, ...]) -> None:
-    for n in shape:
-        if n < 1 or n & (n - 1):
-            raise fail(f"tile shape {list(shape)}: sizes are powers of two", "pad the tile and mask")
 
 
 def _index(value: Index) -> Tile:
@@ -263,6 +281,10 @@ def _fill(other: Number, element: ElementFormat) -> Tile:
 def _reduce(code: Opcode, x: Tile, axis: int) -> Tile:
     if x.element.bits != 32:
         raise fail(f"{code.value} over {x.value.type}: reductions are on 32-bit formats", "cast first")
+    if not x.shape:
+        raise fail(f"{code.value} over {x.value.type}: a scalar has no axis")
+    if not -len(x.shape) <= axis < len(x.shape):
+        raise fail(f"{code.value} over {x.value.type}: there is no axis {axis}")
     axis %= len(x.shape)
     new = TileType(x.element, (*x.shape[:axis], *x.shape[axis + 1 :]))
     return tracer().emit(code, (x,), (new,), {"axis": axis})[0]

@@ -98,8 +98,8 @@ class _Rewriter:
         self.tracer.where = op.where
         operands = [self.of(value) for value in op.operands]
         types = [self.type_of(v.type) for v in op.results]
-        for old, new in zip(op.results, self.tracer.emit(op.code, operands, types, region=region), strict=True):
-            self.bind(old, new)
+        for old, tile in zip(op.results, self.tracer.emit(op.code, operands, types, region=region), strict=True):
+            self.bind(old, tile)
 
 
 class _Formats(_Rewriter):
@@ -115,6 +115,10 @@ class _Formats(_Rewriter):
                 new = self.cast(self.of(op.operands[0]), op.operands[0].type.element, op.result.type.element)
             case Opcode.DOT:
                 new = self.dot(op)
+            case Opcode.NIBBLE if not self.target.nibbles:
+                codes = self.of(op.operands[0]).to(INT32)
+                codes = codes >> 4 if op.attrs["high"] else codes & 15
+                new = self.cast((codes - 8).to(F32), F32, op.result.type.element)
             case Opcode.CONST if not is_native(op.result.type.element, self.target):
                 form = op.result.type.element
                 new = constant(int(form.encode(float(op.attrs["value"]))), raw_format(form))  # type: ignore[arg-type]

@@ -95,6 +95,10 @@ class Printer(ABC):
                 self.text[id(op.result)] = Text(str(op.attrs["name"]))
             elif op.code is Opcode.CONST:
                 self.text[id(op.result)] = self.literal(op)
+            elif len(op.results) > 1:
+                expression = self.expression(op)
+                names = [self.fresh(result) for result in op.results]
+                self.line(f"{', '.join(names)} = {expression}", depth, op)
             elif self.uses[id(op.result)]:
                 expression = self.expression(op)
                 if id(op) in folded:
@@ -108,7 +112,7 @@ class Printer(ABC):
         user = {id(v): op for op in ops for v in op.operands}
         folded: set[int] = set()
         for op in ops:
-            if op.code in _STATEMENTS or op.code is Opcode.STORE or not op.results:
+            if op.code in _STATEMENTS or op.code is Opcode.STORE or len(op.results) != 1:
                 continue
             consumer = user.get(id(op.result))
             if op.result.name is None and self.uses[id(op.result)] == 1 and consumer is not None:

@@ -14,11 +14,10 @@ from typing import Any
 
 from specs.lang.axes import Env, as_expr, show
 from specs.lang.elements import ElementFormat
-from specs.lang.errors import SpecError
 from specs.lang.kernel import Access, Array, Kernel, Rows
 from specs.tile.ir import ArrayParam, Program
 from specs.tile.language import ArrayHandle
-from specs.tile.trace import Tile, Tracer, tracing
+from specs.tile.trace import Tracer, fail, tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ class Parameters:
         try:
             return self._members[name]
         except KeyError:
-            raise SpecError(f"the kernel declares nothing called '{name}'") from None
+            raise fail(f"the kernel declares nothing called '{name}'", f"it has {', '.join(self._members)}") from None
 
 
 @lru_cache(maxsize=4096)
@@ -152,5 +151,3 @@ def _describe(key: Specialisation) -> tuple[tuple[str, str], ...]:
     if key.wide:
         pairs.append(("offsets", "64-bit"))
     return tuple(pairs)
-
-

@@ -16,6 +16,7 @@ class Target:
     saturating: native narrowing casts saturate (else overflow must be clamped first).
     rounds: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
         XLA's algebraic simplifier would undo, and Triton's compilers leave alone.
+    nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.ptx`).
     config: which row of a kernel's configurations applies.
     """
 
@@ -24,20 +25,35 @@ class Target:
     dot: frozenset[ElementFormat]
     saturating: bool
     rounds: bool
+    nibbles: bool = False
     config: str
 
 
 _FLOATS = frozenset({F32, F16, BF16, E4M3, E5M2})
 
-TRITON_CUDA = Target(name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, config="cuda")
+TRITON_CUDA = Target(
+    name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, config="cuda"
+)
 TRITON_XPU = Target(
-    name="triton-xpu", native=frozenset({F32, F16, BF16}), dot=frozenset({F32, F16, BF16}), saturating=False, rounds=False, config="xpu"
+    name="triton-xpu",
+    native=frozenset({F32, F16, BF16}),
+    dot=frozenset({F32, F16, BF16}),
+    saturating=False,
+    rounds=False,
+    config="xpu",
 )
 # The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
 TRITON_INTERPRET = Target(
-    name="triton-interpret", native=frozenset({F32}), dot=frozenset({F32}), saturating=False, rounds=False, config="interpret"
+    name="triton-interpret",
+    native=frozenset({F32}),
+    dot=frozenset({F32}),
+    saturating=False,
+    rounds=False,
+    config="interpret",
 )
-PALLAS_CUDA = Target(name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, config="cuda")
+PALLAS_CUDA = Target(
+    name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, config="cuda"
+)
 PALLAS_INTERPRET = Target(
     name="pallas-interpret", native=_FLOATS, dot=frozenset({F32}), saturating=False, rounds=True, config="interpret"
 )

@@ -170,13 +170,16 @@ class Tile:
 
     def __getitem__(self, key: object) -> Tile:
         keys = key if isinstance(key, tuple) else (key,)
+        asked = sum(item is not None for item in keys)
+        if asked > len(self.shape):
+            raise fail(f"{self.value.type} has {len(self.shape)} dimension(s), the subscript asks for {asked}")
         result, axis = self, 0
         for item in keys:
             if item is None:
                 shape = result.shape
                 new = TileType(self.element, (*shape[:axis], 1, *shape[axis:]))
                 (result,) = tracer().emit(Opcode.EXPAND, (result,), (new,), {"axis": axis})
-            elif item != slice(None):
+            elif not isinstance(item, slice) or item != slice(None):
                 raise fail(f"tiles are indexed with ':' and None only, not {item!r}")
             axis += 1
         return result
@@ -206,11 +209,14 @@ class Tile:
             return self
         if broadcast_shapes(self.shape, shape) != shape:
             raise fail(f"{self.value.type} does not broadcast to {list(shape)}")
+        check_shape(shape)
         return tracer().emit(Opcode.BROADCAST, (self,), (TileType(self.element, shape),))[0]
 
     def transpose(self, *permutation: int) -> Tile:
         """Dimensions permuted; no arguments = reversed."""
         order = permutation or tuple(reversed(range(len(self.shape))))
+        if sorted(order) != list(range(len(self.shape))):
+            raise fail(f"transpose of {self.value.type} by {list(order)}: not an order of its dimensions")
         new = TileType(self.element, tuple(self.shape[i] for i in order))
         return tracer().emit(Opcode.TRANSPOSE, (self,), (new,), {"permutation": order})[0]
 
@@ -304,17 +310,29 @@ def constant(value: Number, element: ElementFormat) -> Tile:
     return tracer().emit(Opcode.CONST, (), (TileType(element),), {"value": value})[0]
 
 
+def check_shape(shape: Sequence[int]) -> None:
+    """Tile sizes are powers of two."""
+    for n in shape:
+        if n < 1 or n & (n - 1):
+            raise fail(f"tile shape {list(shape)}: sizes are powers of two", "pad the tile and mask")
+
+
 def check_operand(code: Opcode, tile: Tile) -> None:
     """Arithmetic is defined on i32/i64, f32 and truth values; everything narrower is cast first."""
     element = tile.element
-    if element.kind.name == "BOOL":
-        allowed = code in (Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.NOT, Opcode.SELECT)
+    if element == BOOL or code is Opcode.NOT:
+        allowed = element == BOOL and code in (Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.NOT)
     elif element.is_float:
         allowed = element.bits in (32, 64) and code not in _INTEGER_ONLY
     else:
         allowed = element.bits in (32, 64) and code not in _FLOAT_ONLY
     if not allowed:
-        raise fail(f"{code.value} is not defined on {element.name}", "cast with .to(F32) or .to(INT32) first")
+        goals = {".to(INT32)": code not in _FLOAT_ONLY, ".to(F32)": code not in _INTEGER_ONLY}
+        casts = " or ".join(goal for goal, fits in goals.items() if fits)
+        raise fail(
+            f"{code.value} is not defined on {element.name}",
+            "~ is for truth values" if code is Opcode.NOT else f"cast with {casts} first",
+        )
 
 
 def unary(code: Opcode, x: Tile) -> Tile:

@@ -7,7 +7,7 @@ from typing import Any
 
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, F32
+from specs.lang.elements import BF16, E5M2, F32
 from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Rows, Tunable
 from specs.lang.op import Case, Op, Reference, single
 from specs.tile.language import arange, fori_loop, load, program_id, store
@@ -83,7 +83,7 @@ def sample(body: Body = doubled, **fields: Any) -> Op:
             Array(name="y", doc="result", shapes=((Rows(M), N),), formats="x", access=Access.OUT),
         ),
         attributes=(
-            Attribute(name="element", kind=type(BF16), default=BF16, choices=(BF16, F32), doc="has no effect"),
+            Attribute(name="element", kind=type(BF16), default=BF16, choices=(BF16, E5M2), doc="has no effect"),
         ),
         tunables=(Tunable(name="TILE", values=(TILE,)),),
         configs=(Config(target="cuda", values=(("TILE", TILE),), when=N >= 1),),
@@ -96,6 +96,9 @@ def sample(body: Body = doubled, **fields: Any) -> Op:
         "oracle": _oracle,
         "accuracy": (("y", Accuracy(exact=True)),),
         "constraints": (Constraint(argument="x", holds=cdiv(N, 2) <= 512, message="at most 1024 columns"),),
-        "cases": (Case(name="small", sizes=(("M", ROWS), ("N", COLUMNS))), Case(name="none", sizes=(("M", 0), ("N", 8)))),
+        "cases": (
+            Case(name="small", sizes=(("M", ROWS), ("N", COLUMNS))),
+            Case(name="none", sizes=(("M", 0), ("N", 8))),
+        ),
     }
     return single(kernel, **(defaults | fields))

@@ -103,8 +103,9 @@ def with_kernel(op: Op, **changes: Any) -> Op:
 
 
 def with_array(op: Op, **changes: Any) -> Op:
-    """The operation with its first argument changed."""
-    return replace(op, arrays=(replace(op.arrays[0], **changes), *op.arrays[1:]))
+    """The operation with its first argument changed, in its kernel as well."""
+    arrays = (replace(op.arrays[0], **changes), *op.arrays[1:])
+    return replace(with_kernel(op, arrays=arrays), arrays=arrays)
 
 
 SATURATING = replace(F32, overflow=Overflow.SATURATE)
@@ -116,7 +117,7 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "constraint": lambda op: replace(op, constraints=()),
     "case": lambda op: replace(op, cases=(Case(name="small", sizes=(("M", 4), ("N", 40))),)),
     "axis": lambda op: replace(op, axes=(replace(M, maximum=9), N)),
-    "attribute": lambda op: replace(op, attributes=()),
+    "attribute": lambda op: replace(with_kernel(op, attributes=()), attributes=()),
     "optional": lambda op: with_array(op, optional=True),
     "shape": lambda op: with_array(op, shapes=((M, N),)),
     "format": lambda op: with_array(op, formats=(F32, E5M2)),
@@ -124,7 +125,7 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "tunable": lambda op: with_kernel(op, tunables=()),
     "fact": lambda op: with_kernel(op, facts=()),
     "grid": lambda op: with_kernel(op, grid=(M, 1)),
-    "tile program": lambda op: sample(tripled),
+    "tile program": lambda op: with_kernel(op, body=tripled),
 }
 
 

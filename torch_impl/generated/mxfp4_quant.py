@@ -50,8 +50,7 @@ def group_quant(
     t_1 = tl.where(broken, float("nan"), (exponent_1 + 127 << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:55
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
     q = x * tl.reshape(tl.where(broken, float("nan"), (exponent_2 + 127 << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
-    t_2 = t_1.to(tl.int32, bitcast=True)  # specs/quant/group.py:46
-    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where(t_1 != t_1, 255, t_2 + 0x3fffff + (t_2 >> 23 & 1) >> 23 & 255).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
+    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where(t_1 != t_1, 255, t_1.to(tl.int32, bitcast=True) + 0x3fffff + 1 >> 23 & 255).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
     half = tl.arange(0, 16)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
@@ -65,5 +64,5 @@ def group_quant(
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:71
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:72
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
-    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 2)) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:59
+    t_2 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
+    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 2)) + columns_1[None, :, :]), t_2.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:59

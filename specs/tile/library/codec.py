@@ -19,7 +19,7 @@ def pow2(exponent: Tile) -> Tile:
 
 def is_nan(x: Tile) -> Tile:
     """Where x is NaN."""
-    return x != x
+    return x != x  # noqa: PLR0124 - that is what NaN is
 
 
 def decode(codes: Tile, form: ElementFormat) -> Tile:
@@ -85,7 +85,7 @@ def _decode_wide(codes: Tile, form: ElementFormat) -> Tile:
     if form.signed:
         return (codes << shift).bitcast(F32)
     value = (codes << shift).bitcast(F32)
-    value = where(codes == 0, full(codes.shape, 0x00400000, INT32).bitcast(F32), value)
+    value = where(codes == 0, form.min_normal, value)
     return where(codes == 255, float("nan"), value)
 
 

@@ -1,0 +1,136 @@
+"""One linear under one scheme: what every implementation makes of it, against the oracle and against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from parity.compare import Bounded
+from parity.frameworks import Result
+from parity.guard import bit_view
+from parity.inputs import decode, raw_dtype
+from parity.minilm.arrays import HostArray
+from parity.minilm.assets import Linear
+from parity.minilm.engines import Engine
+from parity.minilm.outcomes import LinearOutcome
+from parity.minilm.schemes import Operands, Scheme
+from parity.runner import accumulator_of, expectations
+from parity.ulp import Float64
+from specs.lang.elements import F32, ElementFormat
+from specs.lang.errors import Unsupported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """What one side made of one linear: the activation's operands, and the product."""
+
+    operands: Operands
+    product: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why one side made nothing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Side:
+    """One implementation with the weights of one scheme, by linear and argument, on its device."""
+
+    engine: Engine
+    scheme: Scheme
+    weights: Mapping[str, Mapping[str, Any]]
+
+    def linear(self, name: str, x: Any, _weight: HostArray, _bias: HostArray) -> Any:
+        """The quantised linear, float32 in and out (a `LinearFunction`)."""
+        activation = self.scheme.quantise_activation(self.engine, x)
+        return self.engine.cast(self.scheme.multiply(self.engine, activation, self.weights[name]), F32)
+
+    def answer(self, name: str, x: HostArray) -> Answer | Refusal:
+        """The linear on a captured input, float32 [T, K]."""
+        one = self.engine
+        try:
+            activation = self.scheme.quantise_activation(one, one.operand(x, F32))
+            product = self.scheme.multiply(one, activation, self.weights[name])
+        except Unsupported as refusal:
+            return Refusal(reason=str(refusal))
+        operands = {argument: one.result(array) for argument, array in activation.items()}
+        return Answer(operands=operands, product=one.result(product))
+
+
+def compare(
+    place: tuple[str, int, str], sides: Sequence[Side], linear: Linear, x: HostArray, weight: Operands
+) -> Iterator[LinearOutcome]:
+    """All comparisons of one linear on its captured input x, float32 [T, K].
+
+    place: scheme, layer, name within the layer.
+    weight: the quantised weight, as the oracle takes it.
+    """
+    scheme = sides[0].scheme
+    activation = scheme.expected_activation(x)
+    inputs = scheme.inputs(activation, weight)
+    call = inputs.layout.call()
+    expected = expectations(inputs, call)["c"]
+    n, k = linear.weight.shape
+    facts: dict[str, Any] = dict(zip(("scheme", "layer", "linear"), place, strict=True))
+    facts["shape"] = f"M={len(x)} N={n} K={k}"
+    answers = [side.answer(linear.name, x) for side in sides]
+    bounds = [expected.bound(accumulator_of(call, side.engine.name, side.engine.device)) for side in sides]
+    names = [side.engine.name for side in sides]
+    exact = np.asarray(expected.reference.value, np.float64)
+    for name, answer, bound in zip(names, answers, bounds, strict=True):
+        yield _judged(facts | {"pair": f"{name} vs oracle"}, answer, activation, exact, bound, expected.form)
+    for one, other in combinations(range(len(sides)), 2):
+        pair = facts | {"pair": f"{names[one]} vs {names[other]}"}
+        # Both are within their bound of the oracle, so they differ by at most the sum.
+        yield _against(pair, answers[one], answers[other], bounds[one] + bounds[other])
+
+
+def _against(facts: Mapping[str, Any], one: Answer | Refusal, other: Answer | Refusal, bound: Float64) -> LinearOutcome:
+    if isinstance(other, Refusal):
+        return LinearOutcome(**facts, status="unsupported", reason=other.reason)
+    base = other.product
+    outcome = _judged(facts, one, other.operands, decode(base.raw, base.form), bound, base.form)
+    if isinstance(one, Refusal):
+        return outcome
+    return replace(outcome, same_results=same_bytes({"c": one.product}, {"c": base}))
+
+
+def _judged(
+    facts: Mapping[str, Any],
+    answer: Answer | Refusal,
+    operands: Operands,
+    reference: Float64,
+    bound: Float64,
+    form: ElementFormat,
+) -> LinearOutcome:
+    """An answer against operands, byte for byte, and against a product of format `form` within a bound."""
+    if isinstance(answer, Refusal):
+        return LinearOutcome(**facts, status="unsupported", reason=answer.reason)
+    same = same_bytes(answer.operands, operands)
+    rule = Bounded(reference=reference, bound=bound, dtype=raw_dtype(form), element=form)
+    verdict = rule.compare(answer.product.raw)
+    reasons = [] if same else ["the bytes of the quantised activation differ"]
+    reasons += [] if verdict.passed else [verdict.message.removeprefix("failed: ")]
+    return LinearOutcome(
+        **facts,
+        status="failed" if reasons else "passed",
+        same_operands=same,
+        max_ulp=verdict.max_ulp,
+        bound_share=verdict.bound_share,
+        reason="; ".join(reasons),
+    )
+
+
+def same_bytes(one: Operands, other: Operands) -> bool:
+    """Whether two sets of arrays have the same names, formats, shapes and bytes."""
+    return one.keys() == other.keys() and all(
+        one[name].form == other[name].form and np.array_equal(bit_view(one[name].raw), bit_view(other[name].raw))
+        for name in one
+    )

@@ -1,0 +1,69 @@
+"""What the job leaves behind: one outcome per linear and comparison, and tables of cosines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parity.minilm.assets import CHECKPOINT
+from parity.records import LinearResult, ModelSection, Similarity, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearOutcome:
+    """One linear under one scheme, one implementation against the oracle or against another implementation.
+
+    pair: such as "torch:eager vs oracle". shape: sizes of the axes.
+    same_operands: whether both sides have the same bytes as operands of the activation; None if one did not run.
+    same_results: whether both sides have the same bytes as result; None as above, and against the oracle.
+    max_ulp, bound_share: of the result; None if one side did not run.
+    """
+
+    scheme: str
+    layer: int
+    linear: str
+    shape: str
+    pair: str
+    status: Status
+    same_operands: bool | None = None
+    same_results: bool | None = None
+    max_ulp: float | None = None
+    bound_share: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What the job found. similarities: float32 first. seconds: wall time."""
+
+    sentences: tuple[str, ...]
+    tokens: int
+    linears: tuple[LinearOutcome, ...]
+    similarities: tuple[Similarity, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every comparison ran and passed."""
+        return all(outcome.status == "passed" for outcome in self.linears)
+
+    def section(self) -> ModelSection:
+        """The part of a run record that reports are made from."""
+        names = ("scheme", "layer", "linear", "shape", "pair", "status", "bound_share", "max_ulp", "reason")
+        linears = [LinearResult(**{name: getattr(outcome, name) for name in names}) for outcome in self.linears]
+        note = f"{len(self.sentences)} sentences, {self.tokens} tokens, packed without padding. Same bytes: {self._same()}."
+        return ModelSection(
+            name=CHECKPOINT,
+            note=note,
+            sentences=self.sentences,
+            linears=tuple(linears),
+            similarities=self.similarities,
+        )
+
+    def _same(self) -> str:
+        """How often both sides had the same bytes."""
+        operands = [outcome.same_operands for outcome in self.linears if outcome.same_operands is not None]
+        results = [outcome.same_results for outcome in self.linears if outcome.same_results is not None]
+        return (
+            f"operands of activations in {sum(operands)} of {len(operands)} comparisons, "
+            f"results in {sum(results)} of {len(results)} between implementations"
+        )

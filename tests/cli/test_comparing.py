@@ -1,0 +1,169 @@
+"""`run` and `job` hand over what the runner finds: printed, as files, and as exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import specs
+from parity import comparing
+from parity.cli import app
+from parity.minilm import job as minilm
+from parity.minilm.outcomes import JobResult, LinearOutcome
+from parity.records import CaseResult, RunRecord, Status
+from parity.records_json import from_json
+from specs.lang.errors import Unsupported
+from specs.lang.export import content_hash
+
+OK, FAILED = 0, 1
+ASKED: dict[str, Any] = {}
+
+
+def parity(*arguments: str) -> Result:
+    """Runs the command in this process."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+def case_result(op: str, status: Status) -> CaseResult:
+    """A result as the runner makes them."""
+    return CaseResult(
+        op=op, case="a", pair="p vs oracle", shape="M=1", formats="f32", data="random", status=status, reason="because"
+    )
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[CaseResult]:
+    """What the runner will find; what it was asked for is left in ASKED."""
+    results: list[CaseResult] = []
+
+    def run_all(names: Sequence[str], *, progress: Any, **asked: Any) -> tuple[CaseResult, ...]:
+        ASKED.clear()
+        ASKED.update(names=names, **asked)
+        for name in names:
+            case = specs.get(name).cases[0]
+            progress(1, 1, name, case, "twin", ())
+        return tuple(results)
+
+    monkeypatch.setattr(comparing, "run_all", run_all)
+    return results
+
+
+@pytest.mark.parametrize(
+    ("statuses", "exit_code"),
+    [
+        (["passed"], OK),
+        (["passed", "unsupported", "not run"], OK),
+        (["passed", "failed"], FAILED),
+        ([], OK),
+    ],
+)
+def test_status_of_a_run(found: list[CaseResult], statuses: list[Status], exit_code: int) -> None:
+    found += [case_result("fp8_gemm", status) for status in statuses]
+    assert parity("run", "fp8_gemm").exit_code == exit_code
+
+
+def test_run_passes_on_what_was_asked_for(found: list[CaseResult]) -> None:
+    parity("run", "fp8_bmm", "fp8_gemm", "--seed", "5", "--implementations", "interpret,jax:xla", "--kind", "twin")
+    assert ASKED == {
+        "names": ["fp8_bmm", "fp8_gemm"],
+        "seed": 5,
+        "implementations": ("torch:interpret", "jax:interpret", "jax:xla"),
+        "kinds": ("twin",),
+        "device": "cpu",
+    }
+
+
+def test_run_of_everything_is_the_default(found: list[CaseResult]) -> None:
+    parity("run")
+    assert tuple(ASKED["names"]) == specs.names()
+    assert ASKED["kinds"] == ("twin", "random")
+
+
+def read(file: Path) -> RunRecord:
+    return from_json(file.read_text(encoding="utf-8"))
+
+
+def test_run_writes_record_and_report(found: list[CaseResult], tmp_path: Path) -> None:
+    found.append(case_result("fp8_gemm", "passed"))
+    json_file, report = tmp_path / "new" / "run.json", tmp_path / "run.html"
+    said = parity("run", "fp8_gemm", "--seed", "3", "--json", str(json_file), "--report", str(report))
+    assert said.exit_code == OK
+    record = read(json_file)
+    assert record.results == tuple(found)
+    assert record.seed == 3
+    assert record.spec_hashes == {"fp8_gemm": content_hash(specs.get("fp8_gemm"))}
+    assert {device.name: device.status for device in record.devices}["cpu"] == "ran"
+    assert {device.status for device in record.devices if device.name != "cpu"} == {"not run"}
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert str(json_file) in said.stdout
+
+
+def outcome(status: Status) -> LinearOutcome:
+    """One linear of the model."""
+    reason = "" if status == "passed" else "because of the layer"
+    facts: dict[str, Any] = {"scheme": "s", "layer": 4, "linear": "query", "shape": "M=1", "pair": "p vs oracle"}
+    return LinearOutcome(**facts, status=status, bound_share=0.5, reason=reason)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> list[Status]:
+    """Statuses of the model's linears."""
+    statuses: list[Status] = []
+
+    def run(**asked: Any) -> JobResult:
+        ASKED["schemes"] = len(asked["schemes"])
+        linears = tuple(outcome(status) for status in statuses)
+        return JobResult(sentences=(), tokens=7, linears=linears, similarities=(), seconds=1.0)
+
+    monkeypatch.setattr(minilm, "run", run)
+    return statuses
+
+
+def test_job_is_the_model_and_every_case(found: list[CaseResult], model: list[Status], tmp_path: Path) -> None:
+    found.append(case_result("fp8_gemm", "passed"))
+    model.append("passed")
+    json_file = tmp_path / "job.json"
+    assert parity("job", "--json", str(json_file)).exit_code == OK
+    record = read(json_file)
+    assert tuple(ASKED["names"]) == specs.names()
+    assert ASKED["implementations"] == ("torch:eager", "jax:xla")
+    assert len(record.results) == len(record.models) == 1
+    assert set(record.spec_hashes) == set(specs.names())
+
+
+def test_quick_job_is_one_scheme_and_no_cases(found: list[CaseResult], model: list[Status], tmp_path: Path) -> None:
+    found.append(case_result("fp8_gemm", "failed"))
+    model.append("passed")
+    json_file = tmp_path / "job.json"
+    assert parity("job", "--quick", "--json", str(json_file)).exit_code == OK
+    assert ASKED["schemes"] == 1
+    assert read(json_file).results == ()
+
+
+def test_a_failed_linear_fails_the_job(found: list[CaseResult], model: list[Status]) -> None:
+    model += ["passed", "failed"]
+    said = parity("job")
+    assert said.exit_code == FAILED
+    assert "1 passed, 1 failed" in said.stdout
+    assert "because of the layer" in said.stdout
+
+
+def test_a_failed_case_fails_the_job(found: list[CaseResult], model: list[Status]) -> None:
+    found.append(case_result("fp8_gemm", "failed"))
+    model.append("passed")
+    assert parity("job").exit_code == FAILED
+
+
+def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(**_asked: Any) -> JobResult:
+        raise Unsupported("the model", "its files are not installed")
+
+    monkeypatch.setattr(minilm, "run", run)
+    said = parity("job")
+    assert said.exit_code == FAILED
+    assert "not run" in said.output
+    assert "its files are not installed" in said.output

@@ -1,0 +1,79 @@
+"""NaN and infinities: where the oracle has them, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import specs
+from parity.inputs import Inputs, decode, encode, is_exact, layout_of
+from parity.runner import expectations, run_inputs
+from specs.lang.elements import ElementFormat
+from specs.lang.kernel import Role
+from tests.contract import suite
+
+VALUES = {"NaN": np.nan, "infinity": np.inf, "-infinity": -np.inf}
+
+
+def holds(form: ElementFormat, value: float) -> bool:
+    """Whether a format has the special value."""
+    return form.nan_code is not None if np.isnan(value) else form.has_inf
+
+
+def spoiled(inputs: Inputs, name: str, value: float) -> Inputs:
+    """The same inputs with one special value in the middle of an array."""
+    raw = inputs.arrays[name].copy()
+    form = inputs.formats[name]
+    code = form.nan_code if np.isnan(value) else form.max_code + 1
+    assert code is not None
+    raw.reshape(-1)[raw.size // 2] = np.array(code, form.storage_dtype).view(raw.dtype)
+    if value < 0:
+        raw.reshape(-1)[raw.size // 2] = encode(-decode(raw.reshape(-1)[raw.size // 2], form), form)
+    return inputs.replaced(**{name: raw})
+
+
+def places(infinite_scale: bool) -> list[tuple[str, str, str]]:
+    """(operation, array, name of a value): for every float array of the base cases, or for infinite scales."""
+    return [
+        (op, name, text)
+        for op in specs.names()
+        for name, form in layout_of(specs.get(op), suite.base_case(specs.get(op))).formats.items()
+        for text, value in VALUES.items()
+        if form.is_float and holds(form, value)
+        if infinite_scale == (specs.get(op).array(name).role is Role.SCALE and bool(np.isinf(value)))
+    ]
+
+
+@pytest.mark.parametrize(("op", "name", "text"), places(infinite_scale=False))
+def test_special_values_stand_where_the_oracle_has_them(op: str, name: str, text: str) -> None:
+    spec = specs.get(op)
+    case = suite.base_case(spec)
+    inputs = spoiled(suite.inputs_of(spec, case), name, VALUES[text])
+    assert not np.isfinite(decode(inputs.arrays[name], inputs.formats[name])).all()
+    for row in run_inputs(inputs, case, "random", implementations=suite.available(op, "cpu")):
+        assert row.status == "passed", f"{row.pair}: {row.reason}"
+
+
+@pytest.mark.parametrize(("op", "name", "text"), places(infinite_scale=True))
+def test_an_infinite_scale_leaves_the_same_results_finite(op: str, name: str, text: str) -> None:
+    """Infinity times a sum is infinite or NaN, and so is the sum of terms times infinity, not always alike."""
+    spec = specs.get(op)
+    inputs = spoiled(suite.inputs_of(spec, suite.base_case(spec)), name, VALUES[text])
+    expected = expectations(inputs, inputs.layout.call())
+    for implementation in suite.available(op, "cpu"):
+        for result, raw in suite.run(inputs, implementation, "cpu").items():
+            finite = np.isfinite(decode(raw, expected[result].form))
+            np.testing.assert_array_equal(finite, np.isfinite(expected[result].reference.value))
+            assert finite.any()
+
+
+@pytest.mark.parametrize("op", [name for name in specs.names() if not is_exact(specs.get(name))])
+def test_a_nan_reaches_some_results_and_not_all(op: str) -> None:
+    spec = specs.get(op)
+    case = suite.base_case(spec)
+    name = next(n for n, f in suite.inputs_of(spec, case).formats.items() if f.nan_code is not None)
+    inputs = spoiled(suite.inputs_of(spec, case), name, np.nan)
+    for expected in expectations(inputs, inputs.layout.call()).values():
+        reached = np.isnan(expected.reference.value)
+        assert reached.any()
+        assert not reached.all()
