@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from math import prod
 from typing import Any
 from unittest import mock
 
 from benchmarks.inputs import Problem
+from specs.lang.axes import Axis, Literal
 from specs.lang.bind import ArrayInfo, bind
 from specs.lang.kernel import Array
 from specs.lang.layouts import packed_strides
-from specs.lang.op import Step
+from specs.lang.op import Op, Step
 from specs.tile.plan import Launch, plan
 
 Config = tuple[tuple[str, int], ...]
+PARTS = (1, 2, 3, 4, 6, 8, 12, 16)  # values to try of an axis that follows from the others (a number of splits)
+MOST_LISTED = 20_000
 LARGEST_TILE_PER_THREAD = 256  # accumulators: more than a thread has registers
 
 
@@ -34,19 +38,35 @@ class Space:
         current = dict(config)
         found: list[Config] = []
         for name, values in self.values.items():
-            ordered = sorted(values)
-            here = ordered.index(current[name]) if current[name] in ordered else 0
-            nearby = [ordered[there] for there in (here - 1, here + 1) if 0 <= there < len(ordered)]
-            found += [freeze({**current, name: value}) for value in nearby if value != current[name]]
+            smaller = [value for value in values if value < current[name]]
+            larger = [value for value in values if value > current[name]]
+            nearby = [*([max(smaller)] if smaller else []), *([min(larger)] if larger else [])]
+            found += [freeze({**current, name: value}) for value in nearby]
         return [config for config in found if plausible(config)]
 
-    def everything(self, seed: int = 0) -> list[Config]:
-        """All plausible configurations in random order."""
-        names = list(self.values)
-        found = [freeze(dict(zip(names, values, strict=True))) for values in product(*self.values.values())]
-        found = [config for config in found if plausible(config)]
-        random.Random(seed).shuffle(found)  # noqa: S311 - an order, not a secret
+    def mutations(self, config: Config, chance: random.Random, count: int) -> list[Config]:
+        """`count` plausible configurations that differ in two or three tunables, by any amount."""
+        found: list[Config] = []
+        for _ in range(20 * count):
+            names = chance.sample(list(self.values), min(len(self.values), chance.choice((2, 3))))
+            changed = freeze({**dict(config), **{name: chance.choice(self.values[name]) for name in names}})
+            if plausible(changed) and changed not in found:
+                found.append(changed)
+            if len(found) == count:
+                break
         return found
+
+    def everything(self, chance: random.Random) -> Iterator[Config]:
+        """All plausible configurations in random order; an endless random draw where there are too many to list."""
+        if prod(len(values) for values in self.values.values()) <= MOST_LISTED:
+            listed = [dict(zip(self.values, values, strict=True)) for values in product(*self.values.values())]
+            chance.shuffle(listed)
+            yield from (config for config in map(freeze, listed) if plausible(config))
+            return
+        while True:
+            config = freeze({name: chance.choice(values) for name, values in self.values.items()})
+            if plausible(config):
+                yield config
 
 
 def freeze(values: Mapping[str, int]) -> Config:
@@ -57,6 +77,11 @@ def freeze(values: Mapping[str, int]) -> Config:
 def label(config: Config) -> str:
     """A configuration on one line."""
     return " ".join(f"{name}={value}" for name, value in config)
+
+
+def changes(config: Config, default: Config) -> str:
+    """What a configuration has other than the default."""
+    return " ".join(f"{name}={value}" for name, value in config if (name, value) not in default) or "default"
 
 
 def plausible(config: Config) -> bool:
@@ -79,6 +104,9 @@ def space_of(given: Problem, target: str, limits: Mapping[str, Sequence[int]], s
     for launch in launches(given, target):
         default |= launch.tunables
         values |= {tunable.name: tuple(tunable.values) for tunable in launch.kernel.tunables}
+        derived = {axis.name for axis in launch.kernel.axes if axis.value is not None}
+        default |= {name: value for name, value in launch.key.static if name in derived}
+        values |= dict.fromkeys(derived, PARTS)
     values |= {name: tuple(chosen) for name, chosen in limits.items() if name in values}
     default |= {name: value for name, value in start.items() if name in default}
     return Space(values=values, default=freeze(default))
@@ -92,7 +120,8 @@ def launches(given: Problem, target: str, values: Mapping[str, int] | None = Non
         values: tunables that replace defaults.
     """
     infos = {array.name: _info(given, array) if given.taken(array) else None for array in given.op.inputs}
-    call = bind(given.op, infos, given.attributes)
+    with _axes(freeze(values or {})):
+        call = bind(given.op, infos, given.attributes)
     strides = {name: info.strides for name, info in infos.items() if info is not None}
     steps = [step for step in given.op.steps if step.when is None or step.when.evaluate(call.env)]
     return [_plan_with(values or {}, call, step, config=target, strides=strides) for step in steps]
@@ -106,7 +135,7 @@ def _info(given: Problem, array: Array) -> ArrayInfo:
 @contextmanager
 def tuned(config: Config) -> Iterator[None]:
     """Torch calls that are prepared inside run with these tunables."""
-    with mock.patch("torch_impl.launch.plan", partial(_plan_with, dict(config))):
+    with _axes(config), mock.patch("torch_impl.launch.plan", partial(_plan_with, dict(config))):
         yield
 
 
@@ -114,9 +143,24 @@ def tuned(config: Config) -> Iterator[None]:
 def tuned_jax(config: Config) -> Iterator[None]:
     """JAX calls that are traced inside run with these tunables."""
     with (
+        _axes(config),
         mock.patch("jax_impl.launch.plan", partial(_plan_with, dict(config))),
         mock.patch("jax_impl.launch._functions", {}),
     ):
+        yield
+
+
+@contextmanager
+def _axes(config: Config) -> Iterator[None]:
+    """Calls that are bound inside have these values of axes that otherwise follow from the sizes."""
+    values, derived = dict(config), vars(Op)["derived_axes"].fget
+
+    def replaced(op: Op) -> tuple[Axis, ...]:
+        return tuple(
+            replace(axis, value=Literal(values[axis.name])) if axis.name in values else axis for axis in derived(op)
+        )
+
+    with mock.patch.object(Op, "derived_axes", property(replaced)):
         yield
 
 

@@ -3,25 +3,28 @@
     python -m benchmarks.tune fp8_gemm --shapes 64x4096x7168 --limit 120
     python -m benchmarks.tune int4_gemm_w4a16 --values BLOCK_M=16 num_warps=4,8 --search all
 
-`climb` starts from the default and moves to the fastest neighbour until none is faster, then tries configurations at
-random; `all` tries everything in random order. Every configuration is compiled, run once and compared with the default
-in a process of its own before it is timed here. Times are ratios to the default, measured in the same rounds.
+`climb` starts from the default and moves to the fastest neighbour until none is faster, then changes several tunables
+at once and goes on from what is faster; `all` tries everything in random order. Every configuration is compiled, run
+once and compared with the default in a process of its own before it is timed here. Times are ratios to the default,
+measured in the same rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from os import cpu_count
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import specs
-from benchmarks.candidates import Config, Space, label, space_of, tuned, tuned_jax
+from benchmarks.candidates import Config, Space, changes, label, space_of, tuned, tuned_jax
 from benchmarks.inputs import Problem, random_sets
 from benchmarks.pool import Pool
 from benchmarks.problems import FAMILIES, parse_attributes, parse_shape, parse_tunables
@@ -52,6 +55,7 @@ class Search:
     speed: dict[Config, float] = field(default_factory=dict)
     seconds: dict[Config, float] = field(default_factory=dict)
     trials: dict[Config, Trial] = field(default_factory=dict)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - an order, not a secret
 
     def prepare(self) -> None:
         """Makes the input sets."""
@@ -63,24 +67,30 @@ class Search:
         return monotonic() > self.deadline
 
     def climb(self) -> None:
-        """Best neighbour, again and again; then random configurations until the time is up."""
+        """The best neighbour, again and again; at a local best, changes of several tunables at once."""
         best = self.space.default
         while not self.late:
+            tried = len(self.trials)
             self.try_all(self.space.neighbours(best))
-            leader = min(self.speed, key=lambda config: self.speed[config], default=best)
+            leader = self.ranked()[0]
             if leader == best:
-                break
-            best = leader
-            print(f"  now at {label(best)}: {self.speed[best]:.3f} of the default's time", flush=True)
-        self.everything()
+                self.try_all(self.space.mutations(best, self.chance, BATCH))
+                leader = self.ranked()[0]
+            if leader != best:
+                best = leader
+                print(f"  {self.speed[best]:.3f} of the default's time: {self.changes(best)}", flush=True)
+            elif len(self.trials) == tried:
+                return
 
     def everything(self) -> None:
         """All configurations in random order, until the time is up."""
-        configs = [config for config in self.space.everything() if config not in self.trials]
-        for start in range(0, len(configs), BATCH):
-            if self.late:
-                return
-            self.try_all(configs[start : start + BATCH])
+        configs = self.space.everything(self.chance)
+        while not self.late and (batch := list(islice(configs, BATCH))):
+            self.try_all(batch)
+
+    def changes(self, config: Config) -> str:
+        """A configuration as it differs from the default."""
+        return changes(config, self.space.default)
 
     def try_all(self, configs: Sequence[Config]) -> None:
         """Compiles and checks in other processes, then times what is usable here."""
@@ -131,7 +141,7 @@ class Search:
                 try:
                     queues["jax " + label(config)] = self._jax(config, arrays)
                 except Exception as error:  # noqa: BLE001
-                    print(f"  jax {label(config)}: {describe_error(error)}", flush=True)
+                    print(f"  jax {self.changes(config)}: {describe_error(error)}", flush=True)
         timings, failures = interleave(queues, rounds=rounds, sample_seconds=self.settings.sample_seconds)
         base = timings[label(self.space.default)]
         lines = [["configuration", "us", "of default", "+-%", "jax us", "compiled"]]
@@ -140,9 +150,10 @@ class Search:
             cells = ["-"] * 3
             if timing is not None:
                 cells = [f"{timing.seconds * 1e6:.2f}", f"{ratio(timing, base):.3f}", f"{100 * timing.spread:.1f}"]
-            name = label(config) + (" (default)" if config == self.space.default else "")
             jax_text = "-" if jax is None else f"{jax.seconds * 1e6:.2f}"
-            lines.append([name, *cells, jax_text, failures.get(label(config), self.trials[config].resources)])
+            lines.append(
+                [self.changes(config), *cells, jax_text, failures.get(label(config), self.trials[config].resources)]
+            )
         return lines
 
     def _jax(self, config: Config, arrays: list[tuple[Any, ...]]) -> Queue:
@@ -173,7 +184,7 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
             search.everything()
     finally:
         pool.close()
-    failed = {label(config): trial.error for config, trial in search.trials.items() if trial.error}
+    failed = {search.changes(config): trial.error for config, trial in search.trials.items() if trial.error}
     print(f"{len(search.trials)} tried, {len(search.speed)} timed, {len(failed)} not usable", flush=True)
     _print_reasons(failed)
     if search.speed:

@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from specs.lang.elements import ElementFormat
+from specs.lang.elements import INT64, ElementFormat
+from specs.lang.errors import Unsupported
 from specs.tile.arrayops import NUMPY_DTYPES, ModuleOps
+from specs.tile.ir import Opcode
 
 
 class JaxOps(ModuleOps):
@@ -19,6 +21,13 @@ class JaxOps(ModuleOps):
 
     def __init__(self) -> None:
         super().__init__(jnp)
+        self._binary[Opcode.DIV] = divide
+
+    def cast(self, x: Any, element: ElementFormat) -> Any:
+        """Conversion; nearest even. 64-bit integers exist in JAX only where they are switched on."""
+        if element == INT64 and not jax.config.read("jax_enable_x64"):
+            raise Unsupported("64-bit offsets", "arrays of 2**31 elements need jax_enable_x64")
+        return super().cast(x, element)
 
     def bitcast(self, x: Any, element: ElementFormat) -> Any:
         """The same bits as another format."""
@@ -30,13 +39,17 @@ class JaxOps(ModuleOps):
 
     def take(self, flat: Any, offsets: Any) -> Any:
         """Elements of a 1-D buffer; the program has made sure that offsets are in range."""
-        return flat.at[offsets].get(mode="promise_in_bounds")
+        return _like(_bytes(flat).at[offsets].get(mode="promise_in_bounds"), flat)
 
     def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
         """The buffer with values written; masked offsets are moved out of range and dropped."""
         if mask is not None:
             offsets = jnp.where(mask, offsets, flat.shape[0])
-        return flat.at[offsets].set(values, mode="drop")
+        return _like(_bytes(flat).at[offsets].set(_bytes(values), mode="drop"), flat)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """Selection with broadcasting."""
+        return _like(jnp.where(condition, _bytes(x), _bytes(y)), x)
 
     def loop(self, lower: Any, upper: Any, body: Callable[[Any, list[Any]], list[Any]], carried: list[Any]) -> list[Any]:
         """A traced loop."""
@@ -45,6 +58,26 @@ class JaxOps(ModuleOps):
             return tuple(body(k, list(state)))
 
         return list(jax.lax.fori_loop(lower, upper, step, tuple(carried)))
+
+
+def _bytes(x: Any) -> Any:
+    """8-bit floats as bytes: XLA moves some of them as wider floats, which have only one NaN."""
+    narrow = x.dtype.itemsize == 1 and jnp.issubdtype(x.dtype, jnp.floating)
+    return jax.lax.bitcast_convert_type(x, jnp.uint8) if narrow else x
+
+
+def _like(moved: Any, x: Any) -> Any:
+    """What `_bytes` took apart."""
+    return moved if moved.dtype == x.dtype else jax.lax.bitcast_convert_type(moved, x.dtype)
+
+
+def divide(x: Any, y: Any) -> Any:
+    """x / y, correctly rounded.
+
+    XLA divides by one value (a constant or not) as a multiplication by its inverse, which rounds twice. A divisor that
+    depends on every element of x, if only in whether x is NaN, is not one value.
+    """
+    return x / jnp.where(x == x, y, jnp.nan)  # noqa: PLR0124
 
 
 JAX_OPS = JaxOps()

@@ -157,7 +157,7 @@ class PallasPrinter(Printer):
             case Opcode.NIBBLE:
                 name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
                 self.extensions.add(name)
-                return Text(f"{name}({first}, {form})")
+                return Text(f"{name}({', '.join([first, form, *operands[1:]])})")
         raise AssertionError(code)
 
     def _dot(self, op: Op, operands: list[Text]) -> Text:

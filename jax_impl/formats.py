@@ -79,6 +79,9 @@ def describe(array: Any) -> ArrayInfo:
 
 
 def raw_view(array: Any, form: ElementFormat) -> Any:
-    """The array as `form`, which has the same width (raw codes of a format that a target does not know)."""
+    """The array as `form`: raw codes of a format that a target does not know, or narrower pieces of elements.
+
+    Pieces of an element, in the order of their addresses, are one more dimension.
+    """
     goal = dtype_of(form)
     return array if array.dtype == goal else jax.lax.bitcast_convert_type(array, goal)

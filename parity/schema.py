@@ -69,6 +69,8 @@ class AxisModel(_Model):
     """Largest size accepted, null for no limit."""
     multiple_of: int
     """What divides every size accepted."""
+    value: str | None
+    """What the size follows from, null where the arrays passed state it."""
 
 
 class ShapesBy(_Model):

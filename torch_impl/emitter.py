@@ -63,7 +63,7 @@ def emit(program: Program) -> str:
     header += [f"    {name} = {value}" for name, value in program.specialisation]
     header += ['"""', "", "import triton", "import triton.language as tl", ""]
     header += [f"{name} = tl.constexpr({_wrapped(text)})" for name, text in sorted(printer.assembly.items())]
-    header += [""]
+    header += ["", ""] if printer.assembly else [""]
     signature = ["@triton.jit", f"def {program.name}("]
     signature += [f"{INDENT}{group}," for group in _signature(program)]
     return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
@@ -139,7 +139,7 @@ class TritonPrinter(Printer):
             case Opcode.SPLIT:
                 return Text(f"tl.split({first})")
             case Opcode.NIBBLE:
-                return self._nibble(op, first)
+                return self._nibble(op, operands)
         raise AssertionError(code)
 
     def _typed(self, op: Op, operands: list[Text]) -> list[str]:
@@ -155,12 +155,14 @@ class TritonPrinter(Printer):
         acc = f", acc={operands[2]}" if len(operands) == 3 else ""
         return Text(f"tl.dot({operands[0]}, {operands[1]}{acc}{precision})")
 
-    def _nibble(self, op: Op, x: Text) -> Text:
-        form, high = op.result.type.element, bool(op.attrs["high"])
-        name = f"{'HIGH' if high else 'LOW'}_NIBBLES_{form.name.upper()}"
-        self.assembly[name] = ptx.nibble(form, high)
+    def _nibble(self, op: Op, operands: list[Text]) -> Text:
+        form, high, zeros = op.result.type.element, bool(op.attrs["high"]), len(operands) > 1
+        name = f"{'HIGH' if high else 'LOW'}_NIBBLES{'_MINUS_ZERO' if zeros else ''}_{form.name.upper()}"
+        self.assembly[name] = ptx.nibble(form, high, zeros)
+        given = [str(operands[0]), *(f"{zero.inside(8)} + {ptx.nibble_offset(form)}" for zero in operands[1:])]
         settings = f"dtype={TYPES[form]}, is_pure=True, pack={ptx.NIBBLE_PACK}"
-        return Text(f'tl.inline_asm_elementwise({name}, "{ptx.NIBBLE_CONSTRAINTS}", [{x}], {settings})')
+        constraints = ptx.nibble_constraints(zeros)
+        return Text(f'tl.inline_asm_elementwise({name}, "{constraints}", [{", ".join(given)}], {settings})')
 
     def pointer(self, op: Op) -> str:
         """`base + offsets` of a memory access."""
@@ -210,8 +212,8 @@ class TritonPrinter(Printer):
         assert op.region is not None
         index, *carried = op.region.parameters
         names: list[str] = []
-        for value, init in zip(carried, op.operands[2:], strict=True):
-            name, copied = self.carried_name(init, value)
+        for value, init, result in zip(carried, op.operands[2:], op.results, strict=True):
+            name, copied = self.carried_name(init, value, result)
             if copied:
                 self.line(f"{name} = {self.of(init)}", depth, op)
             names.append(name)
@@ -220,9 +222,10 @@ class TritonPrinter(Printer):
         self.line(f"for {self.fresh(index, 'k')} in range({start}{upper}):", depth, op)
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         ends = [self.of(value) for value in op.region.results]
-        assert not any(end in names and end != name for end, name in zip(ends, names, strict=True))
-        for name, end in zip(names, ends, strict=True):
-            if end != name:
-                self.line(f"{name} = {end}", depth + 1)
+        changed = [(name, end) for name, end in zip(names, ends, strict=True) if name != end]
+        if any(end in names for _, end in changed):  # carried tiles trade places: all at once
+            changed = [(", ".join(name for name, _ in changed), ", ".join(end for _, end in changed))]
+        for name, end in changed:
+            self.line(f"{name} = {end}", depth + 1)
         for result, name in zip(op.results, names, strict=True):
             self.text[id(result)] = Text(name)

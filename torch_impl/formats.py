@@ -72,6 +72,13 @@ def describe(tensor: torch.Tensor) -> ArrayInfo:
 
 
 def raw_view(tensor: torch.Tensor, form: ElementFormat) -> torch.Tensor:
-    """The tensor as `form`, which has the same width (raw codes of a format that a target does not know)."""
+    """The same memory as `form`: raw codes of a format that a target does not know, or narrower pieces of elements.
+
+    Narrower ones lie along whichever of the last two dimensions is contiguous, which becomes the last.
+    """
     goal = dtype_of(form)
-    return tensor if tensor.dtype == goal else tensor.view(goal)
+    if tensor.dtype == goal:
+        return tensor
+    if tensor.element_size() != goal.itemsize and tensor.stride(-1) != 1:
+        tensor = tensor.transpose(-1, -2)
+    return tensor.view(goal)

@@ -15,6 +15,7 @@ from specs.lang.errors import WrongType
 from specs.lang.kernel import Access
 from specs.lang.op import Op
 from specs.tile.executor import Buffer, execute
+from specs.tile.ir import ArrayParam
 from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 from specs.tile.targets import EXECUTOR
@@ -22,6 +23,7 @@ from torch_impl.arrayops import TorchOps
 from torch_impl.compile import load_kernel
 from torch_impl.emitter import emit, runtime_strides
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
+from torch_impl.orders import in_memory_order
 from torch_impl.support import choose, target_of
 
 Tensors = dict[str, torch.Tensor]
@@ -99,10 +101,9 @@ def prepare(
     op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
 ) -> Prepared:
     """Checks a call and builds everything that repeated calls share."""
-    call = check(op, tensors, attributes)
+    call, strides = in_memory_order(check(op, tensors, attributes), tensors)
     device = next(t.device for t in tensors if t is not None)
     chosen = choose(op, device, implementation)
-    strides = {a.name: t.stride() for a, t in zip(op.inputs, tensors, strict=True) if t is not None}
     fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes]
     config = "cpu" if chosen == "eager" else target_of(chosen, device).config
     launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
@@ -134,7 +135,7 @@ def triton_runner(launch: Launch, implementation: str, device: torch.device) -> 
     kernel = load_kernel(emit(program), program.name)
     ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
     names = [(launch.arrays[p.name][0], p.element) for p in ordered]
-    raw = [(name, form) for name, form in names if _is_raw(launch, name, form)]
+    raw = [(launch.arrays[p.name][0], p.element) for p in ordered if _is_raw(launch, p)]
     scalars = [launch.sizes[name] for name in program.sizes]
     for param in program.arrays:
         memory = launch.arrays[param.name][1]
@@ -152,10 +153,9 @@ def triton_runner(launch: Launch, implementation: str, device: torch.device) -> 
     return runner
 
 
-def _is_raw(launch: Launch, name: str, form: ElementFormat) -> bool:
-    """Whether the kernel sees raw codes instead of the array's own format."""
-    declared = next(f for n, f in launch.key.formats if launch.arrays[n][0] == name)
-    return dtype_of(declared) != dtype_of(form)
+def _is_raw(launch: Launch, param: ArrayParam) -> bool:
+    """Whether the kernel sees raw codes, or narrower pieces, instead of the array's own format."""
+    return dtype_of(launch.formats[param.name]) != dtype_of(param.element)
 
 
 def _eager(launch: Launch, device: torch.device) -> Runner:

@@ -1,10 +1,12 @@
-"""Two operations of the Triton dialect that Pallas has no word for, as JAX primitives.
+"""Operations of the Triton dialect that Pallas has no word for; the first two are JAX primitives.
 
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
+`split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
+`low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 
-Both work in Pallas' interpreter too, where they are a division and a float32 dot.
+The others work in Pallas' interpreter too, where the primitives are a division and a float32 dot.
 """
 
 from __future__ import annotations
@@ -14,10 +16,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax._src.pallas.triton import lowering
+from jax.experimental.pallas import triton as plgpu
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
 from jaxlib.triton import dialect
+
+from jax_impl.arrayops import divide
+from specs.lang.elements import BF16, F16
+from specs.tile import ptx
 
 _UNLIMITED = 1 << 30  # more additions than any tile has
 
@@ -31,6 +38,35 @@ def div_rn(x: jax.Array, y: jax.Array) -> jax.Array:
 def dot_fp8(a: jax.Array, b: jax.Array) -> jax.Array:
     """float32 [M, N] = a [M, K] @ b [K, N] for FP8 tiles."""
     result: jax.Array = _dot_fp8.bind(a, b)
+    return result
+
+
+def split_pairs(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """x[.., 0] and x[.., 1] of a tile [.., 2]."""
+    even, odd = jax.lax.split(x, (1, 1), axis=x.ndim - 1)
+    return even.reshape(x.shape[:-1]), odd.reshape(x.shape[:-1])
+
+
+def low_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax.Array:
+    """Bits 0 to 3 of each byte minus `zero` (broadcastable to x; 8 when left out), as bfloat16 or float16."""
+    return _nibbles(x, dtype, zero, high=False)
+
+
+def high_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax.Array:
+    """As `low_nibbles`, for bits 4 to 7."""
+    return _nibbles(x, dtype, zero, high=True)
+
+
+def _nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None, high: bool) -> jax.Array:
+    form, zeros = BF16 if dtype == jnp.bfloat16 else F16, zero is not None
+    offset = ptx.nibble_offset(form)
+    (result,) = plgpu.elementwise_inline_asm(
+        ptx.nibble(form, high, zeros),
+        args=[x] if zero is None else [x, jnp.broadcast_to(zero + jnp.asarray(offset, dtype), x.shape)],
+        constraints=ptx.nibble_constraints(zeros),
+        pack=ptx.NIBBLE_PACK,
+        result_shape_dtypes=[jax.ShapeDtypeStruct(x.shape, dtype)],
+    )
     return result
 
 
@@ -60,7 +96,7 @@ def _lower_dot(context: Any, a: Any, b: Any) -> Any:
 _div_rn = _register(
     "div_rn",
     lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),
-    lambda x, y: x / y,
+    divide,
     lambda _, x, y: dialect.precise_divf(x, y),
 )
 _dot_fp8 = _register("dot_fp8", _dot_shape, _dot_plain, _lower_dot)

@@ -50,7 +50,8 @@ class JobResult:
         """The part of a run record that reports are made from."""
         names = ("scheme", "layer", "linear", "shape", "pair", "status", "bound_share", "max_ulp", "reason")
         linears = [LinearResult(**{name: getattr(outcome, name) for name in names}) for outcome in self.linears]
-        note = f"{len(self.sentences)} sentences, {self.tokens} tokens, packed without padding. Same bytes: {self._same()}."
+        tokens = f"{len(self.sentences)} sentences, {self.tokens} tokens, packed without padding."
+        note = f"{tokens} Same bytes: {self._same()}."
         return ModelSection(
             name=CHECKPOINT,
             note=note,

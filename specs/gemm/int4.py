@@ -11,24 +11,36 @@ in the order 0,2,4,6,1,3,5,7 and have to be repacked first.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order
-from specs.gemm.tiles import clamped, finish, span, tile_position
+from specs.gemm.splits import SPLITS, partial_sums, reduce_splits, steps_of
+from specs.gemm.tiles import clamped, finish, span, store_tile, tile_position
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Ref, cdiv
-from specs.lang.elements import BF16, F16, F32, INT32
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows
+from specs.lang.elements import BF16, F16, F32, INT32, UINT8
+from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, single
-from specs.tile.language import arange, dot, fori_loop, load, zeros
+from specs.lang.op import Case, Op, Reference, Step
+from specs.tile.language import (
+    arange,
+    dot,
+    fori_loop,
+    load,
+    minimum,
+    nibble,
+    program_id,
+    split_pairs,
+    zeros,
+)
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile
 
-PER_WORD = 8
+PER_WORD, PER_BYTE = 8, 2
 SYMMETRIC_ZERO = 8
 GROUPS = (-1, 32, 64, 128, 256)
 _MAGIC_BITS, _MAGIC = 0x4B000000, 8388608.0  # 2**23: a small integer ORed into its mantissa is that integer added
@@ -36,41 +48,77 @@ _G = Ref("group_size")
 
 
 def int4_gemm(p: Any) -> None:
-    """One [BLOCK_M, BLOCK_N] tile of C."""
+    """One [BLOCK_M, BLOCK_N] tile of C, or of one split's share of it."""
     tile_m, tile_n = tile_position(p)
     rows = span(tile_m, p.BLOCK_M)
     cols = span(tile_n, p.BLOCK_N)
     a_rows = clamped(rows, p.M, p.even_m)
     b_cols = clamped(cols, p.N, p.even_n)
+    split = program_id(1) if p.SPLITS > 1 else None
+    lower, upper = steps_of(tile_cdiv(p.K, p.BLOCK_K * p.UNROLL), split, p.SPLITS)
 
     def step(k: Tile, acc: Tile) -> Tile:
-        depth = span(k, p.BLOCK_K)
-        inside = None if p.even_k else depth < p.K
-        order = depth if p.g_idx is None else load(p.g_idx, (depth,), inside)
-        a = load(p.a, (a_rows[:, None], order[None, :]), None if inside is None else inside[None, :])
-        group = 0 if p.group_size == -1 else (k * p.BLOCK_K) // p.group_size
-        weight = whole_numbers(p, k, group, b_cols).to(a.element)
-        scale = load(p.b_scale, (group, b_cols)).to(F32)
-        return acc + dot(a, weight) * scale[None, :]
+        for i in range(p.UNROLL):
+            acc = block(p, k * p.UNROLL + i if p.UNROLL > 1 else k, acc, a_rows, b_cols)
+        return acc
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(0, tile_cdiv(p.K, p.BLOCK_K), step, acc)
-    finish(p, acc, rows, cols)
+    acc = fori_loop(lower, upper, step, acc)
+    if split is None:
+        finish(p, acc, rows, cols)
+    else:
+        store_tile(p, acc, rows, cols, (split,))
 
 
-def whole_numbers(p: Any, k: Tile, group: Tile | int, b_cols: Tile) -> Tile:
-    """u - z of step k, float32 [BLOCK_K, BLOCK_N]: small integers, exact in every format that follows."""
-    words_per_step = p.BLOCK_K // PER_WORD
-    word = span(k, words_per_step)
+def block(p: Any, k: Tile, acc: Tile, a_rows: Tile, b_cols: Tile) -> Tile:
+    """acc plus block k of the contraction: BLOCK_K long, inside one group. Even and odd k are multiplied apart."""
+    depth = span(k, p.BLOCK_K)
+    inside = None if p.even_k else depth < p.K
+    order = depth if p.g_idx is None else load(p.g_idx, (depth,), inside)
+    a = load(p.a, (a_rows[:, None], order[None, :]), None if inside is None else inside[None, :])
+    a_even, a_odd = split_pairs(a)
+    group = group_of(p, k)
+    zero = None if p.b_zp is None else zero_point(p, group, b_cols)
+    b_even, b_odd = (from_bytes if p.b.element == UINT8 else from_words)(p, k, b_cols, zero)
+    partial = dot(a_odd, b_odd, dot(a_even, b_even))
+    scale = load(p.b_scale, (group, b_cols)).to(F32)
+    return acc + partial * scale[None, :]
+
+
+def group_of(p: Any, k: Tile) -> Tile | int:
+    """The group that block k lies in; blocks behind the end of K, which add zeros, read the last one."""
+    if p.group_size == -1:
+        return 0
+    group = k if p.group_size == p.BLOCK_K else (k * p.BLOCK_K) // p.group_size
+    return group if p.even_k else minimum(group, (p.K - 1) // p.group_size)
+
+
+def zero_point(p: Any, group: Tile | int, b_cols: Tile) -> Tile:
+    """Zero points of one group, i32 [BLOCK_N]."""
+    return (load(p.b_zp, (group, b_cols // PER_WORD)) >> ((b_cols % PER_WORD) * 4)) & 15
+
+
+def from_bytes(p: Any, k: Tile, b_cols: Tile, zero: Tile | None) -> tuple[Tile, Tile]:
+    """u - z for the even and the odd k of block k, [BLOCK_K / 2, BLOCK_N] each: the two nibbles of every byte."""
+    byte = span(k, p.BLOCK_K // PER_BYTE)
+    live = None if p.even_k else (byte < p.K // PER_BYTE)[:, None]
+    packed = load(p.b, (byte[:, None], b_cols[None, :]), live)
+    element = p.a.element
+    minus = None if zero is None else zero.to(F32).to(element)[None, :]
+    return nibble(packed, False, element, minus), nibble(packed, True, element, minus)
+
+
+def from_words(p: Any, k: Tile, b_cols: Tile, zero: Tile | None) -> tuple[Tile, Tile]:
+    """As `from_bytes`, for weights whose bytes of consecutive k are not neighbours in memory."""
+    word = span(k, p.BLOCK_K // PER_WORD)
     live = None if p.even_k else (word < p.K // PER_WORD)[:, None]
     packed = load(p.b, (word[:, None], b_cols[None, :]), live)
-    shift = (arange(PER_WORD) * 4)[None, :, None]
-    nibble = ((packed[:, None, :] >> shift) & 15).reshape(p.BLOCK_K, p.BLOCK_N)
-    value = (nibble | _MAGIC_BITS).bitcast(F32)
-    if p.b_zp is None:
-        return value - (_MAGIC + SYMMETRIC_ZERO)
-    zero = (load(p.b_zp, (group, b_cols // PER_WORD)) >> ((b_cols % PER_WORD) * 4)) & 15
-    return value - (zero | _MAGIC_BITS).bitcast(F32)[None, :]
+    pairs, shape = PER_WORD // PER_BYTE, (p.BLOCK_K // PER_BYTE, p.BLOCK_N)
+    shift = (arange(pairs) * 8)[None, :, None]
+    even, odd = (((packed[:, None, :] >> (shift + first)) & 15).reshape(*shape) for first in (0, 4))
+    minus = _MAGIC + SYMMETRIC_ZERO if zero is None else (zero | _MAGIC_BITS).bitcast(F32)[None, :]
+    even, odd = (((half | _MAGIC_BITS).bitcast(F32) - minus).to(p.a.element) for half in (even, odd))
+    return even, odd
 
 
 def unpack(words: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
@@ -139,18 +187,27 @@ def _arrays() -> tuple[Array, ...]:
     )
 
 
+def _config(target: str, tile: tuple[int, int, int], *rest: int, unroll: int = 1, **fields: Any) -> Config:
+    row = config(target, tile, *rest, **fields)
+    return replace(row, values=(*row.values, ("UNROLL", unroll)))
+
+
 def _configs() -> tuple[Config, ...]:
     rows: list[Config] = []
+    twice = (K % 256).equals(0)
     for target in ("cuda", "xpu"):
         for g in (32, 64):
-            rows.append(config(target, (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
-            rows.append(config(target, (64, 64, g), 4, 3, when=_G.equals(g)))
-        rows.append(config(target, (16, 64, 128), 4, 4, band=1, when=M <= 16))
-        rows.append(config(target, (64, 128, 128), 8, 3))
+            rows.append(_config(target, (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
+            rows.append(_config(target, (64, 64, g), 4, 3, when=_G.equals(g)))
+        rows.append(_config(target, (16, 64, 128), 4, 3, band=1, unroll=2, when=(M <= 16).and_(twice)))
+        rows.append(_config(target, (16, 64, 128), 4, 3, band=1, when=M <= 16))
+        rows.append(_config(target, (32, 64, 128), 4, 3, band=1, unroll=2, when=(M <= 32).and_(twice)))
+        rows.append(_config(target, (64, 128, 128), 4, 3))
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)
-        rows += [config(target, (*wide, g), 4, 1, band=1, when=_G.equals(g)) for g in (32, 64)]
-        rows.append(config(target, (*wide, 128), 4, 1, band=1))
+        rows += [_config(target, (*wide, g), 4, 1, band=1, when=_G.equals(g)) for g in (32, 64)]
+        rows.append(_config(target, (*wide, 128), 4, 1, band=1, unroll=2, when=twice))
+        rows.append(_config(target, (*wide, 128), 4, 1, band=1))
     return tuple(rows)
 
 
@@ -162,24 +219,58 @@ def _case(name: str, m: int, n: int, k: int, group: int, absent: tuple[str, ...]
 
 _SYMMETRIC = ("b_zp", "g_idx", "bias")
 
-INT4_GEMM_W4A16: Op = single(
-    Kernel(
-        name="int4_gemm_w4a16",
-        doc="Product of 16-bit activations and an INT4 weight in groups along K.",
-        axes=(M, N, K),
-        arrays=_arrays(),
-        attributes=(
-            Attribute(
-                name="group_size", kind=int, required=True, choices=GROUPS, doc="k per scale; -1 is one group for all"
-            ),
-            weight_order(),
-        ),
-        tunables=tunables(),
+_DOC = "Product of 16-bit activations and an INT4 weight in groups along K."
+_ATTRIBUTES = (
+    Attribute(name="group_size", kind=int, required=True, choices=GROUPS, doc="k per scale; -1 is one group for all"),
+    weight_order(),
+)
+_BYTES = Ref("weight_order").equals("nk")  # the bytes of consecutive k are neighbours
+_WORDS = Ref("weight_order").equals("kn")
+_SPLIT = SPLITS.differs(1)
+
+
+def _kernel(name: str, in_bytes: bool, split: bool) -> Kernel:
+    """The kernel that reads the weight as bytes or as words, and writes the result or one sum per split."""
+    arrays = {array.name: array for array in _arrays()}
+    if in_bytes:
+        arrays["b"] = replace(arrays["b"], doc="weight, two k per byte", shapes=((K // 2, N),), formats=(UINT8,))
+    if split:
+        del arrays["bias"]
+        arrays["c"] = partial_sums("c", Access.OUT)
+    fact = {**dict(facts()), "even_k": (K % (Ref("BLOCK_K") * Ref("UNROLL"))).equals(0)}
+    return Kernel(
+        name=name,
+        doc=_DOC,
+        axes=(M, N, K, SPLITS),
+        arrays=tuple(arrays.values()),
+        attributes=_ATTRIBUTES,
+        tunables=(*tunables(), Tunable(name="UNROLL", values=(1, 2, 4), doc="blocks of K per step of the loop")),
         configs=_configs(),
-        facts=facts(),
-        grid=grid(),
+        facts=tuple(fact.items()),
+        grid=(*grid(), *((SPLITS,) if split else ())),
         body=int4_gemm,
-    ),
+    )
+
+
+def _steps() -> tuple[Step, ...]:
+    whole, parts = SPLITS.equals(1), (("c", "partial"),)
+    return (
+        Step(kernel=_kernel("int4_gemm_w4a16", True, False), when=_BYTES.and_(whole)),
+        Step(kernel=_kernel("int4_gemm_w4a16_split", True, True), arrays=parts, when=_BYTES.and_(_SPLIT)),
+        Step(kernel=_kernel("int4_gemm_w4a16_words", False, False), when=_WORDS.and_(whole)),
+        Step(kernel=_kernel("int4_gemm_w4a16_words_split", False, True), arrays=parts, when=_WORDS.and_(_SPLIT)),
+        Step(kernel=reduce_splits(_arrays()), when=_SPLIT),
+    )
+
+
+INT4_GEMM_W4A16 = Op(
+    name="int4_gemm_w4a16",
+    doc=_DOC,
+    axes=(M, N, K),
+    arrays=_arrays(),
+    attributes=_ATTRIBUTES,
+    temporaries=(partial_sums("partial", Access.OUT),),
+    steps=_steps(),
     family="gemm",
     source="GPTQ (Frantar et al., 2022) storage order",
     constraints=(
@@ -206,6 +297,9 @@ INT4_GEMM_W4A16: Op = single(
         _case("kn-f16", 5, 104, 256, 128, ("g_idx",), formats=(("a", F16),), attributes={"weight_order": "kn"}),
         _case("lead", 12, 64, 256, 256, ("b_zp", "g_idx"), lead=(2, 3, 2)),
         _case("ragged-n", 3, 67, 128, 32, ("b_zp", "g_idx")),
+        _case("splits", 9, 72, 2176, 128, ("g_idx",)),
+        _case("splits-kn", 4, 67, 3072, 64, ("b_zp", "bias"), attributes={"weight_order": "kn"}),
+        _case("f16", 21, 48, 512, 128, ("g_idx", "bias"), formats=(("a", F16),)),
         _case("no-rows", 0, 64, 128, 128, _SYMMETRIC),
         _case("decode", 16, 8192, 28672, 128, _SYMMETRIC, large=True),
         _case("decode-down", 16, 28672, 8192, 128, _SYMMETRIC, large=True),

@@ -43,6 +43,11 @@ def finish(p: Any, acc: Tile, rows: Tile, cols: Tile, where: tuple[Tile, ...] = 
     if p.bias is not None:
         columns = clamped(cols, p.N, p.even_n)
         acc = acc + load(p.bias, (columns,)).to(F32)[None, :]
+    store_tile(p, acc, rows, cols, where)
+
+
+def store_tile(p: Any, acc: Tile, rows: Tile, cols: Tile, where: tuple[Tile, ...] = ()) -> None:
+    """Rounds once to the output format and stores what is in range."""
     mask = None if p.even_m else (rows < p.M)[:, None]
     mask = both(mask, None if p.even_n else (cols < p.N)[None, :])
     store(p.c, (*where, rows[:, None], cols[None, :]), acc.to(p.c.element), mask)

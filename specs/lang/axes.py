@@ -104,6 +104,7 @@ class Axis(Expr):
     """A symbolic size.
 
     `static` axes specialise the generated code; the others are run-time integers in Triton and shapes in JAX.
+    An axis with a `value` is no array's to state: it follows from the other sizes.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Axis(Expr):
     minimum: int = 0
     maximum: int | None = None
     multiple_of: int = 1
+    value: Expr | None = None
     doc: str = ""
 
     def evaluate(self, env: Env) -> int:

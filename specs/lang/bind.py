@@ -229,6 +229,9 @@ class _Binder:
             for dim, size in zip(dims, rest, strict=True):
                 if self.known(dim) != size:
                     self.fail_shape(array, sizes)
+        for axis in self.op.derived_axes:
+            assert axis.value is not None
+            self.sizes[axis.name] = axis.value.evaluate(self.sizes)
         env = call_env(self.op, self.sizes, self.attributes, self.shapes)
         for constraint in self.op.constraints:
             if not constraint.holds.evaluate(env):

@@ -85,6 +85,7 @@ def _axis(axis: Axis) -> Json:
         "minimum": axis.minimum,
         "maximum": axis.maximum,
         "multiple_of": axis.multiple_of,
+        "value": None if axis.value is None else show(axis.value),
     }
 
 

@@ -47,7 +47,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One kernel of an operation. Names not listed map to the operation's own array or attribute of that name."""
+    """One kernel of an operation. Names not listed map to the operation's own array or attribute of that name.
+
+    A kernel's input may have a narrower format than the operation's array (bytes of words): the same memory, with more
+    elements in the dimension whose size the kernel declares differently, which has to be the contiguous one.
+    """
 
     kernel: Kernel
     arrays: tuple[tuple[str, str], ...] = ()
@@ -102,6 +106,12 @@ class Op:
     def mutated(self) -> tuple[Array, ...]:
         """Arguments written in place (torch) or donated and returned (JAX)."""
         return tuple(array for array in self.arrays if array.access is Access.INOUT)
+
+    @property
+    def derived_axes(self) -> tuple[Axis, ...]:
+        """Sizes that kernels use and no array states: they follow from `axes`."""
+        found = {axis.name: axis for step in self.steps for axis in step.kernel.axes if axis.value is not None}
+        return tuple(found.values())
 
     def active_steps(self, env: Mapping[str, object]) -> list[Step]:
         """The steps that a call with these sizes and attributes takes."""

@@ -62,7 +62,7 @@ def store_packed(p: Any, q: Tile, rows: Tile, groups: Tile, live: Tile | None, w
 def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tuple[Array, ...]:
     return (
         Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32)),
-        Array(name="q", doc="codes", shapes=((Rows(M), N // per_byte),), formats=codes, access=Access.OUT),
+        Array(name="q", doc="codes", shapes=((Rows(M), N if per_byte == 1 else N // per_byte),), formats=codes, access=Access.OUT),
         Array(
             name="scale",
             doc="scale of every group",

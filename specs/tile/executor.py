@@ -55,7 +55,11 @@ def _in_chunks(run: _Run, ops: ArrayOps, state: dict[str, Any], written: list[st
     def body(k: Any, carried: list[Any]) -> list[Any]:
         state.update(zip(written, carried, strict=True))
         point = ops.arange(chunk) + k * chunk
-        run.chunk(state, point, None if total % chunk == 0 else point < total)
+        if total % chunk == 0:
+            run.chunk(state, point, None)
+        else:  # behind the last grid point: the last one again, without its stores
+            last = ops.const(total - 1, INT32)
+            run.chunk(state, ops.binary(Opcode.MIN)(point, last), point <= last)
         return [state[name] for name in written]
 
     count = -(-total // chunk)
@@ -75,7 +79,8 @@ class _Run:
         self.env: dict[int, Any] = {}
         self.memory: dict[str, Any] = {}
         self.points: Any = None
-        self.active: Any = None
+        self.active: Any = None  # which of them are grid points, where some are padding
+        self.inside: Any = None  # which of them take the current iteration, in a loop where they differ
 
     def chunk(self, memory: dict[str, Any], points: Any, active: Any) -> None:
         """Runs grid points `points` (flat indices, i32 [G]); `active` masks padding points."""
@@ -165,14 +170,19 @@ class _Run:
         name, rank = str(op.attrs["array"]), len(op.result.type.shape)
         count = self.program.array(name).rank
         offsets = self.offsets(name, op.operands[:count], rank)
-        if not op.attrs["masked"]:
+        masked = bool(op.attrs["masked"])
+        if not masked and self.inside is None:
             return self.ops.take(self.memory[name], offsets)
-        mask, other = (self.of(value, rank) for value in op.operands[count:])
-        if not self.memory[name].shape[0]:  # an empty array: the mask is false throughout
+        mask, other = (self.of(value, rank) for value in op.operands[count:]) if masked else (None, None)
+        if masked and not self.memory[name].shape[0]:  # an empty array: the mask is false throughout
             return self.ops.broadcast(other, (offsets.shape[0], *op.result.type.shape))
+        live = mask
+        if self.inside is not None:  # iterations that this grid point does not have read nothing of their own
+            inside = self.ops.reshape(self.inside, (self.inside.shape[0], *([1] * rank)))
+            live = inside if mask is None else mask & inside
         nowhere = self.ops.const(0, INT64 if self.program.wide else INT32)
-        safe = self.ops.where(mask, offsets, nowhere)
-        return self.ops.where(mask, self.ops.take(self.memory[name], safe), other)
+        loaded = self.ops.take(self.memory[name], self.ops.where(live, offsets, nowhere))
+        return self.ops.where(mask, loaded, other) if masked else loaded
 
     def store(self, op: Op) -> None:
         name = str(op.attrs["array"])
@@ -183,9 +193,10 @@ class _Run:
         offsets = self.ops.broadcast(self.offsets(name, op.operands[:count], len(shape)), (points, *shape))
         value = self.ops.broadcast(self.of(op.operands[count], len(shape)), (points, *shape))
         mask = self.of(op.operands[count + 1], len(shape)) if op.attrs["masked"] else None
-        if self.active is not None:
-            active = self.ops.reshape(self.active, (points, *([1] * len(shape))))
-            mask = active if mask is None else mask & active
+        for active in (self.active, self.inside):
+            if active is not None:
+                live = self.ops.reshape(active, (active.shape[0], *([1] * len(shape))))
+                mask = live if mask is None else mask & live
         if mask is not None:
             mask = self.ops.broadcast(mask, (points, *shape))
         self.memory[name] = self.ops.put(self.memory[name], offsets, value, mask)
@@ -196,13 +207,13 @@ class _Run:
         lower, upper = (self.of(value) for value in op.operands[:2])
         uniform = lower.shape[0] == 1 and upper.shape[0] == 1
         stored = sorted({str(o.attrs["array"]) for o in walk(region.ops) if o.code is Opcode.STORE})
-        outer = self.active
+        outer = self.inside
 
         def body(k: Any, carried: list[Any]) -> list[Any]:
             self.memory.update(zip(stored, carried[: len(stored)], strict=True))
             before = carried[len(stored) :]
             inside = None if uniform else (lower <= k) & (k < upper)
-            self.active = inside if outer is None else (outer if inside is None else outer & inside)
+            self.inside = inside if outer is None else (outer if inside is None else outer & inside)
             self.env[id(region.parameters[0])] = ops.reshape(k, (1,))
             for parameter, value in zip(region.parameters[1:], before, strict=True):
                 self.env[id(parameter)] = value
@@ -219,7 +230,7 @@ class _Run:
         first = ops.reduce(Opcode.AMIN, lower, 0)
         last = ops.reduce(Opcode.AMAX, upper, 0)
         out = ops.loop(first, last, body, [self.memory[name] for name in stored] + init)
-        self.active = outer
+        self.inside = outer
         self.memory.update(zip(stored, out[: len(stored)], strict=True))
         for result, array in zip(op.results, out[len(stored) :], strict=True):
             self.env[id(result)] = array

@@ -58,7 +58,7 @@ class Opcode(Enum):
     # whole numbers only; integers to narrower integers keep the low bits.
     CAST = "cast"
     BITCAST = "bitcast"
-    NIBBLE = "nibble"  # attr high: the low or high four bits of each byte, minus 8, as a 16-bit float
+    NIBBLE = "nibble"  # attr high: low or high bits of each byte, minus the second operand or 8, as a 16-bit float
     # along an axis (attr axis)
     SUM = "sum"
     AMAX = "amax"

@@ -196,11 +196,17 @@ def split_pairs(x: Tile) -> tuple[Tile, Tile]:
     return even, odd
 
 
-def nibble(x: Tile, high: bool, element: ElementFormat) -> Tile:
-    """The high or low four bits of every byte minus 8, as `element` (BF16 or F16); exact."""
+def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None) -> Tile:
+    """The high or low four bits of every byte minus `zero`, as `element` (BF16 or F16); exact.
+
+    zero: whole numbers 0 .. 15 as `element`, broadcastable to x; 8 when left out.
+    """
     if x.element != UINT8 or element not in (BF16, F16):
         raise fail(f"nibble of {x.value.type} as {element.name}: bytes become bf16 or f16")
-    return tracer().emit(Opcode.NIBBLE, (x,), (TileType(element, x.shape),), {"high": high})[0]
+    if zero is not None and (zero.element != element or broadcast_shapes(x.shape, zero.shape) != x.shape):
+        raise fail(f"nibble of {x.value.type} as {element.name} minus {zero.value.type}")
+    operands = (x,) if zero is None else (x, zero)
+    return tracer().emit(Opcode.NIBBLE, operands, (TileType(element, x.shape),), {"high": high})[0]
 
 
 def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Any:

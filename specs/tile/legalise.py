@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT16, INT32, UINT8, ElementFormat
+from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT16, INT32, UINT8, ElementFormat, NanRule
 from specs.tile.ir import ArrayParam, Op, Opcode, Program, Region, TileType, Value
 from specs.tile.language import where
 from specs.tile.library import codec
@@ -116,9 +116,7 @@ class _Formats(_Rewriter):
             case Opcode.DOT:
                 new = self.dot(op)
             case Opcode.NIBBLE if not self.target.nibbles:
-                codes = self.of(op.operands[0]).to(INT32)
-                codes = codes >> 4 if op.attrs["high"] else codes & 15
-                new = self.cast((codes - 8).to(F32), F32, op.result.type.element)
+                new = self.nibble(op)
             case Opcode.CONST if not is_native(op.result.type.element, self.target):
                 form = op.result.type.element
                 new = constant(int(form.encode(float(op.attrs["value"]))), raw_format(form))  # type: ignore[arg-type]
@@ -137,11 +135,23 @@ class _Formats(_Rewriter):
             return codec.encode(x.to(F32), goal).to(raw_format(goal) if goal.bits < 8 else goal)
         if not is_native(goal, self.target):
             return codec.encode(x.to(F32), goal).to(raw_format(goal))
-        narrow = goal.is_float and goal.bits < 16 and source.is_float
-        if narrow and not self.target.saturating:
-            x = codec.clamp_finite(x.to(F32), goal)
+        if not (goal.is_float and goal.bits < 16 and source.is_float):
+            return x.to(goal)
+        x = wide = x.to(F32)
+        if not self.target.saturating:
+            x = codec.clamp_finite(x, goal)
             x = where(codec.is_nan(x), float("nan"), x)
-        return x.to(goal)
+        if goal.nan is not NanRule.IEEE:
+            return x.to(goal)
+        # With several codes to choose from, every library has a NaN of its own.
+        codes = x.to(goal).bitcast(raw_format(goal))
+        return where(codec.is_nan(wide), goal.nan_code or 0, codes).bitcast(goal)
+
+    def nibble(self, op: Op) -> Tile:
+        form = op.result.type.element
+        x, *zero = (self.of(value) for value in op.operands)
+        codes = x.to(INT32) >> 4 if op.attrs["high"] else x.to(INT32) & 15
+        return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
 
     def dot(self, op: Op) -> Tile:
         a, b, *acc = (self.of(value) for value in op.operands)

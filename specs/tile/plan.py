@@ -8,6 +8,8 @@ from math import prod
 
 from specs.lang.axes import Ref, as_expr
 from specs.lang.bind import Call
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import SpecError
 from specs.lang.kernel import Access, Array, Kernel, Rows, Shape
 from specs.lang.layouts import packed_strides
 from specs.lang.op import Step
@@ -15,6 +17,7 @@ from specs.tile.ir import Program
 from specs.tile.specialise import ArrayLayout, Specialisation, trace
 
 Strides = tuple[int, ...]
+Dims = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Launch:
     """One step of a call, ready for an emitter or the executor.
 
     arrays: kernel array name -> (operation's array name, memory).
+    formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
     sizes: run-time sizes the program takes, in its order.
     """
 
@@ -40,6 +44,7 @@ class Launch:
     grid: tuple[int, ...]
     sizes: Mapping[str, int]
     arrays: Mapping[str, tuple[str, Memory]]
+    formats: Mapping[str, ElementFormat]
     tunables: Mapping[str, int]
 
 
@@ -70,7 +75,7 @@ def plan(
     memory = {a.name: (step.array_name(a.name), _memory(call, step, a, attributes, strides)) for a in present}
     key = Specialisation(
         attributes=tuple(attributes.items()),
-        formats=tuple((a.name, call.formats[step.array_name(a.name)]) for a in present),
+        formats=tuple((a.name, _format(call, step, a)) for a in present),
         layouts=tuple((name, m.layout) for name, (_, m) in memory.items()),
         static=tuple((axis.name, call.sizes[axis.name]) for axis in kernel.axes if axis.static),
         facts=tuple(facts.items()),
@@ -85,6 +90,7 @@ def plan(
         grid=tuple(as_expr(size).evaluate(env) for size in kernel.grid),
         sizes=_sizes(program, call, memory),
         arrays=memory,
+        formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
     )
 
@@ -104,7 +110,9 @@ def _memory(
     name = step.array_name(array.name)
     shape = call.shapes[name]
     swapped = array.swapped(attributes)
-    canonical = array.shapes_for(attributes)[0]
+    parts = call.formats[name].storage_bits // _format(call, step, array).storage_bits
+    own = array if parts == 1 else call.op.array(name)
+    canonical = own.shapes_for(attributes if parts == 1 else call.attributes)[0]
     given = strides.get(name)
     fresh = name not in strides or array.access is Access.OUT
     steps = packed_strides(shape) if given is None or fresh else given
@@ -113,6 +121,9 @@ def _memory(
     lead, rest = _align(canonical, call.accepted.get(name, canonical), shape, steps)
     groups = _collapse(lead) if canonical and isinstance(canonical[0], Rows) else []
     dims = [*groups, *rest] or [(1, 1)]  # an array without dimensions lies in memory as one element
+    if parts > 1:
+        pairs = zip(array.shapes_for(attributes)[0], canonical, strict=True)
+        dims = _narrowed(dims, parts, array, next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide))
     packed = fresh or (given is None and not swapped)
     return Memory(
         sizes=tuple(size for size, _ in dims),
@@ -126,11 +137,25 @@ def _memory(
     )
 
 
+def _format(call: Call, step: Step, array: Array) -> ElementFormat:
+    """Element format of a kernel's array: the operation's, or the narrower one as which the kernel reads its bytes."""
+    given = call.formats[step.array_name(array.name)]
+    if isinstance(array.formats, str) or given in array.formats or len(array.formats) != 1:
+        return given
+    narrow = array.formats[0]
+    return narrow if narrow.storage_bits < given.storage_bits else given
+
+
+def _narrowed(dims: Dims, parts: int, array: Array, dim: int) -> Dims:
+    """(size, stride) in elements of which `parts`, along dimension `dim`, make up one of the operation's."""
+    size, stride = dims[dim]
+    if size > 1 and stride != 1:
+        raise SpecError(f"'{array.name}' is read in a narrower format along a dimension that is not contiguous")
+    return [(size * parts, 1) if d == dim else (n, step * parts) for d, (n, step) in enumerate(dims)]
+
+
 def _swap(values: tuple[int, ...]) -> tuple[int, ...]:
     return (*values[:-2], values[-1], values[-2])
-
-
-Dims = list[tuple[int, int]]
 
 
 def _align(canonical: Shape, accepted: Shape, shape: tuple[int, ...], strides: Strides) -> tuple[Dims, Dims]:

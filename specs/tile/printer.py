@@ -10,6 +10,7 @@ import keyword
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 
 from specs.lang.elements import BOOL, F32, INT32
 from specs.tile.ir import Op, Opcode, Program, Value, walk
@@ -65,6 +66,7 @@ class Printer(ABC):
         self.text: dict[int, Text] = {}
         self.taken = set(self.reserved) | set(program.sizes)
         everything = walk(program.ops)
+        self.home = homes(program.ops)
         self.uses = Counter(id(v) for op in everything for v in op.operands)
         for op in everything:
             if op.region is not None:
@@ -132,10 +134,15 @@ class Printer(ABC):
         self.text[id(value)] = Text(name)
         return name
 
-    def carried_name(self, init: Value, parameter: Value) -> tuple[str, bool]:
-        """Name of a loop-carried variable, and whether the initial value has to be copied into it."""
+    def carried_name(self, init: Value, parameter: Value, result: Value) -> tuple[str, bool]:
+        """Name of a loop-carried variable, and whether the initial value has to be copied into it.
+
+        A value that nothing else uses gives its name away, unless the loop stands inside another that it comes from
+        outside of: there it is needed again.
+        """
         first = self.text[id(init)]
-        if first.isidentifier() and self.uses[id(init)] == 1 and not is_const(init) and first in self.taken:
+        alone = self.uses[id(init)] == 1 and self.home[id(init)] == self.home[id(result)]
+        if first.isidentifier() and alone and not is_const(init) and first in self.taken:
             self.text[id(parameter)] = first
             return str(first), False
         return self.fresh(parameter, "carried"), True
@@ -206,6 +213,16 @@ class Printer(ABC):
 
 def _weak(value: object) -> int:
     return _UNARY_PRECEDENCE if isinstance(value, (int, float)) and value < 0 else ATOM
+
+
+def homes(ops: Sequence[Op], block: int = 0) -> dict[int, int]:
+    """Value (by identity) -> the block that defines it; parameters of a loop belong to its body."""
+    found = {id(value): block for op in ops for value in op.results}
+    for op in ops:
+        if op.region is not None:
+            found.update((id(value), id(op.region)) for value in op.region.parameters)
+            found.update(homes(op.region.ops, id(op.region)))
+    return found
 
 
 def is_scalar_i32(value: Value) -> bool:

@@ -7,20 +7,32 @@ from specs.lang.elements import BF16, ElementFormat
 NIBBLE_PACK = 4
 """Elements per piece of assembly: four bytes in one register become four 16-bit floats in two."""
 
-NIBBLE_CONSTRAINTS = "=&r,=&r,r"
-"""Two results, written before the operand is last read, and one operand."""
+
+def nibble_offset(element: ElementFormat) -> float:
+    """The power of two whose last mantissa bits count in ones."""
+    return 128.0 if element == BF16 else 1024.0
 
 
-def nibble(element: ElementFormat, high: bool) -> str:
-    """Assembly for `Opcode.NIBBLE`: the low or high nibbles of four bytes, minus 8, as BF16 or F16.
+def nibble_constraints(zeros: bool) -> str:
+    """Two results, written before the operands are last read; the bytes; where given, the zero points."""
+    return "=&r,=&r,r,r,r" if zeros else "=&r,=&r,r"
 
-    A nibble as the last mantissa bits of 2**7 (BF16) or 2**10 (F16) is that power plus the nibble, so one permutation
-    of bytes converts two of them, and one subtraction of the power plus 8 leaves the value; both are exact.
+
+def nibble(element: ElementFormat, high: bool, zeros: bool) -> str:
+    """Assembly for `Opcode.NIBBLE`: the low or high nibbles of four bytes, minus 8 or zero points, as BF16 or F16.
+
+    A nibble as the last mantissa bits of `nibble_offset` is that power plus the nibble, so one permutation of bytes
+    converts two of them, and one subtraction of the power plus the zero point leaves the value; both are exact.
+
+    zeros: subtract two registers of zero points, to which the power has been added.
     """
     exponent, kind = ("43", "bf16x2") if element == BF16 else ("64", "f16x2")
     take = "shr.b32 t, $2, 4; and.b32 t, t, 0x0F0F0F0F;" if high else "and.b32 t, $2, 0x0F0F0F0F;"
+    eight, first, second = (
+        ("", "$3", "$4") if zeros else (f".reg .b32 m; mov.b32 m, 0x{exponent}08{exponent}08; ", "m", "m")
+    )
     return (
-        f"{{ .reg .b32 t; .reg .b32 m; mov.b32 m, 0x{exponent}08{exponent}08; {take} "
+        f"{{ .reg .b32 t; {eight}{take} "
         f"prmt.b32 $0, t, 0x{exponent * 4}, 0x5140; prmt.b32 $1, t, 0x{exponent * 4}, 0x7362; "
-        f"sub.{kind} $0, $0, m; sub.{kind} $1, $1, m; }}"
+        f"sub.{kind} $0, $0, {first}; sub.{kind} $1, $1, {second}; }}"
     )

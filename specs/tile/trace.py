@@ -327,12 +327,9 @@ def check_operand(code: Opcode, tile: Tile) -> None:
     else:
         allowed = element.bits in (32, 64) and code not in _FLOAT_ONLY
     if not allowed:
-        goals = {".to(INT32)": code not in _FLOAT_ONLY, ".to(F32)": code not in _INTEGER_ONLY}
-        casts = " or ".join(goal for goal, fits in goals.items() if fits)
-        raise fail(
-            f"{code.value} is not defined on {element.name}",
-            "~ is for truth values" if code is Opcode.NOT else f"cast with {casts} first",
-        )
+        goal = "F32" if code in _FLOAT_ONLY or (element.is_float and code not in _INTEGER_ONLY) else "INT32"
+        hint = "~ is for truth values" if code is Opcode.NOT else f"cast with .to({goal}) first"
+        raise fail(f"{code.value} is not defined on {element.name}", hint)
 
 
 def unary(code: Opcode, x: Tile) -> Tile:

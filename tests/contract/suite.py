@@ -68,7 +68,7 @@ def comparisons() -> list[Any]:
     ]
 
 
-def runners(framework: str = "", wanted: Callable[[Op], object] = bool) -> list[Any]:
+def runners(framework: str = "", wanted: Callable[[Op], object] = bool, without: tuple[str, ...] = ()) -> list[Any]:
     """One parameter set (op, implementation, device) per implementation of the operations that are wanted."""
     return [
         pytest.param(op, name, device, id=f"{op}-{name}-{device}")
@@ -76,7 +76,7 @@ def runners(framework: str = "", wanted: Callable[[Op], object] = bool) -> list[
         if wanted(specs.get(op))
         for device in DEVICES
         for name in available(op, device)
-        if name.startswith(framework)
+        if name.startswith(framework) and name not in without
     ]
 
 

@@ -27,7 +27,7 @@ def test_every_case_is_a_call_that_the_spec_accepts(op: str, case: str, kind: Ki
     spec = specs.get(op)
     inputs = generate(spec, spec.case(case), kind, 1)
     call = inputs.layout.call()
-    assert call.sizes == dict(spec.case(case).sizes)
+    assert dict(spec.case(case).sizes).items() <= call.sizes.items()  # which may have derived sizes beside them
     for name, raw in inputs.arrays.items():
         assert raw.dtype == raw_dtype(inputs.formats[name])
         assert raw.shape == call.shapes[name]

@@ -9,8 +9,7 @@ from parity.inputs import layout_of
 from specs.lang.op import Op
 from tests.contract import suite
 
-SPLITS = ((12,), (3, 4), (2, 1, 6))
-EMPTY = ((0,), (2, 0, 3))
+FLAT, SPLIT, EMPTY = (12,), (2, 1, 6), (2, 0, 3)
 
 
 def has_rows(op: Op, name: str) -> bool:
@@ -24,21 +23,25 @@ def independent(op: Op) -> bool:
     return suite.row_axis(op) is not None and all(has_rows(op, array.name) for array in op.outputs)
 
 
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=suite.row_axis))
+# The interpreter of JAX sees rows that the launcher has split already; the cases cover it.
+SPLIT_BY_LAUNCHER = ("jax:interpret",)
+ON_ROWS = suite.runners(wanted=suite.row_axis, without=SPLIT_BY_LAUNCHER)
+ON_INDEPENDENT_ROWS = suite.runners(wanted=independent, without=SPLIT_BY_LAUNCHER)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), ON_ROWS)
 def test_leading_dimensions_are_kept(op: str, implementation: str, device: str) -> None:
     spec = specs.get(op)
-    flat, *split = (suite.inputs_of(spec, suite.with_rows(spec, lead)) for lead in SPLITS)
-    expected = suite.run(flat, implementation, device)
-    for lead, inputs in zip(SPLITS[1:], split, strict=True):
-        results = suite.run(inputs, implementation, device)
-        for name, raw in results.items():
-            if has_rows(spec, name):
-                assert raw.shape[: len(lead)] == lead, name
-                results[name] = raw.reshape(-1, *raw.shape[len(lead) :])
-        suite.assert_same(results, expected)
+    flat, split = (suite.inputs_of(spec, suite.with_rows(spec, lead)) for lead in (FLAT, SPLIT))
+    results = suite.run(split, implementation, device)
+    for name, raw in results.items():
+        if has_rows(spec, name):
+            assert raw.shape[: len(SPLIT)] == SPLIT, name
+            results[name] = raw.reshape(FLAT + raw.shape[len(SPLIT) :])
+    suite.assert_same(results, suite.run(flat, implementation, device))
 
 
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=suite.row_axis))
+@pytest.mark.parametrize(("op", "implementation", "device"), ON_ROWS)
 def test_no_leading_dimension_is_one_row(op: str, implementation: str, device: str) -> None:
     spec = specs.get(op)
     one, none = (suite.inputs_of(spec, suite.with_rows(spec, lead)) for lead in ((1,), ()))
@@ -47,20 +50,18 @@ def test_no_leading_dimension_is_one_row(op: str, implementation: str, device: s
     suite.assert_same(suite.run(none, implementation, device), squeezed)
 
 
-@pytest.mark.parametrize("lead", EMPTY, ids=str)
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=suite.row_axis))
-def test_no_rows_give_no_rows(op: str, implementation: str, device: str, lead: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("op", "implementation", "device"), ON_ROWS)
+def test_no_rows_give_no_rows(op: str, implementation: str, device: str) -> None:
     spec = specs.get(op)
-    inputs = suite.inputs_of(spec, suite.with_rows(spec, lead))
+    inputs = suite.inputs_of(spec, suite.with_rows(spec, EMPTY))
     shapes = inputs.layout.call().shapes
     for name, raw in suite.run(inputs, implementation, device).items():
         assert raw.shape == shapes[name]
         if has_rows(spec, name):
-            assert raw.shape[: len(lead)] == lead
-            assert raw.size == 0
+            assert raw.shape[: len(EMPTY)] == EMPTY
 
 
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=independent))
+@pytest.mark.parametrize(("op", "implementation", "device"), ON_INDEPENDENT_ROWS)
 def test_rows_do_not_depend_on_each_other(op: str, implementation: str, device: str) -> None:
     """The last row alone gives the bytes that it gives among the others."""
     spec = specs.get(op)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from parity.minilm.arrays import HostArray
 from parity.minilm.assets import Assets, Layer, Linear, Norm
@@ -19,14 +19,14 @@ def embeddings(assets: Assets, sentences: Sequence[str]) -> HostArray:
     ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
     padding = torch.tensor([[position >= len(row) for position in range(length)] for row in rows])
     table = assets.embeddings
-    x = F.embedding(ids, _wide(table.word)) + _wide(table.position)[:length] + _wide(table.token_type)[0]
+    x = functional.embedding(ids, _wide(table.word)) + _wide(table.position)[:length] + _wide(table.token_type)[0]
     eps, hidden = assets.config.layer_norm_eps, assets.config.hidden
-    x = F.layer_norm(x, (hidden,), _wide(table.norm.weight), _wide(table.norm.bias), eps)
+    x = functional.layer_norm(x, (hidden,), _wide(table.norm.weight), _wide(table.norm.bias), eps)
     with torch.no_grad():
         for layer in assets.layers:
             x = _module(assets, layer)(x, src_key_padding_mask=padding)
     kept = (~padding)[:, :, None].double()
-    return F.normalize((x * kept).sum(1) / kept.sum(1)).numpy()
+    return functional.normalize((x * kept).sum(1) / kept.sum(1)).numpy()
 
 
 def _module(assets: Assets, layer: Layer) -> torch.nn.TransformerEncoderLayer:

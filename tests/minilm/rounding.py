@@ -1,9 +1,10 @@
-"""How far rounding can move the embeddings of the encoder, found by perturbing it (Monte Carlo arithmetic, D. S. Parker,
-1997; here in the coarser form that the standard model of rounding gives).
+"""How far rounding can move the embeddings of the encoder, found by perturbing it (the idea of Monte Carlo arithmetic,
+D. S. Parker, 1997).
 
-A rigorous worst-case bound through 24 linears in a row, four in each of six layers, says nothing: each of them multiplies
-it by the ratio of sum |terms| to |sum|. Instead every linear of a float64 run is disturbed by as much as rounding with
-unit roundoff u may disturb it, with random signs, and what comes out is compared with the run that was left alone:
+A rigorous worst-case bound through 24 linears in a row, four in each of six layers, says nothing: each of them
+multiplies it by the ratio of sum |terms| to |sum|. Instead every linear of a float64 run is disturbed by as much as
+rounding with unit roundoff u may disturb it, with random signs, and what comes out is compared with the run that was
+left alone:
 
     y = sum of K products and a bias: K + 1 rounded operations, whose errors of random sign add up to
         sqrt(K + 1) u (|x| |W| + |b|)        (N. Higham and T. Mary, "A new approach to probabilistic rounding error
@@ -29,8 +30,8 @@ from parity.minilm.assets import Assets, Tokens
 from parity.minilm.encoder import encode
 
 ELEMENTWISE: Final = 16
-"""Residual addition and layer norm have 11 rounded operations one after the other (two of them sums over a row), scaling,
-mask, softmax and division 6, GELU 5 of which erf counts for a few.
+"""Rounded operations one after the other: residual addition and layer norm 11 (two of them sums over a row); scaling,
+mask, softmax and division 6; GELU 5, of which erf counts for a few.
 """
 RUNS: Final = 4
 

@@ -17,7 +17,7 @@ from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Access, Array, Config, Kernel, Shape, Tunable
 from specs.lang.layouts import Dense, Inner, packed_strides
 from specs.lang.op import Op, single
-from specs.tile.arrayops import NUMPY
+from specs.tile.arrayops import NUMPY, NUMPY_DTYPES
 from specs.tile.executor import Buffer, execute
 from specs.tile.ir import Program
 from specs.tile.legalise import legalise
@@ -90,8 +90,7 @@ def program_of(op: Op, arrays: Arrays) -> Program:
 
 def bits(array: Raw) -> Raw:
     """The array as unsigned integers of its width."""
-    array = np.ascontiguousarray(array)
-    return array.view(f"uint{8 * array.dtype.itemsize}")
+    return np.asarray(array, order="C").view(f"uint{8 * array.dtype.itemsize}")
 
 
 def run_numpy(op: Op, arrays: Arrays, change: Callable[[Program], Program] = lambda program: program) -> dict[str, Raw]:
@@ -101,11 +100,9 @@ def run_numpy(op: Op, arrays: Arrays, change: Callable[[Program], Program] = lam
     buffers: dict[str, Buffer] = {}
     for param in program.arrays:
         memory = launch.arrays[param.name][1]
-        flat = np.array(arrays[param.name]).reshape(-1) if param.name in arrays else None
-        if flat is None:
-            width = param.element.storage_bits // 8
-            flat = np.full(width * int(np.prod(memory.sizes)), 0xA5, np.uint8).view(param.element.numpy_dtype)
-        buffers[param.name] = Buffer(flat, memory.strides)
+        count = param.element.storage_bits // 8 * int(np.prod(memory.sizes))
+        flat = np.array(arrays[param.name]).reshape(-1) if param.name in arrays else np.full(count, 0xA5, np.uint8)
+        buffers[param.name] = Buffer(flat.view(NUMPY_DTYPES[param.element]), memory.strides)
     with np.errstate(all="ignore"):
         out = execute(program, NUMPY, buffers, launch.sizes, launch.grid)
     shapes = checked(op, arrays).shapes
@@ -123,8 +120,8 @@ def run_torch(op: Op, arrays: Arrays, implementation: str) -> dict[str, Raw]:
     tensors = []
     for array in op.inputs:
         assert not isinstance(array.formats, str)
-        raw = np.ascontiguousarray(arrays[array.name])
-        plain = torch.from_numpy(raw.view(f"int{8 * raw.dtype.itemsize}").copy())
+        raw = np.array(arrays[array.name], order="C")
+        plain = torch.from_numpy(raw.view(f"int{8 * raw.dtype.itemsize}"))
         tensors.append(plain.view(DTYPES[array.formats[0]]).to(device))
     results = run(op, tensors, (), implementation)
     widths = {1: torch.uint8, 2: torch.int16, 4: torch.int32}

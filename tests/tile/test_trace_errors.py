@@ -195,7 +195,7 @@ def number_in_an_integer_tile(p: Any) -> None:
     store(p.y, (arange(N),), half)
 
 
-@misuse("the kernel declares nothing called 'scale'")
+@misuse("the kernel declares nothing called 'scale'", "it has x, h, grid2, y")
 def unknown_name(p: Any) -> None:
     x = row(p)
     store(p.y, (arange(N),), x * p.scale)  # wrong
@@ -213,23 +213,23 @@ def narrow_comparison(p: Any) -> None:
     store(p.y, (arange(N),), row(p), x < x)  # wrong
 
 
-@misuse("shl is not defined on uint8", "cast with .to(F32) or .to(INT32)")
+@misuse("shl is not defined on uint8", "cast with .to(INT32)")
 def byte_arithmetic(p: Any) -> None:
     codes = arange(N).to(UINT8)
     codes << 4  # wrong
 
 
-@misuse("and is not defined on f32")
+@misuse("and is not defined on f32", "cast with .to(INT32)")
 def bits_of_a_float(p: Any) -> None:
     row(p) & row(p)  # wrong
 
 
-@misuse("exp2 is not defined on int32")
+@misuse("exp2 is not defined on int32", "cast with .to(F32)")
 def exp2_of_integers(p: Any) -> None:
     exp2(arange(N))  # wrong
 
 
-@misuse("not is not defined on int32")
+@misuse("not is not defined on int32", "truth values")
 def not_of_integers(p: Any) -> None:
     ~arange(N)  # wrong
 

@@ -55,7 +55,7 @@ def encode(x: Tile, form: ElementFormat) -> Tile:
     magnitude = (bits & 0x7FFFFFFF).bitcast(F32)
     saturate = form.overflow is Overflow.SATURATE
     limit = form.max_finite if saturate else 2.0 * form.max_finite
-    magnitude = where(magnitude > limit, limit, magnitude)
+    magnitude = where(magnitude <= limit, magnitude, limit)  # NaN too: integers are made of what follows
     exponent = maximum((magnitude.bitcast(INT32) >> 23) - 127, emin)
     code = ((exponent - emin) << mantissa) + round_even(magnitude * pow2(mantissa - exponent)).to(INT32)
     if not saturate:
@@ -91,12 +91,22 @@ def _decode_wide(codes: Tile, form: ElementFormat) -> Tile:
 
 def _encode_wide(x: Tile, form: ElementFormat) -> Tile:
     """Rounds a float32 to its upper bits, ties to even; NaN becomes the canonical code."""
+    assert form.nan_code is not None
+    if not form.mantissa_bits:
+        return _encode_exponent(x, form.max_code, form.nan_code)
     shift = 23 - form.mantissa_bits
     bits = x.bitcast(INT32)
-    even = (bits >> shift) & 1 if form.mantissa_bits else 1  # a format without mantissa rounds ties up
-    code = ((bits + ((1 << (shift - 1)) - 1) + even) >> shift) & ((1 << form.bits) - 1)
-    assert form.nan_code is not None
+    code = ((bits + ((1 << (shift - 1)) - 1) + ((bits >> shift) & 1)) >> shift) & ((1 << form.bits) - 1)
     return where(is_nan(x), form.nan_code, code)
+
+
+def _encode_exponent(x: Tile, top: int, nan: int) -> Tile:
+    """The nearest power of two, ties up, of float32 values >= 0; the rest is NaN. By integers: some are subnormal."""
+    bits = x.bitcast(INT32)
+    magnitude = bits & 0x7FFFFFFF
+    code = where(magnitude < 0x600000, 0, (magnitude + 0x400000) >> 23)  # 0x600000: 1.5 * 2**-127
+    code = where(code > top, top, code)
+    return where(((bits < 0) & (magnitude != 0)) | (magnitude > 0x7F800000), nan, code)
 
 
 def clamp_finite(x: Tile, form: ElementFormat) -> Tile:

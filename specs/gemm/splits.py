@@ -1,0 +1,79 @@
+"""Split-K: a contraction cut into equal parts that run side by side, and the kernel that adds their sums in order.
+
+A product with few rows has too few tiles of C to keep a device's memory busy. Each part writes its sum in float32 to an
+array of its own, so the order of additions, and with it every bit of the result, is the same in every run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.gemm.scaled import K, M, N
+from specs.gemm.tiles import clamped, finish, span
+from specs.lang.axes import Axis, Ref, cdiv, emax, emin
+from specs.lang.elements import F32
+from specs.lang.kernel import Access, Array, Config, Kernel, Tunable
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.language import load, minimum, program_id
+from specs.tile.trace import Tile
+
+_ROWS = 64
+"""Up to as many rows the time goes into reading the weight."""
+_COLUMNS, _PROGRAMS, _LEAST, _MOST = 64, 512, 1024, 8
+"""Columns of one tile; programs that are wanted; least K of one part; most parts."""
+
+SPLITS = Axis(
+    name="SPLITS",
+    static=True,
+    value=emax(1, (M <= _ROWS) * emin(emin(_MOST, K // _LEAST), cdiv(_PROGRAMS, cdiv(N, _COLUMNS)))),
+    doc="parts of K that are summed on their own",
+)
+
+
+def steps_of(steps: Tile, split: Tile | None, splits: int) -> tuple[Tile | int, Tile]:
+    """First step of a part and the step behind its last, of `steps` steps in all."""
+    if split is None:
+        return 0, steps
+    share = tile_cdiv(steps, splits)
+    lower = split * share
+    return lower, minimum(lower + share, steps)
+
+
+def partial_sums(name: str, access: Access) -> Array:
+    """The float32 sums of all parts."""
+    return Array(name=name, doc="sum of each part of K", shapes=((SPLITS, M, N),), formats=(F32,), access=access)
+
+
+def add_splits(p: Any) -> None:
+    """One [SUM_ROWS, SUM_COLUMNS] tile of C: the parts in order, then the epilogue of the product."""
+    rows = span(program_id(0), p.SUM_ROWS)
+    cols = span(program_id(1), p.SUM_COLUMNS)
+    where = (clamped(rows, p.M, p.even_m)[:, None], clamped(cols, p.N, p.even_n)[None, :])
+    acc = load(p.partial, (0, *where))
+    for split in range(1, p.SPLITS):
+        acc = acc + load(p.partial, (split, *where))
+    finish(p, acc, rows, cols)
+
+
+def reduce_splits(arrays: tuple[Array, ...]) -> Kernel:
+    """The kernel behind a split product whose arguments are `arrays`, of which it takes bias and result."""
+    given = {array.name: array for array in arrays}
+    tiles = {"cuda": (2, 256), "xpu": (2, 256), "cpu": (32, 256), "interpret": (32, 256)}
+    names = ("SUM_ROWS", "SUM_COLUMNS")
+    return Kernel(
+        name="reduce_splits",
+        doc="Sum of the parts of a split product, in order.",
+        axes=(M, N, SPLITS),
+        arrays=(partial_sums("partial", Access.IN), given["bias"], given["c"]),
+        tunables=(
+            Tunable(name="SUM_ROWS", values=(1, 2, 4, 8, 16, 32)),
+            Tunable(name="SUM_COLUMNS", values=(64, 128, 256, 512)),
+        ),
+        configs=tuple(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in tiles.items()),
+        facts=(
+            ("even_m", (M % Ref("SUM_ROWS")).equals(0)),
+            ("even_n", (N % Ref("SUM_COLUMNS")).equals(0)),
+        ),
+        grid=(cdiv(M, Ref("SUM_ROWS")), cdiv(N, Ref("SUM_COLUMNS"))),
+        body=add_splits,
+    )

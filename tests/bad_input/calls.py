@@ -1,0 +1,148 @@
+"""What the tests of wrong calls share: the calls of every operation, random ones, and what a refusal has to be like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+import specs
+from parity.inputs import Inputs, generate
+from parity.wrong_calls import WrongCall, reshaped, resized, with_attribute, wrong_calls
+from specs.lang.elements import ALL
+from specs.lang.errors import ArgumentError
+from specs.lang.op import Case
+
+LEAST_REFUSALS = 300
+"""Different refusals that each framework has to be seen with."""
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What a wrong call led to.
+
+    error: the exception, None if the call was accepted.
+    changed: names of arguments whose bytes have changed.
+    reached: how often the launcher went on to plan or run something.
+    """
+
+    call: WrongCall
+    error: Exception | None
+    changed: tuple[str, ...] = ()
+    reached: int = 0
+
+    @property
+    def key(self) -> Key:
+        """By what refusals differ: operation, argument, kind of mistake, message."""
+        assert isinstance(self.error, ArgumentError)
+        return (self.error.op, self.error.argument, self.call.mistake.name, str(self.error))
+
+
+@cache
+def cases_of(op: str) -> tuple[Case, ...]:
+    """The smallest case with rows for every choice of attributes and of arrays to leave out."""
+    chosen: dict[object, Case] = {}
+    usable = [case for case in specs.get(op).cases if not case.large and all(size for _, size in case.sizes)]
+    for case in sorted(usable, key=lambda case: prod(size for _, size in case.sizes)):
+        chosen.setdefault((case.attributes, case.absent, case.lead is None), case)
+    return tuple(chosen.values())
+
+
+@cache
+def calls_of(op: str) -> tuple[WrongCall, ...]:
+    """The wrong calls of all cases of an operation."""
+    return tuple(call for case in cases_of(op) for call in wrong_calls(specs.get(op), case))
+
+
+def right_call(op: str) -> Inputs:
+    """The call that most mistakes of an operation are made in."""
+    return generate(specs.get(op), cases_of(op)[0], "random", 0)
+
+
+def problem(outcome: Outcome) -> str | None:
+    """Why an outcome is not the refusal that the call deserves, None if it is."""
+    call, error = outcome.call, outcome.error
+    if error is None:
+        return f"{call}: accepted"
+    if not isinstance(error, ArgumentError):
+        return f"{call}: {type(error).__name__}: {error}"
+    if (type(error), error.argument) not in call.expected:
+        expected = " or ".join(f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str))
+        return f"{call}: {expected} expected, got {type(error).__name__} of '{error.argument}': {error}"
+    parts = (error.op, error.argument, error.expected, error.actual)
+    if not all(part.strip() and part in str(error) for part in parts):
+        return f"{call}: the message does not say what was expected and what was passed: {error}"
+    if outcome.changed:
+        return f"{call}: changed {outcome.changed}"
+    if outcome.reached:
+        return f"{call}: planned or run before it was refused"
+    return None
+
+
+def assert_refused(outcomes: Iterable[Outcome]) -> None:
+    """Every outcome is the refusal that its call deserves."""
+    found = [text for outcome in outcomes if (text := problem(outcome)) is not None]
+    assert not found, f"{len(found)} calls, among them\n" + "\n".join(found[:10])
+
+
+class Spy:
+    """Counts how often the parts of a launcher that plan, compile and run are reached."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *targets: tuple[object, str]) -> None:
+        self.reached = 0
+        for owner, name in targets:
+            patch.setattr(owner, name, self._watched(getattr(owner, name)))
+
+    def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **keywords: Any) -> Any:
+            self.reached += 1
+            return function(*args, **keywords)
+
+        return watched
+
+
+# -- random calls ----------------------------------------------------------------------------------------
+
+
+@st.composite
+def random_calls(draw: st.DrawFn, op: str) -> WrongCall:
+    """A wrong call with a shape, an axis or an attribute that no list foresees."""
+    spec, case = specs.get(op), draw(st.sampled_from(cases_of(op)))
+    inputs = generate(spec, case, "random", 0)
+    makers: list[Callable[[], WrongCall | None]] = [lambda: _random_shape(draw, inputs), lambda: _random_axis(draw, op, case)]
+    if spec.attributes:
+        makers.append(lambda: _random_attribute(draw, inputs))
+    call = draw(st.sampled_from(makers))()
+    return draw(st.just(call).filter(lambda made: made is not None))  # type: ignore[arg-type,return-value]
+
+
+def _random_shape(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
+    name = draw(st.sampled_from(sorted(inputs.arrays)))
+    used = sorted({size for raw in inputs.arrays.values() for size in raw.shape if size < 512})
+    size = st.integers(0, 40) | (st.sampled_from(used) if used else st.nothing())
+    return reshaped(inputs, name, tuple(draw(st.lists(size, max_size=3))))
+
+
+def _random_axis(draw: st.DrawFn, op: str, case: Case) -> WrongCall | None:
+    axis = draw(st.sampled_from([name for name, _ in case.sizes]))
+    return resized(specs.get(op), case, axis, draw(st.integers(0, 600)))
+
+
+def _random_attribute(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
+    attribute = draw(st.sampled_from(inputs.op.attributes))
+    values = st.integers() | st.floats() | st.text(max_size=8) | st.booleans() | st.binary(max_size=3)
+    own = st.sampled_from(attribute.choices) if attribute.choices else st.nothing()
+    return with_attribute(inputs, attribute.name, draw(values | st.sampled_from(ALL) | st.lists(st.integers()) | own))
+
+
+def same_bytes(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays hold the same bytes."""
+    return one.tobytes() == other.tobytes()

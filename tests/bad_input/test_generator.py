@@ -1,0 +1,121 @@
+"""The wrong calls themselves: of every kind, wrong indeed, and refused by the binder as they deserve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import specs
+from parity.inputs import Inputs, generate
+from parity.wrong_calls import Mistake, WrongCall, reshaped, shapes_near, solutions, with_surplus
+from specs.lang import errors
+from specs.lang.bind import ArrayInfo, bind
+from specs.lang.elements import F32
+from specs.lang.kernel import Array
+from specs.lang.op import Op
+from tests.bad_input.calls import Outcome, assert_refused, calls_of, cases_of, problem, random_calls
+
+BY_FRAMEWORK = (Mistake.NOT_AN_ARRAY, Mistake.STRIDE, Mistake.DEVICE, Mistake.IMPLEMENTATION)
+"""Mistakes that a spec alone does not show."""
+
+
+def bound(inputs: Inputs) -> Exception | None:
+    """What the binder says about a call."""
+    infos: dict[str, ArrayInfo | None] = {
+        name: ArrayInfo(raw.shape, inputs.formats[name], None, "") for name, raw in inputs.arrays.items()
+    }
+    try:
+        bind(inputs.op, infos, inputs.attributes)
+    except Exception as error:  # noqa: BLE001 - which one it is, is the question
+        return error
+    return None
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_binder_refuses_every_wrong_call(op: str) -> None:
+    calls = [call for call in calls_of(op) if call.mistake not in BY_FRAMEWORK]
+    assert_refused(Outcome(call=call, error=bound(call.inputs)) for call in calls)
+
+
+def test_binder_accepts_what_is_no_mistake() -> None:
+    """Shapes that the generator drops are right ones: it is not silent where the binder is too strict."""
+    accepted = 0
+    for op, case in [(op, case) for op in specs.names() for case in cases_of(op)]:
+        inputs = generate(specs.get(op), case, "random", 0)
+        for name, raw in inputs.arrays.items():
+            for shape in shapes_near(raw.shape):
+                if reshaped(inputs, name, shape) is None:
+                    changed = inputs.replaced(**{name: np.zeros(shape, raw.dtype)})
+                    assert bound(changed) is None, (op, name, shape)
+                    accepted += shape != raw.shape
+    assert accepted, "some changes are harmless, such as one more leading dimension of a quantiser's input"
+
+
+@pytest.mark.parametrize("op", specs.names())
+@given(data=st.data())
+def test_binder_refuses_random_calls(op: str, data: st.DataObject) -> None:
+    call: WrongCall = data.draw(random_calls(op))
+    assert_refused([Outcome(call=call, error=bound(call.inputs))])
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_cases_are_right(op: str) -> None:
+    for case in specs.get(op).cases:
+        if not case.large:
+            inputs = generate(specs.get(op), case, "random", 0)
+            shapes = {name: raw.shape for name, raw in inputs.arrays.items()}
+            assert solutions(inputs.op, shapes, inputs.attributes), case.name
+
+
+def test_every_kind_of_mistake_is_made() -> None:
+    made = {call.mistake for op in specs.names() for call in calls_of(op)}
+    assert made == set(Mistake)
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_every_argument_attribute_and_constraint_is_broken(op: str) -> None:
+    spec = specs.get(op)
+    subjects = {call.subject for call in calls_of(op)}
+    assert subjects >= {array.name for array in spec.inputs} | {attribute.name for attribute in spec.attributes}
+    refused = {argument for call in calls_of(op) for kind, argument in call.expected if kind is errors.ConstraintViolated}
+    assert refused == {constraint.argument for constraint in spec.constraints}
+
+
+def test_surplus_array() -> None:
+    """An array that one mode takes and another does not, which the binder has to say."""
+    base = specs.get("fp8_gemm_w8a16")
+    extra = Array(
+        name="extra",
+        doc="only in mode channel",
+        by="scale_mode",
+        shapes_by=(("channel", ((),)),),
+        formats=(F32,),
+        optional=True,
+    )
+    op: Op = replace(base, arrays=(*base.inputs, extra, *base.outputs))
+    inputs = generate(op, op.case("one-row"), "random", 0)
+    call = with_surplus(inputs, extra)
+    assert call is not None
+    assert call.expected == {(errors.Surplus, "extra")}
+    assert_refused([Outcome(call=call, error=bound(call.inputs))])
+
+
+def test_an_outcome_that_is_not_right_is_reported() -> None:
+    call = next(call for call in calls_of("fp8_gemm") if call.expected == {(errors.WrongRank, "b")})
+    fields = {"op": "fp8_gemm", "argument": "b", "expected": "[K, N]", "actual": "[1]"}
+    right = errors.WrongRank(**fields)  # type: ignore[arg-type]
+    assert problem(Outcome(call=call, error=right)) is None
+    wrong: list[Exception | None] = [
+        None,
+        KeyError("b"),
+        errors.WrongShape(**fields),  # type: ignore[arg-type]
+        errors.WrongRank(**(fields | {"argument": "a"})),  # type: ignore[arg-type]
+        errors.WrongRank(**(fields | {"expected": ""})),  # type: ignore[arg-type]
+    ]
+    assert all(problem(Outcome(call=call, error=error)) for error in wrong)
+    assert problem(Outcome(call=call, error=right, changed=("a",)))
+    assert problem(Outcome(call=call, error=right, reached=1))

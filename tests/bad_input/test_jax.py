@@ -1,0 +1,201 @@
+"""JAX: wrong calls are refused, outside and inside jit, and nothing is traced into a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import specs
+from jax_impl import launch, ops
+from parity.guard import bit_view
+from parity.inputs import Raw
+from parity.wrong_calls import Mistake, Passed, WrongCall
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import ArgumentError, Unsupported, WrongFormat
+from tests.bad_input.calls import (
+    LEAST_REFUSALS,
+    Outcome,
+    Spy,
+    assert_refused,
+    calls_of,
+    problem,
+    random_calls,
+    right_call,
+)
+
+Arrays = dict[int, Any]
+
+
+def expressible(call: WrongCall) -> bool:
+    """Strides and devices are JAX's own affair."""
+    return call.mistake not in (Mistake.STRIDE, Mistake.DEVICE)
+
+
+def array_of(raw: Raw, form: ElementFormat) -> Any:
+    """A JAX array with these bytes; a numpy array of types that JAX narrows when it takes them (64 bits)."""
+    assert form.numpy_dtype is not None
+    array = raw.view(form.numpy_dtype)
+    return array if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype else jnp.asarray(array)
+
+
+def argument(call: WrongCall, name: str, arrays: Arrays) -> Any:
+    """One argument as the call passes it; arrays that calls share are made once."""
+    raw = call.inputs.arrays[name]
+    match call.passed.get(name):
+        case Passed.AS_LIST:
+            return raw.tolist()
+        case Passed.AS_TEXT:
+            return "text"
+    key = id(raw)
+    if key not in arrays:
+        arrays[key] = array_of(raw, call.inputs.formats[name])
+    return arrays[key]
+
+
+def attempt(call: WrongCall, arrays: Arrays, spy: Spy) -> Outcome:
+    """Makes a call and looks at its arguments afterwards."""
+    op, reached = call.inputs.op, spy.reached
+    names = [array.name if array.name in call.inputs.arrays else None for array in op.inputs]
+    passed = [None if name is None else argument(call, name, arrays) for name in names]
+    error: Exception | None = None
+    try:
+        getattr(ops, op.name)(*passed, **call.inputs.attributes, implementation=call.implementation)
+    except Exception as raised:  # noqa: BLE001 - which one it is, is the question
+        error = raised.with_traceback(None)  # whose frames would keep every array
+    changed = [
+        name
+        for name, value in zip(names, passed, strict=True)
+        if name is not None
+        and isinstance(value, jax.Array | np.ndarray)
+        and not np.array_equal(bit_view(np.asarray(value)), bit_view(call.inputs.arrays[name]))
+    ]
+    return Outcome(call=call, error=error, changed=tuple(changed), reached=spy.reached - reached)
+
+
+def watched(patch: pytest.MonkeyPatch) -> Spy:
+    return Spy(patch, (launch, "plan"), (launch, "_execute"), (launch, "refuse_transforms"), (launch, "partial"))
+
+
+def right_arrays(op: str) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments and attributes of a right call."""
+    inputs = right_call(op)
+    given_ = [array_of(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None for a in inputs.op.inputs]
+    return given_, dict(inputs.attributes)
+
+
+@cache
+def outcomes(op: str) -> tuple[Outcome, ...]:
+    """Every wrong call of an operation, after a right one, whose function is kept."""
+    arrays, attributes = right_arrays(op)
+    getattr(ops, op)(*arrays, **attributes, implementation="xla")
+    shared: Arrays = {}
+    with pytest.MonkeyPatch.context() as patch:
+        spy = watched(patch)
+        return tuple(attempt(call, shared, spy) for call in calls_of(op) if expressible(call))
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_public_functions_refuse(op: str) -> None:
+    assert_refused(outcomes(op))
+
+
+def test_enough_different_refusals(record_property: Callable[[str, object], None]) -> None:
+    keys = {o.key for op in specs.names() for o in outcomes(op) if isinstance(o.error, ArgumentError)}
+    record_property("jax_refusals", len(keys))
+    assert len(keys) >= LEAST_REFUSALS
+
+
+@pytest.mark.parametrize("op", specs.names())
+@given(data=st.data())
+def test_random_calls_are_refused(op: str, data: st.DataObject) -> None:
+    call = data.draw(random_calls(op))
+    with pytest.MonkeyPatch.context() as patch:
+        assert_refused([attempt(call, {}, watched(patch))])
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_refused_the_same_while_tracing(op: str) -> None:
+    """One call per kind of mistake, under eval_shape."""
+    chosen = {outcome.call.mistake: outcome for outcome in outcomes(op) if jit_sees(outcome.call)}
+    assert chosen
+    for outcome in chosen.values():
+        call, names = outcome.call, list(outcome.call.inputs.arrays)
+        arrays = [array_of(call.inputs.arrays[name], call.inputs.formats[name]) for name in names]
+
+        def function(*traced: Any, call: WrongCall = call, names: list[str] = names) -> Any:
+            passed = dict(zip(names, traced, strict=True))
+            positional = [passed.get(array.name) for array in call.inputs.op.inputs]
+            keywords = {**call.inputs.attributes, "implementation": call.implementation}
+            return getattr(ops, call.inputs.op.name)(*positional, **keywords)
+
+        with pytest.raises(ArgumentError) as raised:
+            jax.eval_shape(function, *arrays)
+        traced = Outcome(call=call, error=raised.value)
+        assert problem(traced) is None, problem(traced)
+        assert str(raised.value) == str(outcome.error)
+
+
+def jit_sees(call: WrongCall) -> bool:
+    """Whether every argument can be traced."""
+    traceable = (array_of(raw, call.inputs.formats[name]) for name, raw in call.inputs.arrays.items())
+    return not call.passed and all(isinstance(array, jax.Array) for array in traceable)
+
+
+def test_the_spy_sees_a_right_call() -> None:
+    arrays, attributes = right_arrays("per_token_quant_fp8")
+    odd = [jnp.concatenate([array, array[:1]]) for array in arrays]  # a size that no other test has
+    with pytest.MonkeyPatch.context() as patch:
+        spy = watched(patch)
+        ops.per_token_quant_fp8(*odd, **attributes)  # type: ignore[attr-defined]
+        assert spy.reached
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_keywords_that_nobody_takes(op: str) -> None:
+    """Python itself refuses what the signature does not have."""
+    arrays, attributes = right_arrays(op)
+    function = getattr(ops, op)
+    with pytest.raises(TypeError, match="colour"):
+        function(*arrays, **attributes, colour="red")
+    with pytest.raises(TypeError, match="positional"):
+        function(*[None] * (len(arrays) + 1), **attributes)
+    with pytest.raises(TypeError, match=specs.get(op).inputs[0].name):
+        function(**attributes)
+    for attribute in specs.get(op).attributes:
+        if attribute.required:
+            with pytest.raises(TypeError, match=attribute.name):
+                function(*arrays)
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_unsupported_is_not_the_callers_fault(op: str) -> None:
+    arrays, attributes = right_arrays(op)
+    for implementation, why in ops.explain(op).items():
+        if why is not None:
+            with pytest.raises(Unsupported, match=why) as raised:
+                getattr(ops, op)(*arrays, **attributes, implementation=implementation)
+            assert not isinstance(raised.value, ArgumentError)
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        (np.zeros((3, 64), np.complex64), "complex64"),
+        (np.zeros((3, 64), jnp.int4), "int4"),
+        (np.full((3, 64), "text"), "<U4"),
+        (np.zeros((3, 64), [("field", np.float32)]), "field"),
+        (jax.random.key(0), "key<fry>"),
+    ],
+    ids=["complex", "int4", "text", "structured", "key"],
+)
+def test_dtypes_that_no_format_stands_for(array: Any, name: str) -> None:
+    with pytest.raises(WrongFormat, match=name):
+        ops.per_token_quant_fp8(array)  # type: ignore[attr-defined]

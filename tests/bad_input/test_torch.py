@@ -1,0 +1,258 @@
+"""torch: wrong calls are refused, through the public functions and through the operators, and nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import specs
+from parity.frameworks import to_torch
+from parity.inputs import Inputs
+from parity.wrong_calls import Mistake, Passed, WrongCall
+from specs.lang.elements import E2M1, ElementFormat
+from specs.lang.errors import ArgumentError, Unsupported, WrongFormat, WrongType
+from specs.lang.layouts import packed_strides
+from tests.bad_input.calls import (
+    LEAST_REFUSALS,
+    Outcome,
+    Spy,
+    assert_refused,
+    calls_of,
+    problem,
+    random_calls,
+    right_call,
+)
+from torch_impl import launch, ops
+from torch_impl.formats import DTYPES
+
+CHECKED_BY_TORCH = (
+    Mistake.NOT_AN_ARRAY,
+    Mistake.ATTRIBUTE_TYPE,
+    Mistake.ATTRIBUTE_VALUE,
+    Mistake.MISSING,
+    Mistake.IMPLEMENTATION,
+)
+"""Mistakes that the schema of an operator already excludes: torch may refuse them in its own words."""
+
+
+def expressible(call: WrongCall) -> bool:
+    """Whether torch has a dtype for every array of the call."""
+    return all(form in DTYPES for form in call.inputs.formats.values())
+
+
+def schema_holds(call: WrongCall) -> bool:
+    """Whether the operator's schema leaves the call to us. A number in place of a dtype crashes torch itself."""
+    dtypes = [a.name for a in call.inputs.op.attributes if a.kind is ElementFormat]
+    values = [call.inputs.attributes[name] for name in dtypes]
+    return all(value is None or (isinstance(value, ElementFormat) and value in DTYPES) for value in values)
+
+
+def argument(call: WrongCall, name: str, tensors: dict[int, torch.Tensor]) -> Any:
+    """One argument as the call passes it; tensors that calls share are made once."""
+    raw, passed = call.inputs.arrays[name], call.passed.get(name)
+    if passed in (Passed.AS_LIST, Passed.AS_TEXT):
+        return raw.tolist() if passed is Passed.AS_LIST else "text"
+    key = id(raw)
+    if key not in tensors:
+        tensors[key] = to_torch(raw, call.inputs.formats[name])
+    tensor = tensors[key]
+    match passed:
+        case Passed.ELSEWHERE:
+            return tensor.to("meta")
+        case Passed.REPEATED:
+            return tensor[:1].expand(tensor.shape)
+        case Passed.LAST_STRIDED | Passed.BOTH_STRIDED:
+            strides = tuple(2 * stride for stride in packed_strides(raw.shape))
+            return torch.zeros(2 * raw.size, dtype=tensor.dtype).as_strided(raw.shape, strides)
+    return tensor
+
+
+def arguments(call: WrongCall, tensors: dict[int, torch.Tensor]) -> list[Any]:
+    """Arguments in the order of the signature, None for those that are left out."""
+    names = call.inputs.arrays
+    return [argument(call, array.name, tensors) if array.name in names else None for array in call.inputs.op.inputs]
+
+
+def memory(tensor: Any) -> torch.Tensor | None:
+    """All bytes of the memory that a tensor lies in; None where there is none."""
+    if not isinstance(tensor, torch.Tensor) or tensor.device.type == "meta":
+        return None
+    return torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
+
+
+Tensors = dict[int, torch.Tensor]
+Through = Callable[[WrongCall, Tensors, Spy], Outcome]
+
+
+def attempt(call: WrongCall, function: Any, attributes: Mapping[str, Any], tensors: Tensors, spy: Spy) -> Outcome:
+    """Makes a call and looks at its arguments afterwards."""
+    given_, reached = arguments(call, tensors), spy.reached
+    before = [None if (bytes_ := memory(t)) is None else bytes_.clone() for t in given_]
+    error: Exception | None = None
+    try:
+        function(*given_, **attributes, implementation=call.implementation)
+    except Exception as raised:  # noqa: BLE001 - which one it is, is the question
+        error = raised.with_traceback(None)  # whose frames would keep every array
+    names = [array.name for array in call.inputs.op.inputs]
+    changed = [
+        name
+        for name, tensor, old in zip(names, given_, before, strict=True)
+        if old is not None and not torch.equal(memory(tensor), old)  # type: ignore[arg-type]
+    ]
+    return Outcome(call=call, error=error, changed=tuple(changed), reached=spy.reached - reached)
+
+
+def public(call: WrongCall, tensors: Tensors, spy: Spy) -> Outcome:
+    """The call through `torch_impl.ops`."""
+    return attempt(call, getattr(ops, call.inputs.op.name), call.inputs.attributes, tensors, spy)
+
+
+def operator(call: WrongCall, tensors: Tensors, spy: Spy) -> Outcome:
+    """The call through `torch.ops`, which knows dtypes and no element formats."""
+    attributes = {
+        name: DTYPES.get(value, value) if isinstance(value, ElementFormat) else value
+        for name, value in call.inputs.attributes.items()
+    }
+    return attempt(call, getattr(torch.ops.twinkernels, call.inputs.op.name), attributes, tensors, spy)
+
+
+def run_right(inputs: Inputs) -> None:
+    """The right call, whose preparation is kept: a later mistake must not profit from it."""
+    tensors = [to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None for a in inputs.op.inputs]
+    getattr(ops, inputs.op.name)(*tensors, **inputs.attributes)
+
+
+def watched(patch: pytest.MonkeyPatch) -> Spy:
+    return Spy(patch, (launch, "plan"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__"))
+
+
+@cache
+def outcomes(op: str) -> tuple[tuple[Outcome, Outcome | None], ...]:
+    """Every wrong call of an operation, through the public function and (where it can be) through the operator."""
+    run_right(right_call(op))
+    tensors: Tensors = {}
+    with pytest.MonkeyPatch.context() as patch:
+        spy = watched(patch)
+        calls = [call for call in calls_of(op) if expressible(call)]
+        return tuple(
+            (public(call, tensors, spy), operator(call, tensors, spy) if schema_holds(call) else None) for call in calls
+        )
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_public_functions_refuse(op: str) -> None:
+    assert_refused(one for one, _ in outcomes(op))
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_operators_refuse(op: str) -> None:
+    """With the same words as the public functions, or in torch's own where the schema excludes the mistake."""
+    found: list[str] = []
+    for plain, other in outcomes(op):
+        if other is None:
+            continue
+        same = type(plain.error) is type(other.error) and str(plain.error) == str(other.error)
+        if not (problem(other) is None if same else refused_by_torch(other)):
+            found.append(f"{other.call}: {type(other.error).__name__}: {other.error}")
+    assert not found, f"{len(found)} calls, among them\n" + "\n".join(found[:10])
+
+
+def refused_by_torch(outcome: Outcome) -> bool:
+    """Whether torch's own check names the argument, or what it converted the value to is refused."""
+    call, error = outcome.call, outcome.error
+    if call.mistake not in CHECKED_BY_TORCH or outcome.changed:
+        return False
+    if isinstance(error, ArgumentError):
+        return error.argument == call.subject
+    if error is None:  # numbers of another type are converted, and may be right values then
+        return call.mistake is Mistake.ATTRIBUTE_TYPE and isinstance(call.inputs.attributes[call.subject], int | float)
+    return isinstance(error, RuntimeError | TypeError) and f"'{call.subject}'" in str(error)
+
+
+def test_enough_different_refusals(record_property: Callable[[str, object], None]) -> None:
+    pairs = [pair for op in specs.names() for pair in outcomes(op)]
+    plain = {one.key for one, _ in pairs if isinstance(one.error, ArgumentError)}
+    through_operators = {two.key for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)}
+    record_property("torch_refusals", (len(plain), len(through_operators)))
+    assert min(len(plain), len(through_operators)) >= LEAST_REFUSALS
+
+
+@pytest.mark.parametrize("through", [public, operator], ids=lambda through: through.__name__)
+@pytest.mark.parametrize("op", specs.names())
+@given(data=st.data())
+def test_random_calls_are_refused(op: str, through: Through, data: st.DataObject) -> None:
+    call = data.draw(random_calls(op))
+    # Values of another type are torch's to convert: bytes to text, integers to floats.
+    assume(through is public or (schema_holds(call) and call.mistake is not Mistake.ATTRIBUTE_TYPE))
+    with pytest.MonkeyPatch.context() as patch:
+        outcome = through(call, {}, watched(patch))
+    wrong = problem(outcome)
+    assert wrong is None or (through is operator and refused_by_torch(outcome)), f"{wrong}: {outcome.error}"
+
+
+def test_the_spy_sees_a_right_call() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        spy = watched(patch)
+        run_right(right_call("per_token_quant_fp8"))
+        assert spy.reached
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_keywords_that_nobody_takes(op: str) -> None:
+    """Python itself refuses what the signature does not have."""
+    inputs = right_call(op)
+    tensors = [to_torch(raw, inputs.formats[name]) for name, raw in inputs.arrays.items()]
+    function = getattr(ops, op)
+    with pytest.raises(TypeError, match="colour"):
+        function(*tensors, **inputs.attributes, colour="red")
+    with pytest.raises(TypeError, match="positional"):
+        function(*[None] * (len(inputs.op.inputs) + 1), **inputs.attributes)
+    with pytest.raises(TypeError, match=inputs.op.inputs[0].name):
+        function(**inputs.attributes)
+    for attribute in inputs.op.attributes:
+        if attribute.required:
+            with pytest.raises(TypeError, match=attribute.name):
+                function(*tensors)
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_unsupported_is_not_the_callers_fault(op: str) -> None:
+    inputs = right_call(op)
+    tensors = [to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None for a in inputs.op.inputs]
+    for implementation, why in ops.explain(op, "cpu").items():
+        if why is not None:
+            with pytest.raises(Unsupported, match=why) as raised:
+                getattr(ops, op)(*tensors, **inputs.attributes, implementation=implementation)
+            assert not isinstance(raised.value, ArgumentError)
+    elsewhere = [None if t is None else t.to("meta") for t in tensors]
+    with pytest.raises(Unsupported, match="meta"):
+        getattr(ops, op)(*elsewhere, **inputs.attributes)
+
+
+@pytest.mark.parametrize("name", ["complex64", "float8_e4m3fnuz", "uint16", "uint32"])
+def test_dtypes_that_no_format_stands_for(name: str) -> None:
+    x = torch.zeros(3, 64).to(getattr(torch, name))
+    with pytest.raises(WrongFormat, match=name):
+        ops.per_token_quant_fp8(x)
+
+
+def test_formats_without_a_dtype() -> None:
+    """uint8 holds e2m1 codes, which does not make e2m1 another name of it."""
+    with pytest.raises(ArgumentError, match="element.*e2m1"):
+        ops.per_token_quant_int8(torch.zeros(3, 64), element="e2m1")
+    with pytest.raises(ArgumentError, match="element.*e2m1"):
+        ops.per_token_quant_int8(torch.zeros(3, 64), element=E2M1)
+
+
+def test_tensors_that_are_not_strided() -> None:
+    x = torch.zeros(3, 64)
+    with pytest.raises(WrongType, match="strided"):
+        ops.per_token_quant_fp8(x.to_sparse())
+    with pytest.raises(WrongType, match="ndarray"):
+        ops.per_token_quant_fp8(x.numpy())

@@ -1,0 +1,51 @@
+"""One name for one memory order: a transposed view is the array it was made from.
+
+An array [K, N] whose K is contiguous is an [N, K] array in memory, and is planned as one, whatever the caller calls it;
+which kernel runs then depends on the memory and not on the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from specs.lang.bind import ArrayInfo, Call, bind
+from specs.lang.kernel import Array
+from specs.lang.layouts import Inner
+from torch_impl.formats import describe
+
+_OTHER = {"kn": "nk", "nk": "kn"}
+Strides = Mapping[str, tuple[int, ...]]
+
+
+def in_memory_order(call: Call, tensors: Sequence[torch.Tensor | None]) -> tuple[Call, Strides]:
+    """A checked call in the order of its memory, and the strides of its inputs in that order."""
+    given = {a.name: describe(t) for a, t in zip(call.op.inputs, tensors, strict=True) if t is not None}
+    attributes = dict(call.attributes)
+    weights = [a for a in call.op.inputs if a.order and a.layout.inner is Inner.EITHER and a.name in given]
+    for name in {str(a.order) for a in weights if _is_transposed(given[a.name])}:
+        attributes[name] = _OTHER[str(attributes[name])]
+    if attributes != call.attributes:
+        given = {n: _reordered(call, attributes, call.op.array(n), info) for n, info in given.items()}
+        call = bind(call.op, given, attributes)
+    return call, {name: info.strides for name, info in given.items() if info.strides is not None}
+
+
+def _is_transposed(info: ArrayInfo) -> bool:
+    """Whether the last two dimensions lie in memory in the other order."""
+    assert info.strides is not None
+    return info.strides[-1] != 1 and info.strides[-2] == 1
+
+
+def _reordered(call: Call, attributes: Mapping[str, object], array: Array, info: ArrayInfo) -> ArrayInfo:
+    """The array as the call with these attributes takes it."""
+    if array.swapped(call.attributes) == array.swapped(attributes):
+        return info
+    assert info.strides is not None
+    return replace(info, shape=_swap(info.shape), strides=_swap(info.strides))
+
+
+def _swap(values: tuple[int, ...]) -> tuple[int, ...]:
+    return (*values[:-2], values[-1], values[-2])
