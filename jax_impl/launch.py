@@ -135,9 +135,10 @@ def _xla(program: Program, launch: Launch, operands: Arrays) -> Arrays:
         memory = launch.arrays[param.name][1]
         flat = operands.get(param.name)
         if flat is None:
-            flat = jnp.zeros(prod(memory.sizes), dtype_of(param.element))
-        buffers[param.name] = Buffer(flat.reshape(-1), memory.strides)
-    return execute(program, JAX_OPS, buffers, launch.sizes, launch.grid)
+            flat = jnp.zeros(memory.sizes, dtype_of(param.element))
+        buffers[param.name] = Buffer(_nonempty(flat).reshape(-1), memory.strides)
+    out = execute(program, JAX_OPS, buffers, launch.sizes, launch.grid)
+    return {name: flat[: prod(launch.arrays[name][1].sizes)] for name, flat in out.items()}
 
 
 def _pallas(program: Program, launch: Launch, operands: Arrays, interpret: bool) -> Arrays:
@@ -175,7 +176,10 @@ def _at_least_one(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _nonempty(array: Any) -> Any:
-    """The array, or one element in place of none: Pallas cannot refer to an empty array, and nothing reads it."""
+    """The array, or one element in place of none, which nothing reads.
+
+    Pallas cannot refer to an empty array, and XLA spends seconds on folding what follows from one.
+    """
     return array if array.size else jnp.zeros(_at_least_one(array.shape), array.dtype)
 
 

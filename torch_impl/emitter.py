@@ -222,7 +222,7 @@ class TritonPrinter(Printer):
         self.line(f"for {self.fresh(index, 'k')} in range({start}{upper}):", depth, op)
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         ends = [self.of(value) for value in op.region.results]
-        changed = [(name, end) for name, end in zip(names, ends, strict=True) if name != end]
+        changed: list[tuple[str, str]] = [(name, end) for name, end in zip(names, ends, strict=True) if name != end]
         if any(end in names for _, end in changed):  # carried tiles trade places: all at once
             changed = [(", ".join(name for name, _ in changed), ", ".join(end for _, end in changed))]
         for name, end in changed:

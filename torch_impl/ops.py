@@ -18,8 +18,10 @@ from specs.lang.op import Op
 from specs.lang.signature import docstring, parameters
 from torch_impl.formats import dtype_of, format_of
 from torch_impl.launch import check, run
+from torch_impl.platforms import environment
 from torch_impl.support import IMPLEMENTATIONS, choose
 
+environment.prepare()
 NAMESPACE = "twinkernels"
 _library = torch.library.Library(NAMESPACE, "DEF")
 _TYPES = {int: "int", float: "float", bool: "bool", str: "str"}

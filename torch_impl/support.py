@@ -38,7 +38,7 @@ def _reason(implementation: str, device: str) -> str | None:
                 return "the triton package is not installed"
             if environment.gpu_available():
                 return "Triton compiles in this process: it sees a GPU"
-            return None
+            return environment.interpreter_problem()
     raise AssertionError(implementation)
 
 

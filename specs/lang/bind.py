@@ -13,7 +13,7 @@ from math import isfinite
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
 from specs.lang.elements import E8M0, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Dim, Rows, Shape
+from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, Shape
 from specs.lang.op import Op
 
 
@@ -130,6 +130,9 @@ class _Binder:
     # -- inputs -------------------------------------------------------------------------------------------------
 
     def take(self, array: Array, info: ArrayInfo | None) -> None:
+        """Checks one argument. An empty addend means none: callers that always pass a bias pass an empty one."""
+        if info is not None and array.optional and array.role is Role.ADDEND and info.shape == (0,):
+            info = None
         shapes = array.shapes_for(self.attributes)
         if not shapes:
             if info is not None:

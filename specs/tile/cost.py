@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
-from specs.tile.ir import COMPARISONS, ArrayParam, Op, Opcode
+from specs.tile.ir import COMPARISONS, ArrayParam, Op, Opcode, Value
 from specs.tile.plan import Launch
 
 _FLOAT_WORK = COMPARISONS | {
@@ -130,7 +130,7 @@ class _Counter:
                     self.dot_flops += 2 * inner * op.result.type.size * times
                 case Opcode.FOR:
                     assert op.region is not None
-                    self.block(op.region.ops, times * self.trips(op))
+                    self.block(op.region.ops, self.runs(op, times))
                 case _:
                     self.plain(op, times)
 
@@ -146,12 +146,31 @@ class _Counter:
             wide = max((*op.operands, op.result), key=lambda v: v.type.size)
             self.other_flops += wide.type.size * times
 
-    def trips(self, op: Op) -> int:
-        lower, upper = (self.known.get(id(value)) for value in op.operands[:2])
-        if lower is None or upper is None:
-            self.unresolved[str(op.where)] = None
-            return 1
-        return max(0, upper - lower)
+    def runs(self, op: Op, times: int) -> int:
+        """How often a loop's body runs if the loop runs `times` times, over all programs."""
+        for axis, count in enumerate(self.launch.grid):
+            trips = 0
+            for index in range(count):
+                lower, upper = (self.at(value, axis, index) for value in op.operands[:2])
+                if lower is None or upper is None:
+                    break
+                trips += max(0, upper - lower)
+            else:
+                return times * trips // count
+        self.unresolved[str(op.where)] = None
+        return times
+
+    def at(self, value: Value, axis: int, index: int) -> int | None:
+        """A scalar in programs with this index along one axis of the grid, None where it follows from more."""
+        if id(value) in self.known or value.op is None:
+            return self.known.get(id(value))
+        if value.op.code is Opcode.PROGRAM_ID and value.op.attrs["axis"] == axis:
+            return index
+        values = [self.at(operand, axis, index) for operand in value.op.operands]
+        known = [number for number in values if number is not None]
+        if value.op.code not in _INTEGER or len(known) < len(values):
+            return None
+        return _INTEGER[value.op.code](*known)
 
     def evaluate(self, op: Op) -> int | None:
         """The value of a scalar integer that follows from sizes and constants, else None."""

@@ -174,6 +174,8 @@ def _align(canonical: Shape, accepted: Shape, shape: tuple[int, ...], strides: S
 
 def _collapse(lead: Dims) -> Dims:
     """Neighbouring leading dimensions merged where one stride can walk both; at least one dimension remains."""
+    if any(size == 0 for size, _ in lead):
+        return [(0, 0)]
     merged: Dims = []
     for size, stride in lead:
         if size == 1:

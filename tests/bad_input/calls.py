@@ -9,7 +9,6 @@ from math import prod
 from typing import Any
 
 import hypothesis.strategies as st
-import numpy as np
 import pytest
 
 import specs
@@ -113,12 +112,12 @@ class Spy:
 
 
 @st.composite
-def random_calls(draw: st.DrawFn, op: str) -> WrongCall:
-    """A wrong call with a shape, an axis or an attribute that no list foresees."""
+def random_calls(draw: st.DrawFn, op: str, attributes: bool = True) -> WrongCall:
+    """A wrong call with a shape, an axis or (if wanted) an attribute that no list foresees."""
     spec, case = specs.get(op), draw(st.sampled_from(cases_of(op)))
     inputs = generate(spec, case, "random", 0)
     makers: list[Callable[[], WrongCall | None]] = [lambda: _random_shape(draw, inputs), lambda: _random_axis(draw, op, case)]
-    if spec.attributes:
+    if attributes and spec.attributes:
         makers.append(lambda: _random_attribute(draw, inputs))
     call = draw(st.sampled_from(makers))()
     return draw(st.just(call).filter(lambda made: made is not None))  # type: ignore[arg-type,return-value]
@@ -141,8 +140,3 @@ def _random_attribute(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
     values = st.integers() | st.floats() | st.text(max_size=8) | st.booleans() | st.binary(max_size=3)
     own = st.sampled_from(attribute.choices) if attribute.choices else st.nothing()
     return with_attribute(inputs, attribute.name, draw(values | st.sampled_from(ALL) | st.lists(st.integers()) | own))
-
-
-def same_bytes(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays hold the same bytes."""
-    return one.tobytes() == other.tobytes()

@@ -43,7 +43,7 @@ def array_of(raw: Raw, form: ElementFormat) -> Any:
     """A JAX array with these bytes; a numpy array of types that JAX narrows when it takes them (64 bits)."""
     assert form.numpy_dtype is not None
     array = raw.view(form.numpy_dtype)
-    return array if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype else jnp.asarray(array)
+    return array if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype else jax.device_put(array)
 
 
 def argument(call: WrongCall, name: str, arrays: Arrays) -> Any:

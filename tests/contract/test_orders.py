@@ -97,7 +97,6 @@ def has_bias(op: Op) -> bool:
     return any(array.name == "bias" for array in op.inputs)
 
 
-@pytest.mark.xfail(raises=ArgumentError, reason="the binder refuses an empty bias")
 @pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=has_bias))
 def test_an_empty_bias_is_no_bias(op: str, implementation: str, device: str) -> None:
     spec = specs.get(op)

@@ -7,7 +7,7 @@ from typing import Any
 
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, E5M2, F32
+from specs.lang.elements import BF16, E5M2, F32, INT32
 from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Rows, Tunable
 from specs.lang.op import Case, Op, Reference, single
 from specs.tile.language import arange, fori_loop, load, program_id, store
@@ -58,14 +58,24 @@ def tripled(p: Any) -> None:
 
 
 def one_more_per_row(p: Any) -> None:
-    """Program r visits r + 1 tiles: how many is not known from the sizes."""
+    """Program r visits r + 1 tiles."""
+    some_per_row(p, program_id(0) + 1)
+
+
+def as_many_as_stored(p: Any) -> None:
+    """Program r visits x[r, 0] tiles: how many is not known from the sizes."""
+    some_per_row(p, load(p.x, (program_id(0), 0)).to(INT32))
+
+
+def some_per_row(p: Any, count: Tile) -> None:
+    """Every program copies `count` tiles of its row."""
     row = program_id(0)
 
     def step(k: Tile) -> None:
         columns = k * p.TILE + arange(p.TILE)
         store(p.y, (row, columns), load(p.x, (row, columns)))
 
-    fori_loop(0, row + 1, step)
+    fori_loop(0, count, step)
 
 
 def _oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

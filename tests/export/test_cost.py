@@ -10,7 +10,7 @@ import specs
 from specs.lang.op import Op
 from specs.tile.cases import StepLaunch, case_call, case_launches
 from specs.tile.cost import Cost, cost
-from tests.export.sample import COLUMNS, ROWS, TILE, one_more_per_row, sample
+from tests.export.sample import COLUMNS, ROWS, TILE, as_many_as_stored, one_more_per_row, sample
 
 TRIPS = -(-COLUMNS // TILE)
 FLOAT_BYTES = 4
@@ -38,9 +38,15 @@ def test_nothing_is_done_on_an_empty_grid() -> None:
     assert (empty.bytes_once, empty.flops, empty.intensity) == (0, 0, 0.0)
 
 
-def test_loops_that_depend_on_the_program_count_once() -> None:
+def test_loops_that_depend_on_the_program_count_as_often_as_they_run() -> None:
     found = sample_cost(sample(one_more_per_row))
-    assert found.traffic_read == ROWS * TILE * FLOAT_BYTES
+    assert found.traffic_read == ROWS * (ROWS + 1) // 2 * TILE * FLOAT_BYTES
+    assert not found.unresolved
+
+
+def test_loops_that_depend_on_data_count_once() -> None:
+    found = sample_cost(sample(as_many_as_stored))
+    assert found.traffic_written == ROWS * TILE * FLOAT_BYTES
     assert len(found.unresolved) == 1
     assert found.unresolved[0].startswith("tests/export/sample.py:")
 
@@ -78,7 +84,9 @@ def test_arrays_count_at_most_once_each(found: StepLaunch) -> None:
 def test_products_do_whole_tiles_of_2mnk(name: str) -> None:
     op = specs.get(name)
     for case in op.cases:
-        (found,) = case_launches(op, case, config="cuda", strided=True)
-        sizes, tile = case_call(op, case, strided=True).sizes, found.launch.tunables
+        found, *others = case_launches(op, case, config="cuda", strided=True)
+        assert not any(cost(other.launch).dot_flops for other in others), case.name
+        sizes, tile = case_call(op, case, strided=True).sizes, dict(found.launch.tunables)
+        tile["BLOCK_K"] *= tile.get("UNROLL", 1)
         tiles = [-(-sizes[axis] // tile[f"BLOCK_{axis}"]) * tile[f"BLOCK_{axis}"] for axis in "MNK"]
         assert cost(found.launch).dot_flops == 2 * prod(tiles) * sizes.get("G", 1), case.name

@@ -25,7 +25,7 @@ from specs.tile.plan import Launch, plan
 from specs.tile.targets import EXECUTOR
 
 Raw = np.ndarray[Any, Any]
-Arrays = Mapping[str, Raw]
+Arrays = Mapping[str, Any]
 Declared = tuple[Shape, ElementFormat]
 
 TARGETS = ("cpu", "interpret", "cuda", "xpu")
@@ -88,7 +88,13 @@ def program_of(op: Op, arrays: Arrays) -> Program:
     return launch_of(op, arrays).program
 
 
-def bits(array: Raw) -> Raw:
+def coded(raw: Raw, form: ElementFormat) -> Raw:
+    """Raw codes as an array of the format's own type."""
+    assert form.numpy_dtype is not None
+    return raw.view(form.numpy_dtype)
+
+
+def bits(array: Any) -> Raw:
     """The array as unsigned integers of its width."""
     return np.asarray(array, order="C").view(f"uint{8 * array.dtype.itemsize}")
 

@@ -18,20 +18,14 @@ from specs.lang.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, F32, INT4, IN
 from specs.lang.op import Op
 from specs.tile.language import arange, load, program_id, store
 from specs.tile.library import codec
-from tests.tile.kernels import Raw, implementations, run, tiny
+from tests.tile.kernels import Raw, coded, implementations, run, tiny
 
 GOALS = (E4M3, E5M2, E2M1, E8M0, INT8, UINT8, INT4, UINT4, F16, BF16)
-CODED = (E4M3, E5M2, E2M1, E8M0, INT8, UINT8, INT4, UINT4, F16, BF16)
 N = Axis(name="N")
 # Interpreters take time per statement and none per element: few, large tiles.
 BLOCK = {"interpret": 1 << 18, "cpu": 1 << 18, "cuda": 1024, "xpu": 1024}
 
 each_implementation = pytest.mark.parametrize("implementation", implementations())
-
-
-def raw_type(form: ElementFormat) -> np.dtype[Any]:
-    """numpy's unsigned type of a format's codes in memory."""
-    return np.dtype(f"uint{form.storage_bits}")
 
 
 def boundaries(form: ElementFormat) -> Raw:
@@ -65,7 +59,7 @@ def encode_all(p: Any) -> None:
 def decode_all(p: Any) -> None:
     """All codes of all formats, as values and through the arithmetic that targets without the format use."""
     at = program_id(0) * p.BLOCK + arange(p.BLOCK)
-    for form in CODED:
+    for form in GOALS:
         inside = at < (1 << form.bits)
         codes = at & ((1 << form.bits) - 1)
         store(getattr(p, f"{form.name}_arithmetic"), (at,), codec.decode(codes, form), inside)
@@ -82,10 +76,10 @@ def encoder() -> Op:
 
 @cache
 def decoder() -> Op:
-    whole = [form for form in CODED if form.bits == form.storage_bits]
+    whole = [form for form in GOALS if form.bits == form.storage_bits]
     inputs: Any = {form.name: ((1 << form.bits,), form) for form in whole}
     outputs: Any = {f"{form.name}_values": ((1 << form.bits,), F32) for form in whole}
-    outputs |= {f"{form.name}_arithmetic": ((1 << form.bits,), F32) for form in CODED}
+    outputs |= {f"{form.name}_arithmetic": ((1 << form.bits,), F32) for form in GOALS}
     block = {"interpret": 1 << 16, "cuda": 1024, "xpu": 1024}
     return tiny(decode_all, inputs, outputs, grid=(cdiv(1 << 16, Ref("BLOCK")),), block=block)
 
@@ -98,8 +92,8 @@ def encoded(implementation: str) -> dict[str, Raw]:
 @cache
 def decoded(implementation: str) -> dict[str, Raw]:
     codes = {
-        form.name: np.arange(1 << form.bits, dtype=raw_type(form)).view(form.numpy_dtype)
-        for form in CODED
+        form.name: coded(np.arange(1 << form.bits, dtype=form.storage_dtype), form)
+        for form in GOALS
         if form.bits == form.storage_bits
     }
     return run(decoder(), codes, implementation)
@@ -130,7 +124,7 @@ def test_encode(form: ElementFormat, implementation: str) -> None:
 
 @each_implementation
 @pytest.mark.parametrize("way", ["values", "arithmetic"])
-@pytest.mark.parametrize("form", CODED, ids=lambda form: form.name)
+@pytest.mark.parametrize("form", GOALS, ids=lambda form: form.name)
 def test_decode(form: ElementFormat, way: str, implementation: str) -> None:
     if way == "values" and form.bits != form.storage_bits:
         pytest.skip("codes of this format share bytes in memory: they are taken apart by arithmetic")

@@ -54,7 +54,7 @@ def test_trip_count_from_memory(implementation: str) -> None:
     arrays: Any = {"x": ((12,), F32), "starts": ((5,), INT32)}
     op = tiny(body, arrays, {"y": ((4,), F32), "counts": ((4,), INT32)}, grid=(4,))
     results = run(op, {"x": x, "starts": starts}, implementation)
-    np.testing.assert_array_equal(results["y"], bits(np.add.reduceat(x, starts[:-1]) * np.float32([1, 0, 1, 1])))
+    np.testing.assert_array_equal(results["y"], bits(np.add.reduceat(x, starts[:-1]) * np.array([1, 0, 1, 1], np.float32)))
     np.testing.assert_array_equal(results["counts"], np.diff(starts))
 
 
@@ -69,7 +69,8 @@ def test_stores_inside_a_loop_of_different_lengths(implementation: str) -> None:
         store(p.y, (i, arange(4)), zeros((4,), INT32) - 1)
         fori_loop(0, i + 1, step)
 
-    results = run(tiny(body, {"x": ((1,), F32)}, {"y": ((4, 4), INT32)}, grid=(4,)), {"x": np.zeros(1, np.float32)}, implementation)
+    op = tiny(body, {"x": ((1,), F32)}, {"y": ((4, 4), INT32)}, grid=(4,))
+    results = run(op, {"x": np.zeros(1, np.float32)}, implementation)
     i, k = np.indices((4, 4))
     np.testing.assert_array_equal(results["y"].view(np.int32), np.where(k <= i, i * 10 + k, -1))
 
@@ -147,12 +148,12 @@ def test_initial_value_is_kept(implementation: str) -> None:
 
     def body(p: Any) -> None:
         x = load(p.x, (arange(4),))
-        doubled = fori_loop(0, 3, lambda k, acc: acc * 2.0, x)
-        raised = fori_loop(0, 3, lambda k, acc: acc + 1.0, x)
+        doubled = fori_loop(0, 3, lambda _, acc: acc * 2.0, x)
+        raised = fori_loop(0, 3, lambda _, acc: acc + 1.0, x)
         store(p.y, (arange(4),), where(x > 2.0, doubled, raised))
         store(p.z, (arange(4),), x)
 
-    x = np.float32([1, 2, 3, 4])
+    x = np.array([1, 2, 3, 4], np.float32)
     results = run(tiny(body, {"x": ((4,), F32)}, {"y": ((4,), F32), "z": ((4,), F32)}), {"x": x}, implementation)
     np.testing.assert_array_equal(results["y"], bits(np.where(x > 2, x * 8, x + 3)))
     np.testing.assert_array_equal(results["z"], bits(x))

@@ -1,4 +1,4 @@
-"""A mistake in a kernel body is refused while it is traced, at the author's file and line, with a hint where one helps."""
+"""A mistake in a kernel body is refused while it is traced, at the author's file and line, with a hint where it helps."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def mask_larger_than_access(p: Any) -> None:
 @misuse("the loop carries f32[8] in and int32[8] out")
 def loop_carries_another_format(p: Any) -> None:
     x = row(p)
-    fori_loop(0, 3, lambda k, acc: acc.to(INT32), x)  # wrong
+    fori_loop(0, 3, lambda _, acc: acc.to(INT32), x)  # wrong
 
 
 @misuse("the loop carries f32[8] in and f32[2, 4] out")
@@ -152,7 +152,7 @@ def loop_carries_another_shape(p: Any) -> None:
 @misuse("the loop carries 1 tile(s) in and 2 out")
 def loop_carries_more(p: Any) -> None:
     x = row(p)
-    fori_loop(0, 3, lambda k, acc: (acc, acc), x)  # wrong
+    fori_loop(0, 3, lambda _, acc: (acc, acc), x)  # wrong
 
 
 @misuse("the loop carries 1 tile(s) in and 0 out")

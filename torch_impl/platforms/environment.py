@@ -20,3 +20,14 @@ def prepare() -> None:
     """Called before the first import of triton."""
     if not gpu_available():
         os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+def interpreter_problem() -> str | None:
+    """Why kernels cannot be interpreted in this process, None where they can."""
+    prepare()
+    import triton
+    import triton.language as tl
+
+    if isinstance(tl.sum, triton.JITFunction):
+        return "triton was imported before torch_impl could ask it to interpret: import torch_impl.ops first"
+    return None

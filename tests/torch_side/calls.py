@@ -1,0 +1,66 @@
+"""Small right calls of every operation as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import torch
+
+import specs
+from parity.frameworks import from_torch, to_torch
+from parity.inputs import generate
+from specs.lang.elements import ElementFormat
+from specs.lang.op import Case
+from torch_impl import ops
+from torch_impl.formats import dtype_of
+
+Tensors = tuple[torch.Tensor | None, ...]
+
+
+def small_case(op: str) -> Case:
+    """The smallest case with at least three rows and one leading dimension."""
+    usable = [c for c in specs.get(op).cases if not c.large and c.lead is None and dict(c.sizes)["M"] > 2]
+    return min(usable, key=lambda case: prod(size for _, size in case.sizes))
+
+
+def small_call(op: str, case: Case | None = None) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors in the order of the signature (None where left out), and attributes as torch has them."""
+    inputs = generate(specs.get(op), case or small_case(op), "random", 0)
+    tensors = tuple(
+        to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
+        for a in inputs.op.inputs
+    )
+    attributes = {n: dtype_of(v) if isinstance(v, ElementFormat) else v for n, v in inputs.attributes.items()}
+    return tensors, attributes
+
+
+def operator(op: str) -> Any:
+    """The operator of the torch library."""
+    return getattr(torch.ops.twinkernels, op).default
+
+
+def public(op: str) -> Callable[..., Any]:
+    """The function that users call."""
+    function: Callable[..., Any] = getattr(ops, op)
+    return function
+
+
+def as_tuple(results: Any) -> tuple[torch.Tensor, ...]:
+    """Results as a tuple, those that the mode does not have left out."""
+    several = (results,) if isinstance(results, torch.Tensor) else tuple(results)
+    return tuple(result for result in several if result is not None)
+
+
+def raw(results: Any) -> list[bytes]:
+    """The bytes of results."""
+    return [from_torch(tensor).raw.tobytes() for tensor in as_tuple(results)]
+
+
+def with_lead(op: str, lead: tuple[int, ...]) -> Case:
+    """The small case with these leading dimensions in place of its rows."""
+    case = small_case(op)
+    sizes = tuple((name, prod(lead) if name == "M" else size) for name, size in case.sizes)
+    return replace(case, sizes=sizes, lead=lead)

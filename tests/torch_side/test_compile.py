@@ -1,0 +1,54 @@
+"""torch.compile: one graph without breaks, and the same bytes as without it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import specs
+from tests.torch_side.calls import operator, public, raw, small_call, with_lead
+from tests.torch_side.test_registration import ROWS
+
+BACKENDS = ("aot_eager", *(("inductor",) if shutil.which("c++") else ()))
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("op", specs.names())
+def test_compiled_gives_the_same_bytes(op: str, backend: str) -> None:
+    tensors, attributes = small_call(op)
+
+    def function(*given: Any) -> Any:
+        return public(op)(*given, **attributes)
+
+    compiled = torch.compile(function, fullgraph=True, backend=backend)
+    assert raw(compiled(*tensors)) == raw(function(*tensors))
+
+
+@pytest.mark.parametrize("op", ROWS)
+def test_other_sizes_compile_again_at_most(op: str) -> None:
+    """With dynamic=True each number of rows gives the right bytes. Sizes specialise: each is compiled for itself."""
+    _, attributes = small_call(op)
+    graphs: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _inputs: list[Any]) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(lambda *given: public(op)(*given, **attributes), fullgraph=True, dynamic=True, backend=backend)
+    for rows in (3, 5, 6):
+        tensors, _ = small_call(op, with_lead(op, (rows,)))
+        assert raw(compiled(*tensors)) == raw(public(op)(*tensors, **attributes))
+    assert 1 <= len(graphs) <= 3
+    assert all(any(node.target is operator(op) for node in graph.graph.nodes) for graph in graphs)
