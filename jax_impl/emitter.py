@@ -151,14 +151,17 @@ class PallasPrinter(Printer):
                 return Text(f"jnp.transpose({first}, {op.attrs['permutation']})")
             case Opcode.DOT:
                 return self._dot(op, operands)
-            case Opcode.SPLIT:
-                self.extensions.add("split_pairs")
-                return Text(f"split_pairs({first})")
-            case Opcode.NIBBLE:
-                name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
-                self.extensions.add(name)
-                return Text(f"{name}({', '.join([first, form, *operands[1:]])})")
+            case Opcode.SPLIT | Opcode.NIBBLE:
+                return self._unpack(op, operands)
         raise AssertionError(code)
+
+    def _unpack(self, op: Op, operands: list[Text]) -> Text:
+        name, given = "split_pairs", [str(text) for text in operands]
+        if op.code is Opcode.NIBBLE:
+            name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
+            given.insert(1, TYPES[op.result.type.element])
+        self.extensions.add(name)
+        return Text(f"{name}({', '.join(given)})")
 
     def _dot(self, op: Op, operands: list[Text]) -> Text:
         a, b, *acc = operands

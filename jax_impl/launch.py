@@ -28,25 +28,27 @@ from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 
 Arrays = dict[str, Any]
+_ARRAYS = (jax.Array, np.ndarray)
 _functions: dict[Any, Callable[..., list[Any]]] = {}
 
 
 def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implementation: str | None) -> list[Any]:
     """Runs `op`; arrays and attributes in the order of its spec. Returns in-place arguments, then fresh results."""
-    call = check(op, arrays, attributes)
-    chosen = choose(op, platform_of(arrays), implementation)
-    key = (
-        op.name,
-        chosen,
-        tuple(call.attributes.items()),
-        *[None if a is None else (a.shape, np.dtype(a.dtype)) for a in arrays],
-    )
-    function = _functions.get(key)
-    if function is None:
-        function = _functions[key] = refuse_transforms(op, jax.jit(partial(_execute, call, chosen)))
+    platform = platform_of(arrays)
+    try:
+        signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
+        key = (id(op), attributes, implementation, platform, *signature)
+        known = _functions.get(key)
+    except (AttributeError, TypeError):  # not an array, or an attribute without a hash: the checks say so
+        key, known = None, None
+    if known is None:
+        call = check(op, arrays, attributes)
+        chosen = choose(op, platform, implementation)
+        known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen)))
+        _functions[key] = known
     names = [array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None]
-    present = [jnp.asarray(given) for given in arrays if given is not None]
-    return list(function(dict(zip(names, present, strict=True))))
+    present = [given for given in arrays if given is not None]
+    return list(known(dict(zip(names, present, strict=True))))
 
 
 def refuse_transforms(op: Op, function: Callable[[Arrays], list[Any]]) -> Callable[[Arrays], list[Any]]:
@@ -75,7 +77,7 @@ def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call
     """The checked call; raises `ArgumentError` for a wrong one."""
     infos = {}
     for array, given in zip(op.inputs, arrays, strict=True):
-        if given is not None and not isinstance(given, (jax.Array, np.ndarray)):
+        if given is not None and not isinstance(given, _ARRAYS):
             raise WrongType(op=op.name, argument=array.name, expected="an array", actual=type(given).__name__)
         infos[array.name] = None if given is None else describe(given)
     named: dict[str, object] = {}

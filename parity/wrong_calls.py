@@ -25,7 +25,7 @@ from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
 from specs.lang.bind import call_env
 from specs.lang.elements import ALL, E8M0, UINT8, ElementFormat
-from specs.lang.kernel import Array, Attribute, Dim, Rows, choice_name
+from specs.lang.kernel import Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
 from specs.lang.layouts import Inner
 from specs.lang.op import Case, Op
@@ -82,7 +82,10 @@ class WrongCall:
     implementation: object = None
 
     def __str__(self) -> str:
-        arrays = {name: f"{self.inputs.formats[name].name}{list(raw.shape)}" for name, raw in self.inputs.arrays.items()}
+        arrays = {
+            name: f"{self.inputs.formats[name].name}{list(raw.shape)}"
+            for name, raw in self.inputs.arrays.items()
+        }
         values = {name: choice_name(value) for name, value in self.inputs.attributes.items()}
         return f"{self.inputs.op.name}: {self.mistake.value} of '{self.subject}': {arrays} {values}"
 
@@ -140,12 +143,27 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
     }
     if ranges:
         return frozenset(ranges)
-    env = call_env(op, sizes, inputs.attributes, inputs.arrays)
-    return frozenset((errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env))
+    env = call_env(op, _with_derived(op, sizes), inputs.attributes, inputs.arrays)
+    return frozenset(
+        (errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env)
+    )
+
+
+def _with_derived(op: Op, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes, and those of the axes that follow from them."""
+    known = dict(sizes)
+    for axis in op.derived_axes:
+        assert axis.value is not None
+        known[axis.name] = axis.value.evaluate(known)
+    return known
 
 
 def _names(dims: Dims) -> set[str]:
-    return {name for dim in dims for name in (as_expr(dim.axis) if isinstance(dim, Rows) else as_expr(dim)).names()}
+    return {
+        name
+        for dim in dims
+        for name in (as_expr(dim.axis) if isinstance(dim, Rows) else as_expr(dim)).names()
+    }
 
 
 def _axes_of(array: Array, attributes: Mapping[str, object]) -> set[str]:
@@ -161,9 +179,14 @@ def shape_refusals(inputs: Inputs, changed: str) -> frozenset[Refusal]:
     """What a call may be answered with whose array `changed` has got another shape; empty if it is right."""
     op, attributes = inputs.op, inputs.attributes
     array, shapes = op.array(changed), {name: raw.shape for name, raw in inputs.arrays.items()}
-    aligned = [_aligned(dims, _canonical(array, shapes[changed], attributes))[1] for dims in array.shapes_for(attributes)]
+    aligned = [
+        _aligned(dims, _canonical(array, shapes[changed], attributes))[1]
+        for dims in array.shapes_for(attributes)
+    ]
     if all(pairs is None for pairs in aligned):
         return frozenset({(errors.WrongRank, changed)})
+    if array.optional and array.role is Role.ADDEND and shapes[changed] == (0,):
+        return frozenset()  # nothing to add: the same as leaving it out
     found = solutions(op, shapes, attributes)
     if found:
         return min((violations(inputs, sizes) for sizes in found), key=len)
@@ -255,17 +278,25 @@ def with_attribute(inputs: Inputs, name: str, value: object) -> WrongCall | None
     if value is None or value == inputs.attributes[name]:
         return None
     expected = _mode_refusals(changed, name)
-    return WrongCall(inputs=changed, mistake=Mistake.MODE, subject=name, expected=expected) if expected else None
+    return (
+        WrongCall(inputs=changed, mistake=Mistake.MODE, subject=name, expected=expected) if expected else None
+    )
 
 
 def _mode_refusals(inputs: Inputs, name: str) -> frozenset[Refusal]:
     """Refusals of arrays that were right under another value of the attribute."""
     op, attributes = inputs.op, inputs.attributes
     surplus = {n for n in inputs.arrays if not op.array(n).shapes_for(attributes)}
-    missing = {a.name for a in op.inputs if a.name not in inputs.arrays and a.shapes_for(attributes) and a.required(attributes)}
+    missing = {
+        a.name
+        for a in op.inputs
+        if a.name not in inputs.arrays and a.shapes_for(attributes) and a.required(attributes)
+    }
     formats = {n for n in inputs.arrays if op.array(n).formats == name}
     if surplus or missing or formats:
-        refusals: set[Refusal] = {(errors.Surplus, n) for n in surplus} | {(errors.Missing, n) for n in missing}
+        refusals: set[Refusal] = {(errors.Surplus, n) for n in surplus} | {
+            (errors.Missing, n) for n in missing
+        }
         refusals |= {(errors.WrongFormat, n) for n in formats}
         return frozenset(refusals | _shape_refusals_by(inputs, name))
     found = solutions(op, {n: raw.shape for n, raw in inputs.arrays.items()}, attributes)
@@ -294,7 +325,9 @@ def without(inputs: Inputs, name: str) -> WrongCall | None:
         return None
     kept = {key: raw for key, raw in inputs.arrays.items() if key != name}
     expected: frozenset[Refusal] = frozenset({(errors.Missing, name)})
-    return WrongCall(inputs=replace(inputs, arrays=kept), mistake=Mistake.MISSING, subject=name, expected=expected)
+    return WrongCall(
+        inputs=replace(inputs, arrays=kept), mistake=Mistake.MISSING, subject=name, expected=expected
+    )
 
 
 def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
@@ -387,7 +420,11 @@ def wrong_calls(op: Op, case: Case) -> list[WrongCall]:
     inputs = generate(op, case, "random", 0)
     found: list[WrongCall | None] = []
     for name, raw in inputs.arrays.items():
-        found += [reshaped(inputs, name, shape) for shape in dict.fromkeys(shapes_near(raw.shape)) if shape != raw.shape]
+        found += [
+            reshaped(inputs, name, shape)
+            for shape in dict.fromkeys(shapes_near(raw.shape))
+            if shape != raw.shape
+        ]
         found += [reformatted(inputs, name, form) for form in FORMATS]
         found += [passed_as(inputs, name, passed) for passed in Passed]
         found.append(without(inputs, name))
@@ -401,7 +438,11 @@ def wrong_calls(op: Op, case: Case) -> list[WrongCall]:
         mistake = Mistake.IMPLEMENTATION
         found.append(
             WrongCall(
-                inputs=inputs, mistake=mistake, subject="implementation", expected=expected, implementation=implementation
+                inputs=inputs,
+                mistake=mistake,
+                subject="implementation",
+                expected=expected,
+                implementation=implementation,
             )
         )
     return [call for call in found if call is not None]

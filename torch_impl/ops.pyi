@@ -35,7 +35,7 @@ def per_token_group_quant_fp8(
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
 
     Returns:
-        q: codes, format of element [..M, N // 1]
+        q: codes, format of element [..M, N]
         scale: scale of every group, format of scale_format [..M, N // group]
 
     Raises:
@@ -127,7 +127,7 @@ def mxfp8_quant(
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
 
     Returns:
-        q: codes, e4m3 [..M, N // 1]
+        q: codes, e4m3 [..M, N]
         scale: scale of every group, e8m0 [..M, N // 32]
 
     Raises:

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fd7649affe8816dbace09896494784212f0148f8300bd3ccfd3a8d571b28d1c2
+# spec sha256 f2e47fa864802aa69bc0ba572eb3382c40e5aa465b61fa8712463859137a2d51
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on
@@ -65,13 +65,13 @@ def fp4_gemm(
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
         value_1 = significand_1 * jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32)  # specs/tile/library/codec.py:37
         partial = jnp.dot(jnp.where(a_codes & 8 != 0, -value, value).astype(jnp.bfloat16), jnp.where(b_codes & 8 != 0, -value_1, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:49
-        t_3 = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:53
-        t_4 = t_3.astype(jnp.int32)  # specs/gemm/tiles.py:53
-        a_scale = jnp.where(t_4 == 255, float("nan"), jnp.where(t_4 == 0, jax.lax.bitcast_convert_type(jnp.full((16,), 0x400000, jnp.int32), jnp.float32), jax.lax.bitcast_convert_type(t_4 << 23, jnp.float32)))  # specs/gemm/tiles.py:53
-        t_5 = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:53
-        t_6 = t_5.astype(jnp.int32)  # specs/gemm/tiles.py:53
-        b_scale = jnp.where(t_6 == 255, float("nan"), jnp.where(t_6 == 0, jax.lax.bitcast_convert_type(jnp.full((64,), 0x400000, jnp.int32), jnp.float32), jax.lax.bitcast_convert_type(t_6 << 23, jnp.float32)))  # specs/gemm/tiles.py:53
+        t_3 = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
+        t_4 = t_3.astype(jnp.int32)  # specs/gemm/tiles.py:58
+        a_scale = jnp.where(t_4 == 255, float("nan"), jnp.where(t_4 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_4 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
+        t_5 = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:58
+        t_6 = t_5.astype(jnp.int32)  # specs/gemm/tiles.py:58
+        b_scale = jnp.where(t_6 == 255, float("nan"), jnp.where(t_6 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_6 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
         return (acc_2 + partial * (a_scale[:, None] * b_scale[None, :]),)
     (acc_1,) = jax.lax.fori_loop(0, t, step, (acc,))  # specs/gemm/fp4.py:55
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d0774b413f700a38854b4dca447cbf8daa17f3a9c710203e326cac974fa5987b
+# spec sha256 b663ea87ab3711caf309e5aa2fa750edd5fc8bc6a7c3a9962fcaefbde4de2be3
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -53,13 +53,13 @@ def fp8_bmm(
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[t, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
         b = plgpu.load(b_ref.at[t, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
-        b_scale = plgpu.load(b_scale_ref.at[t, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:53
-        a_scale = plgpu.load(a_scale_ref.at[t, a_rows, k])  # specs/gemm/tiles.py:53
+        b_scale = plgpu.load(b_scale_ref.at[t, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
+        a_scale = plgpu.load(a_scale_ref.at[t, a_rows, k])  # specs/gemm/tiles.py:58
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
         t_2 = dot_fp8(a, b)  # specs/gemm/scaled.py:44
         return (acc_2 + t_2 * scale,)
     (acc_1,) = jax.lax.fori_loop(0, t_1, step, (acc,))  # specs/gemm/scaled.py:50
     t_3 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + t_3[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    plgpu.store(c_ref.at[t, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    plgpu.store(c_ref.at[t, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

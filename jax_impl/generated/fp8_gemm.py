@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9e319b8d75050edb204251e081af4f57a7d08601f9a45d801f87754640bceadb
+# spec sha256 9748a5b449eaf47f3f9b1d4e7b988f8e29029ca9ec33afeadb4ca9871099e65c
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -52,13 +52,13 @@ def fp8_gemm(
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
         b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
-        b_scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:53
-        a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:53
+        b_scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
+        a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
         t_1 = dot_fp8(a, b)  # specs/gemm/scaled.py:44
         return (acc_2 + t_1 * scale,)
     (acc_1,) = jax.lax.fori_loop(0, t, step, (acc,))  # specs/gemm/scaled.py:50
     t_2 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + t_2[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0fca5646316cdb2652615c174793a76f0e7a9ee7a906d942aa0a5a334061ed4e
+# spec sha256 fd7707e39a78d68e0c50fd50037b6fe46c6ce3cb145a0919eabbc9bd0c4185ab
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -48,11 +48,11 @@ def fp8_gemm_w8a16(
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
         b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
-        scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:53
+        scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         t_1 = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:44
         return (acc_2 + t_1 * scale,)
     (acc_1,) = jax.lax.fori_loop(0, t, step, (acc,))  # specs/gemm/scaled.py:50
     t_2 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + t_2[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2053250ea6c15a275651f1265fd9891ed3860a7e11da32011a12eca7d8c12509
+# spec sha256 869040f76efe360e5389beca202440b414254e90b84a7bc70a463bd59c6d7fa1
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -47,16 +47,18 @@ def group_quant(
     exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
-    t_1 = jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32))  # specs/quant/scaling.py:55
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
     q = x * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_2 + 127 << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(t_1 != t_1, 255, jax.lax.bitcast_convert_type(t_1, jnp.int32) + 0x3fffff + 1 >> 23 & 255).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    t_2 = t_1 & 0x7fffffff  # specs/quant/group.py:46
+    t_3 = jnp.where(t_2 < 0x600000, 0, t_2 + 0x400000 >> 23)  # specs/quant/group.py:46
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where((t_1 < 0) & (t_2 != 0) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
     half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
     bits_1 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:54
     magnitude = jax.lax.bitcast_convert_type(bits_1 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
-    magnitude_1 = jnp.where(magnitude > 6.0, 6.0, magnitude)  # specs/tile/library/codec.py:58
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
     exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
     code = (exponent_3 - 0 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type(exponent_4 + 127 << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:60
@@ -64,5 +66,5 @@ def group_quant(
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:71
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:72
-    t_2 = jnp.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], t_2.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59
+    t_4 = jnp.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
+    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], t_4.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2252c00fffbfdf73f365b3357c9c627a23a061d6d4ab3f80fc02c32a38d9f2f3
+# spec sha256 b84eea3f50ec3815a1d94acd165190b6cd5b0cbbf6194afe26016d4f6e956380
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -47,8 +47,10 @@ def group_quant(
     exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
-    t_1 = jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32))  # specs/quant/scaling.py:55
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
     q = x * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_2 + 127 << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(t_1 != t_1, 255, jax.lax.bitcast_convert_type(t_1, jnp.int32) + 0x3fffff + 1 >> 23 & 255).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    t_2 = t_1 & 0x7fffffff  # specs/quant/group.py:46
+    t_3 = jnp.where(t_2 < 0x600000, 0, t_2 + 0x400000 >> 23)  # specs/quant/group.py:46
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where((t_1 < 0) & (t_2 != 0) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
     plgpu.store(q_ref.at[rows[:, None][:, :, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:48

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 490fad84759ffa890225c56ae7cfcd5ae5e13689c85ec02b4a178ef4a010ba25
+# spec sha256 da85d22a2467ba9f4161d1ab98cdf709a471b8e44c34c6f301ef17f84ae1a9f4
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on

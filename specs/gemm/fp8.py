@@ -134,9 +134,15 @@ def _configs() -> tuple[Config, ...]:
             config(target, (64, 64, 32), 4, 3, when=mx),
             config(target, (64, 64, 64), 4, 4, when=small),
             config(target, (16, 64, 128), 4, 5, band=1, when=M <= 16),
-            config(target, (64, 64, 128), 4, 4, band=1, when=M <= 64),
-            config(target, (128, 128, 128), 8, 3),
         ]
+    # Measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming from memory.
+    rows += [
+        config("cuda", (64, 16, 128), 4, 6, band=1, when=(M <= 64).and_(N <= 4096)),
+        config("cuda", (64, 32, 128), 4, 6, band=1, when=M <= 64),
+        config("cuda", (64, 128, 128), 4, 3, band=16, when=K <= 4096),
+        config("cuda", (128, 128, 128), 8, 4),
+        config("xpu", (64, 64, 128), 4, 1),
+    ]
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)
         rows += [

@@ -4,8 +4,8 @@
 
 Weights are nibbles u in 0..15, eight consecutive k per int32 word, lowest nibble first (GPTQ's sequential order). Zero
 points are 8 (symmetric, `b_zp` left out) or packed eight consecutive n per int32 word. With act-order, `g_idx` is the
-permutation by which the weight rows were reordered; groups are those of the permuted order. AWQ checkpoints pack along N
-in the order 0,2,4,6,1,3,5,7 and have to be repacked first.
+permutation by which the weight rows were reordered; groups are those of the permuted order. AWQ checkpoints pack along
+N in the order 0,2,4,6,1,3,5,7 and have to be repacked first.
 """
 
 from __future__ import annotations
@@ -181,7 +181,13 @@ def _arrays() -> tuple[Array, ...]:
             role=Role.PERMUTATION,
         ),
         Array(
-            name="bias", doc="addend", shapes=((N,),), formats=(F32, BF16, F16), optional=True, layout=free, role=Role.ADDEND
+            name="bias",
+            doc="addend",
+            shapes=((N,),),
+            formats=(F32, BF16, F16),
+            optional=True,
+            layout=free,
+            role=Role.ADDEND,
         ),
         Array(name="c", doc="result", shapes=((Rows(M), N),), formats="a", access=Access.OUT),
     )
@@ -199,9 +205,13 @@ def _configs() -> tuple[Config, ...]:
         for g in (32, 64):
             rows.append(_config(target, (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
             rows.append(_config(target, (64, 64, g), 4, 3, when=_G.equals(g)))
-        rows.append(_config(target, (16, 64, 128), 4, 3, band=1, unroll=2, when=(M <= 16).and_(twice)))
+        # Fewer threads hold more weights of one column each, and fetch its zero point once for all of them.
+        asymmetric = Ref("has_b_zp").equals(1)
+        decode = (M <= 16).and_(twice)
+        rows.append(_config(target, (16, 64, 128), 2, 3, band=1, unroll=2, when=decode.and_(asymmetric)))
+        rows.append(_config(target, (16, 64, 128), 4, 3, band=1, unroll=2, when=decode))
         rows.append(_config(target, (16, 64, 128), 4, 3, band=1, when=M <= 16))
-        rows.append(_config(target, (32, 64, 128), 4, 3, band=1, unroll=2, when=(M <= 32).and_(twice)))
+        rows.append(_config(target, (32, 64, 128), 2, 3, band=1, when=M <= 32))
         rows.append(_config(target, (64, 128, 128), 4, 3))
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)

@@ -16,7 +16,6 @@ from specs.tile.library import codec
 from specs.tile.targets import Target
 from specs.tile.trace import Tile, Tracer, constant, tracing
 
-
 _ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: the sum has no bits left for a fraction, and is rounded to nearest even
 
 

@@ -66,7 +66,7 @@ def plan(
     """
     kernel = step.kernel
     attributes = _kernel_attributes(call, step)
-    env: dict[str, object] = {**call.sizes, **attributes}
+    env: dict[str, object] = {**call.env, **attributes}
     tunables = {**kernel.config(config, env), **(tuned or {})}
     env.update(tunables)
     facts = {name: bool(expr.evaluate(env)) for name, expr in kernel.facts}

@@ -13,8 +13,8 @@ import pytest
 
 import specs
 from parity.inputs import Inputs, generate
-from parity.wrong_calls import WrongCall, reshaped, resized, with_attribute, wrong_calls
-from specs.lang.elements import ALL
+from parity.wrong_calls import FORMATS, WrongCall, reformatted, reshaped, resized, with_attribute, wrong_calls
+from specs.lang.elements import ALL, UINT32
 from specs.lang.errors import ArgumentError
 from specs.lang.op import Case
 
@@ -74,7 +74,9 @@ def problem(outcome: Outcome) -> str | None:
     if not isinstance(error, ArgumentError):
         return f"{call}: {type(error).__name__}: {error}"
     if (type(error), error.argument) not in call.expected:
-        expected = " or ".join(f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str))
+        expected = " or ".join(
+            f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str)
+        )
         return f"{call}: {expected} expected, got {type(error).__name__} of '{error.argument}': {error}"
     parts = (error.op, error.argument, error.expected, error.actual)
     if not all(part.strip() and part in str(error) for part in parts):
@@ -113,14 +115,18 @@ class Spy:
 
 @st.composite
 def random_calls(draw: st.DrawFn, op: str, attributes: bool = True) -> WrongCall:
-    """A wrong call with a shape, an axis or (if wanted) an attribute that no list foresees."""
+    """A wrong call with a shape, an axis, a format or (if wanted) an attribute drawn at random."""
     spec, case = specs.get(op), draw(st.sampled_from(cases_of(op)))
     inputs = generate(spec, case, "random", 0)
-    makers: list[Callable[[], WrongCall | None]] = [lambda: _random_shape(draw, inputs), lambda: _random_axis(draw, op, case)]
+    makers: list[Callable[[], WrongCall | None]] = [
+        lambda: _random_shape(draw, inputs),
+        lambda: _random_axis(draw, op, case),
+        lambda: _random_format(draw, inputs),
+    ]
     if attributes and spec.attributes:
         makers.append(lambda: _random_attribute(draw, inputs))
     call = draw(st.sampled_from(makers))()
-    return draw(st.just(call).filter(lambda made: made is not None))  # type: ignore[arg-type,return-value]
+    return draw(st.just(call).filter(lambda made: made is not None))  # type: ignore[return-value]
 
 
 def _random_shape(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
@@ -128,6 +134,12 @@ def _random_shape(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
     used = sorted({size for raw in inputs.arrays.values() for size in raw.shape if size < 512})
     size = st.integers(0, 40) | (st.sampled_from(used) if used else st.nothing())
     return reshaped(inputs, name, tuple(draw(st.lists(size, max_size=3))))
+
+
+def _random_format(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
+    name = draw(st.sampled_from(sorted(inputs.arrays)))
+    # Not uint32: torch has the dtype, but no format stands for it there.
+    return reformatted(inputs, name, draw(st.sampled_from([form for form in FORMATS if form != UINT32])))
 
 
 def _random_axis(draw: st.DrawFn, op: str, case: Case) -> WrongCall | None:
@@ -139,4 +151,6 @@ def _random_attribute(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
     attribute = draw(st.sampled_from(inputs.op.attributes))
     values = st.integers() | st.floats() | st.text(max_size=8) | st.booleans() | st.binary(max_size=3)
     own = st.sampled_from(attribute.choices) if attribute.choices else st.nothing()
-    return with_attribute(inputs, attribute.name, draw(values | st.sampled_from(ALL) | st.lists(st.integers()) | own))
+    return with_attribute(
+        inputs, attribute.name, draw(values | st.sampled_from(ALL) | st.lists(st.integers()) | own)
+    )

@@ -44,7 +44,7 @@ def test_binder_refuses_every_wrong_call(op: str) -> None:
 def test_binder_accepts_what_is_no_mistake() -> None:
     """Shapes that the generator drops are right ones: it is not silent where the binder is too strict."""
     accepted = 0
-    for op, case in [(op, case) for op in specs.names() for case in cases_of(op)]:
+    for op, case in [(name, case) for name in specs.names() for case in cases_of(name)]:
         inputs = generate(specs.get(op), case, "random", 0)
         for name, raw in inputs.arrays.items():
             for shape in shapes_near(raw.shape):
@@ -80,8 +80,15 @@ def test_every_kind_of_mistake_is_made() -> None:
 def test_every_argument_attribute_and_constraint_is_broken(op: str) -> None:
     spec = specs.get(op)
     subjects = {call.subject for call in calls_of(op)}
-    assert subjects >= {array.name for array in spec.inputs} | {attribute.name for attribute in spec.attributes}
-    refused = {argument for call in calls_of(op) for kind, argument in call.expected if kind is errors.ConstraintViolated}
+    assert subjects >= {array.name for array in spec.inputs} | {
+        attribute.name for attribute in spec.attributes
+    }
+    refused = {
+        argument
+        for call in calls_of(op)
+        for kind, argument in call.expected
+        if kind is errors.ConstraintViolated
+    }
     assert refused == {constraint.argument for constraint in spec.constraints}
 
 
@@ -107,14 +114,14 @@ def test_surplus_array() -> None:
 def test_an_outcome_that_is_not_right_is_reported() -> None:
     call = next(call for call in calls_of("fp8_gemm") if call.expected == {(errors.WrongRank, "b")})
     fields = {"op": "fp8_gemm", "argument": "b", "expected": "[K, N]", "actual": "[1]"}
-    right = errors.WrongRank(**fields)  # type: ignore[arg-type]
+    right = errors.WrongRank(**fields)
     assert problem(Outcome(call=call, error=right)) is None
     wrong: list[Exception | None] = [
         None,
         KeyError("b"),
-        errors.WrongShape(**fields),  # type: ignore[arg-type]
-        errors.WrongRank(**(fields | {"argument": "a"})),  # type: ignore[arg-type]
-        errors.WrongRank(**(fields | {"expected": ""})),  # type: ignore[arg-type]
+        errors.WrongShape(**fields),
+        errors.WrongRank(**(fields | {"argument": "a"})),
+        errors.WrongRank(**(fields | {"expected": ""})),
     ]
     assert all(problem(Outcome(call=call, error=error)) for error in wrong)
     assert problem(Outcome(call=call, error=right, changed=("a",)))

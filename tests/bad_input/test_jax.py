@@ -81,13 +81,18 @@ def attempt(call: WrongCall, arrays: Arrays, spy: Spy) -> Outcome:
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(patch, (launch, "plan"), (launch, "_execute"), (launch, "refuse_transforms"), (launch, "partial"))
+    return Spy(
+        patch, (launch, "plan"), (launch, "_execute"), (launch, "refuse_transforms"), (launch, "partial")
+    )
 
 
 def right_arrays(op: str) -> tuple[list[Any], dict[str, Any]]:
     """Arguments and attributes of a right call."""
     inputs = right_call(op)
-    given_ = [array_of(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None for a in inputs.op.inputs]
+    given_ = [
+        array_of(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
+        for a in inputs.op.inputs
+    ]
     return given_, dict(inputs.attributes)
 
 
@@ -154,7 +159,7 @@ def test_the_spy_sees_a_right_call() -> None:
     odd = [jnp.concatenate([array, array[:1]]) for array in arrays]  # a size that no other test has
     with pytest.MonkeyPatch.context() as patch:
         spy = watched(patch)
-        ops.per_token_quant_fp8(*odd, **attributes)  # type: ignore[attr-defined]
+        ops.per_token_quant_fp8(*odd, **attributes)
         assert spy.reached
 
 
@@ -198,4 +203,4 @@ def test_unsupported_is_not_the_callers_fault(op: str) -> None:
 )
 def test_dtypes_that_no_format_stands_for(array: Any, name: str) -> None:
     with pytest.raises(WrongFormat, match=name):
-        ops.per_token_quant_fp8(array)  # type: ignore[attr-defined]
+        ops.per_token_quant_fp8(array)

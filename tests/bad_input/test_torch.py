@@ -76,7 +76,10 @@ def argument(call: WrongCall, name: str, tensors: dict[int, torch.Tensor]) -> An
 def arguments(call: WrongCall, tensors: dict[int, torch.Tensor]) -> list[Any]:
     """Arguments in the order of the signature, None for those that are left out."""
     names = call.inputs.arrays
-    return [argument(call, array.name, tensors) if array.name in names else None for array in call.inputs.op.inputs]
+    return [
+        argument(call, array.name, tensors) if array.name in names else None
+        for array in call.inputs.op.inputs
+    ]
 
 
 def memory(tensor: Any) -> bytes:
@@ -90,7 +93,9 @@ Tensors = dict[int, torch.Tensor]
 Through = Callable[[WrongCall, Tensors, Spy], Outcome]
 
 
-def attempt(call: WrongCall, function: Any, attributes: Mapping[str, Any], tensors: Tensors, spy: Spy) -> Outcome:
+def attempt(
+    call: WrongCall, function: Any, attributes: Mapping[str, Any], tensors: Tensors, spy: Spy
+) -> Outcome:
     """Makes a call and looks at its arguments afterwards."""
     given_, reached = arguments(call, tensors), spy.reached
     before = [memory(tensor) for tensor in given_]
@@ -100,11 +105,7 @@ def attempt(call: WrongCall, function: Any, attributes: Mapping[str, Any], tenso
     except Exception as raised:  # noqa: BLE001 - which one it is, is the question
         error = raised.with_traceback(None)  # whose frames would keep every array
     names = [array.name for array in call.inputs.op.inputs]
-    changed = [
-        name
-        for name, tensor, old in zip(names, given_, before, strict=True)
-        if memory(tensor) != old
-    ]
+    changed = [name for name, tensor, old in zip(names, given_, before, strict=True) if memory(tensor) != old]
     return Outcome(call=call, error=error, changed=tuple(changed), reached=spy.reached - reached)
 
 
@@ -124,12 +125,17 @@ def operator(call: WrongCall, tensors: Tensors, spy: Spy) -> Outcome:
 
 def run_right(inputs: Inputs) -> None:
     """The right call, whose preparation is kept: a later mistake must not profit from it."""
-    tensors = [to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None for a in inputs.op.inputs]
+    tensors = [
+        to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
+        for a in inputs.op.inputs
+    ]
     getattr(ops, inputs.op.name)(*tensors, **inputs.attributes)
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(patch, (launch, "plan"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__"))
+    return Spy(
+        patch, (launch, "plan"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__")
+    )
 
 
 @cache
@@ -141,7 +147,8 @@ def outcomes(op: str) -> tuple[tuple[Outcome, Outcome | None], ...]:
         spy = watched(patch)
         calls = [call for call in calls_of(op) if expressible(call)]
         return tuple(
-            (public(call, tensors, spy), operator(call, tensors, spy) if schema_holds(call) else None) for call in calls
+            (public(call, tensors, spy), operator(call, tensors, spy) if schema_holds(call) else None)
+            for call in calls
         )
 
 
@@ -171,14 +178,18 @@ def refused_by_torch(outcome: Outcome) -> bool:
     if isinstance(error, ArgumentError):
         return error.argument == call.subject
     if error is None:  # numbers of another type are converted, and may be right values then
-        return call.mistake is Mistake.ATTRIBUTE_TYPE and isinstance(call.inputs.attributes[call.subject], int | float)
+        return call.mistake is Mistake.ATTRIBUTE_TYPE and isinstance(
+            call.inputs.attributes[call.subject], int | float
+        )
     return isinstance(error, RuntimeError | TypeError) and f"'{call.subject}'" in str(error)
 
 
 def test_enough_different_refusals(record_property: Callable[[str, object], None]) -> None:
     pairs = [pair for op in specs.names() for pair in outcomes(op)]
     plain = {one.key for one, _ in pairs if isinstance(one.error, ArgumentError)}
-    through_operators = {two.key for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)}
+    through_operators = {
+        two.key for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)
+    }
     record_property("torch_refusals", (len(plain), len(through_operators)))
     assert min(len(plain), len(through_operators)) >= LEAST_REFUSALS
 
@@ -222,7 +233,10 @@ def test_keywords_that_nobody_takes(op: str) -> None:
 @pytest.mark.parametrize("op", specs.names())
 def test_unsupported_is_not_the_callers_fault(op: str) -> None:
     inputs = right_call(op)
-    tensors = [to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None for a in inputs.op.inputs]
+    tensors = [
+        to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
+        for a in inputs.op.inputs
+    ]
     for implementation, why in ops.explain(op, "cpu").items():
         if why is not None:
             with pytest.raises(Unsupported, match=why) as raised:
@@ -242,9 +256,9 @@ def test_dtypes_that_no_format_stands_for(name: str) -> None:
 
 def test_formats_without_a_dtype() -> None:
     """uint8 holds e2m1 codes, which does not make e2m1 another name of it."""
-    with pytest.raises(ArgumentError, match="element.*e2m1"):
+    with pytest.raises(ArgumentError, match=r"element.*e2m1"):
         ops.per_token_quant_int8(torch.zeros(3, 64), element="e2m1")
-    with pytest.raises(ArgumentError, match="element.*e2m1"):
+    with pytest.raises(ArgumentError, match=r"element.*e2m1"):
         ops.per_token_quant_int8(torch.zeros(3, 64), element=E2M1)
 
 
@@ -253,4 +267,4 @@ def test_tensors_that_are_not_strided() -> None:
     with pytest.raises(WrongType, match="strided"):
         ops.per_token_quant_fp8(x.to_sparse())
     with pytest.raises(WrongType, match="ndarray"):
-        ops.per_token_quant_fp8(x.numpy())
+        ops.per_token_quant_fp8(x.numpy())  # type: ignore[arg-type]

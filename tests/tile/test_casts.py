@@ -1,8 +1,8 @@
 """Formats on devices: every code decodes, and every value on a rounding boundary encodes, as the format declares.
 
-Both are exhaustive. Encoding takes every bfloat16 value, and for every two neighbouring codes of the goal the value half
-way between them with the float32 numbers below and above it: where these round correctly, everything between them does,
-since rounding is monotonic.
+Both are exhaustive. Encoding takes every bfloat16 value, and for every two neighbouring codes of the goal the value
+half way between them with the float32 numbers below and above it: where these round correctly, everything between them
+does, since rounding is monotonic.
 """
 
 from __future__ import annotations

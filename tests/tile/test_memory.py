@@ -164,7 +164,7 @@ def test_wide_offsets_are_refused_by_jax_without_64_bit_integers() -> None:
 
 
 def unguarded(p: Any) -> None:
-    """y[i] = sum of x[i, :i + 1] + x[i, 0]: reads rows by number, so a point behind the grid would read past the end."""
+    """y[i] = sum of x[i, :i + 1] + x[i, 0], without masks: a point behind the grid would read past the end."""
     i = program_id(0) * p.W + program_id(1)
     first = load(p.x, (i, 0))
 

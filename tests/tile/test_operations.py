@@ -112,7 +112,8 @@ def _casts(x: Tile, i: Tile, u: Tile) -> tuple[Tile, ...]:
 def _numpy_casts(x: Raw, i: Raw, u: Raw) -> tuple[Raw, ...]:
     whole = np.floor(np.clip(x, -1000, 1000)).astype(np.int32)
     low = (i & 255).astype(np.uint8)
-    return BF16.encode(x), i.astype(np.float32), whole, (i > 0).astype(np.int32), low, u.astype(np.int32), E4M3.encode(x)
+    wide = u.astype(np.int32)
+    return BF16.encode(x), i.astype(np.float32), whole, (i > 0).astype(np.int32), low, wide, E4M3.encode(x)
 
 
 def _bitcasts(x: Tile, i: Tile, u: Tile) -> tuple[Tile, ...]:
@@ -137,7 +138,7 @@ def _loop(i: Tile) -> tuple[Tile, ...]:
 
 
 def _exp2_bound(x: Raw, value: Raw) -> Raw:
-    """exp2 as exp(x * fl(log 2)): two roundings of the argument, which the result sees |x log 2| times, and exp's own."""
+    """exp2 as exp(x * fl(log 2)): two roundings of the argument, felt |x log 2| times, and exp's own."""
     return np.asarray((2 * np.abs(x) * np.log(2) + 8) * F32.unit_roundoff * np.abs(value))
 
 
@@ -154,14 +155,14 @@ def _sqrt_bound(x: Raw, value: Raw) -> Raw:
 SAMPLES: dict[Opcode, Sample] = {
     Opcode.CONST: Sample(
         inputs={"i": INTEGERS},
-        tiles=lambda i: (tl.full((N,), 0.1, F32), tl.full((N,), -7, INT32), tl.full((N,), float("-inf"), F32)),
-        expected=lambda i: (np.full(N, 0.1, np.float32), np.full(N, -7, np.int32), np.full(N, -np.inf, np.float32)),
+        tiles=lambda _: (tl.full((N,), 0.1, F32), tl.full((N,), -7, INT32), tl.full((N,), float("-inf"), F32)),
+        expected=lambda _: (np.full(N, 0.1, np.float32), np.full(N, -7, np.int32), np.full(N, -np.inf, np.float32)),
         results=(F32, INT32, F32),
     ),
     Opcode.ARANGE: Sample(
         inputs={"i": INTEGERS},
         tiles=lambda i: i * 0 + tl.arange(N),
-        expected=lambda i: np.arange(N, dtype=np.int32),
+        expected=lambda _: np.arange(N, dtype=np.int32),
         results=(INT32,),
     ),
     Opcode.LOAD: Sample(
@@ -233,7 +234,11 @@ SAMPLES: dict[Opcode, Sample] = {
     Opcode.GE: _infix(lambda a, b: a >= b, truth=True),
     Opcode.SELECT: Sample(
         inputs={"x": FLOATS, "y": WITH_NAN, "i": INTEGERS},
-        tiles=lambda x, y, i: (tl.where(i > 0, x, y), tl.where(x == x, 1.0, y), tl.where(i > 0, x.to(E4M3), y.to(E4M3))),
+        tiles=lambda x, y, i: (
+            tl.where(i > 0, x, y),
+            tl.where(x == x, 1.0, y),
+            tl.where(i > 0, x.to(E4M3), y.to(E4M3)),
+        ),
         expected=lambda x, y, i: (
             np.where(i > 0, x, y),
             np.ones(N, np.float32),

@@ -35,7 +35,7 @@ N = Axis(name="N")
 def halved(values: Tile) -> Tile:
     """A helper with a variable of its own."""
     scaled = values * 0.5
-    return scaled
+    return scaled + 0.0
 
 
 def softly(p: Any) -> None:

@@ -1,4 +1,4 @@
-"""A mistake in a kernel body is refused while it is traced, at the author's file and line, with a hint where it helps."""
+"""A mistake in a kernel body is refused while it is traced, at the author's line, with a hint where it helps."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fd7649affe8816dbace09896494784212f0148f8300bd3ccfd3a8d571b28d1c2
+# spec sha256 f2e47fa864802aa69bc0ba572eb3382c40e5aa465b61fa8712463859137a2d51
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on
@@ -67,12 +67,12 @@ def fp4_gemm(
         exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
         value_1 = significand_1 * (exponent_1 + 127 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
         partial = tl.dot(tl.where(a_codes & 8 != 0, -value, value).to(tl.bfloat16), tl.where(b_codes & 8 != 0, -value_1, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:49
-        t_3 = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:53
-        t_4 = t_3.to(tl.int32)  # specs/gemm/tiles.py:53
-        a_scale = tl.where(t_4 == 255, float("nan"), tl.where(t_4 == 0, tl.full([16], 0x400000, tl.int32).to(tl.float32, bitcast=True), (t_4 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:53
-        t_5 = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:53
-        t_6 = t_5.to(tl.int32)  # specs/gemm/tiles.py:53
-        b_scale = tl.where(t_6 == 255, float("nan"), tl.where(t_6 == 0, tl.full([64], 0x400000, tl.int32).to(tl.float32, bitcast=True), (t_6 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:53
+        t_3 = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
+        t_4 = t_3.to(tl.int32)  # specs/gemm/tiles.py:58
+        a_scale = tl.where(t_4 == 255, float("nan"), tl.where(t_4 == 0, 5.877471754111438e-39, (t_4 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
+        t_5 = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:58
+        t_6 = t_5.to(tl.int32)  # specs/gemm/tiles.py:58
+        b_scale = tl.where(t_6 == 255, float("nan"), tl.where(t_6 == 0, 5.877471754111438e-39, (t_6 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
         acc = acc + partial * (a_scale[:, None] * b_scale[None, :])
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

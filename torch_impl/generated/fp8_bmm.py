@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d0774b413f700a38854b4dca447cbf8daa17f3a9c710203e326cac974fa5987b
+# spec sha256 b663ea87ab3711caf309e5aa2fa750edd5fc8bc6a7c3a9962fcaefbde4de2be3
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -53,12 +53,12 @@ def fp8_bmm(
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
         a = tl.load(a_ptr + (t * stride_a0 + a_rows[:, None] * stride_a1 + depth[None, :]))  # specs/gemm/scaled.py:40
         b = tl.load(b_ptr + (t * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:41
-        b_scale = tl.load(b_scale_ptr + (t * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:53
-        a_scale = tl.load(a_scale_ptr + (t * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:53
+        b_scale = tl.load(b_scale_ptr + (t * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:58
+        a_scale = tl.load(a_scale_ptr + (t * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:58
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
         t_2 = tl.dot(a, b)  # specs/gemm/scaled.py:44
         acc = acc + t_2 * scale
     t_3 = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
     acc_1 = acc + t_3[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    tl.store(c_ptr + (t * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    tl.store(c_ptr + (t * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

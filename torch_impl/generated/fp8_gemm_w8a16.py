@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0fca5646316cdb2652615c174793a76f0e7a9ee7a906d942aa0a5a334061ed4e
+# spec sha256 fd7707e39a78d68e0c50fd50037b6fe46c6ce3cb145a0919eabbc9bd0c4185ab
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -49,10 +49,10 @@ def fp8_gemm_w8a16(
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
         a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:40
         b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:41
-        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:53
+        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
         t_1 = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:44
         acc = acc + t_1 * scale
     t_2 = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
     acc_1 = acc + t_2[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:46
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:48
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2252c00fffbfdf73f365b3357c9c627a23a061d6d4ab3f80fc02c32a38d9f2f3
+# spec sha256 b84eea3f50ec3815a1d94acd165190b6cd5b0cbbf6194afe26016d4f6e956380
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -47,8 +47,10 @@ def group_quant(
     exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).to(tl.int32)  # specs/quant/scaling.py:64
     exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
-    t_1 = tl.where(broken, float("nan"), (exponent_1 + 127 << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:55
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
     q = x * tl.reshape(tl.where(broken, float("nan"), (exponent_2 + 127 << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
-    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where(t_1 != t_1, 255, t_1.to(tl.int32, bitcast=True) + 0x3fffff + 1 >> 23 & 255).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
+    t_1 = tl.where(broken, float("nan"), (exponent_1 + 127 << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
+    t_2 = t_1 & 0x7fffffff  # specs/quant/group.py:46
+    t_3 = tl.where(t_2 < 0x600000, 0, t_2 + 0x400000 >> 23)  # specs/quant/group.py:46
+    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where((t_1 < 0) & (t_2 != 0) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
     tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 1)) + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48

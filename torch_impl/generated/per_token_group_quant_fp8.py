@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b889ea9d5e3a262f672d29ca3c38448db4b5916d4f07d4f1943c1c5f35f4bb7c
+# spec sha256 e0984307567b48b84ccf75f37d457f77278f5b4df5009e157973f79bfcf607b9
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,0 +1,63 @@
+# int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 bf913ada86fc2a0a04766cf74c6a8b904a65aeaf06331342ff3d6e47f71832b1
+"""int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
+
+Generated. Specialised on
+    group_size = 128
+    weight_order = nk
+    a = bf16
+    b = uint8
+    b_scale = bf16
+    c = bf16
+    SPLITS = 1
+    even_m = False
+    even_n = True
+    even_k = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 3
+    UNROLL = 1
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import high_nibbles, low_nibbles, split_pairs
+
+
+def int4_gemm_w4a16(
+    a_ref, b_ref, b_scale_ref,
+    c_ref,
+    *, M, N, K,
+):
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    upper = (K + 127) // 128  # specs/gemm/int4.py:58
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:65
+    def step(k, carry):  # specs/gemm/int4.py:66
+        (acc_2,) = carry
+        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/int4.py:78
+        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:79
+        byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:105
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:108
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:108
+        t = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
+        partial = t + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
+        t_1 = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:84
+        scale = t_1.astype(jnp.float32)  # specs/gemm/int4.py:84
+        return (acc_2 + partial * scale[None, :],)
+    (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:66
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,0 +1,47 @@
+"""Small right calls of every operation as JAX arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import jax
+
+import specs
+from jax_impl import ops
+from parity.frameworks import from_jax, to_jax
+from parity.inputs import generate
+from specs.lang.op import Case
+
+Arrays = tuple[jax.Array, ...]
+
+
+def small_case(op: str) -> Case:
+    """The smallest case with at least three rows and one leading dimension."""
+    usable = [c for c in specs.get(op).cases if not c.large and c.lead is None and dict(c.sizes)["M"] > 2]
+    return min(usable, key=lambda case: prod(size for _, size in case.sizes))
+
+
+def small_call(op: str, implementation: str = "xla") -> tuple[Callable[..., Any], Arrays]:
+    """A function of the arrays that are passed, and those arrays. What is left out and attributes are bound."""
+    inputs = generate(specs.get(op), small_case(op), "random", 0)
+    names = list(inputs.arrays)
+    arrays = tuple(to_jax(inputs.arrays[name], inputs.formats[name]) for name in names)
+
+    def function(*given: Any) -> Any:
+        passed = dict(zip(names, given, strict=True))
+        positional = [passed.get(array.name) for array in inputs.op.inputs]
+        return getattr(ops, op)(*positional, **inputs.attributes, implementation=implementation)
+
+    return function, arrays
+
+
+def as_tuple(results: Any) -> Arrays:
+    """Results as a tuple."""
+    return (results,) if isinstance(results, jax.Array) else tuple(results)
+
+
+def raw(results: Any) -> list[bytes]:
+    """The bytes of results."""
+    return [from_jax(array).raw.tobytes() for array in as_tuple(results)]

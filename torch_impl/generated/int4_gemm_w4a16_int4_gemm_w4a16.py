@@ -1,0 +1,85 @@
+# int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 bf913ada86fc2a0a04766cf74c6a8b904a65aeaf06331342ff3d6e47f71832b1
+"""int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
+
+Generated. Specialised on
+    group_size = 128
+    weight_order = nk
+    a = bf16
+    b = uint8
+    b_scale = bf16
+    c = bf16
+    SPLITS = 1
+    even_m = False
+    even_n = True
+    even_k = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 3
+    UNROLL = 1
+"""
+
+import triton
+import triton.language as tl
+
+HIGH_NIBBLES_BF16 = tl.constexpr(
+    "{ .reg .b32 t; "
+    ".reg .b32 m; "
+    "mov.b32 m, 0x43084308; "
+    "shr.b32 t, $2, 4; "
+    "and.b32 t, t, 0x0F0F0F0F; "
+    "prmt.b32 $0, t, 0x43434343, 0x5140; "
+    "prmt.b32 $1, t, 0x43434343, 0x7362; "
+    "sub.bf16x2 $0, $0, m; "
+    "sub.bf16x2 $1, $1, m; "
+    "}"
+)
+LOW_NIBBLES_BF16 = tl.constexpr(
+    "{ .reg .b32 t; "
+    ".reg .b32 m; "
+    "mov.b32 m, 0x43084308; "
+    "and.b32 t, $2, 0x0F0F0F0F; "
+    "prmt.b32 $0, t, 0x43434343, 0x5140; "
+    "prmt.b32 $1, t, 0x43434343, 0x7362; "
+    "sub.bf16x2 $0, $0, m; "
+    "sub.bf16x2 $1, $1, m; "
+    "}"
+)
+
+
+@triton.jit
+def int4_gemm_w4a16(
+    a_ptr, b_ptr, b_scale_ptr,
+    c_ptr,
+    M, N, K,
+    stride_a0,
+    stride_b1,
+    stride_b_scale0,
+):
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    upper = (K + 127) // 128  # specs/gemm/int4.py:58
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:65
+    for k in range(upper):  # specs/gemm/int4.py:66
+        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/int4.py:78
+        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:79
+        byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:105
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:108
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:108
+        t = tl.dot(a_even, b_even)  # specs/gemm/int4.py:83
+        partial = tl.dot(a_odd, b_odd, acc=t)  # specs/gemm/int4.py:83
+        t_1 = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:84
+        scale = t_1.to(tl.float32)  # specs/gemm/int4.py:84
+        acc = acc + partial * scale[None, :]
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
