@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from specs.lang.elements import INT64, ElementFormat
 from specs.lang.errors import Unsupported
-from specs.tile.arrayops import NUMPY_DTYPES, ModuleOps
+from specs.tile.arrayops import NUMPY_DTYPES, LoopBody, ModuleOps
 from specs.tile.ir import Opcode
 
 
@@ -51,7 +51,7 @@ class JaxOps(ModuleOps):
         """Selection with broadcasting."""
         return _like(jnp.where(condition, _bytes(x), _bytes(y)), x)
 
-    def loop(self, lower: Any, upper: Any, body: Callable[[Any, list[Any]], list[Any]], carried: list[Any]) -> list[Any]:
+    def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """A traced loop."""
 
         def step(k: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:

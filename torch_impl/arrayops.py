@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from specs.lang.elements import INT32, ElementFormat
+from specs.tile.arrayops import LoopBody
 from specs.tile.ir import Opcode
 from torch_impl.formats import DTYPES
 
@@ -123,7 +124,7 @@ class TorchOps:
             target[offsets[mask]] = values[mask]
         return flat
 
-    def loop(self, lower: Any, upper: Any, body: Callable[[Any, list[Any]], list[Any]], carried: list[Any]) -> list[Any]:
+    def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """A Python loop."""
         for k in range(int(lower), int(upper)):
             carried = body(self.const(k, INT32), carried)

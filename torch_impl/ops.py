@@ -103,8 +103,9 @@ def _public(op: Op, operator: Any) -> Callable[..., Any]:
     dtypes = [a.name for a in op.attributes if a.kind is ElementFormat]
     lines = [f"def {op.name}({', '.join(parameters(op))}):"]
     lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
-    lines += [f"    if plain({', '.join(tensors)}):"]
-    lines += [f"        results = run(op, ({', '.join(tensors)},), ({''.join(f'{a}, ' for a in attributes)}), implementation)"]
+    given = ", ".join(tensors)
+    lines += [f"    if plain({given}):"]
+    lines += [f"        results = run(op, ({given},), ({''.join(f'{a}, ' for a in attributes)}), implementation)"]
     lines += [f"        return {'results[0]' if len(op.outputs) == 1 else 'tuple(results)'}"]
     lines += [f"    return operator({', '.join([*tensors, *keywords])})"]
     namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype, "plain": plain, "run": run, "op": op}

@@ -1,8 +1,8 @@
 """Quantisers of token groups: one scale per `group` consecutive elements of a row.
 
 One tile program for every element format, group width (powers of two or not), scale format and packing:
-per_token_group_quant_fp8, mxfp8_quant and mxfp4_quant are three settings of it, and `group_quantiser` makes an operation
-for any block format with one row and a group of columns.
+per_token_group_quant_fp8, mxfp8_quant and mxfp4_quant are three settings of it, and `group_quantiser` makes an
+operation for any block format with one row and a group of columns.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ def store_packed(p: Any, q: Tile, rows: Tile, groups: Tile, live: Tile | None, w
 
 
 def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tuple[Array, ...]:
+    stored = N if per_byte == 1 else N // per_byte
     return (
         Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32)),
-        Array(name="q", doc="codes", shapes=((Rows(M), N if per_byte == 1 else N // per_byte),), formats=codes, access=Access.OUT),
+        Array(name="q", doc="codes", shapes=((Rows(M), stored),), formats=codes, access=Access.OUT),
         Array(
             name="scale",
             doc="scale of every group",

@@ -48,7 +48,8 @@ class Row:
 
     def columns(self, k: Tile) -> Tile:
         """Column indices of block k."""
-        return k * self.p.BLOCK_N + arange(self.p.BLOCK_N)
+        width: int = self.p.BLOCK_N
+        return k * width + arange(width)
 
     def inside(self, columns: Tile) -> Tile | None:
         """Which columns of a block exist."""

@@ -2,8 +2,8 @@
 
 All steps are exact or correctly rounded, so that codes and scales are the same bytes on every implementation:
 maxima are taken over bit patterns (NaN and infinity compare above everything finite), exponents are read off the bits,
-division is correctly rounded. A NaN or an infinity anywhere in a block makes the block's scale NaN or infinite (NaN where
-the scale's format has no infinity), and no other block's.
+division is correctly rounded. A NaN or an infinity anywhere in a block makes the block's scale NaN or infinite (NaN
+where the scale's format has no infinity), and no other block's.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 from specs.lang.elements import BF16, BOOL, E4M3, E5M2, F16, F32, INT8, INT16, INT32, INT64, UINT8, ElementFormat
 from specs.tile.ir import Opcode
 
+LoopBody = Callable[[Any, list[Any]], list[Any]]
 NUMPY_DTYPES: dict[ElementFormat, Any] = {
     F32: np.dtype(np.float32),
     F16: np.dtype(np.float16),
@@ -76,7 +77,7 @@ class ArrayOps(Protocol):
     def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
         """The buffer with `values` at `offsets` where `mask` holds."""
 
-    def loop(self, lower: Any, upper: Any, body: Callable[[Any, list[Any]], list[Any]], carried: list[Any]) -> list[Any]:
+    def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
 
 
@@ -182,7 +183,7 @@ class ModuleOps:
             flat[offsets[mask]] = values[mask]
         return flat
 
-    def loop(self, lower: Any, upper: Any, body: Callable[[Any, list[Any]], list[Any]], carried: list[Any]) -> list[Any]:
+    def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """A Python loop."""
         for k in range(int(lower), int(upper)):
             carried = body(self.const(k, INT32), carried)

@@ -73,7 +73,12 @@ class _Run:
     """One execution: the program's environment for one chunk of grid points at a time."""
 
     def __init__(
-        self, program: Program, ops: ArrayOps, buffers: Mapping[str, Buffer], sizes: Mapping[str, int], grid: Sequence[int]
+        self,
+        program: Program,
+        ops: ArrayOps,
+        buffers: Mapping[str, Buffer],
+        sizes: Mapping[str, int],
+        grid: Sequence[int],
     ) -> None:
         self.program, self.ops, self.buffers, self.sizes, self.grid = program, ops, buffers, sizes, grid
         self.env: dict[int, Any] = {}

@@ -1,7 +1,8 @@
 """Printing the IR as Python text: what both emitters share.
 
 Values that the author named become statements under that name; unnamed ones used once are folded into the expression
-that uses them, within one block and never across a load, a dot or a loop. An emitter supplies the spelling of each operation.
+that uses them, within one block and never across a load, a dot or a loop. An emitter supplies the spelling of each
+operation.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import keyword
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
+from typing import Self
 from collections.abc import Sequence
 
 from specs.lang.elements import BOOL, F32, INT32
@@ -45,7 +47,7 @@ class Text(str):
     __slots__ = ("precedence",)
     precedence: int
 
-    def __new__(cls, text: str, precedence: int = ATOM) -> Text:
+    def __new__(cls, text: str, precedence: int = ATOM) -> Self:
         self = super().__new__(cls, text)
         self.precedence = precedence
         return self
@@ -87,7 +89,7 @@ class Printer(ABC):
         """
         folded = self._folded(ops)
         if len(results) == 1 and results[0].name is None and self.uses[id(results[0])] == 1:
-            folded |= {id(op) for op in ops if results[0] in op.results and op.code not in (Opcode.FOR,)}
+            folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
         for op in ops:
             if op.code is Opcode.STORE:
                 self.store(op, depth)

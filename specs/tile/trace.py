@@ -173,15 +173,14 @@ class Tile:
         asked = sum(item is not None for item in keys)
         if asked > len(self.shape):
             raise fail(f"{self.value.type} has {len(self.shape)} dimension(s), the subscript asks for {asked}")
-        result, axis = self, 0
-        for item in keys:
+        result = self
+        for axis, item in enumerate(keys):
             if item is None:
                 shape = result.shape
                 new = TileType(self.element, (*shape[:axis], 1, *shape[axis:]))
                 (result,) = tracer().emit(Opcode.EXPAND, (result,), (new,), {"axis": axis})
             elif not isinstance(item, slice) or item != slice(None):
                 raise fail(f"tiles are indexed with ':' and None only, not {item!r}")
-            axis += 1
         return result
 
     def to(self, element: ElementFormat) -> Tile:

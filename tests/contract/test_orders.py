@@ -16,7 +16,6 @@ from parity.guard import bit_view
 from parity.inputs import Inputs
 from specs.lang.axes import as_expr
 from specs.lang.elements import F32
-from specs.lang.errors import ArgumentError
 from specs.lang.kernel import Rows, Shape
 from specs.lang.op import Op
 from tests.contract import suite
