@@ -11,8 +11,8 @@ import keyword
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Self
 from collections.abc import Sequence
+from typing import Self
 
 from specs.lang.elements import BOOL, F32, INT32
 from specs.tile.ir import Op, Opcode, Program, Value, walk
