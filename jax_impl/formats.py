@@ -25,7 +25,7 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.lang.errors import NotAChoice
+from specs.lang.errors import WrongType
 
 DTYPES: dict[ElementFormat, Any] = {
     F64: np.dtype(np.float64),
@@ -58,9 +58,9 @@ def format_of(op: str, argument: str, value: object) -> ElementFormat:
     for form, dtype in DTYPES.items():
         if value == form.name:
             return form
-        if not isinstance(value, str) and _is_dtype(value, dtype):
+        if not isinstance(value, str | bytes) and _is_dtype(value, dtype):  # numpy reads codes such as b"i1"
             return form
-    raise NotAChoice(op=op, argument=argument, expected="a dtype or the name of a format", actual=repr(value))
+    raise WrongType(op=op, argument=argument, expected="a dtype or the name of a format", actual=repr(value))
 
 
 def _is_dtype(value: object, dtype: Any) -> bool:
@@ -72,9 +72,9 @@ def _is_dtype(value: object, dtype: Any) -> bool:
 
 def describe(array: Any) -> ArrayInfo:
     """Shape and format of an array or tracer. JAX places arrays itself, so the device is not compared."""
-    form = FORMATS.get(np.dtype(array.dtype))
+    form = FORMATS.get(array.dtype)
     if form is None:
-        form = ElementFormat(name=str(array.dtype), kind=F32.kind, bits=8 * array.dtype.itemsize)
+        form = ElementFormat(name=str(array.dtype), kind=UINT8.kind, bits=1)  # none of ours: only its name is read
     return ArrayInfo(tuple(array.shape), form, None, "jax")
 
 

@@ -37,7 +37,8 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
     platform = platform_of(arrays)
     try:
         signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
-        key = (id(op), attributes, implementation, platform, *signature)
+        # Types beside values: 128.0 equals 128, and is refused.
+        key = (id(op), attributes, (*map(type, attributes),), implementation, platform, *signature)
         known = _functions.get(key)
     except (AttributeError, TypeError):  # not an array, or an attribute without a hash: the checks say so
         key, known = None, None

@@ -21,7 +21,7 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.lang.errors import NotAChoice
+from specs.lang.errors import WrongType
 
 FORMATS: dict[torch.dtype, ElementFormat] = {
     torch.float64: F64,
@@ -60,14 +60,14 @@ def format_of(op: str, argument: str, value: object) -> ElementFormat:
     for form in DTYPES:
         if value == form.name:
             return form
-    raise NotAChoice(op=op, argument=argument, expected="a torch dtype or the name of a format", actual=repr(value))
+    raise WrongType(op=op, argument=argument, expected="a torch dtype or the name of a format", actual=repr(value))
 
 
 def describe(tensor: torch.Tensor) -> ArrayInfo:
     """Shape, format, strides and device of a tensor."""
     form = FORMATS.get(tensor.dtype)
     if form is None:
-        form = ElementFormat(name=str(tensor.dtype), kind=F32.kind, bits=8 * tensor.element_size())
+        form = ElementFormat(name=str(tensor.dtype), kind=UINT8.kind, bits=1)  # none of ours: only its name is read
     return ArrayInfo(tuple(tensor.shape), form, tensor.stride(), tensor.device)
 
 

@@ -12,11 +12,11 @@ import torch
 
 import specs
 from specs.lang.elements import ElementFormat
-from specs.lang.errors import Unsupported
+from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.kernel import Access, Attribute
 from specs.lang.op import Op
 from specs.lang.signature import docstring, parameters
-from torch_impl.formats import dtype_of, format_of
+from torch_impl.formats import DTYPES, dtype_of, format_of
 from torch_impl.launch import check, run
 from torch_impl.platforms import environment
 from torch_impl.support import IMPLEMENTATIONS, choose
@@ -60,7 +60,8 @@ def _register(op: Op) -> Callable[..., Any]:
     def launch(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
         given = (*tensors, *(None,) * (count - len(tensors)))
         results = run(op, given, tuple(attributes.get(name) for name in names), implementation)
-        return results[0] if single else tuple(results)
+        # The schema states how many results there are; trailing ones that a mode does not have are None.
+        return results[0] if single else (*results, *(None,) * (len(op.outputs) - len(results)))
 
     def fake(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
         del implementation  # shapes do not depend on it
@@ -68,7 +69,10 @@ def _register(op: Op) -> Callable[..., Any]:
         call = check(op, given, tuple(attributes.get(name) for name in names))
         device = next(t.device for t in given if t is not None)
         results = [
-            torch.empty(call.shapes[a.name], dtype=dtype_of(call.formats[a.name]), device=device) for a in op.outputs
+            torch.empty(call.shapes[a.name], dtype=dtype_of(call.formats[a.name]), device=device)
+            if a.name in call.shapes
+            else None
+            for a in op.outputs
         ]
         return results[0] if single else tuple(results)
 
@@ -90,7 +94,10 @@ def plain(*tensors: Any) -> bool:
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():  # noqa: SLF001 - no public word for it
         return False
     for t in tensors:
-        if t is not None and (type(t) is not torch.Tensor or (t.requires_grad and torch.is_grad_enabled())):
+        # What is no tensor at all goes to the launcher, whose refusal is clearer than the dispatcher's.
+        if not isinstance(t, torch.Tensor):
+            continue
+        if type(t) is not torch.Tensor or (t.requires_grad and torch.is_grad_enabled()):
             return False
     return True
 
@@ -107,7 +114,8 @@ def _public(op: Op, operator: Any) -> Callable[..., Any]:
     lines += [f"    if plain({given}):"]
     lines += [f"        results = run(op, ({given},), ({''.join(f'{a}, ' for a in attributes)}), implementation)"]
     lines += [f"        return {'results[0]' if len(op.outputs) == 1 else 'tuple(results)'}"]
-    lines += [f"    return operator({', '.join([*tensors, *keywords])})"]
+    lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]
+    lines += ["    return results" if len(op.outputs) == 1 else "    return tuple(r for r in results if r is not None)"]
     namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype, "plain": plain, "run": run, "op": op}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
@@ -120,7 +128,10 @@ def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
     """A torch dtype from a dtype, a format or a format's name."""
     if value is None or isinstance(value, torch.dtype):
         return value
-    return dtype_of(format_of(op, argument, value))
+    form = format_of(op, argument, value)
+    if form not in DTYPES:
+        raise NotAChoice(op=op, argument=argument, expected="the formats of torch's dtypes", actual=form.name)
+    return DTYPES[form]
 
 
 def explain(name: str, device: torch.device | str = "cpu") -> dict[str, str | None]:

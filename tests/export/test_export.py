@@ -177,7 +177,7 @@ def names_known(form: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_expressions_are_python_over_known_names(name: str) -> None:
     form = to_dict(specs.get(name))
-    known = names_known(form) | EXPRESSION_CALLS
+    known = names_known(form) | EXPRESSION_CALLS | set(form["formats"])
     for text in expressions(form):
         tree = ast.parse(text, mode="eval")
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
