@@ -233,7 +233,7 @@ def job(
     except Unsupported as refusal:
         typer.echo(f"not run: {refusal}", err=True)
         raise typer.Exit(1) from None
-    raise typer.Exit(comparing.deliver(record, json_file, report))
+    raise typer.Exit(comparing.deliver(record, json_file, report, brief=True))
 
 
 @app.command()

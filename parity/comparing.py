@@ -62,13 +62,22 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
     return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
 
 
-def deliver(record: RunRecord, json_file: Path | None, report: Path | None) -> int:
-    """Prints a record, writes the files that were asked for, and returns the exit status."""
+def deliver(record: RunRecord, json_file: Path | None, report: Path | None, *, brief: bool = False) -> int:
+    """Prints a record, writes the files that were asked for, and returns the exit status.
+
+    brief: one row per operation instead of one per case; the files hold everything either way.
+    """
     out = console()
-    if record.results:
+    if record.results and brief:
+        print_section(out, operations_section(record.results))
+        for result in record.results:
+            if result.status == "failed":
+                say(out, f"failed: {result.op}, {result.case}, {result.pair}: {result.reason}")
+    elif record.results:
         print_record(record, out)
     for model in record.models:
         print_section(out, model_section(model))
+        print_section(out, similarity_section(model))
         for linear in model.linears:
             if linear.reason:
                 where = f"{linear.scheme}, layer {linear.layer}, {linear.linear}, {linear.pair}"
@@ -82,6 +91,34 @@ def deliver(record: RunRecord, json_file: Path | None, report: Path | None) -> i
         _write(report, render(record))
         say(out, f"report: {report}")
     return 1 if failed(record) else 0
+
+
+def operations_section(results: Sequence[CaseResult]) -> Section:
+    """One row per operation: how many comparisons ended how, twins that were identical, and the largest share."""
+    rows: list[Row] = []
+    for op in dict.fromkeys(result.op for result in results):
+        mine = tuple(result for result in results if result.op == op)
+        counts = ", ".join(f"{n} {status}" for status, n in count(mine).items() if n)
+        ran = [r for r in mine if r.exact_twin != "not applicable" and r.status in ("passed", "failed")]
+        twins = sum(r.exact_twin == "identical" for r in ran)
+        share = max((r.bound_share for r in mine if r.bound_share is not None), default=None)
+        rows.append((op, counts, f"{twins} of {len(ran)}", wording.share(share)))
+    columns = ("operation", "comparisons", "exact twins identical", "of bound, random data")
+    return Section(title="Every operation, every case that a CPU can take", columns=columns, rows=tuple(rows))
+
+
+def similarity_section(model: ModelSection) -> Section:
+    """Cosines of neighbouring sentences (paraphrases of each other), and the largest of any other two."""
+    tables = model.similarities
+    columns = ("sentences", *(f"{t.scheme} {t.implementation.partition(':')[0]}" for t in tables))
+    rows: list[Row] = []
+    for i in range(0, len(model.sentences) - 1, 2):
+        words = " / ".join(f"{model.sentences[j][:24].rsplit(' ', 1)[0]} .." for j in (i, i + 1))
+        rows.append((words, *(f"{t.values[i][i + 1]:.4f}" for t in tables)))
+    others = [(i, j) for j in range(len(model.sentences)) for i in range(j) if i // 2 != j // 2]
+    if others:
+        rows.append(("unrelated, at most", *(f"{max(t.values[i][j] for i, j in others):.4f}" for t in tables)))
+    return Section(title="Cosine similarities of sentence embeddings", columns=columns, rows=tuple(rows))
 
 
 def model_section(model: ModelSection) -> Section:

@@ -188,7 +188,8 @@ class TritonPrinter(Printer):
         behind = [size for size in param.sizes[d + 1 :] if size != "1"]
         if not behind:
             return None
-        text = " * ".join(size if size.isidentifier() or size.isdigit() else f"({size})" for size in behind)
+        plain = [size if size.isidentifier() or size.isdigit() or size[0] == "(" else f"({size})" for size in behind]
+        text = " * ".join(plain)
         return text if len(behind) == 1 else f"({text})"
 
     def load(self, op: Op) -> Text:

@@ -38,7 +38,7 @@ def fp8_bmm(
     c_ref,
     *, G, M, N, K,
 ):
-    t = pl.program_id(1)  # specs/gemm/scaled.py:30
+    count = pl.program_id(1)  # specs/gemm/scaled.py:30
     pid = pl.program_id(0)  # specs/gemm/tiles.py:18
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
@@ -47,19 +47,19 @@ def fp8_bmm(
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:49
-    t_1 = (K + 127) // 128  # specs/gemm/scaled.py:50
+    count_1 = (K + 127) // 128  # specs/gemm/scaled.py:50
     def step(k, carry):  # specs/gemm/scaled.py:50
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[t, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
-        b = plgpu.load(b_ref.at[t, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
-        b_scale = plgpu.load(b_scale_ref.at[t, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
-        a_scale = plgpu.load(a_scale_ref.at[t, a_rows, k])  # specs/gemm/tiles.py:58
+        a = plgpu.load(a_ref.at[count, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
+        b = plgpu.load(b_ref.at[count, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
+        b_scale = plgpu.load(b_scale_ref.at[count, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
+        a_scale = plgpu.load(a_scale_ref.at[count, a_rows, k])  # specs/gemm/tiles.py:58
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
-        t_2 = dot_fp8(a, b)  # specs/gemm/scaled.py:44
-        return (acc_2 + t_2 * scale,)
-    (acc_1,) = jax.lax.fori_loop(0, t_1, step, (acc,))  # specs/gemm/scaled.py:50
-    t_3 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
-    acc_3 = acc_1 + t_3[None, :]  # specs/gemm/tiles.py:45
+        product = dot_fp8(a, b)  # specs/gemm/scaled.py:44
+        return (acc_2 + product * scale,)
+    (acc_1,) = jax.lax.fori_loop(0, count_1, step, (acc,))  # specs/gemm/scaled.py:50
+    bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
+    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(c_ref.at[t, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53
+    plgpu.store(c_ref.at[count, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -42,17 +42,17 @@ def fp8_gemm_w8a16(
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:49
-    t = (K + 127) // 128  # specs/gemm/scaled.py:50
+    count = (K + 127) // 128  # specs/gemm/scaled.py:50
     def step(k, carry):  # specs/gemm/scaled.py:50
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
         b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
         scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
-        t_1 = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:44
-        return (acc_2 + t_1 * scale,)
-    (acc_1,) = jax.lax.fori_loop(0, t, step, (acc,))  # specs/gemm/scaled.py:50
-    t_2 = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
-    acc_3 = acc_1 + t_2[None, :]  # specs/gemm/tiles.py:45
+        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:44
+        return (acc_2 + product * scale,)
+    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:50
+    bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
+    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -53,10 +53,10 @@ def int4_gemm_w4a16(
         packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:105
         b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:108
         b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:108
-        t = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
-        partial = t + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
-        t_1 = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:84
-        scale = t_1.astype(jnp.float32)  # specs/gemm/int4.py:84
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
+        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:84
+        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:84
         return (acc_2 + partial * scale[None, :],)
     (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:66
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b84eea3f50ec3815a1d94acd165190b6cd5b0cbbf6194afe26016d4f6e956380
+# spec sha256 7c06de00bf8749ca6218c644c1413cd0c8cef1d1d4f7a7501941ab242e595642
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -38,19 +38,19 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    t = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
-    x = t.astype(jnp.float32)  # specs/quant/group.py:42
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/quant/group.py:43
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
     amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x4e00000), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
     bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_2 + 127 << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type(exponent_1 + 127 << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
-    t_2 = t_1 & 0x7fffffff  # specs/quant/group.py:46
-    t_3 = jnp.where(t_2 < 0x600000, 0, t_2 + 0x400000 >> 23)  # specs/quant/group.py:46
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where((t_1 < 0) & (t_2 != 0) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:48
+    q = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
+    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
+    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:48

@@ -35,10 +35,10 @@ def tensor_amax(
         rows = jax.lax.div(block, jnp.int32(across)) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:68
         columns = jax.lax.rem(block, jnp.int32(across)) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:69
         mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
-        t_1 = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:70
-        x = t_1.astype(jnp.float32)  # specs/quant/tensor.py:70
-        t_2 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=1)  # specs/quant/tensor.py:71
-        return (jnp.maximum(amax_1, t_2),)
+        x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:70
+        x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:70
+        t_1 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:71
+        return (jnp.maximum(amax_1, t_1),)
     (amax,) = jax.lax.fori_loop(0, rounds, step, (t,))  # specs/quant/tensor.py:74
-    t_3 = jnp.max(amax, axis=0)  # specs/quant/tensor.py:75
-    plgpu.store(partial_ref.at[pid], t_3)  # specs/quant/tensor.py:75
+    count = jnp.max(amax, axis=0)  # specs/quant/tensor.py:75
+    plgpu.store(partial_ref.at[pid], count)  # specs/quant/tensor.py:75

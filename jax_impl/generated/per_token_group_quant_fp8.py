@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e0984307567b48b84ccf75f37d457f77278f5b4df5009e157973f79bfcf607b9
+# spec sha256 7899f19582edbf6369cf857c40b7e0b90526e8a2769404ad3c38d42611c174c6
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -40,11 +40,11 @@ def group_quant(
     live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:38
     columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    t = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:42
-    x = t.astype(jnp.float32)  # specs/quant/group.py:42
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/quant/group.py:43
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:42
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
     amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x2edbe6ff), jnp.float32)  # specs/quant/scaling.py:48
-    t_1 = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
-    q = div_rn(x, jnp.broadcast_to(t_1.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:34
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t_1, mask=live_1)  # specs/quant/group.py:46
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:48
+    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    q = div_rn(x_1, jnp.broadcast_to(t.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:34
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t, mask=live_1)  # specs/quant/group.py:46
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:48

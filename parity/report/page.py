@@ -127,7 +127,7 @@ def _environment(record: RunRecord) -> Markup:
         for title, found in (
             ("Machine", record.environment),
             ("Versions", record.versions),
-            ("Specifications", record.spec_hashes),
+            ("Specifications", {name: digest[:16] for name, digest in record.spec_hashes.items()}),
         )
         if found
     ]

@@ -35,6 +35,7 @@ _BINARY: dict[Opcode, tuple[str, int]] = {
     Opcode.GT: (">", 3),
     Opcode.GE: (">=", 3),
 }
+_COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 to 7
 _UNARY_PRECEDENCE = 10
 ATOM = 12
 _STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN})
@@ -108,7 +109,7 @@ class Printer(ABC):
                 if id(op) in folded:
                     self.text[id(op.result)] = expression
                 else:
-                    name = self.fresh(op.result)
+                    name = self.fresh(op.result, self._default_name(op))
                     self.line(f"{name} = {expression}", depth, op)
 
     def _folded(self, ops: list[Op]) -> set[int]:
@@ -123,6 +124,18 @@ class Printer(ABC):
                 if consumer.code is not Opcode.FOR:
                     folded.add(id(op))
         return folded
+
+    def _only_here(self, value: Value) -> bool:
+        """Whether a value is printed inside the one expression that uses it."""
+        return value.name is None and self.uses[id(value)] == 1
+
+    def _default_name(self, op: Op) -> str:
+        """A name for a value that the author gave none."""
+        if op.code is Opcode.LOAD:
+            return str(op.attrs["array"])
+        if op.code is Opcode.DOT:
+            return "product"
+        return "count" if is_scalar_i32(op.result) else "t"
 
     def fresh(self, value: Value, default: str = "t") -> str:
         """A unique Python name for a value, the author's where there is one; also becomes its text."""
@@ -184,16 +197,22 @@ class Printer(ABC):
         """An infix operation; the right operand binds tighter, so that evaluation order is the author's."""
         sign, precedence = _BINARY[op.code]
         a, b = self.of(op.operands[0]), self.of(op.operands[1])
-        left = precedence + 1 if precedence == 3 else precedence
-        return Text(f"{a.inside(left)} {sign} {b.inside(precedence + 1)}", precedence)
+        left = precedence + 1 if precedence == _COMPARISON else precedence
+        texts = [
+            f"({text})" if _hard_to_read(precedence, text.precedence) else text.inside(least)
+            for text, least in ((a, left), (b, precedence + 1))
+        ]
+        return Text(f"{texts[0]} {sign} {texts[1]}", precedence)
 
     def expand(self, op: Op) -> Text:
         """`x[:, None]`, a run of them in one subscript."""
-        axes = [int(op.attrs["axis"])]  # type: ignore[call-overload]
-        source = op.operands[0]
+        axes, source = [op.attrs["axis"]], op.operands[0]
+        while source.op is not None and source.op.code is Opcode.EXPAND and self._only_here(source):
+            axes.insert(0, source.op.attrs["axis"])
+            source = source.op.operands[0]
         keys = [":"] * len(source.type.shape)
         for axis in axes:
-            keys.insert(axis, "None")
+            keys.insert(int(axis), "None")  # type: ignore[call-overload]
         return Text(f"{self.of(source).inside(ATOM)}[{', '.join(keys)}]")
 
     @abstractmethod
@@ -211,6 +230,14 @@ class Printer(ABC):
     @abstractmethod
     def loop(self, op: Op, depth: int) -> None:
         """A loop with its body."""
+
+
+def _hard_to_read(outer: int, inner: int) -> bool:
+    """Whether an operator inside another needs parentheses for the reader's sake: shifts and masks among others."""
+    if inner >= _UNARY_PRECEDENCE or inner == outer:
+        return False
+    mixed = _COMPARISON < inner <= _BITWISE or _COMPARISON < outer <= _BITWISE
+    return mixed or inner == _COMPARISON
 
 
 def _weak(value: object) -> int:

@@ -125,7 +125,8 @@ def printable(expr: Any, env: Env) -> str:
     text = str(expr)
     if not expr.names() - set(env):
         return str(expr.evaluate(env))
-    return re.sub(r"[A-Za-z_]\w*", lambda m: str(env[m[0]]) if m[0] in env else m[0], text)
+    text = re.sub(r"[A-Za-z_]\w*", lambda m: str(env[m[0]]) if m[0] in env else m[0], text)
+    return re.sub(r"\((\w+) // 1\)", r"\1", text)
 
 
 def _name_sizes(tracer: Tracer, params: Any) -> None:

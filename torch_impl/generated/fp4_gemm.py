@@ -42,37 +42,37 @@ def fp4_gemm(
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:54
-    t = KB // 16  # specs/gemm/fp4.py:55
-    for k in range(t):  # specs/gemm/fp4.py:55
+    count = KB // 16  # specs/gemm/fp4.py:55
+    for k in range(count):  # specs/gemm/fp4.py:55
         pair = k * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
-        t_1 = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + pair[None, :]))  # specs/gemm/fp4.py:44
-        a_bytes = t_1.to(tl.int32)  # specs/gemm/fp4.py:44
-        t_2 = tl.load(b_ptr + (pair[:, None] + cols[None, :] * stride_b1))  # specs/gemm/fp4.py:45
-        b_bytes = t_2.to(tl.int32)  # specs/gemm/fp4.py:45
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + pair[None, :]))  # specs/gemm/fp4.py:44
+        a_bytes = a.to(tl.int32)  # specs/gemm/fp4.py:44
+        b = tl.load(b_ptr + (pair[:, None] + cols[None, :] * stride_b1))  # specs/gemm/fp4.py:45
+        b_bytes = b.to(tl.int32)  # specs/gemm/fp4.py:45
         shift = tl.arange(0, 2) * 4  # specs/gemm/fp4.py:46
-        a_codes = tl.reshape(a_bytes[:, :, None] >> shift[None, :][:, None, :] & 15, [16, 32])  # specs/gemm/fp4.py:47
-        b_codes = tl.reshape(b_bytes[:, None, :] >> shift[None, :][:, :, None] & 15, [32, 64])  # specs/gemm/fp4.py:48
+        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, None, :]) & 15, [16, 32])  # specs/gemm/fp4.py:47
+        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :, None]) & 15, [32, 64])  # specs/gemm/fp4.py:48
         magnitude = a_codes & 7  # specs/tile/library/codec.py:32
         biased = magnitude >> 1  # specs/tile/library/codec.py:33
         fraction = magnitude & 1  # specs/tile/library/codec.py:34
         subnormal = biased == 0  # specs/tile/library/codec.py:35
         significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:36
         exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:37
-        value = significand * (exponent + 127 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
+        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
         magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:32
         biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:33
         fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:34
         subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:35
         significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:36
         exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
-        value_1 = significand_1 * (exponent_1 + 127 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
-        partial = tl.dot(tl.where(a_codes & 8 != 0, -value, value).to(tl.bfloat16), tl.where(b_codes & 8 != 0, -value_1, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:49
-        t_3 = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
-        t_4 = t_3.to(tl.int32)  # specs/gemm/tiles.py:58
-        a_scale = tl.where(t_4 == 255, float("nan"), tl.where(t_4 == 0, 5.877471754111438e-39, (t_4 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
-        t_5 = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:58
-        t_6 = t_5.to(tl.int32)  # specs/gemm/tiles.py:58
-        b_scale = tl.where(t_6 == 255, float("nan"), tl.where(t_6 == 0, 5.877471754111438e-39, (t_6 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
-        acc = acc + partial * (a_scale[:, None] * b_scale[None, :])
+        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
+        partial = tl.dot(tl.where((a_codes & 8) != 0, -value, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, -value_1, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:49
+        a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
+        t = a_scale.to(tl.int32)  # specs/gemm/tiles.py:58
+        a_scale_1 = tl.where(t == 255, float("nan"), tl.where(t == 0, 5.877471754111438e-39, (t << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
+        b_scale = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:58
+        t_1 = b_scale.to(tl.int32)  # specs/gemm/tiles.py:58
+        b_scale_1 = tl.where(t_1 == 255, float("nan"), tl.where(t_1 == 0, 5.877471754111438e-39, (t_1 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
+        acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -39,7 +39,7 @@ def fp8_bmm(
     stride_a_scale0, stride_a_scale1,
     stride_b_scale0, stride_b_scale1,
 ):
-    t = tl.program_id(1)  # specs/gemm/scaled.py:30
+    count = tl.program_id(1)  # specs/gemm/scaled.py:30
     pid = tl.program_id(0)  # specs/gemm/tiles.py:18
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
     tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
@@ -48,17 +48,17 @@ def fp8_bmm(
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:49
-    t_1 = (K + 127) // 128  # specs/gemm/scaled.py:50
-    for k in range(t_1):  # specs/gemm/scaled.py:50
+    count_1 = (K + 127) // 128  # specs/gemm/scaled.py:50
+    for k in range(count_1):  # specs/gemm/scaled.py:50
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        a = tl.load(a_ptr + (t * stride_a0 + a_rows[:, None] * stride_a1 + depth[None, :]))  # specs/gemm/scaled.py:40
-        b = tl.load(b_ptr + (t * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:41
-        b_scale = tl.load(b_scale_ptr + (t * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:58
-        a_scale = tl.load(a_scale_ptr + (t * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:58
+        a = tl.load(a_ptr + (count * stride_a0 + a_rows[:, None] * stride_a1 + depth[None, :]))  # specs/gemm/scaled.py:40
+        b = tl.load(b_ptr + (count * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:41
+        b_scale = tl.load(b_scale_ptr + (count * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:58
+        a_scale = tl.load(a_scale_ptr + (count * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:58
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
-        t_2 = tl.dot(a, b)  # specs/gemm/scaled.py:44
-        acc = acc + t_2 * scale
-    t_3 = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
-    acc_1 = acc + t_3[None, :]  # specs/gemm/tiles.py:45
+        product = tl.dot(a, b)  # specs/gemm/scaled.py:44
+        acc = acc + product * scale
+    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
+    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    tl.store(c_ptr + (t * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
+    tl.store(c_ptr + (count * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

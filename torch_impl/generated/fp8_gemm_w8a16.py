@@ -44,15 +44,15 @@ def fp8_gemm_w8a16(
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:49
-    t = (K + 127) // 128  # specs/gemm/scaled.py:50
-    for k in range(t):  # specs/gemm/scaled.py:50
+    count = (K + 127) // 128  # specs/gemm/scaled.py:50
+    for k in range(count):  # specs/gemm/scaled.py:50
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
         a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:40
         b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:41
         scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
-        t_1 = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:44
-        acc = acc + t_1 * scale
-    t_2 = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
-    acc_1 = acc + t_2[None, :]  # specs/gemm/tiles.py:45
+        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:44
+        acc = acc + product * scale
+    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
+    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -76,10 +76,10 @@ def int4_gemm_w4a16(
         packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:105
         b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:108
         b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:108
-        t = tl.dot(a_even, b_even)  # specs/gemm/int4.py:83
-        partial = tl.dot(a_odd, b_odd, acc=t)  # specs/gemm/int4.py:83
-        t_1 = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:84
-        scale = t_1.to(tl.float32)  # specs/gemm/int4.py:84
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:83
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:83
+        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:84
+        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:84
         acc = acc + partial * scale[None, :]
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -38,21 +38,21 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    t = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x = t.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
     amax_1 = tl.maximum(amax, 0x1c00000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
     raw = amax_1 * 0.1666666716337204  # specs/quant/scaling.py:49
     bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).to(tl.int32)  # specs/quant/scaling.py:64
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
     exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x * tl.reshape(tl.where(broken, float("nan"), (exponent_2 + 127 << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
-    t_1 = tl.where(broken, float("nan"), (exponent_1 + 127 << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
-    t_2 = t_1 & 0x7fffffff  # specs/quant/group.py:46
-    t_3 = tl.where(t_2 < 0x600000, 0, t_2 + 0x400000 >> 23)  # specs/quant/group.py:46
-    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where((t_1 < 0) & (t_2 != 0) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
+    t = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
     half = tl.arange(0, 16)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
@@ -61,10 +61,10 @@ def group_quant(
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
     exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = (exponent_3 - 0 << 1) + (magnitude_1 * (exponent_4 + 127 << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:60
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:60
     code_1 = tl.where(bits_1 < 0, code | 8, code)  # specs/tile/library/codec.py:65
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:71
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:72
-    t_4 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
-    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 2)) + columns_1[None, :, :]), t_4.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:59
+    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
+    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:59

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b84eea3f50ec3815a1d94acd165190b6cd5b0cbbf6194afe26016d4f6e956380
+# spec sha256 7c06de00bf8749ca6218c644c1413cd0c8cef1d1d4f7a7501941ab242e595642
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -38,19 +38,19 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    t = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x = t.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
     amax_1 = tl.maximum(amax, 0x4e00000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
     raw = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
     bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + (bits & 0x7fffff != 0).to(tl.int32)  # specs/quant/scaling.py:64
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
     exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x * tl.reshape(tl.where(broken, float("nan"), (exponent_2 + 127 << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
-    t_1 = tl.where(broken, float("nan"), (exponent_1 + 127 << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
-    t_2 = t_1 & 0x7fffffff  # specs/quant/group.py:46
-    t_3 = tl.where(t_2 < 0x600000, 0, t_2 + 0x400000 >> 23)  # specs/quant/group.py:46
-    tl.store(scale_ptr + (rows[:, None] * ((N // 32)) + groups[None, :]), tl.where((t_1 < 0) & (t_2 != 0) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
-    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 1)) + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
+    t = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
+    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48

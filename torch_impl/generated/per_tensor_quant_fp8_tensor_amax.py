@@ -34,9 +34,9 @@ def tensor_amax(
         rows = block // across * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:68
         columns = block % across * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:69
         mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
-        t_1 = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:70
-        x = t_1.to(tl.float32)  # specs/quant/tensor.py:70
-        t_2 = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=1)  # specs/quant/tensor.py:71
-        t = tl.maximum(t, t_2)
-    t_3 = tl.max(t, axis=0)  # specs/quant/tensor.py:75
-    tl.store(partial_ptr + pid, t_3)  # specs/quant/tensor.py:75
+        x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:70
+        x_1 = x.to(tl.float32)  # specs/quant/tensor.py:70
+        t_1 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/tensor.py:71
+        t = tl.maximum(t, t_1)
+    count = tl.max(t, axis=0)  # specs/quant/tensor.py:75
+    tl.store(partial_ptr + pid, count)  # specs/quant/tensor.py:75

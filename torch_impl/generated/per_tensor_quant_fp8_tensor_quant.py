@@ -31,13 +31,13 @@ def tensor_quant(
     tile_n = tl.program_id(1)  # specs/quant/tensor.py:80
     rows = tile_m * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:81
     columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:82
-    t = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:86
-    amax = tl.max(t, axis=0)  # specs/quant/tensor.py:86
+    partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:86
+    amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:86
     amax_1 = tl.maximum(amax, 0x3b000000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    t_1 = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
-    tl.store(scale_ptr, t_1, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
+    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57
-    t_2 = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:90
-    x = t_2.to(tl.float32)  # specs/quant/tensor.py:90
-    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x, t_1).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:91
+    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:90
+    x_1 = x.to(tl.float32)  # specs/quant/tensor.py:90
+    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, t).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:91

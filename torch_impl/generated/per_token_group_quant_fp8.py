@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e0984307567b48b84ccf75f37d457f77278f5b4df5009e157973f79bfcf607b9
+# spec sha256 7899f19582edbf6369cf857c40b7e0b90526e8a2769404ad3c38d42611c174c6
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -38,11 +38,11 @@ def group_quant(
     live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:38
     columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    t = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x = t.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
     amax_1 = tl.maximum(amax, 0x2edbe6ff).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    t_1 = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
-    q = tl.div_rn(x, tl.reshape(t_1, [4, 8, 1]))  # specs/quant/scaling.py:34
-    tl.store(scale_ptr + (rows[:, None] * ((N // 128)) + groups[None, :]), t_1, mask=live_1)  # specs/quant/group.py:46
-    tl.store(q_ptr + (rows[:, None][:, :, None] * ((N // 1)) + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48
+    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    q = tl.div_rn(x_1, tl.reshape(t, [4, 8, 1]))  # specs/quant/scaling.py:34
+    tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), t, mask=live_1)  # specs/quant/group.py:46
+    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48
