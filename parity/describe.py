@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specs.lang.axes import show
-from specs.lang.export import bound_in_words
 from specs.lang.kernel import Access, Array, Attribute
 from specs.lang.op import Case, Op
 from specs.lang.signature import default_text, parameters, shape_text
@@ -49,7 +48,7 @@ def sections(op: Op) -> tuple[Section, ...]:
         Section(
             title="Results",
             columns=("name", "what", "formats", "shape", "accuracy"),
-            rows=tuple((*_array(a), bound_in_words(op.accuracy_of(a.name))) for a in (*op.mutated, *op.outputs)),
+            rows=tuple((*_array(a), op.accuracy_of(a.name).formula()) for a in (*op.mutated, *op.outputs)),
         ),
         Section(
             title="Constraints",

@@ -16,17 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from specs.lang.axes import as_expr
 from specs.lang.bind import ArrayInfo, Call, bind, check_attributes
 from specs.lang.elements import ElementFormat
-from specs.lang.kernel import Array, Dim, Role, Rows
+from specs.lang.kernel import Role
 from specs.lang.op import Case, Op
+from specs.tile.cases import case_format, case_shape
 
 Raw = npt.NDArray[Any]
 Kind = Literal["twin", "random"]
@@ -121,8 +120,8 @@ def layout_of(op: Op, case: Case) -> Layout:
     for array in op.inputs:
         accepted = array.shapes_for(attributes)
         if accepted and array.name not in case.absent:
-            formats[array.name] = _format(array, case, attributes, formats)
-            shapes[array.name] = _shape(array, accepted[0], case, attributes)
+            formats[array.name] = case_format(array, case, attributes, formats)
+            shapes[array.name] = case_shape(array, case, attributes)
     return Layout(op=op, shapes=shapes, formats=formats, attributes=attributes)
 
 
@@ -146,34 +145,6 @@ def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
 def is_exact(op: Op) -> bool:
     """Whether every result of `op` is promised to the byte."""
     return all(accuracy.exact for _, accuracy in op.accuracy)
-
-
-def _format(
-    array: Array, case: Case, attributes: Mapping[str, object], known: Mapping[str, ElementFormat]
-) -> ElementFormat:
-    chosen = dict(case.formats).get(array.name)
-    if chosen is None and isinstance(array.formats, str):
-        chosen = known.get(array.formats, attributes.get(array.formats))
-    elif chosen is None:
-        chosen = array.formats[0]
-    assert isinstance(chosen, ElementFormat), f"{array.name}: no element format"
-    return chosen
-
-
-def _shape(array: Array, dims: tuple[Dim, ...], case: Case, attributes: Mapping[str, object]) -> Shape:
-    env = {**dict(case.sizes), **attributes}
-    sizes: list[int] = []
-    for dim in dims:
-        if isinstance(dim, Rows):
-            rows = dim.axis.evaluate(env)
-            lead = (rows,) if case.lead is None else case.lead
-            assert prod(lead) == rows, f"{case.name}: leading dimensions {lead} do not multiply to {rows}"
-            sizes += lead
-        else:
-            sizes.append(as_expr(dim).evaluate(env))
-    if array.swapped(attributes):
-        sizes[-2:] = sizes[:-3:-1]
-    return tuple(sizes)
 
 
 # -- values ----------------------------------------------------------------------------------------------

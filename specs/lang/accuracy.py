@@ -85,10 +85,17 @@ class Accuracy:
         out = form.unit_roundoff
         return np.asarray(out * np.abs(reference) + form.min_subnormal / 2 + (1 + out) * summed)
 
+    def formula(self) -> str:
+        """What `bound` computes, in symbols."""
+        if self.exact:
+            return "bytes equal the oracle's"
+        rounded = f"({show(self.terms)} + {self.extra}) u_acc + t_acc"
+        return f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({rounded}) sum|terms|"
+
     def derivation(self, count: int, form: ElementFormat, accumulator: Accumulator) -> str:
         """The bound in words and numbers."""
         if self.exact:
-            return "bytes equal the oracle's"
+            return self.formula()
         text = f"u({form.name})={form.unit_roundoff:g} |ref| + eta + ({show(self.terms)}={count}+{self.extra}) * "
         text += f"u({accumulator.name})={accumulator.roundoff:g} * sum|terms|"
         if accumulator.truncation:

@@ -207,16 +207,8 @@ def _accuracy(contract: Accuracy) -> Json:
         "exact": contract.exact,
         "terms": None if contract.exact else show(contract.terms),
         "extra": None if contract.exact else contract.extra,
-        "bound": bound_in_words(contract),
+        "bound": contract.formula(),
     }
-
-
-def bound_in_words(contract: Accuracy) -> str:
-    """What `Accuracy.bound` computes, in the symbols of `BOUND_SYMBOLS`."""
-    if contract.exact:
-        return "bytes equal the oracle's"
-    rounded = f"({show(contract.terms)} + {contract.extra}) u_acc + t_acc"
-    return f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({rounded}) sum|terms|"
 
 
 def _case(case: Case) -> Json:

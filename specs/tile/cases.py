@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from specs.lang.axes import as_expr
 from specs.lang.bind import ArrayInfo, Call, bind, check_attributes
@@ -42,7 +43,7 @@ def case_arrays(op: Op, case: Case, *, strided: bool) -> dict[str, ArrayInfo]:
         if array.name in case.absent or not array.shapes_for(attributes):
             continue
         shape = case_shape(array, case, attributes)
-        formats[array.name] = _format(array, case, attributes, formats)
+        formats[array.name] = case_format(array, case, attributes, formats)
         strides = packed_strides(shape) if strided else None
         arrays[array.name] = ArrayInfo(shape, formats[array.name], strides, "case")
     return arrays
@@ -55,7 +56,10 @@ def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tu
     shape: list[int] = []
     for dim in array.shapes_for(attributes)[0]:
         if isinstance(dim, Rows):
-            shape += (sizes[dim.axis.name],) if case.lead is None else case.lead
+            rows = sizes[dim.axis.name]
+            lead = (rows,) if case.lead is None else case.lead
+            assert prod(lead) == rows, f"{case.name}: leading dimensions {lead} do not multiply to {rows}"
+            shape += lead
         else:
             shape.append(as_expr(dim).evaluate(env))
     if array.swapped(attributes):
@@ -63,9 +67,13 @@ def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tu
     return tuple(shape)
 
 
-def _format(
+def case_format(
     array: Array, case: Case, attributes: Mapping[str, object], known: Mapping[str, ElementFormat]
 ) -> ElementFormat:
+    """The element format in which a case passes an array: its own choice, else what the spec derives or lists first.
+
+    known: formats of the arrays before it.
+    """
     chosen = dict(case.formats).get(array.name)
     if chosen is None and isinstance(array.formats, str):
         chosen = attributes[array.formats] if array.formats in attributes else known[array.formats]

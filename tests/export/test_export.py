@@ -20,7 +20,7 @@ import specs
 from parity.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, validated
 from specs.lang.accuracy import Accuracy
 from specs.lang.elements import E5M2, F32, ElementFormat, Overflow
-from specs.lang.export import bound_in_words, content_hash, to_dict, to_json
+from specs.lang.export import content_hash, to_dict, to_json
 from specs.lang.op import Case, Op
 from tests.export.sample import M, N, doubled_by_another_author, sample, tripled
 from tests.rules.source import ROOT
@@ -203,9 +203,9 @@ def test_format_rules_are_those_of_the_element() -> None:
     assert isinstance(F32, ElementFormat)
 
 
-def test_bound_in_words_names_its_parts() -> None:
-    assert bound_in_words(Accuracy(exact=True)) == "bytes equal the oracle's"
-    assert "(N + 3) u_acc" in bound_in_words(Accuracy(terms=N, extra=3))
+def test_the_formula_names_its_parts() -> None:
+    assert Accuracy(exact=True).formula() == "bytes equal the oracle's"
+    assert "(N + 3) u_acc" in Accuracy(terms=N, extra=3).formula()
 
 
 PROGRAM = "import specs; from specs.lang.export import to_json; print(*map(to_json, map(specs.get, specs.names())))"
