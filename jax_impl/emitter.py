@@ -22,7 +22,7 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.tile.ir import Op, Opcode, Program, Value, broadcast_shapes
+from specs.tile.ir import Op, Opcode, Program, Value, broadcast_shapes, index_count
 from specs.tile.printer import ATOM, INDENT, Printer, Text, is_const
 
 TYPES: dict[ElementFormat, str] = {
@@ -51,8 +51,17 @@ _CALLS = {
     Opcode.MAX: "jnp.maximum",
     Opcode.SELECT: "jnp.where",
 }
-_REDUCTIONS = {Opcode.SUM: "jnp.sum", Opcode.AMAX: "jnp.max", Opcode.AMIN: "jnp.min"}
+_REDUCTIONS = {
+    Opcode.SUM: "jnp.sum",
+    Opcode.AMAX: "jnp.max",
+    Opcode.AMIN: "jnp.min",
+    Opcode.CUMSUM: "jax.lax.cumsum",
+}
 _HOST = frozenset({Opcode.ADD, Opcode.SUB, Opcode.MUL, Opcode.IDIV, Opcode.IMOD})
+
+
+_VIEWS = frozenset({"load_view", "store_view"})
+_SCATTER = frozenset({"scatter"})
 
 
 @lru_cache(maxsize=4096)
@@ -64,12 +73,24 @@ def emit(program: Program) -> str:
     header += [f"    {name} = {value}" for name, value in program.specialisation]
     header += ['"""', "", "import jax", "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
     header += ["from jax.experimental.pallas import triton as plgpu", ""]
-    if printer.extensions:
-        names = ", ".join(sorted(printer.extensions))
-        header += [f"from jax_impl.platforms.triton_ops import {names}", ""]
+    header += _imports(printer.extensions)
     signature = ["", f"def {program.name}("]
     signature += [f"{INDENT}{group}," for group in _signature(program)]
     return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
+
+
+def _imports(extensions: set[str]) -> list[str]:
+    """Import lines of the operations that Pallas has no word for."""
+    lines: list[str] = []
+    modules = (
+        ("interpreter", extensions & _SCATTER),
+        ("triton_ops", extensions - _VIEWS - _SCATTER),
+        ("views", extensions & _VIEWS),
+    )
+    for module, own in modules:
+        if own:
+            lines.append(f"from jax_impl.platforms.{module} import {', '.join(sorted(own))}")
+    return [*lines, ""] if lines else []
 
 
 def _signature(program: Program) -> list[str]:
@@ -84,7 +105,9 @@ class PallasPrinter(Printer):
 
     reserved = frozenset(
         {"jax", "jnp", "pl", "plgpu", "range", "float"}
-        | {"div_rn", "dot_fp8", "split_pairs", "low_nibbles", "high_nibbles"}
+        | {"div_rn", "dot_fp8", "split_pairs", "low_nibbles", "high_nibbles", "pipelined"}
+        | _VIEWS
+        | _SCATTER
     )
 
     def __init__(self, program: Program) -> None:
@@ -128,7 +151,9 @@ class PallasPrinter(Printer):
         if code in _CALLS:
             return Text(f"{_CALLS[code]}({', '.join(operands)})")
         if code in _REDUCTIONS:
-            return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
+            # As numpy does, jnp.sum widens integers where 64-bit types are on.
+            kept = f", dtype={TYPES[new.element]}" if code is Opcode.SUM and new.element.is_integer else ""
+            return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']}{kept})")
         form = TYPES[new.element]
         match code:
             case Opcode.PROGRAM_ID:
@@ -151,6 +176,9 @@ class PallasPrinter(Printer):
                 return Text(f"jnp.transpose({first}, {op.attrs['permutation']})")
             case Opcode.DOT:
                 return self._dot(op, operands)
+            case Opcode.JOIN:
+                even, odd = (f"{text.inside(ATOM)}[..., None]" for text in operands)
+                return Text(f"jnp.concatenate([{even}, {odd}], axis=-1)")
             case Opcode.SPLIT | Opcode.NIBBLE:
                 return self._unpack(op, operands)
         raise AssertionError(code)
@@ -185,10 +213,19 @@ class PallasPrinter(Printer):
         text = self.of(value)
         return f"jnp.int32({text})" if self._is_host(value) else str(text)
 
+    def view(self, op: Op) -> str:
+        """Array, page, byte and index of an access in another format than the array's."""
+        self.extensions.add("store_view" if op.code is Opcode.STORE else "load_view")
+        indices = ", ".join(self._index(value) for value in op.operands[:3])
+        return f"{op.attrs['array']}_ref, {indices}"
+
     def load(self, op: Op) -> Text:
         """`plgpu.load`, masked where the program masks."""
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
+        if "view" in op.attrs:
+            mask = f", mask={self._mask(op.operands[3], op.result.type.shape)}" if op.attrs["masked"] else ""
+            return Text(f"load_view({self.view(op)}, {TYPES[op.result.type.element]}{mask})")
         if op.attrs["masked"]:
             condition, other = op.operands[param.rank :]
             mask = f", mask={self._mask(condition, op.result.type.shape)}, other={self.of(other)}"
@@ -203,12 +240,26 @@ class PallasPrinter(Printer):
         """`plgpu.store`."""
         param = self.program.array(str(op.attrs["array"]))
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
-        value, *mask = op.operands[param.rank :]
+        value, *mask = op.operands[index_count(op, param) :]
         text = str(self.of(value))
         if value.type.shape != shape:
             text = f"jnp.broadcast_to({text}, {shape})"
         condition = f", mask={self._mask(mask[0], shape)}" if mask else ""
-        self.line(f"plgpu.store({self.reference(op)}, {text}{condition})", depth, op)
+        if "scatter" in op.attrs:
+            self.extensions.add("scatter")
+            indices = ", ".join(self._index(v) for v in op.operands[: index_count(op, param)])
+            self.line(f"scatter({param.name}_ref, ({indices},), {text}, {self._mask(mask[0], shape)})", depth, op)
+        elif "view" in op.attrs:
+            self.line(f"store_view({self.view(op)}, {text}{condition})", depth, op)
+        else:
+            self.line(f"plgpu.store({self.reference(op)}, {text}{condition})", depth, op)
+
+    def branch(self, op: Op, depth: int) -> None:
+        """`pl.when` over a local function."""
+        assert op.region is not None
+        self.line(f"@pl.when({self.of(op.operands[0])})", depth, op)
+        self.line(f"def {self._unique('branch')}():", depth)
+        self.block(op.region.ops, depth + 1)
 
     def loop(self, op: Op, depth: int) -> None:
         """`jax.lax.fori_loop` over a local function."""
@@ -218,7 +269,11 @@ class PallasPrinter(Printer):
         step = self._unique("step")
         results = [self.fresh(value, "carried") for value in op.results]
         names = [self.fresh(value, "carried") for value in carried]
-        self.line(f"def {step}({self.fresh(index, 'k')}, carry):", depth, op)
+        counter = self.fresh(index, "k")
+        self.line(f"def {step}({counter}, carry):", depth, op)
+        if "stages" in op.attrs:
+            self.extensions.add("pipelined")
+            self.line(f"{counter} = pipelined({counter}, {op.attrs['stages']})", depth + 1)
         self.line(f"{_tuple(names)} = carry", depth + 1)
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         self.line(f"return {_tuple([self.of(value) for value in op.region.results])}", depth + 1)

@@ -38,12 +38,14 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
     try:
         signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
         # Types beside values: 128.0 equals 128, and is refused.
-        key = (id(op), attributes, (*map(type, attributes),), implementation, platform, *signature)
+        wide = jax.config.jax_enable_x64
+        key = (id(op), attributes, (*map(type, attributes),), implementation, platform, wide, *signature)
         known = _functions.get(key)
     except (AttributeError, TypeError):  # not an array, or an attribute without a hash: the checks say so
         key, known = None, None
     if known is None:
         call = check(op, arrays, attributes)
+        refuse_64_bits(call)
         chosen = choose(op, platform, implementation)
         known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen)))
         _functions[key] = known
@@ -86,6 +88,13 @@ def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call
         convert = attribute.kind is ElementFormat and value is not None
         named[attribute.name] = format_of(op.name, attribute.name, value) if convert else value
     return bind(op, infos, named)
+
+
+def refuse_64_bits(call: Call) -> None:
+    """Raises `Unsupported` for arrays of 64-bit numbers, which JAX would narrow in silence unless they are on."""
+    for name, form in call.formats.items():
+        if form.storage_bits == 64 and not jax.config.jax_enable_x64:
+            raise Unsupported(f"{call.op.name} with '{name}' as {form.name}", "64-bit types are off (jax_enable_x64)")
 
 
 def platform_of(arrays: Sequence[Any]) -> str:

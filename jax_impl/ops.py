@@ -30,7 +30,7 @@ def _public(op: Op) -> Callable[..., Any]:
     namespace: dict[str, Any] = {"call": _call, "op": op}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
-    function.__doc__ = docstring(op, IMPLEMENTATIONS)
+    function.__doc__ = docstring(op, IMPLEMENTATIONS, out=False)
     function.__module__ = __name__
     return function
 

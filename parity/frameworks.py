@@ -109,7 +109,7 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
     for array in op.inputs:
         if array.name in kept:
             kept[array.name].check(array.name, inputs.arrays[array.name], array.access is Access.IN)
-    fresh = (returned,) if isinstance(returned, torch.Tensor) else tuple(returned)
+    fresh = (returned,) if isinstance(returned, torch.Tensor) else tuple(returned or ())
     written = {a.name: kept[a.name].tensor for a in op.mutated if a.name in kept}
     written |= zip(_returned_names(inputs), fresh, strict=True)
     return {name: from_torch(tensor) for name, tensor in written.items()}
@@ -213,17 +213,21 @@ def jax_missing(device: str) -> str | None:
 
 
 def run_jax(inputs: Inputs, implementation: str, device: str) -> Results:
-    """Results of `jax_impl.ops`, in-place arguments first.
+    """Results of `jax_impl.ops`, in-place arguments first. Calls with 64-bit integers run with those switched on.
 
     Raises:
         Unsupported: the implementation cannot run there.
     """
+    import jax
+
     from jax_impl import ops
 
     op = inputs.op
-    given = {name: to_jax(raw, inputs.formats[name], device) for name, raw in inputs.arrays.items()}
-    arguments = [given.get(a.name) for a in op.inputs]
-    returned = getattr(ops, op.name)(*arguments, **inputs.attributes, implementation=implementation)
+    wide = any(form.storage_bits == 64 for form in inputs.layout.call().formats.values())
+    with jax.enable_x64(wide or jax.config.jax_enable_x64):
+        given = {name: to_jax(raw, inputs.formats[name], device) for name, raw in inputs.arrays.items()}
+        arguments = [given.get(a.name) for a in op.inputs]
+        returned = getattr(ops, op.name)(*arguments, **inputs.attributes, implementation=implementation)
     results = returned if isinstance(returned, tuple | list) else (returned,)
     names = [a.name for a in op.mutated if a.name in given] + _returned_names(inputs)
     return {name: from_jax(array) for name, array in zip(names, results, strict=True)}

@@ -1,5 +1,5 @@
 """Inputs of a call, made from the operation's spec alone: sizes from a case, shapes and formats from the
-arrays, values from their roles.
+arrays, values from the spec's own sampler where it has one for them, else from their roles.
 
 Two kinds of data:
 
@@ -16,19 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from specs.lang.bind import ArrayInfo, Call, bind, check_attributes
 from specs.lang.elements import ElementFormat
+from specs.lang.errors import SpecError
 from specs.lang.kernel import Role
-from specs.lang.op import Case, Op
+from specs.lang.op import Case, DataKind, Op, Sample
 from specs.tile.cases import case_format, case_shape
 
 Raw = npt.NDArray[Any]
-Kind = Literal["twin", "random"]
+Kind = DataKind
 Shape = tuple[int, ...]
 
 KINDS: Final[tuple[Kind, ...]] = ("twin", "random")
@@ -133,13 +134,56 @@ def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
     """
     layout = layout_of(op, case)
     arrays: dict[str, Raw] = {}
+    sampled = _sampled(layout, case, kind, seed)
     for index, array in enumerate(op.inputs):
-        if array.name in layout.shapes:
+        if array.name in sampled:
+            arrays[array.name] = sampled[array.name]
+        elif array.name in layout.shapes:
             # A stream of its own per array: leaving one out does not change the others.
             rng = np.random.default_rng([seed, index])
             draw = _recipe(op, array.role, kind)
             arrays[array.name] = draw(rng, layout.formats[array.name], layout.shapes[array.name])
     return Inputs(op=op, arrays=arrays, formats=layout.formats, attributes=layout.attributes)
+
+
+def _sampled(layout: Layout, case: Case, kind: Kind, seed: int) -> dict[str, Raw]:
+    """What the spec's own sampler supplies, of the arguments that are passed."""
+    op, shapes = layout.op, layout.shapes
+    if op.sample is None:
+        return {}
+    sample = Sample(
+        rng=np.random.default_rng([seed, len(op.inputs)]),
+        sizes=dict(case.sizes),
+        attributes=layout.attributes,
+        shapes=shapes,
+        formats=layout.formats,
+        kind=kind,
+    )
+    given = op.sample(sample)
+    unknown = given.keys() - {array.name for array in op.inputs}
+    if unknown:
+        raise SpecError(f"the sampler of {op.name} supplies {sorted(unknown)}, which are no arguments of it")
+    arrays: dict[str, Raw] = {}
+    for name, values in given.items():
+        if name in shapes:
+            try:
+                arrays[name] = np.ascontiguousarray(_as_raw(values, layout.formats[name]).reshape(shapes[name]))
+            except (TypeError, ValueError) as error:
+                raise SpecError(f"the sampler of {op.name} supplies '{name}' wrongly: {error}") from error
+    return arrays
+
+
+def _as_raw(values: Any, form: ElementFormat) -> Raw:
+    """Numbers as a raw array; what has the raw type already is taken as it is."""
+    given = np.asarray(values)
+    if given.dtype == raw_dtype(form):
+        return given
+    if form.is_float:
+        return encode(given, form)
+    whole = given.astype(raw_dtype(form))
+    if given.dtype.kind not in "iub" or not np.array_equal(whole, given):
+        raise TypeError(f"{given.dtype} values that {form.name} does not hold")
+    return whole
 
 
 def is_exact(op: Op) -> bool:
@@ -156,6 +200,8 @@ def _recipe(op: Op, role: Role, kind: Kind) -> Draw:
     """How the values of one array are drawn."""
     if role is Role.DATA and is_exact(op):
         return _wild if kind == "random" else _grid
+    if role is Role.INDEX:
+        raise SpecError(f"the sampler of {op.name} leaves out an array of role {role.name}, which no rule makes")
     return _RECIPES[kind, role]
 
 

@@ -8,6 +8,7 @@ from parity.describe import Row, Section, call_text, formats_text, sections
 from parity.golden import golden_sources
 from specs.lang.export import BOUND_SYMBOLS
 from specs.lang.op import Op
+from specs.lang.signature import NO_OUT
 
 INTRODUCTION = """\
 <!-- Written by `python -m parity emit --all --write`: do not edit. -->
@@ -16,6 +17,9 @@ INTRODUCTION = """\
 The same names, arguments and order in `torch_impl.ops` and `jax_impl.ops`. In shapes, `..M` stands for any number of
 leading dimensions whose sizes multiply to M, and `cdiv(a, b)` is a / b rounded up. Accuracy is elementwise, against the
 float64 oracle. `python -m parity show OP` prints the kernels, cases and costs of an operation as well.
+
+In torch every operation with results also takes `out=`: a tensor, or a tuple with one entry per result (None: allocate
+it), that the kernels write into directly, whatever its outer strides. JAX has no `out=`: {no_out}.
 
 {symbols}.
 """
@@ -35,7 +39,7 @@ def op_table(ops: Sequence[Op]) -> str:
         for op in ops
     )
     columns = ("operation", "family", "what", "arguments", "results", "cases")
-    introduction = INTRODUCTION.format(symbols=BOUND_SYMBOLS)
+    introduction = INTRODUCTION.format(symbols=BOUND_SYMBOLS, no_out=NO_OUT)
     return "\n".join([introduction, *table(columns, rows), *(line for op in ops for line in _op(op))]) + "\n"
 
 

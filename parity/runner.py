@@ -366,7 +366,7 @@ def formats_text(layout: Layout, call: Call) -> str:
     """Formats of operands and scales, and of the results, such as "e4m3 × e4m3, f32 f32 → bf16"."""
     roles = {a.name: a.role for a in layout.op.inputs}
     operands = (Role.DATA, Role.CODES)
-    data = " × ".join(form.name for name, form in layout.formats.items() if roles[name] in operands)
+    data = " × ".join(f.name for name, f in layout.formats.items() if roles[name] in operands) or "indices"
     beside = " ".join(form.name for name, form in layout.formats.items() if roles[name] is Role.SCALE)
     results = [a for a in layout.op.arrays if a.access is not Access.IN and a.name in call.formats]
     out = ", ".join(call.formats[a.name].name for a in results)

@@ -146,6 +146,8 @@ class AttributeModel(_Model):
     """Smallest value accepted."""
     maximum: float | None
     """Largest value accepted."""
+    dynamic: bool
+    """Whether programs read it when they run, so that no program is made for each value."""
 
 
 class ConstraintModel(_Model):

@@ -30,6 +30,7 @@ class Stub:
     dtype: what an attribute that is an element format may be given as, besides a format or its name.
     imports: what these types need, besides the standard library.
     returns_mutated: whether in-place arguments are returned too.
+    out: whether results can be given.
     """
 
     package: str
@@ -38,6 +39,7 @@ class Stub:
     dtype: str
     imports: tuple[str, ...]
     returns_mutated: bool
+    out: bool
 
     @property
     def path(self) -> PurePosixPath:
@@ -53,6 +55,7 @@ STUBS: Final = (
         dtype="torch.dtype",
         imports=("import torch",),
         returns_mutated=False,
+        out=True,
     ),
     Stub(
         package="jax_impl",
@@ -61,6 +64,7 @@ STUBS: Final = (
         dtype="DTypeLike",
         imports=("import jax", "import numpy as np", "from jax.typing import DTypeLike"),
         returns_mutated=True,
+        out=False,
     ),
 )
 
@@ -111,8 +115,20 @@ def _function(kind: Stub, op: Op, choices: tuple[str, ...]) -> list[str]:
         lines.append(f"    {name}: {kind.argument}{' | None = None' if default else ''},")
     lines.append("    *,")
     lines += [f"    {attribute.name}: {_attribute(attribute)}," for attribute in op.attributes]
-    lines += ["    implementation: _Implementation | None = None,", f") -> {_result(kind, op)}:"]
-    return [*lines, *_docstring(docstring(op, choices))]
+    lines.append("    implementation: _Implementation | None = None,")
+    if kind.out and op.outputs:
+        lines.append(f"    out: {_given(kind, op)} | None = None,")
+    lines.append(f") -> {_result(kind, op)}:")
+    return [*lines, *_docstring(docstring(op, choices, out=kind.out))]
+
+
+def _given(kind: Stub, op: Op) -> str:
+    """The type of `out`."""
+    if len(op.outputs) == 1:
+        return kind.argument
+    entries = ", ".join([f"{kind.argument} | None"] * len(op.outputs))
+    variable = any(array.optional or array.by is not None for array in op.outputs)
+    return f"tuple[{kind.argument} | None, ...]" if variable else f"tuple[{entries}]"
 
 
 def _attribute(attribute: Attribute) -> str:

@@ -45,6 +45,7 @@ class Mistake(Enum):
     NOT_AN_ARRAY = "not an array"
     STRIDE = "strides"
     DEVICE = "device"
+    ALIAS = "memory"
     MISSING = "missing argument"
     SURPLUS = "surplus argument"
     ATTRIBUTE_TYPE = "type of an attribute"

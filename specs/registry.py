@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from specs.cache.gather import DEQUANT_GATHER_K
+from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
+from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
@@ -24,5 +27,8 @@ OPS: dict[str, Op] = {
         FP8_GEMM_W8A16,
         INT4_GEMM_W4A16,
         FP4_GEMM,
+        QUANTIZE_AND_INSERT_K,
+        QNORM_ROPE_KV_INSERT,
+        DEQUANT_GATHER_K,
     )
 }

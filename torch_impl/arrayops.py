@@ -85,9 +85,11 @@ class TorchOps:
         return torch.where(condition, x, y)
 
     def reduce(self, code: Opcode, x: torch.Tensor, axis: int) -> torch.Tensor:
-        """Sum, maximum or minimum along an axis, dtype kept."""
+        """Sum, maximum, minimum or running sum along an axis, dtype kept."""
         if code is Opcode.SUM:
             return torch.sum(x, dim=axis, dtype=x.dtype)
+        if code is Opcode.CUMSUM:
+            return torch.cumsum(x, dim=axis, dtype=x.dtype)
         result: torch.Tensor = _REDUCE[code](x, dim=axis)
         return result
 

@@ -23,8 +23,8 @@ from specs.lang.elements import (
     ElementFormat,
 )
 from specs.tile import ptx
-from specs.tile.ir import ArrayParam, Op, Opcode, Program
-from specs.tile.printer import INDENT, Printer, Text, is_const
+from specs.tile.ir import ArrayParam, Op, Opcode, Program, index_count
+from specs.tile.printer import ATOM, INDENT, Printer, Text, is_const
 
 TYPES: dict[ElementFormat, str] = {
     F32: "tl.float32",
@@ -51,7 +51,12 @@ _CALLS = {
     Opcode.MAX: "tl.maximum",
     Opcode.SELECT: "tl.where",
 }
-_REDUCTIONS = {Opcode.SUM: "tl.sum", Opcode.AMAX: "tl.max", Opcode.AMIN: "tl.min"}
+_REDUCTIONS = {
+    Opcode.SUM: "tl.sum",
+    Opcode.AMAX: "tl.max",
+    Opcode.AMIN: "tl.min",
+    Opcode.CUMSUM: "tl.cumsum",
+}
 
 
 @lru_cache(maxsize=4096)
@@ -138,6 +143,8 @@ class TritonPrinter(Printer):
                 return self._dot(op, operands)
             case Opcode.SPLIT:
                 return Text(f"tl.split({first})")
+            case Opcode.JOIN:
+                return Text(f"tl.join({operands[0]}, {operands[1]})")
             case Opcode.NIBBLE:
                 return self._nibble(op, operands)
         raise AssertionError(code)
@@ -192,10 +199,29 @@ class TritonPrinter(Printer):
         text = " * ".join(plain)
         return text if len(behind) == 1 else f"({text})"
 
+    def view(self, op: Op) -> str:
+        """Pointer to elements of another format in an array of bytes: cast once per row, then counted in elements."""
+        param, form = self.program.array(str(op.attrs["array"])), op.attrs["view"]
+        assert isinstance(form, ElementFormat)
+        page, byte, index = (self.of(value) for value in op.operands[:3])
+        stride = self._stride(param, 0) or "1"
+        base = f"{param.name}_ptr"
+        if page != "0":
+            base += f" + {page.inside(ATOM)}.to(tl.int64) * {stride}"
+        if byte != "0":
+            base += f" + {byte.inside(9)}"
+        if form != param.element:
+            base = f"({base}).to(tl.pointer_type({TYPES[form]}))"
+        return base if index == "0" else f"{base} + {index.inside(9)}"
+
     def load(self, op: Op) -> Text:
         """`tl.load`, masked where the program masks."""
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
+        if "view" in op.attrs:
+            zero = "0.0" if op.result.type.element.is_float else "0"
+            mask = f", mask={self.of(op.operands[3])}, other={zero}" if op.attrs["masked"] else ""
+            return Text(f"tl.load({self.view(op)}{mask})")
         if op.attrs["masked"]:
             condition, other = (self.of(value) for value in op.operands[param.rank :])
             mask = f", mask={condition}, other={other}"
@@ -204,9 +230,16 @@ class TritonPrinter(Printer):
     def store(self, op: Op, depth: int) -> None:
         """`tl.store`."""
         param = self.program.array(str(op.attrs["array"]))
-        value, *mask = (self.of(v) for v in op.operands[param.rank :])
+        value, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
         condition = f", mask={mask[0]}" if mask else ""
-        self.line(f"tl.store({self.pointer(op)}, {value}{condition})", depth, op)
+        pointer = self.view(op) if "view" in op.attrs else self.pointer(op)
+        self.line(f"tl.store({pointer}, {value}{condition})", depth, op)
+
+    def branch(self, op: Op, depth: int) -> None:
+        """An `if` on a scalar."""
+        assert op.region is not None
+        self.line(f"if {self.of(op.operands[0])}:", depth, op)
+        self.block(op.region.ops, depth + 1)
 
     def loop(self, op: Op, depth: int) -> None:
         """A `for` over `range`; carried tiles are variables assigned at the end of the body."""
@@ -219,8 +252,9 @@ class TritonPrinter(Printer):
                 self.line(f"{name} = {self.of(init)}", depth, op)
             names.append(name)
         lower, upper = self.of(op.operands[0]), self.of(op.operands[1])
-        start = "" if lower == "0" else f"{lower}, "
-        self.line(f"for {self.fresh(index, 'k')} in range({start}{upper}):", depth, op)
+        bounds = str(upper) if lower == "0" else f"{lower}, {upper}"
+        ahead = f"tl.range({bounds}, num_stages={op.attrs['stages']})" if "stages" in op.attrs else f"range({bounds})"
+        self.line(f"for {self.fresh(index, 'k')} in {ahead}:", depth, op)
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         ends = [self.of(value) for value in op.region.results]
         changed: list[tuple[str, str]] = [(name, end) for name, end in zip(names, ends, strict=True) if name != end]

@@ -11,9 +11,10 @@ import torch
 
 from specs.lang.bind import Call, bind
 from specs.lang.elements import ElementFormat
-from specs.lang.errors import WrongType
+from specs.lang.errors import SpecError, WrongType
 from specs.lang.kernel import Access
 from specs.lang.op import Op
+from specs.lang.paged import Paged
 from specs.tile.executor import Buffer, execute
 from specs.tile.ir import ArrayParam
 from specs.tile.legalise import legalise
@@ -24,6 +25,7 @@ from torch_impl.compile import load_kernel
 from torch_impl.emitter import emit, runtime_strides
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
 from torch_impl.orders import in_memory_order
+from torch_impl.results import Given, check_given, refuse_aliases, strides_of
 from torch_impl.support import choose, target_of
 
 Tensors = dict[str, torch.Tensor]
@@ -34,7 +36,7 @@ Runner = Callable[[Tensors], None]
 class Prepared:
     """A call ready to run on tensors of the same shapes, strides and dtypes.
 
-    fresh: (name, shape, dtype) of what is allocated: results, then temporaries.
+    fresh: (name, shape, dtype) of what is allocated: results that are not given, then temporaries.
     op: kept alive, because calls are remembered under its identity.
     """
 
@@ -45,9 +47,11 @@ class Prepared:
     runners: tuple[Runner, ...]
     device: torch.device
 
-    def __call__(self, tensors: Sequence[torch.Tensor | None]) -> list[torch.Tensor]:
+    def __call__(self, tensors: Given, given: Given = ()) -> list[torch.Tensor]:
         """Allocates, runs every step, returns the results."""
         arrays: Tensors = dict(zip(self.inputs, tensors, strict=True))  # type: ignore[arg-type]
+        if given:
+            arrays.update((a.name, t) for a, t in zip(self.op.outputs, given, strict=True) if t is not None)
         for name, shape, dtype in self.fresh:
             arrays[name] = torch.empty(shape, dtype=dtype, device=self.device)
         for runner in self.runners:
@@ -56,24 +60,33 @@ class Prepared:
 
 
 _prepared: dict[Any, Prepared] = {}
+_layouts: dict[str, Paged] = {}  # by name, as operators' schemas carry no objects
 
 
 def run(
-    op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
+    op: Op, tensors: Given, attributes: tuple[object, ...], implementation: str | None, given: Given = ()
 ) -> list[torch.Tensor]:
-    """Runs `op`; tensors and attributes in the order of its spec. Returns its fresh results."""
+    """Runs `op`; tensors and attributes in the order of its spec. Returns its results.
+
+    Args:
+        given: tensors for the results in the order of the spec, None for those to allocate; () allocates all.
+    """
     # Types of attributes: 128.0 equals 128, and is refused. Devices: get_device() cannot tell the CPU from meta.
     key: list[Any] = [id(op), attributes, *map(type, attributes), implementation]
     try:
-        for t in tensors:
+        for t in (*tensors, *given) if given else tensors:
             key += (None,) if t is None else (t.shape, t.stride(), t.dtype, t.device)
         ready = _prepared.get(tuple(key))
     except (AttributeError, TypeError, RuntimeError):  # no dense tensor, or an attribute without a hash: see `check`
         ready = None
     if ready is None:
-        ready = prepare(op, tensors, attributes, implementation)
+        ready = prepare(op, tensors, attributes, implementation, given)
         _prepared[tuple(key)] = ready
-    return ready(tensors)
+    elif given:
+        refuse_aliases(op, tensors, given, torch.Tensor.data_ptr)
+    if given:
+        torch.autograd.graph.increment_version([t for t in given if t is not None])
+    return ready(tensors, given)
 
 
 def check(op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...]) -> Call:
@@ -94,17 +107,35 @@ def resolve_attributes(op: Op, values: tuple[object, ...]) -> dict[str, object]:
     for attribute, value in zip(op.attributes, values, strict=True):
         convert = attribute.kind is ElementFormat and value is not None
         named[attribute.name] = format_of(op.name, attribute.name, value) if convert else value
+        if attribute.kind is Paged and isinstance(value, str):
+            named[attribute.name] = _layouts.get(value, value)
     return named
 
 
+def layout_name(layout: object) -> object:
+    """What an operator's schema carries for a layout: its name, under which the layout is kept."""
+    if not isinstance(layout, Paged):
+        return layout
+    if _layouts.setdefault(layout.name, layout) != layout:
+        raise SpecError(f"two layouts are called {layout.name!r}", hint="give each a name of its own")
+    return layout.name
+
+
 def prepare(
-    op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...], implementation: str | None
+    op: Op, tensors: Given, attributes: tuple[object, ...], implementation: str | None, given: Given = ()
 ) -> Prepared:
     """Checks a call and builds everything that repeated calls share."""
     call, strides = in_memory_order(check(op, tensors, attributes), tensors)
     device = next(t.device for t in tensors if t is not None)
+    own: set[str] = set()
+    if given:
+        check_given(call, given, device)
+        strides = {**strides, **strides_of(op, given)}
+        own = {a.name for a, t in zip(op.outputs, given, strict=True) if t is not None}
     chosen = choose(op, device, implementation)
-    fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes]
+    if given:  # after it, as tensors without memory begin nowhere
+        refuse_aliases(op, tensors, given, torch.Tensor.data_ptr)
+    fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes and a.name not in own]
     config = "cpu" if chosen == "eager" else target_of(chosen, device).config
     launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
     runners = [_runner(launch, chosen, device) for launch in launches if prod(launch.grid)]

@@ -5,7 +5,7 @@ Schema, mutation annotations, fake implementation, signature and docstring all c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,22 +15,53 @@ from specs.lang.elements import ElementFormat
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.kernel import Access, Attribute
 from specs.lang.op import Op
+from specs.lang.paged import Paged
 from specs.lang.signature import docstring, parameters
 from torch_impl.formats import DTYPES, dtype_of, format_of
-from torch_impl.launch import check, run
+from torch_impl.launch import check, layout_name, run
 from torch_impl.platforms import environment
+from torch_impl.results import (
+    Given,
+    allocated,
+    always_there,
+    as_bytes,
+    as_entries,
+    check_given,
+    dtype_text,
+    merged,
+    refuse_aliases,
+    refuse_gradients,
+    start,
+    writing_schema,
+)
 from torch_impl.support import IMPLEMENTATIONS, choose
 
 environment.prepare()
 NAMESPACE = "twinkernels"
 _library = torch.library.Library(NAMESPACE, "DEF")
+_ALIASES = "abcdefgh"
 _TYPES = {int: "int", float: "float", bool: "bool", str: "str"}
 
 
 def schema(op: Op) -> str:
     """The operator's schema: tensors in order, attributes keyword-only, in-place arguments annotated."""
+    results = ", ".join("Tensor" for _ in op.outputs)
+    return f"{op.name}({', '.join(_arguments(op))}) -> {results if len(op.outputs) == 1 else f'({results})'}"
+
+
+def out_schema(op: Op) -> str:
+    """Schema of the operator that writes into given results, which are annotated as well."""
+    return writing_schema(op, out_name(op), _arguments(op), _ALIASES[len(op.mutated) :][: len(op.outputs)])
+
+
+def out_name(op: Op) -> str:
+    """Name of the operator that writes into given results."""
+    return f"{op.name}_out"
+
+
+def _arguments(op: Op) -> list[str]:
     texts: list[str] = []
-    optional, aliases = False, iter("abcdefgh")
+    optional, aliases = False, iter(_ALIASES)
     for array in op.inputs:
         optional = optional or array.optional
         alias = f"({next(aliases)}!)" if array.access is Access.INOUT else ""
@@ -38,52 +69,94 @@ def schema(op: Op) -> str:
     texts.append("*")
     texts += [_attribute_schema(attribute) for attribute in op.attributes]
     texts.append("str? implementation=None")
-    results = ", ".join("Tensor" for _ in op.outputs)
-    return f"{op.name}({', '.join(texts)}) -> {results if len(op.outputs) == 1 else f'({results})'}"
+    return texts
 
 
 def _attribute_schema(attribute: Attribute) -> str:
     if attribute.kind is ElementFormat:
         return f"ScalarType {attribute.name}" if attribute.required else f"ScalarType? {attribute.name}=None"
-    text = f"{_TYPES[attribute.kind]} {attribute.name}"
+    if attribute.kind is Paged:
+        return f"str? {attribute.name}=None"
+    kind, default = _TYPES[attribute.kind], attribute.default
+    text = f"{kind} {attribute.name}"
     if attribute.required:
         return text
-    default = attribute.default
+    if default is None:
+        return f"{kind}? {attribute.name}=None"
     return f'{text}="{default}"' if isinstance(default, str) else f"{text}={default}"
 
 
 def _register(op: Op) -> Callable[..., Any]:
-    """Defines the operator and returns the function that users call."""
-    count, single = len(op.inputs), len(op.outputs) == 1
-    names = [attribute.name for attribute in op.attributes]
+    """Defines the operators and returns the function that users call."""
+    single = len(op.outputs) == 1
 
     def launch(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
-        given = (*tensors, *(None,) * (count - len(tensors)))
-        results = run(op, given, tuple(attributes.get(name) for name in names), implementation)
+        found = run(op, *_call(op, tensors, attributes), implementation)
         # The schema states how many results there are; trailing ones that a mode does not have are None.
-        return results[0] if single else (*results, *(None,) * (len(op.outputs) - len(results)))
+        return pack([*found, *(None,) * (len(op.outputs) - len(found))])
+
+    def pack(found: list[Any]) -> Any:
+        return found[0] if single else tuple(found) or None
 
     def fake(*tensors: Any, implementation: str | None = None, **attributes: Any) -> Any:
         del implementation  # shapes do not depend on it
-        given = (*tensors, *(None,) * (count - len(tensors)))
-        call = check(op, given, tuple(attributes.get(name) for name in names))
-        device = next(t.device for t in given if t is not None)
-        results = [
-            torch.empty(call.shapes[a.name], dtype=dtype_of(call.formats[a.name]), device=device)
-            if a.name in call.shapes
-            else None
-            for a in op.outputs
-        ]
-        return results[0] if single else tuple(results)
+        return pack(_empty(op, *_call(op, tensors, attributes), ()))
 
     def backward(*_: Any) -> Any:
         raise Unsupported(f"the gradient of {op.name}", "inference kernels have no backward pass")
 
-    _library.define(schema(op), tags=(torch.Tag.pt2_compliant_tag,))
-    _library.impl(op.name, launch, "CompositeExplicitAutograd")
-    torch.library.register_fake(f"{NAMESPACE}::{op.name}", fake, lib=_library)
-    torch.library.register_autograd(f"{NAMESPACE}::{op.name}", backward, lib=_library)
-    return _public(op, getattr(getattr(torch.ops, NAMESPACE), op.name).default)
+    operator = _define(op.name, schema(op), launch, fake)
+    if op.mutated:
+        refuse_gradients(_library, op.name, operator)
+    else:
+        torch.library.register_autograd(f"{NAMESPACE}::{op.name}", backward, lib=_library)
+    return _public(op, operator, _register_out(op) if op.outputs else None)
+
+
+def _register_out(op: Op) -> Any:
+    """Defines the operator that writes into given results."""
+    names = [array.name for array in op.outputs]
+
+    def launch(*tensors: Any, implementation: str | None = None, **keywords: Any) -> Any:
+        given = [keywords.pop(name, None) for name in names]
+        found = run(op, *_call(op, tensors, keywords), implementation, given)
+        return allocated(op, given, [*found, *(None,) * (len(names) - len(found))])
+
+    def fake(*tensors: Any, implementation: str | None = None, **keywords: Any) -> Any:
+        del implementation
+        given = [keywords.pop(name, None) for name in names]
+        return allocated(op, given, _empty(op, *_call(op, tensors, keywords), given))
+
+    operator = _define(out_name(op), out_schema(op), launch, fake)
+    refuse_gradients(_library, out_name(op), operator)
+    return operator
+
+
+def _define(name: str, text: str, launch: Callable[..., Any], fake: Callable[..., Any]) -> Any:
+    _library.define(text, tags=(torch.Tag.pt2_compliant_tag,))
+    _library.impl(name, launch, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=_library)
+    return getattr(getattr(torch.ops, NAMESPACE), name).default
+
+
+def _call(op: Op, tensors: tuple[Any, ...], attributes: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """All tensors and attributes in the order of the spec; operators leave out trailing defaults."""
+    given = (*tensors, *(None,) * (len(op.inputs) - len(tensors)))
+    return given, tuple(attributes.get(attribute.name) for attribute in op.attributes)
+
+
+def _empty(op: Op, tensors: tuple[Any, ...], attributes: tuple[Any, ...], given: Given) -> list[Any]:
+    """Results of a checked call without values: those given, fresh ones, None for those that the mode does not have."""
+    call = check(op, tensors, attributes)
+    device = next(t.device for t in tensors if t is not None)
+    own: Given = given or (None,) * len(op.outputs)
+    check_given(call, own, device)
+    refuse_aliases(op, tensors, own, start)
+    found: list[Any] = list(own)
+    for index, array in enumerate(op.outputs):
+        if own[index] is None and array.name in call.shapes:
+            found[index] = torch.empty(call.shapes[array.name], dtype=dtype_of(call.formats[array.name]), device=device)
+    return found
 
 
 def plain(*tensors: Any) -> bool:
@@ -102,26 +175,52 @@ def plain(*tensors: Any) -> bool:
     return True
 
 
-def _public(op: Op, operator: Any) -> Callable[..., Any]:
+def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     """A function with the spec's signature that calls the launcher, or the operator where someone listens."""
     tensors = [array.name for array in op.inputs]
     attributes = [a.name for a in op.attributes]
-    keywords = [f"{name}={name}" for name in (*attributes, "implementation")]
+    layouts = {a.name for a in op.attributes if a.kind is Paged}
+    passed = [(name, f"layout_name({name})" if name in layouts else name) for name in (*attributes, "implementation")]
+    keywords = [f"{name}={value}" for name, value in passed]
     dtypes = [a.name for a in op.attributes if a.kind is ElementFormat]
-    lines = [f"def {op.name}({', '.join(parameters(op))}):"]
+    lines = [f"def {op.name}({', '.join([*parameters(op), *(['out=None'] if writer else [])])}):"]
     lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
     given = ", ".join(tensors)
-    lines += [f"    if plain({given}):"]
-    lines += [f"        results = run(op, ({given},), ({''.join(f'{a}, ' for a in attributes)}), implementation)"]
-    lines += [f"        return {'results[0]' if len(op.outputs) == 1 else 'tuple(results)'}"]
+    call = f"run(op, ({given},), ({''.join(f'{a}, ' for a in attributes)}), implementation"
+    if writer:
+        lines += ["    if out is not None:", *(f"        {line}" for line in _writing(op, call, tensors, keywords))]
+    lines += [f"    if plain({given}):", f"        return unpack({call}))"]
     lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]
-    lines += ["    return results" if len(op.outputs) == 1 else "    return tuple(r for r in results if r is not None)"]
-    namespace: dict[str, Any] = {"operator": operator, "as_dtype": as_dtype, "plain": plain, "run": run, "op": op}
+    lines += ["    return results" if len(op.outputs) == 1 else "    return unpack(results or ())"]
+    namespace: dict[str, Any] = {"operator": operator, "writer": writer, "op": op, "as_entries": as_entries}
+    namespace |= {"as_dtype": as_dtype, "layout_name": layout_name, "unpack": unpack, "plain": plain, "run": run}
+    namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
-    function.__doc__ = docstring(op, IMPLEMENTATIONS)
+    function.__doc__ = docstring(op, IMPLEMENTATIONS, out=True)
     function.__module__ = __name__
     return function
+
+
+def _writing(op: Op, call: str, tensors: list[str], keywords: list[str]) -> list[str]:
+    """The part of a public function that writes into given results, by `call` or through the operator."""
+    names = tuple(array.name for array in op.outputs)
+    several = f"as_entries({op.name!r}, {names!r}, {always_there(op)}, out)"
+    own = [f"{name}=as_bytes(entries[{index}])" for index, name in enumerate(names)]
+    through = ", ".join([*[f"as_bytes({name})" for name in tensors], *keywords, *own])
+    dtypes = "".join(f"{dtype_text(op, array)}, " for array in op.outputs)
+    return [
+        f"entries = {'(out,)' if len(names) == 1 else several}",
+        f"if plain({', '.join(tensors)}, *entries):",
+        f"    return unpack({call}, entries))",
+        f"return unpack(merged(entries, writer({through}), ({dtypes})))",
+    ]
+
+
+def unpack(results: Sequence[Any]) -> Any:
+    """What a caller gets: one result by itself, several as a tuple, those that a mode does not have left out."""
+    present = [result for result in results if result is not None]
+    return present[0] if len(present) == 1 else tuple(present) or None
 
 
 def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
@@ -144,4 +243,4 @@ def explain(name: str, device: torch.device | str = "cpu") -> dict[str, str | No
 
 _functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}
 globals().update(_functions)
-__all__ = [*_functions, "choose", "explain", "schema"]  # noqa: PLE0604 - names of operations
+__all__ = [*_functions, "choose", "explain", "out_schema", "schema"]  # noqa: PLE0604 - names of operations

@@ -1,12 +1,13 @@
-"""Operations of the Triton dialect that Pallas has no word for; the first two are JAX primitives.
+"""Operations of the Triton dialect that Pallas has no word for; `div_rn`, `dot_fp8` and `pipelined` are JAX primitives.
 
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
+`pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 
-The others work in Pallas' interpreter too, where the primitives are a division and a float32 dot.
+The others work in Pallas' interpreter too, where the primitives are a division, a float32 dot and the counter itself.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ def split_pairs(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x[.., 0] and x[.., 1] of a tile [.., 2]."""
     even, odd = jax.lax.split(x, (1, 1), axis=x.ndim - 1)
     return even.reshape(x.shape[:-1]), odd.reshape(x.shape[:-1])
+
+
+def pipelined(counter: jax.Array, stages: int) -> jax.Array:
+    """The counter of the loop whose body this stands in; its loads are fetched in `stages` stages."""
+    result: jax.Array = _pipelined.bind(counter, stages=stages)
+    return result
 
 
 def low_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax.Array:
@@ -87,6 +94,12 @@ def _dot_plain(a: Any, b: Any) -> Any:
     return jnp.dot(a.astype(jnp.float32), b.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
 
 
+def _lower_pipelined(_: Any, counter: Any, *, stages: int) -> Any:
+    loop = ir.InsertionPoint.current.block.owner
+    loop.attributes["tt.num_stages"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), stages)
+    return counter
+
+
 def _lower_dot(context: Any, a: Any, b: Any) -> Any:
     m, n = context.avals_out[0].shape
     acc = lowering._zeros(ir.RankedTensorType.get([m, n], ir.F32Type.get()))
@@ -100,3 +113,9 @@ _div_rn = _register(
     lambda _, x, y: dialect.precise_divf(x, y),
 )
 _dot_fp8 = _register("dot_fp8", _dot_shape, _dot_plain, _lower_dot)
+_pipelined = _register(
+    "pipelined",
+    lambda counter, *, stages: jax.core.ShapedArray(counter.shape, counter.dtype),
+    lambda counter, *, stages: counter,
+    _lower_pipelined,
+)

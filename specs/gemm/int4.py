@@ -63,7 +63,7 @@ def int4_gemm(p: Any) -> None:
         return acc
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(lower, upper, step, acc)
+    acc = fori_loop(lower, upper, step, acc, stages=p.num_stages)  # scales as well as what is multiplied
     if split is None:
         finish(p, acc, rows, cols)
     else:
@@ -193,6 +193,11 @@ def _arrays() -> tuple[Array, ...]:
     )
 
 
+def _tunables() -> tuple[Tunable, ...]:
+    """The family's, and programs of one warp."""
+    return tuple(replace(t, values=(1, *t.values)) if t.name == "num_warps" else t for t in tunables())
+
+
 def _config(target: str, tile: tuple[int, int, int], *rest: int, unroll: int = 1, **fields: Any) -> Config:
     row = config(target, tile, *rest, **fields)
     return replace(row, values=(*row.values, ("UNROLL", unroll)))
@@ -205,11 +210,8 @@ def _configs() -> tuple[Config, ...]:
         for g in (32, 64):
             rows.append(_config(target, (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
             rows.append(_config(target, (64, 64, g), 4, 3, when=_G.equals(g)))
-        # Fewer threads hold more weights of one column each, and fetch its zero point once for all of them.
-        asymmetric = Ref("has_b_zp").equals(1)
-        decode = (M <= 16).and_(twice)
-        rows.append(_config(target, (16, 64, 128), 2, 3, band=1, unroll=2, when=decode.and_(asymmetric)))
-        rows.append(_config(target, (16, 64, 128), 4, 3, band=1, unroll=2, when=decode))
+        # Every warp reads all of A from shared memory, so that one does it once for 64 columns.
+        rows.append(_config(target, (16, 64, 128), 1, 3, band=1, unroll=2, when=(M <= 16).and_(twice)))
         rows.append(_config(target, (16, 64, 128), 4, 3, band=1, when=M <= 16))
         rows.append(_config(target, (32, 64, 128), 2, 3, band=1, when=M <= 32))
         rows.append(_config(target, (64, 128, 128), 4, 3))
@@ -254,7 +256,7 @@ def _kernel(name: str, in_bytes: bool, split: bool) -> Kernel:
         axes=(M, N, K, SPLITS),
         arrays=tuple(arrays.values()),
         attributes=_ATTRIBUTES,
-        tunables=(*tunables(), Tunable(name="UNROLL", values=(1, 2, 4), doc="blocks of K per step of the loop")),
+        tunables=(*_tunables(), Tunable(name="UNROLL", values=(1, 2, 4), doc="blocks of K per step of the loop")),
         configs=_configs(),
         facts=tuple(fact.items()),
         grid=(*grid(), *((SPLITS,) if split else ())),

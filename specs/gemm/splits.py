@@ -10,7 +10,7 @@ from typing import Any
 
 from specs.gemm.scaled import K, M, N
 from specs.gemm.tiles import clamped, finish, span
-from specs.lang.axes import Axis, Ref, cdiv, emax, emin
+from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.elements import F32
 from specs.lang.kernel import Access, Array, Config, Kernel, Tunable
 from specs.tile.language import cdiv as tile_cdiv
@@ -20,12 +20,12 @@ from specs.tile.trace import Tile
 _ROWS = 64
 """Up to as many rows the time goes into reading the weight."""
 _COLUMNS, _PROGRAMS, _LEAST, _MOST = 64, 512, 1024, 8
-"""Columns of one tile; programs that are wanted; least K of one part; most parts."""
+"""Columns of one tile; programs that a large GPU runs side by side; least K of one part; most parts."""
 
 SPLITS = Axis(
     name="SPLITS",
     static=True,
-    value=emax(1, (M <= _ROWS) * emin(emin(_MOST, K // _LEAST), cdiv(_PROGRAMS, cdiv(N, _COLUMNS)))),
+    value=emax(1, (M <= _ROWS) * emin(emin(_MOST, K // _LEAST), as_expr(_PROGRAMS) // cdiv(N, _COLUMNS))),
     doc="parts of K that are summed on their own",
 )
 

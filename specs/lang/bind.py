@@ -14,7 +14,9 @@ from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
 from specs.lang.elements import E8M0, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, Shape
+from specs.lang.layouts import Pages
 from specs.lang.op import Op
+from specs.lang.paged import Paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,21 @@ class Call:
         return call_env(self.op, self.sizes, self.attributes, self.shapes)
 
 
+def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
+    """What expressions may ask of an attribute NAME that is a paged layout: NAME_width, NAME_values."""
+    facts: dict[str, object] = {}
+    for name, value in attributes.items():
+        if isinstance(value, Paged):
+            facts |= {f"{name}_width": value.width, f"{name}_values": value.value_width}
+    return facts
+
+
 def call_env(
     op: Op, sizes: Mapping[str, int], attributes: Mapping[str, object], shapes: Mapping[str, object]
 ) -> dict[str, object]:
     """Names that an operation's expressions may use, with their values."""
     given = {f"has_{array.name}": array.name in shapes for array in op.inputs if array.optional}
-    return {**sizes, **attributes, **given}
+    return {**sizes, **attributes, **layout_facts(attributes), **given}
 
 
 def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str, object]) -> Call:
@@ -97,9 +108,11 @@ def _check_attribute(op: Op, a: Attribute, value: object) -> object:
         value = a.default
     if value is None:
         return None
+    if a.kind is Paged and isinstance(value, str):
+        return _layout_called(op, a, value)
     if not isinstance(value, a.kind) or (isinstance(value, bool) and a.kind is not bool):
         raise errors.WrongType(op=op.name, argument=a.name, expected=a.kind.__name__, actual=repr(value))
-    if a.choices and value not in a.choices:
+    if a.choices and value not in a.choices and a.kind is not Paged:
         raise errors.NotAChoice(op=op.name, argument=a.name, expected=_choices(a), actual=_name(value))
     if isinstance(value, float) and not isfinite(value):
         raise errors.OutOfRange(op=op.name, argument=a.name, expected="a finite number", actual=value)
@@ -109,8 +122,15 @@ def _check_attribute(op: Op, a: Attribute, value: object) -> object:
     return value
 
 
+def _layout_called(op: Op, a: Attribute, name: str) -> Paged:
+    for choice in a.choices:
+        if isinstance(choice, Paged) and choice.name == name:
+            return choice
+    raise errors.NotAChoice(op=op.name, argument=a.name, expected=_choices(a) + " or a Paged value", actual=repr(name))
+
+
 def _name(value: object) -> str:
-    return value.name if isinstance(value, ElementFormat) else repr(value)
+    return value.name if isinstance(value, (ElementFormat, Paged)) else repr(value)
 
 
 def _choices(a: Attribute) -> str:
@@ -144,6 +164,9 @@ class _Binder:
                 raise errors.Missing(op=self.op.name, argument=array.name, expected=self.want(array), actual="nothing")
             return
         self.formats[array.name] = self.check_format(array, info)
+        if isinstance(array.layout, Pages):
+            self.take_pages(array, array.layout, info)
+            return
         swapped = array.swapped(self.attributes)
         shape = _swap(info.shape) if swapped else info.shape
         chosen = self.choose(array, shapes, shape, info.shape)
@@ -154,6 +177,34 @@ class _Binder:
             if problem:
                 raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
         self.shapes[array.name] = info.shape
+
+    def take_pages(self, array: Array, pages: Pages, info: ArrayInfo) -> None:
+        """Checks a cache: rows of a page from the attribute or the shape, room for them in every page."""
+        layout, stated = self.attributes[pages.layout], self.attributes[pages.block_size]
+        assert isinstance(layout, Paged)
+        assert stated is None or isinstance(stated, int)
+        shape, row = info.shape, layout.row_bytes
+        expected = f"[pages, {pages.block_size} * {row} bytes or more] or [pages, {pages.block_size}, {row}]"
+        if len(shape) not in (2, 3):
+            raise errors.WrongRank(op=self.op.name, argument=array.name, expected=expected, actual=list(shape))
+        if len(shape) == 2 and stated is None:
+            why = f"rows per page, as '{array.name}' is [pages, bytes]"
+            raise errors.Missing(op=self.op.name, argument=pages.block_size, expected=why, actual="nothing")
+        rows = pages.rows_of(layout, shape, stated)
+        size = shape[1] * (shape[2] if len(shape) == 3 else 1)
+        if rows is None or size < layout.page_bytes(rows):
+            known = f" with {pages.block_size} = {stated}" if stated is not None else ""
+            raise errors.WrongShape(op=self.op.name, argument=array.name, expected=expected + known, actual=list(shape))
+        if info.strides is not None:
+            problem = pages.problem(shape, info.strides)
+            if problem:
+                raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
+        count, length = array.shapes[0]
+        assert isinstance(count, Axis)
+        assert isinstance(length, Axis)
+        for axis, value in ((pages.rows, rows), (count, shape[0]), (length, size)):
+            self.fix(array, axis, value, shape)
+        self.shapes[array.name] = shape
 
     def check_format(self, array: Array, info: ArrayInfo) -> ElementFormat:
         allowed = self.allowed(array)
@@ -195,7 +246,7 @@ class _Binder:
 
     def known(self, dim: Dim) -> int | None:
         expr = as_expr(dim)  # type: ignore[arg-type]
-        env = {**self.sizes, **self.attributes}
+        env = {**self.sizes, **self.attributes, **layout_facts(self.attributes)}
         return expr.evaluate(env) if expr.names() <= set(env) else None
 
     def match(self, array: Array, shape: Shape, sizes: tuple[int, ...]) -> None:
@@ -232,6 +283,9 @@ class _Binder:
             for dim, size in zip(dims, rest, strict=True):
                 if self.known(dim) != size:
                     self.fail_shape(array, sizes)
+        for axis in self.op.axes:
+            if axis.value is None:
+                self.sizes.setdefault(axis.name, 0)  # stated by arrays that were left out only
         for axis in self.op.derived_axes:
             assert axis.value is not None
             self.sizes[axis.name] = axis.value.evaluate(self.sizes)

@@ -101,6 +101,12 @@ class Surplus(ArgumentError):
     template = "{op}: argument '{argument}' must be left out: expected {expected}, got {actual}"
 
 
+class Aliased(ArgumentError):
+    """A result would be written over an argument or another result."""
+
+    template = "{op}: argument '{argument}' shares memory: expected {expected}, got {actual}"
+
+
 class ConstraintViolated(ArgumentError):
     """A declared constraint does not hold; `expected` is the constraint's own message."""
 

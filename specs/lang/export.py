@@ -21,8 +21,9 @@ from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, as_expr, show
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Array, Attribute, Config, Constraint, Kernel, Rows, Shape
-from specs.lang.layouts import Dense
+from specs.lang.layouts import Layout, Pages
 from specs.lang.op import Case, Op, Step
+from specs.lang.paged import Paged
 from specs.tile.canonical import canonical
 from specs.tile.cases import case_launches
 
@@ -120,7 +121,14 @@ def _shape(shape: Shape) -> list[str]:
     return [str(dim) if isinstance(dim, Rows) else show(dim) for dim in shape]
 
 
-def _layout(layout: Dense) -> Json:
+def _layout(layout: Layout) -> Json:
+    if isinstance(layout, Pages):
+        return {
+            "kind": "pages",
+            "layout": layout.layout,
+            "rows": layout.rows.name,
+            "block_size": layout.block_size,
+        }
     return {"kind": "dense", "inner": layout.inner.name.lower()}
 
 
@@ -134,11 +142,12 @@ def _attribute(attribute: Attribute) -> Json:
         "choices": [_value(choice) for choice in attribute.choices],
         "minimum": attribute.minimum,
         "maximum": attribute.maximum,
+        "dynamic": attribute.dynamic,
     }
 
 
 def _value(value: object) -> object:
-    return value.name if isinstance(value, ElementFormat) else value
+    return value.name if isinstance(value, (ElementFormat, Paged)) else value
 
 
 def _constraint(constraint: Constraint) -> Json:

@@ -13,7 +13,7 @@ from typing import Any, Union
 
 from specs.lang.axes import Axis, Expr, ExprLike
 from specs.lang.elements import ElementFormat
-from specs.lang.layouts import Dense
+from specs.lang.layouts import Dense, Layout
 
 
 class Access(Enum):
@@ -33,6 +33,7 @@ class Role(Enum):
     PERMUTATION = "a permutation of the axis"
     CODES = "arbitrary codes"
     ADDEND = "addend"
+    INDEX = "indices, lengths, slots or truth values, which the operation's sampler supplies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Array:
     required_for: tuple[str, ...] = ()
     order: str | None = None
     order_for: tuple[str, ...] = ()
-    layout: Dense = Dense()
+    layout: Layout = Dense()
     role: Role = Role.DATA
 
     def shapes_for(self, attributes: Mapping[str, object]) -> tuple[Shape, ...]:
@@ -101,7 +102,11 @@ class Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A keyword that is not an array: a choice, an integer, a truth value or an element format."""
+    """A keyword that is not an array: a choice, a number, a truth value, an element format or a paged layout.
+
+    choices: what is accepted; of layouts, those that may be called by name (any other is accepted as a value).
+    dynamic: an integer that programs read when they run, like a size: no program is made for each value of it.
+    """
 
     name: str
     kind: type
@@ -111,6 +116,7 @@ class Attribute:
     choices: tuple[object, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    dynamic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

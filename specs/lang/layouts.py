@@ -1,14 +1,17 @@
 """How a logical array lies in memory.
 
 `Dense` covers every plain array: outer strides are free, and `inner` says what the last two may be. Arrays that hold
-several codes per word are dense arrays of words; which codes a word holds is the block format's `Packing`. Paged
-layouts (caches of fixed-size pages) are a further class of this module's union.
+several codes per word are dense arrays of words; which codes a word holds is the block format's `Packing`. `Pages` are caches
+of fixed-size pages; what lies in a page is a `Paged` value that the caller picks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+from specs.lang.axes import Axis
+from specs.lang.paged import Paged
 
 
 class Inner(Enum):
@@ -41,6 +44,40 @@ class Dense:
         if any(stride < 0 or (stride == 0 and size > 1) for size, stride in zip(shape, strides, strict=True)):
             return "positive strides"
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """A cache, uint8 [pages, bytes of a page and of its padding], also taken as [pages, rows, bytes of a row].
+
+    The three-dimensional form is nominal where scales lie at the end of the page: only its first stride counts.
+
+    layout: attribute with the `Paged` layout. rows: static axis, rows of a page. block_size: attribute that states it;
+        may be left out of a call that passes the three-dimensional form.
+    """
+
+    layout: str
+    rows: Axis
+    block_size: str
+
+    def problem(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> str | None:
+        """What the layout asks for if these strides (in bytes) break it, else None."""
+        inner = packed_strides(shape[1:])
+        for size, stride, wanted in zip(shape[1:], strides[1:], inner, strict=True):
+            if size > 1 and stride != wanted:
+                return "pages without gaps inside"
+        size = inner[0] * shape[1] if len(shape) > 1 else 1
+        return f"pages that do not overlap, {size} bytes apart or more" if shape[0] > 1 and strides[0] < size else None
+
+    def rows_of(self, layout: Paged, shape: tuple[int, ...], stated: int | None) -> int | None:
+        """Rows of a page by the shape or as stated; None where the two contradict or neither says it."""
+        if len(shape) == 2:
+            return stated
+        fits = shape[2] == layout.row_bytes and stated in (None, shape[1])
+        return shape[1] if fits else None
+
+
+Layout = Dense | Pages
 
 
 def packed_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

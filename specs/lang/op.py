@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr
+from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel
 
 
@@ -26,6 +27,29 @@ class Reference:
 
 
 Oracle = Callable[[Mapping[str, Any]], dict[str, Reference]]
+DataKind = Literal["twin", "random"]
+"""What generated inputs are for: "twin" data makes every sum exact, "random" data is anything that is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a sampler (see `Op.sample`) is told about a call.
+
+    rng: for this call's sampler alone; the same seed gives the same numbers.
+    sizes: sizes of the axes as the case states them.
+    attributes: values of all attributes, defaults filled in.
+    shapes, formats: shapes (leading dimensions kept) and element formats of the arrays that are passed.
+    """
+
+    rng: np.random.Generator
+    sizes: Mapping[str, int]
+    attributes: Mapping[str, object]
+    shapes: Mapping[str, tuple[int, ...]]
+    formats: Mapping[str, ElementFormat]
+    kind: DataKind
+
+
+Sampler = Callable[[Sample], Mapping[str, np.ndarray[Any, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +95,10 @@ class Op:
     temporaries: arrays that live between steps.
     oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
     accuracy: per result, how close an implementation comes.
+    sample: test inputs that follow from no role, such as indices, lengths and the bytes of caches, by argument. Arrays
+        hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
+        argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by their
+        roles, and names of arguments that are not passed are ignored.
     """
 
     name: str
@@ -87,6 +115,7 @@ class Op:
     accuracy: tuple[tuple[str, Accuracy], ...]
     cases: tuple[Case, ...] = ()
     family: str = ""
+    sample: Sampler | None = None
     _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from specs.lang.axes import show
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Rows, Shape
+from specs.lang.layouts import Dense
 from specs.lang.op import Op
+from specs.lang.paged import Paged
 
 
 def default_text(attribute: Attribute) -> str:
     """The attribute's default as Python source; element formats by name, resolved by the framework."""
     value = attribute.default
-    return repr(value.name) if isinstance(value, ElementFormat) else repr(value)
+    return repr(value.name) if isinstance(value, (ElementFormat, Paged)) else repr(value)
 
 
 def parameters(op: Op) -> list[str]:
@@ -27,8 +29,12 @@ def parameters(op: Op) -> list[str]:
     return texts
 
 
-def docstring(op: Op, implementations: tuple[str, ...]) -> str:
-    """Google-style docstring: every array with shapes and formats, every attribute with choices and default."""
+def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
+    """Google-style docstring: every array with shapes and formats, every attribute with choices and default.
+
+    Args:
+        out: whether results can be written into arrays that the caller gives.
+    """
     lines = [op.doc, ""]
     if op.source:
         lines += [f"Source: {op.source}", ""]
@@ -41,12 +47,29 @@ def docstring(op: Op, implementations: tuple[str, ...]) -> str:
     lines.append(
         f"    implementation: one of {', '.join(implementations)}; None takes the first that the device supports."
     )
+    if out and op.outputs:
+        lines.append(f"    out: {_given(op)}")
     lines += ["", "Returns:"]
     for array in (*op.mutated, *op.outputs):
         lines.append(f"    {array.name}: {array.doc}, {_formats(array)} {_shapes(array)}")
+    if op.outputs and not out:
+        lines += ["", f"There is no `out=` here: {NO_OUT}."]
     lines += ["", "Raises:", "    ArgumentError: the call does not fit the spec; nothing was run and nothing written."]
     lines.append("    Unsupported: the call is right, but the implementation or the device cannot run it.")
     return "\n".join(lines)
+
+
+NO_OUT = "JAX arrays are immutable, and XLA plans where results lie"
+
+
+def _given(op: Op) -> str:
+    names = [array.name for array in op.outputs]
+    what = f"an array to write {names[0]} into"
+    if len(names) > 1:
+        what = f"a tuple of arrays to write ({', '.join(names)}) into, None for those to allocate"
+    inner = "; ".join(dict.fromkeys(a.layout.inner.value for a in op.outputs if isinstance(a.layout, Dense)))
+    rules = f"of the result's shape, format and device, {inner}, other strides are free"
+    return f"{what}: {rules}; returned in place of new ones. Where an argument begins, none may."
 
 
 def _formats(array: Array) -> str:
@@ -71,6 +94,7 @@ def _shapes(array: Array) -> str:
 
 
 def _choices(attribute: Attribute) -> str:
-    names = [c.name if isinstance(c, ElementFormat) else repr(c) for c in attribute.choices]
-    text = f"One of {', '.join(names)}. " if names else ""
+    names = [c.name if isinstance(c, (ElementFormat, Paged)) else repr(c) for c in attribute.choices]
+    own = " or a Paged value" if attribute.kind is Paged else ""
+    text = f"One of {', '.join(names)}{own}. " if names else ""
     return text + ("Required." if attribute.required else f"Default {default_text(attribute)}.")

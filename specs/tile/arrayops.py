@@ -57,7 +57,7 @@ class ArrayOps(Protocol):
         """Selection with broadcasting."""
 
     def reduce(self, code: Opcode, x: Any, axis: int) -> Any:
-        """Sum, maximum or minimum along an axis, format kept."""
+        """Sum, maximum, minimum or running sum along an axis, format kept."""
 
     def matmul(self, a: Any, b: Any) -> Any:
         """Batched float32 product at full precision."""
@@ -150,9 +150,9 @@ class ModuleOps:
         return self.xp.where(condition, x, y)
 
     def reduce(self, code: Opcode, x: Any, axis: int) -> Any:
-        """Sum, maximum or minimum along an axis, format kept."""
-        if code is Opcode.SUM:
-            return self.xp.sum(x, axis=axis, dtype=x.dtype)
+        """Sum, maximum, minimum or running sum along an axis, format kept."""
+        if code in (Opcode.SUM, Opcode.CUMSUM):
+            return (self.xp.sum if code is Opcode.SUM else self.xp.cumsum)(x, axis=axis, dtype=x.dtype)
         return self._reduce[code](x, axis=axis)
 
     def matmul(self, a: Any, b: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+from specs.lang.elements import ElementFormat
 from specs.tile.ir import COMPARISONS, ArrayParam, Op, Opcode, Value
 from specs.tile.plan import Launch
 
@@ -34,6 +35,7 @@ _FLOAT_WORK = COMPARISONS | {
     Opcode.SUM,
     Opcode.AMAX,
     Opcode.AMIN,
+    Opcode.CUMSUM,
 }
 
 
@@ -47,6 +49,12 @@ _INTEGER: dict[Opcode, Callable[[int, int], int]] = {
     Opcode.MAX: max,
     Opcode.SHL: operator.lshift,
     Opcode.SHR: operator.rshift,
+    Opcode.EQ: operator.eq,
+    Opcode.NE: operator.ne,
+    Opcode.LT: operator.lt,
+    Opcode.LE: operator.le,
+    Opcode.GT: operator.gt,
+    Opcode.GE: operator.ge,
 }
 
 
@@ -131,12 +139,16 @@ class _Counter:
                 case Opcode.FOR:
                     assert op.region is not None
                     self.block(op.region.ops, self.runs(op, times))
+                case Opcode.WHEN:
+                    assert op.region is not None
+                    self.block(op.region.ops, self.taken(op, times))
                 case _:
                     self.plain(op, times)
 
     def move(self, into: dict[str, int], op: Op, elements: int, times: int) -> None:
-        name = str(op.attrs["array"])
-        into[name] = into.get(name, 0) + elements * _bytes(self.params[name]) * times
+        name, view = str(op.attrs["array"]), op.attrs.get("view")
+        size = view.storage_bits // 8 if isinstance(view, ElementFormat) else _bytes(self.params[name])
+        into[name] = into.get(name, 0) + elements * size * times
 
     def plain(self, op: Op, times: int) -> None:
         value = self.evaluate(op)
@@ -145,6 +157,15 @@ class _Counter:
         elif op.code in _FLOAT_WORK and op.operands[0].type.element.is_float:
             wide = max((*op.operands, op.result), key=lambda v: v.type.size)
             self.other_flops += wide.type.size * times
+
+    def taken(self, op: Op, times: int) -> int:
+        """How often a branch's body runs, over all programs, if the branch is met `times` times."""
+        for axis, count in enumerate(self.launch.grid):
+            chosen = [self.at(op.operands[0], axis, index) for index in range(count)]
+            if all(value is not None for value in chosen):
+                return times * sum(bool(value) for value in chosen) // count
+        self.unresolved[str(op.where)] = None
+        return times
 
     def runs(self, op: Op, times: int) -> int:
         """How often a loop's body runs if the loop runs `times` times, over all programs."""

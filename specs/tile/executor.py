@@ -19,7 +19,7 @@ _CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
 _UNARY = frozenset(
     {Opcode.NEG, Opcode.ABS, Opcode.NOT, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR, Opcode.ROUND}
 )
-_REDUCTIONS = frozenset({Opcode.SUM, Opcode.AMAX, Opcode.AMIN})
+_ALONG_AXIS = frozenset({Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,8 @@ class _Run:
             self.store(op)
         elif code is Opcode.FOR:
             self.loop(op)
+        elif code is Opcode.WHEN:
+            self.branch(op)
         elif code is Opcode.SPLIT:
             pairs = self.of(op.operands[0])
             for index, result in enumerate(op.results):
@@ -120,7 +122,7 @@ class _Run:
         rank = len(shape)
         if code in _UNARY:
             return ops.unary(code)(self.of(op.operands[0]))
-        if code in _REDUCTIONS:
+        if code in _ALONG_AXIS:
             return ops.reduce(code, self.of(op.operands[0]), int(op.attrs["axis"]) + 1)  # type: ignore[call-overload]
         match code:
             case Opcode.CONST:
@@ -143,6 +145,11 @@ class _Run:
                 return ops.bitcast(self.of(op.operands[0]), op.result.type.element)
             case Opcode.DOT:
                 return self.dot(op)
+            case Opcode.JOIN:
+                even, odd = (self.of(value) for value in op.operands)
+                points = max(even.shape[0], odd.shape[0])
+                pair = [ops.reshape(ops.broadcast(x, (points, *shape[:-1])), (points, *shape[:-1], 1)) for x in (even, odd)]
+                return ops.where(ops.reshape(ops.arange(2), (1,) * rank + (2,)) == 0, *pair)
             case Opcode.RESHAPE | Opcode.EXPAND:
                 x = self.of(op.operands[0])
                 return ops.reshape(x, (x.shape[0], *shape))
@@ -205,6 +212,15 @@ class _Run:
         if mask is not None:
             mask = self.ops.broadcast(mask, (points, *shape))
         self.memory[name] = self.ops.put(self.memory[name], offsets, value, mask)
+
+    def branch(self, op: Op) -> None:
+        """Grid points that do not take the branch run it without storing anything."""
+        assert op.region is not None
+        outer, condition = self.inside, self.of(op.operands[0])
+        self.inside = condition if outer is None else outer & condition
+        for inner in op.region.ops:
+            self.step(inner)
+        self.inside = outer
 
     def loop(self, op: Op) -> None:
         ops, region, points = self.ops, op.region, self.points.shape[0]

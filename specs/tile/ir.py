@@ -20,7 +20,8 @@ class Opcode(Enum):
     SIZE = "size"  # attr name: a dynamic axis, an i32 scalar
     PROGRAM_ID = "program_id"  # attr axis
     ARANGE = "arange"  # attr n: 0 .. n-1, i32
-    # memory: operands are the index tiles, then the mask and the fill where present
+    # memory: operands are the index tiles, then the mask and the fill where present. Attr view: an element format, for
+    # arrays of bytes; one more index then counts elements of that format from the byte that the others address
     LOAD = "load"
     STORE = "store"
     # elementwise, one operand
@@ -63,6 +64,7 @@ class Opcode(Enum):
     SUM = "sum"
     AMAX = "amax"
     AMIN = "amin"
+    CUMSUM = "cumsum"  # inclusive, the shape is kept
     # contraction: [M, K] x [K, N] -> f32 [M, N], accumulated in float32 from the third operand or from zero
     DOT = "dot"
     # shape
@@ -71,8 +73,11 @@ class Opcode(Enum):
     BROADCAST = "broadcast"
     TRANSPOSE = "transpose"  # attr permutation
     SPLIT = "split"  # [.., 2] -> two results: the elements with last index 0, and those with last index 1
+    JOIN = "join"  # the inverse of SPLIT
+    # control: operand condition, a scalar; region without parameters or results
+    WHEN = "when"
     # control: operands lower, upper, initial values; region with parameters (index, carried values)
-    FOR = "for"
+    FOR = "for"  # attr stages where given: of the pipeline that fetches what the body loads
 
 
 COMPARISONS = frozenset({Opcode.EQ, Opcode.NE, Opcode.LT, Opcode.LE, Opcode.GT, Opcode.GE})
@@ -162,6 +167,11 @@ class ArrayParam:
     sizes: tuple[str, ...]
     written: bool
     swapped: bool = False
+
+
+def index_count(op: Op, param: ArrayParam) -> int:
+    """Number of index operands of a load or store."""
+    return param.rank + ("view" in op.attrs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

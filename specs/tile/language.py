@@ -7,6 +7,7 @@ tunables and facts (plain Python values).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +105,65 @@ def store(array: ArrayHandle, indices: tuple[Index, ...], value: Tile, mask: Til
     tracer().emit(Opcode.STORE, operands, (), attrs)
 
 
+def load_view(
+    array: ArrayHandle,
+    page: Index,
+    byte: Index,
+    index: Index,
+    element: ElementFormat,
+    mask: Tile | None = None,
+) -> Tile:
+    """Elements of `element` in an array of bytes [pages, bytes]: number `index` from byte `byte` of page `page`.
+
+    The byte is a multiple of the element's size. Where `mask` is false nothing is read and all bits are zero.
+    """
+    where = _view_indices(array, page, byte, index, element)
+    shape = _common_shape([part.shape for part in where])
+    operands = list(where)
+    if mask is not None:
+        operands += [_mask(mask, shape)]
+    attrs: dict[str, object] = {"array": array.param.name, "masked": mask is not None, "view": element}
+    return tracer().emit(Opcode.LOAD, operands, (TileType(element, shape),), attrs)[0]
+
+
+def store_view(
+    array: ArrayHandle, page: Index, byte: Index, index: Index, value: Tile, mask: Tile | None = None
+) -> None:
+    """Writes `value`, in its own format, where `load_view` would read it."""
+    if not array.param.written:
+        raise fail(f"store to '{array.param.name}', which is declared as an input")
+    where = _view_indices(array, page, byte, index, value.element)
+    shape = _common_shape([*(part.shape for part in where), value.shape])
+    operands = [*where, value] + ([_mask(mask, shape)] if mask is not None else [])
+    attrs: dict[str, object] = {"array": array.param.name, "masked": mask is not None}
+    attrs |= {"shape": shape, "view": value.element}
+    tracer().emit(Opcode.STORE, operands, (), attrs)
+
+
+def _view_indices(
+    array: ArrayHandle, page: Index, byte: Index, index: Index, element: ElementFormat
+) -> tuple[Tile, Tile, Tile]:
+    if array.param.element != UINT8 or array.rank != 2:
+        raise fail(f"a view of '{array.param.name}', which is no array of bytes [pages, bytes]")
+    if element.storage_bits not in (8, 16, 32) or element == BOOL:
+        raise fail(f"a view of bytes as {element.name}: elements have 8, 16 or 32 bits")
+    tiles = (_index(page), _index(byte), _index(index))
+    for tile in tiles:
+        if tile.element != INT32:
+            raise fail(f"'{array.param.name}' is addressed with {tile.value.type}, not int32")
+    return tiles
+
+
+def when(condition: Tile, body: Callable[[], None]) -> None:
+    """Runs `body`, which stores, where the scalar `condition` holds: a branch, taken by whole grid points."""
+    if condition.element != BOOL or condition.shape:
+        raise fail(f"when({condition.value.type}): the condition is one truth value", "use a mask for tiles")
+    region = Region([])
+    with tracer().block(region):
+        body()
+    tracer().emit(Opcode.WHEN, (condition,), (), region=region)
+
+
 def where(condition: Tile, x: Operand, y: Operand) -> Tile:
     """x where `condition` holds, else y."""
     if not isinstance(x, Tile) and not isinstance(y, Tile):
@@ -171,6 +231,15 @@ def reduce_min(x: Tile, axis: int) -> Tile:
     return _reduce(Opcode.AMIN, x, axis)
 
 
+def cumsum(x: Tile, axis: int) -> Tile:
+    """Sums of all elements up to and including each, along `axis`; i32 or f32, float sums in any order."""
+    if x.element.bits != 32:
+        raise fail(f"cumsum of {x.value.type}: running sums are on 32-bit formats", "cast first")
+    if not -len(x.shape) <= axis < len(x.shape):
+        raise fail(f"cumsum of {x.value.type}: there is no axis {axis}")
+    return tracer().emit(Opcode.CUMSUM, (x,), (x.value.type,), {"axis": axis % len(x.shape)})[0]
+
+
 def dot(a: Tile, b: Tile, acc: Tile | None = None) -> Tile:
     """float32 [M, N] = acc + a [M, K] @ b [K, N]; products exact, accumulated in float32 in any order."""
     if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[1] != b.shape[0]:
@@ -196,6 +265,15 @@ def split_pairs(x: Tile) -> tuple[Tile, Tile]:
     return even, odd
 
 
+def join_pairs(even: Tile, odd: Tile) -> Tile:
+    """The inverse of `split_pairs`: elements of `even` and `odd` in turn, along the last dimension."""
+    if even.value.type != odd.value.type or not even.shape:
+        raise fail(f"join_pairs of {even.value.type} and {odd.value.type}: types differ, or there is no dimension")
+    *outer, size = even.shape
+    (pairs,) = tracer().emit(Opcode.JOIN, (even, odd), (TileType(even.element, (*even.shape, 2)),))
+    return pairs.reshape(*outer, 2 * size)
+
+
 def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None) -> Tile:
     """The high or low four bits of every byte minus `zero`, as `element` (BF16 or F16); exact.
 
@@ -209,8 +287,10 @@ def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None
     return tracer().emit(Opcode.NIBBLE, operands, (TileType(element, x.shape),), {"high": high})[0]
 
 
-def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Any:
+def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile, stages: int | None = None) -> Any:
     """Runs `carried = body(k, *carried)` for k in [lower, upper), the bounds i32 scalars known at run time.
+
+    stages: fetch every array that the body loads ahead, in so many stages; otherwise compilers fetch operands of dots so.
 
     Returns what is carried: one tile, or a tuple of any other number.
     """
@@ -227,7 +307,8 @@ def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile) -> Any:
             raise fail(f"the loop carries {before.value.type} in and {after.value.type} out")
     region.results = [tile.value for tile in carried]
     types = [tile.value.type for tile in init]
-    out = tracer().emit(Opcode.FOR, [*bounds, *init], types, region=region)
+    attrs: dict[str, object] = {} if stages is None or stages < 2 else {"stages": stages}
+    out = tracer().emit(Opcode.FOR, [*bounds, *init], types, attrs, region)
     return out[0] if len(out) == 1 else out
 
 
@@ -277,7 +358,7 @@ def _common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
 def _mask(mask: Tile, shape: tuple[int, ...]) -> Tile:
     if mask.element != BOOL or broadcast_shapes(mask.shape, shape) != shape:
         raise fail(f"a mask of {mask.value.type} does not fit an access of shape {list(shape)}")
-    return mask
+    return mask if mask.shape or not shape else mask.broadcast(*shape)
 
 
 def _fill(other: Number, element: ElementFormat) -> Tile:

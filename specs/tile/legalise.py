@@ -71,12 +71,14 @@ class _Rewriter:
         """Replays one operation, loops with their bodies."""
         if op.code is Opcode.FOR:
             self.loop(op)
+        elif op.code is Opcode.WHEN:
+            self.branch(op)
         else:
             self.copy(op)
 
-    def copy(self, op: Op) -> None:
+    def copy(self, op: Op, attrs: dict[str, object] | None = None) -> None:
         operands = [self.of(value) for value in op.operands]
-        results = self.tracer.emit(op.code, operands, [self.type_of(v.type) for v in op.results], op.attrs)
+        results = self.tracer.emit(op.code, operands, [self.type_of(v.type) for v in op.results], attrs or op.attrs)
         for old, new in zip(op.results, results, strict=True):
             self.bind(old, new)
 
@@ -84,6 +86,14 @@ class _Rewriter:
         if new.value.name is None:
             new.value.name = old.name
         self.tiles[id(old)] = new
+
+    def branch(self, op: Op) -> None:
+        assert op.region is not None
+        region = Region([])
+        with self.tracer.block(region):
+            self.block(op.region.ops)
+        self.tracer.where = op.where
+        self.tracer.emit(Opcode.WHEN, [self.of(op.operands[0])], (), region=region)
 
     def loop(self, op: Op) -> None:
         assert op.region is not None
@@ -97,8 +107,23 @@ class _Rewriter:
         self.tracer.where = op.where
         operands = [self.of(value) for value in op.operands]
         types = [self.type_of(v.type) for v in op.results]
-        for old, tile in zip(op.results, self.tracer.emit(op.code, operands, types, region=region), strict=True):
+        for old, tile in zip(op.results, self.tracer.emit(op.code, operands, types, op.attrs, region), strict=True):
             self.bind(old, tile)
+
+
+def _is_scattered(store: Op) -> bool:
+    """Whether a store's indices, or its mask, come from memory."""
+    seen: set[int] = set()
+    waiting = list(store.operands)
+    while waiting:
+        value = waiting.pop()
+        if value.op is None or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.op.code is Opcode.LOAD and value.type.element.is_integer:
+            return True
+        waiting += value.op.operands
+    return False
 
 
 class _Formats(_Rewriter):
@@ -107,8 +132,16 @@ class _Formats(_Rewriter):
     def rewrite(self, op: Op) -> None:
         """Replays one operation; what touches a format that is not native is spelled out."""
         match op.code:
-            case Opcode.FOR:
-                self.loop(op)
+            case Opcode.FOR | Opcode.WHEN:
+                super().rewrite(op)
+                return
+            case Opcode.LOAD if "view" in op.attrs:
+                new = self.load_view(op)
+            case Opcode.STORE if "view" in op.attrs:
+                self.store_view(op)
+                return
+            case Opcode.STORE if op.attrs["masked"] and not self.target.scatters and _is_scattered(op):
+                self.copy(op, op.attrs | {"scatter": True})
                 return
             case Opcode.CAST:
                 new = self.cast(self.of(op.operands[0]), op.operands[0].type.element, op.result.type.element)
@@ -151,6 +184,49 @@ class _Formats(_Rewriter):
         x, *zero = (self.of(value) for value in op.operands)
         codes = x.to(INT32) >> 4 if op.attrs["high"] else x.to(INT32) & 15
         return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
+
+    def load_view(self, op: Op) -> Tile:
+        form = op.attrs["view"]
+        assert isinstance(form, ElementFormat)
+        goal = form if is_native(form, self.target) else raw_format(form)
+        operands = [self.of(value) for value in op.operands]
+        if self.target.views:
+            attrs = op.attrs | {"view": goal}
+            return self.tracer.emit(Opcode.LOAD, operands, [TileType(goal, op.result.type.shape)], attrs)[0]
+        address, mask = operands[:3], operands[3:4]
+        rest = [*mask, constant(0, UINT8)] if mask else []
+        total: Tile | None = None
+        for part, index in enumerate(self.byte_indices(address, form)):
+            attrs = {"array": op.attrs["array"], "masked": op.attrs["masked"]}
+            shape = op.result.type.shape
+            (byte,) = self.tracer.emit(Opcode.LOAD, [address[0], index, *rest], [TileType(UINT8, shape)], attrs)
+            word = byte.to(INT32) << (8 * part) if part else byte.to(INT32)
+            total = word if total is None else total | word
+        assert total is not None
+        raw = total.to(raw_format(goal))
+        return raw if raw.element == goal else raw.bitcast(goal)
+
+    def store_view(self, op: Op) -> None:
+        operands = [self.of(v) for v in op.operands]
+        address, value, rest = operands[:3], operands[3], operands[4:]
+        form = value.element
+        if self.target.views:
+            self.tracer.emit(Opcode.STORE, [*address, value, *rest], (), op.attrs | {"view": form})
+            return
+        raw = raw_format(form)
+        word = (value if form == raw else value.bitcast(raw)).to(INT32)
+        attrs = {key: op.attrs[key] for key in ("array", "masked", "shape")}
+        if rest and not self.target.scatters:
+            attrs["scatter"] = True
+        for part, index in enumerate(self.byte_indices(address, form)):
+            byte = (word >> (8 * part) if part else word) & 255
+            self.tracer.emit(Opcode.STORE, [address[0], index, byte.to(UINT8), *rest], (), attrs)
+
+    def byte_indices(self, address: list[Tile], form: ElementFormat) -> list[Tile]:
+        """Byte of the page, for every byte of an element."""
+        width = form.storage_bits // 8
+        first = address[1] + (address[2] * width if width > 1 else address[2])
+        return [first + part if part else first for part in range(width)]
 
     def dot(self, op: Op) -> Tile:
         a, b, *acc = (self.of(value) for value in op.operands)

@@ -10,8 +10,8 @@ from specs.lang.axes import Ref, as_expr
 from specs.lang.bind import Call
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Access, Array, Kernel, Rows, Shape
-from specs.lang.layouts import packed_strides
+from specs.lang.kernel import Array, Kernel, Rows, Shape
+from specs.lang.layouts import Pages, packed_strides
 from specs.lang.op import Step
 from specs.tile.ir import Program
 from specs.tile.specialise import ArrayLayout, Specialisation, trace
@@ -74,7 +74,7 @@ def plan(
     present = [a for a in kernel.arrays if step.array_name(a.name) in call.shapes and a.shapes_for(attributes)]
     memory = {a.name: (step.array_name(a.name), _memory(call, step, a, attributes, strides)) for a in present}
     key = Specialisation(
-        attributes=tuple(attributes.items()),
+        attributes=tuple((a.name, attributes[a.name]) for a in kernel.attributes if not a.dynamic),
         formats=tuple((a.name, _format(call, step, a)) for a in present),
         layouts=tuple((name, m.layout) for name, (_, m) in memory.items()),
         static=tuple((axis.name, call.sizes[axis.name]) for axis in kernel.axes if axis.static),
@@ -88,7 +88,7 @@ def plan(
         program=program,
         key=key,
         grid=tuple(as_expr(size).evaluate(env) for size in kernel.grid),
-        sizes=_sizes(program, call, memory),
+        sizes=_sizes(program, {**call.sizes, **attributes}, memory),
         arrays=memory,
         formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
@@ -109,12 +109,14 @@ def _memory(
 ) -> Memory:
     name = step.array_name(array.name)
     shape = call.shapes[name]
+    if isinstance(array.layout, Pages):
+        return _pages(shape, strides.get(name))
     swapped = array.swapped(attributes)
     parts = call.formats[name].storage_bits // _format(call, step, array).storage_bits
     own = array if parts == 1 else call.op.array(name)
     canonical = own.shapes_for(attributes if parts == 1 else call.attributes)[0]
     given = strides.get(name)
-    fresh = name not in strides or array.access is Access.OUT
+    fresh = name not in strides  # temporaries, and results that the caller gave no array for
     steps = packed_strides(shape) if given is None or fresh else given
     if swapped:
         shape, steps = _swap(shape), _swap(steps)
@@ -135,6 +137,13 @@ def _memory(
             swapped=swapped and given is None,
         ),
     )
+
+
+def _pages(shape: tuple[int, ...], strides: Strides | None) -> Memory:
+    """A cache as bytes [pages, bytes of a page]."""
+    size = prod(shape[1:])
+    layout = ArrayLayout(unit=None if strides is None else 1, packed=strides is None)
+    return Memory(sizes=(shape[0], size), strides=(size if strides is None else strides[0], 1), layout=layout)
 
 
 def _format(call: Call, step: Step, array: Array) -> ElementFormat:
@@ -199,12 +208,14 @@ def _span(memory: Memory) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(memory.sizes, memory.strides, strict=True) if size > 1)
 
 
-def _sizes(program: Program, call: Call, memory: Mapping[str, tuple[str, Memory]]) -> dict[str, int]:
+def _sizes(
+    program: Program, known: Mapping[str, object], memory: Mapping[str, tuple[str, Memory]]
+) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for name in program.sizes:
         if "_lead" in name:
             array, _, index = name.rpartition("_lead")
             sizes[name] = memory[array][1].sizes[int(index)]
         else:
-            sizes[name] = call.sizes[name]
+            sizes[name] = known[name]  # type: ignore[assignment]
     return sizes

@@ -38,7 +38,9 @@ _BINARY: dict[Opcode, tuple[str, int]] = {
 _COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 to 7
 _UNARY_PRECEDENCE = 10
 ATOM = 12
-_STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN})
+_STATEMENTS = frozenset(
+    {Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM}
+)
 INDENT = "    "
 
 
@@ -96,6 +98,8 @@ class Printer(ABC):
                 self.store(op, depth)
             elif op.code is Opcode.FOR:
                 self.loop(op, depth)
+            elif op.code is Opcode.WHEN:
+                self.branch(op, depth)
             elif op.code is Opcode.SIZE:
                 self.text[id(op.result)] = Text(str(op.attrs["name"]))
             elif op.code is Opcode.CONST:
@@ -226,6 +230,10 @@ class Printer(ABC):
     @abstractmethod
     def store(self, op: Op, depth: int) -> None:
         """A store statement."""
+
+    @abstractmethod
+    def branch(self, op: Op, depth: int) -> None:
+        """A branch with its body."""
 
     @abstractmethod
     def loop(self, op: Op, depth: int) -> None:

@@ -1,7 +1,8 @@
 """From a kernel and the facts of one kind of call to a traced program, cached.
 
-A `Specialisation` holds everything the tile program may depend on: attributes, which optional arrays are present, their
-element formats and memory layouts, static axes, facts, tunables. Two calls with equal specialisations run one program.
+A `Specialisation` holds everything the tile program may depend on: attributes that are not dynamic, which optional
+arrays are present, their element formats and memory layouts, static axes, facts, tunables. Two calls with equal
+specialisations run one program.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
     members |= dict(key.attributes) | dict(key.facts) | dict(key.tunables) | dict(key.static)
     static = dict(key.static)
     with tracing(tracer):
-        members |= {axis.name: tracer.size(axis.name) for axis in kernel.axes if axis.name not in static}
+        members |= {name: tracer.size(name) for name in _run_time(kernel, static)}
         kernel.body(Parameters(members))
         _name_sizes(tracer, params.values())
     used = _sizes(kernel, params.values(), static)
@@ -137,10 +138,16 @@ def _name_sizes(tracer: Tracer, params: Any) -> None:
 
 
 def _sizes(kernel: Kernel, params: Any, static: Mapping[str, int]) -> tuple[str, ...]:
-    names = [axis.name for axis in kernel.axes if axis.name not in static]
+    names = _run_time(kernel, static)
     for param in params:
         names += [size for size in param.sizes if "_lead" in size and size not in names]
     return tuple(names)
+
+
+def _run_time(kernel: Kernel, static: Mapping[str, int]) -> list[str]:
+    """Axes and attributes that the program reads when it runs."""
+    axes = [axis.name for axis in kernel.axes if axis.name not in static]
+    return axes + [attribute.name for attribute in kernel.attributes if attribute.dynamic]
 
 
 def _describe(key: Specialisation) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,8 @@ class Target:
     rounds: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
         XLA's algebraic simplifier would undo, and Triton's compilers leave alone.
     nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.ptx`).
+    views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
+    scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
     config: which row of a kernel's configurations applies.
     """
 
@@ -26,13 +28,15 @@ class Target:
     saturating: bool
     rounds: bool
     nibbles: bool = False
+    views: bool = False
+    scatters: bool = True
     config: str
 
 
 _FLOATS = frozenset({F32, F16, BF16, E4M3, E5M2})
 
 TRITON_CUDA = Target(
-    name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, config="cuda"
+    name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
 )
 TRITON_XPU = Target(
     name="triton-xpu",
@@ -40,6 +44,7 @@ TRITON_XPU = Target(
     dot=frozenset({F32, F16, BF16}),
     saturating=False,
     rounds=False,
+    views=True,
     config="xpu",
 )
 # The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
@@ -52,7 +57,7 @@ TRITON_INTERPRET = Target(
     config="interpret",
 )
 PALLAS_CUDA = Target(
-    name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, config="cuda"
+    name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
 )
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(
@@ -61,6 +66,7 @@ PALLAS_INTERPRET = Target(
     dot=frozenset({F32}),
     saturating=False,
     rounds=True,
+    scatters=False,
     config="interpret",
 )
 EXECUTOR = Target(name="executor", native=_FLOATS, dot=frozenset({F32}), saturating=False, rounds=True, config="cpu")

@@ -14,6 +14,7 @@ import pytest
 import specs
 from parity.inputs import Inputs, generate
 from parity.wrong_calls import FORMATS, WrongCall, reformatted, reshaped, resized, with_attribute, wrong_calls
+from parity.wrong_results import WrongResult, wrong_results
 from specs.lang.elements import ALL, UINT32
 from specs.lang.errors import ArgumentError
 from specs.lang.op import Case
@@ -59,6 +60,12 @@ def cases_of(op: str) -> tuple[Case, ...]:
 def calls_of(op: str) -> tuple[WrongCall, ...]:
     """The wrong calls of all cases of an operation."""
     return tuple(call for case in cases_of(op) for call in wrong_calls(specs.get(op), case))
+
+
+@cache
+def results_of(op: str) -> tuple[WrongResult, ...]:
+    """The calls of all cases of an operation with a wrong entry of `out`."""
+    return tuple(call for case in cases_of(op) for call in wrong_results(specs.get(op), case))
 
 
 def right_call(op: str) -> Inputs:

@@ -17,7 +17,7 @@ from specs.lang.bind import ArrayInfo, bind
 from specs.lang.elements import F32
 from specs.lang.kernel import Array
 from specs.lang.op import Op
-from tests.bad_input.calls import Outcome, assert_refused, calls_of, cases_of, problem, random_calls
+from tests.bad_input.calls import Outcome, assert_refused, calls_of, cases_of, problem, random_calls, results_of
 
 BY_FRAMEWORK = (Mistake.NOT_AN_ARRAY, Mistake.STRIDE, Mistake.DEVICE, Mistake.IMPLEMENTATION)
 """Mistakes that a spec alone does not show."""
@@ -72,7 +72,7 @@ def test_cases_are_right(op: str) -> None:
 
 
 def test_every_kind_of_mistake_is_made() -> None:
-    made = {call.mistake for op in specs.names() for call in calls_of(op)}
+    made = {call.mistake for op in specs.names() for call in (*calls_of(op), *results_of(op))}
     assert made == set(Mistake)
 
 

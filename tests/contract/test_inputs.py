@@ -12,8 +12,9 @@ import specs
 from parity.guard import bit_view
 from parity.inputs import KINDS, Inputs, Kind, Raw, decode, encode, generate, is_exact, raw_dtype
 from specs.lang.elements import ALL, E2M1, ElementFormat
+from specs.lang.errors import SpecError
 from specs.lang.kernel import Role
-from specs.lang.op import Op
+from specs.lang.op import Op, Sample, Sampler
 from tests.contract import suite
 
 SMALL = suite.small_cases()
@@ -127,3 +128,69 @@ def test_raw_arrays_hold_every_code(form: ElementFormat) -> None:
     values = decode(codes, form)
     kept = np.isfinite(values)  # NaN has many codes and encoding gives one; quantisers saturate infinities
     np.testing.assert_array_equal(bit_view(encode(values, form))[kept], bit_view(codes)[kept])
+
+
+# The sampler of a spec.
+
+
+def sampled_by(sampler: Sampler, *, role: Role = Role.DATA) -> Op:
+    """A product whose inputs a sampler supplies; `role` is that of the first of them."""
+    op = specs.get("fp8_gemm")
+    first, *others = op.arrays
+    return replace(op, sample=sampler, arrays=(replace(first, role=role), *others))
+
+
+def test_a_sampler_is_told_of_the_call_and_supplies_some_arrays() -> None:
+    seen: list[Sample] = []
+
+    def sampler(sample: Sample) -> Mapping[str, Raw]:
+        seen.append(sample)
+        ones = np.ones(sample.sizes["M"] * sample.sizes["K"])  # rows in one piece, whatever their dimensions
+        return {"a": ones, "bias": sample.rng.standard_normal(sample.sizes["N"])}
+
+    plain, op = specs.get("fp8_gemm"), sampled_by(sampler)
+    case = replace(suite.base_case(plain), absent=("bias",))
+    inputs, drawn = generate(op, case, "twin", 9), generate(plain, case, "twin", 9)
+    (sample,) = seen
+    assert dict(sample.sizes) == dict(case.sizes)
+    assert sample.kind == "twin"
+    assert sample.attributes == inputs.attributes
+    assert {name: raw.shape for name, raw in inputs.arrays.items()} == sample.shapes
+    assert "bias" not in inputs.arrays, "what is not passed is not made"
+    np.testing.assert_array_equal(decode(inputs.arrays["a"], inputs.formats["a"]), 1.0)
+    for name in inputs.arrays.keys() - {"a"}:
+        np.testing.assert_array_equal(bit_view(inputs.arrays[name]), bit_view(drawn.arrays[name]))
+
+
+def test_a_sampler_may_supply_codes() -> None:
+    def sampler(sample: Sample) -> Mapping[str, Raw]:
+        return {"a": sample.rng.integers(0, 0x70, sample.shapes["a"], dtype=np.uint8)}
+
+    op = sampled_by(sampler)
+    first, again = (generate(op, suite.base_case(op), "random", 9).arrays["a"] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.max() > 0x38, "codes of e4m3, where 0x38 is 1.0"
+
+
+@pytest.mark.parametrize(
+    ("supplied", "words"),
+    [
+        (lambda _: {"c": np.zeros(3)}, "no arguments"),
+        (lambda _: {"a": np.zeros(3)}, "'a' wrongly"),
+        (lambda _: {}, "role INDEX"),
+    ],
+    ids=["unknown", "size", "missing"],
+)
+def test_what_a_sampler_gets_wrong_is_said(supplied: Sampler, words: str) -> None:
+    op = sampled_by(supplied, role=Role.INDEX)
+    with pytest.raises(SpecError, match=words):
+        generate(op, suite.base_case(op), "random", 0)
+
+
+@pytest.mark.parametrize("values", [np.array([1 << 31]), np.array([0.5])], ids=["range", "fraction"])
+def test_integers_that_do_not_fit_are_refused(values: Raw) -> None:
+    op = specs.get("int4_gemm_w4a16")
+    case = suite.base_case(op)
+    size = generate(op, case, "random", 0).arrays["b"].size
+    with pytest.raises(SpecError, match="int32 does not hold"):
+        generate(replace(op, sample=lambda _: {"b": np.repeat(values, size)}), case, "random", 0)

@@ -95,7 +95,7 @@ def _float(tiles: Callable[[Tile], Tile], expected: Callable[[Raw], Raw], x: Raw
 
 
 def _along(reduce: Callable[[Tile, int], Tile], expected: Callable[..., Any]) -> Sample:
-    """A reduction along every axis in turn."""
+    """A reduction (or running sum) along every axis in turn."""
     return Sample(
         inputs={"x": WHOLE, "i": WHOLE.astype(np.int32)},
         tiles=lambda x, i: (reduce(x, 0), reduce(x, 1), reduce(x, -1), reduce(i, 1)),
@@ -261,6 +261,7 @@ SAMPLES: dict[Opcode, Sample] = {
     Opcode.SUM: _along(tl.reduce_sum, lambda x, axis: np.sum(x, axis=axis, dtype=x.dtype)),
     Opcode.AMAX: _along(tl.reduce_max, np.max),
     Opcode.AMIN: _along(tl.reduce_min, np.min),
+    Opcode.CUMSUM: _along(tl.cumsum, lambda x, axis: np.cumsum(x, axis=axis, dtype=x.dtype)),
     Opcode.DOT: Sample(
         inputs={"a": A, "b": B, "c": C},
         tiles=lambda a, b, c: (

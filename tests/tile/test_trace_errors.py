@@ -14,6 +14,7 @@ from specs.lang.elements import BF16, E4M3, F32, INT32, UINT8
 from specs.lang.errors import SpecError
 from specs.tile.language import (
     arange,
+    cumsum,
     dot,
     exp2,
     fori_loop,
@@ -257,6 +258,16 @@ def reduction_of_a_scalar(p: Any) -> None:
 @misuse("amax over f32[8]: there is no axis 1")
 def reduction_along_no_axis(p: Any) -> None:
     reduce_max(row(p), 1)  # wrong
+
+
+@misuse("cumsum of bf16[8]: running sums are on 32-bit formats", "cast first")
+def narrow_running_sum(p: Any) -> None:
+    cumsum(load(p.h, (arange(N),)), 0)  # wrong
+
+
+@misuse("cumsum of f32[8]: there is no axis 1")
+def running_sum_along_no_axis(p: Any) -> None:
+    cumsum(row(p), 1)  # wrong
 
 
 @misuse("where(int32[8], f32[8], f32[8]): formats differ")

@@ -1,0 +1,1 @@
+"""Paged caches: layouts, and the operations that fill and read them."""

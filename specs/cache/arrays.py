@@ -1,0 +1,51 @@
+"""What the declarations of cache operations share: axes, cache arguments, the layout attribute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.cache.layouts import ALL, V4
+from specs.lang.axes import Axis
+from specs.lang.elements import BF16, INT32, INT64, UINT8
+from specs.lang.kernel import Access, Array, Attribute, Config, Role
+from specs.lang.layouts import Pages
+from specs.lang.paged import Paged
+
+PAGES = Axis(name="PAGES", doc="pages of the cache")
+PAGE_BYTES = Axis(name="PAGE_BYTES", doc="bytes of a page, padding included")
+ROWS = Axis(name="ROWS", static=True, minimum=1, doc="rows of a page")
+D = Axis(name="D", static=True, minimum=1, doc="columns of a row")
+INTEGERS = (INT32, INT64)
+VALUES = (BF16,)
+
+
+def cache(access: Access, name: str = "cache", doc: str = "pages of the layout", **fields: Any) -> Array:
+    """The cache argument."""
+    return Array(
+        name=name,
+        doc=doc,
+        shapes=((PAGES, PAGE_BYTES),),
+        formats=(UINT8,),
+        access=access,
+        layout=Pages(layout="layout", rows=ROWS, block_size="block_size"),
+        role=Role.CODES,
+        **fields,
+    )
+
+
+def layout_attributes() -> tuple[Attribute, ...]:
+    """Which layout the pages have."""
+    return (
+        Attribute(name="layout", kind=Paged, default=V4, choices=ALL, doc="what lies in a page"),
+        Attribute(
+            name="block_size",
+            kind=int,
+            minimum=1,
+            doc="rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row]",
+        ),
+    )
+
+
+def configs(*rows: tuple[str, dict[str, int]]) -> tuple[Config, ...]:
+    """One configuration per target."""
+    return tuple(Config(target=target, values=tuple(values.items())) for target, values in rows)

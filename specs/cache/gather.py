@@ -1,0 +1,172 @@
+"""dequant_gather_k: the tail of every request's cached rows, dequantised into a dense workspace.
+
+    out[b, offset + i] = decode(row p of request b),  p = seq_lens[b] - gather_lens[b] + i,  0 <= i < gather_lens[b]
+
+Row p lies in page block_table[b, p // rows], at p % rows. Values are rounded to bfloat16, which is exact for layouts
+whose scales are powers of two. Other rows of `out` are left as they are; a page outside the cache is not read, and its
+rows are left too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
+from specs.cache.layouts import BF16_512, V32, V41, V41_FP4
+from specs.cache.sampling import block_table, filled, rows_of
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.elements import BF16, INT32
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
+from specs.lang.layouts import Dense, Inner
+from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.tile.language import arange, load, maximum, program_id, store, when
+from specs.tile.library.pages import Rows as CacheRows
+from specs.tile.library.pages import chunks
+from specs.tile.trace import Tile
+
+B = Axis(name="B", doc="requests")
+BO = Axis(name="BO", doc="requests that the workspace has room for")
+M = Axis(name="M", doc="rows of the workspace per request")
+TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
+CHUNK = 128  # columns of a load
+
+
+def gather_rows(p: Any) -> None:
+    """BLOCK_T rows of one request."""
+    request, tile = program_id(0), program_id(1)
+    length = load(p.seq_lens, (request,))
+    count = length if p.gather_lens is None else load(p.gather_lens, (request,))
+
+    def rows() -> None:
+        gather(p, request, tile * p.BLOCK_T + arange(p.BLOCK_T), length, count)
+
+    when(tile * p.BLOCK_T < count, rows)
+
+
+def gather(p: Any, request: Tile, row: Tile, length: Tile, count: Tile) -> None:
+    """Rows `row` of what is gathered for a request."""
+    position = length - count + row
+    goal = row + p.offset
+    live = (row < count) & (position >= 0) & (goal < p.M)
+    position = maximum(position, 0)
+    entry = position // p.ROWS
+    live = live & (entry < p.TABLE)
+    page = load(p.block_table, (request, entry), live, other=-1)
+    live = live & (page >= 0) & (page < p.PAGES)
+    source = CacheRows(p.cache, p.layout, p.ROWS, page, position % p.ROWS, live)
+    for chunk in chunks(p.layout, CHUNK):
+        store(p.out, (request, goal[:, None], chunk.columns()[None, :]), source.chunk(chunk), live[:, None])
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above."""
+    out, pages, layout, rows = np.array(inputs["out"]), inputs["cache"], inputs["layout"], inputs["block_size"]
+    lengths = np.asarray(inputs["seq_lens"], np.int64)
+    counts = np.asarray(inputs.get("gather_lens", lengths), np.int64)
+    for b, (length, count) in enumerate(zip(lengths, counts, strict=True)):
+        position = np.arange(length - count, length)
+        page = np.asarray(inputs["block_table"], np.int64)[b, position // rows]
+        fits = (page >= 0) & (page < len(pages))
+        values = layout.read(pages, (page * rows + position % rows)[fits], rows)
+        out[b, inputs["offset"] + np.flatnonzero(fits)] = BF16.decode(BF16.encode(values))
+    return {"out": Reference(value=out)}
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """Requests of different lengths, empty ones among them; one page of a table lies outside the cache."""
+    sizes, rows = case.sizes, rows_of(case)
+    room = sizes["M"] - int(case.attributes["offset"])  # type: ignore[call-overload]
+    longest = min(sizes["TABLE"] * rows, room if "gather_lens" not in case.shapes else sizes["TABLE"] * rows)
+    lengths = case.rng.integers(0, longest + 1, sizes["B"])
+    lengths[:: max(1, sizes["B"] // 2)] = longest
+    used = -(-lengths // rows)
+    table = block_table(case, sizes["B"], sizes["TABLE"], used)
+    if sizes["B"] > 1 and used[-1] > 1:
+        table[-1, 0] = sizes["PAGES"] + 5
+    return {
+        "seq_lens": lengths,
+        "gather_lens": np.minimum(case.rng.integers(0, room + 1, sizes["B"]), lengths),
+        "block_table": table,
+        "cache": filled(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows),
+    }
+
+
+def _index(name: str, doc: str, *dims: Any, **fields: Any) -> Array:
+    inner = Inner.FREE if len(dims) == 1 else Inner.UNIT
+    return Array(
+        name=name, doc=doc, shapes=(dims,), formats=(INT32,), role=Role.INDEX, layout=Dense(inner=inner), **fields
+    )
+
+
+_KERNEL = Kernel(
+    name="gather_rows",
+    doc="Rows of a paged cache dequantised into a dense workspace.",
+    axes=(B, BO, M, PAGES, PAGE_BYTES, ROWS, D, TABLE),
+    arrays=(
+        Array(name="out", doc="workspace", shapes=((BO, M, D),), formats=VALUES, access=Access.INOUT),
+        cache(Access.IN),
+        _index("seq_lens", "rows that the cache holds of every request", B),
+        _index("gather_lens", "how many of them, the last ones, are gathered; all if left out", B, optional=True),
+        _index("block_table", "pages of every request in order", B, TABLE),
+    ),
+    attributes=(
+        Attribute(name="offset", kind=int, default=0, minimum=0, doc="first row of the workspace that is written"),
+        *layout_attributes(),
+    ),
+    tunables=(
+        Tunable(name="BLOCK_T", values=(8, 16, 32, 64), doc="rows per program"),
+        Tunable(name="num_warps", values=(1, 2, 4, 8)),
+        Tunable(name="num_stages", values=(1,)),
+    ),
+    configs=configs(
+        ("cuda", {"BLOCK_T": 16, "num_warps": 4, "num_stages": 1}),
+        ("xpu", {"BLOCK_T": 8, "num_warps": 4, "num_stages": 1}),
+        ("cpu", {"BLOCK_T": 64, "num_warps": 4, "num_stages": 1}),
+        ("interpret", {"BLOCK_T": 32, "num_warps": 4, "num_stages": 1}),
+    ),
+    grid=(B, cdiv(M, Ref("BLOCK_T"))),
+    body=gather_rows,
+)
+
+
+def _case(
+    name: str, b: int, m: int, rows: int, table: int, layout: Any = None, offset: int = 0, extra: int = 0, **fields: Any
+) -> Case:
+    shape = layout or layout_attributes()[0].default
+    sizes = {"B": b, "BO": b + extra, "M": m, "D": shape.width, "TABLE": table}
+    sizes |= {"PAGES": max(1, b * table), "PAGE_BYTES": shape.page_stride(rows)}
+    attributes = (("block_size", rows), ("offset", offset), *((("layout", layout),) if layout else ()))
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=attributes, **fields)
+
+
+_ALL = ("gather_lens",)
+
+DEQUANT_GATHER_K: Op = single(
+    _KERNEL,
+    name="dequant_gather_k",
+    family="cache",
+    source="DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA",
+    constraints=(
+        Constraint(argument="out", holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
+        Constraint(argument="out", holds=B <= BO, message="room for every request"),
+    ),
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("out", Accuracy(exact=True)),),
+    cases=(
+        _case("whole", 3, 32, 16, 2, absent=_ALL),
+        _case("tail", 3, 140, 64, 3, offset=5, extra=1),
+        _case("two-rows-a-page", 2, 20, 2, 9),
+        _case("v32", 2, 24, 8, 3, V32),
+        _case("v41", 2, 24, 8, 3, V41),
+        _case("v41-fp4", 2, 24, 8, 3, V41_FP4),
+        _case("bf16", 2, 12, 4, 3, BF16_512),
+        _case("page-256", 5, 30, 256, 1),
+        _case("no-requests", 0, 8, 16, 1),
+        _case("large", 8, 4096, 64, 64, absent=_ALL, large=True),
+    ),
+)

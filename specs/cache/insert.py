@@ -1,0 +1,174 @@
+"""Writing rows into paged caches: one body for every layout, with or without rotary embedding on the way.
+
+A row is written field by field: quantised in groups where the field has scales, as it is where it has none. Slots are
+page * rows + row; a slot that is negative or behind the last page is skipped, and no byte outside the rows of the
+given slots changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specs.cache.rope import rotate_rounded
+from specs.lang.blocks import BlockFormat, ScaleRule
+from specs.lang.elements import F32, INT32, UINT8
+from specs.lang.paged import Paged, Place
+from specs.quant.scaling import Scale, float_bits, pack_pairs, scale_of
+from specs.tile.language import (
+    ArrayHandle,
+    arange,
+    both,
+    join_pairs,
+    load,
+    maximum,
+    reduce_max,
+    split_pairs,
+    store_view,
+    where,
+    zeros,
+)
+from specs.tile.library.codec import encode, magnitude_bits
+from specs.tile.trace import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Rotary embedding of a row's last columns: table [positions, 2 * pairs], position of every row."""
+
+    table: ArrayHandle
+    position: Tile
+    live: Tile
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where rows go: page and row of the page, which rows count, and first byte of the row's data and scales."""
+
+    cache: ArrayHandle
+    layout: Paged
+    page: Tile
+    live: Tile
+    data: Tile
+    scales: Tile
+
+
+def target_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, slot: Tile, live: Tile) -> Target:
+    """Where the rows of `slot` (i32 or i64 [n]) lie."""
+    held = maximum(slot, 0)
+    page = held // rows
+    live = live & (slot >= 0) & (page < pages.to(slot.element))
+    page, row = page.to(INT32), (held % rows).to(INT32)
+    data = row * layout.row_stride
+    scales = row * layout.share + rows * layout.row_stride if layout.gathered else data
+    return Target(cache, layout, page, live, data, scales)
+
+
+def insert(source: ArrayHandle, token: Tile, target: Target, rotation: Rotation | None = None) -> None:
+    """Writes rows `token` (i32 [n]) of `source` [tokens, width]."""
+    layout = target.layout
+    for place in layout.places:
+        columns = _columns(place)
+        x = _load(source, token, target, place, columns)
+        if rotation is not None and place.column + place.field.count > layout.width - 2 * rotation.pairs:
+            x = _rotated(x, target, place, columns, rotation)
+        if place.field.format.scale is None:
+            _store(target, place.byte, x.to(place.field.format.element), columns)
+        else:
+            _quantise(target, place, x)
+    used = sum(place.field.scale_bytes for place in layout.places)
+    if layout.share > used and layout.gathered:
+        _zero_padding(target, used, layout.share - used)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of a field (or bytes of its codes) as tile [groups, those of a group], both padded to powers of two.
+
+    live: which the field has; None where all are.
+    """
+
+    index: Tile
+    live: Tile | None
+
+
+def _columns(place: Place, per_byte: int = 1) -> Columns:
+    group = place.field.group // per_byte
+    groups = place.field.count // place.field.group
+    wide, high = _pow2(group), _pow2(groups)
+    inside, number = arange(wide)[None, :], arange(high)[:, None]
+    live = both(None if wide == group else inside < group, None if high == groups else number < groups)
+    return Columns(number * group + inside, live)
+
+
+def _pow2(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def _mask(live: Tile, columns: Columns) -> Tile:
+    rows = live[:, None, None]
+    return rows if columns.live is None else rows & columns.live[None, :, :]
+
+
+def _load(source: ArrayHandle, token: Tile, target: Target, place: Place, columns: Columns) -> Tile:
+    """float32 [n, groups, elements of a group]."""
+    index = columns.index[None, :, :] + place.column if place.column else columns.index[None, :, :]
+    return load(source, (token[:, None, None], index), _mask(target.live, columns)).to(F32)
+
+
+def _rotated(x: Tile, target: Target, place: Place, columns: Columns, rotation: Rotation) -> Tile:
+    """x with its rotary columns rotated."""
+    first = target.layout.width - 2 * rotation.pairs - place.column
+    groups, wide = columns.index.shape
+    column = (arange(groups) * place.field.group)[:, None] + (arange(wide // 2) * 2)[None, :]
+    rotary = (column >= first)[None, :, :] & (column < place.field.count)[None, :, :]
+    pair = maximum(column - first, 0)[None, :, :] // 2
+    live = rotary & rotation.live[:, None, None]
+    position = rotation.position[:, None, None]
+    cosine = load(rotation.table, (position, pair), live).to(F32)
+    sine = load(rotation.table, (position, pair + rotation.pairs), live).to(F32)
+    even, odd = split_pairs(x)
+    turned_even, turned_odd = rotate_rounded(even, odd, cosine, sine)
+    return join_pairs(where(rotary, turned_even, even), where(rotary, turned_odd, odd))
+
+
+def _quantise(target: Target, place: Place, x: Tile) -> None:
+    """Stores codes and scales of a field."""
+    form, field = place.field.format, place.field
+    assert form.scale is not None
+    scale = scale_for(reduce_max(magnitude_bits(x), axis=2), form)
+    n, groups = x.shape[:2]
+    y = scale.divide(x, (n, groups, 1))
+    if form.packing is None:
+        _store(target, place.byte, y.to(form.element), _columns(place))
+    else:
+        _store(target, place.byte, pack_pairs(encode(y, form.element)), _columns(place, form.packing.per_word))
+    number = arange(groups)
+    mask = target.live[:, None]
+    mask = mask if groups == field.groups else mask & (number < field.groups)[None, :]
+    start = (target.scales + place.scale_byte if place.scale_byte else target.scales)[:, None]
+    store_view(target.cache, target.page[:, None], start, number[None, :], scale.value.to(form.scale), mask)
+
+
+def scale_for(amax_bits: Tile, form: BlockFormat) -> Scale:
+    """Scales by the format's rule, of blocks whose largest magnitude has these bits."""
+    assert form.scale is not None
+    if form.rule is ScaleRule.AMAX_QUOTIENT:
+        amax = maximum(amax_bits, float_bits(form.amax_floor)).bitcast(F32)
+        return Scale((amax / form.largest).to(form.scale).to(F32), None)
+    return scale_of(amax_bits, form.element, form.scale, form.rule is ScaleRule.POW2_CEIL, form.amax_floor)
+
+
+def _store(target: Target, byte: int, value: Tile, columns: Columns) -> None:
+    start = (target.data + byte if byte else target.data)[:, None, None]
+    mask = _mask(target.live, columns)
+    store_view(target.cache, target.page[:, None, None], start, columns.index[None, :, :], value, mask)
+
+
+def _zero_padding(target: Target, used: int, count: int) -> None:
+    """Zeros behind a row's scales, where the layout has bytes to spare."""
+    index = arange(_pow2(count))
+    mask = target.live[:, None]
+    mask = mask if index.shape[0] == count else mask & (index < count)[None, :]
+    value = zeros((target.live.shape[0], index.shape[0]), UINT8)
+    store_view(target.cache, target.page[:, None], (target.scales + used)[:, None], index[None, :], value, mask)

@@ -1,0 +1,60 @@
+"""What tile programs of the cache path share: the request of a token, and slots behind a block table.
+
+Indices that come from data are checked against their range before they address anything: a request or page that does
+not exist reads nothing, and its slot is -1. Any negative index counts as none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.lang.elements import INT32
+from specs.tile.language import arange, cdiv, fori_loop, load, reduce_sum, where, zeros
+from specs.tile.trace import Tile
+
+
+def request_of(p: Any, token: Tile) -> Tile:
+    """The request that a token belongs to, i32; the number of requests behind the last one's tokens.
+
+    Args:
+        p: has query_start_loc [R + 1], R and BLOCK_R. Every end of a request is compared, BLOCK_R at a time: for a few
+            thousand requests that is fewer dependent loads than a binary search, and requests may be empty.
+        token: scalar or [n].
+    """
+    first = load(p.query_start_loc, (0,))
+
+    def count(k: Tile, ended: Tile) -> Tile:
+        request = k * p.BLOCK_R + arange(p.BLOCK_R)
+        inside = request < p.R
+        end = load(p.query_start_loc, (request + 1,), inside) - first
+        if not token.shape:
+            return ended + reduce_sum((inside & (end <= token)).to(INT32), axis=0)
+        over = inside[None, :] & (end[None, :] <= token[:, None])
+        return ended + reduce_sum(over.to(INT32), axis=1)
+
+    ended: Tile = fori_loop(0, cdiv(p.R, p.BLOCK_R), count, zeros(token.shape, INT32))
+    return ended
+
+
+def position_of(p: Any, token: Tile, request: Tile, live: Tile) -> Tile:
+    """Position of a token in its request, counted in original tokens, i32; -1 where `live` is false."""
+    first = load(p.query_start_loc, (0,))
+    end = load(p.query_start_loc, (request + 1,), live) - first
+    length = load(p.seq_lens, (request,), live)
+    return where(live, length - end + token, -1)
+
+
+def slot_of(p: Any, request: Tile, index: Tile, live: Tile, block_size: int) -> Tile:
+    """Slot of entry `index` of a request, i32; -1 where there is none.
+
+    Args:
+        p: has block_table [B, NB] of int32, B and NB.
+        request: scalar. index, live: any tile.
+        block_size: entries per page.
+    """
+    live = live & (request >= 0) & (request < p.B) & (index >= 0)
+    entry = where(live, index, 0)
+    page = entry // block_size
+    live = live & (page < p.NB)
+    block = load(p.block_table, (request, page), live, other=-1)
+    return where(block >= 0, block * block_size + entry % block_size, -1)

@@ -1,0 +1,214 @@
+"""qnorm_rope_kv_insert: queries normalised and rotated in place, keys rotated, quantised and inserted, in one launch.
+
+    q[t, h]  = rope(q[t, h] / sqrt(mean(q[t, h]^2) + eps), positions[t])               all T rows, in place
+    cache[slot_mapping[t]] = encode(rope(kv[t], positions[t]))                         for t with a slot in the cache
+
+rope turns the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and rounded
+once. The rotated columns of a key are rounded correctly to bfloat16 (zeros positive), then stored or quantised; its other columns are
+quantised as they are. No temporary exists, and `kv` is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
+from specs.cache.insert import Rotation, insert, target_of
+from specs.cache.layouts import BF16_512, V41, V41_FP4
+from specs.cache.rope import rotate
+from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
+from specs.cache.write import TS, T, fits, slot_mapping
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.elements import BF16, F32, INT32
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
+from specs.lang.layouts import Dense, Inner
+from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.tile.language import (
+    arange,
+    both,
+    join_pairs,
+    load,
+    program_id,
+    reduce_sum,
+    split_pairs,
+    sqrt,
+    store,
+    when,
+)
+from specs.tile.trace import Tile
+
+H = Axis(name="H", doc="query heads")
+POSITIONS = Axis(name="POSITIONS", doc="rows of the table")
+ROPE = Axis(name="ROPE", static=True, minimum=2, multiple_of=2, doc="columns that are rotated")
+
+
+def qnorm_rope_insert(p: Any) -> None:
+    """BLOCK_H heads of one token's query, or, behind the last of them, its key."""
+    token, part = program_id(0), program_id(1)
+    heads = (p.H + (p.BLOCK_H - 1)) // p.BLOCK_H
+    rows = token + arange(1)
+    position = load(p.positions, (rows,)).to(INT32)
+    known = (position >= 0) & (position < p.POSITIONS)
+
+    def query() -> None:
+        normalise(p, token, part * p.BLOCK_H + arange(p.BLOCK_H), position, known)
+
+    def key() -> None:
+        live = (rows < p.TS) & known
+        slot = load(p.slot_mapping, (rows,), live, other=-1)
+        target = target_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live)
+        insert(p.kv, rows, target, Rotation(p.cos_sin, position, target.live, p.ROPE // 2))
+
+    when(part < heads, query)
+    when(part == heads, key)
+
+
+def normalise(p: Any, token: Tile, head: Tile, position: Tile, known: Tile) -> None:
+    """Rows of q, in place; position, known: [1]. A position outside the table leaves the row as it is."""
+    width = 1 << (p.D - 1).bit_length()
+    column = arange(width)
+    live = (head < p.H)[:, None] & known[None, :]
+    inside = live if width == p.D else both(live, (column < p.D)[None, :])
+    x = load(p.q, (token, head[:, None], column[None, :]), inside).to(F32)
+    mean = reduce_sum(x * x, axis=1) * (1.0 / p.D)
+    inverse = (1.0 / sqrt(mean + p.eps))[:, None]
+    first, half = p.D - p.ROPE, 1 << (p.ROPE // 2 - 1).bit_length()
+    rotary = arange(2 * half)
+    fits_ = live if 2 * half == p.ROPE else live & (rotary < p.ROPE)[None, :]
+    turned = load(p.q, (token, head[:, None], (rotary + first)[None, :]), fits_).to(F32)
+    pair = arange(half)
+    there = (pair < p.ROPE // 2) & known
+    cosine = load(p.cos_sin, (position, pair), there).to(F32)[None, :]
+    sine = load(p.cos_sin, (position, pair + p.ROPE // 2), there).to(F32)[None, :]
+    even, odd = rotate(*split_pairs(turned), cosine, sine)
+    # Both stores wait for the sum above, and with it for every load of the row.
+    store(p.q, (token, head[:, None], column[None, :]), (x * inverse).to(BF16), live & (column < first)[None, :])
+    y = (join_pairs(even, odd) * inverse).to(BF16)
+    store(p.q, (token, head[:, None], (rotary + first)[None, :]), y, fits_)
+
+
+def rope(x: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """x [.., n] rotated by rows of the table [.., n], float64."""
+    half = x.shape[-1] // 2
+    cosine, sine = table[..., :half], table[..., half:]
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return np.stack([even * cosine - odd * sine, even * sine + odd * cosine], axis=-1).reshape(x.shape)
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, float64; keys in bytes."""
+    q, kv, table, positions = inputs["q"], inputs["kv"], inputs["cos_sin"], np.asarray(inputs["positions"], np.int64)
+    n = table.shape[1]
+    inverse = 1.0 / np.sqrt((q**2).mean(-1, keepdims=True) + np.float32(inputs["eps"]))
+    y, rows = q * inverse, table[positions]
+    magnitude = np.abs(y)
+    magnitude[..., -n:] = rope(np.abs(y[..., -n:]), np.concatenate([np.abs(rows[:, : n // 2]), -np.abs(rows[:, n // 2 :])], 1)[:, None])
+    y[..., -n:] = rope(y[..., -n:], rows[:, None])
+    keys_ = np.array(kv)
+    keys_[:, -n:] = BF16.decode(BF16.encode(rope(kv[:, -n:], rows) + 0.0))
+    pages, slots_ = np.array(inputs["cache"]), np.asarray(inputs["slot_mapping"])
+    inputs["layout"].write(pages, slots_, keys_[: len(slots_)], inputs["block_size"])
+    return {"q": Reference(value=y, magnitude=np.abs(magnitude)), "cache": Reference(value=pages)}
+
+
+def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:
+    """Cosines and sines of `positions` rows; for twin data those of right angles."""
+    angle = np.arange(positions)[:, None] * 10000.0 ** (-2.0 * np.arange(width // 2) / width)
+    if sample.kind == "twin":
+        angle = np.floor(angle) * np.pi / 2
+        return np.rint(np.concatenate([np.cos(angle), np.sin(angle)], axis=1))
+    return np.concatenate([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32).astype(np.float64)
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """Slots with some to be skipped; for twin data, queries whose mean square is a power of four that swallows eps."""
+    sizes, layout = case.sizes, layout_of(case)
+    drawn = {
+        "slot_mapping": slots(case, sizes["TS"]),
+        "cache": filled(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows_of(case)),
+        "kv": keys(case, sizes["T"]),
+        "cos_sin": table(case, sizes["POSITIONS"], sizes["ROPE"]),
+        "positions": case.rng.integers(0, sizes["POSITIONS"], sizes["T"]),
+    }
+    if case.kind == "twin":
+        shape = (sizes["T"], sizes["H"], layout.width)
+        drawn["q"] = case.rng.choice([-1.0, 1.0], shape) * np.exp2(case.rng.integers(3, 7, (*shape[:2], 1)))
+    return drawn
+
+
+_KERNEL = Kernel(
+    name="qnorm_rope_insert",
+    doc="Queries normalised and rotated in place; keys rotated, quantised and inserted.",
+    axes=(T, H, D, TS, PAGES, PAGE_BYTES, ROWS, POSITIONS, ROPE),
+    arrays=(
+        Array(name="q", doc="queries", shapes=((T, H, D),), formats=VALUES, access=Access.INOUT),
+        Array(name="kv", doc="keys, normalised already", shapes=((T, D),), formats=VALUES),
+        cache(Access.INOUT),
+        slot_mapping(),
+        Array(
+            name="positions",
+            doc="position of every row",
+            shapes=((T,),),
+            formats=INTEGERS,
+            layout=Dense(inner=Inner.FREE),
+            role=Role.INDEX,
+        ),
+        Array(name="cos_sin", doc="cosines, then sines", shapes=((POSITIONS, ROPE),), formats=(F32, BF16)),
+    ),
+    attributes=(
+        Attribute(name="eps", kind=float, default=1e-6, minimum=0, doc="added to the mean square"),
+        *layout_attributes(),
+    ),
+    tunables=(
+        Tunable(name="BLOCK_H", values=(1, 2, 4, 8, 16, 32), doc="heads per program"),
+        Tunable(name="num_warps", values=(1, 2, 4, 8)),
+        Tunable(name="num_stages", values=(1,)),
+    ),
+    configs=configs(
+        ("cuda", {"BLOCK_H": 8, "num_warps": 4, "num_stages": 1}),
+        ("xpu", {"BLOCK_H": 4, "num_warps": 4, "num_stages": 1}),
+        ("cpu", {"BLOCK_H": 8, "num_warps": 4, "num_stages": 1}),
+        ("interpret", {"BLOCK_H": 8, "num_warps": 4, "num_stages": 1}),
+    ),
+    grid=(T, cdiv(H, Ref("BLOCK_H")) + 1),
+    body=qnorm_rope_insert,
+)
+
+
+def _case(name: str, t: int, ts: int, h: int, rows: int, layout: Any = None, **fields: Any) -> Case:
+    shape = layout or layout_attributes()[0].default
+    pages = max(1, -(-2 * t // rows))
+    sizes = {"T": t, "TS": ts, "H": h, "D": shape.width, "PAGES": pages, "PAGE_BYTES": shape.page_stride(rows)}
+    sizes |= {"POSITIONS": 97, "ROPE": 64}
+    attributes = (("block_size", rows), *((("layout", layout),) if layout else ()))
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=attributes, **fields)
+
+
+QNORM_ROPE_KV_INSERT: Op = single(
+    _KERNEL,
+    name="qnorm_rope_kv_insert",
+    family="cache",
+    source="DeepSeek-V4 attention input; layouts as in FlashMLA",
+    constraints=(
+        *fits("kv"),
+        Constraint(argument="cos_sin", holds=ROPE <= D, message="no more rotated columns than a row has"),
+    ),
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("q", Accuracy(terms=D, extra=16)), ("cache", Accuracy(exact=True))),
+    cases=(
+        _case("v4", 5, 5, 8, 16),
+        _case("padded", 17, 13, 3, 64),
+        _case("v41", 4, 4, 8, 16, V41),
+        _case("v41-fp4", 4, 4, 2, 16, V41_FP4),
+        _case("bf16", 3, 3, 2, 4, BF16_512),
+        _case("bf16-table", 4, 4, 2, 16, formats=(("cos_sin", BF16),)),
+        _case("one-token", 1, 1, 64, 64),
+        _case("no-rows", 0, 0, 8, 16),
+        _case("large", 8192, 8192, 128, 64, large=True),
+    ),
+)

@@ -1,0 +1,131 @@
+"""quantize_and_insert_k: rows quantised and written into their slots of a paged cache.
+
+    cache[slot_mapping[i]] = encode(k[i])      for every i whose slot is in the cache
+
+Rows are in bfloat16 and already rotated. Slots that are negative or behind the last page are skipped; no other byte of
+the cache changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
+from specs.cache.insert import insert, target_of
+from specs.cache.layouts import BF16_512, V32, V41, V41_FP4
+from specs.cache.sampling import filled, keys, rows_of, slots
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
+from specs.lang.layouts import Dense, Inner
+from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.tile.language import arange, load, program_id
+
+T = Axis(name="T", doc="rows of k")
+TS = Axis(name="TS", doc="slots; rows of k behind them are not written")
+
+
+def insert_rows(p: Any) -> None:
+    """BLOCK_T rows."""
+    token = program_id(0) * p.BLOCK_T + arange(p.BLOCK_T)
+    live = token < p.TS
+    slot = load(p.slot_mapping, (token,), live, other=-1)
+    insert(p.k, token, target_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live))
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, in bytes."""
+    layout, pages = inputs["layout"], np.array(inputs["cache"])
+    slots_ = np.asarray(inputs["slot_mapping"])
+    rows = inputs["block_size"]
+    layout.write(pages, slots_, inputs["k"][: len(slots_)], rows)
+    return {"cache": Reference(value=pages)}
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """Distinct slots with some to be skipped, and pages that hold something."""
+    sizes = case.sizes
+    return {
+        "k": keys(case, sizes["T"]),
+        "slot_mapping": slots(case, sizes["TS"]),
+        "cache": filled(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows_of(case)),
+    }
+
+
+def slot_mapping(doc: str = "slot = page * rows + row of every row; negative to skip it") -> Array:
+    """The slots argument."""
+    return Array(
+        name="slot_mapping",
+        doc=doc,
+        shapes=((TS,),),
+        formats=INTEGERS,
+        layout=Dense(inner=Inner.FREE),
+        role=Role.INDEX,
+    )
+
+
+def fits(argument: str) -> tuple[Constraint, ...]:
+    """Conditions on sizes that insertions share."""
+    return (
+        Constraint(argument=argument, holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
+        Constraint(argument="slot_mapping", holds=TS <= T, message="no more slots than rows"),
+    )
+
+
+def _case(name: str, t: int, ts: int, pages: int, rows: int, layout: Any = None, pad: int = 0, **fields: Any) -> Case:
+    attributes = (("block_size", rows), *((("layout", layout),) if layout else ()))
+    shape = layout or layout_attributes()[0].default
+    sizes = (("T", t), ("TS", ts), ("PAGES", pages), ("PAGE_BYTES", shape.page_stride(rows) + pad), ("D", shape.width))
+    return Case(name=name, sizes=sizes, attributes=attributes, **fields)
+
+
+_KERNEL = Kernel(
+    name="insert_rows",
+    doc="Rows quantised and written into their slots.",
+    axes=(T, TS, PAGES, PAGE_BYTES, ROWS, D),
+    arrays=(
+        Array(name="k", doc="rows", shapes=((T, D),), formats=VALUES),
+        cache(Access.INOUT),
+        slot_mapping(),
+    ),
+    attributes=layout_attributes(),
+    tunables=(
+        Tunable(name="BLOCK_T", values=(1, 2, 4, 8), doc="rows per program"),
+        Tunable(name="num_warps", values=(1, 2, 4, 8)),
+        Tunable(name="num_stages", values=(1,)),
+    ),
+    configs=configs(
+        ("cuda", {"BLOCK_T": 2, "num_warps": 2, "num_stages": 1}),
+        ("xpu", {"BLOCK_T": 1, "num_warps": 4, "num_stages": 1}),
+        ("cpu", {"BLOCK_T": 8, "num_warps": 4, "num_stages": 1}),
+        ("interpret", {"BLOCK_T": 8, "num_warps": 4, "num_stages": 1}),
+    ),
+    grid=(cdiv(TS, Ref("BLOCK_T")),),
+    body=insert_rows,
+)
+
+QUANTIZE_AND_INSERT_K: Op = single(
+    _KERNEL,
+    name="quantize_and_insert_k",
+    family="cache",
+    source="DeepSeek-V4 KV cache; layouts as in FlashMLA",
+    constraints=fits("k"),
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("cache", Accuracy(exact=True)),),
+    cases=(
+        _case("v4", 17, 17, 3, 16),
+        _case("v4-64", 70, 67, 2, 64),
+        _case("two-rows-a-page", 9, 9, 8, 2),
+        _case("v32", 12, 12, 2, 8, V32, pad=16),
+        _case("v41", 12, 11, 2, 8, V41),
+        _case("v41-fp4", 12, 12, 2, 8, V41_FP4),
+        _case("bf16", 5, 5, 2, 4, BF16_512),
+        _case("one-row", 1, 1, 1, 64),
+        _case("no-rows", 0, 0, 2, 16),
+        _case("large", 8192, 8192, 160, 64, large=True),
+    ),
+)

@@ -1,0 +1,131 @@
+"""Rows of paged caches in tile programs: a layout's declaration turned into loads and stores.
+
+Columns of a row come in chunks, each a power of two wide, inside one field. Codes that share bytes are read as two
+chunks of every second column: the low and the high halves of the same bytes. A chunk arrives in bfloat16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specs.lang.elements import BF16, F32, INT32, UINT8, ElementFormat
+from specs.lang.paged import Paged, Place
+from specs.tile.language import ArrayHandle, arange, load_view, where
+from specs.tile.library import codec
+from specs.tile.trace import Tile, fail
+
+_LEAST = 16  # narrowest operand of a dot
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Columns first, first + step, .. of a row, `count` of them (a power of two), in one field."""
+
+    place: Place
+    first: int
+    step: int
+    count: int
+
+    def columns(self) -> Tile:
+        """Indices of the columns, i32 [count]."""
+        index = arange(self.count)
+        return (index * self.step if self.step > 1 else index) + self.first
+
+
+def chunks(layout: Paged, limit: int) -> tuple[Chunk, ...]:
+    """The columns of a row as chunks of at most `limit`."""
+    found: list[Chunk] = []
+    for place in layout.places:
+        step = 8 // place.field.format.element.bits or 1
+        at, end = place.column, place.column + place.field.count
+        while at < end:
+            count = limit
+            while count * step > end - at:
+                count //= 2
+            if count < _LEAST:
+                raise fail(f"layout '{layout.name}': a field of {place.field.count} columns", "use a multiple of 16")
+            found += [Chunk(place, at + part, step, count) for part in range(step)]
+            at += count * step
+    return tuple(found)
+
+
+class Rows:
+    """The rows of one tile of slots: where each lies, and its columns in bfloat16.
+
+    live: which rows may be read; the columns of the others are zero.
+    """
+
+    def __init__(self, cache: ArrayHandle, layout: Paged, rows: int, page: Tile, row: Tile, live: Tile | None) -> None:
+        self.cache, self.layout, self.page = cache, layout, page
+        self.data = row * layout.row_stride
+        self.shares = row * layout.share + rows * layout.row_stride if layout.gathered else self.data
+        self.live = live
+        self._words: dict[int, Tile] = {}
+        self._scales: dict[tuple[int, int], Tile] = {}
+        self._bytes: dict[int, Tile] = {}
+
+    def chunk(self, chunk: Chunk) -> Tile:
+        """Columns of one chunk, bf16 [rows, count]."""
+        place, form = chunk.place, chunk.place.field.format
+        if chunk.step > 1:
+            values = self._halves(chunk)
+        else:
+            values = self._elements(place.byte, form.element, chunk.first - place.column, chunk.count)
+        if form.scale is None:
+            return values.to(BF16)
+        return (values.to(F32) * self._spread(chunk)).to(BF16)
+
+    def _elements(self, byte: int, element: ElementFormat, first: int, count: int) -> Tile:
+        """Elements `first` .. of the run that starts at `byte` of every row."""
+        start = (self.data + (byte + first * element.storage_bits // 8))[:, None]
+        live = None if self.live is None else self.live[:, None]
+        return load_view(self.cache, self.page[:, None], start, arange(count)[None, :], element, live)
+
+    def _halves(self, chunk: Chunk) -> Tile:
+        """float32 values of codes that share bytes with those of a neighbouring chunk."""
+        place, bits = chunk.place, chunk.place.field.format.element.bits
+        part = (chunk.first - place.column) % chunk.step
+        start = (chunk.first - place.column) // chunk.step
+        if start not in self._bytes:
+            self._bytes[start] = self._elements(place.byte, UINT8, start, chunk.count).to(INT32)
+        codes = self._bytes[start] >> (bits * part) if part else self._bytes[start]
+        return codec.decode(codes & ((1 << bits) - 1), place.field.format.element)
+
+    def _spread(self, chunk: Chunk) -> Tile:
+        """Scales of a chunk's columns, float32, broadcastable to [rows, count]."""
+        group, first = chunk.place.field.group, chunk.first - chunk.place.column
+        last = first + (chunk.count - 1) * chunk.step
+        spread = self._scale(chunk.place, first // group)[:, None]
+        column = arange(chunk.count)[None, :]
+        for index in range(first // group + 1, last // group + 1):
+            boundary = -(-(index * group - first) // chunk.step)
+            spread = where(column >= boundary, self._scale(chunk.place, index)[:, None], spread)
+        return spread
+
+    def _scale(self, place: Place, index: int) -> Tile:
+        """Scale number `index` of a field, float32 [rows]; four to a load where they are bytes."""
+        form = place.field.format.scale
+        assert form is not None
+        key = (place.byte, index)
+        if key not in self._scales:
+            self._scales[key] = self._load_scale(place.scale_byte + index * form.storage_bits // 8, form)
+        return self._scales[key]
+
+    def _load_scale(self, byte: int, form: ElementFormat) -> Tile:
+        aligned = all(size % 4 == 0 for size in (self.layout.share, self.layout.row_stride, byte - byte % 4))
+        if form.bits != 8 or not aligned or not self._inside(byte - byte % 4):
+            return self._word(byte, form).to(F32)
+        start = byte - byte % 4
+        if start not in self._words:
+            self._words[start] = self._word(start, INT32)
+        shift = 8 * (byte % 4)
+        code = self._words[start] >> shift if shift else self._words[start]
+        return codec.decode(code & 255, form)
+
+    def _inside(self, start: int) -> bool:
+        """Whether the word at `start` lies in the row's own bytes."""
+        return start + 4 <= (self.layout.share if self.layout.gathered else self.layout.row_stride)
+
+    def _word(self, byte: int, element: ElementFormat) -> Tile:
+        start = self.shares + byte if byte else self.shares
+        return load_view(self.cache, self.page, start, 0, element, self.live)

@@ -1,0 +1,342 @@
+"""`out=`: kernels write into the caller's memory, whatever its strides, and into nothing around it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import specs
+from parity.frameworks import from_torch
+from specs.lang.errors import ArgumentError, Surplus, Unsupported, WrongShape, WrongStride, WrongType
+from specs.lang.results import overlap
+from tests.torch_side.calls import as_tuple, public, raw, small_call, with_lead
+from tests.torch_side.test_registration import _CHECKS, ROWS, floats
+from torch_impl import launch, ops
+from torch_impl.ops import out_schema
+from torch_impl.support import explain
+
+WITH_RESULTS = [name for name in specs.names() if specs.get(name).outputs]
+WITH_ROWS = [name for name in ROWS if specs.get(name).outputs]
+SEVERAL = [name for name in WITH_RESULTS if len(specs.get(name).outputs) > 1]
+AVAILABLE = [name for name, why in explain("cpu").items() if why is None]
+BACKENDS = ("aot_eager", *(("inductor",) if shutil.which("c++") else ()))
+FILL = 0x5A
+
+Tensors = tuple[torch.Tensor, ...]
+
+
+def windows(results: Tensors) -> tuple[Tensors, Tensors]:
+    """Workspaces full of `FILL`, as bytes, and strided windows of them that look like the results."""
+    spaces, found = [], []
+    for like in results:
+        outer = tuple(2 * size + 1 for size in like.shape[:-1])
+        size = (*outer, like.shape[-1] + 16) if like.ndim else (16,)
+        space = torch.full((*size[:-1], size[-1] * like.element_size()), FILL, dtype=torch.uint8)
+        place = (*[slice(1, None, 2)] * len(outer), slice(8, 8 + like.shape[-1])) if like.ndim else (8,)
+        spaces.append(space)
+        found.append(space.view(like.dtype)[place])
+    return tuple(spaces), tuple(found)
+
+
+def outside(space: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
+    """A copy of the workspace with `FILL` in the window."""
+    copy = space.clone()
+    position = window.storage_offset(), window.stride()
+    flat = copy.view(-1).view(window.dtype).as_strided(window.shape, position[1], position[0])
+    flat.copy_(torch.full((*window.shape, window.element_size()), FILL, dtype=torch.uint8).view(window.dtype)[..., 0])
+    return copy
+
+
+def like(results: Tensors) -> Tensors:
+    """Fresh packed tensors."""
+    return tuple(torch.empty_like(t) for t in results)
+
+
+def as_out(op: str, results: tuple[torch.Tensor | None, ...]) -> Any:
+    """Results as `out=` takes them."""
+    return results[0] if len(specs.get(op).outputs) == 1 else results
+
+
+def written_right(op: str, case: Any, implementation: str | None = None) -> None:
+    """A call with all results given, strided, is the same call without."""
+    tensors, attributes = small_call(op, case)
+    attributes["implementation"] = implementation
+    want = as_tuple(public(op)(*tensors, **attributes))
+    before = raw([t for t in tensors if t is not None])
+    spaces, given = windows(want)
+    got = as_tuple(public(op)(*tensors, **attributes, out=as_out(op, given)))
+    assert all(one is two for one, two in zip(got, given, strict=True))
+    assert raw(given) == raw(want)
+    assert raw([t for t in tensors if t is not None]) == before
+    for space, window in zip(spaces, given, strict=True):
+        assert torch.equal(outside(space, window), torch.full_like(space, FILL)), "only the window is written"
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_strided_windows(op: str) -> None:
+    for case in specs.get(op).cases:
+        if not case.large:
+            written_right(op, case)
+
+
+@pytest.mark.parametrize("implementation", AVAILABLE)
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_every_implementation(op: str, implementation: str) -> None:
+    written_right(op, None, implementation)
+
+
+@pytest.mark.parametrize("implementation", AVAILABLE)
+@pytest.mark.parametrize("op", WITH_ROWS)
+def test_leading_dimensions_that_one_stride_cannot_walk(op: str, implementation: str) -> None:
+    written_right(op, with_lead(op, (2, 3)), implementation)
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_packed_results_take_the_same_kernel(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[list[Any]] = [[], []]
+    real = launch.plan
+
+    def watched(*args: Any, **keywords: Any) -> Any:
+        found = real(*args, **keywords)
+        keys[-1].append(found.key)
+        return found
+
+    monkeypatch.setattr(launch, "plan", watched)
+    monkeypatch.setattr(launch, "_prepared", {})
+    tensors, attributes = small_call(op)
+    want = as_tuple(public(op)(*tensors, **attributes))
+    keys.reverse()
+    given = like(want)
+    public(op)(*tensors, **attributes, out=as_out(op, given))
+    assert raw(given) == raw(want)
+    assert keys[0] == keys[1] != []
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_nothing_is_allocated_for_them(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors, attributes = small_call(op)
+    want = as_tuple(public(op)(*tensors, **attributes))
+    given = as_out(op, like(want))
+    public(op)(*tensors, **attributes, out=given)
+    ready = list(launch._prepared.values())[-1]
+    names = {array.name for array in specs.get(op).outputs}
+    assert not names & {name for name, _, _ in ready.fresh}
+
+
+@pytest.mark.parametrize("op", SEVERAL)
+def test_entries_that_are_none_are_allocated(op: str) -> None:
+    tensors, attributes = small_call(op)
+    want = as_tuple(public(op)(*tensors, **attributes))
+    for index in range(len(want)):
+        given = [None if i == index else t for i, t in enumerate(windows(want)[1])]
+        got = public(op)(*tensors, **attributes, out=tuple(given))
+        assert raw(got) == raw(want)
+        assert [one is two for one, two in zip(got, given, strict=True)] == [t is not None for t in given]
+        assert raw(public(op)(*tensors, **attributes, out=given)) == raw(want), "a list will do"
+    assert raw(public(op)(*tensors, **attributes, out=(None,) * len(want))) == raw(want)
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_a_second_call_is_checked_again(op: str) -> None:
+    """What is kept of a call is kept per shape and stride, and memory is looked at every time."""
+    tensors, attributes = small_call(op)
+    want = as_tuple(public(op)(*tensors, **attributes))
+    for _ in range(2):
+        for given in (like(want), windows(want)[1]):
+            assert raw(public(op)(*tensors, **attributes, out=as_out(op, given))) == raw(want)
+        wrong = tuple(t.new_empty((*t.shape, 2))[..., 0] if t.numel() > 1 else t for t in like(want))
+        with pytest.raises(WrongStride):
+            public(op)(*tensors, **attributes, out=as_out(op, wrong))
+
+
+def test_memory_of_an_argument_is_refused_every_time() -> None:
+    x = torch.randn(4, 64).to(torch.bfloat16)
+    before = x.clone()
+    q, scale = like(ops.per_token_quant_fp8(x))
+    codes = x.view(torch.float8_e4m3fn)[:, :64]
+    for _ in range(2):
+        ops.per_token_quant_fp8(x, out=(q.new_empty(4, 128)[:, :64], scale))  # as strided as the wrong one
+        with pytest.raises(ArgumentError, match=r"out\[0\].*memory of 'x'"):
+            ops.per_token_quant_fp8(x, out=(codes, scale))
+    assert torch.equal(x, before)
+
+
+def test_a_workspace_may_hold_arguments_and_results() -> None:
+    space = torch.zeros(4, 256, dtype=torch.uint8)
+    x = space[:, :128].view(torch.bfloat16)
+    x.copy_(torch.randn(4, 64))
+    want = ops.per_token_quant_fp8(x.clone())
+    got = ops.per_token_quant_fp8(x, out=(space[:, 128:192].view(torch.float8_e4m3fn), None))
+    assert raw(got) == raw(want)
+    assert got[0].data_ptr() == space[:, 128:].data_ptr()
+
+
+def test_wrong_kinds_of_out() -> None:
+    x, w = torch.randn(4, 64), torch.randn(64, 32).to(torch.float8_e4m3fn)
+    a, c = x.to(torch.float8_e4m3fn), torch.empty(4, 32, dtype=torch.bfloat16)
+    q, scale = ops.per_token_quant_fp8(x)
+    for out in (q, (q,), (q, scale, None), (), "text", 3):
+        with pytest.raises(WrongType, match=r"'out'.*tuple \(q, scale\)"):
+            ops.per_token_quant_fp8(x, out=out)
+    keywords = {"scale_mode": "tensor", "out_dtype": torch.bfloat16}
+    one = torch.ones(())
+    with pytest.raises(WrongType, match=r"'out'.*tuple"):
+        ops.fp8_gemm(a, w, one, one, **keywords, out=(c,))
+    with pytest.raises(WrongShape, match=r"'out'.*\[\.\.M, N\] = \[4, 32\] for 'c'.*\[4, 31\]"):
+        ops.fp8_gemm(a, w, one, one, **keywords, out=c[:, :31])
+    with pytest.raises(Surplus, match="zero_point"):
+        ops.per_token_quant_int8(x, out=(None, None, torch.empty(4, dtype=torch.int32)))
+
+
+def test_elements_that_share_memory() -> None:
+    assert overlap((4, 8), (8, 1)) is None
+    assert overlap((4, 8), (1, 4)) is None
+    assert overlap((4, 1), (1, 1)) is None
+    assert overlap((0, 8), (0, 1)) is None
+    assert overlap((4, 8), (7, 1))
+    assert overlap((2, 3, 4), (4, 4, 1))
+
+
+def test_bytes_stand_for_e8m0() -> None:
+    x = torch.randn(4, 64)
+    want = ops.mxfp8_quant(x)
+    codes = torch.empty(4, 2, dtype=torch.uint8)
+    assert raw(ops.mxfp8_quant(x, out=(None, codes))) == raw(want)
+    assert raw(codes.view(torch.float8_e8m0fnu)) == raw(want[1])
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_version_counters_move(op: str) -> None:
+    """Autograd notices that what it saved was written over."""
+    tensors, attributes = small_call(op)
+    given = like(as_tuple(public(op)(*tensors, **attributes)))
+    before = [t._version for t in given]
+    public(op)(*tensors, **attributes, out=as_out(op, given))
+    assert all(t._version > old for t, old in zip(given, before, strict=True))
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_gradients_are_refused(op: str) -> None:
+    tensors, attributes = small_call(op)
+    wanted, _ = floats(tensors)
+    want = as_tuple(public(op)(*tensors, **attributes))
+    given = windows(want)[1]
+    before = raw(given)
+    with pytest.raises(Unsupported, match=f"gradient through {op}_out"):
+        public(op)(*wanted, **attributes, out=as_out(op, given))
+    assert raw(given) == before
+    with torch.no_grad():
+        public(op)(*wanted, **attributes, out=as_out(op, given))
+    assert raw(given) == raw(want)
+
+
+# -- the operators ---------------------------------------------------------------------------------------------
+
+
+def writer(op: str) -> Any:
+    """The operator that writes into given results."""
+    return getattr(torch.ops.twinkernels, f"{op}_out").default
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_schema_annotates_results(op: str) -> None:
+    spec, schema = specs.get(op), writer(op)._schema
+    count = len(spec.outputs)
+    written = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+    assert [a.name for a in written] == [array.name for array in (*spec.mutated, *spec.outputs)]
+    assert schema.arguments[-count:] == written[-count:]
+    assert all(a.kwarg_only for a in written[-count:])
+    assert [r.alias_info for r in schema.returns] == [None] * (count if count > 1 else 0)
+    assert out_schema(spec).replace(" ", "") in f"twinkernels::{schema}".replace(" ", "")
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_torch_finds_no_fault(op: str) -> None:
+    tensors, attributes = small_call(op)
+    given = windows(as_tuple(public(op)(*tensors, **attributes)))[1]
+    names = [array.name for array in specs.get(op).outputs]
+    for left_out in (None, *(range(len(given)) if len(given) > 1 else ())):
+        results = {n: t for i, (n, t) in enumerate(zip(names, given, strict=False)) if i != left_out}
+        found = torch.library.opcheck(writer(op), tensors, {**attributes, **results}, test_utils=_CHECKS)
+        assert found == dict.fromkeys(_CHECKS, "SUCCESS")
+
+
+@pytest.fixture
+def _fresh() -> Iterator[None]:
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def seen_by(backend: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Inductor writes no tensors of E8M0 that come from outside, whoever computes them; their bytes it does."""
+    bytes_only = backend == "inductor" and tensor.dtype == torch.float8_e8m0fnu
+    return tensor.view(torch.uint8) if bytes_only else tensor
+
+
+@pytest.mark.usefixtures("_fresh")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_compiled(op: str, backend: str) -> None:
+    tensors, attributes = small_call(op)
+    want = as_tuple(public(op)(*tensors, **attributes))
+
+    def function(*arrays: Any, out: Any) -> Any:
+        return public(op)(*arrays, **attributes, out=out)
+
+    compiled = torch.compile(function, fullgraph=True, backend=backend)
+    spaces, given = windows(want)
+    passed = tuple(seen_by(backend, t) for t in given)
+    got = as_tuple(compiled(*tensors, out=as_out(op, passed)))
+    assert raw(given) == raw(want)
+    assert [t.data_ptr() for t in got] == [t.data_ptr() for t in given]
+    for space, window in zip(spaces, given, strict=True):
+        assert torch.equal(outside(space, window), torch.full_like(space, FILL))
+    if len(want) > 1:
+        last = (*[None] * (len(want) - 1), seen_by(backend, torch.empty_like(want[-1])))
+        assert raw(compiled(*tensors, out=last)) == raw(want)
+        first = (torch.empty_like(want[0]), *[None] * (len(want) - 1))
+        assert raw(compiled(*tensors, out=first)) == raw(want)
+
+
+@pytest.mark.usefixtures("_fresh")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_memory_made_and_used_within_a_graph(backend: str) -> None:
+    """Halves of one workspace as results, read by what follows."""
+    x = torch.randn(4, 64)
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        space = torch.zeros(4, 3 * 64, dtype=torch.uint8)
+        for part in (0, 2):
+            ops.per_token_quant_fp8(x, out=(space[:, 64 * part : 64 * part + 64].view(torch.float8_e4m3fn), None))
+        return space + 1
+
+    assert torch.equal(torch.compile(function, fullgraph=True, backend=backend)(x), function(x))
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_tracing_refuses_as_calls_do() -> None:
+    x = torch.randn(4, 64).to(torch.float8_e4m3fn)
+    w, one = torch.eye(64).to(torch.float8_e4m3fn), torch.ones(())
+
+    def function(x: torch.Tensor, out: torch.Tensor) -> Any:
+        return ops.fp8_gemm(x, w, one, one, scale_mode="tensor", out_dtype=torch.bfloat16, out=out)
+
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    for out, words in ((torch.empty(4, 63, dtype=torch.bfloat16), "wrong shape"), (x, "wrong element format")):
+        with pytest.raises(Exception, match=f"'out' has the {words}"):
+            compiled(x, out)
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS)
+def test_arguments_stay(op: str) -> None:
+    tensors, attributes = small_call(op)
+    before = [None if t is None else (from_torch(t).raw.tobytes(), t._version) for t in tensors]
+    given = dict(zip([a.name for a in specs.get(op).outputs], as_tuple(public(op)(*tensors, **attributes)), strict=False))
+    writer(op)(*tensors, **attributes, **given)
+    assert [None if t is None else (from_torch(t).raw.tobytes(), t._version) for t in tensors] == before
