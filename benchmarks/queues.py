@@ -85,7 +85,10 @@ def jax_queue(function: Callable[..., Any], sets: Sequence[tuple[Any, ...]]) -> 
     last: list[Any] = []
 
     def enqueue() -> None:
-        last[:] = [program(sets)]
+        # Results of the pass before are given up first: the next ones then lie where they lay, as a torch graph's do,
+        # and XLA need not write new addresses into its own graph.
+        last.clear()
+        last.append(program(sets))
 
     return Queue(enqueue=enqueue, wait=lambda: _block(last), calls=len(sets), method="one executable", keep=(sets,))
 

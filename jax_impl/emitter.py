@@ -105,7 +105,7 @@ class PallasPrinter(Printer):
 
     reserved = frozenset(
         {"jax", "jnp", "pl", "plgpu", "range", "float"}
-        | {"div_rn", "dot_fp8", "split_pairs", "low_nibbles", "high_nibbles", "pipelined"}
+        | {"fma", "fms", "fnma", "div_rn", "dot_fp8", "split_pairs", "low_nibbles", "high_nibbles", "pipelined"}
         | _VIEWS
         | _SCATTER
     )
@@ -119,10 +119,27 @@ class PallasPrinter(Printer):
         """The right-hand side of one operation; sizes fold to Python integers."""
         if op.code in _HOST and all(self._is_host(value) for value in op.operands):
             self.host.add(id(op.result))
+        elif op.code in (Opcode.ADD, Opcode.SUB) and op.result.type.element == F32:
+            return self._contracted(op) or super().expression(op)
         elif op.code in (Opcode.IDIV, Opcode.IMOD):
             call = "jax.lax.div" if op.code is Opcode.IDIV else "jax.lax.rem"
             return Text(f"{call}({', '.join(self._same_shape(op))})")
         return super().expression(op)
+
+    def _contracted(self, op: Op) -> Text | None:
+        """A float32 product and the sum that alone uses it as one operation, which Triton's compiler makes of them too.
+
+        Not where the other term is a constant: adding one that rounds means what it says.
+        """
+        for place, product in enumerate(op.operands):
+            other = op.operands[1 - place]
+            alone = self._only_here(product) and self.home[id(product)] == self.home[id(op.result)]
+            if alone and product.op is not None and product.op.code is Opcode.MUL and not is_const(other):
+                name = "fma" if op.code is Opcode.ADD else ("fms", "fnma")[place]
+                self.extensions.add(name)
+                terms = (*product.op.operands, other)
+                return Text(f"{name}({', '.join(self.of(term) for term in terms)})")
+        return None
 
     def _is_host(self, value: Value) -> bool:
         return id(value) in self.host or (value.op is not None and value.op.code in (Opcode.SIZE, Opcode.CONST))
@@ -148,6 +165,9 @@ class PallasPrinter(Printer):
         if code is Opcode.DIV:
             self.extensions.add("div_rn")
             return Text(f"div_rn({', '.join(self._same_shape(op))})")
+        if code is Opcode.SELECT and all(self._is_host(value) for value in op.operands[1:]):
+            # Of two Python integers, Pallas' lowering makes a truth value.
+            operands = [first, *(Text(f"{TYPES[new.element]}({text})") for text in operands[1:])]
         if code in _CALLS:
             return Text(f"{_CALLS[code]}({', '.join(operands)})")
         if code in _REDUCTIONS:

@@ -45,8 +45,8 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
         key, known = None, None
     if known is None:
         call = check(op, arrays, attributes)
-        refuse_64_bits(call)
         chosen = choose(op, platform, implementation)
+        refuse_64_bits(call)
         known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen)))
         _functions[key] = known
     names = [array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None]

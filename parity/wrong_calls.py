@@ -385,9 +385,13 @@ _NOT_OF_KIND: Final[Mapping[type, tuple[object, ...]]] = {
 }
 
 
-def values_of(attribute: Attribute) -> Iterator[object]:
-    """Values to try: wrong types, other choices, neighbours of the choices, ends of the range, nothing."""
+def values_of(attribute: Attribute, passed: object = None) -> Iterator[object]:
+    """Values to try: wrong types, other choices, neighbours of the choices and of a number that is passed, ends of the
+    range, nothing.
+    """
     yield None
+    if attribute.kind is int and isinstance(passed, int) and not attribute.choices:
+        yield from (passed + 1, 2 * passed + 1)
     yield from _NOT_OF_KIND[attribute.kind]
     if attribute.kind is ElementFormat:
         yield from ALL
@@ -431,7 +435,8 @@ def wrong_calls(op: Op, case: Case) -> list[WrongCall]:
         found.append(without(inputs, name))
     found += [with_surplus(inputs, array) for array in op.inputs]
     for attribute in op.attributes:
-        found += [with_attribute(inputs, attribute.name, value) for value in values_of(attribute)]
+        passed = inputs.attributes[attribute.name]
+        found += [with_attribute(inputs, attribute.name, value) for value in values_of(attribute, passed)]
     for axis, size in case.sizes:
         found += [resized(op, case, axis, other) for other in (0, size + 1, size + 2, size + 5)]
     for implementation in ("nonsense", "", 3):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from specs.cache.combine import COMBINE_TOPK_SWA
+from specs.cache.compressed import C128A_DECODE_METADATA, C128A_PREFILL_METADATA, COMPRESSED_SLOT_MAPPING
+from specs.attention.decode import SPARSE_MLA_DECODE_FP8
+from specs.attention.prefill import SPARSE_MLA_PREFILL
 from specs.cache.gather import DEQUANT_GATHER_K
+from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN_METADATA
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
+from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
@@ -30,5 +36,15 @@ OPS: dict[str, Op] = {
         QUANTIZE_AND_INSERT_K,
         QNORM_ROPE_KV_INSERT,
         DEQUANT_GATHER_K,
+        SPARSE_MLA_PREFILL,
+        SPARSE_MLA_DECODE_FP8,
+        COMBINE_TOPK_SWA,
+        GLOBAL_TOPK,
+        TOKEN_METADATA,
+        SWA_DECODE_METADATA,
+        PREFILL_GATHER_LENS,
+        C128A_DECODE_METADATA,
+        C128A_PREFILL_METADATA,
+        COMPRESSED_SLOT_MAPPING,
     )
 }

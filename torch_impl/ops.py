@@ -5,7 +5,7 @@ Schema, mutation annotations, fake implementation, signature and docstring all c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from torch_impl.results import (
     as_entries,
     check_given,
     dtype_text,
+    keyword,
     merged,
     refuse_aliases,
     refuse_gradients,
@@ -115,7 +116,7 @@ def _register(op: Op) -> Callable[..., Any]:
 
 def _register_out(op: Op) -> Any:
     """Defines the operator that writes into given results."""
-    names = [array.name for array in op.outputs]
+    names = [keyword(array) for array in op.outputs]
 
     def launch(*tensors: Any, implementation: str | None = None, **keywords: Any) -> Any:
         given = [keywords.pop(name, None) for name in names]
@@ -206,7 +207,7 @@ def _writing(op: Op, call: str, tensors: list[str], keywords: list[str]) -> list
     """The part of a public function that writes into given results, by `call` or through the operator."""
     names = tuple(array.name for array in op.outputs)
     several = f"as_entries({op.name!r}, {names!r}, {always_there(op)}, out)"
-    own = [f"{name}=as_bytes(entries[{index}])" for index, name in enumerate(names)]
+    own = [f"{keyword(array)}=as_bytes(entries[{index}])" for index, array in enumerate(op.outputs)]
     through = ", ".join([*[f"as_bytes({name})" for name in tensors], *keywords, *own])
     dtypes = "".join(f"{dtype_text(op, array)}, " for array in op.outputs)
     return [
@@ -217,7 +218,7 @@ def _writing(op: Op, call: str, tensors: list[str], keywords: list[str]) -> list
     ]
 
 
-def unpack(results: Sequence[Any]) -> Any:
+def unpack(results: list[Any] | tuple[Any, ...]) -> Any:
     """What a caller gets: one result by itself, several as a tuple, those that a mode does not have left out."""
     present = [result for result in results if result is not None]
     return present[0] if len(present) == 1 else tuple(present) or None

@@ -25,6 +25,11 @@ Given = Sequence[torch.Tensor | None]
 _E8M0 = torch.float8_e8m0fnu
 
 
+def keyword(array: Array) -> str:
+    """Under which an operator takes the tensor for a result: never plain `out`, which dynamo treats as its own."""
+    return f"out_{array.name}"
+
+
 def always_there(op: Op) -> int:
     """How many results every call has."""
     return sum(array.by is None and not array.optional for array in op.outputs)
@@ -94,7 +99,7 @@ def writing_schema(op: Op, name: str, arguments: Sequence[str], aliases: Sequenc
     """
     single = len(op.outputs) == 1
     given = [
-        f"Tensor({alias}!) {array.name}" if single else f"Tensor({alias}!)? {array.name}=None"
+        f"Tensor({alias}!) {keyword(array)}" if single else f"Tensor({alias}!)? {keyword(array)}=None"
         for alias, array in zip(aliases, op.outputs, strict=True)
     ]
     results = "" if single else ", ".join("Tensor" for _ in op.outputs)

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f2e47fa864802aa69bc0ba572eb3382c40e5aa465b61fa8712463859137a2d51
+# spec sha256 115d10dee6e67fd40ff12c8078f4f11b716b3b1a8f82d59eaae3100f5e0214ce
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on
@@ -24,6 +24,8 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import fma
 
 
 def fp4_gemm(
@@ -71,7 +73,7 @@ def fp4_gemm(
         b_scale = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:58
         t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
         b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
-        return (acc_2 + partial * (a_scale_1[:, None] * b_scale_1[None, :]),)
+        return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:55
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b663ea87ab3711caf309e5aa2fa750edd5fc8bc6a7c3a9962fcaefbde4de2be3
+# spec sha256 15755ee10c026abc01eb0463578f51e162a598a1839b4373d4ba1e6203bc0896
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -30,7 +30,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import dot_fp8
+from jax_impl.platforms.triton_ops import dot_fp8, fma, pipelined
 
 
 def fp8_bmm(
@@ -38,7 +38,7 @@ def fp8_bmm(
     c_ref,
     *, G, M, N, K,
 ):
-    count = pl.program_id(1)  # specs/gemm/scaled.py:30
+    count = pl.program_id(1)  # specs/gemm/scaled.py:31
     pid = pl.program_id(0)  # specs/gemm/tiles.py:18
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
@@ -46,19 +46,20 @@ def fp8_bmm(
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:49
-    count_1 = (K + 127) // 128  # specs/gemm/scaled.py:50
-    def step(k, carry):  # specs/gemm/scaled.py:50
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
+    count_1 = (K + 127) // 128  # specs/gemm/scaled.py:51
+    def step(k, carry):  # specs/gemm/scaled.py:51
+        k = pipelined(k, 5)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[count, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
-        b = plgpu.load(b_ref.at[count, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
+        a = plgpu.load(a_ref.at[count, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41
+        b = plgpu.load(b_ref.at[count, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
         b_scale = plgpu.load(b_scale_ref.at[count, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         a_scale = plgpu.load(a_scale_ref.at[count, a_rows, k])  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
-        product = dot_fp8(a, b)  # specs/gemm/scaled.py:44
-        return (acc_2 + product * scale,)
-    (acc_1,) = jax.lax.fori_loop(0, count_1, step, (acc,))  # specs/gemm/scaled.py:50
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        product = dot_fp8(a, b)  # specs/gemm/scaled.py:45
+        return (fma(product, scale, acc_2),)
+    (acc_1,) = jax.lax.fori_loop(0, count_1, step, (acc,))  # specs/gemm/scaled.py:51
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51

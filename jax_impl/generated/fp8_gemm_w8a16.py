@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fd7707e39a78d68e0c50fd50037b6fe46c6ce3cb145a0919eabbc9bd0c4185ab
+# spec sha256 35b98c3c4c7c20a23859a19c67baf1317f816b6a5b4f35a19cf1548cb1eb6084
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -28,6 +28,8 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
+from jax_impl.platforms.triton_ops import fma, pipelined
+
 
 def fp8_gemm_w8a16(
     a_ref, b_ref, b_scale_ref, bias_ref,
@@ -41,17 +43,18 @@ def fp8_gemm_w8a16(
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:49
-    count = (K + 127) // 128  # specs/gemm/scaled.py:50
-    def step(k, carry):  # specs/gemm/scaled.py:50
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
+    count = (K + 127) // 128  # specs/gemm/scaled.py:51
+    def step(k, carry):  # specs/gemm/scaled.py:51
+        k = pipelined(k, 5)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:40
-        b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:41
+        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41
+        b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
         scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
-        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:44
-        return (acc_2 + product * scale,)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:50
+        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:45
+        return (fma(product, scale, acc_2),)
+    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:51
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51

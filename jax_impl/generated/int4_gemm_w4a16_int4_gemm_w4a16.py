@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bf913ada86fc2a0a04766cf74c6a8b904a65aeaf06331342ff3d6e47f71832b1
+# spec sha256 0f66a944c1e8f863c3d1de25c29b1c26200748384c962be2a365f407379b0a9c
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import high_nibbles, low_nibbles, split_pairs
+from jax_impl.platforms.triton_ops import fma, high_nibbles, low_nibbles, pipelined, split_pairs
 
 
 def int4_gemm_w4a16(
@@ -41,23 +41,24 @@ def int4_gemm_w4a16(
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    upper = (K + 127) // 128  # specs/gemm/int4.py:58
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:65
-    def step(k, carry):  # specs/gemm/int4.py:66
+    upper = (K + 127) // 128  # specs/gemm/int4.py:60
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:67
+    def step(k, carry):  # specs/gemm/int4.py:68
+        k = pipelined(k, 3)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/int4.py:78
-        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:79
+        there = (rows < M)[:, None]  # specs/gemm/int4.py:82
+        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4.py:83
+        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:84
         byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:105
-        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:108
-        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:108
-        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
-        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:83
-        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:84
-        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:84
-        return (acc_2 + partial * scale[None, :],)
-    (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:66
+        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:110
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:113
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:113
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:88
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:88
+        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:89
+        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:89
+        return (fma(partial, scale[None, :], acc_2),)
+    (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:68
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

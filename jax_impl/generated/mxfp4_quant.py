@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 869040f76efe360e5389beca202440b414254e90b84a7bc70a463bd59c6d7fa1
+# spec sha256 ba46d3f8756ccb06ae3821ba996a44060267fb433a4c224c9d5b8c5ca341cced
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -66,5 +66,5 @@ def group_quant(
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:71
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:72
-    t_3 = jnp.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
+    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:73
     plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59

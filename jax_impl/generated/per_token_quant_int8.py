@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d0a597fc535398472d804c25eccf5406daa3ca311474a221122c9b4f168febaa
+# spec sha256 3d4c2f1b00e272a64fd28ee30c2cb9e31098e3c4d49681a8c8b38cca4559d4c4
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

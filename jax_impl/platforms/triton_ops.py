@@ -1,5 +1,7 @@
-"""Operations of the Triton dialect that Pallas has no word for; `div_rn`, `dot_fp8` and `pipelined` are JAX primitives.
+"""Operations of the Triton dialect that Pallas has no word for; the first five and `pipelined` are JAX primitives.
 
+`fma`, `fms`, `fnma`: x y + z, x y - z and z - x y in float32, rounded once. Triton's compiler contracts such pairs by
+itself, XLA's contracts none: without them accumulating takes twice the instructions, and the bytes differ.
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
@@ -7,7 +9,8 @@ addition after every instruction instead, which Triton's does not.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 
-The others work in Pallas' interpreter too, where the primitives are a division, a float32 dot and the counter itself.
+The others work in Pallas' interpreter too, where the primitives are a multiplication and an addition, a division, a
+float32 dot and the counter itself.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax._src.pallas.triton import lowering
 from jax.experimental.pallas import triton as plgpu
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import arith, math
 from jaxlib.triton import dialect
 
 from jax_impl.arrayops import divide
@@ -33,6 +38,29 @@ _UNLIMITED = 1 << 30  # more additions than any tile has
 def div_rn(x: jax.Array, y: jax.Array) -> jax.Array:
     """x / y rounded to nearest even; float32 tiles of one shape."""
     result: jax.Array = _div_rn.bind(x, y)
+    return result
+
+
+def fma(x: Any, y: Any, z: Any) -> jax.Array:
+    """x * y + z, rounded once; float32 tiles or scalars that broadcast against each other."""
+    return _fused(x, y, z, False, False)
+
+
+def fms(x: Any, y: Any, z: Any) -> jax.Array:
+    """x * y - z, likewise."""
+    return _fused(x, y, z, False, True)
+
+
+def fnma(x: Any, y: Any, z: Any) -> jax.Array:
+    """z - x * y, likewise."""
+    return _fused(x, y, z, True, False)
+
+
+def _fused(x: Any, y: Any, z: Any, minus_product: bool, minus_addend: bool) -> jax.Array:
+    shape = np.broadcast_shapes(*(np.shape(term) for term in (x, y, z)))
+    full = [term if isinstance(term, jax.Array) else jnp.full((), term, jnp.float32) for term in (x, y, z)]
+    terms = [jnp.broadcast_to(term, shape) for term in full]
+    result: jax.Array = _fma.bind(*terms, minus_product=minus_product, minus_addend=minus_addend)
     return result
 
 
@@ -77,6 +105,15 @@ def _nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None, high: bool) -> ja
     return result
 
 
+def _fma_plain(x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: bool) -> Any:
+    product = -(x * y) if minus_product else x * y
+    return product - z if minus_addend else product + z
+
+
+def _lower_fma(_: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: bool) -> Any:
+    return math.fma(arith.negf(x) if minus_product else x, y, arith.negf(z) if minus_addend else z)
+
+
 def _register(name: str, shape: Any, plain: Any, lower: Any) -> Primitive:
     primitive = Primitive(name)
     primitive.def_abstract_eval(shape)
@@ -106,6 +143,7 @@ def _lower_dot(context: Any, a: Any, b: Any) -> Any:
     return dialect.dot(a, b, acc, max_num_imprecise_acc=_UNLIMITED)
 
 
+_fma = _register("fma", lambda x, *_, **__: jax.core.ShapedArray(x.shape, x.dtype), _fma_plain, _lower_fma)
 _div_rn = _register(
     "div_rn",
     lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),
@@ -115,7 +153,7 @@ _div_rn = _register(
 _dot_fp8 = _register("dot_fp8", _dot_shape, _dot_plain, _lower_dot)
 _pipelined = _register(
     "pipelined",
-    lambda counter, *, stages: jax.core.ShapedArray(counter.shape, counter.dtype),
-    lambda counter, *, stages: counter,
+    lambda counter, **_: jax.core.ShapedArray(counter.shape, counter.dtype),
+    lambda counter, **_: counter,
     _lower_pipelined,
 )

@@ -1,31 +1,39 @@
-"""combine_topk_swa: for every prefill token, one list of workspace rows, chosen compressed entries before the window."""
+"""combine_topk_swa: for every prefill token, one list of workspace rows: chosen compressed entries, then its window.
+
+The workspace has `workspace_rows` rows per request (M): first `compressed_rows` of them (N) for compressed entries, then
+the window rows, of which the last one gathered is that of the request's last token. For a token at position `pos`:
+
+    topk_indices[t, j] + M b                       j < k = min((pos + 1) // ratio, topk)
+    M b + N + (p - (seq_lens[b] - gather_lens[b]))  p = lo .. hi, lo = max(pos - W + 1 - max(left - W + 1, 0), 0), hi = pos + right
+
+then -1 to the end of the row. An entry whose row does not exist (-1 among the chosen ones, a window row that was not
+gathered) is -1 in its place. Tokens behind the last request's have no entries.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from specs.cache.batches import Arrays, batch, starts
+from specs.cache.declared import EXACT, R, T, configs, index, query_start_loc, result, seq_lens, tunables, whole
 from specs.cache.index_oracle import combine_oracle
 from specs.cache.lookup import position_of, request_of
-from specs.cache.samples import combine_sample
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, ExprLike, Ref, cdiv
-from specs.lang.elements import INT32
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Shape, Tunable
-from specs.lang.op import Case, Op, single
+from specs.lang.axes import Axis, Expr, ExprLike, Ref, as_expr, cdiv
+from specs.lang.kernel import Constraint, Kernel
+from specs.lang.op import Case, Op, Sample, single
 from specs.tile.language import arange, fori_loop, load, maximum, minimum, program_id, store, where
 from specs.tile.trace import Tile
 
-LARGEST = (1 << 31) - 1  # of an int32
 ROW_MULTIPLE = 128  # readers take lists in steps of this many entries
 
-T = Axis(name="T", doc="prefill tokens, padding included")
 K = Axis(name="K", doc="entries of a row of topk_indices")
-R = Axis(name="R", doc="requests")
 
 
 def width_of(window: ExprLike, topk: ExprLike, max_image_tokens: ExprLike) -> Expr:
     """Entries of a list: what the longest one has, rounded up."""
-    longest = cdiv(topk, 1) + window + max_image_tokens
+    longest = as_expr(topk) + window + max_image_tokens
     return cdiv(longest, ROW_MULTIPLE) * ROW_MULTIPLE
 
 
@@ -65,92 +73,88 @@ def combine_topk_swa(p: Any) -> None:
     store(p.combined_lens, (token,), count)
 
 
-def _array(name: str, doc: str, shape: Shape, **fields: Any) -> Array:
-    return Array(name=name, doc=doc, shapes=(shape,), formats=(INT32,), role=Role.INDEX, **fields)
-
-
 _WIDTH = width_of(Ref("window"), Ref("topk"), Ref("max_image_tokens"))
-_ARRAYS = (
-    _array("topk_indices", "compressed entries chosen for a token, counted from its request's first; -1 is none", (T, K)),
-    _array("query_start_loc", "first token of every request, and the end; counted from its first element", (R + 1,)),
-    _array("seq_lens", "tokens of every request, those of this step included", (R,)),
-    _array("gather_lens", "window rows gathered for every request, the last of which is its last token's", (R,)),
-    _array("left_visible", "tokens before it that a token of an image sees, where more than the window", (T,), optional=True),
-    _array("right_visible", "tokens behind it that a token of an image sees", (T,), optional=True),
-    _array("combined_indices", "rows of the workspace, -1 behind the last", (T, _WIDTH), access=Access.OUT),
-    _array("combined_lens", "entries of every list", (T,), access=Access.OUT),
-)
-
-
-def _attribute(name: str, doc: str, minimum: int = 0, **fields: Any) -> Attribute:
-    return Attribute(name=name, kind=int, doc=doc, minimum=minimum, maximum=LARGEST, **fields)
-
-
-_ATTRIBUTES = (
-    _attribute("window", "sliding window, the token itself included", 1, required=True),
-    _attribute("ratio", "original tokens per compressed entry; 1 in layers without", 1, required=True),
-    _attribute("topk", "most compressed entries of a token; 0: topk_indices is not read", required=True),
-    _attribute("workspace_rows", "rows of the workspace per request (M)", required=True, dynamic=True),
-    _attribute("compressed_rows", "those of them, the first, that hold compressed entries (N)", required=True, dynamic=True),
-    _attribute("max_image_tokens", "most tokens that image visibility adds to a window", default=0),
-)
-
-
-def _config(target: str, width: int, requests: int, warps: int) -> Config:
-    values = (("BLOCK_W", width), ("BLOCK_R", requests), ("num_warps", warps))
-    return Config(target=target, values=values)
-
-
+_TOPK_DOC = "compressed entries chosen for every token, counted from its request's first; negative: none"
 _KERNEL = Kernel(
     name="combine_topk_swa",
     doc="For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.",
     axes=(T, K, R),
-    arrays=_ARRAYS,
-    attributes=_ATTRIBUTES,
-    tunables=(
-        Tunable(name="BLOCK_W", values=(128, 256, 512, 1024)),
-        Tunable(name="BLOCK_R", values=(16, 64, 256, 1024)),
-        Tunable(name="num_warps", values=(1, 2, 4, 8)),
+    arrays=(
+        index("topk_indices", _TOPK_DOC, T, K),
+        query_start_loc(),
+        seq_lens(),
+        index("gather_lens", "window rows gathered for every request, the last of them that of its last token", R),
+        index("left_visible", "tokens before it that a token of an image sees", T, optional=True),
+        index("right_visible", "tokens behind it that a token of an image sees", T, optional=True),
+        result("combined_indices", "rows of the workspace, -1 behind the last", T, _WIDTH),
+        result("combined_lens", "entries of every list", T),
     ),
-    configs=(_config("cuda", 512, 256, 4), _config("xpu", 512, 256, 4), _config("cpu", 512, 64, 4))
-    + (_config("interpret", 512, 16, 4),),
+    attributes=(
+        whole("window", "sliding window, the token itself included", required=True),
+        whole("ratio", "original tokens per compressed entry, 1 in layers that have none", required=True),
+        whole("topk", "most compressed entries of a token; at 0 topk_indices is not read", 0, required=True),
+        whole("workspace_rows", "rows of the workspace per request (M)", 0, required=True, dynamic=True),
+        whole("compressed_rows", "rows of them that hold compressed entries (N)", 0, required=True, dynamic=True),
+        whole("max_image_tokens", "most tokens that images add to a window", 0, default=0),
+    ),
+    tunables=tunables(BLOCK_W=(128, 256, 512, 1024), BLOCK_R=(16, 64, 256, 1024)),
+    configs=configs(BLOCK_W=512, BLOCK_R=256),
     grid=(T,),
     body=combine_topk_swa,
 )
 
 
-def _case(name: str, tokens: int, requests: int, k: int, *, window: int, ratio: int, topk: int, **fields: Any) -> Case:
-    settings = dict(window=window, ratio=ratio, topk=topk, workspace_rows=4096, compressed_rows=1024)
-    settings |= fields.pop("attributes", {})
-    images = ("left_visible", "right_visible")
-    fields.setdefault("absent", () if settings.get("max_image_tokens") else images)
-    sizes = (("T", tokens), ("R", requests), ("K", k))
-    return Case(name=name, sizes=sizes, attributes=tuple(settings.items()), **fields)
+def sample(case: Sample) -> Arrays:
+    """Lists with holes; of the window just the rows that its first token needs, or all there are."""
+    window, ratio = int(case.attributes["window"]), int(case.attributes["ratio"])  # type: ignore[call-overload]
+    found, rng = batch(case, window, ratio), case.rng
+    shape, rows = case.shapes["topk_indices"], int(case.attributes["compressed_rows"])  # type: ignore[call-overload]
+    chosen = rng.integers(0, max(rows, 1), shape)
+    if case.kind == "random":
+        chosen = np.where(rng.random(shape) < 1 / 8, np.where(rng.random(shape) < 1 / 2, -1, rows + 3), chosen)
+    extra = int(case.attributes["max_image_tokens"])  # type: ignore[call-overload]
+    before = np.minimum(found.lengths - found.queries, window - 1 + extra)
+    left = rng.integers(0, window + extra, shape[0])
+    return {
+        **starts(found),
+        "topk_indices": chosen,
+        "gather_lens": np.where(rng.random(len(before)) < 1 / 4, found.lengths, found.queries + before),
+        "left_visible": np.where(rng.random(shape[0]) < 1 / 4, 0, left),
+        "right_visible": rng.integers(0, extra // 2 + 1, shape[0]),
+    }
 
 
-_WINDOW_ONLY: dict[str, object] = {"compressed_rows": 0}
+def _case(name: str, tokens: int, requests: int, k: int, *settings: int, images: int = 0, **fields: Any) -> Case:
+    names = ("window", "ratio", "topk", "workspace_rows", "compressed_rows", "max_image_tokens")
+    attributes = tuple(zip(names, (*settings, images), strict=True))
+    absent = () if images else ("left_visible", "right_visible")
+    return Case(
+        name=name, sizes=(("T", tokens), ("R", requests), ("K", k)), attributes=attributes, absent=absent, **fields
+    )
+
 
 COMBINE_TOPK_SWA: Op = single(
     _KERNEL,
     family="cache",
+    source="DeepSeek-V4 sparse attention: prefill over gathered rows",
     constraints=(
         Constraint(argument="topk_indices", holds=Ref("topk") <= K, message="topk entries or more in a row"),
     ),
+    sample=sample,
     oracle=combine_oracle,
-    accuracy=(("combined_indices", Accuracy(exact=True)), ("combined_lens", Accuracy(exact=True))),
-    sample=combine_sample,
+    accuracy=(("combined_indices", EXACT), ("combined_lens", EXACT)),
     cases=(
-        _case("c4a", 37, 4, 16, window=8, ratio=4, topk=16),
-        _case("window-only", 29, 5, 3, window=128, ratio=1, topk=0, attributes=_WINDOW_ONLY),
-        _case("c4a-512", 23, 3, 512, window=128, ratio=4, topk=512),
-        _case("c4a-1024", 9, 2, 1024, window=128, ratio=4, topk=1024),
-        _case("c128a", 40, 8, 256, window=128, ratio=128, topk=128),
-        _case("one-token-requests", 8, 8, 20, window=16, ratio=4, topk=16),
-        _case("one-request", 150, 1, 64, window=64, ratio=4, topk=64),
-        _case("images", 61, 3, 32, window=16, ratio=4, topk=32, attributes={"max_image_tokens": 24}),
-        _case("many-requests", 64, 300, 8, window=4, ratio=4, topk=8),
-        _case("no-tokens", 0, 2, 16, window=8, ratio=4, topk=16),
-        _case("no-requests", 5, 0, 16, window=8, ratio=4, topk=16),
-        _case("large", 8192, 16, 1024, window=128, ratio=4, topk=1024, large=True),
+        _case("c4a", 37, 4, 16, 8, 4, 16, 4096, 1024),
+        _case("window-only", 29, 5, 3, 128, 1, 0, 900, 0),
+        _case("c4a-512", 23, 3, 512, 128, 4, 512, 3000, 700),
+        _case("c4a-1024", 9, 2, 1024, 128, 4, 1024, 3000, 1500),
+        _case("c128a", 40, 8, 256, 128, 128, 128, 3000, 128),
+        _case("one-token-requests", 8, 8, 20, 16, 4, 16, 100, 60),
+        _case("one-request", 150, 1, 64, 64, 4, 64, 1000, 200),
+        _case("images", 61, 3, 32, 16, 4, 32, 500, 200, images=24),
+        _case("many-requests", 64, 300, 8, 4, 4, 8, 100, 40),
+        _case("no-tokens", 0, 2, 16, 8, 4, 16, 100, 40),
+        _case("no-requests", 5, 0, 16, 8, 4, 16, 100, 40),
+        _case("large", 8192, 16, 1024, 128, 4, 1024, 1 << 20, 1 << 18, large=True),
     ),
 )

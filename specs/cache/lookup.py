@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.elements import INT32
+from specs.lang.elements import INT32, ElementFormat
 from specs.tile.language import arange, cdiv, fori_loop, load, reduce_sum, where, zeros
 from specs.tile.trace import Tile
 
@@ -44,17 +44,18 @@ def position_of(p: Any, token: Tile, request: Tile, live: Tile) -> Tile:
     return where(live, length - end + token, -1)
 
 
-def slot_of(p: Any, request: Tile, index: Tile, live: Tile, block_size: int) -> Tile:
-    """Slot of entry `index` of a request, i32; -1 where there is none.
+def slot_of(p: Any, request: Tile, index: Tile, live: Tile, rows: int, form: ElementFormat = INT32) -> Tile:
+    """Slot of entry `index` of a request, in `form`; -1 where there is none.
 
     Args:
         p: has block_table [B, NB] of int32, B and NB.
-        request: scalar. index, live: any tile.
-        block_size: entries per page.
+        request: a scalar, or of the shape of `index`. live: of that shape, or a scalar.
+        rows: entries per page.
     """
-    live = live & (request >= 0) & (request < p.B) & (index >= 0)
+    pages = where((request >= 0) & (request < p.B), p.NB, 0)
+    live = live & (index >= 0)
     entry = where(live, index, 0)
-    page = entry // block_size
-    live = live & (page < p.NB)
+    page = entry // rows
+    live = live & (page < pages)
     block = load(p.block_table, (request, page), live, other=-1)
-    return where(block >= 0, block * block_size + entry % block_size, -1)
+    return where(block >= 0, block.to(form) * rows + (entry % rows).to(form), -1)

@@ -23,6 +23,7 @@ K = Axis(name="K", minimum=1, doc="contracted size")
 G = Axis(name="G", minimum=1, doc="batches")
 
 GROUPED = ("block", "mx")
+SMALL_TILE = 64 * 32
 
 
 def scaled_gemm(p: Any) -> None:
@@ -47,10 +48,20 @@ def scaled_gemm(p: Any) -> None:
         return dot(a, b.to(a.element), acc)
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(0, tile_cdiv(p.K, p.BLOCK_K), step, acc)
+    acc = fori_loop(0, tile_cdiv(p.K, p.BLOCK_K), step, acc, stages=scale_stages(p))
     if p.scale_mode not in GROUPED:
         acc = constant_scales(p, batch, acc, a_rows, b_cols)
     finish(p, acc, rows, cols, batch)
+
+
+def scale_stages(p: Any) -> int | None:
+    """Stages in which group scales are fetched ahead with the operands; None where they are read when they are needed.
+
+    The products of a small tile are too short to hide a load behind them. On an H200 (mode block, operands from memory)
+    fetching ahead takes 64x16 tiles from 19.3 to 17.8 us in Triton and from 21.6 to 18.2 us in Pallas (64x4096x7168),
+    and makes 64x128 and 128x128 tiles 1 to 5 % slower.
+    """
+    return p.num_stages if p.scale_mode in GROUPED and p.BLOCK_M * p.BLOCK_N <= SMALL_TILE else None
 
 
 def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, a_rows: Tile, b_cols: Tile) -> Tile:

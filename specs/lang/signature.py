@@ -68,8 +68,8 @@ def _given(op: Op) -> str:
     if len(names) > 1:
         what = f"a tuple of arrays to write ({', '.join(names)}) into, None for those to allocate"
     inner = "; ".join(dict.fromkeys(a.layout.inner.value for a in op.outputs if isinstance(a.layout, Dense)))
-    rules = f"of the result's shape, format and device, {inner}, other strides are free"
-    return f"{what}: {rules}; returned in place of new ones. Where an argument begins, none may."
+    rules = f"shape, format and device of the result; {inner}, other strides are free"
+    return f"{what}, which is then returned: {rules}. Refused where it begins at the address of an argument."
 
 
 def _formats(array: Array) -> str:

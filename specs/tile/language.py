@@ -290,7 +290,8 @@ def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None
 def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile, stages: int | None = None) -> Any:
     """Runs `carried = body(k, *carried)` for k in [lower, upper), the bounds i32 scalars known at run time.
 
-    stages: fetch every array that the body loads ahead, in so many stages; otherwise compilers fetch operands of dots so.
+    stages: everything the body loads is fetched ahead in so many stages; without it, compilers do so for operands of
+    dots alone.
 
     Returns what is carried: one tile, or a tuple of any other number.
     """

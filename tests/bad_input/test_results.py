@@ -18,11 +18,11 @@ from specs.lang.layouts import packed_strides
 from specs.lang.results import entry
 from tests.bad_input.calls import Outcome, assert_refused, problem, results_of, right_call
 from tests.bad_input.test_torch import memory, watched
-from torch_impl import ops
+from torch_impl import launch, ops
 from torch_impl.formats import DTYPES, dtype_of
 
 WITH_RESULTS = [name for name in specs.names() if specs.get(name).outputs]
-Call = tuple[list[torch.Tensor | None], list[Any]]
+Call = tuple[list[Any], list[Any]]
 
 
 def fresh(given: Given) -> Any:
@@ -51,23 +51,21 @@ def placed(tensor: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
 def arguments(call: WrongResult) -> Call:
     """Tensors in the order of the signature, and entries of `out`."""
     inputs = call.inputs
-    tensors = [
+    tensors: list[Any] = [
         to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
         for a in inputs.op.inputs
     ]
-    entries = [None if given is None else fresh(given) for given in call.results]
+    entries: list[Any] = [None if given is None else fresh(given) for given in call.results]
     for index, given in enumerate(call.results):
         if given is None or given.memory_of is None:
             continue
         names = [a.name for a in inputs.op.inputs]
-        pool, place = (tensors, names) if given.memory_of in names else (
-            entries, [entry(inputs.op, i) for i in range(len(entries))]
-        )
-        other = place.index(given.memory_of)
+        pool = tensors if given.memory_of in names else entries
+        places = names if pool is tensors else [entry(inputs.op, i) for i in range(len(entries))]
+        other = places.index(given.memory_of)
         both = (entries[index], pool[other])
         room = torch.zeros(max(t.numel() * t.element_size() for t in both), dtype=torch.uint8)
-        entries[index] = placed(entries[index], room)
-        pool[other] = placed(both[1], room)
+        entries[index], pool[other] = (placed(tensor, room) for tensor in both)
     return tensors, entries
 
 
@@ -101,11 +99,12 @@ def public(call: WrongResult) -> Callable[[Call], Any]:
 def operator(call: WrongResult) -> Callable[[Call], Any]:
     """The call through `torch.ops`."""
     op = call.inputs.op
-    attributes = {n: DTYPES[v] if isinstance(v, ElementFormat) else v for n, v in call.inputs.attributes.items()}
+    named = {name: launch.layout_name(value) for name, value in call.inputs.attributes.items()}
+    attributes = {n: DTYPES[v] if isinstance(v, ElementFormat) else v for n, v in named.items()}
 
     def function(made: Call) -> Any:
         tensors, entries = made
-        given = dict(zip([a.name for a in op.outputs], entries, strict=True))
+        given = dict(zip([f"out_{a.name}" for a in op.outputs], entries, strict=True))
         return getattr(torch.ops.twinkernels, f"{op.name}_out")(*tensors, **attributes, **given)
 
     return function

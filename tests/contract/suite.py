@@ -18,6 +18,7 @@ from parity.records import CaseResult
 from parity.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
 from specs.lang.kernel import Array, Rows
 from specs.lang.op import Case, Op
+from tests.small import rows as rows_of
 
 SEED = 20261121
 
@@ -101,7 +102,8 @@ def starts_with_rows(array: Array, attributes: Mapping[str, object]) -> bool:
 
 
 def _rows(op: Op, case: Case) -> int:
-    return dict(case.sizes)[row_axis(op) or "M"]
+    axis = row_axis(op)
+    return rows_of(case) if axis is None else dict(case.sizes)[axis]
 
 
 def with_rows(op: Op, lead: tuple[int, ...]) -> Case:

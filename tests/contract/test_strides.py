@@ -13,8 +13,8 @@ import torch
 import specs
 from parity.frameworks import from_torch, to_torch
 from parity.inputs import Inputs
-from specs.lang.layouts import Inner
-from specs.lang.op import Op
+from specs.lang.layouts import Dense, Inner
+from specs.lang.op import Case, Op
 from tests.contract import suite
 
 OTHER = 0xFF
@@ -24,7 +24,7 @@ OTHER = 0xFF
 def between(tensor: torch.Tensor, shape: tuple[int, ...], window: tuple[Any, ...]) -> torch.Tensor:
     """The tensor as a window of a larger one of this shape whose other elements are `OTHER` bytes."""
     width = tensor.element_size()
-    integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32}[width]
+    integer = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[width]
     larger = torch.full((*shape, width), OTHER, dtype=torch.uint8, device=tensor.device)
     inside = larger.view(integer).reshape(shape)
     inside[window] = tensor.view(integer)  # 8-bit floats cannot be copied into a window themselves
@@ -87,7 +87,8 @@ def base_inputs(op: Op) -> Inputs:
 def movable(op: Op, inner: tuple[Inner, ...], rank: int) -> list[str]:
     """Arguments of the base case with one of these layouts, `rank` or more dimensions, and a last one above 1."""
     arrays = base_inputs(op).arrays
-    names = [a.name for a in op.inputs if a.layout.inner in inner and a.name in arrays]
+    dense = [(a.name, a.layout) for a in op.inputs if isinstance(a.layout, Dense)]
+    names = [name for name, layout in dense if layout.inner in inner and name in arrays]
     return [name for name in names if arrays[name].ndim >= rank and arrays[name].shape[-1] > 1]
 
 
@@ -103,22 +104,34 @@ def with_free_strides(op: Op) -> list[str]:
     return movable(op, (Inner.FREE,), 1)
 
 
+def with_outer(op: Op) -> list[str]:
+    """Arguments with two dimensions or more before the last, in the base case with its rows split where it has some."""
+    arrays = suite.inputs_of(op, outer_case(op)).arrays
+    return [name for name, raw in arrays.items() if raw.ndim >= 3]
+
+
+def outer_case(op: Op) -> Case:
+    return suite.with_rows(op, (4, 3)) if suite.row_axis(op) else suite.base_case(op)
+
+
 @pytest.mark.parametrize("move", [wide_rows, every_other_row], ids=lambda move: move.__name__)
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners("torch:"))
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners("torch:", by_rows))
 def test_strided_rows(op: str, implementation: str, device: str, move: Move) -> None:
-    names = by_rows(specs.get(op))
-    assert names, "every operation has an argument with rows"
-    check(base_inputs(specs.get(op)), dict.fromkeys(names, move), implementation, device)
+    check(base_inputs(specs.get(op)), dict.fromkeys(by_rows(specs.get(op)), move), implementation, device)
 
 
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners("torch:"))
+@pytest.mark.parametrize("op", specs.names())
+def test_every_operation_is_tried_with_other_strides(op: str) -> None:
+    spec = specs.get(op)
+    assert by_rows(spec) or by_columns(spec) or with_free_strides(spec)
+
+
+@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners("torch:", with_outer))
 def test_outer_dimensions_in_any_order(op: str, implementation: str, device: str) -> None:
     """[m, b, k] passed as a transposed [b, m, k], and batches likewise."""
     spec = specs.get(op)
-    case = suite.with_rows(spec, (4, 3)) if suite.row_axis(spec) else suite.base_case(spec)
-    inputs = suite.inputs_of(spec, case)
-    names = [name for name, raw in inputs.arrays.items() if raw.ndim >= 3]
-    check(inputs, dict.fromkeys(names, outer_swapped), implementation, device)
+    inputs = suite.inputs_of(spec, outer_case(spec))
+    check(inputs, dict.fromkeys(with_outer(spec), outer_swapped), implementation, device)
 
 
 @pytest.mark.parametrize(("op", "implementation", "device"), suite.runners("torch:", by_columns))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import jax
@@ -13,14 +12,9 @@ from jax_impl import ops
 from parity.frameworks import from_jax, to_jax
 from parity.inputs import generate
 from specs.lang.op import Case
+from tests.small import small_case
 
 Arrays = tuple[jax.Array, ...]
-
-
-def small_case(op: str) -> Case:
-    """The smallest case with at least three rows and one leading dimension."""
-    usable = [c for c in specs.get(op).cases if not c.large and c.lead is None and dict(c.sizes)["M"] > 2]
-    return min(usable, key=lambda case: prod(size for _, size in case.sizes))
 
 
 def small_call(op: str, implementation: str = "xla") -> tuple[Callable[..., Any], Arrays]:

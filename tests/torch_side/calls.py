@@ -14,16 +14,11 @@ from parity.frameworks import from_torch, to_torch
 from parity.inputs import generate
 from specs.lang.elements import ElementFormat
 from specs.lang.op import Case
+from tests.small import small_case
 from torch_impl import ops
 from torch_impl.formats import dtype_of
 
 Tensors = tuple[torch.Tensor | None, ...]
-
-
-def small_case(op: str) -> Case:
-    """The smallest case with at least three rows and one leading dimension."""
-    usable = [c for c in specs.get(op).cases if not c.large and c.lead is None and dict(c.sizes)["M"] > 2]
-    return min(usable, key=lambda case: prod(size for _, size in case.sizes))
 
 
 def small_call(op: str, case: Case | None = None) -> tuple[Tensors, dict[str, Any]]:

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f2e47fa864802aa69bc0ba572eb3382c40e5aa465b61fa8712463859137a2d51
+# spec sha256 115d10dee6e67fd40ff12c8078f4f11b716b3b1a8f82d59eaae3100f5e0214ce
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9748a5b449eaf47f3f9b1d4e7b988f8e29029ca9ec33afeadb4ca9871099e65c
+# spec sha256 e000026701294a1b942228c2492947caa8ccc53f788af3c323b9bca927d6419a
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -46,16 +46,16 @@ def fp8_gemm(
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:49
-    count = (K + 127) // 128  # specs/gemm/scaled.py:50
-    for k in range(count):  # specs/gemm/scaled.py:50
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:50
+    count = (K + 127) // 128  # specs/gemm/scaled.py:51
+    for k in tl.range(count, num_stages=5):  # specs/gemm/scaled.py:51
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:40
-        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:41
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:41
+        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:42
         b_scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:69
-        product = tl.dot(a, b)  # specs/gemm/scaled.py:44
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        product = tl.dot(a, b)  # specs/gemm/scaled.py:45
         acc = acc + product * scale
     bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
     acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:45

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fd7707e39a78d68e0c50fd50037b6fe46c6ce3cb145a0919eabbc9bd0c4185ab
+# spec sha256 35b98c3c4c7c20a23859a19c67baf1317f816b6a5b4f35a19cf1548cb1eb6084
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -43,14 +43,14 @@ def fp8_gemm_w8a16(
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:49
-    count = (K + 127) // 128  # specs/gemm/scaled.py:50
-    for k in range(count):  # specs/gemm/scaled.py:50
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:50
+    count = (K + 127) // 128  # specs/gemm/scaled.py:51
+    for k in tl.range(count, num_stages=5):  # specs/gemm/scaled.py:51
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:40
-        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:41
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:41
+        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:42
         scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
-        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:44
+        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:45
         acc = acc + product * scale
     bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
     acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:45

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bf913ada86fc2a0a04766cf74c6a8b904a65aeaf06331342ff3d6e47f71832b1
+# spec sha256 0f66a944c1e8f863c3d1de25c29b1c26200748384c962be2a365f407379b0a9c
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -65,21 +65,21 @@ def int4_gemm_w4a16(
     tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    upper = (K + 127) // 128  # specs/gemm/int4.py:58
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:65
-    for k in range(upper):  # specs/gemm/int4.py:66
+    upper = (K + 127) // 128  # specs/gemm/int4.py:60
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:67
+    for k in tl.range(upper, num_stages=3):  # specs/gemm/int4.py:68
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/int4.py:78
-        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:79
+        there = (rows < M)[:, None]  # specs/gemm/int4.py:82
+        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:83
+        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:84
         byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:105
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:108
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:108
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:83
-        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:83
-        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:84
-        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:84
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:110
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:113
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:113
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:88
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:88
+        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:89
+        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:89
         acc = acc + partial * scale[None, :]
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 869040f76efe360e5389beca202440b414254e90b84a7bc70a463bd59c6d7fa1
+# spec sha256 ba46d3f8756ccb06ae3821ba996a44060267fb433a4c224c9d5b8c5ca341cced
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7c06de00bf8749ca6218c644c1413cd0c8cef1d1d4f7a7501941ab242e595642
+# spec sha256 6abce7978cfb6c25c10f31a349500d940e9e221882b2081d4465081b5faae895
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 da85d22a2467ba9f4161d1ab98cdf709a471b8e44c34c6f301ef17f84ae1a9f4
+# spec sha256 24ae71a62a8391a6f72459c0cfc7d7ff87c33a47389eb618afcce1c454484de0
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7899f19582edbf6369cf857c40b7e0b90526e8a2769404ad3c38d42611c174c6
+# spec sha256 15ba3fbda111c1083182f53d262aba805d5708468c0d7ec7145dd6734d9b3222
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,0 +1,113 @@
+"""Test data of sparse attention: index lists with holes, rows that nobody indexes full of NaN, and exact twins.
+
+Twin data has softmax weights that are powers of two with a sum that is one: as many keys (and a sink of zero) as a
+binary tree has leaves score 1 at the upper of two neighbouring depths, and 0 at the lower one. With a scale of ln 2 the
+exponentials are 1 and 1/2, and every sum, quotient and value product is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from specs.lang.elements import BF16, ElementFormat
+from specs.lang.op import Sample
+
+Array = np.ndarray[Any, Any]
+
+SCALE = float(np.log(2.0))
+"""Scale of the cases: scores in units of a factor of two."""
+MARKED = 8
+"""Columns that twin queries look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """Index lists int64 [T, width] and lengths [T]; `live` says which entries count (inside the length, and a row)."""
+
+    index: Array
+    length: Array
+    live: Array
+
+
+def lists(sample: Sample, free: Array, tokens: int, width: int, total: int) -> Lists:
+    """Lists of rows of `free` (each row once), with holes, rows that do not exist, and garbage behind the length."""
+    rng = sample.rng
+    length = rng.integers(0, width + 1, tokens)
+    if tokens:
+        length[0] = width
+    if tokens > 2:
+        length[2], length[1] = 0, width + 3  # lengths beyond the width are clamped
+    index = rng.integers(-(2**31), 2**31 - 1, (tokens, width))
+    inside = np.arange(width) < np.minimum(length, width)[:, None]
+    drawn = rng.random((tokens, width))
+    live = inside & (drawn >= 1 / 8)
+    index = np.where(inside, np.where(drawn < 1 / 16, -1 - (index & 7), total + (index & 1023)), index)
+    index[live] = free[: int(live.sum())]
+    return Lists(index=index, length=length, live=live)
+
+
+def marked(width: int) -> Array:
+    """Columns that twin queries look at, spread over the row."""
+    return np.linspace(1, width - 2, MARKED).astype(int)
+
+
+def twin_queries(tokens: int, heads: int, width: int) -> Array:
+    """Queries [T, H, D] that read one marked column each."""
+    q = np.zeros((tokens, heads, width))
+    q[:, np.arange(heads), marked(width)[np.arange(heads) % MARKED]] = 1.0
+    return q
+
+
+def peak_of(form: ElementFormat) -> float:
+    """4 .. 8, from which a power of two leads to the largest value of the format: scales made from it are exact."""
+    return 4.0 * form.max_finite / 2.0 ** np.floor(np.log2(form.max_finite))
+
+
+def twin_rows(sample: Sample, count: int, width: int, peak: float) -> Array:
+    """Rows of values that every format holds exactly next to a `peak` in every 16 columns."""
+    x = sample.rng.choice([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0], (count, width)) * sample.rng.choice([-1.0, 1.0], (count, width))
+    x[:, 0::16] = peak
+    return x
+
+
+def twin_scores(sample: Sample, count: int, sink: bool) -> Array:
+    """Scores [count, MARKED], 0 or 1, whose exponentials of two (with a sink's 1) sum to a power of two."""
+    leaves = count + sink
+    depth = leaves.bit_length() - 1 if leaves else 0
+    upper = (2 << depth) - leaves if leaves else 0
+    scores = np.zeros((count, MARKED))
+    if leaves != 1 << depth:
+        for column in range(MARKED):
+            scores[sample.rng.permutation(count)[:upper], column] = 1.0
+    return scores
+
+
+def sinks(sample: Sample, heads: int) -> Array:
+    """Scores without a value: zero for twins, else ordinary ones and both infinities."""
+    if sample.kind == "twin":
+        return np.zeros(heads)
+    drawn = sample.rng.standard_normal(heads) * 4
+    drawn[1::5], drawn[2::7] = -np.inf, np.inf
+    return drawn
+
+
+def queries(sample: Sample, tokens: int, heads: int, width: int) -> Array:
+    """Queries [T, H, D] whose scores are of order one, some heads far larger."""
+    if sample.kind == "twin":
+        return twin_queries(tokens, heads, width)
+    x = sample.rng.standard_normal((tokens, heads, width)) / (SCALE * np.sqrt(width))
+    return BF16.decode(BF16.encode(x * np.where(np.arange(heads) % 5 == 3, 30.0, 1.0)[:, None]))
+
+
+def rows(sample: Sample, count: int, width: int, groups: Array, sink: bool, peak: float = 1.0) -> Array:
+    """Rows [count, width]; groups: token that indexes each row, -1 for none. peak: see `peak_of`."""
+    if sample.kind != "twin":
+        return BF16.decode(BF16.encode(sample.rng.standard_normal((count, width))))
+    x = twin_rows(sample, count, width, peak)
+    for token in np.unique(groups[groups >= 0]):
+        own = np.flatnonzero(groups == token)
+        x[np.ix_(own, marked(width))] = twin_scores(sample, len(own), sink)
+    return x

@@ -1,0 +1,80 @@
+"""Online softmax attention of one program: BLOCK_H query heads over tiles of keys whose rows are their own values.
+
+Scores are kept times log2(e), so that exponentials are powers of two. The state of a program is the largest score so
+far, the sum of exponentials relative to it, and one accumulator per chunk of value columns.
+
+Source: Milakov and Gimelshein (2018); Dao, FlashAttention-2 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from specs.lang.elements import BF16, F32
+from specs.tile.language import dot, exp2, full, log2, maximum, reduce_max, reduce_sum, where, zeros
+from specs.tile.trace import Tile
+
+LOG2_E = 1.4426950408889634
+LN_2 = 0.6931471805599453
+MINUS_INFINITY = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a program carries from key tile to key tile.
+
+    peak: largest score [heads]. total: sum of exponentials [heads]. sums: values times exponentials, per chunk.
+    """
+
+    peak: Tile
+    total: Tile
+    sums: tuple[Tile, ...]
+
+    def tiles(self) -> tuple[Tile, ...]:
+        """As a loop carries it."""
+        return (self.peak, self.total, *self.sums)
+
+
+def empty(heads: int, widths: tuple[int, ...]) -> State:
+    """No keys yet."""
+    peak = full((heads,), MINUS_INFINITY, F32)
+    return State(peak, zeros((heads,)), tuple(zeros((heads, width)) for width in widths))
+
+
+def attend(state: State, query: tuple[Tile, ...], key: Callable[[int], Tile], live: Tile, scale: float) -> State:
+    """The state with one more tile of keys.
+
+    query: chunks of the query, bf16 [heads, width]. key: chunks of the keys, bf16 [keys, width]; the first ones, as
+    many as the state has sums, are values too. live: which keys count [keys]. scale: of scores, log2(e) included.
+    """
+    score = None
+    keys = [key(number) for number in range(len(query))]
+    for part, columns in zip(query, keys, strict=True):
+        score = dot(part, columns.transpose(), score)
+    assert score is not None
+    score = where(live[None, :], score * scale, MINUS_INFINITY)
+    peak = maximum(state.peak, reduce_max(score, axis=1))
+    base = where(peak == MINUS_INFINITY, 0.0, peak)  # no key so far: the difference of infinities is NaN
+    weight = exp2(score - base[:, None])
+    decay = exp2(state.peak - base)
+    total = state.total * decay + reduce_sum(weight, axis=1)
+    narrow = weight.to(BF16)
+    sums = [
+        dot(narrow, columns, part * decay[:, None])
+        for part, columns in zip(state.sums, keys[: len(state.sums)], strict=True)
+    ]
+    return State(peak, total, tuple(sums))
+
+
+def normaliser(state_peak: Tile, state_total: Tile, sink: Tile | None) -> Tile:
+    """What sums are multiplied with [heads]; 0 for a row without keys. sink: score without a value, times log2(e)."""
+    base = where(state_peak == MINUS_INFINITY, 0.0, state_peak)
+    whole = state_total if sink is None else state_total + exp2(sink - base)
+    return where(state_total > 0.0, 1.0 / whole, 0.0)
+
+
+def log_sum_exp(state_peak: Tile, state_total: Tile) -> Tile:
+    """Natural logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys."""
+    known = state_total > 0.0
+    return where(known, (state_peak + log2(where(known, state_total, 1.0))) * LN_2, MINUS_INFINITY)
