@@ -15,7 +15,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, object]] = {
     "quantize_and_insert_k": {"block_size": BLOCK},
     "dequant_gather_k": {"block_size": BLOCK, "offset": 0},
     "sparse_mla_prefill": {"sm_scale": SCALE},
-    "sparse_mla_decode_fp8": {"sm_scale": SCALE, "swa_block_size": BLOCK, "comp_block_size": BLOCK},
+    "sparse_mla_decode_fp8": {"sm_scale": SCALE, "block_size": BLOCK, "comp_block_size": BLOCK},
 }
 # Positions of the arguments that a call replaces: torch writes into them, JAX returns new ones in this order.
 REPLACED: Mapping[str, tuple[int, ...]] = {
