@@ -21,7 +21,8 @@ from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported
 from specs.lang.kernel import choice_name
 from specs.lang.signature import shape_text
-from tests.jax_side.calls import as_tuple, raw, small_call, small_case
+from tests.jax_side.calls import as_tuple, raw, small_call
+from tests.small import small_case, with_floats
 
 
 @pytest.mark.parametrize("op", specs.names())

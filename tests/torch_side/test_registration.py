@@ -15,7 +15,8 @@ from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported
 from specs.lang.kernel import Access, Rows, choice_name
 from specs.lang.signature import shape_text
-from tests.torch_side.calls import Tensors, as_tuple, operator, public, raw, small_call, small_case, with_lead
+from tests.small import small_case, with_floats
+from tests.torch_side.calls import Tensors, as_tuple, operator, public, raw, small_call, with_lead
 from torch_impl import ops
 from torch_impl.support import IMPLEMENTATIONS
 
