@@ -24,7 +24,7 @@ class JaxOps(ModuleOps):
 
     def cast(self, x: Any, element: ElementFormat) -> Any:
         """Conversion; nearest even. 64-bit integers exist in JAX only where they are switched on."""
-        if element == INT64 and not jax.config.jax_enable_x64:
+        if element == INT64 and not jax.config.read("jax_enable_x64"):
             raise Unsupported("64-bit offsets", "arrays of 2**31 elements need jax_enable_x64")
         return super().cast(x, element)
 

@@ -71,7 +71,8 @@ def emit(program: Program) -> str:
     printer.block(list(program.ops), 1)
     header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
     header += [f"    {name} = {value}" for name, value in program.specialisation]
-    header += ['"""', "", "import jax", "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
+    plain = ["import jax"] if any("jax." in line for line in printer.lines) else []
+    header += ['"""', "", *plain, "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
     header += ["from jax.experimental.pallas import triton as plgpu", ""]
     header += _imports(printer.extensions)
     signature = ["", f"def {program.name}("]
@@ -162,18 +163,8 @@ class PallasPrinter(Printer):
         """An operation in JAX's words."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
-        if code is Opcode.DIV:
-            self.extensions.add("div_rn")
-            return Text(f"div_rn({', '.join(self._same_shape(op))})")
-        if code is Opcode.SELECT and all(self._is_host(value) for value in op.operands[1:]):
-            # Of two Python integers, Pallas' lowering makes a truth value.
-            operands = [first, *(Text(f"{TYPES[new.element]}({text})") for text in operands[1:])]
-        if code in _CALLS:
-            return Text(f"{_CALLS[code]}({', '.join(operands)})")
-        if code in _REDUCTIONS:
-            # As numpy does, jnp.sum widens integers where 64-bit types are on.
-            kept = f", dtype={TYPES[new.element]}" if code is Opcode.SUM and new.element.is_integer else ""
-            return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']}{kept})")
+        if code in _CALLS or code in _REDUCTIONS:
+            return self._call(op, operands)
         form = TYPES[new.element]
         match code:
             case Opcode.PROGRAM_ID:
@@ -202,6 +193,21 @@ class PallasPrinter(Printer):
             case Opcode.SPLIT | Opcode.NIBBLE:
                 return self._unpack(op, operands)
         raise AssertionError(code)
+
+    def _call(self, op: Op, operands: list[Text]) -> Text:
+        code, form = op.code, op.result.type.element
+        if code in _REDUCTIONS:
+            # As numpy does, jnp.sum widens integers where 64-bit types are on.
+            kept = f", dtype={TYPES[form]}" if code is Opcode.SUM and form.is_integer else ""
+            return Text(f"{_REDUCTIONS[code]}({operands[0]}, axis={op.attrs['axis']}{kept})")
+        given: list[str] = [str(text) for text in operands]
+        if code is Opcode.DIV:
+            self.extensions.add("div_rn")
+            given = self._same_shape(op)
+        elif code is Opcode.SELECT and all(self._is_host(value) for value in op.operands[1:]):
+            # Of two Python integers, Pallas' lowering makes a truth value.
+            given[1:] = [f"{TYPES[form]}({text})" for text in given[1:]]
+        return Text(f"{_CALLS[code]}({', '.join(given)})")
 
     def _unpack(self, op: Op, operands: list[Text]) -> Text:
         name, given = "split_pairs", [str(text) for text in operands]

@@ -38,7 +38,7 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
     try:
         signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
         # Types beside values: 128.0 equals 128, and is refused.
-        wide = jax.config.jax_enable_x64
+        wide = jax.config.read("jax_enable_x64")
         key = (id(op), attributes, (*map(type, attributes),), implementation, platform, wide, *signature)
         known = _functions.get(key)
     except (AttributeError, TypeError):  # not an array, or an attribute without a hash: the checks say so
@@ -93,7 +93,7 @@ def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call
 def refuse_64_bits(call: Call) -> None:
     """Raises `Unsupported` for arrays of 64-bit numbers, which JAX would narrow in silence unless they are on."""
     for name, form in call.formats.items():
-        if form.storage_bits == 64 and not jax.config.jax_enable_x64:
+        if form.storage_bits == 64 and not jax.config.read("jax_enable_x64"):
             raise Unsupported(f"{call.op.name} with '{name}' as {form.name}", "64-bit types are off (jax_enable_x64)")
 
 

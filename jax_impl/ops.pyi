@@ -7,6 +7,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from specs.lang.elements import ElementFormat
+from specs.lang.paged import Paged
 
 _Array: TypeAlias = jax.Array | np.ndarray[Any, Any]
 _Format: TypeAlias = DTypeLike | ElementFormat | str
@@ -39,6 +40,8 @@ def per_token_group_quant_fp8(
         q: codes, format of element [..M, N]
         scale: scale of every group, format of scale_format [..M, N // group]
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -60,6 +63,8 @@ def per_token_quant_fp8(
     Returns:
         q: codes, format of element [..M, N]
         scale: scale of every row, f32 [..M]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -86,6 +91,8 @@ def per_tensor_quant_fp8(
         q: codes, format of element [..M, N]
         scale: the scale used, f32 []
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -109,6 +116,8 @@ def per_token_quant_int8(
         scale: scale of every row, f32 [..M]
         zero_point: code of zero, when the codes are uint8, int32 uint8: [..M]
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -131,6 +140,8 @@ def mxfp8_quant(
         q: codes, e4m3 [..M, N]
         scale: scale of every group, e8m0 [..M, N // 32]
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -152,6 +163,8 @@ def mxfp4_quant(
     Returns:
         q: codes, uint8 [..M, N // 2]
         scale: scale of every group, e8m0 [..M, N // 32]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -196,6 +209,8 @@ def fp8_gemm(
     Returns:
         c: result, format of out_dtype [..M, N]
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -237,6 +252,8 @@ def fp8_bmm(
     Returns:
         c: result, format of out_dtype [G, M, N]
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -270,6 +287,8 @@ def fp8_gemm_w8a16(
 
     Returns:
         c: result, format of a [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -310,6 +329,8 @@ def int4_gemm_w4a16(
     Returns:
         c: result, format of a [..M, N]
 
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
@@ -343,6 +364,484 @@ def fp4_gemm(
 
     Returns:
         c: result, format of out_dtype [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def quantize_and_insert_k(
+    k: _Array,
+    cache: _Array,
+    slot_mapping: _Array,
+    *,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Rows quantised and written into their slots.
+
+    Source: DeepSeek-V4 KV cache; layouts as in FlashMLA
+
+    Args:
+        k: rows, bf16 [T, D]
+        cache: pages of the layout; written in place (donated and returned in JAX), uint8 [PAGES, PAGE_BYTES]
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def qnorm_rope_kv_insert(
+    q: _Array,
+    kv: _Array,
+    cache: _Array,
+    slot_mapping: _Array,
+    positions: _Array,
+    cos_sin: _Array,
+    *,
+    eps: float = 1e-06,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Queries normalised and rotated in place; keys rotated, quantised and inserted.
+
+    Source: DeepSeek-V4 attention input; layouts as in FlashMLA
+
+    Args:
+        q: queries; written in place (donated and returned in JAX), bf16 [T, H, D]
+        kv: keys, normalised already, bf16 [T, D]
+        cache: pages of the layout; written in place (donated and returned in JAX), uint8 [PAGES, PAGE_BYTES]
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        positions: position of every row, int32 or int64 [T]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        eps: added to the mean square. Default 1e-06.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        q: queries, bf16 [T, H, D]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def dequant_gather_k(
+    out: _Array,
+    cache: _Array,
+    seq_lens: _Array,
+    gather_lens: _Array | None = None,
+    block_table: _Array | None = None,
+    *,
+    offset: int = 0,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Rows of a paged cache dequantised into a dense workspace.
+
+    Source: DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA
+
+    Args:
+        out: workspace; written in place (donated and returned in JAX), bf16 [BO, M, D]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+        seq_lens: rows that the cache holds of every request, int32 [B]
+        gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
+        block_table: pages of every request in order, int32 [B, TABLE]
+        offset: first row of the workspace that is written. Default 0.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: workspace, bf16 [BO, M, D]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def sparse_mla_prefill(
+    q: _Array,
+    kv: _Array,
+    indices: _Array,
+    attn_sink: _Array | None = None,
+    topk_length: _Array | None = None,
+    *,
+    sm_scale: float,
+    return_lse: bool = False,
+    d_v: int = 512,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, ...]:
+    """Attention of one token's heads over listed rows.
+
+    Source: DeepSeek-V3.2 and V4; FlashMLA
+
+    Args:
+        q: queries, bf16 [T, H, D]
+        kv: keys, bf16 [S, D] or [S, 1, D]
+        indices: rows of kv of every token, int32 or int64 [T, P] or [T, 1, P]
+        attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
+        topk_length: entries of every token's list that count; all if left out, int32 [T], optional
+        sm_scale: factor of the scores. Required.
+        return_lse: whether max_logits and lse are returned too. Default False.
+        d_v: columns of a key that are its value. Default 512.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: weighted means of the values, bf16 [T, H, VALUES]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 True:
+            [T, H]
+        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
+            True: [T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def sparse_mla_decode_fp8(
+    q: _Array,
+    swa_cache: _Array,
+    swa_indices: _Array,
+    swa_lens: _Array,
+    comp_cache: _Array | None = None,
+    topk_indices: _Array | None = None,
+    topk_lens: _Array | None = None,
+    attn_sink: _Array | None = None,
+    *,
+    sm_scale: float,
+    return_lse: bool = False,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    comp_block_size: int | None = None,
+    splits: int = 0,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, ...]:
+    """Attention of decode tokens over listed rows of paged, quantised caches.
+
+    Source: DeepSeek-V4; FlashMLA
+
+    Args:
+        q: queries, bf16 [T, H, D]
+        swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES]
+        swa_indices: slots of every token's window, int32 or int64 [T, W] or [T, 1, W]
+        swa_lens: entries of every token's window list, held to 0 .. W, int32 [T]
+        comp_cache: pages of compressed keys, uint8 [COMP_PAGES, COMP_BYTES], optional
+        topk_indices: slots of every token's chosen compressed keys, int32 or int64 [T, K] or [T, 1, K],
+            optional
+        topk_lens: entries of every token's top-k list, held to 0 .. K, int32 [T], optional
+        attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
+        sm_scale: factor of the scores. Required.
+        return_lse: whether max_logits and lse are returned too. Default False.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page of swa_cache; may be left out where it is passed as [pages, rows, bytes of
+            a row]. Default None.
+        comp_block_size: rows of a page of comp_cache; may be left out where it is passed as [pages, rows,
+            bytes of a row]. Default None.
+        splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the
+            last bits of a token's result may depend on the number of tokens; any other number: they do not.
+            Default 0.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: weighted means of the values, bf16 [T, H, VALUES]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 True:
+            [T, H]
+        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
+            True: [T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def combine_topk_swa(
+    topk_indices: _Array,
+    query_start_loc: _Array,
+    seq_lens: _Array,
+    gather_lens: _Array,
+    left_visible: _Array | None = None,
+    right_visible: _Array | None = None,
+    *,
+    window: int,
+    ratio: int,
+    topk: int,
+    workspace_rows: int,
+    compressed_rows: int,
+    max_image_tokens: int = 0,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
+
+    Source: DeepSeek-V4 sparse attention: prefill over gathered rows
+
+    Args:
+        topk_indices: compressed entries chosen for every token, counted from its request's first; negative:
+            none, int32 [T, K]
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        gather_lens: window rows gathered for every request, the last of them that of its last token, int32
+            [R]
+        left_visible: tokens before it that a token of an image sees, int32 [T], optional
+        right_visible: tokens behind it that a token of an image sees, int32 [T], optional
+        window: sliding window, the token itself included. Required.
+        ratio: original tokens per compressed entry, 1 in layers that have none. Required.
+        topk: most compressed entries of a token; at 0 topk_indices is not read. Required.
+        workspace_rows: rows of the workspace per request (M). Required.
+        compressed_rows: rows of them that hold compressed entries (N). Required.
+        max_image_tokens: most tokens that images add to a window. Default 0.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        combined_indices: rows of the workspace, -1 behind the last, int32 [T, cdiv(((topk + window) +
+            max_image_tokens), 128) * 128]
+        combined_lens: entries of every list, int32 [T]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def global_topk(
+    topk_indices: _Array,
+    token_to_req: _Array,
+    block_table: _Array,
+    is_valid: _Array,
+    *,
+    block_size: int,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Cache slots of the compressed entries that were chosen for every token.
+
+    Source: DeepSeek-V4 sparse attention: decode
+
+    Args:
+        topk_indices: entries chosen for every token, counted from its request's first; -1: none, int32 [T, K]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        is_valid: whether a token is none of padding, bool [T]
+        block_size: entries of a page. Required.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        indices: slots, -1 behind the last, int32 [T, K]
+        lens: slots of every list; 0 for tokens of padding, int32 [T]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def token_metadata(
+    query_start_loc: _Array,
+    seq_lens: _Array,
+    slot_mapping: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Request, position and validity of every token of a step.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        token_to_req: request of every token; -1 in padding, int32 [T]
+        positions: position of every token in its request; 0 in padding, format of slot_mapping [T]
+        is_valid: whether a token has a request and a slot, bool [T]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def swa_decode_metadata(
+    query_start_loc: _Array,
+    seq_lens: _Array,
+    slot_mapping: _Array,
+    block_table: _Array,
+    *,
+    window: int = 128,
+    block_size: int = 64,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Cache slots of the window of every decode token, oldest first.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        window: sliding window, the token itself included. Default 128.
+        block_size: tokens of a page. Default 64.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, window]
+        lens: tokens of every window; 0 for tokens of padding, int32 [T]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def prefill_gather_lens(
+    query_start_loc: _Array,
+    seq_lens: _Array,
+    *,
+    window: int = 128,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        window: sliding window, the token itself included. Default 128.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        gather_lens: rows to gather, the last ones of a request, int32 [R]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def c128a_decode_metadata(
+    positions: _Array,
+    token_to_req: _Array,
+    slot_mapping: _Array,
+    block_table: _Array,
+    *,
+    width: int,
+    ratio: int = 128,
+    block_size: int = 2,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Cache slots of all compressed entries that a decode token sees.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        positions: position of every token in its request, int32 or int64 [T]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        width: entries of a list. Required.
+        ratio: original tokens per compressed entry. Default 128.
+        block_size: compressed entries of a page. Default 2.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, width]
+        lens: entries of every list; 0 for tokens of padding, int32 [T]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def c128a_prefill_metadata(
+    positions: _Array,
+    *,
+    width: int,
+    ratio: int = 128,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Numbers, in their request, of all compressed entries that a prefill token sees.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        positions: position of every token in its request, int32 or int64 [T]
+        width: entries of a list. Required.
+        ratio: original tokens per compressed entry. Default 128.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        indices: 0, 1, .. as far as entries exist, then -1, int32 [T, width]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def compressed_slot_mapping(
+    positions: _Array,
+    token_to_req: _Array,
+    slot_mapping: _Array,
+    block_table: _Array,
+    *,
+    ratio: int = 128,
+    block_size: int = 256,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Slot of the compressed entry that a token completes, where it completes one.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        positions: position of every token in its request, int32 or int64 [T]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [P]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        ratio: original tokens per compressed entry. Default 128.
+        block_size: original tokens that a page stands for, a multiple of ratio. Default 256.
+        implementation: one of pallas, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        slots: slots; -1 for tokens that complete no entry, and for those of padding, format of slot_mapping
+            [P]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.

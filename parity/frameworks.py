@@ -224,7 +224,7 @@ def run_jax(inputs: Inputs, implementation: str, device: str) -> Results:
 
     op = inputs.op
     wide = any(form.storage_bits == 64 for form in inputs.layout.call().formats.values())
-    with jax.enable_x64(wide or jax.config.jax_enable_x64):
+    with jax.enable_x64(wide or jax.config.read("jax_enable_x64")):
         given = {name: to_jax(raw, inputs.formats[name], device) for name, raw in inputs.arrays.items()}
         arguments = [given.get(a.name) for a in op.inputs]
         returned = getattr(ops, op.name)(*arguments, **inputs.attributes, implementation=implementation)

@@ -13,11 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core.core_schema import CoreSchema, literal_schema
 
+from specs.lang.blocks import ScaleRule
 from specs.lang.elements import Kind, NanRule, Overflow
 from specs.lang.export import BOUND_SYMBOLS, SCHEMA_VERSION, to_dict
 from specs.lang.kernel import Access, Role
 from specs.lang.layouts import Inner
 from specs.lang.op import Op
+from specs.lang.packing import Order
+from specs.lang.paged import ScalePlace
 
 Schema = dict[str, Any]
 SCHEMA_FILE = "docs/spec.schema.json"
@@ -99,6 +102,19 @@ class DenseLayout(_Model):
     inner: Annotated[str, _OneOf.names(Inner)]
 
 
+class PagesLayout(_Model):
+    """A cache, [pages, bytes] or [pages, rows, bytes of a row], pages without gaps inside."""
+
+    kind: Literal["pages"]
+    """Which layout."""
+    layout: str
+    """Attribute with the cache layout."""
+    rows: str
+    """Axis: rows of a page."""
+    block_size: str
+    """Attribute that states the rows of a page; not needed where the array has three dimensions."""
+
+
 class ArrayModel(_Model):
     """An argument, a result, or an array that lives between two steps."""
 
@@ -123,7 +139,7 @@ class ArrayModel(_Model):
     """In place of formats: the array or attribute whose format this one has."""
     swapped_by: SwappedBy | None
     """How the order of the last two dimensions is chosen."""
-    layout: DenseLayout
+    layout: Annotated[DenseLayout | PagesLayout, Field(discriminator="kind")]
     """What its strides may be."""
 
 
@@ -134,14 +150,15 @@ class AttributeModel(_Model):
     """Name of the keyword."""
     doc: str
     """What it decides."""
-    kind: Literal["int", "float", "bool", "str", "format"]
-    """Type of its value; "format" is an element format, given by name or as the framework's dtype."""
+    kind: Literal["int", "float", "bool", "str", "format", "layout"]
+    """Type of its value; "format" is an element format, given by name or as the framework's dtype, "layout" a cache
+    layout, given by name or as a declaration of one's own."""
     required: bool
     """Whether a call has to give it."""
     default: _Value
     """Value when it is not given."""
     choices: list[_Value]
-    """Values accepted, empty for any."""
+    """Values accepted, empty for any; of layouts, those that have a name."""
     minimum: float | None
     """Smallest value accepted."""
     maximum: float | None
@@ -252,6 +269,8 @@ class AccuracyModel(_Model):
     """Number of terms in a sum; null for exact results."""
     extra: _Count | None
     """Rounded operations on a term besides the additions; null for exact results."""
+    exact_on_twin_data: bool
+    """Whether the bytes are the oracle's on data that makes every sum exact."""
     bound: Annotated[str, Field(description=f"The bound, elementwise. {BOUND_SYMBOLS}.")]
 
 
@@ -307,6 +326,76 @@ class FormatModel(_Model):
     """Document that defines the format."""
 
 
+class PackingModel(_Model):
+    """Several codes in a word, along a row."""
+
+    word: str
+    """Format of the words."""
+    per_word: int
+    """Codes in a word."""
+    order: Annotated[str, _OneOf.names(Order)]
+
+
+class BlockModel(_Model):
+    """Codes with their scales."""
+
+    name: str
+    """Name of the block format."""
+    element: str
+    """Format of the codes."""
+    group: int | None
+    """Columns that one scale covers; null without scales."""
+    scale: str | None
+    """Format of the scales; null without."""
+    rule: Annotated[str, _OneOf.names(ScaleRule)] | None
+    """How a scale follows from its group; null without scales."""
+    amax_floor: float | None
+    """Smallest magnitude that a group is scaled for; null without scales."""
+    packing: PackingModel | None
+    """How several codes share a byte; null for whole bytes."""
+
+
+class FieldModel(_Model):
+    """Consecutive columns of a row in one format. A value is code times scale, rounded to bfloat16 where used."""
+
+    column: int
+    """First column."""
+    count: int
+    """Number of columns."""
+    byte: int
+    """First byte of the codes, in the row."""
+    code_bytes: int
+    """Bytes of the codes."""
+    scale_byte: int | None
+    """First byte of the scales, in the row or in its share of the page's end; null without scales."""
+    scale_bytes: _Count
+    """Bytes of the scales."""
+    format: BlockModel
+    """What codes and scales stand for."""
+
+
+class PagedModel(_Model):
+    """A cache layout. Row r of a page of R rows: data at byte r * row_stride, share at R * row_stride + r * share."""
+
+    width: int
+    """Columns of a row."""
+    value_width: int
+    """Columns, from the first, that attention sums up."""
+    scales: Annotated[str, _OneOf.names(ScalePlace)]
+    row_stride: int
+    """Bytes from the data of a row to the next."""
+    share: _Count
+    """Bytes of a row behind the data of all rows of its page."""
+    row_bytes: int
+    """Bytes that a page spends on a row: row_stride + share."""
+    page_multiple: int
+    """Allocators round the bytes of a page up to a multiple of this; any size that is no less will do."""
+    fields: list[FieldModel]
+    """Fields in order."""
+    source: str
+    """Where the layout comes from."""
+
+
 class OpModel(_Model):
     """One operation: what its arguments are, what it runs, and how its results are proved."""
 
@@ -340,6 +429,8 @@ class OpModel(_Model):
     """One contract per result."""
     cases: list[CaseModel]
     """Named cases."""
+    layouts: dict[str, PagedModel]
+    """Every cache layout that is named anywhere in this form."""
     formats: dict[str, FormatModel]
     """Every element format that is named anywhere in this form."""
     content_hash: _Sha256

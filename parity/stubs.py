@@ -16,6 +16,7 @@ from typing import Final
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Attribute
 from specs.lang.op import Op
+from specs.lang.paged import Paged
 from specs.lang.signature import default_text, docstring, parameters
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -73,7 +74,8 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
     """The text of a stub."""
     module = ast.parse((_ROOT / kind.package / "ops.py").read_text(encoding="utf-8"))
     others, used = _others(module)
-    own = {"from specs.lang.elements import ElementFormat", *_imports_of(module, used - {"Any"})}
+    declared = ("from specs.lang.elements import ElementFormat", "from specs.lang.paged import Paged")
+    own = {*declared, *_imports_of(module, used - {"Any"})}
     aliases = [f"_Format: TypeAlias = {kind.dtype} | ElementFormat | str"]
     if kind.argument == "_Array":
         aliases.insert(0, "_Array: TypeAlias = jax.Array | np.ndarray[Any, Any]")
@@ -134,6 +136,9 @@ def _given(kind: Stub, op: Op) -> str:
 def _attribute(attribute: Attribute) -> str:
     if attribute.kind is ElementFormat:
         text = "_Format"
+    elif attribute.kind is Paged:
+        names = [choice.name for choice in attribute.choices if isinstance(choice, Paged)]
+        text = f"Paged | Literal[{', '.join(map(_quoted, names))}]" if names else "Paged"
     elif attribute.choices:
         text = f"Literal[{', '.join(map(_quoted, attribute.choices))}]"
     else:
@@ -148,9 +153,9 @@ def _result(kind: Stub, op: Op) -> str:
     results = (*op.mutated, *op.outputs) if kind.returns_mutated else op.outputs
     if any(array.optional or array.by is not None for array in results):
         return f"tuple[{kind.result}, ...]"  # how many there are depends on the call
-    if len(results) == 1:
-        return kind.result
-    return f"tuple[{', '.join([kind.result] * len(results)) or '()'}]"
+    if len(results) <= 1:
+        return kind.result if results else "None"
+    return f"tuple[{', '.join([kind.result] * len(results))}]"
 
 
 def _docstring(text: str) -> list[str]:

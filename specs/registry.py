@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from specs.cache.combine import COMBINE_TOPK_SWA
-from specs.cache.compressed import C128A_DECODE_METADATA, C128A_PREFILL_METADATA, COMPRESSED_SLOT_MAPPING
 from specs.attention.decode import SPARSE_MLA_DECODE_FP8
 from specs.attention.prefill import SPARSE_MLA_PREFILL
+from specs.cache.combine import COMBINE_TOPK_SWA
+from specs.cache.compressed import C128A_DECODE_METADATA, C128A_PREFILL_METADATA, COMPRESSED_SLOT_MAPPING
 from specs.cache.gather import DEQUANT_GATHER_K
 from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN_METADATA
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT

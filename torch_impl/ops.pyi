@@ -6,6 +6,7 @@ import torch
 
 from specs.lang.elements import ElementFormat
 from specs.lang.op import Op as Op
+from specs.lang.paged import Paged
 from torch_impl.support import choose as choose
 
 _Format: TypeAlias = torch.dtype | ElementFormat | str
@@ -20,6 +21,7 @@ def per_token_group_quant_fp8(
     ue8m0: bool = False,
     eps: float = 1e-10,
     implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """FP8 codes of every group of a row, with one scale per group.
 
@@ -33,6 +35,9 @@ def per_token_group_quant_fp8(
         ue8m0: round scales up to powers of two. Default False.
         eps: smallest magnitude a group is scaled for. Default 1e-10.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free.
+            Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -48,6 +53,7 @@ def per_token_quant_fp8(
     *,
     element: _Format = "e4m3",
     implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """FP8 codes of every row, with one float32 scale per row.
 
@@ -55,6 +61,9 @@ def per_token_quant_fp8(
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free.
+            Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -71,6 +80,7 @@ def per_tensor_quant_fp8(
     *,
     element: _Format = "e4m3",
     implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """FP8 codes of a tensor under one float32 scale, given (static) or computed (dynamic).
 
@@ -80,6 +90,9 @@ def per_tensor_quant_fp8(
             optional
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free.
+            Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -95,6 +108,7 @@ def per_token_quant_int8(
     *,
     element: _Format = "int8",
     implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, ...] | None = None,
 ) -> tuple[torch.Tensor, ...]:
     """INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
@@ -102,6 +116,9 @@ def per_token_quant_int8(
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of int8, uint8. Default 'int8'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale, zero_point) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -117,6 +134,7 @@ def mxfp8_quant(
     x: torch.Tensor,
     *,
     implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """MXFP8: e4m3 codes with one E8M0 scale per 32 elements.
 
@@ -125,6 +143,9 @@ def mxfp8_quant(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free.
+            Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, e4m3 [..M, N]
@@ -139,6 +160,7 @@ def mxfp4_quant(
     x: torch.Tensor,
     *,
     implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """MXFP4: e2m1 codes, two per byte, with one E8M0 scale per 32 elements.
 
@@ -147,6 +169,9 @@ def mxfp4_quant(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free.
+            Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, uint8 [..M, N // 2]
@@ -169,6 +194,7 @@ def fp8_gemm(
     weight_order: Literal["kn", "nk"] = "kn",
     out_dtype: _Format = "bf16",
     implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """W8A8 product of FP8 activations and an FP8 weight.
 
@@ -191,6 +217,9 @@ def fp8_gemm(
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -212,6 +241,7 @@ def fp8_bmm(
     weight_order: Literal["kn", "nk"] = "kn",
     out_dtype: _Format = "bf16",
     implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Batched W8A8 product, one weight per batch.
 
@@ -232,6 +262,9 @@ def fp8_bmm(
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
 
     Returns:
         c: result, format of out_dtype [G, M, N]
@@ -251,6 +284,7 @@ def fp8_gemm_w8a16(
     group: Literal[64, 128, 256] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
     implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Product of 16-bit activations and an FP8 weight.
 
@@ -266,6 +300,9 @@ def fp8_gemm_w8a16(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
 
     Returns:
         c: result, format of a [..M, N]
@@ -286,6 +323,7 @@ def int4_gemm_w4a16(
     group_size: Literal[-1, 32, 64, 128, 256],
     weight_order: Literal["kn", "nk"] = "kn",
     implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Product of 16-bit activations and an INT4 weight in groups along K.
 
@@ -305,6 +343,9 @@ def int4_gemm_w4a16(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
 
     Returns:
         c: result, format of a [..M, N]
@@ -324,6 +365,7 @@ def fp4_gemm(
     out_dtype: _Format = "bf16",
     weight_order: Literal["kn", "nk"] = "kn",
     implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Product of MXFP4 activations and an MXFP4 weight.
 
@@ -339,6 +381,9 @@ def fp4_gemm(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -348,12 +393,516 @@ def fp4_gemm(
         Unsupported: the call is right, but the implementation or the device cannot run it.
     """
 
+def quantize_and_insert_k(
+    k: torch.Tensor,
+    cache: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    *,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Rows quantised and written into their slots.
+
+    Source: DeepSeek-V4 KV cache; layouts as in FlashMLA
+
+    Args:
+        k: rows, bf16 [T, D]
+        cache: pages of the layout; written in place (donated and returned in JAX), uint8 [PAGES, PAGE_BYTES]
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+
+    Returns:
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def qnorm_rope_kv_insert(
+    q: torch.Tensor,
+    kv: torch.Tensor,
+    cache: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    positions: torch.Tensor,
+    cos_sin: torch.Tensor,
+    *,
+    eps: float = 1e-06,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Queries normalised and rotated in place; keys rotated, quantised and inserted.
+
+    Source: DeepSeek-V4 attention input; layouts as in FlashMLA
+
+    Args:
+        q: queries; written in place (donated and returned in JAX), bf16 [T, H, D]
+        kv: keys, normalised already, bf16 [T, D]
+        cache: pages of the layout; written in place (donated and returned in JAX), uint8 [PAGES, PAGE_BYTES]
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        positions: position of every row, int32 or int64 [T]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        eps: added to the mean square. Default 1e-06.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+
+    Returns:
+        q: queries, bf16 [T, H, D]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def dequant_gather_k(
+    out: torch.Tensor,
+    cache: torch.Tensor,
+    seq_lens: torch.Tensor,
+    gather_lens: torch.Tensor | None = None,
+    block_table: torch.Tensor | None = None,
+    *,
+    offset: int = 0,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Rows of a paged cache dequantised into a dense workspace.
+
+    Source: DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA
+
+    Args:
+        out: workspace; written in place (donated and returned in JAX), bf16 [BO, M, D]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+        seq_lens: rows that the cache holds of every request, int32 [B]
+        gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
+        block_table: pages of every request in order, int32 [B, TABLE]
+        offset: first row of the workspace that is written. Default 0.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: workspace, bf16 [BO, M, D]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def sparse_mla_prefill(
+    q: torch.Tensor,
+    kv: torch.Tensor,
+    indices: torch.Tensor,
+    attn_sink: torch.Tensor | None = None,
+    topk_length: torch.Tensor | None = None,
+    *,
+    sm_scale: float,
+    return_lse: bool = False,
+    d_v: int = 512,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, ...] | None = None,
+) -> tuple[torch.Tensor, ...]:
+    """Attention of one token's heads over listed rows.
+
+    Source: DeepSeek-V3.2 and V4; FlashMLA
+
+    Args:
+        q: queries, bf16 [T, H, D]
+        kv: keys, bf16 [S, D] or [S, 1, D]
+        indices: rows of kv of every token, int32 or int64 [T, P] or [T, 1, P]
+        attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
+        topk_length: entries of every token's list that count; all if left out, int32 [T], optional
+        sm_scale: factor of the scores. Required.
+        return_lse: whether max_logits and lse are returned too. Default False.
+        d_v: columns of a key that are its value. Default 512.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        out: weighted means of the values, bf16 [T, H, VALUES]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 True:
+            [T, H]
+        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
+            True: [T, H]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def sparse_mla_decode_fp8(
+    q: torch.Tensor,
+    swa_cache: torch.Tensor,
+    swa_indices: torch.Tensor,
+    swa_lens: torch.Tensor,
+    comp_cache: torch.Tensor | None = None,
+    topk_indices: torch.Tensor | None = None,
+    topk_lens: torch.Tensor | None = None,
+    attn_sink: torch.Tensor | None = None,
+    *,
+    sm_scale: float,
+    return_lse: bool = False,
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    block_size: int | None = None,
+    comp_block_size: int | None = None,
+    splits: int = 0,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, ...] | None = None,
+) -> tuple[torch.Tensor, ...]:
+    """Attention of decode tokens over listed rows of paged, quantised caches.
+
+    Source: DeepSeek-V4; FlashMLA
+
+    Args:
+        q: queries, bf16 [T, H, D]
+        swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES]
+        swa_indices: slots of every token's window, int32 or int64 [T, W] or [T, 1, W]
+        swa_lens: entries of every token's window list, held to 0 .. W, int32 [T]
+        comp_cache: pages of compressed keys, uint8 [COMP_PAGES, COMP_BYTES], optional
+        topk_indices: slots of every token's chosen compressed keys, int32 or int64 [T, K] or [T, 1, K],
+            optional
+        topk_lens: entries of every token's top-k list, held to 0 .. K, int32 [T], optional
+        attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
+        sm_scale: factor of the scores. Required.
+        return_lse: whether max_logits and lse are returned too. Default False.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page of swa_cache; may be left out where it is passed as [pages, rows, bytes of
+            a row]. Default None.
+        comp_block_size: rows of a page of comp_cache; may be left out where it is passed as [pages, rows,
+            bytes of a row]. Default None.
+        splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the
+            last bits of a token's result may depend on the number of tokens; any other number: they do not.
+            Default 0.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        out: weighted means of the values, bf16 [T, H, VALUES]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 True:
+            [T, H]
+        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
+            True: [T, H]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def combine_topk_swa(
+    topk_indices: torch.Tensor,
+    query_start_loc: torch.Tensor,
+    seq_lens: torch.Tensor,
+    gather_lens: torch.Tensor,
+    left_visible: torch.Tensor | None = None,
+    right_visible: torch.Tensor | None = None,
+    *,
+    window: int,
+    ratio: int,
+    topk: int,
+    workspace_rows: int,
+    compressed_rows: int,
+    max_image_tokens: int = 0,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
+
+    Source: DeepSeek-V4 sparse attention: prefill over gathered rows
+
+    Args:
+        topk_indices: compressed entries chosen for every token, counted from its request's first; negative:
+            none, int32 [T, K]
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        gather_lens: window rows gathered for every request, the last of them that of its last token, int32
+            [R]
+        left_visible: tokens before it that a token of an image sees, int32 [T], optional
+        right_visible: tokens behind it that a token of an image sees, int32 [T], optional
+        window: sliding window, the token itself included. Required.
+        ratio: original tokens per compressed entry, 1 in layers that have none. Required.
+        topk: most compressed entries of a token; at 0 topk_indices is not read. Required.
+        workspace_rows: rows of the workspace per request (M). Required.
+        compressed_rows: rows of them that hold compressed entries (N). Required.
+        max_image_tokens: most tokens that images add to a window. Default 0.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (combined_indices, combined_lens) into, None for those to allocate,
+            which is then returned: shape, format and device of the result; the last dimension is contiguous,
+            other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        combined_indices: rows of the workspace, -1 behind the last, int32 [T, cdiv(((topk + window) +
+            max_image_tokens), 128) * 128]
+        combined_lens: entries of every list, int32 [T]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def global_topk(
+    topk_indices: torch.Tensor,
+    token_to_req: torch.Tensor,
+    block_table: torch.Tensor,
+    is_valid: torch.Tensor,
+    *,
+    block_size: int,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cache slots of the compressed entries that were chosen for every token.
+
+    Source: DeepSeek-V4 sparse attention: decode
+
+    Args:
+        topk_indices: entries chosen for every token, counted from its request's first; -1: none, int32 [T, K]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        is_valid: whether a token is none of padding, bool [T]
+        block_size: entries of a page. Required.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        indices: slots, -1 behind the last, int32 [T, K]
+        lens: slots of every list; 0 for tokens of padding, int32 [T]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def token_metadata(
+    query_start_loc: torch.Tensor,
+    seq_lens: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    *,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Request, position and validity of every token of a step.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (token_to_req, positions, is_valid) into, None for those to allocate,
+            which is then returned: shape, format and device of the result; the last dimension is contiguous,
+            other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        token_to_req: request of every token; -1 in padding, int32 [T]
+        positions: position of every token in its request; 0 in padding, format of slot_mapping [T]
+        is_valid: whether a token has a request and a slot, bool [T]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def swa_decode_metadata(
+    query_start_loc: torch.Tensor,
+    seq_lens: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    block_table: torch.Tensor,
+    *,
+    window: int = 128,
+    block_size: int = 64,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cache slots of the window of every decode token, oldest first.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        window: sliding window, the token itself included. Default 128.
+        block_size: tokens of a page. Default 64.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, window]
+        lens: tokens of every window; 0 for tokens of padding, int32 [T]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def prefill_gather_lens(
+    query_start_loc: torch.Tensor,
+    seq_lens: torch.Tensor,
+    *,
+    window: int = 128,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        query_start_loc: first token of every request, and the end behind the last; counted from its first
+            element, int32 [R + 1]
+        seq_lens: tokens of every request, those of this step included, int32 [R]
+        window: sliding window, the token itself included. Default 128.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write gather_lens into, which is then returned: shape, format and device of the
+            result; the last dimension is contiguous, other strides are free. Refused where it begins at the
+            address of an argument.
+
+    Returns:
+        gather_lens: rows to gather, the last ones of a request, int32 [R]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def c128a_decode_metadata(
+    positions: torch.Tensor,
+    token_to_req: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    block_table: torch.Tensor,
+    *,
+    width: int,
+    ratio: int = 128,
+    block_size: int = 2,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cache slots of all compressed entries that a decode token sees.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        positions: position of every token in its request, int32 or int64 [T]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        width: entries of a list. Required.
+        ratio: original tokens per compressed entry. Default 128.
+        block_size: compressed entries of a page. Default 2.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, width]
+        lens: entries of every list; 0 for tokens of padding, int32 [T]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def c128a_prefill_metadata(
+    positions: torch.Tensor,
+    *,
+    width: int,
+    ratio: int = 128,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Numbers, in their request, of all compressed entries that a prefill token sees.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        positions: position of every token in its request, int32 or int64 [T]
+        width: entries of a list. Required.
+        ratio: original tokens per compressed entry. Default 128.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write indices into, which is then returned: shape, format and device of the result;
+            the last dimension is contiguous, other strides are free. Refused where it begins at the address
+            of an argument.
+
+    Returns:
+        indices: 0, 1, .. as far as entries exist, then -1, int32 [T, width]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def compressed_slot_mapping(
+    positions: torch.Tensor,
+    token_to_req: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    block_table: torch.Tensor,
+    *,
+    ratio: int = 128,
+    block_size: int = 256,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Slot of the compressed entry that a token completes, where it completes one.
+
+    Source: DeepSeek-V4 sparse attention: metadata of a step
+
+    Args:
+        positions: position of every token in its request, int32 or int64 [T]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [P]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        ratio: original tokens per compressed entry. Default 128.
+        block_size: original tokens that a page stands for, a multiple of ratio. Default 256.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write slots into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
+
+    Returns:
+        slots: slots; -1 for tokens that complete no entry, and for those of padding, format of slot_mapping
+            [P]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
 
 NAMESPACE: str
 
+_ALIASES: str
+
 def schema(op: Op) -> str: ...
 
+def out_schema(op: Op) -> str: ...
+
+def out_name(op: Op) -> str: ...
+
 def plain(*tensors: Any) -> bool: ...
+
+def unpack(results: list[Any] | tuple[Any, ...]) -> Any: ...
 
 def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None: ...
 

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e000026701294a1b942228c2492947caa8ccc53f788af3c323b9bca927d6419a
+# spec sha256 5129e1c50aed93cd714c495092de4e7958182b4e42310bf46615a5312483b60b
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

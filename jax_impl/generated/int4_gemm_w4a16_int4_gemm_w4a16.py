@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0f66a944c1e8f863c3d1de25c29b1c26200748384c962be2a365f407379b0a9c
+# spec sha256 603f23c9170a79bc0f26d4b39c0186b5bc5398c5c3bd0e0f8a6dc82e3ad9c1d7
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6abce7978cfb6c25c10f31a349500d940e9e221882b2081d4465081b5faae895
+# spec sha256 df75aaaa374522e628f3ffe238e2693b40bdafe79dea357482ace36710915fb3
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 36e8bef64bc2b07880a08348080a8f4e7add838d13f8b129457587b4b951f67c
+# spec sha256 63ade0df481ed1b3f8b4ca70a816752c20424aae32df9909048cf46afebe4a06
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

@@ -45,7 +45,9 @@ def results(width: Axis = VALUES) -> tuple[Array, ...]:
     """out, and on request the largest scores and the logarithms of the sums of exponentials."""
     shape = (("True", ((T, H),)),)
     return (
-        Array(name="out", doc="weighted means of the values", shapes=((T, H, width),), formats=(BF16,), access=Access.OUT),
+        Array(
+            name="out", doc="weighted means of the values", shapes=((T, H, width),), formats=(BF16,), access=Access.OUT
+        ),
         Array(
             name="max_logits",
             doc="largest score of every row, natural units, the sink not counted; -inf for none",
@@ -78,14 +80,17 @@ def tunables() -> tuple[Tunable, ...]:
     return (
         Tunable(name="BLOCK_H", values=(16, 32, 64, 128), doc="heads per program"),
         Tunable(name="BLOCK_K", values=(16, 32, 64, 128), doc="keys per step"),
+        Tunable(name="VALUE_PARTS", values=(1, 2, 4), doc="programs that share the value columns of a row"),
         Tunable(name="CHUNK", values=(32, 64, 128, 256), doc="columns per dot"),
         Tunable(name="num_warps", values=(4, 8, 16)),
         Tunable(name="num_stages", values=(1, 2, 3)),
     )
 
 
-def config(target: str, heads: int, keys: int, chunk: int, warps: int, stages: int, **fields: Any) -> Config:
+def config(
+    target: str, heads: int, keys: int, chunk: int, warps: int, stages: int, parts: int = 1, **fields: Any
+) -> Config:
     """One row of configurations."""
-    values = {"BLOCK_H": heads, "BLOCK_K": keys, "CHUNK": chunk, "num_warps": warps, "num_stages": stages}
+    values = {"BLOCK_H": heads, "BLOCK_K": keys, "CHUNK": chunk, "VALUE_PARTS": parts}
+    values |= {"num_warps": warps, "num_stages": stages}
     return Config(target=target, values=tuple(values.items()), **fields)
-

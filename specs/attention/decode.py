@@ -12,6 +12,7 @@ Source: DeepSeek-V4; FlashMLA conventions for the sink, max_logits and lse.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,11 @@ from specs.attention import arrays as declare
 from specs.attention.arrays import SINKS, VALUES, D, H, T
 from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, Lists, lists, peak_of, queries, rows, sinks
-from specs.attention.sparse import Segment, Source, finish, position, run
+from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
 from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.axes import Axis, Ref
 from specs.lang.elements import BF16, F32, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
 from specs.lang.layouts import Pages
@@ -64,11 +65,8 @@ def sparse_mla_decode(p: Any) -> None:
         segments.append(Segment(p.topk_indices, p.topk_lens, p.K, p.COMP_PAGES * p.COMP_ROWS, source))
     source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.CHUNK)
     segments.append(Segment(p.swa_indices, p.swa_lens, p.W, p.SWA_PAGES * p.SWA_ROWS, source))
-    state = run(p, at, columns, p.layout.value_width, segments, p.SPLITS)
-    if p.SPLITS > 1:
-        store_partial(p, at, columns, state)
-    else:
-        finish(p, at, columns, state)
+    leave = partial(store_partial if p.SPLITS > 1 else finish, p, at)
+    run(p, at, columns, p.layout.value_width, segments, p.SPLITS, leave)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -180,7 +178,9 @@ _AXES = (T, H, D, W, K, SINKS, SWA_PAGES, SWA_BYTES, SWA_ROWS, COMP_PAGES, COMP_
 def _configs() -> tuple[Config, ...]:
     return (
         declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
-        declare.config("cuda", 64, 64, 64, 8, 1),
+        declare.config("cuda", 64, 64, 64, 8, 1, when=H <= 64),
+        # With all heads at once the warps of a block share no row; half of the sums fit into its registers.
+        declare.config("cuda", 128, 64, 64, 8, 1, parts=2),
         declare.config("xpu", 16, 16, 64, 8, 1),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
@@ -201,13 +201,21 @@ def _kernel(split: bool) -> Kernel:
         attributes=_ATTRIBUTES,
         tunables=declare.tunables(),
         configs=_configs(),
-        grid=(T * cdiv(H, Ref("BLOCK_H")), SPLITS),
+        grid=(programs(T, H), SPLITS),
         body=sparse_mla_decode,
     )
 
 
 def _case(
-    name: str, t: int, h: int, w: int, k: int = 0, rows_: int = 16, comp_rows: int = 2, layout: Paged = V4, **fields: Any
+    name: str,
+    t: int,
+    h: int,
+    w: int,
+    k: int = 0,
+    rows_: int = 16,
+    comp_rows: int = 2,
+    layout: Paged = V4,
+    **fields: Any,
 ) -> Case:
     sizes = {"T": t, "H": h, "D": layout.width, "W": w, "K": k, "SINKS": fields.pop("sinks", h)}
     sizes |= {"SWA_PAGES": max(1, -(-t * w // rows_)), "SWA_BYTES": layout.page_stride(rows_)}
@@ -236,8 +244,11 @@ SPARSE_MLA_DECODE_FP8 = Op(
         Step(kernel=_kernel(split=False), when=SPLITS.equals(1)),
         Step(kernel=_kernel(split=True), when=SPLITS.differs(1)),
         Step(
-            kernel=merge_kernel(SPLITS, tuple(a for a in _ARRAYS if a.name in ("attn_sink", "out", "max_logits", "lse")),
-            declare.attributes()),
+            kernel=merge_kernel(
+                SPLITS,
+                tuple(a for a in _ARRAYS if a.name in ("attn_sink", "out", "max_logits", "lse")),
+                declare.attributes(),
+            ),
             when=SPLITS.differs(1),
         ),
     ),

@@ -52,7 +52,9 @@ def attention(q: Array, keys: Array, scale: float, value_width: int, sink: Array
     steps = _STEPS + len(keys)
     values = keys[:, :value_width]
     mean_error = (weight / total[:, None] * error).sum(1)
-    sink_error = np.zeros(heads) if sink is None else rest * 4 * (np.where(np.isfinite(sink), np.abs(sink), 0.0) + np.abs(peak))
+    sink_error = (
+        np.zeros(heads) if sink is None else rest * 4 * (np.where(np.isfinite(sink), np.abs(sink), 0.0) + np.abs(peak))
+    )
     spread = share * (error + (mean_error + sink_error)[:, None] + 2 * steps + _BF16_WEIGHTS)
     return Row(
         out=share @ values,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from specs.attention.arrays import SINKS, D, H, T
 from specs.attention.decode import owners, references
 from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, lists, queries, rows, sinks
-from specs.attention.sparse import Segment, Source, finish, position, run
+from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.axes import Axis, Ref
 from specs.lang.elements import BF16
 from specs.lang.kernel import Array, Attribute, Constraint, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, single
@@ -78,7 +79,7 @@ def sparse_mla_prefill(p: Any) -> None:
     at = position(p, 1)
     columns = spans((p.d_v, p.D), p.CHUNK)
     segment = Segment(p.indices, p.topk_length, p.P, p.S, dense_source(p.kv, columns))
-    finish(p, at, columns, run(p, at, columns, p.d_v, (segment,), 1))
+    run(p, at, columns, p.d_v, (segment,), 1, partial(finish, p, at))
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -143,12 +144,12 @@ _KERNEL = Kernel(
     tunables=declare.tunables(),
     configs=(
         declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
-        declare.config("cuda", 64, 64, 64, 8, 1),
+        declare.config("cuda", 64, 64, 64, 8, 2),
         declare.config("xpu", 16, 16, 64, 8, 1),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
     ),
-    grid=(T * cdiv(H, Ref("BLOCK_H")), 1),
+    grid=(programs(T, H),),
     body=sparse_mla_prefill,
 )
 

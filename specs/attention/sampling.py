@@ -68,7 +68,9 @@ def peak_of(form: ElementFormat) -> float:
 
 def twin_rows(sample: Sample, count: int, width: int, peak: float) -> Array:
     """Rows of values that every format holds exactly next to a `peak` in every 16 columns."""
-    x = sample.rng.choice([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0], (count, width)) * sample.rng.choice([-1.0, 1.0], (count, width))
+    x = sample.rng.choice([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0], (count, width)) * sample.rng.choice(
+        [-1.0, 1.0], (count, width)
+    )
     x[:, 0::16] = peak
     return x
 

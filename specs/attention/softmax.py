@@ -42,11 +42,18 @@ def empty(heads: int, widths: tuple[int, ...]) -> State:
     return State(peak, zeros((heads,)), tuple(zeros((heads, width)) for width in widths))
 
 
-def attend(state: State, query: tuple[Tile, ...], key: Callable[[int], Tile], live: Tile, scale: float) -> State:
+def attend(
+    state: State,
+    query: tuple[Tile, ...],
+    key: Callable[[int], Tile],
+    live: Tile,
+    scale: float,
+    values: tuple[int, ...],
+) -> State:
     """The state with one more tile of keys.
 
-    query: chunks of the query, bf16 [heads, width]. key: chunks of the keys, bf16 [keys, width]; the first ones, as
-    many as the state has sums, are values too. live: which keys count [keys]. scale: of scores, log2(e) included.
+    query: chunks of the query, bf16 [heads, width]. key: chunks of the keys, bf16 [keys, width]. values: numbers of the
+    chunks that the state has sums of. live: which keys count [keys]. scale: of scores, log2(e) included.
     """
     score = None
     keys = [key(number) for number in range(len(query))]
@@ -60,10 +67,7 @@ def attend(state: State, query: tuple[Tile, ...], key: Callable[[int], Tile], li
     decay = exp2(state.peak - base)
     total = state.total * decay + reduce_sum(weight, axis=1)
     narrow = weight.to(BF16)
-    sums = [
-        dot(narrow, columns, part * decay[:, None])
-        for part, columns in zip(state.sums, keys[: len(state.sums)], strict=True)
-    ]
+    sums = [dot(narrow, keys[i], part * decay[:, None]) for i, part in zip(values, state.sums, strict=True)]
     return State(peak, total, tuple(sums))
 
 
@@ -71,7 +75,8 @@ def normaliser(state_peak: Tile, state_total: Tile, sink: Tile | None) -> Tile:
     """What sums are multiplied with [heads]; 0 for a row without keys. sink: score without a value, times log2(e)."""
     base = where(state_peak == MINUS_INFINITY, 0.0, state_peak)
     whole = state_total if sink is None else state_total + exp2(sink - base)
-    return where(state_total > 0.0, 1.0 / whole, 0.0)
+    known = state_total > 0.0
+    return where(known, 1.0 / where(known, whole, 1.0), 0.0)
 
 
 def log_sum_exp(state_peak: Tile, state_total: Tile) -> Tile:

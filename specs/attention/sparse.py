@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from specs.attention.softmax import LN_2, LOG2_E, State, attend, empty, log_sum_exp, normaliser
+from specs.lang.axes import Expr, Ref, cdiv
 from specs.lang.elements import BF16, F32, INT32
 from specs.tile.language import (
     ArrayHandle,
@@ -21,6 +22,7 @@ from specs.tile.language import (
     minimum,
     program_id,
     store,
+    when,
 )
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile, fail
@@ -54,41 +56,95 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Which token, which heads, and which part of its keys a program works on."""
+    """Which token, which heads, which part of its keys, and which part of their value columns a program works on."""
 
     token: Tile
     head: Tile
     live: Tile
     split: Tile | None
+    part: Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a program leaves: sums of these value columns, which are part `part` of all."""
+
+    state: State
+    columns: tuple[Columns, ...]
+    part: int
 
 
 def position(p: Any, splits: int) -> Position:
-    """From the grid (head blocks within tokens, parts)."""
-    blocks = tile_cdiv(p.H, p.BLOCK_H)
-    tile = program_id(0)
-    head = (tile % blocks) * p.BLOCK_H + arange(p.BLOCK_H)
-    return Position(tile // blocks, head, head < p.H, program_id(1) if splits > 1 else None)
+    """From the grid: parts of the values within head blocks within tokens, and parts of the keys."""
+    tile, blocks = program_id(0), tile_cdiv(p.H, p.BLOCK_H)
+    rest = tile // p.VALUE_PARTS
+    head = (rest % blocks) * p.BLOCK_H + arange(p.BLOCK_H)
+    split = program_id(1) if splits > 1 else None
+    return Position(rest // blocks, head, head < p.H, split, tile % p.VALUE_PARTS)
 
 
-def run(p: Any, at: Position, columns: Sequence[Columns], values: int, segments: Sequence[Segment], splits: int) -> State:
-    """Softmax state of one program over its share of all segments. values: columns that are values, from the first."""
+def programs(tokens: Expr, heads: Expr) -> Expr:
+    """Size of the grid that `position` reads."""
+    return tokens * cdiv(heads, Ref("BLOCK_H")) * Ref("VALUE_PARTS")
+
+
+def run(
+    p: Any,
+    at: Position,
+    columns: Sequence[Columns],
+    values: int,
+    segments: Sequence[Segment],
+    splits: int,
+    leave: Callable[[Results], None],
+) -> None:
+    """Attention of one program over its share of all segments.
+
+    values: columns that are values, from the first. Where a row of sums is too long for the registers of a program,
+    VALUE_PARTS programs share it: each computes all scores, and a part of the values. leave: stores what was found.
+    """
+    chosen = value_chunks(columns, values, p.VALUE_PARTS)
+    for number, chunks in enumerate(chosen):
+
+        def part(number: int = number, chunks: tuple[int, ...] = chunks) -> None:
+            state = softmax(p, at, columns, chunks, segments, splits)
+            leave(Results(state, tuple(columns[i] for i in chunks), number))
+
+        if len(chosen) == 1:
+            part()
+        else:
+            when(at.part == number, part)
+
+
+def value_chunks(columns: Sequence[Columns], values: int, parts: int) -> list[tuple[int, ...]]:
+    """Numbers of the chunks that hold values, cut into `parts` runs of as equal a number as there is."""
+    covered = count = 0
+    while covered < values:
+        covered += columns[count].count
+        count += 1
+    if covered != values:
+        raise fail(f"values end at column {values}, inside a chunk")
+    ends = [count * part // parts for part in range(parts + 1)]
+    return [tuple(range(first, last)) for first, last in zip(ends, ends[1:], strict=False)]
+
+
+def softmax(
+    p: Any,
+    at: Position,
+    columns: Sequence[Columns],
+    chunks: tuple[int, ...],
+    segments: Sequence[Segment],
+    splits: int,
+) -> State:
+    """Softmax state after all keys of a program's share; sums of the value chunks numbered `chunks`."""
     query = tuple(
         load(p.q, (at.token, at.head[:, None], part.columns()[None, :]), at.live[:, None]) for part in columns
     )
-    widths, covered = [], 0
-    for part in columns:
-        if covered < values:
-            widths.append(part.count)
-            covered += part.count
-    if covered != values:
-        raise fail(f"values end at column {values}, inside a chunk")
     lengths = [length_of(segment, at.token) for segment in segments]
-    tiles = [tile_cdiv(length, p.BLOCK_K) for length in lengths]
-    lower, upper = share(tiles, at.split, splits)
-    state = empty(p.BLOCK_H, tuple(widths)).tiles()
+    lower, upper = share([tile_cdiv(length, p.BLOCK_K) for length in lengths], at.split, splits)
+    state = empty(p.BLOCK_H, tuple(columns[i].count for i in chunks)).tiles()
     for number, segment in enumerate(segments):
-        step = tile_of(p, at.token, segment, lengths[number], query, widths)
-        state = fori_loop(lower[number], upper[number], step, *state)
+        loop = tile_of(p, at.token, segment, lengths[number], query, chunks)
+        state = loop(lower[number], upper[number], state)
     return State(state[0], state[1], tuple(state[2:]))
 
 
@@ -117,29 +173,51 @@ def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile
     return lower, upper
 
 
-def tile_of(
-    p: Any, token: Tile, segment: Segment, length: Tile, query: tuple[Tile, ...], widths: list[int]
-) -> Callable[..., tuple[Tile, ...]]:
-    """The loop body of a segment: one tile of BLOCK_K entries of its list."""
+Loop = Callable[[Tile | int, Tile, tuple[Tile, ...]], tuple[Tile, ...]]
 
-    def step(k: Tile, peak: Tile, total: Tile, *sums: Tile) -> tuple[Tile, ...]:
+
+def tile_of(
+    p: Any, token: Tile, segment: Segment, length: Tile, query: tuple[Tile, ...], chunks: tuple[int, ...]
+) -> Loop:
+    """The loop over a segment's tiles of BLOCK_K entries, from state to state.
+
+    Where loads are fetched ahead (num_stages), so is the list: each step loads the entries of the next one.
+    """
+    ahead = p.num_stages > 1
+
+    def entries(k: Tile | int) -> Tile:
         entry = k * p.BLOCK_K + arange(p.BLOCK_K)
-        index = load(segment.index, (token, entry), entry < length, other=-1)
+        return load(segment.index, (token, entry), entry < length, other=-1)
+
+    def attended(index: Tile, state: tuple[Tile, ...]) -> tuple[Tile, ...]:
         live = (index >= 0) & (index < segment.total.to(index.element))
         key = segment.source(index.to(INT32), live)
-        return attend(State(peak, total, sums), query, key, live, p.sm_scale * LOG2_E).tiles()
+        before = State(state[0], state[1], state[2:])
+        return attend(before, query, key, live, p.sm_scale * LOG2_E, chunks).tiles()
 
-    del widths
-    return step
+    def step(k: Tile, *state: Tile) -> tuple[Tile, ...]:
+        return attended(entries(k), state)
+
+    def step_ahead(k: Tile, index: Tile, *state: Tile) -> tuple[Tile, ...]:
+        following = entries(k + 1)
+        return (following, *attended(index, state))
+
+    def loop(lower: Tile | int, upper: Tile, state: tuple[Tile, ...]) -> tuple[Tile, ...]:
+        if ahead:
+            return tuple(fori_loop(lower, upper, step_ahead, entries(lower), *state, stages=p.num_stages)[1:])
+        return tuple(fori_loop(lower, upper, step, *state))
+
+    return loop
 
 
-def finish(p: Any, at: Position, columns: Sequence[Columns], state: State) -> None:
+def finish(p: Any, at: Position, found: Results) -> None:
     """Stores the results of a program that has seen all keys."""
+    state = found.state
     sink = None if p.attn_sink is None else load(p.attn_sink, (at.head,), at.live).to(F32) * LOG2_E
     factor = normaliser(state.peak, state.total, sink)
-    for part, total in zip(columns, state.sums, strict=False):
-        where = (at.token, at.head[:, None], part.columns()[None, :])
+    for columns, total in zip(found.columns, state.sums, strict=True):
+        where = (at.token, at.head[:, None], columns.columns()[None, :])
         store(p.out, where, (total * factor[:, None]).to(BF16), at.live[:, None])
-    if p.return_lse:
+    if p.return_lse and found.part == 0:
         store(p.max_logits, (at.token, at.head), state.peak * LN_2, at.live)
         store(p.lse, (at.token, at.head), log_sum_exp(state.peak, state.total), at.live)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.arrays import SINKS, VALUES, H, T
-from specs.attention.softmax import LN_2, LOG2_E, MINUS_INFINITY, State, log_sum_exp, normaliser
+from specs.attention.softmax import LN_2, LOG2_E, MINUS_INFINITY, log_sum_exp, normaliser
+from specs.attention.sparse import Position, Results
 from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.elements import BF16, F32
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Tunable
@@ -46,13 +47,15 @@ def partials(splits: Axis, access: Access) -> tuple[Array, ...]:
     )
 
 
-def store_partial(p: Any, at: Any, columns: Any, state: State) -> None:
-    """Leaves what one part has found."""
-    for part, total in zip(columns, state.sums, strict=False):
-        where_ = (at.split, at.token, at.head[:, None], part.columns()[None, :])
-        store(p.partial, where_, total, at.live[:, None])
-    store(p.partial_peak, (at.split, at.token, at.head), state.peak, at.live)
-    store(p.partial_total, (at.split, at.token, at.head), state.total, at.live)
+def store_partial(p: Any, at: Position, found: Results) -> None:
+    """Leaves what a program has found in its part of the keys."""
+    assert at.split is not None
+    for columns, total in zip(found.columns, found.state.sums, strict=True):
+        place = (at.split, at.token, at.head[:, None], columns.columns()[None, :])
+        store(p.partial, place, total, at.live[:, None])
+    if found.part == 0:
+        store(p.partial_peak, (at.split, at.token, at.head), found.state.peak, at.live)
+        store(p.partial_total, (at.split, at.token, at.head), found.state.total, at.live)
 
 
 def merge(p: Any) -> None:

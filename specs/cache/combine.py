@@ -1,10 +1,12 @@
 """combine_topk_swa: for every prefill token, one list of workspace rows: chosen compressed entries, then its window.
 
-The workspace has `workspace_rows` rows per request (M): first `compressed_rows` of them (N) for compressed entries, then
-the window rows, of which the last one gathered is that of the request's last token. For a token at position `pos`:
+The workspace has `workspace_rows` rows per request (M): first `compressed_rows` of them (N) for compressed entries,
+then the window rows, of which the last one gathered is that of the request's last token. For token t of request b, at
+position pos:
 
-    topk_indices[t, j] + M b                       j < k = min((pos + 1) // ratio, topk)
-    M b + N + (p - (seq_lens[b] - gather_lens[b]))  p = lo .. hi, lo = max(pos - W + 1 - max(left - W + 1, 0), 0), hi = pos + right
+    M b + topk_indices[t, j]                        j < min((pos + 1) // ratio, topk)
+    M b + N + (p - (seq_lens[b] - gather_lens[b]))  lo <= p <= pos + right,
+                                                    lo = max(pos - (W - 1) - max(left - (W - 1), 0), 0)
 
 then -1 to the end of the row. An entry whose row does not exist (-1 among the chosen ones, a window row that was not
 gathered) is -1 in its place. Tokens behind the last request's have no entries.
@@ -137,9 +139,7 @@ COMBINE_TOPK_SWA: Op = single(
     _KERNEL,
     family="cache",
     source="DeepSeek-V4 sparse attention: prefill over gathered rows",
-    constraints=(
-        Constraint(argument="topk_indices", holds=Ref("topk") <= K, message="topk entries or more in a row"),
-    ),
+    constraints=(Constraint(argument="topk_indices", holds=Ref("topk") <= K, message="topk entries or more in a row"),),
     sample=sample,
     oracle=combine_oracle,
     accuracy=(("combined_indices", EXACT), ("combined_lens", EXACT)),

@@ -114,9 +114,14 @@ SLOTS_KERNEL = Kernel(
         token_to_req(),
         slot_mapping(P),
         block_table(),
-        result("slots", "slots; -1 for tokens that complete no entry, and for those of padding", P, formats="slot_mapping"),
+        result(
+            "slots", "slots; -1 for tokens that complete no entry, and for those of padding", P, formats="slot_mapping"
+        ),
     ),
-    attributes=(_RATIO, whole("block_size", "original tokens that a page stands for, a multiple of ratio", default=256)),
+    attributes=(
+        _RATIO,
+        whole("block_size", "original tokens that a page stands for, a multiple of ratio", default=256),
+    ),
     tunables=tunables(BLOCK_T=(64, 128, 256, 512, 1024)),
     configs=configs(BLOCK_T=256),
     grid=(cdiv(P, Ref("BLOCK_T")),),

@@ -106,7 +106,9 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     inverse = 1.0 / np.sqrt((q**2).mean(-1, keepdims=True) + np.float32(inputs["eps"]))
     y, rows = q * inverse, table[positions]
     magnitude = np.abs(y)
-    magnitude[..., -n:] = rope(np.abs(y[..., -n:]), np.concatenate([np.abs(rows[:, : n // 2]), -np.abs(rows[:, n // 2 :])], 1)[:, None])
+    magnitude[..., -n:] = rope(
+        np.abs(y[..., -n:]), np.concatenate([np.abs(rows[:, : n // 2]), -np.abs(rows[:, n // 2 :])], 1)[:, None]
+    )
     y[..., -n:] = rope(y[..., -n:], rows[:, None])
     keys_ = np.array(kv)
     keys_[:, -n:] = BF16.decode(BF16.encode(rope(kv[:, -n:], rows) + 0.0))

@@ -288,7 +288,8 @@ class _Binder:
                 self.sizes.setdefault(axis.name, 0)  # stated by arrays that were left out only
         for axis in self.op.derived_axes:
             assert axis.value is not None
-            self.sizes[axis.name] = axis.value.evaluate({**self.attributes, **layout_facts(self.attributes), **self.sizes})
+            known = {**self.attributes, **layout_facts(self.attributes), **self.sizes}
+            self.sizes[axis.name] = axis.value.evaluate(known)
         env = call_env(self.op, self.sizes, self.attributes, self.shapes)
         for constraint in self.op.constraints:
             if not constraint.holds.evaluate(env):

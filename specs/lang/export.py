@@ -3,6 +3,8 @@
     sizes, conditions   Python expressions over axes and attributes, with cdiv, min and max; `has_NAME` is
                         whether an optional argument was passed; "..M" are dimensions that multiply to M
     formats             names in arrays and attributes, their rules once in "formats"
+    layouts             names of cache layouts in attributes, byte offsets of their fields once in "layouts";
+                        expressions know NAME_width and NAME_values, columns of a row under the attribute NAME
     program             sha256 of the tile IR of every case, without the author's names and line numbers
     content_hash        sha256 of the rest of this form, keys sorted, without white space
 
@@ -19,15 +21,16 @@ from typing import Any
 
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, as_expr, show
+from specs.lang.blocks import BlockFormat
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Array, Attribute, Config, Constraint, Kernel, Rows, Shape
 from specs.lang.layouts import Layout, Pages
 from specs.lang.op import Case, Op, Step
-from specs.lang.paged import Paged
+from specs.lang.paged import Paged, Place
 from specs.tile.canonical import canonical
 from specs.tile.cases import case_launches
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BOUND_SYMBOLS = (
     "u_out: unit roundoff of the result's format; eta_out: half its smallest subnormal; u_acc, t_acc: roundoff and "
     "truncation of the accumulator; sum|terms|: sum of the absolute values that were added up"
@@ -71,6 +74,7 @@ def _body(op: Op) -> Json:
         "kernels": [_kernel(kernel) for kernel in kernels.values()],
         "accuracy": [{"result": name, **_accuracy(contract)} for name, contract in op.accuracy],
         "cases": [_case(case) for case in op.cases],
+        "layouts": {name: _paged(layout) for name, layout in sorted(_layouts(op, kernels.values()).items())},
         "formats": {name: _element(form) for name, form in sorted(_formats(op, kernels.values()).items())},
     }
 
@@ -132,11 +136,14 @@ def _layout(layout: Layout) -> Json:
     return {"kind": "dense", "inner": layout.inner.name.lower()}
 
 
+_KINDS = {ElementFormat: "format", Paged: "layout"}
+
+
 def _attribute(attribute: Attribute) -> Json:
     return {
         "name": attribute.name,
         "doc": attribute.doc,
-        "kind": "format" if attribute.kind is ElementFormat else attribute.kind.__name__,
+        "kind": _KINDS.get(attribute.kind) or attribute.kind.__name__,
         "required": attribute.required,
         "default": _value(attribute.default),
         "choices": [_value(choice) for choice in attribute.choices],
@@ -216,6 +223,7 @@ def _accuracy(contract: Accuracy) -> Json:
         "exact": contract.exact,
         "terms": None if contract.exact else show(contract.terms),
         "extra": None if contract.exact else contract.extra,
+        "exact_on_twin_data": contract.same_bytes(True),
         "bound": contract.formula(),
     }
 
@@ -232,11 +240,11 @@ def _case(case: Case) -> Json:
     }
 
 
-# Formats.
+# Formats and layouts.
 
 
-def _formats(op: Op, kernels: Iterable[Kernel]) -> dict[str, ElementFormat]:
-    """Every element format that the operation names."""
+def _named(op: Op, kernels: Iterable[Kernel]) -> list[object]:
+    """Every value that the operation names: formats of arrays, values of attributes."""
     kernels = tuple(kernels)
     arrays = [*op.arrays, *op.temporaries, *(array for kernel in kernels for array in kernel.arrays)]
     attributes = [*op.attributes, *(attribute for kernel in kernels for attribute in kernel.attributes)]
@@ -245,7 +253,63 @@ def _formats(op: Op, kernels: Iterable[Kernel]) -> dict[str, ElementFormat]:
     found += [value for a in attributes for value in (a.default, *a.choices)]
     found += [value for step in op.steps for _, value in step.attributes]
     found += [value for case in op.cases for _, value in (*case.attributes, *case.formats)]
+    return found
+
+
+def _layouts(op: Op, kernels: Iterable[Kernel]) -> dict[str, Paged]:
+    """Every cache layout that the operation names."""
+    return {value.name: value for value in _named(op, kernels) if isinstance(value, Paged)}
+
+
+def _formats(op: Op, kernels: Iterable[Kernel]) -> dict[str, ElementFormat]:
+    """Every element format that the operation or a layout of it names."""
+    found = _named(op, kernels)
+    blocks = [field.format for value in found if isinstance(value, Paged) for field in value.fields]
+    found += [form for block in blocks for form in (block.element, block.scale)]
     return {form.name: form for form in found if isinstance(form, ElementFormat)}
+
+
+def _paged(layout: Paged) -> Json:
+    return {
+        "width": layout.width,
+        "value_width": layout.value_width,
+        "scales": layout.scales.name.lower(),
+        "row_stride": layout.row_stride,
+        "share": layout.share,
+        "row_bytes": layout.row_bytes,
+        "page_multiple": layout.page_multiple,
+        "fields": [_field(place) for place in layout.places],
+        "source": layout.source,
+    }
+
+
+def _field(place: Place) -> Json:
+    field = place.field
+    scaled = field.format.scale is not None
+    return {
+        "column": place.column,
+        "count": field.count,
+        "byte": place.byte,
+        "code_bytes": field.code_bytes,
+        "scale_byte": place.scale_byte if scaled else None,
+        "scale_bytes": field.scale_bytes,
+        "format": _block(field.format),
+    }
+
+
+def _block(form: BlockFormat) -> Json:
+    scaled, packing = form.scale is not None, form.packing
+    return {
+        "name": form.name,
+        "element": form.element.name,
+        "group": form.block[1],
+        "scale": None if form.scale is None else form.scale.name,
+        "rule": form.rule.name.lower() if scaled else None,
+        "amax_floor": form.amax_floor if scaled else None,
+        "packing": None
+        if packing is None
+        else {"word": packing.word.name, "per_word": packing.per_word, "order": packing.order.name.lower()},
+    }
 
 
 def _element(form: ElementFormat) -> Json:

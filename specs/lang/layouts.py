@@ -1,8 +1,8 @@
 """How a logical array lies in memory.
 
 `Dense` covers every plain array: outer strides are free, and `inner` says what the last two may be. Arrays that hold
-several codes per word are dense arrays of words; which codes a word holds is the block format's `Packing`. `Pages` are caches
-of fixed-size pages; what lies in a page is a `Paged` value that the caller picks.
+several codes per word are dense arrays of words; which codes a word holds is the block format's `Packing`. `Pages` are
+caches of fixed-size pages; what lies in a page is a `Paged` value that the caller picks.
 """
 
 from __future__ import annotations

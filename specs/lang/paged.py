@@ -93,10 +93,11 @@ class Paged:
 
     def __post_init__(self) -> None:
         for field in self.fields:
-            if field.format.scale is not None and (field.format.block[0] != 1 or field.count % field.group):
-                raise SpecError(f"layout {self.name!r}: blocks of {field.format.name} do not tile {field.count} columns")
-            if field.count * field.format.element.bits % 8:
-                raise SpecError(f"layout {self.name!r}: {field.count} codes of {field.format.name} are not whole bytes")
+            form, columns = field.format, field.count
+            if form.scale is not None and (form.block[0] != 1 or columns % field.group):
+                raise SpecError(f"layout {self.name!r}: blocks of {form.name} do not tile {columns} columns")
+            if columns * form.element.bits % 8:
+                raise SpecError(f"layout {self.name!r}: {columns} codes of {form.name} are not whole bytes")
         if self.scale_bytes and self.scales is ScalePlace.BEHIND_CODES:
             raise SpecError(f"layout {self.name!r}: only scales at the end of a page have a padded share")
         if self.scale_bytes and self.scale_bytes < sum(field.scale_bytes for field in self.fields):

@@ -39,5 +39,3 @@ def results(op: str, arrays: Mapping[str, Array], **attributes: object) -> dict[
         for implementation in suite.available(op, device):
             suite.assert_same(suite.run(inputs, implementation, device), expected)
     return expected
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import specs
 from parity.frameworks import from_torch, to_torch
 from parity.inputs import generate
-from specs.lang.elements import INT32, ElementFormat
+from specs.lang.elements import INT32
 from specs.lang.kernel import Access, Role
 from specs.lang.op import Op
 from specs.tile.arrayops import NUMPY_DTYPES, ModuleOps
@@ -22,11 +23,7 @@ from specs.tile.targets import EXECUTOR
 from tests.cache.calls import Array, i32
 from torch_impl import ops
 
-INDEX_OPS = [
-    name
-    for name in specs.names()
-    if all(array.role is Role.INDEX for array in specs.get(name).arrays)
-]
+INDEX_OPS = [name for name in specs.names() if all(array.role is Role.INDEX for array in specs.get(name).arrays)]
 CASES = [(name, case.name) for name in INDEX_OPS for case in specs.get(name).cases if not case.large]
 
 
@@ -51,7 +48,7 @@ class Watched(ModuleOps):
         return super().put(flat, offsets, values, mask)
 
 
-def wild(op: Op, arrays: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+def wild(arrays: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
     """The arrays with a quarter of all indices replaced by what they must not be."""
     found = {}
     for name, raw in arrays.items():
@@ -69,7 +66,7 @@ def test_no_address_is_outside(op: str, case: str, kind: str, rng: np.random.Gen
     launch, watched = step.launch, Watched()
     arrays = dict(generate(spec, spec.case(case), "random", 0).arrays)
     if kind == "wild":
-        arrays = wild(spec, arrays, rng)
+        arrays = wild(arrays, rng)
     buffers = {}
     for param in launch.program.arrays:
         memory = launch.arrays[param.name][1]
@@ -80,11 +77,11 @@ def test_no_address_is_outside(op: str, case: str, kind: str, rng: np.random.Gen
     assert watched.reads or not all(raw.size for raw in arrays.values())
 
 
-def tensors(op: str, forms: dict[str, ElementFormat] | None = None) -> tuple[Op, dict[str, torch.Tensor], Any]:
+def tensors(op: str) -> tuple[Op, dict[str, torch.Tensor], Any]:
     """A call of the first case in torch."""
     spec = specs.get(op)
     inputs = generate(spec, spec.cases[0], "random", 0)
-    given = {name: to_torch(raw, (forms or inputs.formats)[name]) for name, raw in inputs.arrays.items()}
+    given = {name: to_torch(raw, inputs.formats[name]) for name, raw in inputs.arrays.items()}
     return spec, given, inputs.attributes
 
 
@@ -136,8 +133,6 @@ def test_workspace_sizes_make_no_new_program() -> None:
     programs = []
     for rows in (4096, 5000):
         attributes = tuple((n, rows if n == "workspace_rows" else value) for n, value in case.attributes)
-        from dataclasses import replace
-
         (step,) = case_launches(spec, replace(case, attributes=attributes), config="cuda", strided=True)
         assert step.launch.sizes["workspace_rows"] == rows
         programs.append(step.launch.program)

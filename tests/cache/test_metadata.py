@@ -102,7 +102,7 @@ def mapping(ratio: int, slots: Array, dtype: type = np.int32, page: int = 3, **a
 
 
 def test_slots_of_new_entries() -> None:
-    slots = np.array([5, 5, 5, 5, 5, 5, 5, 5, -1])  # longer than the tokens: padding
+    slots: Array = np.array([5, 5, 5, 5, 5, 5, 5, 5, -1])  # longer than the tokens: padding
     assert mapping(128, slots).tolist() == [-1, 6, -1, 7, -1, 9, -1, -1, -1]
     assert mapping(4, slots).tolist() == [192, 223, -1, 255, -1, 319, -1, -1, -1]
     every = mapping(1, slots)
@@ -119,7 +119,7 @@ def test_slots_beyond_32_bits() -> None:
 
 def test_wide_slots_in_jax_need_wide_integers() -> None:
     arrays = (*MIXED.values(), np.zeros(6, np.int64))
-    with pytest.raises(Unsupported, match="slot_mapping.*int64.*jax_enable_x64"):
+    with pytest.raises(Unsupported, match=r"slot_mapping.*int64.*jax_enable_x64"):
         jax_ops.token_metadata(*arrays)
     with jax.enable_x64(True):
         _, positions, _ = jax_ops.token_metadata(*arrays)

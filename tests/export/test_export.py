@@ -13,15 +13,21 @@ from dataclasses import replace
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pydantic
 import pytest
 
 import specs
+from parity.inputs import Raw
 from parity.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, validated
+from specs.cache.layouts import ALL as LAYOUTS
 from specs.lang.accuracy import Accuracy
-from specs.lang.elements import E5M2, F32, ElementFormat, Overflow
+from specs.lang.elements import ALL, E5M2, F32, ElementFormat, Overflow
 from specs.lang.export import content_hash, to_dict, to_json
+from specs.lang.kernel import Access, Role
 from specs.lang.op import Case, Op
+from specs.lang.paged import Field as PagedField
+from specs.lang.paged import Paged
 from tests.export.sample import M, N, doubled_by_another_author, sample, tripled
 from tests.rules.source import ROOT
 
@@ -114,6 +120,8 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "doc": lambda op: replace(op, doc="Other."),
     "version": lambda op: replace(op, version=2),
     "accuracy": lambda op: replace(op, accuracy=(("y", Accuracy(terms=N, extra=1)),)),
+    "role": lambda op: with_array(op, role=Role.INDEX),
+    "access": lambda op: with_array(op, access=Access.INOUT),
     "constraint": lambda op: replace(op, constraints=()),
     "case": lambda op: replace(op, cases=(Case(name="small", sizes=(("M", 4), ("N", 40))),)),
     "axis": lambda op: replace(op, axes=(replace(M, maximum=9), N)),
@@ -171,6 +179,8 @@ def names_known(form: dict[str, Any]) -> set[str]:
     known = {f"has_{array['name']}" for array in form["arrays"] if array["optional"]}
     for owner in (form, *form["kernels"]):
         known |= {item["name"] for key in ("axes", "attributes", "tunables") for item in owner.get(key, ())}
+        layouts = [item["name"] for item in owner["attributes"] if item["kind"] == "layout"]
+        known |= {f"{name}_{fact}" for name in layouts for fact in ("width", "values")}
     return known
 
 
@@ -192,7 +202,110 @@ def test_every_format_that_is_named_is_described(name: str) -> None:
     for owner in (form, *form["kernels"]):
         for attribute in owner["attributes"]:
             named |= set(attribute["choices"]) if attribute["kind"] == "format" else set()
+    for layout in form["layouts"].values():
+        blocks = [field["format"] for field in layout["fields"]]
+        named |= {text for block in blocks for text in (block["element"], block["scale"]) if text is not None}
     assert named <= set(form["formats"])
+
+
+CACHES = [name for name in NAMES if to_dict(specs.get(name))["layouts"]]
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_every_layout_that_is_named_is_described(name: str) -> None:
+    form = to_dict(specs.get(name))
+    owners = (form, *form["kernels"])
+    attributes = [item for owner in owners for item in owner["attributes"] if item["kind"] == "layout"]
+    assert attributes
+    named = {text for attribute in attributes for text in (attribute["default"], *attribute["choices"])}
+    assert named - {None} == set(form["layouts"])
+    keywords = {attribute["name"] for attribute in form["attributes"]}
+    for owner in owners:
+        for array in owner["arrays"]:
+            if array["layout"]["kind"] == "pages":
+                assert {array["layout"]["layout"], array["layout"]["block_size"]} <= keywords
+                assert array["layout"]["rows"] in {axis["name"] for axis in owner["axes"]}
+    for case in form["cases"]:
+        assert case["attributes"].get("layout", "v4") in form["layouts"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_a_page_can_be_read_by_its_description(layout: Paged, rng: np.random.Generator) -> None:
+    """Values of a row, found with nothing but the offsets and formats of the JSON form."""
+    form = to_dict(specs.get("dequant_gather_k"))
+    told = form["layouts"][layout.name]
+    rows, row = 5, 3
+    page = layout.encode(rng.standard_normal((rows, told["width"])))
+    assert page.size == rows * told["row_bytes"]
+    data = row * told["row_stride"]
+    share = data if told["scales"] == "behind_codes" else rows * told["row_stride"] + row * told["share"]
+    values = [read_field(field, page[data:], page[share:], form["formats"]) for field in told["fields"]]
+    want = layout.decode(page, rows)[row]
+    assert np.array_equal(np.concatenate(values), want)
+
+
+def read_field(field: dict[str, Any], data: Raw, scales: Raw, formats: dict[str, Any]) -> Raw:
+    """One field's values, float64."""
+    block = field["format"]
+    codes = data[field["byte"] : field["byte"] + field["code_bytes"]]
+    if block["packing"] is not None:
+        assert block["packing"]["order"] == "low_first"
+        codes = np.stack([codes & 15, codes >> 4], axis=-1).reshape(-1)
+    values = element_of(block["element"], formats).decode(words(codes, formats[block["element"]]["storage_bits"]))
+    if block["scale"] is None:
+        return values
+    own = scales[field["scale_byte"] : field["scale_byte"] + field["scale_bytes"]]
+    factors = element_of(block["scale"], formats).decode(words(own, formats[block["scale"]]["storage_bits"]))
+    return values * np.repeat(factors, block["group"])
+
+
+def words(raw: Raw, bits: int) -> Raw:
+    """Bytes as little-endian words."""
+    return np.ascontiguousarray(raw).view(f"<u{bits // 8}")
+
+
+def element_of(name: str, formats: dict[str, Any]) -> ElementFormat:
+    """The element format, which the form describes as well."""
+    form = next(form for form in ALL if form.name == name)
+    assert formats[name]["bits"] == form.bits
+    return form
+
+
+def with_layout(op: Op, **changes: Any) -> Op:
+    """The operation with its default cache layout changed, wherever it is named."""
+    (step,) = op.steps
+    old = op.attribute("layout").default
+    assert isinstance(old, Paged)
+    new = replace(old, **changes)
+    attributes = tuple(
+        replace(a, default=new, choices=tuple(new if c is old else c for c in a.choices)) if a.kind is Paged else a
+        for a in op.attributes
+    )
+    kernel = replace(step.kernel, attributes=attributes)
+    return replace(op, attributes=attributes, steps=(replace(step, kernel=kernel),))
+
+
+LAYOUT_CHANGES: dict[str, Callable[[Paged], dict[str, Any]]] = {
+    "page multiple": lambda _: {"page_multiple": 1},
+    "columns summed up": lambda _: {"values": 64},
+    "padding": lambda _: {"scale_bytes": 12},
+    "floor": lambda paged: {"fields": (with_floor(paged.fields[0]), *paged.fields[1:])},
+    "order of fields": lambda paged: {"fields": paged.fields[::-1]},
+}
+
+
+def with_floor(field: PagedField) -> PagedField:
+    """A field whose groups are scaled for larger values."""
+    return replace(field, format=replace(field.format, amax_floor=1.0))
+
+
+@pytest.mark.parametrize("change", LAYOUT_CHANGES)
+def test_every_change_of_a_layout_changes_the_hash(change: str) -> None:
+    op = replace(specs.get("dequant_gather_k"), cases=())
+    layout = op.attribute("layout").default
+    assert isinstance(layout, Paged)
+    changed = with_layout(op, **LAYOUT_CHANGES[change](layout))
+    assert content_hash(changed) != content_hash(op)
 
 
 def test_format_rules_are_those_of_the_element() -> None:
@@ -201,6 +314,12 @@ def test_format_rules_are_those_of_the_element() -> None:
     assert rules == {name: getattr(F32, name) for name in rules}
     assert described["max_finite"] == F32.max_finite
     assert isinstance(F32, ElementFormat)
+
+
+def test_a_logarithm_is_not_promised_to_be_exact() -> None:
+    assert to_dict(sample())["accuracy"][0]["exact_on_twin_data"] is True
+    approximate = sample(accuracy=(("y", Accuracy(terms=N, extra=1, twin=False)),))
+    assert to_dict(approximate)["accuracy"][0]["exact_on_twin_data"] is False
 
 
 def test_the_formula_names_its_parts() -> None:

@@ -11,7 +11,6 @@ import specs
 from jax_impl import ops
 from parity.frameworks import from_jax, to_jax
 from parity.inputs import generate
-from specs.lang.op import Case
 from tests.small import small_case
 
 Arrays = tuple[jax.Array, ...]

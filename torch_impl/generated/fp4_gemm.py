@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 115d10dee6e67fd40ff12c8078f4f11b716b3b1a8f82d59eaae3100f5e0214ce
+# spec sha256 d1b553db5b71a640bdf73f43bcf85a75938d912afc07a7c9af66d21296bb1b1f
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

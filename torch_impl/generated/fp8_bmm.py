@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 15755ee10c026abc01eb0463578f51e162a598a1839b4373d4ba1e6203bc0896
+# spec sha256 a3b7920f7da254e9c1f484220affdc8e5dd1bfa45a0aa65c263ef7edff190452
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 35b98c3c4c7c20a23859a19c67baf1317f816b6a5b4f35a19cf1548cb1eb6084
+# spec sha256 3658b5d6b8f5a29975e9cc5b4ac37671553173408b2c6f6f9268faa82a46a40c
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ba46d3f8756ccb06ae3821ba996a44060267fb433a4c224c9d5b8c5ca341cced
+# spec sha256 f3de9655d58b83db7ea26ee95f2be43e8afce73b21db7e39393d3f9d74de4724
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

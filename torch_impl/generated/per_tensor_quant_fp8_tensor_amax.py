@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 24ae71a62a8391a6f72459c0cfc7d7ff87c33a47389eb618afcce1c454484de0
+# spec sha256 f81bd34d251953f1f2e4e3ea3f556a873ac777a5939ead67fb9c325e2b3ac7d1
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 15ba3fbda111c1083182f53d262aba805d5708468c0d7ec7145dd6734d9b3222
+# spec sha256 62038ed90d856363495ac5fda7b5c9a3f43014e4f309733810b56e2fbff7c067
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

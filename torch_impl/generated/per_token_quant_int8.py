@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3d4c2f1b00e272a64fd28ee30c2cb9e31098e3c4d49681a8c8b38cca4559d4c4
+# spec sha256 309c3df14bc5d6a6375f98fa9c1329dc041cc616e108317651c0c26c406bbf87
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

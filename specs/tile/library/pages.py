@@ -29,7 +29,8 @@ class Chunk:
     def columns(self) -> Tile:
         """Indices of the columns, i32 [count]."""
         index = arange(self.count)
-        return (index * self.step if self.step > 1 else index) + self.first
+        index = index * self.step if self.step > 1 else index
+        return index + self.first if self.first else index
 
 
 def chunks(layout: Paged, limit: int) -> tuple[Chunk, ...]:
@@ -77,7 +78,8 @@ class Rows:
 
     def _elements(self, byte: int, element: ElementFormat, first: int, count: int) -> Tile:
         """Elements `first` .. of the run that starts at `byte` of every row."""
-        start = (self.data + (byte + first * element.storage_bits // 8))[:, None]
+        skipped = byte + first * element.storage_bits // 8
+        start = (self.data + skipped if skipped else self.data)[:, None]
         live = None if self.live is None else self.live[:, None]
         return load_view(self.cache, self.page[:, None], start, arange(count)[None, :], element, live)
 

@@ -1,0 +1,46 @@
+# c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 8efd28d6a4aaefc39cfff8e5158e177814fa3eddef3f6c2c108709431a5b0e20
+"""c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
+
+Generated. Specialised on
+    width = 128
+    ratio = 128
+    block_size = 2
+    positions = int32
+    token_to_req = int32
+    slot_mapping = int32
+    block_table = int32
+    indices = int32
+    lens = int32
+    BLOCK_W = 256
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def c128a_decode_metadata(
+    positions_ref, token_to_req_ref, slot_mapping_ref, block_table_ref,
+    indices_ref, lens_ref,
+    *, T, B, NB,
+):
+    token = pl.program_id(0)  # specs/cache/compressed.py:49
+    block = pl.program_id(1)  # specs/cache/compressed.py:49
+    column = block * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:50
+    slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/compressed.py:51
+    position = plgpu.load(positions_ref.at[token])  # specs/cache/compressed.py:43
+    count = jnp.where(slot_mapping >= 0, jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), 0)  # specs/cache/compressed.py:51
+    request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/compressed.py:52
+    live = column < count  # specs/cache/compressed.py:53
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:55
+    live_1 = live & (column >= 0)  # specs/cache/lookup.py:56
+    entry = jnp.where(live_1, column, 0)  # specs/cache/lookup.py:57
+    page = jax.lax.div(entry, jnp.full((256,), 2, jnp.int32))  # specs/cache/lookup.py:58
+    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:59
+    block_1 = plgpu.load(block_table_ref.at[request, page], mask=live_2, other=-1)  # specs/cache/lookup.py:60
+    slot = jnp.where(block_1 >= 0, block_1 * 2 + jax.lax.rem(entry, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:61
+    plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/compressed.py:54
+    plgpu.store(lens_ref.at[token], count, mask=block == 0)  # specs/cache/compressed.py:55

@@ -1,0 +1,28 @@
+# c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 5dd5c93106ac1b7dc123dc5b664b5955a3fc01fd615d2e3be75c8e53c30ab850
+"""c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
+
+Generated. Specialised on
+    width = 128
+    ratio = 128
+    positions = int32
+    indices = int32
+    BLOCK_W = 256
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def c128a_prefill_metadata(
+    positions_ref,
+    indices_ref,
+    *, T,
+):
+    token = pl.program_id(0)  # specs/cache/compressed.py:60
+    column = pl.program_id(1) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:61
+    position = plgpu.load(positions_ref.at[token])  # specs/cache/compressed.py:43
+    plgpu.store(indices_ref.at[token, column], jnp.where(column < jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), column, -1), mask=column < 128)  # specs/cache/compressed.py:62

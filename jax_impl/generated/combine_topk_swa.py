@@ -1,0 +1,71 @@
+# combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 9d8411ceef812f5b30871b0990f7b723e3474996a3a67f827eba347910e782cd
+"""combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
+
+Generated. Specialised on
+    window = 8
+    ratio = 4
+    topk = 16
+    max_image_tokens = 0
+    topk_indices = int32
+    query_start_loc = int32
+    seq_lens = int32
+    gather_lens = int32
+    combined_indices = int32
+    combined_lens = int32
+    BLOCK_W = 512
+    BLOCK_R = 256
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def combine_topk_swa(
+    topk_indices_ref, query_start_loc_ref, seq_lens_ref, gather_lens_ref,
+    combined_indices_ref, combined_lens_ref,
+    *, T, K, R, workspace_rows, compressed_rows,
+):
+    token = pl.program_id(0)  # specs/cache/combine.py:44
+    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:24
+    count = (R + 255) // 256  # specs/cache/lookup.py:35
+    def step(k, carry):  # specs/cache/lookup.py:35
+        (ended,) = carry
+        request_1 = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:27
+        inside = request_1 < R  # specs/cache/lookup.py:28
+        query_start_loc = plgpu.load(query_start_loc_ref.at[request_1 + 1], mask=inside, other=0)  # specs/cache/lookup.py:29
+        end = query_start_loc - first  # specs/cache/lookup.py:29
+        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:31
+        return (ended + count_1,)
+    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:35
+    live = request < R  # specs/cache/combine.py:46
+    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:41
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:42
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
+    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:43
+    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    length_1 = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:48
+    gathered = plgpu.load(gather_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:49
+    chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(4)), 16)  # specs/cache/combine.py:50
+    low = position - 7  # specs/cache/combine.py:51
+    low_1 = jnp.maximum(low, 0)  # specs/cache/combine.py:56
+    visible = jnp.where(live & (position >= 0), jnp.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:58
+    count_2 = jnp.minimum(chosen + visible, 128)  # specs/cache/combine.py:59
+    base = request * workspace_rows  # specs/cache/combine.py:60
+    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:61
+    def step_1(k_1, carry):  # specs/cache/combine.py:74
+        () = carry
+        column = k_1 * 512 + jnp.arange(512, dtype=jnp.int32)  # specs/cache/combine.py:64
+        row = first_row + (column - chosen)  # specs/cache/combine.py:65
+        there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:66
+        entry = jnp.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:67
+        local = plgpu.load(topk_indices_ref.at[token, column], mask=column < chosen, other=0)  # specs/cache/combine.py:69
+        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:70
+        entry_1 = jnp.where(column < chosen, jnp.where(real, base + local, -1), entry)  # specs/cache/combine.py:71
+        plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 128)  # specs/cache/combine.py:72
+        return ()
+    () = jax.lax.fori_loop(0, 1, step_1, ())  # specs/cache/combine.py:74
+    plgpu.store(combined_lens_ref.at[token], count_2)  # specs/cache/combine.py:75

@@ -1,0 +1,43 @@
+# compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 64ff15035df32bdeeb1a979b86288bae7ef11089a0f9411f0d1488e557a550cf
+"""compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
+
+Generated. Specialised on
+    ratio = 128
+    block_size = 256
+    positions = int32
+    token_to_req = int32
+    slot_mapping = int32
+    block_table = int32
+    slots = int32
+    BLOCK_T = 256
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def compressed_slot_mapping(
+    positions_ref, token_to_req_ref, slot_mapping_ref, block_table_ref,
+    slots_ref,
+    *, T, P, B, NB,
+):
+    token = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:67
+    own = plgpu.load(slot_mapping_ref.at[token], mask=token < P, other=-1)  # specs/cache/compressed.py:68
+    live = (token < T) & (own >= 0)  # specs/cache/compressed.py:69
+    position = plgpu.load(positions_ref.at[token], mask=live, other=-1)  # specs/cache/compressed.py:70
+    request = plgpu.load(token_to_req_ref.at[token], mask=live, other=-1)  # specs/cache/compressed.py:71
+    position_1 = jnp.maximum(position, -1)  # specs/cache/compressed.py:72
+    live_1 = live & (jax.lax.rem(position_1 + 1, jnp.full((256,), 128, jnp.int32)) == 0) & (position_1 >= 0)  # specs/cache/compressed.py:73
+    entry = jax.lax.div(jnp.maximum(position_1, 0), jnp.full((256,), 128, jnp.int32))  # specs/cache/compressed.py:74
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:55
+    live_2 = live_1 & (entry >= 0)  # specs/cache/lookup.py:56
+    entry_1 = jnp.where(live_2, entry, 0)  # specs/cache/lookup.py:57
+    page = jax.lax.div(entry_1, jnp.full((256,), 2, jnp.int32))  # specs/cache/lookup.py:58
+    live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:59
+    block = plgpu.load(block_table_ref.at[request, page], mask=live_3, other=-1)  # specs/cache/lookup.py:60
+    slot = jnp.where(block >= 0, block * 2 + jax.lax.rem(entry_1, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:61
+    plgpu.store(slots_ref.at[token], slot, mask=token < P)  # specs/cache/compressed.py:76

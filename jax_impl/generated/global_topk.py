@@ -1,0 +1,46 @@
+# global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 164389977cc73593af1f1c6b943d36244f4d9aabea85e7b6bb205971ce01536d
+"""global_topk: Cache slots of the compressed entries that were chosen for every token.
+
+Generated. Specialised on
+    block_size = 16
+    topk_indices = int32
+    token_to_req = int32
+    block_table = int32
+    is_valid = bool
+    indices = int32
+    lens = int32
+    K = 37
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def global_topk(
+    topk_indices_ref, token_to_req_ref, block_table_ref, is_valid_ref,
+    indices_ref, lens_ref,
+    *, T, B, NB,
+):
+    token = pl.program_id(0)  # specs/cache/topk.py:42
+    column = jnp.arange(64, dtype=jnp.int32)  # specs/cache/topk.py:43
+    inside = column < 37  # specs/cache/topk.py:44
+    local = plgpu.load(topk_indices_ref.at[token, column], mask=inside, other=-1)  # specs/cache/topk.py:45
+    request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/topk.py:46
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:55
+    live = inside & (local >= 0)  # specs/cache/lookup.py:56
+    entry = jnp.where(live, local, 0)  # specs/cache/lookup.py:57
+    page = jax.lax.div(entry, jnp.full((64,), 16, jnp.int32))  # specs/cache/lookup.py:58
+    live_1 = live & (page < pages)  # specs/cache/lookup.py:59
+    block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)  # specs/cache/lookup.py:60
+    slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)  # specs/cache/lookup.py:61
+    kept = (slot >= 0).astype(jnp.int32)  # specs/cache/topk.py:48
+    rank = jax.lax.cumsum(kept, axis=0)  # specs/cache/topk.py:49
+    count = jnp.sum(kept, axis=0, dtype=jnp.int32)  # specs/cache/topk.py:49
+    place = jnp.where(slot >= 0, rank - 1, count + (column - rank))  # specs/cache/topk.py:50
+    plgpu.store(indices_ref.at[token, place], slot, mask=inside)  # specs/cache/topk.py:51
+    valid = plgpu.load(is_valid_ref.at[token])  # specs/cache/topk.py:52
+    plgpu.store(lens_ref.at[token], jnp.where(valid, count, 0))  # specs/cache/topk.py:53

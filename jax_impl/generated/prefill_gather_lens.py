@@ -1,0 +1,31 @@
+# prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 8a558fa6bd626992b3326d32ff7f3fa3644bd181dff71d26c808aae9ad849ebc
+"""prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
+
+Generated. Specialised on
+    window = 128
+    query_start_loc = int32
+    seq_lens = int32
+    gather_lens = int32
+    BLOCK_R = 256
+    num_warps = 4
+"""
+
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def prefill_gather_lens(
+    query_start_loc_ref, seq_lens_ref,
+    gather_lens_ref,
+    *, R,
+):
+    request = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/metadata.py:108
+    inside = request < R  # specs/cache/metadata.py:109
+    start = plgpu.load(query_start_loc_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:110
+    query_start_loc = plgpu.load(query_start_loc_ref.at[request + 1], mask=inside, other=0)  # specs/cache/metadata.py:111
+    query = query_start_loc - start  # specs/cache/metadata.py:111
+    seq_lens = plgpu.load(seq_lens_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:112
+    before = jnp.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:112
+    plgpu.store(gather_lens_ref.at[request], query + jnp.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:113

@@ -1,0 +1,179 @@
+# qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 866810f0e4b700001e778c55754daa7793e811524f9d60eaaf25e58aa658a695
+"""qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
+
+Generated. Specialised on
+    eps = 1e-06
+    layout = v4
+    block_size = 16
+    q = bf16
+    kv = bf16
+    cache = uint8
+    slot_mapping = int32
+    positions = int32
+    cos_sin = f32
+    D = 512
+    ROWS = 16
+    ROPE = 64
+    BLOCK_H = 8
+    num_warps = 4
+    num_stages = 1
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import div_rn, fma, fms, split_pairs
+from jax_impl.platforms.views import store_view
+
+
+def qnorm_rope_insert(
+    kv_ref, slot_mapping_ref, positions_ref, cos_sin_ref,
+    q_ref, cache_ref,
+    *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
+):
+    token = pl.program_id(0)  # specs/cache/qnorm.py:51
+    part = pl.program_id(1)  # specs/cache/qnorm.py:51
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:52
+    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:53
+    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:54
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:55
+    @pl.when(part < heads)  # specs/cache/qnorm.py:66
+    def branch():
+        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:58
+        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:73
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:74
+        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:76
+        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:76
+        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:77
+        mean = t * 0.001953125  # specs/cache/qnorm.py:77
+        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:78
+        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:80
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:82
+        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:82
+        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:83
+        there = (pair < 32) & known  # specs/cache/qnorm.py:84
+        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:85
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:85
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:86
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:86
+        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:87
+        even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:21
+        odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:21
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:89
+        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:90
+        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:91
+    @pl.when(part == heads)  # specs/cache/qnorm.py:67
+    def branch_1():
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:61
+        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:62
+        held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
+        page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:59
+        live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
+        row = jax.lax.rem(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:61
+        data = row * 576  # specs/cache/insert.py:62
+        t_1 = row * 8 + 9216  # specs/cache/insert.py:63
+        inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
+        number = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
+        live_3 = number < 7  # specs/cache/insert.py:100
+        index = (number * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+        rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
+        kv = plgpu.load(kv_ref.at[rows[:, None, None], index], mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
+        x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:116
+        amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
+        amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
+        raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
+        bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
+        exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
+        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
+        exponent_2 = -exponent_1  # specs/quant/scaling.py:55
+        y_1 = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(1, 8, 1)  # specs/quant/scaling.py:33
+        value = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
+        inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
+        number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
+        live_4 = number_1 < 7  # specs/cache/insert.py:100
+        start = data[:, None, None]  # specs/cache/insert.py:163
+        rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
+        mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
+        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:165
+        number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:146
+        mask_1 = live_2[:, None]  # specs/cache/insert.py:147
+        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
+        start_1 = t_1[:, None]  # specs/cache/insert.py:149
+        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/cache/insert.py:150
+        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
+        t_4 = jnp.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
+        store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:150
+        inside_2 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
+        number_3 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
+        t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
+        index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
+        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_1], mask=jnp.broadcast_to(live_2[:, None, None], (1, 1, 64)), other=0.0)  # specs/cache/insert.py:116
+        x_2 = kv_1.astype(jnp.float32)  # specs/cache/insert.py:116
+        column_1 = (jnp.arange(1, dtype=jnp.int32) * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:123
+        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:124
+        pair_1 = jax.lax.div(jnp.maximum(column_1 - 0, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:125
+        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:126
+        position_1 = position[:, None, None]  # specs/cache/insert.py:127
+        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_5, other=0.0)  # specs/cache/insert.py:128
+        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:129
+        even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:130
+        b = -odd_2  # specs/cache/rope.py:29
+        x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
+        y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
+        a = even_2 * x_high  # specs/cache/rope.py:35
+        b_1 = b * y_high  # specs/cache/rope.py:35
+        total = a + b_1  # specs/cache/rope.py:48
+        b_part = total - a  # specs/cache/rope.py:49
+        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:50
+        a_1 = even_2 * (cosine_1 - x_high)  # specs/cache/rope.py:36
+        b_2 = b * (sine_1 - y_high)  # specs/cache/rope.py:36
+        total_1 = a_1 + b_2  # specs/cache/rope.py:48
+        b_part_1 = total_1 - a_1  # specs/cache/rope.py:49
+        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:50
+        total_2 = total + total_1  # specs/cache/rope.py:48
+        b_part_2 = total_2 - total  # specs/cache/rope.py:49
+        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:50
+        b_3 = error + (error_high + error_low)  # specs/cache/rope.py:38
+        total_3 = total_2 + b_3  # specs/cache/rope.py:48
+        b_part_3 = total_3 - total_2  # specs/cache/rope.py:49
+        error_1 = total_2 - (total_3 - b_part_3) + (b_3 - b_part_3)  # specs/cache/rope.py:50
+        bits_1 = jax.lax.bitcast_convert_type(total_3, jnp.int32)  # specs/cache/rope.py:56
+        inward = (error_1 > 0.0) ^ (total_3 > 0.0)  # specs/cache/rope.py:57
+        odd_3 = jnp.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:58
+        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_3 == 0.0, 0, jnp.where(error_1 == 0.0, bits_1, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:39
+        x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
+        y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
+        a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
+        b_4 = odd_2 * y_high_1  # specs/cache/rope.py:35
+        total_4 = a_2 + b_4  # specs/cache/rope.py:48
+        b_part_4 = total_4 - a_2  # specs/cache/rope.py:49
+        error_high_1 = a_2 - (total_4 - b_part_4) + (b_4 - b_part_4)  # specs/cache/rope.py:50
+        a_3 = even_2 * (sine_1 - x_high_1)  # specs/cache/rope.py:36
+        b_5 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:36
+        total_5 = a_3 + b_5  # specs/cache/rope.py:48
+        b_part_5 = total_5 - a_3  # specs/cache/rope.py:49
+        error_low_1 = a_3 - (total_5 - b_part_5) + (b_5 - b_part_5)  # specs/cache/rope.py:50
+        total_6 = total_4 + total_5  # specs/cache/rope.py:48
+        b_part_6 = total_6 - total_4  # specs/cache/rope.py:49
+        error_2 = total_4 - (total_6 - b_part_6) + (total_5 - b_part_6)  # specs/cache/rope.py:50
+        b_6 = error_2 + (error_high_1 + error_low_1)  # specs/cache/rope.py:38
+        total_7 = total_6 + b_6  # specs/cache/rope.py:48
+        b_part_7 = total_7 - total_6  # specs/cache/rope.py:49
+        error_3 = total_6 - (total_7 - b_part_7) + (b_6 - b_part_7)  # specs/cache/rope.py:50
+        bits_2 = jax.lax.bitcast_convert_type(total_7, jnp.int32)  # specs/cache/rope.py:56
+        inward_1 = (error_3 > 0.0) ^ (total_7 > 0.0)  # specs/cache/rope.py:57
+        odd_4 = jnp.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:58
+        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_7 == 0.0, 0, jnp.where(error_3 == 0.0, bits_2, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:39
+        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
+        value_1 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
+        mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
+        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_1, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:165
+        index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:170
+        mask_4 = live_2[:, None]  # specs/cache/insert.py:171
+        value_2 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:173
+        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_2, mask=mask_4)  # specs/cache/insert.py:174

@@ -1,0 +1,62 @@
+# swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 db5d1af0a1843586d715e4744ed7bded8dffce5187624a3665f62675e7d32c39
+"""swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
+
+Generated. Specialised on
+    window = 128
+    block_size = 64
+    query_start_loc = int32
+    seq_lens = int32
+    slot_mapping = int32
+    block_table = int32
+    indices = int32
+    lens = int32
+    BLOCK_R = 256
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+
+def swa_decode_metadata(
+    query_start_loc_ref, seq_lens_ref, slot_mapping_ref, block_table_ref,
+    indices_ref, lens_ref,
+    *, T, R, B, NB,
+):
+    token = pl.program_id(0)  # specs/cache/metadata.py:73
+    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:24
+    count = (R + 255) // 256  # specs/cache/lookup.py:35
+    def step(k, carry):  # specs/cache/lookup.py:35
+        (ended,) = carry
+        request_1 = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:27
+        inside = request_1 < R  # specs/cache/lookup.py:28
+        query_start_loc = plgpu.load(query_start_loc_ref.at[request_1 + 1], mask=inside, other=0)  # specs/cache/lookup.py:29
+        end = query_start_loc - first  # specs/cache/lookup.py:29
+        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:31
+        return (ended + count_1,)
+    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:35
+    live = request < R  # specs/cache/metadata.py:75
+    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:41
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:42
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
+    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:43
+    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/metadata.py:76
+    live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:76
+    low = jnp.maximum(position - 127, 0)  # specs/cache/metadata.py:77
+    count_2 = jnp.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:78
+    column = jnp.arange(128, dtype=jnp.int32)  # specs/cache/metadata.py:79
+    index = low + column  # specs/cache/metadata.py:80
+    live_2 = column < count_2  # specs/cache/metadata.py:80
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:55
+    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:56
+    entry = jnp.where(live_3, index, 0)  # specs/cache/lookup.py:57
+    page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))  # specs/cache/lookup.py:58
+    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:59
+    block = plgpu.load(block_table_ref.at[request, page], mask=live_4, other=-1)  # specs/cache/lookup.py:60
+    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)  # specs/cache/lookup.py:61
+    plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/metadata.py:81
+    plgpu.store(lens_ref.at[token], count_2)  # specs/cache/metadata.py:82

@@ -1,0 +1,31 @@
+"""Runs a call and compares every result with the operation's oracle, by the contract's own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.inputs import Inputs, Kind
+from parity.runner import expectations
+from parity.verdict import Verdict
+from specs.lang.accuracy import FLOAT32
+from tests.contract import suite
+
+Array = np.ndarray[Any, Any]
+
+
+def verdicts(inputs: Inputs, results: Mapping[str, Array], kind: Kind = "random") -> dict[str, Verdict]:
+    """How every result compares with the oracle."""
+    expected = expectations(inputs, inputs.layout.call())
+    assert expected.keys() == results.keys()
+    return {name: each.rule(kind, FLOAT32).compare(results[name]) for name, each in expected.items()}
+
+
+def judge(inputs: Inputs, road: str = "torch:eager", kind: Kind = "random") -> dict[str, Array]:
+    """Results of a call, once each of them keeps its contract. road: "framework:implementation"."""
+    results = suite.run(inputs, road, "cpu")
+    for name, verdict in verdicts(inputs, results, kind).items():
+        assert verdict.passed, f"'{name}' on {road}: {verdict.message}"
+    return results

@@ -1,0 +1,120 @@
+"""Every code that a cache can hold, with every scale, means what its format says: in the definition and in the gather."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import specs
+from parity.inputs import Inputs
+from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
+from specs.lang.paged import Paged
+from specs.lang.bind import check_attributes
+from specs.lang.elements import BF16, INT32, UINT8
+from tests.cache.judging import judge
+
+Array = np.ndarray[Any, Any]
+ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
+
+
+def pages_of(layout: Paged, rng: np.random.Generator, rows: int) -> Array:
+    """A page of arbitrary bytes: every code there is, in every byte of a row."""
+    page = np.empty((1, layout.page_bytes(rows)), np.uint8)
+    columns = np.arange(page.size)
+    page[0] = columns % 256
+    rng.shuffle(page[0])
+    return page
+
+
+def spread(scales: Array, group: int) -> Array:
+    """Every group's scale at each of its columns."""
+    return np.repeat(scales.astype(np.float64), group, axis=-1)
+
+
+def values_of(layout: Paged, page: Array, rows: int) -> Array:
+    """Values of a page, by ml_dtypes and the byte maps of the documents."""
+    with np.errstate(invalid="ignore"):
+        return np.stack([_row(layout, page, t, rows) for t in range(rows)])
+
+
+def _row(layout: Paged, page: Array, t: int, rows: int) -> Array:
+    def e4m3(first: int, count: int) -> Array:
+        return page[first : first + count].view(ml_dtypes.float8_e4m3fn).astype(np.float64)
+
+    def e8m0(first: int, count: int) -> Array:
+        codes = page[first : first + count].astype(np.float64)
+        return np.where(codes == 255, np.nan, np.exp2(codes - 127))
+
+    def bf16(first: int, count: int) -> Array:
+        return page[first : first + 2 * count].view("<u2").astype("=u2").view(ml_dtypes.bfloat16).astype(np.float64)
+
+    if layout is V32:
+        scales = page[656 * t + 512 : 656 * t + 528].view("<f4")
+        return np.append(e4m3(656 * t, 512) * spread(scales, 128), bf16(656 * t + 528, 64))
+    if layout is V4:
+        return np.append(e4m3(576 * t, 448) * spread(e8m0(576 * rows + 8 * t, 7), 64), bf16(576 * t + 448, 64))
+    if layout is V41:
+        return e4m3(528 * t, 512) * spread(e8m0(528 * t + 512, 16), 32)
+    if layout is V41_FP4:
+        codes = page[288 * t : 288 * t + 256]
+        pairs = np.stack([codes & 15, codes >> 4], axis=-1).reshape(-1)
+        magnitudes = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])[pairs & 7]
+        return np.where(pairs & 8, -magnitudes, magnitudes) * spread(e4m3(288 * t + 256, 32), 16)
+    return bf16(1024 * t, 512)
+
+
+@pytest.mark.parametrize("layout", [V32, V4, V41, V41_FP4, BF16_512], ids=lambda layout: layout.name)
+def test_decode_of_arbitrary_bytes(layout: Paged, rng: np.random.Generator) -> None:
+    page = pages_of(layout, rng, 64)[0]
+    np.testing.assert_array_equal(layout.decode(page, 64), values_of(layout, page, 64))
+
+
+def test_all_codes_of_e4m3_in_one_row() -> None:
+    page = np.append(np.arange(512) % 256, np.full(16, 127)).astype(np.uint8)
+    expected = np.arange(256).astype(np.uint8).view(ml_dtypes.float8_e4m3fn).astype(np.float64)
+    np.testing.assert_array_equal(V41.decode(page, 1)[0], np.tile(expected, 2))
+
+
+def test_all_codes_of_bfloat16() -> None:
+    codes = np.arange(1 << 16).astype(np.uint16)
+    page = codes.astype("<u2").view(np.uint8)
+    values = codes.view(ml_dtypes.bfloat16).astype(np.float64)
+    np.testing.assert_array_equal(BF16_512.decode(page, 128).reshape(-1), values)
+    finite = np.isfinite(values)
+    again = BF16_512.encode(BF16_512.decode(page, 128))
+    np.testing.assert_array_equal(again.view("<u2")[finite], codes[finite])
+
+
+def gather_of(layout: Paged, page: Array, rows: int) -> Inputs:
+    """The gather of one page."""
+    op = specs.get("dequant_gather_k")
+    out = BF16.encode(np.zeros((1, rows, layout.width))).view(ml_dtypes.bfloat16)
+    one = np.array([rows], np.int32)
+    arrays = {"out": out, "cache": page, "seq_lens": one, "block_table": np.zeros((1, 1), np.int32)}
+    formats = {"out": BF16, "cache": UINT8, "seq_lens": INT32, "block_table": INT32}
+    attributes = check_attributes(op, {"layout": layout, "block_size": rows})
+    return Inputs(op=op, arrays=arrays, formats=formats, attributes=attributes)
+
+
+def ordinary_scales(layout: Paged, page: Array, rows: int) -> Array:
+    """The page with E8M0 scales under which no product is subnormal: what a cache writer leaves."""
+    page = page.copy()
+    for t in range(rows):
+        first = {V4: 576 * rows + 8 * t, V41: 528 * t + 512}.get(layout)
+        if first is not None:
+            scales = page[0, first : first + (8 if layout is V4 else 16)]
+            scales[:] = 20 + scales % 220
+        elif layout is V32:
+            scales = page[0, 656 * t + 512 : 656 * t + 528].view("<f4")
+            scales[:] = np.ldexp(np.float32(1), np.arange(-6, 6).take(np.arange(4) + t, mode="wrap"))
+    return page
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("layout", [V32, V4, V41, V41_FP4, BF16_512], ids=lambda layout: layout.name)
+def test_gather_of_arbitrary_codes(layout: Paged, road: str, rng: np.random.Generator) -> None:
+    page = ordinary_scales(layout, pages_of(layout, rng, 8), 8)
+    judge(gather_of(layout, page, 8), road)

@@ -1,0 +1,46 @@
+# c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 8efd28d6a4aaefc39cfff8e5158e177814fa3eddef3f6c2c108709431a5b0e20
+"""c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
+
+Generated. Specialised on
+    width = 128
+    ratio = 128
+    block_size = 2
+    positions = int32
+    token_to_req = int32
+    slot_mapping = int32
+    block_table = int32
+    indices = int32
+    lens = int32
+    BLOCK_W = 256
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def c128a_decode_metadata(
+    positions_ptr, token_to_req_ptr, slot_mapping_ptr, block_table_ptr,
+    indices_ptr, lens_ptr,
+    T, B, NB,
+    stride_block_table0,
+):
+    token = tl.program_id(0)  # specs/cache/compressed.py:49
+    block = tl.program_id(1)  # specs/cache/compressed.py:49
+    column = block * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:50
+    slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/compressed.py:51
+    position = tl.load(positions_ptr + token)  # specs/cache/compressed.py:43
+    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)  # specs/cache/compressed.py:51
+    request = tl.load(token_to_req_ptr + token)  # specs/cache/compressed.py:52
+    live = column < count  # specs/cache/compressed.py:53
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
+    live_1 = live & (column >= 0)  # specs/cache/lookup.py:56
+    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:57
+    page = entry // 2  # specs/cache/lookup.py:58
+    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:59
+    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:60
+    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:61
+    tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:54
+    tl.store(lens_ptr + token, count, mask=block == 0)  # specs/cache/compressed.py:55

@@ -1,0 +1,27 @@
+# c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 5dd5c93106ac1b7dc123dc5b664b5955a3fc01fd615d2e3be75c8e53c30ab850
+"""c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
+
+Generated. Specialised on
+    width = 128
+    ratio = 128
+    positions = int32
+    indices = int32
+    BLOCK_W = 256
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def c128a_prefill_metadata(
+    positions_ptr,
+    indices_ptr,
+    T,
+):
+    token = tl.program_id(0)  # specs/cache/compressed.py:60
+    column = tl.program_id(1) * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:61
+    position = tl.load(positions_ptr + token)  # specs/cache/compressed.py:43
+    tl.store(indices_ptr + (token * 128 + column), tl.where(column < tl.minimum(tl.maximum(position + 1, 0) // 128, 128), column, -1), mask=column < 128)  # specs/cache/compressed.py:62

@@ -1,0 +1,67 @@
+# combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 9d8411ceef812f5b30871b0990f7b723e3474996a3a67f827eba347910e782cd
+"""combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
+
+Generated. Specialised on
+    window = 8
+    ratio = 4
+    topk = 16
+    max_image_tokens = 0
+    topk_indices = int32
+    query_start_loc = int32
+    seq_lens = int32
+    gather_lens = int32
+    combined_indices = int32
+    combined_lens = int32
+    BLOCK_W = 512
+    BLOCK_R = 256
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def combine_topk_swa(
+    topk_indices_ptr, query_start_loc_ptr, seq_lens_ptr, gather_lens_ptr,
+    combined_indices_ptr, combined_lens_ptr,
+    T, K, R, workspace_rows, compressed_rows,
+    stride_topk_indices0,
+):
+    token = tl.program_id(0)  # specs/cache/combine.py:44
+    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:24
+    count = (R + 255) // 256  # specs/cache/lookup.py:35
+    ended = 0  # specs/cache/lookup.py:35
+    for k in range(count):  # specs/cache/lookup.py:35
+        request = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:27
+        inside = request < R  # specs/cache/lookup.py:28
+        query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/lookup.py:29
+        end = query_start_loc - first  # specs/cache/lookup.py:29
+        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:31
+        ended = ended + count_1
+    live = ended < R  # specs/cache/combine.py:46
+    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:41
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:42
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:43
+    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    length_1 = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:48
+    gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:49
+    chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)  # specs/cache/combine.py:50
+    low = position - 7  # specs/cache/combine.py:51
+    low_1 = tl.maximum(low, 0)  # specs/cache/combine.py:56
+    visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:58
+    count_2 = tl.minimum(chosen + visible, 128)  # specs/cache/combine.py:59
+    base = ended * workspace_rows  # specs/cache/combine.py:60
+    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:61
+    for k_1 in range(1):  # specs/cache/combine.py:74
+        column = k_1 * 512 + tl.arange(0, 512)  # specs/cache/combine.py:64
+        row = first_row + (column - chosen)  # specs/cache/combine.py:65
+        there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:66
+        entry = tl.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:67
+        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=column < chosen, other=0)  # specs/cache/combine.py:69
+        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:70
+        entry_1 = tl.where(column < chosen, tl.where(real, base + local, -1), entry)  # specs/cache/combine.py:71
+        tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)  # specs/cache/combine.py:72
+    tl.store(combined_lens_ptr + token, count_2)  # specs/cache/combine.py:75

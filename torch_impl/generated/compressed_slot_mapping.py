@@ -1,0 +1,43 @@
+# compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 64ff15035df32bdeeb1a979b86288bae7ef11089a0f9411f0d1488e557a550cf
+"""compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
+
+Generated. Specialised on
+    ratio = 128
+    block_size = 256
+    positions = int32
+    token_to_req = int32
+    slot_mapping = int32
+    block_table = int32
+    slots = int32
+    BLOCK_T = 256
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def compressed_slot_mapping(
+    positions_ptr, token_to_req_ptr, slot_mapping_ptr, block_table_ptr,
+    slots_ptr,
+    T, P, B, NB,
+    stride_block_table0,
+):
+    token = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:67
+    own = tl.load(slot_mapping_ptr + token, mask=token < P, other=-1)  # specs/cache/compressed.py:68
+    live = (token < T) & (own >= 0)  # specs/cache/compressed.py:69
+    position = tl.load(positions_ptr + token, mask=live, other=-1)  # specs/cache/compressed.py:70
+    request = tl.load(token_to_req_ptr + token, mask=live, other=-1)  # specs/cache/compressed.py:71
+    position_1 = tl.maximum(position, -1)  # specs/cache/compressed.py:72
+    live_1 = live & ((position_1 + 1) % 128 == 0) & (position_1 >= 0)  # specs/cache/compressed.py:73
+    entry = tl.maximum(position_1, 0) // 128  # specs/cache/compressed.py:74
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
+    live_2 = live_1 & (entry >= 0)  # specs/cache/lookup.py:56
+    entry_1 = tl.where(live_2, entry, 0)  # specs/cache/lookup.py:57
+    page = entry_1 // 2  # specs/cache/lookup.py:58
+    live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:59
+    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_3, other=-1)  # specs/cache/lookup.py:60
+    slot = tl.where(block >= 0, block * 2 + entry_1 % 2, -1)  # specs/cache/lookup.py:61
+    tl.store(slots_ptr + token, slot, mask=token < P)  # specs/cache/compressed.py:76

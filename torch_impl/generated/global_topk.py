@@ -1,0 +1,47 @@
+# global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 164389977cc73593af1f1c6b943d36244f4d9aabea85e7b6bb205971ce01536d
+"""global_topk: Cache slots of the compressed entries that were chosen for every token.
+
+Generated. Specialised on
+    block_size = 16
+    topk_indices = int32
+    token_to_req = int32
+    block_table = int32
+    is_valid = bool
+    indices = int32
+    lens = int32
+    K = 37
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def global_topk(
+    topk_indices_ptr, token_to_req_ptr, block_table_ptr, is_valid_ptr,
+    indices_ptr, lens_ptr,
+    T, B, NB,
+    stride_topk_indices0,
+    stride_block_table0,
+):
+    token = tl.program_id(0)  # specs/cache/topk.py:42
+    column = tl.arange(0, 64)  # specs/cache/topk.py:43
+    inside = column < 37  # specs/cache/topk.py:44
+    local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=inside, other=-1)  # specs/cache/topk.py:45
+    request = tl.load(token_to_req_ptr + token)  # specs/cache/topk.py:46
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
+    live = inside & (local >= 0)  # specs/cache/lookup.py:56
+    entry = tl.where(live, local, 0)  # specs/cache/lookup.py:57
+    page = entry // 16  # specs/cache/lookup.py:58
+    live_1 = live & (page < pages)  # specs/cache/lookup.py:59
+    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)  # specs/cache/lookup.py:60
+    slot = tl.where(block >= 0, block * 16 + entry % 16, -1)  # specs/cache/lookup.py:61
+    kept = (slot >= 0).to(tl.int32)  # specs/cache/topk.py:48
+    rank = tl.cumsum(kept, axis=0)  # specs/cache/topk.py:49
+    count = tl.sum(kept, axis=0)  # specs/cache/topk.py:49
+    place = tl.where(slot >= 0, rank - 1, count + (column - rank))  # specs/cache/topk.py:50
+    tl.store(indices_ptr + (token * 37 + place), slot, mask=inside)  # specs/cache/topk.py:51
+    valid = tl.load(is_valid_ptr + token)  # specs/cache/topk.py:52
+    tl.store(lens_ptr + token, tl.where(valid, count, 0))  # specs/cache/topk.py:53

@@ -1,0 +1,31 @@
+# prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 8a558fa6bd626992b3326d32ff7f3fa3644bd181dff71d26c808aae9ad849ebc
+"""prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
+
+Generated. Specialised on
+    window = 128
+    query_start_loc = int32
+    seq_lens = int32
+    gather_lens = int32
+    BLOCK_R = 256
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def prefill_gather_lens(
+    query_start_loc_ptr, seq_lens_ptr,
+    gather_lens_ptr,
+    R,
+):
+    request = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/metadata.py:108
+    inside = request < R  # specs/cache/metadata.py:109
+    start = tl.load(query_start_loc_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:110
+    query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/metadata.py:111
+    query = query_start_loc - start  # specs/cache/metadata.py:111
+    seq_lens = tl.load(seq_lens_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:112
+    before = tl.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:112
+    tl.store(gather_lens_ptr + request, query + tl.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:113

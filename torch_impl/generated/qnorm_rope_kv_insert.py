@@ -1,0 +1,177 @@
+# qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 866810f0e4b700001e778c55754daa7793e811524f9d60eaaf25e58aa658a695
+"""qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
+
+Generated. Specialised on
+    eps = 1e-06
+    layout = v4
+    block_size = 16
+    q = bf16
+    kv = bf16
+    cache = uint8
+    slot_mapping = int32
+    positions = int32
+    cos_sin = f32
+    D = 512
+    ROWS = 16
+    ROPE = 64
+    BLOCK_H = 8
+    num_warps = 4
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def qnorm_rope_insert(
+    kv_ptr, slot_mapping_ptr, positions_ptr, cos_sin_ptr,
+    q_ptr, cache_ptr,
+    T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
+    stride_q0, stride_q1,
+    stride_kv0,
+    stride_cache0,
+    stride_cos_sin0,
+):
+    token = tl.program_id(0)  # specs/cache/qnorm.py:51
+    part = tl.program_id(1)  # specs/cache/qnorm.py:51
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:52
+    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:53
+    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:54
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:55
+    if part < heads:  # specs/cache/qnorm.py:66
+        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:58
+        column = tl.arange(0, 512)  # specs/cache/qnorm.py:73
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:74
+        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:76
+        x = q.to(tl.float32)  # specs/cache/qnorm.py:76
+        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:77
+        mean = t * 0.001953125  # specs/cache/qnorm.py:77
+        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:78
+        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:80
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:82
+        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:82
+        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:83
+        there = (pair < 32) & known  # specs/cache/qnorm.py:84
+        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:85
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:85
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:86
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:86
+        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:87
+        even_1 = even * cosine - odd * sine  # specs/cache/rope.py:21
+        odd_1 = even * sine + odd * cosine  # specs/cache/rope.py:21
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:89
+        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:90
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:91
+    if part == heads:  # specs/cache/qnorm.py:67
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:61
+        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:62
+        held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
+        page = held // 16  # specs/cache/insert.py:59
+        live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
+        row = held % 16  # specs/cache/insert.py:61
+        data = row * 576  # specs/cache/insert.py:62
+        t_1 = row * 8 + 9216  # specs/cache/insert.py:63
+        inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
+        number = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
+        live_3 = number < 7  # specs/cache/insert.py:100
+        index = (number * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+        rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
+        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index), mask=rows_1 & live_3[None, :, :], other=0.0)  # specs/cache/insert.py:116
+        x_1 = kv.to(tl.float32)  # specs/cache/insert.py:116
+        amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
+        amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
+        raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
+        bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
+        exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
+        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
+        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
+        exponent_2 = -exponent_1  # specs/quant/scaling.py:55
+        y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [1, 8, 1])  # specs/quant/scaling.py:33
+        value = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:143
+        inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
+        number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
+        live_4 = number_1 < 7  # specs/cache/insert.py:100
+        start = data[:, None, None]  # specs/cache/insert.py:163
+        rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
+        mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value, mask=mask)  # specs/cache/insert.py:165
+        number_2 = tl.arange(0, 8)  # specs/cache/insert.py:146
+        mask_1 = live_2[:, None]  # specs/cache/insert.py:147
+        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
+        start_1 = t_1[:, None]  # specs/cache/insert.py:149
+        t_2 = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/cache/insert.py:150
+        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
+        t_4 = tl.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_2[None, :], tl.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, tl.where(t_4 > 254, 254, t_4)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:150
+        inside_2 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
+        number_3 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
+        t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
+        index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
+        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_1), mask=live_2[:, None, None], other=0.0)  # specs/cache/insert.py:116
+        x_2 = kv_1.to(tl.float32)  # specs/cache/insert.py:116
+        column_1 = (tl.arange(0, 1) * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:123
+        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:124
+        pair_1 = tl.maximum(column_1 - 0, 0)[None, :, :] // 2  # specs/cache/insert.py:125
+        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:126
+        position_1 = position[:, None, None]  # specs/cache/insert.py:127
+        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_5, other=0.0)  # specs/cache/insert.py:128
+        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_5, other=0.0)  # specs/cache/insert.py:129
+        even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:130
+        b = -odd_2  # specs/cache/rope.py:29
+        x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
+        y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
+        a = even_2 * x_high  # specs/cache/rope.py:35
+        b_1 = b * y_high  # specs/cache/rope.py:35
+        total = a + b_1  # specs/cache/rope.py:48
+        b_part = total - a  # specs/cache/rope.py:49
+        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:50
+        a_1 = even_2 * (cosine_1 - x_high)  # specs/cache/rope.py:36
+        b_2 = b * (sine_1 - y_high)  # specs/cache/rope.py:36
+        total_1 = a_1 + b_2  # specs/cache/rope.py:48
+        b_part_1 = total_1 - a_1  # specs/cache/rope.py:49
+        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:50
+        total_2 = total + total_1  # specs/cache/rope.py:48
+        b_part_2 = total_2 - total  # specs/cache/rope.py:49
+        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:50
+        b_3 = error + (error_high + error_low)  # specs/cache/rope.py:38
+        total_3 = total_2 + b_3  # specs/cache/rope.py:48
+        b_part_3 = total_3 - total_2  # specs/cache/rope.py:49
+        error_1 = total_2 - (total_3 - b_part_3) + (b_3 - b_part_3)  # specs/cache/rope.py:50
+        bits_1 = total_3.to(tl.int32, bitcast=True)  # specs/cache/rope.py:56
+        inward = (error_1 > 0.0) ^ (total_3 > 0.0)  # specs/cache/rope.py:57
+        odd_3 = tl.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:58
+        turned_even = tl.where(total_3 == 0.0, 0, tl.where(error_1 == 0.0, bits_1, odd_3)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:39
+        x_high_1 = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
+        y_high_1 = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
+        a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
+        b_4 = odd_2 * y_high_1  # specs/cache/rope.py:35
+        total_4 = a_2 + b_4  # specs/cache/rope.py:48
+        b_part_4 = total_4 - a_2  # specs/cache/rope.py:49
+        error_high_1 = a_2 - (total_4 - b_part_4) + (b_4 - b_part_4)  # specs/cache/rope.py:50
+        a_3 = even_2 * (sine_1 - x_high_1)  # specs/cache/rope.py:36
+        b_5 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:36
+        total_5 = a_3 + b_5  # specs/cache/rope.py:48
+        b_part_5 = total_5 - a_3  # specs/cache/rope.py:49
+        error_low_1 = a_3 - (total_5 - b_part_5) + (b_5 - b_part_5)  # specs/cache/rope.py:50
+        total_6 = total_4 + total_5  # specs/cache/rope.py:48
+        b_part_6 = total_6 - total_4  # specs/cache/rope.py:49
+        error_2 = total_4 - (total_6 - b_part_6) + (total_5 - b_part_6)  # specs/cache/rope.py:50
+        b_6 = error_2 + (error_high_1 + error_low_1)  # specs/cache/rope.py:38
+        total_7 = total_6 + b_6  # specs/cache/rope.py:48
+        b_part_7 = total_7 - total_6  # specs/cache/rope.py:49
+        error_3 = total_6 - (total_7 - b_part_7) + (b_6 - b_part_7)  # specs/cache/rope.py:50
+        bits_2 = total_7.to(tl.int32, bitcast=True)  # specs/cache/rope.py:56
+        inward_1 = (error_3 > 0.0) ^ (total_7 > 0.0)  # specs/cache/rope.py:57
+        odd_4 = tl.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:58
+        turned_odd = tl.where(total_7 == 0.0, 0, tl.where(error_3 == 0.0, bits_2, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:39
+        x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_2), tl.where(rotary_1, turned_odd, odd_2)), [1, 1, 64])  # specs/cache/insert.py:132
+        value_1 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
+        mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_1, mask=mask_3)  # specs/cache/insert.py:165
+        index_2 = tl.arange(0, 1)  # specs/cache/insert.py:170
+        mask_4 = live_2[:, None]  # specs/cache/insert.py:171
+        value_2 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:173
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_2, mask=mask_4)  # specs/cache/insert.py:174

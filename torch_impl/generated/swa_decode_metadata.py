@@ -1,0 +1,61 @@
+# swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 db5d1af0a1843586d715e4744ed7bded8dffce5187624a3665f62675e7d32c39
+"""swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
+
+Generated. Specialised on
+    window = 128
+    block_size = 64
+    query_start_loc = int32
+    seq_lens = int32
+    slot_mapping = int32
+    block_table = int32
+    indices = int32
+    lens = int32
+    BLOCK_R = 256
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def swa_decode_metadata(
+    query_start_loc_ptr, seq_lens_ptr, slot_mapping_ptr, block_table_ptr,
+    indices_ptr, lens_ptr,
+    T, R, B, NB,
+    stride_block_table0,
+):
+    token = tl.program_id(0)  # specs/cache/metadata.py:73
+    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:24
+    count = (R + 255) // 256  # specs/cache/lookup.py:35
+    ended = 0  # specs/cache/lookup.py:35
+    for k in range(count):  # specs/cache/lookup.py:35
+        request = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:27
+        inside = request < R  # specs/cache/lookup.py:28
+        query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/lookup.py:29
+        end = query_start_loc - first  # specs/cache/lookup.py:29
+        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:31
+        ended = ended + count_1
+    live = ended < R  # specs/cache/metadata.py:75
+    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:41
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:42
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:43
+    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/metadata.py:76
+    live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:76
+    low = tl.maximum(position - 127, 0)  # specs/cache/metadata.py:77
+    count_2 = tl.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:78
+    column = tl.arange(0, 128)  # specs/cache/metadata.py:79
+    index = low + column  # specs/cache/metadata.py:80
+    live_2 = column < count_2  # specs/cache/metadata.py:80
+    pages = tl.where((ended >= 0) & (ended < B), NB, 0)  # specs/cache/lookup.py:55
+    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:56
+    entry = tl.where(live_3, index, 0)  # specs/cache/lookup.py:57
+    page = entry // 64  # specs/cache/lookup.py:58
+    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:59
+    block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)  # specs/cache/lookup.py:60
+    slot = tl.where(block >= 0, block * 64 + entry % 64, -1)  # specs/cache/lookup.py:61
+    tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/metadata.py:81
+    tl.store(lens_ptr + token, count_2)  # specs/cache/metadata.py:82
