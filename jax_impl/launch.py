@@ -23,7 +23,7 @@ from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported, WrongType
 from specs.lang.op import Op
 from specs.tile.executor import Buffer, execute
-from specs.tile.ir import Program
+from specs.tile.ir import Opcode, Program, walk
 from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 
@@ -205,7 +205,9 @@ def _without_aliases(kernel: Callable[..., None], inputs: int, aliased: int) -> 
 
 
 def _check_offsets(launch: Launch) -> None:
-    """Pallas computes offsets in 32 bits up to 4 GiB per array, which bytes beyond 2 GiB overflow."""
-    for name, memory in launch.arrays.values():
-        if prod(memory.sizes) >= 1 << 31:
+    """Pallas computes offsets in 32 bits up to 4 GiB per array, which bytes beyond 2 GiB overflow; views do not."""
+    accesses = [op for op in walk(launch.program.ops) if op.code in (Opcode.LOAD, Opcode.STORE)]
+    indexed = {str(op.attrs["array"]) for op in accesses if "view" not in op.attrs}
+    for argument, (name, memory) in launch.arrays.items():
+        if argument in indexed and prod(memory.sizes) >= 1 << 31:
             raise Unsupported(f"'{name}' with 2**31 elements or more in Pallas", "offsets are 32-bit there")

@@ -21,17 +21,25 @@ from typing import Any, Final
 import numpy as np
 
 from parity.inputs import Inputs, Shape, generate, layout_of, raw_dtype
+from parity.page_calls import (
+    Refusal,
+    by_rows,
+    caches,
+    layout_values,
+    page_axes,
+    page_refusal,
+    page_shapes,
+    page_sizes,
+)
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
-from specs.lang.bind import call_env
+from specs.lang.bind import call_env, layout_facts
 from specs.lang.elements import ALL, E8M0, UINT8, ElementFormat
 from specs.lang.kernel import Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
-from specs.lang.layouts import Inner
+from specs.lang.layouts import Dense, Inner, Pages
 from specs.lang.op import Case, Op
-
-Refusal = tuple[type[errors.ArgumentError], str]
-"""Class of an error and the argument that it names."""
+from specs.lang.paged import Paged
 
 
 class Mistake(Enum):
@@ -60,6 +68,7 @@ class Passed(Enum):
     LAST_STRIDED = "the last dimension with a step of two"
     BOTH_STRIDED = "the last two dimensions with a step of two"
     REPEATED = "every entry of the first dimension is the same memory"
+    OVERLAPPING = "every entry of the first dimension begins with the last byte of the one before"
     ELSEWHERE = "on another device"
     AS_LIST = "as a list"
     AS_TEXT = "as a string"
@@ -71,7 +80,8 @@ class WrongCall:
 
     inputs: arrays and attributes as they are passed; attributes may have any value.
     subject: the argument with the mistake.
-    expected: the refusals that are right; more than one where several arguments share an axis or a format.
+    expected: the refusals that are right (class of the error, argument that it names); more than one where several
+        arguments share an axis or a format.
     passed: arguments that are not passed as plain arrays.
     """
 
@@ -104,7 +114,7 @@ def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, obje
         pairs: list[tuple[Dim, int]] = []
         fits = True
         for (name, shape), dims in zip(shapes.items(), combination, strict=True):
-            lead, rest = _aligned(dims, _canonical(op.array(name), shape, attributes))
+            lead, rest = _aligned(op.array(name), dims, shape, attributes)
             fits = fits and rest is not None
             if lead is not None and isinstance(dims[0], Rows):
                 axis = dims[0].axis.name
@@ -112,7 +122,8 @@ def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, obje
                 pairs.append((dims[0].axis, prod(lead)))
             pairs += rest or []
         fits = fits and all(sizes.setdefault(d.name, n) == n for d, n in pairs if isinstance(d, Axis))
-        if fits and all(as_expr(dim).evaluate({**sizes, **attributes}) == size for dim, size in pairs):  # type: ignore[arg-type]
+        env = {**sizes, **attributes, **layout_facts(attributes)}
+        if fits and all(as_expr(dim).evaluate(env) == size for dim, size in pairs):  # type: ignore[arg-type]
             found.append(sizes)
     return found
 
@@ -123,8 +134,14 @@ def _canonical(array: Array, shape: Shape, attributes: Mapping[str, object]) -> 
     return (*shape[:-2], shape[-1], shape[-2]) if swapped else shape
 
 
-def _aligned(dims: Dims, shape: Shape) -> tuple[Shape | None, list[tuple[Dim, int]] | None]:
+def _aligned(
+    array: Array, dims: Dims, passed: Shape, attributes: Mapping[str, object]
+) -> tuple[Shape | None, list[tuple[Dim, int]] | None]:
     """Leading sizes (None without rows), and the other dimensions with their sizes (None if the rank differs)."""
+    if isinstance(array.layout, Pages):
+        sizes = page_sizes(array, passed, attributes)
+        return None, None if sizes is None else [*sizes]
+    shape = _canonical(array, passed, attributes)
     leading = bool(dims) and isinstance(dims[0], Rows)
     rest = dims[1:] if leading else dims
     count = len(shape) - len(rest)
@@ -144,18 +161,18 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
     }
     if ranges:
         return frozenset(ranges)
-    env = call_env(op, _with_derived(op, sizes), inputs.attributes, inputs.arrays)
+    env = call_env(op, _with_derived(op, sizes, inputs.attributes), inputs.attributes, inputs.arrays)
     return frozenset(
         (errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env)
     )
 
 
-def _with_derived(op: Op, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes, and those of the axes that follow from them."""
-    known = dict(sizes)
+def _with_derived(op: Op, sizes: Mapping[str, int], attributes: Mapping[str, object]) -> dict[str, int]:
+    """The sizes, those of axes that no array states (0), and those of the axes that follow from them."""
+    known = {**{axis.name: 0 for axis in op.axes if axis.value is None}, **sizes}
     for axis in op.derived_axes:
         assert axis.value is not None
-        known[axis.name] = axis.value.evaluate(known)
+        known[axis.name] = axis.value.evaluate({**attributes, **layout_facts(attributes), **known})
     return known
 
 
@@ -168,6 +185,8 @@ def _names(dims: Dims) -> set[str]:
 
 
 def _axes_of(array: Array, attributes: Mapping[str, object]) -> set[str]:
+    if isinstance(array.layout, Pages):
+        return {axis.name for axis in page_axes(array)}
     return {name for dims in array.shapes_for(attributes) for name in _names(dims)}
 
 
@@ -180,10 +199,10 @@ def shape_refusals(inputs: Inputs, changed: str) -> frozenset[Refusal]:
     """What a call may be answered with whose array `changed` has got another shape; empty if it is right."""
     op, attributes = inputs.op, inputs.attributes
     array, shapes = op.array(changed), {name: raw.shape for name, raw in inputs.arrays.items()}
-    aligned = [
-        _aligned(dims, _canonical(array, shapes[changed], attributes))[1]
-        for dims in array.shapes_for(attributes)
-    ]
+    if isinstance(array.layout, Pages) and (refusal := page_refusal(array, shapes[changed], attributes)):
+        return frozenset({refusal})
+    accepted = array.shapes_for(attributes)
+    aligned = [_aligned(array, dims, shapes[changed], attributes)[1] for dims in accepted]
     if all(pairs is None for pairs in aligned):
         return frozenset({(errors.WrongRank, changed)})
     if array.optional and array.role is Role.ADDEND and shapes[changed] == (0,):
@@ -256,15 +275,25 @@ def attribute_refusal(attribute: Attribute, value: object) -> type[errors.Argume
     """How a value has to be refused, None if the attribute takes it."""
     if value is None:
         return errors.Missing if attribute.required else None
+    if attribute.kind is Paged and isinstance(value, str):
+        return errors.NotAChoice if _meant(attribute, value) is value else None
     if not isinstance(value, attribute.kind) or (isinstance(value, bool) and attribute.kind is not bool):
         return errors.WrongType
-    if attribute.choices and value not in attribute.choices:
+    if attribute.choices and value not in attribute.choices and attribute.kind is not Paged:
         return errors.NotAChoice
     if isinstance(value, int | float) and not isinstance(value, bool):
         low, high = attribute.minimum, attribute.maximum
         inside = isfinite(value) and (low is None or low <= value) and (high is None or value <= high)
         return None if inside else errors.OutOfRange
     return None
+
+
+def _meant(attribute: Attribute, value: object) -> object:
+    """The value that a call means: the default where none is given, the layout that a name stands for."""
+    if value is None:
+        return attribute.default
+    named = (choice for choice in attribute.choices if isinstance(choice, Paged) and choice.name == value)
+    return next(named, value) if isinstance(value, str) else value
 
 
 def with_attribute(inputs: Inputs, name: str, value: object) -> WrongCall | None:
@@ -276,9 +305,10 @@ def with_attribute(inputs: Inputs, name: str, value: object) -> WrongCall | None
         if refusal is errors.Missing:
             mistake = Mistake.MISSING
         return WrongCall(inputs=changed, mistake=mistake, subject=name, expected=frozenset({(refusal, name)}))
-    if value is None or value == inputs.attributes[name]:
+    meant = _meant(op.attribute(name), value)
+    if meant == inputs.attributes[name]:
         return None
-    expected = _mode_refusals(changed, name)
+    expected = _mode_refusals(replace(inputs, attributes={**inputs.attributes, name: meant}), name)
     return (
         WrongCall(inputs=changed, mistake=Mistake.MODE, subject=name, expected=expected) if expected else None
     )
@@ -287,6 +317,9 @@ def with_attribute(inputs: Inputs, name: str, value: object) -> WrongCall | None
 def _mode_refusals(inputs: Inputs, name: str) -> frozenset[Refusal]:
     """Refusals of arrays that were right under another value of the attribute."""
     op, attributes = inputs.op, inputs.attributes
+    pages = [page_refusal(array, inputs.arrays[array.name].shape, attributes) for array in caches(inputs)]
+    if any(pages):
+        return frozenset(refusal for refusal in pages if refusal is not None)
     surplus = {n for n in inputs.arrays if not op.array(n).shapes_for(attributes)}
     missing = {
         a.name
@@ -321,14 +354,14 @@ def _shape_refusals_by(inputs: Inputs, attribute: str) -> frozenset[Refusal]:
 
 
 def without(inputs: Inputs, name: str) -> WrongCall | None:
-    """The call without one array."""
-    if not inputs.op.array(name).required(inputs.attributes):
-        return None
+    """The call without one array, which it needs, or which another one makes sense with only."""
     kept = {key: raw for key, raw in inputs.arrays.items() if key != name}
+    changed = replace(inputs, arrays=kept)
     expected: frozenset[Refusal] = frozenset({(errors.Missing, name)})
-    return WrongCall(
-        inputs=replace(inputs, arrays=kept), mistake=Mistake.MISSING, subject=name, expected=expected
-    )
+    if not inputs.op.array(name).required(inputs.attributes):
+        found = solutions(inputs.op, changed.layout.shapes, inputs.attributes)
+        expected = min((violations(changed, sizes) for sizes in found), key=len, default=frozenset())
+    return WrongCall(inputs=changed, mistake=Mistake.MISSING, subject=name, expected=expected) if expected else None
 
 
 def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
@@ -349,13 +382,16 @@ def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
 
 def passed_as(inputs: Inputs, name: str, passed: Passed) -> WrongCall | None:
     """The call with one array passed in another way."""
-    shape, inner = inputs.arrays[name].shape, inputs.op.array(name).layout.inner
+    shape, layout = inputs.arrays[name].shape, inputs.op.array(name).layout
+    inner = layout.inner if isinstance(layout, Dense) else Inner.PACKED  # so far as single pages go
     wrong, error, mistake, subject = True, errors.WrongStride, Mistake.STRIDE, name
     match passed:
         case Passed.LAST_STRIDED:
             wrong = inner in (Inner.UNIT, Inner.PACKED) and bool(shape) and shape[-1] > 1
         case Passed.BOTH_STRIDED:
             wrong = inner is not Inner.FREE and len(shape) >= 2 and min(shape[-2:]) > 1
+        case Passed.OVERLAPPING:
+            wrong = isinstance(layout, Pages) and shape[0] > 1
         case Passed.REPEATED:
             wrong = bool(shape) and shape[0] > 1
         case Passed.ELSEWHERE:
@@ -382,6 +418,7 @@ _NOT_OF_KIND: Final[Mapping[type, tuple[object, ...]]] = {
     bool: (1, "yes", 0.0),
     str: (3, 1.5, ["kn"]),
     ElementFormat: (3, 1.5, [E8M0]),
+    Paged: (3, 1.5, ["v4"], E8M0),
 }
 
 
@@ -395,6 +432,9 @@ def values_of(attribute: Attribute, passed: object = None) -> Iterator[object]:
     yield from _NOT_OF_KIND[attribute.kind]
     if attribute.kind is ElementFormat:
         yield from ALL
+    if attribute.kind is Paged:
+        yield from layout_values(attribute.choices)
+        return
     for choice in attribute.choices:
         yield choice
         if isinstance(choice, str):
@@ -437,8 +477,10 @@ def wrong_calls(op: Op, case: Case) -> list[WrongCall]:
     for attribute in op.attributes:
         passed = inputs.attributes[attribute.name]
         found += [with_attribute(inputs, attribute.name, value) for value in values_of(attribute, passed)]
+    found += _wrong_pages(inputs)
     for axis, size in case.sizes:
-        found += [resized(op, case, axis, other) for other in (0, size + 1, size + 2, size + 5)]
+        beyond = (other + 2 for other in _compared(op, case, axis))
+        found += [resized(op, case, axis, other) for other in {0, size + 1, size + 2, size + 5, *beyond}]
     for implementation in ("nonsense", "", 3):
         expected: frozenset[Refusal] = frozenset({(errors.NotAChoice, "implementation")})
         mistake = Mistake.IMPLEMENTATION
@@ -452,3 +494,26 @@ def wrong_calls(op: Op, case: Case) -> list[WrongCall]:
             )
         )
     return [call for call in found if call is not None]
+
+
+def _compared(op: Op, case: Case, axis: str) -> set[int]:
+    """Sizes of the axes that a constraint compares an axis with."""
+    sizes = dict(case.sizes)
+    conditions = [c.holds.names() for c in op.constraints if axis in c.holds.names()]
+    return {sizes[name] for names in conditions for name in names if name in sizes and name != axis}
+
+
+def _wrong_pages(inputs: Inputs) -> Iterator[WrongCall | None]:
+    """Mistakes in caches, passed as [pages, bytes] and as [pages, rows, bytes of a row]."""
+    for array in caches(inputs):
+        assert isinstance(array.layout, Pages)
+        size = array.layout.block_size
+        for form in (inputs, by_rows(inputs)):
+            own = form.arrays[array.name].shape
+            shapes = dict.fromkeys((*page_shapes(inputs, array), *(() if form is inputs else shapes_near(own))))
+            yield from (reshaped(form, array.name, shape) for shape in shapes if shape != own)
+            yield from (passed_as(form, array.name, passed) for passed in Passed if form is not inputs)
+            stated = form.attributes[size]
+            yield from (with_attribute(form, size, value) for value in values_of(form.op.attribute(size), stated))
+        missing = replace(inputs, attributes={**inputs.attributes, size: None})
+        yield from (reshaped(missing, array.name, shape) for shape in page_shapes(inputs, array))

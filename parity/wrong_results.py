@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from parity.inputs import Inputs, Shape, generate
-from parity.wrong_calls import FORMATS, Mistake, Passed, Refusal, WrongCall, shapes_near
+from parity.page_calls import Refusal
+from parity.wrong_calls import FORMATS, Mistake, Passed, WrongCall, shapes_near
 from specs.lang import errors
 from specs.lang.bind import ArrayInfo, bind
 from specs.lang.elements import E8M0, UINT8, ElementFormat

@@ -14,6 +14,7 @@ from typing import Any, Union
 from specs.lang.axes import Axis, Expr, ExprLike
 from specs.lang.elements import ElementFormat
 from specs.lang.layouts import Dense, Layout
+from specs.lang.paged import Paged
 
 
 class Access(Enum):
@@ -52,8 +53,8 @@ FormatSource = Union[tuple[ElementFormat, ...], str]
 
 
 def choice_name(value: object) -> str:
-    """How a choice is written in a spec: formats by their name."""
-    return value.name if isinstance(value, ElementFormat) else str(value)
+    """How a choice is written in a spec: formats and layouts by their name."""
+    return value.name if isinstance(value, (ElementFormat, Paged)) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,17 +187,15 @@ class Paged:
     def write(self, pages: Array, slots: Any, x: Any, rows: int) -> None:
         """Writes rows x [n, width] into `pages` (uint8 [pages, bytes], in place) at slots = page * rows + row.
 
-        Slots that are negative or behind the last page are skipped; no other byte changes.
+        Slots that are negative or behind the last page are skipped; no other byte changes. Each slot occurs once.
         """
-        for slot, row in zip(np.asarray(slots).tolist(), np.asarray(x), strict=True):
-            page, index = divmod(slot, rows)
-            if slot < 0 or page >= len(pages):
-                continue
-            bytes_ = self.encode(row[None, :])
-            stride, own = self.row_stride, pages[page]
-            own[index * stride : (index + 1) * stride] = bytes_[:stride]
-            start = rows * stride + index * self.share
-            own[start : start + self.share] = bytes_[stride:]
+        slots = np.asarray(slots, np.int64)
+        fits = (slots >= 0) & (slots < len(pages) * rows)
+        page, index = (part[:, None] for part in np.divmod(slots[fits], rows))
+        coded = self.encode(np.asarray(x)[fits][:, None, :])
+        stride, share = self.row_stride, self.share
+        pages[page, index * stride + np.arange(stride)] = coded[:, :stride]
+        pages[page, rows * stride + index * share + np.arange(share)] = coded[:, stride:]
 
     def read(self, pages: Array, slots: Any, rows: int) -> Array:
         """Values float64 [.., width] of the rows at `slots`, all in range."""

@@ -101,8 +101,12 @@ def assert_refused(outcomes: Iterable[Outcome]) -> None:
     assert not found, f"{len(found)} calls, among them\n" + "\n".join(found[:10])
 
 
+class Reached(RuntimeError):
+    """A call got to where something is planned, compiled or run."""
+
+
 class Spy:
-    """Counts how often the parts of a launcher that plan, compile and run are reached."""
+    """Counts how often the parts of a launcher that plan, compile and run are reached, and lets nobody in."""
 
     def __init__(self, patch: pytest.MonkeyPatch, *targets: tuple[object, str]) -> None:
         self.reached = 0
@@ -110,9 +114,9 @@ class Spy:
             patch.setattr(owner, name, self._watched(getattr(owner, name)))
 
     def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*args: Any, **keywords: Any) -> Any:
+        def watched(*_: Any, **__: Any) -> Any:
             self.reached += 1
-            return function(*args, **keywords)
+            raise Reached(f"{getattr(function, '__qualname__', function)} was reached")
 
         return watched
 

@@ -16,7 +16,7 @@ MIXED = {"query_start_loc": i32(3, 5, 5, 9), "seq_lens": i32(7, 4, 4)}
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_tokens(dtype: type) -> None:
-    slots = np.array([4, -1, 9, 2, 5, -7, 3, -1], dtype)
+    slots: Array = np.array([4, -1, 9, 2, 5, -7, 3, -1], dtype)
     found = results("token_metadata", MIXED | {"slot_mapping": slots})
     assert found["token_to_req"].tolist() == [0, 0, 2, 2, 2, 2, -1, -1]
     assert found["positions"].tolist() == [5, 6, 0, 1, 2, 3, 0, 0]

@@ -13,7 +13,7 @@ import pytest
 import specs
 from parity.frameworks import FRAMEWORKS, jax_missing, torch_missing
 from parity.guard import bit_view
-from parity.inputs import KINDS, Inputs, Kind, Raw, generate
+from parity.inputs import KINDS, Inputs, Kind, Raw, generate, layout_of
 from parity.records import CaseResult
 from parity.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
 from specs.lang.kernel import Array, Rows
@@ -51,6 +51,14 @@ def rows(op: str, case: str, kind: Kind, device: str) -> Mapping[str, CaseResult
     seed = seed_of(SEED, op, case, kind)
     results = run_case(spec, spec.case(case), kind, seed, available(op, device), device)
     return {result.pair: result for result in results}
+
+
+def same_bytes(op: str, case: str, kind: Kind) -> bool:
+    """Whether every result of a case is promised to the byte."""
+    spec = specs.get(op)
+    attributes = layout_of(spec, spec.case(case)).attributes
+    present = [name for name, _ in spec.accuracy if spec.array(name).shapes_for(attributes)]
+    return all(spec.accuracy_of(name).same_bytes(kind == "twin") for name in present)
 
 
 def small_cases() -> list[tuple[str, str]]:
