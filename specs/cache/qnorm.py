@@ -99,6 +99,25 @@ def rope(x: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> np.ndarray[Any
     return np.stack([even * cosine - odd * sine, even * sine + odd * cosine], axis=-1).reshape(x.shape)
 
 
+def rope_rounded(x: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """As `rope`, rounded once to bfloat16, zeros positive. x holds bfloat16 values, the table float32 ones."""
+    half = x.shape[-1] // 2
+    cosine, sine = table[..., :half], table[..., half:]
+    even, odd = x[..., 0::2], x[..., 1::2]
+    turned = [_round_sum(even * cosine, -odd * sine), _round_sum(even * sine, odd * cosine)]
+    return np.stack(turned, axis=-1).reshape(x.shape)
+
+
+def _round_sum(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """a + b rounded once: first to the float64 neighbour with an odd last bit, which no tie survives (see `rope`)."""
+    total = a + b
+    b_part = total - a
+    error = (a - (total - b_part)) + (b - b_part)
+    neighbour = np.nextafter(total, np.where(error > 0, np.inf, -np.inf))
+    odd = np.where((error == 0) | (total.view(np.int64) & 1 == 1), total, neighbour)
+    return BF16.decode(BF16.encode(odd + 0.0))
+
+
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition above, float64; keys in bytes."""
     q, kv, table, positions = inputs["q"], inputs["kv"], inputs["cos_sin"], np.asarray(inputs["positions"], np.int64)
@@ -111,7 +130,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     )
     y[..., -n:] = rope(y[..., -n:], rows[:, None])
     keys_ = np.array(kv)
-    keys_[:, -n:] = BF16.decode(BF16.encode(rope(kv[:, -n:], rows) + 0.0))
+    keys_[:, -n:] = rope_rounded(kv[:, -n:], rows)
     pages, slots_ = np.array(inputs["cache"]), np.asarray(inputs["slot_mapping"])
     inputs["layout"].write(pages, slots_, keys_[: len(slots_)], inputs["block_size"])
     return {"q": Reference(value=y, magnitude=np.abs(magnitude)), "cache": Reference(value=pages)}

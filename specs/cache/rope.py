@@ -35,7 +35,11 @@ def _combine(a: Tile, x: Tile, b: Tile, y: Tile) -> Tile:
     high, error_high = two_sum(a * x_high, b * y_high)
     low, error_low = two_sum(a * (x - x_high), b * (y - y_high))
     total, error = two_sum(high, low)
-    total, error = two_sum(total, error + (error_high + error_low))
+    # What these sums lose may be all that is left to decide a tie.
+    errors, lost = two_sum(error_high, error_low)
+    rest, lost_too = two_sum(error, errors)
+    total, error = two_sum(total, rest)
+    error = error + (lost + lost_too)
     return _round_to_odd(total, error).to(BF16).to(F32)
 
 

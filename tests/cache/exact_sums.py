@@ -96,11 +96,12 @@ def undone(rng: np.random.Generator, count: int) -> Operands:
     found: list[tuple[int, int, int, int, int]] = []
     while len(found) < count:
         a, b = (2 * int(n) + 1 for n in rng.integers(64, 128, 2))
-        middle, sign = 2 * int(rng.integers(128, 256)) + 1, int(rng.choice([-1, 1]))
-        rest = -(middle << 23) % a
-        power = int(rng.integers(24, 31))
+        power, sign = int(rng.integers(24, 29)), int(rng.choice([-1, 1]))
+        rest = -sign * pow(2, -power, b) % b
+        middle = -rest * pow(2, -23, a) % a
+        middle += a * (middle % 2 == 0)
         x, top = ((middle << 23) + rest) // a, (rest << power) + sign
-        if rest and x < 1 << 24 and top % b == 0 and top // b < 1 << 24:
+        if 256 < middle < 512 and x < 1 << 24 and top // b < 1 << 24:
             found.append((a, x, -b, top // b, power))
     a, x, b, y, power = (np.array(column) for column in zip(*found, strict=True))
     as_float = [column.astype(np.float32) for column in (a, x, b, y)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import jax_impl.launch
 import torch_impl.launch
-from specs.cache.qnorm import rope as rope_rounded
+from specs.cache.qnorm import rope_rounded
 from tests.cache.exact_sums import KINDS, Operands, angles, anything, combined
 from tests.cache.rotation import ROTATE
 

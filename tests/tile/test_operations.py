@@ -301,6 +301,12 @@ SAMPLES: dict[Opcode, Sample] = {
         expected=lambda x, i: (x[::2], x[1::2], i[:, ::2], i[:, 1::2]),
         results=(F32, F32, INT32, INT32),
     ),
+    Opcode.JOIN: Sample(
+        inputs={"x": HALVES, "y": FLOATS, "i": INTEGERS.reshape(8, 8), "j": OTHER_INTEGERS.reshape(8, 8)},
+        tiles=lambda x, y, i, j: (tl.join_pairs(x, y), tl.join_pairs(i, j)),
+        expected=lambda x, y, i, j: (np.stack([x, y], -1).reshape(-1), np.stack([i, j], -1).reshape(8, 16)),
+        results=(F32, INT32),
+    ),
     Opcode.NIBBLE: Sample(
         inputs={"u": np.arange(256, dtype=np.uint8)},
         tiles=lambda u: tuple(tl.nibble(u, high, form) for high in (False, True) for form in (BF16, F16)),
@@ -317,7 +323,12 @@ SAMPLES: dict[Opcode, Sample] = {
     ),
 }
 # Operations that a kernel of fixed sizes cannot show; tested by name below.
-ELSEWHERE = {Opcode.SIZE: "test_size", Opcode.PROGRAM_ID: "test_program_id", Opcode.STORE: "test_program_id"}
+ELSEWHERE = {
+    Opcode.SIZE: "test_size",
+    Opcode.PROGRAM_ID: "test_program_id",
+    Opcode.STORE: "test_program_id",
+    Opcode.WHEN: "test_when",
+}
 
 
 def _indices(shape: tuple[int, ...]) -> tuple[Tile, ...]:
@@ -403,3 +414,17 @@ def test_program_id(implementation: str) -> None:
     results = run(op, {"x": np.zeros(1, np.int32)}, implementation)
     i, j, k = np.indices((2, 3, 5))
     np.testing.assert_array_equal(results["out"], i * 100 + j * 10 + k)
+
+
+@each_implementation
+def test_when(implementation: str) -> None:
+    """Branches with more to them are in test_branches."""
+
+    def body(p: Any) -> None:
+        i = tl.program_id(0)
+        tl.when(i % 3 == 1, lambda: tl.store(p.out, (i,), i * 10))
+        tl.when(i % 3 != 1, lambda: tl.store(p.out, (i,), -i))
+
+    op = tiny(body, {"x": ((1,), INT32)}, {"out": ((7,), INT32)}, grid=(7,))
+    results = run(op, {"x": np.zeros(1, np.int32)}, implementation)
+    np.testing.assert_array_equal(results["out"].view(np.int32), [0, 10, -2, -3, 40, -5, -6])
