@@ -28,7 +28,7 @@ def insert(cache: jax.Array, step: Step, given: Problem) -> tuple[jax.Array, jax
 def _insert(
     q: jax.Array, kv: jax.Array, cache: jax.Array, slots: jax.Array, positions: jax.Array, cos_sin: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    return ops.qnorm_rope_kv_insert(q, kv, cache, slots, positions, cos_sin, block_size=PAGE)  # type: ignore[no-any-return]
+    return ops.qnorm_rope_kv_insert(q, kv, cache, slots, positions, cos_sin, block_size=PAGE)
 
 
 def prefill(q: jax.Array, cache: jax.Array, step: Step, given: Problem) -> jax.Array:
@@ -43,7 +43,8 @@ def prefill(q: jax.Array, cache: jax.Array, step: Step, given: Problem) -> jax.A
         compressed_rows=0,
     )  # fmt: skip
     rows = room.reshape(requests * longest, -1)
-    return ops.sparse_mla_prefill(q, rows, index, jnp.asarray(given.sink), length, sm_scale=SCALE)  # type: ignore[no-any-return]
+    out: jax.Array = ops.sparse_mla_prefill(q, rows, index, jnp.asarray(given.sink), length, sm_scale=SCALE)
+    return out
 
 
 def decode(q: jax.Array, cache: jax.Array, step: Step, given: Problem) -> jax.Array:
@@ -51,9 +52,10 @@ def decode(q: jax.Array, cache: jax.Array, step: Step, given: Problem) -> jax.Ar
     index, length = ops.swa_decode_metadata(
         step.starts, step.lengths, step.slots, given.table, window=WINDOW, block_size=PAGE
     )
-    return ops.sparse_mla_decode_fp8(  # type: ignore[no-any-return]
+    out: jax.Array = ops.sparse_mla_decode_fp8(
         q, cache, index, length, attn_sink=jnp.asarray(given.sink), sm_scale=SCALE, block_size=PAGE
     )
+    return out
 
 
 def run(given: Problem) -> Outcome:

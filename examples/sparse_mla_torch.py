@@ -40,7 +40,8 @@ def prefill(q: torch.Tensor, cache: torch.Tensor, step: Step, given: Problem) ->
         nothing, starts, lengths, gathered, window=WINDOW, ratio=1, topk=0, workspace_rows=longest, compressed_rows=0
     )
     rows = room.view(requests * longest, -1)
-    return ops.sparse_mla_prefill(q, rows, index, tensor(given.sink), length, sm_scale=SCALE)
+    out: torch.Tensor = ops.sparse_mla_prefill(q, rows, index, tensor(given.sink), length, sm_scale=SCALE)
+    return out
 
 
 def decode(q: torch.Tensor, cache: torch.Tensor, step: Step, given: Problem) -> torch.Tensor:
@@ -53,9 +54,10 @@ def decode(q: torch.Tensor, cache: torch.Tensor, step: Step, given: Problem) -> 
         window=WINDOW,
         block_size=PAGE,
     )
-    return ops.sparse_mla_decode_fp8(
+    out: torch.Tensor = ops.sparse_mla_decode_fp8(
         q, cache, index, length, attn_sink=tensor(given.sink), sm_scale=SCALE, block_size=PAGE
     )
+    return out
 
 
 def run(given: Problem) -> Outcome:

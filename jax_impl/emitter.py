@@ -41,7 +41,7 @@ TYPES: dict[ElementFormat, str] = {
 
 _CALLS = {
     Opcode.ABS: "jnp.abs",
-    Opcode.EXP2: "jnp.exp2",
+    Opcode.EXP2: "exp2",
     Opcode.LOG2: "jnp.log2",
     Opcode.SQRT: "jnp.sqrt",
     Opcode.FLOOR: "jnp.floor",
@@ -106,7 +106,8 @@ class PallasPrinter(Printer):
 
     reserved = frozenset(
         {"jax", "jnp", "pl", "plgpu", "range", "float"}
-        | {"fma", "fms", "fnma", "div_rn", "dot_fp8", "split_pairs", "low_nibbles", "high_nibbles", "pipelined"}
+        | {"fma", "fms", "fnma", "div_rn", "exp2", "dot_fp8", "transposed", "pipelined"}
+        | {"split_pairs", "low_nibbles", "high_nibbles"}
         | _VIEWS
         | _SCATTER
     )
@@ -183,6 +184,9 @@ class PallasPrinter(Printer):
                 return Text(f"jnp.full({new.shape}, {first}, {form})")
             case Opcode.BROADCAST:
                 return Text(f"jnp.broadcast_to({first}, {new.shape})")
+            case Opcode.TRANSPOSE if op.attrs["permutation"] == (1, 0):
+                self.extensions.add("transposed")
+                return Text(f"transposed({first})")
             case Opcode.TRANSPOSE:
                 return Text(f"jnp.transpose({first}, {op.attrs['permutation']})")
             case Opcode.DOT:
@@ -201,7 +205,9 @@ class PallasPrinter(Printer):
             kept = f", dtype={TYPES[form]}" if code is Opcode.SUM and form.is_integer else ""
             return Text(f"{_REDUCTIONS[code]}({operands[0]}, axis={op.attrs['axis']}{kept})")
         given: list[str] = [str(text) for text in operands]
-        if code is Opcode.DIV:
+        if code is Opcode.EXP2:
+            self.extensions.add("exp2")
+        elif code is Opcode.DIV:
             self.extensions.add("div_rn")
             given = self._same_shape(op)
         elif code is Opcode.SELECT and all(self._is_host(value) for value in op.operands[1:]):

@@ -103,7 +103,7 @@ def per_token_quant_int8(
     *,
     element: _Format = "int8",
     implementation: _Implementation | None = None,
-) -> tuple[jax.Array, ...]:
+) -> Any:
     """INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
     Args:
@@ -387,7 +387,8 @@ def quantize_and_insert_k(
 
     Args:
         k: rows, bf16 [T, D]
-        cache: pages of the layout; written in place (donated and returned in JAX), uint8 [PAGES, PAGE_BYTES]
+        cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
+            PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
@@ -395,7 +396,7 @@ def quantize_and_insert_k(
         implementation: one of pallas, xla, interpret; None takes the first that the device supports.
 
     Returns:
-        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -420,9 +421,10 @@ def qnorm_rope_kv_insert(
     Source: DeepSeek-V4 attention input; layouts as in FlashMLA
 
     Args:
-        q: queries; written in place (donated and returned in JAX), bf16 [T, H, D]
+        q: queries; its new value is returned, and it may be donated, bf16 [T, H, D]
         kv: keys, normalised already, bf16 [T, D]
-        cache: pages of the layout; written in place (donated and returned in JAX), uint8 [PAGES, PAGE_BYTES]
+        cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
+            PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
         positions: position of every row, int32 or int64 [T]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
@@ -434,7 +436,7 @@ def qnorm_rope_kv_insert(
 
     Returns:
         q: queries, bf16 [T, H, D]
-        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -458,8 +460,8 @@ def dequant_gather_k(
     Source: DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA
 
     Args:
-        out: workspace; written in place (donated and returned in JAX), bf16 [BO, M, D]
-        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES]
+        out: workspace; its new value is returned, and it may be donated, bf16 [BO, M, D]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         seq_lens: rows that the cache holds of every request, int32 [B]
         gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
         block_table: pages of every request in order, int32 [B, TABLE]
@@ -488,7 +490,7 @@ def sparse_mla_prefill(
     return_lse: bool = False,
     d_v: int = 512,
     implementation: _Implementation | None = None,
-) -> tuple[jax.Array, ...]:
+) -> Any:
     """Attention of one token's heads over listed rows.
 
     Source: DeepSeek-V3.2 and V4; FlashMLA
@@ -535,17 +537,18 @@ def sparse_mla_decode_fp8(
     comp_block_size: int | None = None,
     splits: int = 0,
     implementation: _Implementation | None = None,
-) -> tuple[jax.Array, ...]:
+) -> Any:
     """Attention of decode tokens over listed rows of paged, quantised caches.
 
     Source: DeepSeek-V4; FlashMLA
 
     Args:
         q: queries, bf16 [T, H, D]
-        swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES]
+        swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES] or [SWA_PAGES, SWA_ROWS, bytes of a row]
         swa_indices: slots of every token's window, int32 or int64 [T, W] or [T, 1, W]
         swa_lens: entries of every token's window list, held to 0 .. W, int32 [T]
-        comp_cache: pages of compressed keys, uint8 [COMP_PAGES, COMP_BYTES], optional
+        comp_cache: pages of compressed keys, uint8 [COMP_PAGES, COMP_BYTES] or [COMP_PAGES, COMP_ROWS, bytes
+            of a row], optional
         topk_indices: slots of every token's chosen compressed keys, int32 or int64 [T, K] or [T, 1, K],
             optional
         topk_lens: entries of every token's top-k list, held to 0 .. K, int32 [T], optional

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from specs.lang.axes import show
 from specs.lang.kernel import Access, Array, Attribute
 from specs.lang.op import Case, Op
-from specs.lang.signature import default_text, parameters, shape_text
+from specs.lang.paged import Paged
+from specs.lang.signature import by_rows_text, default_text, parameters, shape_text
 from specs.tile.cases import case_launches
 from specs.tile.cost import cost
 
@@ -44,6 +45,11 @@ def sections(op: Op) -> tuple[Section, ...]:
             title="Attributes",
             columns=("name", "what", "values", "default"),
             rows=tuple(_attribute(attribute) for attribute in op.attributes),
+        ),
+        Section(
+            title="Cache layouts",
+            columns=("name", "columns", "row", "fields", "page of R rows"),
+            rows=tuple(_layout(layout) for layout in layouts(op)),
         ),
         Section(
             title="Results",
@@ -114,7 +120,7 @@ def formats_text(array: Array) -> str:
 def shapes_text(array: Array) -> str:
     """Accepted shapes in symbols, choices that agree taken together."""
     if array.by is None:
-        text = " or ".join(shape_text(shape) for shape in array.shapes)
+        text = " or ".join(shape_text(shape) for shape in array.shapes) + by_rows_text(array)
     else:
         choices: dict[str, list[str]] = {}
         for choice, shapes in array.shapes_by:
@@ -128,10 +134,33 @@ def shapes_text(array: Array) -> str:
 
 def _attribute(attribute: Attribute) -> Row:
     values = ", ".join(getattr(choice, "name", None) or repr(choice) for choice in attribute.choices)
+    values += ", or a layout of one's own" if attribute.kind is Paged else ""
     limits = [f">= {attribute.minimum}"] if attribute.minimum is not None else []
     limits += [f"<= {attribute.maximum}"] if attribute.maximum is not None else []
     default = "required" if attribute.required else default_text(attribute)
     return attribute.name, attribute.doc, values or " ".join([attribute.kind.__name__, *limits]), default
+
+
+def layouts(op: Op) -> tuple[Paged, ...]:
+    """Cache layouts that an operation knows by name."""
+    choices = dict.fromkeys(choice for attribute in op.attributes for choice in attribute.choices)
+    return tuple(choice for choice in choices if isinstance(choice, Paged))
+
+
+def _layout(layout: Paged) -> Row:
+    fields = []
+    for place in layout.places:
+        form = place.field.format
+        text = f"{place.field.count} {form.element.name} at byte {place.byte}"
+        if form.scale is not None:
+            where = "the row's share" if layout.gathered else "the row"
+            text += f" with {place.field.groups} {form.scale.name} at byte {place.scale_byte} of {where}"
+        fields.append(text)
+    columns = f"{layout.width}, values {layout.value_width}"
+    page = f"R * {layout.row_bytes} bytes or more"
+    if layout.gathered:
+        page = f"R * {layout.row_stride} bytes of rows, then R shares of {layout.share}, or more"
+    return layout.name, columns, f"{layout.row_bytes} bytes", ", ".join(fields), page
 
 
 def _sizes(case: Case) -> str:

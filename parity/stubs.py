@@ -152,7 +152,7 @@ def _attribute(attribute: Attribute) -> str:
 def _result(kind: Stub, op: Op) -> str:
     results = (*op.mutated, *op.outputs) if kind.returns_mutated else op.outputs
     if any(array.optional or array.by is not None for array in results):
-        return f"tuple[{kind.result}, ...]"  # how many there are depends on the call
+        return "Any"  # one or several, which depends on the call
     if len(results) <= 1:
         return kind.result if results else "None"
     return f"tuple[{', '.join([kind.result] * len(results))}]"

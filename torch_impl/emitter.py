@@ -141,10 +141,8 @@ class TritonPrinter(Printer):
                 return Text(f"tl.permute({first}, {list(op.attrs['permutation'])})")  # type: ignore[call-overload]
             case Opcode.DOT:
                 return self._dot(op, operands)
-            case Opcode.SPLIT:
-                return Text(f"tl.split({first})")
-            case Opcode.JOIN:
-                return Text(f"tl.join({operands[0]}, {operands[1]})")
+            case Opcode.SPLIT | Opcode.JOIN:
+                return Text(f"tl.{code.value}({', '.join(operands)})")
             case Opcode.NIBBLE:
                 return self._nibble(op, operands)
         raise AssertionError(code)

@@ -13,7 +13,7 @@ import torch
 
 from specs.lang.bind import ArrayInfo, Call, bind
 from specs.lang.kernel import Array
-from specs.lang.layouts import Inner
+from specs.lang.layouts import Dense, Inner
 from torch_impl.formats import describe
 
 _OTHER = {"kn": "nk", "nk": "kn"}
@@ -24,7 +24,8 @@ def in_memory_order(call: Call, tensors: Sequence[torch.Tensor | None]) -> tuple
     """A checked call in the order of its memory, and the strides of its inputs in that order."""
     given = {a.name: describe(t) for a, t in zip(call.op.inputs, tensors, strict=True) if t is not None}
     attributes = dict(call.attributes)
-    weights = [a for a in call.op.inputs if a.order and a.layout.inner is Inner.EITHER and a.name in given]
+    either = Dense(inner=Inner.EITHER)
+    weights = [a for a in call.op.inputs if a.order and a.layout == either and a.name in given]
     for name in {str(a.order) for a in weights if _is_transposed(given[a.name])}:
         attributes[name] = _OTHER[str(attributes[name])]
     if attributes != call.attributes:

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9d8411ceef812f5b30871b0990f7b723e3474996a3a67f827eba347910e782cd
+# spec sha256 89117a83ae69163da91ff395537a44b399147587cc95f8477d031225970d6d64
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

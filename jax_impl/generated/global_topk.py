@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 164389977cc73593af1f1c6b943d36244f4d9aabea85e7b6bb205971ce01536d
+# spec sha256 692050dbf9f79b8838f9b363eb622cec1b68ffbc5ee10d71367c3260589bec13
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

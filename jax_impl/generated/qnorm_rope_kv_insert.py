@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 866810f0e4b700001e778c55754daa7793e811524f9d60eaaf25e58aa658a695
+# spec sha256 8ead6184d6df448cc96b61eeb60e29d85b8be4253d928bf7faa07d2d523a68ab
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,41 +34,41 @@ def qnorm_rope_insert(
     q_ref, cache_ref,
     *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
 ):
-    token = pl.program_id(0)  # specs/cache/qnorm.py:51
-    part = pl.program_id(1)  # specs/cache/qnorm.py:51
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:52
-    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:53
-    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:54
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:55
-    @pl.when(part < heads)  # specs/cache/qnorm.py:66
+    token = pl.program_id(0)  # specs/cache/qnorm.py:52
+    part = pl.program_id(1)  # specs/cache/qnorm.py:52
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:53
+    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:54
+    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:55
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:56
+    @pl.when(part < heads)  # specs/cache/qnorm.py:67
     def branch():
-        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:58
-        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:73
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:74
-        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:76
-        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:76
-        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:77
-        mean = t * 0.001953125  # specs/cache/qnorm.py:77
-        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:78
-        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:80
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:82
-        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:82
-        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:83
-        there = (pair < 32) & known  # specs/cache/qnorm.py:84
-        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:85
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:85
-        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:86
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:86
-        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:87
+        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:59
+        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:74
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:75
+        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:77
+        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:77
+        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:78
+        mean = t * 0.001953125  # specs/cache/qnorm.py:78
+        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:79
+        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:81
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:83
+        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:83
+        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:84
+        there = (pair < 32) & known  # specs/cache/qnorm.py:85
+        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:86
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:86
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:87
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:87
+        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:88
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:21
         odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:21
-        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:89
-        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:90
-        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:91
-    @pl.when(part == heads)  # specs/cache/qnorm.py:67
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:90
+        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:91
+        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:92
+    @pl.when(part == heads)  # specs/cache/qnorm.py:68
     def branch_1():
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:61
-        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:62
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:62
+        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:63
         held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
         page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
@@ -122,52 +122,64 @@ def qnorm_rope_insert(
         sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:129
         even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:130
         b = -odd_2  # specs/cache/rope.py:29
-        x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
-        y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
+        x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+        y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         a = even_2 * x_high  # specs/cache/rope.py:35
         b_1 = b * y_high  # specs/cache/rope.py:35
-        total = a + b_1  # specs/cache/rope.py:48
-        b_part = total - a  # specs/cache/rope.py:49
-        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:50
+        total = a + b_1  # specs/cache/rope.py:52
+        b_part = total - a  # specs/cache/rope.py:53
+        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:54
         a_1 = even_2 * (cosine_1 - x_high)  # specs/cache/rope.py:36
         b_2 = b * (sine_1 - y_high)  # specs/cache/rope.py:36
-        total_1 = a_1 + b_2  # specs/cache/rope.py:48
-        b_part_1 = total_1 - a_1  # specs/cache/rope.py:49
-        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:50
-        total_2 = total + total_1  # specs/cache/rope.py:48
-        b_part_2 = total_2 - total  # specs/cache/rope.py:49
-        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:50
-        b_3 = error + (error_high + error_low)  # specs/cache/rope.py:38
-        total_3 = total_2 + b_3  # specs/cache/rope.py:48
-        b_part_3 = total_3 - total_2  # specs/cache/rope.py:49
-        error_1 = total_2 - (total_3 - b_part_3) + (b_3 - b_part_3)  # specs/cache/rope.py:50
-        bits_1 = jax.lax.bitcast_convert_type(total_3, jnp.int32)  # specs/cache/rope.py:56
-        inward = (error_1 > 0.0) ^ (total_3 > 0.0)  # specs/cache/rope.py:57
-        odd_3 = jnp.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:58
-        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_3 == 0.0, 0, jnp.where(error_1 == 0.0, bits_1, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:39
-        x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
-        y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:43
+        total_1 = a_1 + b_2  # specs/cache/rope.py:52
+        b_part_1 = total_1 - a_1  # specs/cache/rope.py:53
+        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:54
+        total_2 = total + total_1  # specs/cache/rope.py:52
+        b_part_2 = total_2 - total  # specs/cache/rope.py:53
+        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:54
+        total_3 = error_high + error_low  # specs/cache/rope.py:52
+        b_part_3 = total_3 - error_high  # specs/cache/rope.py:53
+        lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:54
+        total_4 = error + total_3  # specs/cache/rope.py:52
+        b_part_4 = total_4 - error  # specs/cache/rope.py:53
+        lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:54
+        total_5 = total_2 + total_4  # specs/cache/rope.py:52
+        b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
+        error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
+        error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
+        bits_1 = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
+        inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
+        odd_3 = jnp.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
+        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_1, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+        x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+        y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
-        b_4 = odd_2 * y_high_1  # specs/cache/rope.py:35
-        total_4 = a_2 + b_4  # specs/cache/rope.py:48
-        b_part_4 = total_4 - a_2  # specs/cache/rope.py:49
-        error_high_1 = a_2 - (total_4 - b_part_4) + (b_4 - b_part_4)  # specs/cache/rope.py:50
+        b_3 = odd_2 * y_high_1  # specs/cache/rope.py:35
+        total_6 = a_2 + b_3  # specs/cache/rope.py:52
+        b_part_6 = total_6 - a_2  # specs/cache/rope.py:53
+        error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:54
         a_3 = even_2 * (sine_1 - x_high_1)  # specs/cache/rope.py:36
-        b_5 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:36
-        total_5 = a_3 + b_5  # specs/cache/rope.py:48
-        b_part_5 = total_5 - a_3  # specs/cache/rope.py:49
-        error_low_1 = a_3 - (total_5 - b_part_5) + (b_5 - b_part_5)  # specs/cache/rope.py:50
-        total_6 = total_4 + total_5  # specs/cache/rope.py:48
-        b_part_6 = total_6 - total_4  # specs/cache/rope.py:49
-        error_2 = total_4 - (total_6 - b_part_6) + (total_5 - b_part_6)  # specs/cache/rope.py:50
-        b_6 = error_2 + (error_high_1 + error_low_1)  # specs/cache/rope.py:38
-        total_7 = total_6 + b_6  # specs/cache/rope.py:48
-        b_part_7 = total_7 - total_6  # specs/cache/rope.py:49
-        error_3 = total_6 - (total_7 - b_part_7) + (b_6 - b_part_7)  # specs/cache/rope.py:50
-        bits_2 = jax.lax.bitcast_convert_type(total_7, jnp.int32)  # specs/cache/rope.py:56
-        inward_1 = (error_3 > 0.0) ^ (total_7 > 0.0)  # specs/cache/rope.py:57
-        odd_4 = jnp.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:58
-        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_7 == 0.0, 0, jnp.where(error_3 == 0.0, bits_2, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:39
+        b_4 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:36
+        total_7 = a_3 + b_4  # specs/cache/rope.py:52
+        b_part_7 = total_7 - a_3  # specs/cache/rope.py:53
+        error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:54
+        total_8 = total_6 + total_7  # specs/cache/rope.py:52
+        b_part_8 = total_8 - total_6  # specs/cache/rope.py:53
+        error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:54
+        total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:52
+        b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:53
+        lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:54
+        total_10 = error_3 + total_9  # specs/cache/rope.py:52
+        b_part_10 = total_10 - error_3  # specs/cache/rope.py:53
+        lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:54
+        total_11 = total_8 + total_10  # specs/cache/rope.py:52
+        b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
+        error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
+        error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
+        bits_2 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
+        inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
+        odd_4 = jnp.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
+        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_2, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
         x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
         value_1 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163

@@ -28,9 +28,9 @@ def insert_rows(
     cache_ref,
     *, T, TS, PAGES, PAGE_BYTES,
 ):
-    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:33
-    live = token < TS  # specs/cache/write.py:34
-    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:35
+    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:34
+    live = token < TS  # specs/cache/write.py:35
+    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:36
     held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
     page = jax.lax.div(held, jnp.full((2,), 16, jnp.int32))  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

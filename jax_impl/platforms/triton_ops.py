@@ -5,6 +5,9 @@ itself, XLA's contracts none: without them accumulating takes twice the instruct
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
+`exp2`: 2 to the power of float32, on CUDA devices by the instruction that Triton's compiler takes, which flushes results
+below the normal numbers to zero. XLA's keeps those, at three more instructions an element, and the bytes differ.
+`transposed`: a tile and its transpose from one computation; see there.
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
@@ -25,7 +28,7 @@ from jax.experimental.pallas import triton as plgpu
 from jax.extend.core import Primitive
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
-from jaxlib.mlir.dialects import arith, math
+from jaxlib.mlir.dialects import arith, math, scf
 from jaxlib.triton import dialect
 
 from jax_impl.arrayops import divide
@@ -61,6 +64,22 @@ def _fused(x: Any, y: Any, z: Any, minus_product: bool, minus_addend: bool) -> j
     full = [term if isinstance(term, jax.Array) else jnp.full((), term, jnp.float32) for term in (x, y, z)]
     terms = [jnp.broadcast_to(term, shape) for term in full]
     result: jax.Array = _fma.bind(*terms, minus_product=minus_product, minus_addend=minus_addend)
+    return result
+
+
+def exp2(x: jax.Array) -> jax.Array:
+    """2 ** x in float32, approximate; results below 2 ** -126 may be zero."""
+    result: jax.Array = _exp2.bind(x)
+    return result
+
+
+def transposed(x: jax.Array) -> jax.Array:
+    """Tile x [M, N] as [N, M].
+
+    XLA moves a transpose ahead of the elementwise operations that compute its operand. A tile that is used both ways
+    would so be computed twice, and kept twice in shared memory instead of once with two views.
+    """
+    result: jax.Array = _transposed.bind(x)
     return result
 
 
@@ -114,6 +133,21 @@ def _lower_fma(_: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_add
     return math.fma(arith.negf(x) if minus_product else x, y, arith.negf(z) if minus_addend else z)
 
 
+def _lower_exp2(context: Any, x: Any) -> Any:
+    if context.context.platform != "cuda":
+        return lowering.triton_lowering_rules[jax.lax.exp2_p](context, x, accuracy=None)
+    return dialect.elementwise_inline_asm(
+        [x.type], "ex2.approx.ftz.f32 $0, $1;", constraints="=f,f", pure=True, packed_element=1, args=[x]
+    )
+
+
+def _lower_transposed(_: Any, x: Any) -> Any:
+    region = scf.ExecuteRegionOp([x.type])  # what XLA does not look through; its canonicalisation takes it away later
+    with ir.InsertionPoint(region.region.blocks.append()):
+        scf.YieldOp([x])
+    return dialect.trans(region.results[0], (1, 0))
+
+
 def _register(name: str, shape: Any, plain: Any, lower: Any) -> Primitive:
     primitive = Primitive(name)
     primitive.def_abstract_eval(shape)
@@ -149,6 +183,10 @@ _div_rn = _register(
     lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),
     divide,
     lambda _, x, y: dialect.precise_divf(x, y),
+)
+_exp2 = _register("exp2_approx", lambda x: jax.core.ShapedArray(x.shape, x.dtype), jnp.exp2, _lower_exp2)
+_transposed = _register(
+    "transposed", lambda x: jax.core.ShapedArray((x.shape[1], x.shape[0]), x.dtype), jnp.transpose, _lower_transposed
 )
 _dot_fp8 = _register("dot_fp8", _dot_shape, _dot_plain, _lower_dot)
 _pipelined = _register(

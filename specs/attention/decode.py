@@ -26,7 +26,7 @@ from specs.attention.splits import merge_kernel, partials, splits_attribute, spl
 from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, F32, UINT8
+from specs.lang.elements import BF16, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
 from specs.lang.layouts import Pages
 from specs.lang.op import Case, Op, Reference, Sample, Step

@@ -3,10 +3,12 @@
     s_j = scale <q, k_j>,  p_j = exp(s_j - max s) / Z,  Z = sum_j exp(s_j - max s) + exp(sink - max s)
     out = sum_j p_j v_j,  lse = max s + ln(Z without the sink)
 
-Error of one output element, to first order, in units of float32 roundoff u = 2**-24. With a_j = scale <|q|, |k_j|>, a
-score is off by at most (D + 4) a_j u, its exponential by as much relatively, plus 2**16 u for rounding the weight to
-bfloat16 (half a unit in 8 bits) and a few u for exp2, the sums and their rescaling; Z is off by the weighted mean of the
-same. `magnitude` is the sum of all this over the terms p_j |v_j|, and the contract's bound is magnitude u plus rounding.
+Error of one output element, to first order, in units of float32 roundoff u = 2**-24. With a_j = scale <|q|, |k_j|>,
+a score is off by at most (D + 4) a_j u, its exponential by as much relatively, plus 2**16 u for rounding the weight
+to bfloat16 (half a unit in 8 bits) and a few u for exp2, the sums and their rescaling; Z is off by the weighted mean
+of the same. `magnitude` is the sum of all this over the terms p_j |v_j|; the bound is magnitude u plus rounding.
+Where float32's normal numbers end, hardware may go on with zeros: an exponential, its rescaling, the normaliser and the
+result may each be off by the smallest normal number, times |v_j|.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ Array = np.ndarray[Any, Any]
 
 _BF16_WEIGHTS = 2.0**16  # 2**-8 relative, in units of 2**-24
 _STEPS = 64.0  # exp2, rescaling per tile, sums of a tile's terms as trees: roundings on the way of one term
+_UNDERFLOW = 4 * 2.0**-102  # four times 2**-126, in units of 2**-24
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def attention(q: Array, keys: Array, scale: float, value_width: int, sink: Array
         out=share @ values,
         peak=peak,
         lse=peak + np.log(total),
-        out_magnitude=spread @ np.abs(values),
+        out_magnitude=spread @ np.abs(values) + _UNDERFLOW * np.abs(values).sum(0),
         score_magnitude=error.max(1) + 4 * np.abs(peak),
         lse_magnitude=error.max(1) + mean_error + 4 * np.abs(peak) + steps,
     )

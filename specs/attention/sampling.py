@@ -63,16 +63,16 @@ def twin_queries(tokens: int, heads: int, width: int) -> Array:
 
 def peak_of(form: ElementFormat) -> float:
     """4 .. 8, from which a power of two leads to the largest value of the format: scales made from it are exact."""
-    return 4.0 * form.max_finite / 2.0 ** np.floor(np.log2(form.max_finite))
+    return float(4.0 * form.max_finite / 2.0 ** np.floor(np.log2(form.max_finite)))
 
 
 def twin_rows(sample: Sample, count: int, width: int, peak: float) -> Array:
     """Rows of values that every format holds exactly next to a `peak` in every 16 columns."""
-    x = sample.rng.choice([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0], (count, width)) * sample.rng.choice(
-        [-1.0, 1.0], (count, width)
-    )
+    size = (count, width)
+    x = sample.rng.choice(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0]), size)
+    x = x * sample.rng.choice(np.array([-1.0, 1.0]), size)
     x[:, 0::16] = peak
-    return x
+    return np.asarray(x)
 
 
 def twin_scores(sample: Sample, count: int, sink: bool) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 from specs.attention.softmax import LN_2, LOG2_E, State, attend, empty, log_sum_exp, normaliser
@@ -124,7 +125,7 @@ def value_chunks(columns: Sequence[Columns], values: int, parts: int) -> list[tu
     if covered != values:
         raise fail(f"values end at column {values}, inside a chunk")
     ends = [count * part // parts for part in range(parts + 1)]
-    return [tuple(range(first, last)) for first, last in zip(ends, ends[1:], strict=False)]
+    return [tuple(range(first, last)) for first, last in pairwise(ends)]
 
 
 def softmax(
@@ -156,8 +157,10 @@ def length_of(segment: Segment, token: Tile) -> Tile:
 
 
 def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile | int], list[Tile]]:
-    """First tile of a part in every segment, and the one behind its last: the segments one after the other, cut
-    into `splits` parts of as equal a number of tiles as there is."""
+    """First tile of a part in every segment, and the one behind its last.
+
+    The segments, one after the other, are cut into `splits` parts of as equal a number of tiles as there is.
+    """
     if split is None:
         return [0] * len(tiles), tiles
     total = tiles[0]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
-from specs.cache.layouts import BF16_512, V32, V41, V41_FP4
+from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.sampling import block_table, filled, rows_of
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
@@ -23,6 +23,7 @@ from specs.lang.elements import BF16, INT32
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.lang.paged import Paged
 from specs.tile.language import arange, load, maximum, program_id, store, when
 from specs.tile.library.pages import Rows as CacheRows
 from specs.tile.library.pages import chunks
@@ -134,9 +135,17 @@ _KERNEL = Kernel(
 
 
 def _case(
-    name: str, b: int, m: int, rows: int, table: int, layout: Any = None, offset: int = 0, extra: int = 0, **fields: Any
+    name: str,
+    b: int,
+    m: int,
+    rows: int,
+    table: int,
+    layout: Paged | None = None,
+    offset: int = 0,
+    extra: int = 0,
+    **fields: Any,
 ) -> Case:
-    shape = layout or layout_attributes()[0].default
+    shape = layout or V4
     sizes = {"B": b, "BO": b + extra, "M": m, "D": shape.width, "TABLE": table}
     sizes |= {"PAGES": max(1, b * table), "PAGE_BYTES": shape.page_stride(rows)}
     attributes = (("block_size", rows), ("offset", offset), *((("layout", layout),) if layout else ()))

@@ -3,9 +3,9 @@
     q[t, h]  = rope(q[t, h] / sqrt(mean(q[t, h]^2) + eps), positions[t])               all T rows, in place
     cache[slot_mapping[t]] = encode(rope(kv[t], positions[t]))                         for t with a slot in the cache
 
-rope turns the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and rounded
-once. The rotated columns of a key are rounded correctly to bfloat16 (zeros positive), then stored or quantised; its other columns are
-quantised as they are. No temporary exists, and `kv` is not changed.
+rope turns the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and
+rounded once. The rotated columns of a key are rounded correctly to bfloat16 (zeros positive), then stored or
+quantised; its other columns are quantised as they are. No temporary exists, and `kv` is not changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
 from specs.cache.insert import Rotation, insert, target_of
-from specs.cache.layouts import BF16_512, V41, V41_FP4
+from specs.cache.layouts import BF16_512, V4, V41, V41_FP4
 from specs.cache.rope import rotate
 from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
 from specs.cache.write import TS, T, fits, slot_mapping
@@ -27,6 +27,7 @@ from specs.lang.elements import BF16, F32, INT32
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.lang.paged import Paged
 from specs.tile.language import (
     arange,
     both,
@@ -141,8 +142,8 @@ def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:
     angle = np.arange(positions)[:, None] * 10000.0 ** (-2.0 * np.arange(width // 2) / width)
     if sample.kind == "twin":
         angle = np.floor(angle) * np.pi / 2
-        return np.rint(np.concatenate([np.cos(angle), np.sin(angle)], axis=1))
-    return np.concatenate([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32).astype(np.float64)
+        return np.asarray(np.rint(np.concatenate([np.cos(angle), np.sin(angle)], axis=1)))
+    return np.asarray(np.concatenate([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32), np.float64)
 
 
 def sample(case: Sample) -> dict[str, Any]:
@@ -200,8 +201,8 @@ _KERNEL = Kernel(
 )
 
 
-def _case(name: str, t: int, ts: int, h: int, rows: int, layout: Any = None, **fields: Any) -> Case:
-    shape = layout or layout_attributes()[0].default
+def _case(name: str, t: int, ts: int, h: int, rows: int, layout: Paged | None = None, **fields: Any) -> Case:
+    shape = layout or V4
     pages = max(1, -(-2 * t // rows))
     sizes = {"T": t, "TS": ts, "H": h, "D": shape.width, "PAGES": pages, "PAGE_BYTES": shape.page_stride(rows)}
     sizes |= {"POSITIONS": 97, "ROPE": 64}

@@ -55,8 +55,10 @@ def two_sum(a: Tile, b: Tile) -> tuple[Tile, Tile]:
 
 
 def _round_to_odd(total: Tile, error: Tile) -> Tile:
-    """total + error rounded to the float32 neighbour with an odd last bit, unless exact: rounding that to fewer bits
-    is rounding the sum itself (Boldo and Melquiond, 2008)."""
+    """total + error rounded to the float32 neighbour with an odd last bit, unless exact.
+
+    Rounding that to fewer bits is rounding the sum itself (Boldo and Melquiond, 2008).
+    """
     bits = total.bitcast(INT32)
     inward = (error > 0.0) ^ (total > 0.0)
     odd = where(inward, bits - (1 - (bits & 1)), bits | 1)

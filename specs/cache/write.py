@@ -15,13 +15,14 @@ import numpy as np
 
 from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
 from specs.cache.insert import insert, target_of
-from specs.cache.layouts import BF16_512, V32, V41, V41_FP4
+from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
 from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.lang.paged import Paged
 from specs.tile.language import arange, load, program_id
 
 T = Axis(name="T", doc="rows of k")
@@ -75,9 +76,11 @@ def fits(argument: str) -> tuple[Constraint, ...]:
     )
 
 
-def _case(name: str, t: int, ts: int, pages: int, rows: int, layout: Any = None, pad: int = 0, **fields: Any) -> Case:
+def _case(
+    name: str, t: int, ts: int, pages: int, rows: int, layout: Paged | None = None, pad: int = 0, **fields: Any
+) -> Case:
     attributes = (("block_size", rows), *((("layout", layout),) if layout else ()))
-    shape = layout or layout_attributes()[0].default
+    shape = layout or V4
     sizes = (("T", t), ("TS", ts), ("PAGES", pages), ("PAGE_BYTES", shape.page_stride(rows) + pad), ("D", shape.width))
     return Case(name=name, sizes=sizes, attributes=attributes, **fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from specs.lang.axes import show
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Rows, Shape
-from specs.lang.layouts import Dense
+from specs.lang.layouts import Dense, Pages
 from specs.lang.op import Op
 from specs.lang.paged import Paged
 
@@ -33,14 +33,16 @@ def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
     """Google-style docstring: every array with shapes and formats, every attribute with choices and default.
 
     Args:
-        out: whether results can be written into arrays that the caller gives.
+        out: whether arrays can be written: results into what the caller gives, in-place arguments where they lie. They
+            are returned otherwise.
     """
     lines = [op.doc, ""]
     if op.source:
         lines += [f"Source: {op.source}", ""]
     lines.append("Args:")
     for array in op.inputs:
-        written = "; written in place (donated and returned in JAX)" if array.access is Access.INOUT else ""
+        inplace = "; written in place" if out else "; its new value is returned, and it may be donated"
+        written = inplace if array.access is Access.INOUT else ""
         lines.append(f"    {array.name}: {array.doc}{written}, {_formats(array)} {_shapes(array)}")
     for attribute in op.attributes:
         lines.append(f"    {attribute.name}: {attribute.doc}. {_choices(attribute)}")
@@ -50,7 +52,10 @@ def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
     if out and op.outputs:
         lines.append(f"    out: {_given(op)}")
     lines += ["", "Returns:"]
-    for array in (*op.mutated, *op.outputs):
+    returned = op.outputs if out else (*op.mutated, *op.outputs)
+    if not returned:
+        lines.append("    None.")
+    for array in returned:
         lines.append(f"    {array.name}: {array.doc}, {_formats(array)} {_shapes(array)}")
     if op.outputs and not out:
         lines += ["", f"There is no `out=` here: {NO_OUT}."]
@@ -83,9 +88,16 @@ def shape_text(shape: Shape) -> str:
     return "[" + ", ".join(str(dim) if isinstance(dim, Rows) else show(dim) for dim in shape) + "]"
 
 
+def by_rows_text(array: Array) -> str:
+    """The other shape in which a cache may be passed."""
+    if not isinstance(array.layout, Pages):
+        return ""
+    return f" or {shape_text((*array.shapes[0][:1], array.layout.rows))[:-1]}, bytes of a row]"
+
+
 def _shapes(array: Array) -> str:
     if array.by is None:
-        text = " or ".join(shape_text(shape) for shape in array.shapes)
+        text = " or ".join(shape_text(shape) for shape in array.shapes) + by_rows_text(array)
     else:
         text = "; ".join(f"{choice}: {shape_text(shapes[0])}" for choice, shapes in array.shapes_by)
     if array.order is not None:

@@ -114,6 +114,8 @@ class _Run:
             pairs = self.of(op.operands[0])
             for index, result in enumerate(op.results):
                 self.env[id(result)] = pairs[..., index]
+        elif code is Opcode.JOIN:
+            self.env[id(op.result)] = self.join(op)
         else:
             self.env[id(op.result)] = self.compute(op)
 
@@ -145,11 +147,6 @@ class _Run:
                 return ops.bitcast(self.of(op.operands[0]), op.result.type.element)
             case Opcode.DOT:
                 return self.dot(op)
-            case Opcode.JOIN:
-                even, odd = (self.of(value) for value in op.operands)
-                points = max(even.shape[0], odd.shape[0])
-                pair = [ops.reshape(ops.broadcast(x, (points, *shape[:-1])), (points, *shape[:-1], 1)) for x in (even, odd)]
-                return ops.where(ops.reshape(ops.arange(2), (1,) * rank + (2,)) == 0, *pair)
             case Opcode.RESHAPE | Opcode.EXPAND:
                 x = self.of(op.operands[0])
                 return ops.reshape(x, (x.shape[0], *shape))
@@ -161,6 +158,12 @@ class _Run:
                 return ops.transpose(self.of(op.operands[0]), (0, *(i + 1 for i in order)))  # type: ignore[attr-defined]
         a, b = (self.of(value, rank) for value in op.operands)
         return ops.binary(code)(a, b)
+
+    def join(self, op: Op) -> Any:
+        shape = op.result.type.shape
+        even, odd = (self.of(value) for value in op.operands)
+        pair = [self.ops.reshape(x, (*x.shape, 1)) for x in (even, odd)]
+        return self.ops.where(self.ops.reshape(self.ops.arange(2), (1,) * len(shape) + (2,)) == 0, *pair)
 
     def dot(self, op: Op) -> Any:
         a, b, *acc = (self.of(value) for value in op.operands)

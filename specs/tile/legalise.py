@@ -149,6 +149,8 @@ class _Formats(_Rewriter):
                 new = self.dot(op)
             case Opcode.NIBBLE if not self.target.nibbles:
                 new = self.nibble(op)
+            case Opcode.AND | Opcode.OR | Opcode.XOR | Opcode.BROADCAST if self.splats(op):
+                new = self.truth(op)
             case Opcode.CONST if not is_native(op.result.type.element, self.target):
                 form = op.result.type.element
                 new = constant(int(form.encode(float(op.attrs["value"]))), raw_format(form))  # type: ignore[arg-type]
@@ -184,6 +186,20 @@ class _Formats(_Rewriter):
         x, *zero = (self.of(value) for value in op.operands)
         codes = x.to(INT32) >> 4 if op.attrs["high"] else x.to(INT32) & 15
         return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
+
+    def splats(self, op: Op) -> bool:
+        """Whether a scalar truth value would be broadcast where that is not possible."""
+        kind = op.result.type
+        scalar = any(not value.type.shape for value in op.operands)
+        return not self.target.splats_truth and scalar and bool(kind.shape) and kind.element == BOOL
+
+    def truth(self, op: Op) -> Tile:
+        """The operation with its scalar truth values broadcast as integers."""
+        shape = op.result.type.shape
+        tiles = [self.of(value) for value in op.operands]
+        one = constant(1, INT32)
+        tiles = [x if x.shape else where(x, one, 0).broadcast(*shape) != 0 for x in tiles]
+        return tiles[0] if op.code is Opcode.BROADCAST else self.tracer.emit(op.code, tiles, [op.result.type])[0]
 
     def load_view(self, op: Op) -> Tile:
         form = op.attrs["view"]

@@ -19,6 +19,7 @@ class Target:
     nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.ptx`).
     views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
     scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
+    splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
     config: which row of a kernel's configurations applies.
     """
 
@@ -30,13 +31,21 @@ class Target:
     nibbles: bool = False
     views: bool = False
     scatters: bool = True
+    splats_truth: bool = True
     config: str
 
 
 _FLOATS = frozenset({F32, F16, BF16, E4M3, E5M2})
 
 TRITON_CUDA = Target(
-    name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
+    name="triton-cuda",
+    native=_FLOATS,
+    dot=_FLOATS,
+    saturating=True,
+    rounds=False,
+    nibbles=True,
+    views=True,
+    config="cuda",
 )
 TRITON_XPU = Target(
     name="triton-xpu",
@@ -54,10 +63,18 @@ TRITON_INTERPRET = Target(
     dot=frozenset({F32}),
     saturating=False,
     rounds=False,
+    splats_truth=False,
     config="interpret",
 )
 PALLAS_CUDA = Target(
-    name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
+    name="pallas-cuda",
+    native=_FLOATS,
+    dot=_FLOATS,
+    saturating=True,
+    rounds=False,
+    nibbles=True,
+    views=True,
+    config="cuda",
 )
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(

@@ -30,6 +30,7 @@ class Tracer:
         self.ops: list[Op] = []
         self._blocks: list[list[Op]] = [self.ops]
         self._sizes: dict[str, Tile] = {}
+        self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self.where: Location | None = None  # overrides the author's frame while a program is rewritten
 
     def emit(
@@ -44,6 +45,12 @@ class Tracer:
         frame = author_frame() if self.where is None else None
         if frame is not None:
             name_locals(frame)
+        for operand in operands:
+            if id(operand.value) in self._inner:
+                raise fail(
+                    f"{operand!r} belongs to a loop or a branch, and is used outside of it",
+                    "let the loop carry it, or store it inside",
+                )
         op = Op(
             code=code,
             operands=tuple(operand.value for operand in operands),
@@ -75,6 +82,8 @@ class Tracer:
             yield
         finally:
             self._blocks.pop()
+        values = [*region.parameters, *(result for op in region.ops for result in op.results)]
+        self._inner |= {id(value) for value in values}
 
 
 _active: list[Tracer] = []

@@ -1,4 +1,4 @@
-"""Typed views of byte arrays: elements of any format at any byte of a page, and what they become where there are none."""
+"""Typed views of byte arrays: elements of any format at any byte of a page, and what targets without them do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAR = 1 << 24  # a page that no array has
 
 
 def pages_of(form: ElementFormat, rng: np.random.Generator) -> Raw:
-    """Pages of elements of a format; every code of narrow ones, and no NaN, whose payload nobody promises, of others."""
+    """Pages of elements of a format: any code of narrow ones; of others no NaN, whose payload nobody promises."""
     count = SIZE * 8 // form.storage_bits
     if form.is_float and form.bits > 8:
         codes = form.encode(rng.standard_normal((PAGES, count)))
@@ -70,7 +70,7 @@ def scatter(form: ElementFormat) -> Any:
         i = program_id(0)
         byte, index = arange(SIZE), arange(COUNT)
         mine = (byte >= 16) & (byte < 16 + COUNT * width(form)) & (i != 1)
-        store(p.y, (i, byte), (byte * 0 + 7).to(UINT8), mine == False)  # noqa: E712 - a tile
+        store(p.y, (i, byte), (byte * 0 + 7).to(UINT8), ~mine)
         goal = where((index >= 0) & (i == 1), FAR, i)
         store_view(p.y, goal, 16, index, load(p.x, (i, index)), (index >= 0) & (i != 1))
 
@@ -130,7 +130,7 @@ def accesses(program: Program, array: str) -> int:
 
 @pytest.mark.parametrize("target", [EXECUTOR, TRITON_INTERPRET, PALLAS_INTERPRET], ids=lambda target: target.name)
 @each_format
-def test_an_access_per_byte_where_there_are_no_views(form: ElementFormat, target: Any, rng: np.random.Generator) -> None:
+def test_an_access_per_byte_elsewhere(form: ElementFormat, target: Any, rng: np.random.Generator) -> None:
     loads = {"x": pages_of(form, rng), "pick": np.zeros(4, np.int32)}
     program = legalise(program_of(gather(form), loads), target)
     assert (views(program), accesses(program, "x")) == (0, width(form))

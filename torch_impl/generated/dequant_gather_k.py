@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5c4548cb6f54c8853a6f40c567a241e3e4bd86201ba5ab555653aa2306993aa5
+# spec sha256 2a68e8fa3b992b68e00c12233504935eef2a7ebab0a56ef7bb565937e4b7d706
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -30,80 +30,79 @@ def gather_rows(
     stride_cache0,
     stride_block_table0,
 ):
-    request = tl.program_id(0)  # specs/cache/gather.py:40
-    tile = tl.program_id(1)  # specs/cache/gather.py:40
-    count = tl.load(seq_lens_ptr + request)  # specs/cache/gather.py:41
-    if tile * 16 < count:  # specs/cache/gather.py:47
-        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:45
-        position = count - count + row  # specs/cache/gather.py:52
-        goal = row + 0  # specs/cache/gather.py:53
-        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:54
-        position_1 = tl.maximum(position, 0)  # specs/cache/gather.py:55
-        entry = position_1 // 16  # specs/cache/gather.py:56
-        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:57
-        page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/cache/gather.py:58
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:59
-        row_1 = position_1 % 16  # specs/cache/gather.py:60
-        t = row_1 * 576  # specs/tile/library/pages.py:60
-        start = row_1 * 8 + 9216  # specs/tile/library/pages.py:61
-        index = tl.arange(0, 128)  # specs/tile/library/pages.py:31
-        start_1 = (t + 0)[:, None]  # specs/tile/library/pages.py:80
-        live_3 = live_2[:, None]  # specs/tile/library/pages.py:81
-        values = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:82
-        code = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:131
-        codes = code & 255  # specs/tile/library/pages.py:123
+    request = tl.program_id(0)  # specs/cache/gather.py:41
+    tile = tl.program_id(1)  # specs/cache/gather.py:41
+    count = tl.load(seq_lens_ptr + request)  # specs/cache/gather.py:42
+    if tile * 16 < count:  # specs/cache/gather.py:48
+        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:46
+        position = count - count + row  # specs/cache/gather.py:53
+        goal = row + 0  # specs/cache/gather.py:54
+        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:55
+        position_1 = tl.maximum(position, 0)  # specs/cache/gather.py:56
+        entry = position_1 // 16  # specs/cache/gather.py:57
+        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:58
+        page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/cache/gather.py:59
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:60
+        row_1 = position_1 % 16  # specs/cache/gather.py:61
+        t = row_1 * 576  # specs/tile/library/pages.py:61
+        start = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
+        start_1 = t[:, None]  # specs/tile/library/pages.py:82
+        live_3 = live_2[:, None]  # specs/tile/library/pages.py:83
+        values = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:84
+        code = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:133
+        codes = code & 255  # specs/tile/library/pages.py:125
         value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
-        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:98
-        column = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:99
-        code_1 = code >> 8  # specs/tile/library/pages.py:122
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:123
+        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
+        column = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
+        code_1 = code >> 8  # specs/tile/library/pages.py:124
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:125
         value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 0)[None, :]), (values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
-        index_1 = tl.arange(0, 128)  # specs/tile/library/pages.py:31
-        start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:80
-        live_4 = live_2[:, None]  # specs/tile/library/pages.py:81
-        values_1 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:82
-        code_2 = code >> 16  # specs/tile/library/pages.py:122
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:123
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), (values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        index = tl.arange(0, 128)  # specs/tile/library/pages.py:31
+        start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:82
+        live_4 = live_2[:, None]  # specs/tile/library/pages.py:83
+        values_1 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:84
+        code_2 = code >> 16  # specs/tile/library/pages.py:124
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:125
         value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
-        spread_1 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:98
-        column_1 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:99
-        code_3 = code >> 24  # specs/tile/library/pages.py:122
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:123
+        spread_1 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
+        column_1 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
+        code_3 = code >> 24  # specs/tile/library/pages.py:124
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:125
         value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 128)[None, :]), (values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
-        index_2 = tl.arange(0, 128)  # specs/tile/library/pages.py:31
-        start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:80
-        live_5 = live_2[:, None]  # specs/tile/library/pages.py:81
-        values_2 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:82
-        start_4 = start + 4  # specs/tile/library/pages.py:130
-        code_4 = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start_4).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:131
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:123
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), (values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        index_1 = tl.arange(0, 128)  # specs/tile/library/pages.py:31
+        start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:82
+        live_5 = live_2[:, None]  # specs/tile/library/pages.py:83
+        values_2 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:84
+        start_4 = start + 4  # specs/tile/library/pages.py:132
+        code_4 = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start_4).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:133
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:125
         value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
-        spread_2 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:98
-        column_2 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:99
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:122
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:123
+        spread_2 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
+        column_2 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:124
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:125
         value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 256)[None, :]), (values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
-        index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-        start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:80
-        live_6 = live_2[:, None]  # specs/tile/library/pages.py:81
-        values_3 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:82
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:122
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:123
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), (values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
+        start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:82
+        live_6 = live_2[:, None]  # specs/tile/library/pages.py:83
+        values_3 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:84
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:124
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:125
         value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
-        spread_3 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:98
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 384)[None, :]), (values_3.to(tl.float32) * spread_3).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
-        index_4 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-        start_6 = (t + 448)[:, None]  # specs/tile/library/pages.py:80
-        live_7 = live_2[:, None]  # specs/tile/library/pages.py:81
-        cache = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:82
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_4 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:62
+        spread_3 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), (values_3.to(tl.float32) * spread_3).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
+        start_6 = (t + 448)[:, None]  # specs/tile/library/pages.py:82
+        live_7 = live_2[:, None]  # specs/tile/library/pages.py:83
+        cache = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:84
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:63

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 866810f0e4b700001e778c55754daa7793e811524f9d60eaaf25e58aa658a695
+# spec sha256 8ead6184d6df448cc96b61eeb60e29d85b8be4253d928bf7faa07d2d523a68ab
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,39 +34,39 @@ def qnorm_rope_insert(
     stride_cache0,
     stride_cos_sin0,
 ):
-    token = tl.program_id(0)  # specs/cache/qnorm.py:51
-    part = tl.program_id(1)  # specs/cache/qnorm.py:51
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:52
-    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:53
-    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:54
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:55
-    if part < heads:  # specs/cache/qnorm.py:66
-        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:58
-        column = tl.arange(0, 512)  # specs/cache/qnorm.py:73
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:74
-        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:76
-        x = q.to(tl.float32)  # specs/cache/qnorm.py:76
-        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:77
-        mean = t * 0.001953125  # specs/cache/qnorm.py:77
-        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:78
-        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:80
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:82
-        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:82
-        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:83
-        there = (pair < 32) & known  # specs/cache/qnorm.py:84
-        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:85
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:85
-        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:86
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:86
-        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:87
+    token = tl.program_id(0)  # specs/cache/qnorm.py:52
+    part = tl.program_id(1)  # specs/cache/qnorm.py:52
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:53
+    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:54
+    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:55
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:56
+    if part < heads:  # specs/cache/qnorm.py:67
+        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:59
+        column = tl.arange(0, 512)  # specs/cache/qnorm.py:74
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:75
+        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:77
+        x = q.to(tl.float32)  # specs/cache/qnorm.py:77
+        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:78
+        mean = t * 0.001953125  # specs/cache/qnorm.py:78
+        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:79
+        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:81
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:83
+        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:83
+        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:84
+        there = (pair < 32) & known  # specs/cache/qnorm.py:85
+        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:86
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:86
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:87
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:87
+        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:88
         even_1 = even * cosine - odd * sine  # specs/cache/rope.py:21
         odd_1 = even * sine + odd * cosine  # specs/cache/rope.py:21
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:89
-        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:90
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:91
-    if part == heads:  # specs/cache/qnorm.py:67
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:61
-        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:62
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:90
+        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:91
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:92
+    if part == heads:  # specs/cache/qnorm.py:68
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:62
+        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:63
         held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
         page = held // 16  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
@@ -120,52 +120,64 @@ def qnorm_rope_insert(
         sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_5, other=0.0)  # specs/cache/insert.py:129
         even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:130
         b = -odd_2  # specs/cache/rope.py:29
-        x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
-        y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
+        x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
+        y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         a = even_2 * x_high  # specs/cache/rope.py:35
         b_1 = b * y_high  # specs/cache/rope.py:35
-        total = a + b_1  # specs/cache/rope.py:48
-        b_part = total - a  # specs/cache/rope.py:49
-        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:50
+        total = a + b_1  # specs/cache/rope.py:52
+        b_part = total - a  # specs/cache/rope.py:53
+        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:54
         a_1 = even_2 * (cosine_1 - x_high)  # specs/cache/rope.py:36
         b_2 = b * (sine_1 - y_high)  # specs/cache/rope.py:36
-        total_1 = a_1 + b_2  # specs/cache/rope.py:48
-        b_part_1 = total_1 - a_1  # specs/cache/rope.py:49
-        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:50
-        total_2 = total + total_1  # specs/cache/rope.py:48
-        b_part_2 = total_2 - total  # specs/cache/rope.py:49
-        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:50
-        b_3 = error + (error_high + error_low)  # specs/cache/rope.py:38
-        total_3 = total_2 + b_3  # specs/cache/rope.py:48
-        b_part_3 = total_3 - total_2  # specs/cache/rope.py:49
-        error_1 = total_2 - (total_3 - b_part_3) + (b_3 - b_part_3)  # specs/cache/rope.py:50
-        bits_1 = total_3.to(tl.int32, bitcast=True)  # specs/cache/rope.py:56
-        inward = (error_1 > 0.0) ^ (total_3 > 0.0)  # specs/cache/rope.py:57
-        odd_3 = tl.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:58
-        turned_even = tl.where(total_3 == 0.0, 0, tl.where(error_1 == 0.0, bits_1, odd_3)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:39
-        x_high_1 = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
-        y_high_1 = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:43
+        total_1 = a_1 + b_2  # specs/cache/rope.py:52
+        b_part_1 = total_1 - a_1  # specs/cache/rope.py:53
+        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:54
+        total_2 = total + total_1  # specs/cache/rope.py:52
+        b_part_2 = total_2 - total  # specs/cache/rope.py:53
+        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:54
+        total_3 = error_high + error_low  # specs/cache/rope.py:52
+        b_part_3 = total_3 - error_high  # specs/cache/rope.py:53
+        lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:54
+        total_4 = error + total_3  # specs/cache/rope.py:52
+        b_part_4 = total_4 - error  # specs/cache/rope.py:53
+        lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:54
+        total_5 = total_2 + total_4  # specs/cache/rope.py:52
+        b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
+        error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
+        error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
+        bits_1 = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
+        inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
+        odd_3 = tl.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
+        turned_even = tl.where(total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits_1, odd_3)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
+        x_high_1 = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
+        y_high_1 = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
-        b_4 = odd_2 * y_high_1  # specs/cache/rope.py:35
-        total_4 = a_2 + b_4  # specs/cache/rope.py:48
-        b_part_4 = total_4 - a_2  # specs/cache/rope.py:49
-        error_high_1 = a_2 - (total_4 - b_part_4) + (b_4 - b_part_4)  # specs/cache/rope.py:50
+        b_3 = odd_2 * y_high_1  # specs/cache/rope.py:35
+        total_6 = a_2 + b_3  # specs/cache/rope.py:52
+        b_part_6 = total_6 - a_2  # specs/cache/rope.py:53
+        error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:54
         a_3 = even_2 * (sine_1 - x_high_1)  # specs/cache/rope.py:36
-        b_5 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:36
-        total_5 = a_3 + b_5  # specs/cache/rope.py:48
-        b_part_5 = total_5 - a_3  # specs/cache/rope.py:49
-        error_low_1 = a_3 - (total_5 - b_part_5) + (b_5 - b_part_5)  # specs/cache/rope.py:50
-        total_6 = total_4 + total_5  # specs/cache/rope.py:48
-        b_part_6 = total_6 - total_4  # specs/cache/rope.py:49
-        error_2 = total_4 - (total_6 - b_part_6) + (total_5 - b_part_6)  # specs/cache/rope.py:50
-        b_6 = error_2 + (error_high_1 + error_low_1)  # specs/cache/rope.py:38
-        total_7 = total_6 + b_6  # specs/cache/rope.py:48
-        b_part_7 = total_7 - total_6  # specs/cache/rope.py:49
-        error_3 = total_6 - (total_7 - b_part_7) + (b_6 - b_part_7)  # specs/cache/rope.py:50
-        bits_2 = total_7.to(tl.int32, bitcast=True)  # specs/cache/rope.py:56
-        inward_1 = (error_3 > 0.0) ^ (total_7 > 0.0)  # specs/cache/rope.py:57
-        odd_4 = tl.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:58
-        turned_odd = tl.where(total_7 == 0.0, 0, tl.where(error_3 == 0.0, bits_2, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:39
+        b_4 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:36
+        total_7 = a_3 + b_4  # specs/cache/rope.py:52
+        b_part_7 = total_7 - a_3  # specs/cache/rope.py:53
+        error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:54
+        total_8 = total_6 + total_7  # specs/cache/rope.py:52
+        b_part_8 = total_8 - total_6  # specs/cache/rope.py:53
+        error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:54
+        total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:52
+        b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:53
+        lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:54
+        total_10 = error_3 + total_9  # specs/cache/rope.py:52
+        b_part_10 = total_10 - error_3  # specs/cache/rope.py:53
+        lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:54
+        total_11 = total_8 + total_10  # specs/cache/rope.py:52
+        b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
+        error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
+        error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
+        bits_2 = total_11.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
+        inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
+        odd_4 = tl.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
+        turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_2, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
         x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_2), tl.where(rotary_1, turned_odd, odd_2)), [1, 1, 64])  # specs/cache/insert.py:132
         value_1 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163

@@ -27,9 +27,9 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:33
-    live = token < TS  # specs/cache/write.py:34
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:35
+    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:34
+    live = token < TS  # specs/cache/write.py:35
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:36
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
     page = held // 16  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d6daf5fa765130666f695a6b62d1ce0639e69ba3603c65b97299170d3d83cccd
+# spec sha256 4ec9b5cd41931e00803873e9bc1abe64ac3d2247ad4459273cdb8e736d1d912e
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -28,6 +28,7 @@ Generated. Specialised on
     BLOCK_H = 16
     BLOCK_K = 64
     CHUNK = 64
+    VALUE_PARTS = 1
     num_warps = 4
     num_stages = 1
 """
@@ -47,35 +48,35 @@ def sparse_mla_decode(
     stride_comp_cache0,
     stride_topk_indices0,
 ):
-    blocks = (H + 15) // 16  # specs/attention/sparse.py:67
-    tile = tl.program_id(0)  # specs/attention/sparse.py:68
-    head = tile % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:69
-    token = tile // blocks  # specs/attention/sparse.py:70
-    t = head < H  # specs/attention/sparse.py:70
-    count = COMP_PAGES * 2  # specs/attention/decode.py:64
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:66
+    tile = tl.program_id(0)  # specs/attention/sparse.py:80
+    blocks = (H + 15) // 16  # specs/attention/sparse.py:80
+    rest = tile // 1  # specs/attention/sparse.py:81
+    head = rest % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
+    token = rest // blocks  # specs/attention/sparse.py:84
+    t = head < H  # specs/attention/sparse.py:84
+    count = COMP_PAGES * 2  # specs/attention/decode.py:65
+    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:67
+    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 0)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index_1 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index_4 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index_5 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
     index_6 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
-    index_7 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_7 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:76
-    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:99
-    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:99
-    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:99
-    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:99
-    count_2 = (length + 63) // 64  # specs/attention/sparse.py:86
-    count_3 = (length_1 + 63) // 64  # specs/attention/sparse.py:86
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:156
+    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:156
+    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:156
+    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:156
+    upper = (length + 63) // 64  # specs/attention/sparse.py:144
+    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:144
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:41
     t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:42
     t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
@@ -86,107 +87,107 @@ def sparse_mla_decode(
     t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
     t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
     t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    for k in range(count_2):  # specs/attention/sparse.py:91
-        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:126
-        index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:127
-        live = (index_8 >= 0) & (index_8 < count)  # specs/attention/sparse.py:128
-        slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:50
-        page = slot // 2  # specs/attention/decode.py:51
-        row = slot % 2  # specs/attention/decode.py:51
-        t_10 = row * 576  # specs/tile/library/pages.py:60
-        start = row * 8 + 1152  # specs/tile/library/pages.py:61
-        start_1 = (t_10 + 0)[:, None]  # specs/tile/library/pages.py:80
-        live_1 = live[:, None]  # specs/tile/library/pages.py:81
-        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:82
-        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:131
-        codes = code & 255  # specs/tile/library/pages.py:123
+    for k in range(upper):  # specs/attention/sparse.py:211
+        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:192
+        index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:193
+        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:196
+        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:51
+        page = slot // 2  # specs/attention/decode.py:52
+        row = slot % 2  # specs/attention/decode.py:52
+        t_10 = row * 576  # specs/tile/library/pages.py:61
+        start = row * 8 + 1152  # specs/tile/library/pages.py:62
+        start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
+        live_1 = live[:, None]  # specs/tile/library/pages.py:83
+        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:84
+        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:133
+        codes = code & 255  # specs/tile/library/pages.py:125
         value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
-        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:98
-        columns = (values.to(tl.float32) * spread).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:80
-        live_2 = live[:, None]  # specs/tile/library/pages.py:81
-        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:82
-        code_1 = code >> 8  # specs/tile/library/pages.py:122
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:123
+        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
+        columns = (values.to(tl.float32) * spread).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:82
+        live_2 = live[:, None]  # specs/tile/library/pages.py:83
+        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:84
+        code_1 = code >> 8  # specs/tile/library/pages.py:124
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:125
         value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
-        spread_1 = tl.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:98
-        columns_1 = (values_1.to(tl.float32) * spread_1).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:80
-        live_3 = live[:, None]  # specs/tile/library/pages.py:81
-        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:82
-        code_2 = code >> 16  # specs/tile/library/pages.py:122
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:123
+        spread_1 = tl.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:100
+        columns_1 = (values_1.to(tl.float32) * spread_1).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:82
+        live_3 = live[:, None]  # specs/tile/library/pages.py:83
+        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:84
+        code_2 = code >> 16  # specs/tile/library/pages.py:124
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:125
         value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
-        spread_2 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:98
-        columns_2 = (values_2.to(tl.float32) * spread_2).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:80
-        live_4 = live[:, None]  # specs/tile/library/pages.py:81
-        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:82
-        code_3 = code >> 24  # specs/tile/library/pages.py:122
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:123
+        spread_2 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
+        columns_2 = (values_2.to(tl.float32) * spread_2).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:82
+        live_4 = live[:, None]  # specs/tile/library/pages.py:83
+        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:84
+        code_3 = code >> 24  # specs/tile/library/pages.py:124
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:125
         value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
-        spread_3 = tl.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:98
-        columns_3 = (values_3.to(tl.float32) * spread_3).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:80
-        live_5 = live[:, None]  # specs/tile/library/pages.py:81
-        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:82
-        start_6 = start + 4  # specs/tile/library/pages.py:130
-        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:131
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:123
+        spread_3 = tl.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:100
+        columns_3 = (values_3.to(tl.float32) * spread_3).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:82
+        live_5 = live[:, None]  # specs/tile/library/pages.py:83
+        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:84
+        start_6 = start + 4  # specs/tile/library/pages.py:132
+        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:133
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:125
         value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
-        spread_4 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:98
-        columns_4 = (values_4.to(tl.float32) * spread_4).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:80
-        live_6 = live[:, None]  # specs/tile/library/pages.py:81
-        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:82
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:122
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:123
+        spread_4 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
+        columns_4 = (values_4.to(tl.float32) * spread_4).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:82
+        live_6 = live[:, None]  # specs/tile/library/pages.py:83
+        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:84
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:124
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:125
         value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
-        spread_5 = tl.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:98
-        columns_5 = (values_5.to(tl.float32) * spread_5).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:80
-        live_7 = live[:, None]  # specs/tile/library/pages.py:81
-        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:82
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:122
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:123
+        spread_5 = tl.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:100
+        columns_5 = (values_5.to(tl.float32) * spread_5).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:82
+        live_7 = live[:, None]  # specs/tile/library/pages.py:83
+        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:84
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:124
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:125
         value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
-        spread_6 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:98
-        columns_6 = (values_6.to(tl.float32) * spread_6).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:80
-        live_8 = live[:, None]  # specs/tile/library/pages.py:81
-        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:82
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:54
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:54
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:54
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:54
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:54
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:54
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:54
-        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:54
-        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:56
-        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:57
-        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:57
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:58
-        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:59
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:60
-        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:61
-        total = t_1 * decay + t_12  # specs/attention/softmax.py:61
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:62
-        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:64
-        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:64
-        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:64
-        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:64
-        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:64
-        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:64
-        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:64
-        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:64
+        spread_6 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
+        columns_6 = (values_6.to(tl.float32) * spread_6).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
+        live_8 = live[:, None]  # specs/tile/library/pages.py:83
+        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:84
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:61
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:61
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:61
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:61
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:61
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:61
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:61
+        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:61
+        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:63
+        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:64
+        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:64
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:65
+        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:66
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:67
+        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:68
+        total = t_1 * decay + t_12  # specs/attention/softmax.py:68
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:69
+        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:70
+        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:70
+        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:70
+        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:70
+        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:70
+        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:70
+        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:70
+        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:70
         peak = peak_1
         t_1 = total
         t_2 = product
@@ -197,107 +198,107 @@ def sparse_mla_decode(
         t_7 = product_5
         t_8 = product_6
         t_9 = product_7
-    for k_1 in range(count_3):  # specs/attention/sparse.py:91
-        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:126
-        index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:127
-        live_9 = (index_9 >= 0) & (index_9 < count_1)  # specs/attention/sparse.py:128
-        slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:50
-        page_1 = slot_1 // 16  # specs/attention/decode.py:51
-        row_1 = slot_1 % 16  # specs/attention/decode.py:51
-        t_13 = row_1 * 576  # specs/tile/library/pages.py:60
-        start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:61
-        start_11 = (t_13 + 0)[:, None]  # specs/tile/library/pages.py:80
-        live_10 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:82
-        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:131
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:123
+    for k_1 in range(upper_1):  # specs/attention/sparse.py:211
+        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:192
+        index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:193
+        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:196
+        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:51
+        page_1 = slot_1 // 16  # specs/attention/decode.py:52
+        row_1 = slot_1 % 16  # specs/attention/decode.py:52
+        t_13 = row_1 * 576  # specs/tile/library/pages.py:61
+        start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
+        start_11 = t_13[:, None]  # specs/tile/library/pages.py:82
+        live_10 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:84
+        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:133
+        codes_7 = code_7 & 255  # specs/tile/library/pages.py:125
         value_14 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_15 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
-        spread_7 = tl.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:98
-        columns_8 = (values_7.to(tl.float32) * spread_7).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_12 = (t_13 + 64)[:, None]  # specs/tile/library/pages.py:80
-        live_11 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:82
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:122
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:123
+        spread_7 = tl.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
+        columns_8 = (values_7.to(tl.float32) * spread_7).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_12 = (t_13 + 64)[:, None]  # specs/tile/library/pages.py:82
+        live_11 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:84
+        code_8 = code_7 >> 8  # specs/tile/library/pages.py:124
+        codes_8 = code_8 & 255  # specs/tile/library/pages.py:125
         value_16 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_17 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
-        spread_8 = tl.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:98
-        columns_9 = (values_8.to(tl.float32) * spread_8).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_13 = (t_13 + 128)[:, None]  # specs/tile/library/pages.py:80
-        live_12 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:82
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:122
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:123
+        spread_8 = tl.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
+        columns_9 = (values_8.to(tl.float32) * spread_8).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_13 = (t_13 + 128)[:, None]  # specs/tile/library/pages.py:82
+        live_12 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:84
+        code_9 = code_7 >> 16  # specs/tile/library/pages.py:124
+        codes_9 = code_9 & 255  # specs/tile/library/pages.py:125
         value_18 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_19 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
-        spread_9 = tl.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:98
-        columns_10 = (values_9.to(tl.float32) * spread_9).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_14 = (t_13 + 192)[:, None]  # specs/tile/library/pages.py:80
-        live_13 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:82
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:122
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:123
+        spread_9 = tl.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
+        columns_10 = (values_9.to(tl.float32) * spread_9).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_14 = (t_13 + 192)[:, None]  # specs/tile/library/pages.py:82
+        live_13 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:84
+        code_10 = code_7 >> 24  # specs/tile/library/pages.py:124
+        codes_10 = code_10 & 255  # specs/tile/library/pages.py:125
         value_20 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_21 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
-        spread_10 = tl.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:98
-        columns_11 = (values_10.to(tl.float32) * spread_10).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_15 = (t_13 + 256)[:, None]  # specs/tile/library/pages.py:80
-        live_14 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:82
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:130
-        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:131
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:123
+        spread_10 = tl.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
+        columns_11 = (values_10.to(tl.float32) * spread_10).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_15 = (t_13 + 256)[:, None]  # specs/tile/library/pages.py:82
+        live_14 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:84
+        start_16 = start_10 + 4  # specs/tile/library/pages.py:132
+        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:133
+        codes_11 = code_11 & 255  # specs/tile/library/pages.py:125
         value_22 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_23 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
-        spread_11 = tl.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:98
-        columns_12 = (values_11.to(tl.float32) * spread_11).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_17 = (t_13 + 320)[:, None]  # specs/tile/library/pages.py:80
-        live_15 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:82
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:122
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:123
+        spread_11 = tl.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
+        columns_12 = (values_11.to(tl.float32) * spread_11).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_17 = (t_13 + 320)[:, None]  # specs/tile/library/pages.py:82
+        live_15 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:84
+        code_12 = code_11 >> 8  # specs/tile/library/pages.py:124
+        codes_12 = code_12 & 255  # specs/tile/library/pages.py:125
         value_24 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_25 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
-        spread_12 = tl.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:98
-        columns_13 = (values_12.to(tl.float32) * spread_12).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_18 = (t_13 + 384)[:, None]  # specs/tile/library/pages.py:80
-        live_16 = live_9[:, None]  # specs/tile/library/pages.py:81
-        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:82
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:122
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:123
+        spread_12 = tl.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
+        columns_13 = (values_12.to(tl.float32) * spread_12).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_18 = (t_13 + 384)[:, None]  # specs/tile/library/pages.py:82
+        live_16 = live_9[:, None]  # specs/tile/library/pages.py:83
+        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:84
+        code_13 = code_11 >> 16  # specs/tile/library/pages.py:124
+        codes_13 = code_13 & 255  # specs/tile/library/pages.py:125
         value_26 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_27 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
-        spread_13 = tl.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:98
-        columns_14 = (values_13.to(tl.float32) * spread_13).to(tl.bfloat16)  # specs/tile/library/pages.py:76
-        start_19 = (t_13 + 448)[:, None]  # specs/tile/library/pages.py:80
-        live_17 = live_9[:, None]  # specs/tile/library/pages.py:81
-        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:82
-        score_9 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:54
-        score_10 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:54
-        score_11 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:54
-        score_12 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:54
-        score_13 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:54
-        score_14 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:54
-        score_15 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:54
-        score_16 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:54
-        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:56
-        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:57
-        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:57
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:58
-        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:59
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:60
-        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:61
-        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:61
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:62
-        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:64
-        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:64
+        spread_13 = tl.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
+        columns_14 = (values_13.to(tl.float32) * spread_13).to(tl.bfloat16)  # specs/tile/library/pages.py:77
+        start_19 = (t_13 + 448)[:, None]  # specs/tile/library/pages.py:82
+        live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
+        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:84
+        score_9 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:61
+        score_10 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:61
+        score_11 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:61
+        score_12 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:61
+        score_13 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:61
+        score_14 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:61
+        score_15 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:61
+        score_16 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:61
+        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:63
+        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:64
+        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:64
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:65
+        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:66
+        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:67
+        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:68
+        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:68
+        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:69
+        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:70
+        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:70
         peak = peak_2
         t_1 = total_1
         t_2 = product_8
@@ -308,28 +309,27 @@ def sparse_mla_decode(
         t_7 = product_13
         t_8 = product_14
         t_9 = product_15
-    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:138
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:138
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:72
-    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:73
-    known = t_1 > 0.0  # specs/attention/softmax.py:74
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:75
+    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:219
+    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:219
+    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:76
+    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:77
+    known = t_1 > 0.0  # specs/attention/softmax.py:78
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:79
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    index_9 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_10 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 0)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_11 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_12 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_13 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_14 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
-    index_16 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_16 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
-    index_17 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_17 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:142
-    tl.store(max_logits_ptr + (token * H + head), peak * 0.6931471805599453, mask=t)  # specs/attention/sparse.py:144
-    known_1 = t_1 > 0.0  # specs/attention/softmax.py:80
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:145
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(max_logits_ptr + (token * H + head), peak * 0.6931471805599453, mask=t)  # specs/attention/sparse.py:225
+    known_1 = t_1 > 0.0  # specs/attention/softmax.py:84
+    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226
