@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 
 import specs
 from parity.inputs import layout_of
-from specs.lang.op import Case
+from specs.lang.op import Case, Op
+from specs.tile.cases import case_launches
+from specs.tile.ir import walk
+
+QUICK = 500
+"""Operations of a program that compilers take about as long for as for none."""
 
 
 def rows(case: Case) -> int:
@@ -15,11 +21,22 @@ def rows(case: Case) -> int:
     return sizes.get("M", next(iter(sizes.values())))
 
 
+@cache
 def small_case(op: str) -> Case:
-    """The smallest case with at least three rows and one leading dimension, in which nothing is empty."""
-    usable = [case for case in specs.get(op).cases if not case.large and case.lead is None and rows(case) > 2]
+    """The smallest case with at least three rows and one leading dimension, in which nothing is empty.
+
+    Of programs of different length a shorter one: what tests wait for is the compiler.
+    """
+    spec = specs.get(op)
+    usable = [case for case in spec.cases if not case.large and case.lead is None and rows(case) > 2]
     volumes = {case.name: prod(size for _, size in case.sizes) for case in usable}
-    return min((case for case in usable if volumes[case.name]), key=lambda case: volumes[case.name])
+    filled = [case for case in usable if volumes[case.name]]
+    return min(filled, key=lambda case: (_length(spec, case) // QUICK, volumes[case.name]))
+
+
+def _length(op: Op, case: Case) -> int:
+    """Operations of the programs that a case runs."""
+    return sum(len(walk(run.launch.program.ops)) for run in case_launches(op, case, config="cpu", strided=False))
 
 
 def with_floats() -> list[str]:

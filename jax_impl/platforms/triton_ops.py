@@ -5,8 +5,8 @@ itself, XLA's contracts none: without them accumulating takes twice the instruct
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
-`exp2`: 2 to the power of float32, on CUDA devices by the instruction that Triton's compiler takes, which flushes results
-below the normal numbers to zero. XLA's keeps those, at three more instructions an element, and the bytes differ.
+`exp2`: 2 to the power of float32, on CUDA devices by the instruction that Triton's compiler takes too, which flushes
+results below the normal numbers to zero. XLA's does not, takes three more instructions, and the bytes differ.
 `transposed`: a tile and its transpose from one computation; see there.
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
@@ -135,7 +135,7 @@ def _lower_fma(_: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_add
 
 def _lower_exp2(context: Any, x: Any) -> Any:
     if context.context.platform != "cuda":
-        return lowering.triton_lowering_rules[jax.lax.exp2_p](context, x, accuracy=None)
+        return math.exp2(x)
     return dialect.elementwise_inline_asm(
         [x.type], "ex2.approx.ftz.f32 $0, $1;", constraints="=f,f", pure=True, packed_element=1, args=[x]
     )

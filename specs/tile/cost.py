@@ -161,9 +161,14 @@ class _Counter:
     def taken(self, op: Op, times: int) -> int:
         """How often a branch's body runs, over all programs, if the branch is met `times` times."""
         for axis, count in enumerate(self.launch.grid):
-            chosen = [self.at(op.operands[0], axis, index) for index in range(count)]
-            if all(value is not None for value in chosen):
-                return times * sum(bool(value) for value in chosen) // count
+            chosen = 0
+            for index in range(count):
+                value = self.at(op.operands[0], axis, index)
+                if value is None:
+                    break
+                chosen += bool(value)
+            else:
+                return times * chosen // count
         self.unresolved[str(op.where)] = None
         return times
 
@@ -187,9 +192,11 @@ class _Counter:
             return self.known.get(id(value))
         if value.op.code is Opcode.PROGRAM_ID and value.op.attrs["axis"] == axis:
             return index
+        if value.op.code not in _INTEGER or value.type.shape:
+            return None
         values = [self.at(operand, axis, index) for operand in value.op.operands]
         known = [number for number in values if number is not None]
-        if value.op.code not in _INTEGER or len(known) < len(values):
+        if len(known) < len(values):
             return None
         return _INTEGER[value.op.code](*known)
 

@@ -113,7 +113,7 @@ class Location:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Value:
     """An SSA value. `name` is the author's variable name once the tracer has seen it."""
 
@@ -122,7 +122,7 @@ class Value:
     op: Op | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Region:
     """The body of a loop."""
 
@@ -131,7 +131,7 @@ class Region:
     results: list[Value] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Op:
     """One operation. `attrs` holds what is not a value: see `Opcode`."""
 

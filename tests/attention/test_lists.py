@@ -13,6 +13,7 @@ import pytest
 
 from parity.guard import bit_view
 from parity.inputs import Inputs
+from specs.lang.elements import INT64
 from tests.attention.problems import decode, prefill
 from tests.cache.judging import judge
 
@@ -55,7 +56,7 @@ def assert_same(inputs: Inputs, other: Inputs) -> None:
 
 
 @makers
-@pytest.mark.parametrize("garbage", [LOW, -1, 0, 1, HIGH])
+@pytest.mark.parametrize("garbage", [LOW, 0, HIGH])
 def test_nobody_looks_behind_the_length(make: Any, garbage: int) -> None:
     def change(index: Array, length: Array) -> tuple[Array, Array]:
         return np.where(behind(index, length), garbage, index).astype(index.dtype), length
@@ -110,17 +111,11 @@ def test_a_first_and_a_last_row_that_exist(make: Any) -> None:
     arrays: dict[str, Array] = {}
     for index, _ in lists_of(inputs):
         name, rows = caches[index]
-        raw = inputs.arrays[name].copy()
-        total = len(raw) * rows
-        raw[0], raw[-1] = raw[0] * 0, raw[-1] * 0  # ones in a cache of bytes would do as well
-        changed = inputs.arrays[index].copy()
-        changed[:, :3] = [total, 0, total - 1]
-        arrays |= {name: raw.view(inputs.arrays[name].dtype), index: changed}
-    for name in ("swa_cache", "comp_cache"):
-        if name in arrays:
-            arrays[name][[0, -1]] = 0x30
-    if "kv" in arrays:
-        arrays["kv"][[0, -1]] = np.ones((), arrays["kv"].dtype)
+        arrays[name], arrays[index] = inputs.arrays[name].copy(), inputs.arrays[index].copy()
+        # Bytes that are small numbers in every field, with small scales.
+        arrays[name][[0, -1]] = 1 if name == "kv" else 0x30
+        total = len(arrays[name]) * rows
+        arrays[index][:, :3] = [total, 0, total - 1]
     judge(inputs.replaced(**arrays))
 
 
@@ -143,15 +138,12 @@ def test_wide_indices(make: Any) -> None:
         wide = arrays[name].astype(np.int64)
         wide[:, ::5] += 1 << 32
         wide[:, 1::5] -= 1 << 40
-        arrays[name] = wide
-        from specs.lang.elements import INT64
-
-        formats[name] = INT64
+        arrays[name], formats[name] = wide, INT64
     judge(Inputs(op=inputs.op, arrays=arrays, formats=formats, attributes=inputs.attributes))
 
 
-@pytest.mark.parametrize("road", ["torch:interpret", "jax:xla"])
-def test_elsewhere(road: str) -> None:
+@pytest.mark.parametrize(("make", "road"), [("decode", "torch:interpret"), ("prefill", "jax:xla")])
+def test_elsewhere(make: str, road: str) -> None:
     """Everything at once: holes in the first tile, garbage behind lengths, lengths of any value."""
 
     def change(index: Array, length: Array) -> tuple[Array, Array]:
@@ -160,4 +152,4 @@ def test_elsewhere(road: str) -> None:
         length[:4] = [HIGH, LOW, -1, 70]
         return index, length
 
-    judge(rewritten(MAKERS["decode"](), change), road)
+    judge(rewritten(MAKERS[make](), change), road)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.inputs import encode
-from specs.cache.layouts import ALL, V4
+from parity.inputs import Inputs, encode
+from specs.cache.layouts import ALL
 from specs.lang.elements import BF16
 from specs.lang.paged import Paged
 from tests.attention.problems import decode, prefill, with_attributes
 from tests.cache.judging import judge
 
-HEADS = [1, 3, 8, 16, 22, 33, 65]
+HEADS = [1, 3, 16, 22, 33, 65]
 
 
 @pytest.mark.parametrize("heads", HEADS)
@@ -56,7 +56,7 @@ def test_columns(width: int, values: int) -> None:
 
 
 @pytest.mark.parametrize("layout", ALL, ids=lambda layout: layout.name)
-@pytest.mark.parametrize(("rows", "comp_rows"), [(64, 2), (1, 64), (7, 3)])
+@pytest.mark.parametrize(("rows", "comp_rows"), [(1, 64), (7, 3)])
 def test_rows_of_pages(layout: Paged, rows: int, comp_rows: int) -> None:
     judge(decode(2, 4, 20, 20, layout=layout, rows=rows, comp_rows=comp_rows))
 
@@ -78,9 +78,8 @@ def test_any_scale(scale: float) -> None:
     judge(with_attributes(prefill(3, 5, 30), sm_scale=scale))
 
 
-@pytest.mark.parametrize("make", [lambda: decode(3, 5, 20, 9, layout=V4), lambda: prefill(3, 5, 20)], ids=["decode", "prefill"])
-def test_results_that_nobody_wants(make: object) -> None:
-    inputs = make()  # type: ignore[operator]
+@pytest.mark.parametrize("inputs", [decode(3, 5, 20, 9), prefill(3, 5, 20)], ids=["decode", "prefill"])
+def test_results_that_nobody_wants(inputs: Inputs) -> None:
     both, alone = judge(inputs), judge(with_attributes(inputs, return_lse=False))
     assert set(alone) == {"out"}
     np.testing.assert_array_equal(alone["out"].view(np.uint16), both["out"].view(np.uint16))

@@ -170,6 +170,6 @@ MAPS = (
 def rows(rng: np.random.Generator, count: int, width: int) -> Array:
     """Rows float32 of bfloat16 values: magnitudes of 40 binades, zeros, negative zeros, groups of nothing but zeros."""
     x = rng.standard_normal((count, width)) * np.exp2(rng.integers(-30, 11, (count, 1)))
-    x = np.where(rng.random(x.shape) < 1 / 16, np.copysign(0.0, x), x)
+    x = np.where(rng.integers(0, 16, x.shape) == 0, np.copysign(0.0, x), x)
     x[:, : width // 4] *= rng.random((count, 1)) < 3 / 4
     return x.astype(np.float32).astype(ml_dtypes.bfloat16).astype(np.float32)

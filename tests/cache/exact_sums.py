@@ -57,7 +57,7 @@ def angles(rng: np.random.Generator, count: int) -> Operands:
 
 def anything(rng: np.random.Generator, count: int) -> Operands:
     """Factors of any size, zeros among them."""
-    y = np.where(rng.random(count) < 1 / 16, np.float32(0), float32(rng, count, 30))
+    y = np.where(rng.integers(0, 16, count) == 0, np.float32(0), float32(rng, count, 30))
     return bf16(rng, count, 12), float32(rng, count, 12), bf16(rng, count, 12), y
 
 
@@ -103,9 +103,9 @@ def undone(rng: np.random.Generator, count: int) -> Operands:
         x, top = ((middle << 23) + rest) // a, (rest << power) + sign
         if 256 < middle < 512 and x < 1 << 24 and top // b < 1 << 24:
             found.append((a, x, -b, top // b, power))
-    a, x, b, y, power = (np.array(column) for column in zip(*found, strict=True))
-    as_float = [column.astype(np.float32) for column in (a, x, b, y)]
-    return as_float[0], as_float[1], as_float[2], np.ldexp(as_float[3], -power)
+    columns = np.array(found).T
+    values = columns[:4].astype(np.float32)
+    return values[0], values[1], values[2], np.ldexp(values[3], -columns[4])
 
 
 KINDS = (angles, anything, tipped, almost, cancelling, undone)

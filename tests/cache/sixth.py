@@ -1,4 +1,4 @@
-"""A layout that no specification has: 96 columns of e5m2 and 32 of float16, scales in bfloat16 at the end of the page."""
+"""A layout that no specification has: 96 columns of e5m2 and 32 of float16, bfloat16 scales at the end of the page."""
 
 from __future__ import annotations
 

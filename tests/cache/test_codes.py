@@ -1,4 +1,4 @@
-"""Every code that a cache can hold, with every scale, means what its format says: in the definition and in the gather."""
+"""Every code that a cache can hold means what its format says, in the definition and in the gather."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ The buffer is 2.2 GB of which a few pages are touched; the expected bytes come f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,10 +27,10 @@ PAGES = 57_600
 
 
 @pytest.fixture(scope="module")
-def memory() -> Iterator[torch.Tensor]:
+def memory() -> torch.Tensor:
     """Pages that nobody has touched yet, all in one buffer."""
     assert FAR[1] * STRIDE > 1 << 31
-    yield torch.empty(PAGES, STRIDE, dtype=torch.uint8)
+    return torch.empty(PAGES, STRIDE, dtype=torch.uint8)
 
 
 @pytest.fixture
@@ -75,9 +74,8 @@ def test_insert(pages: torch.Tensor, road: str) -> None:
 @roads
 def test_gather(pages: torch.Tensor, road: str) -> None:
     inputs = gather(V4, ROWS, 1, 150, 3)
-    inputs = inputs.replaced(
-        block_table=np.array([[2, 0, 1]], np.int32), seq_lens=np.array([190], np.int32), gather_lens=np.array([147], np.int32)
-    )
+    lengths = {"seq_lens": np.array([190], np.int32), "gather_lens": np.array([147], np.int32)}
+    inputs = inputs.replaced(block_table=np.array([[2, 0, 1]], np.int32), **lengths)
     expected = judge(inputs, f"torch:{road}")["out"]
     pages[torch.from_numpy(FAR)] = torch.from_numpy(inputs.arrays["cache"])
     out = to_torch(inputs.arrays["out"], inputs.formats["out"])

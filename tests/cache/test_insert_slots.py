@@ -12,6 +12,7 @@ from specs.cache.layouts import ALL, V4, V32, V41_FP4
 from specs.lang.paged import Paged
 from tests.cache.judging import judge
 from tests.cache.problems import insertion, rotation
+from tests.contract import suite
 
 Array = np.ndarray[Any, Any]
 ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
@@ -60,7 +61,7 @@ def test_fewer_slots_than_rows(make: Any, slots: int) -> None:
 
 
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize("tokens", [0, 1, 5])
+@pytest.mark.parametrize("tokens", [0, 5])
 def test_pages_of_two_rows(tokens: int, road: str) -> None:
     """As the cache of a ratio of 128 has them: 560 bytes of padding behind 1168."""
     inputs = with_slots(insertion(V4, 2, tokens, tokens, 3), [5, 0, 3, -1, 2][:tokens])
@@ -78,8 +79,6 @@ def test_positions_outside_the_table_leave_query_and_cache_alone() -> None:
     inputs = with_slots(rotation(V4, 8, 4, 4, 3), [0, 1, 2, 3])
     form = inputs.arrays["positions"].dtype
     good = judge(inputs.replaced(positions=np.array([0, 3, 18, 7], form)))
-    from tests.contract import suite
-
     found = suite.run(inputs.replaced(positions=np.array([0, -1, 19, 7], form)), "torch:eager", "cpu")
     for name in ("q", "cache"):
         assert (found[name] != inputs.arrays[name]).any()

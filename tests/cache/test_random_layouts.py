@@ -1,4 +1,4 @@
-"""Any layout that can be declared: its bytes, its encoder, its decoder, and the rows written and read one by one agree."""
+"""Any layout that can be declared: its bytes, its encoder and decoder, and rows written and read one by one agree."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import jax_impl.launch
 import torch_impl.launch
 from specs.cache.qnorm import rope_rounded
-from tests.cache.exact_sums import KINDS, Operands, angles, anything, combined
+from tests.cache.exact_sums import KINDS, angles, anything, combined
 from tests.cache.rotation import ROTATE
 
 Array = np.ndarray[Any, Any]
@@ -30,7 +30,8 @@ def rotated(even: Array, odd: Array, cosine: Array, sine: Array, road: str) -> t
         tensors = tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
         found = [r.numpy() for r in torch_impl.launch.run(ROTATE, tensors, (), implementation)]
     else:
-        found = [np.asarray(r) for r in jax_impl.launch.run(ROTATE, tuple(map(jax.numpy.asarray, arrays)), (), implementation)]
+        given = tuple(jax.numpy.asarray(array) for array in arrays)
+        found = [np.asarray(r) for r in jax_impl.launch.run(ROTATE, given, (), implementation)]
     return found[0], found[1]
 
 
@@ -84,8 +85,7 @@ def number(parts: tuple[int, int, bool]) -> np.float32:
 
 @given(st.lists(st.tuples(words, factors, words, factors), min_size=1, max_size=40))
 def test_any_pair(drawn: list[tuple[Any, Any, Any, Any]]) -> None:
-    operands: Operands = tuple(np.array([number(row[i]) for row in drawn], np.float32) for i in range(4))  # type: ignore[assignment]
-    a, x, b, y = operands
+    a, x, b, y = (np.array([number(row[i]) for row in drawn], np.float32) for i in range(4))
     even, odd = rotated(a, b, x, y, "torch:eager")
     same_bits(even, combined(a, x, b, -y))
     same_bits(odd, combined(a, y, b, x))

@@ -79,8 +79,9 @@ def test_what_was_read_is_written_back_as_it_was(layout: Paged, rng: np.random.G
     """Decoded rows decode to themselves once more, where the scale keeps its value: the largest code is in use."""
     x = rows(rng, 32, layout.width).astype(np.float64)
     for place in layout.places:
-        if place.field.format.scale is not None:
-            x[:, place.column : place.column + place.field.count : place.field.group] = place.field.format.element.max_finite
+        form, end = place.field.format, place.column + place.field.count
+        if form.scale is not None:
+            x[:, place.column : end : place.field.group] = form.element.max_finite
     once = layout.decode(layout.encode(x), 32)
     np.testing.assert_array_equal(layout.decode(layout.encode(once), 32), once)
 

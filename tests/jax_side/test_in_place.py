@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import specs
 from jax_impl.launch import run
 from jax_impl.support import explain
+from tests.jax_side.calls import as_tuple, raw, small_call
 from tests.torch_side.accumulate import ACCUMULATE
 
 AVAILABLE = [name for name, why in explain("cpu").items() if why is None]
@@ -41,3 +43,31 @@ def test_donated_under_jit(implementation: str) -> None:
     for count in (1, 2, 3):
         total = jitted(total, x)
         np.testing.assert_array_equal(total, count * x)
+
+
+IN_PLACE = [name for name in specs.names() if specs.get(name).mutated]
+
+
+@pytest.mark.parametrize("op", IN_PLACE)
+def test_new_values_come_first_and_look_like_the_old(op: str) -> None:
+    function, arrays = small_call(op)
+    names = [array.name for array in specs.get(op).inputs]
+    before = raw(arrays)
+    results = as_tuple(function(*arrays))
+    for array, result in zip(specs.get(op).mutated, results, strict=False):
+        old = arrays[names.index(array.name)]
+        assert (result.shape, result.dtype) == (old.shape, old.dtype)
+        assert raw([result]) != raw([old])
+    assert raw(arrays) == before, "arrays of JAX are values"
+    assert len(results) == len(specs.get(op).mutated) + len(specs.get(op).outputs)
+
+
+@pytest.mark.parametrize("op", IN_PLACE)
+def test_memory_of_donated_arguments_is_taken(op: str) -> None:
+    """The compiler is told which result may lie where which argument lay, one for each that is written."""
+    function, arrays = small_call(op)
+    names = [array.name for array in specs.get(op).inputs]
+    places = tuple(names.index(array.name) for array in specs.get(op).mutated)
+    lowered = jax.jit(function, donate_argnums=places).lower(*arrays).as_text()
+    assert lowered.count("tf.aliasing_output") == len(places)
+    assert "tf.aliasing_output" not in jax.jit(function).lower(*arrays).as_text()

@@ -17,6 +17,7 @@ from specs.lang.op import Case
 from tests.small import small_case
 from torch_impl import ops
 from torch_impl.formats import dtype_of
+from torch_impl.launch import layout_name
 
 Tensors = tuple[torch.Tensor | None, ...]
 
@@ -28,8 +29,24 @@ def small_call(op: str, case: Case | None = None) -> tuple[Tensors, dict[str, An
         to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
         for a in inputs.op.inputs
     )
-    attributes = {n: dtype_of(v) if isinstance(v, ElementFormat) else v for n, v in inputs.attributes.items()}
+    named = {name: layout_name(value) for name, value in inputs.attributes.items()}
+    attributes = {n: dtype_of(v) if isinstance(v, ElementFormat) else v for n, v in named.items()}
     return tensors, attributes
+
+
+def fresh(op: str, tensors: Tensors) -> Tensors:
+    """The same tensors, those that the operation writes in place as copies."""
+    written = {array.name for array in specs.get(op).mutated}
+    names = [array.name for array in specs.get(op).inputs]
+    return tuple(t.clone() if t is not None and n in written else t for n, t in zip(names, tensors, strict=True))
+
+
+def performed(op: str, function: Callable[..., Any], tensors: Tensors, **attributes: Any) -> tuple[torch.Tensor, ...]:
+    """What a call leaves behind: copies of the arguments that it writes in place, then its results."""
+    given = fresh(op, tensors)
+    results = as_tuple(function(*given, **attributes))
+    written = [new for new, old in zip(given, tensors, strict=True) if new is not old and new is not None]
+    return (*written, *results)
 
 
 def operator(op: str) -> Any:
@@ -45,7 +62,7 @@ def public(op: str) -> Callable[..., Any]:
 
 def as_tuple(results: Any) -> tuple[torch.Tensor, ...]:
     """Results as a tuple, those that the mode does not have left out."""
-    several = (results,) if isinstance(results, torch.Tensor) else tuple(results)
+    several = (results,) if isinstance(results, torch.Tensor) else tuple(results or ())
     return tuple(result for result in several if result is not None)
 
 

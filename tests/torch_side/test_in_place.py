@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+import specs
 from tests.torch_side.accumulate import ACCUMULATE
+from tests.torch_side.calls import fresh, public, raw, small_call
 from torch_impl.launch import run, written_names
 from torch_impl.ops import schema
 from torch_impl.support import explain
@@ -52,3 +54,27 @@ def test_only_the_window_changes(implementation: str) -> None:
 def test_the_schema_says_so() -> None:
     assert schema(ACCUMULATE).startswith("accumulate_for_tests(Tensor x, Tensor(a!) total, *, ")
     assert list(written_names(ACCUMULATE)) == ["total"]
+
+
+IN_PLACE = [name for name in specs.names() if specs.get(name).mutated]
+
+
+@pytest.mark.parametrize("implementation", AVAILABLE)
+@pytest.mark.parametrize("op", IN_PLACE)
+def test_operations_write_where_the_argument_lies(op: str, implementation: str) -> None:
+    """A window of a larger tensor: the same bytes in it as in a tensor of its own, and none around it."""
+    tensors, attributes = small_call(op)
+    attributes["implementation"] = implementation
+    own = fresh(op, tensors)
+    assert public(op)(*own, **attributes) is None, "operations without fresh results return nothing"
+    for index, (array, t) in enumerate(zip(specs.get(op).inputs, tensors, strict=True)):
+        if array not in specs.get(op).mutated or t is None:
+            continue
+        space = torch.zeros((t.shape[0] + 2, *t.shape[1:]), dtype=t.dtype)
+        space[1:-1] = t
+        given = [*fresh(op, tensors)]
+        given[index] = window = space[1:-1]
+        public(op)(*given, **attributes)
+        assert raw([window]) == raw([own[index] if own[index] is not None else t])
+        assert not space[0].view(torch.uint8).any()
+        assert not space[-1].view(torch.uint8).any()

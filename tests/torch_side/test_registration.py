@@ -14,13 +14,24 @@ from parity.frameworks import from_torch
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported
 from specs.lang.kernel import Access, Rows, choice_name
+from specs.lang.paged import Paged
 from specs.lang.signature import shape_text
 from tests.small import small_case, with_floats
-from tests.torch_side.calls import Tensors, as_tuple, operator, public, raw, small_call, with_lead
+from tests.torch_side.calls import (
+    Tensors,
+    as_tuple,
+    fresh,
+    operator,
+    performed,
+    public,
+    raw,
+    small_call,
+    with_lead,
+)
 from torch_impl import ops
 from torch_impl.support import IMPLEMENTATIONS
 
-_KINDS = {int: "int", float: "float", bool: "bool", str: "str", ElementFormat: "Optional[int]"}
+_KINDS = {int: "int", float: "float", bool: "bool", str: "str", ElementFormat: "Optional[int]", Paged: "Optional[str]"}
 # torch compares results with arithmetic, which it does not have for 8-bit floats: `test_results_are_fresh` and
 # `test_arguments_are_only_read` check what its own test of the schema would.
 _CHECKS = ("test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
@@ -43,19 +54,21 @@ def test_schema_states_the_spec(op: str) -> None:
     assert [a.name for a in attributes] == [attribute.name for attribute in spec.attributes]
     for argument, attribute in zip(attributes, spec.attributes, strict=True):
         assert argument.kwarg_only
-        assert str(argument.type) == _KINDS[attribute.kind]
+        kind, default = _KINDS[attribute.kind], None if attribute.required else attribute.default
+        may_be_none = not attribute.required and default is None and not kind.startswith("Optional")
+        assert str(argument.type) == (f"Optional[{kind}]" if may_be_none else kind)
         assert argument.has_default_value() != attribute.required
-        if not attribute.required and attribute.kind is not ElementFormat:
+        if not attribute.required and attribute.kind not in (ElementFormat, Paged):
             assert argument.default_value == attribute.default
     assert schema.arguments[-1].name == "implementation"
     assert [str(result.type) for result in schema.returns] == ["Tensor"] * len(spec.outputs)
-    assert ops.schema(spec).replace(" ", "") in f"twinkernels::{schema}".replace(" ", "")
+    assert str(torch._C.parse_schema(f"twinkernels::{ops.schema(spec)}")) == str(schema)
 
 
 @pytest.mark.parametrize("op", specs.names())
 def test_torch_finds_no_fault(op: str) -> None:
     tensors, attributes = small_call(op)
-    found = torch.library.opcheck(operator(op), tensors, attributes, test_utils=_CHECKS)
+    found = torch.library.opcheck(operator(op), fresh(op, tensors), attributes, test_utils=_CHECKS)
     assert found == dict.fromkeys(_CHECKS, "SUCCESS")
 
 
@@ -63,18 +76,22 @@ def test_torch_finds_no_fault(op: str) -> None:
 def test_results_are_fresh(op: str) -> None:
     tensors, attributes = small_call(op)
     storages = {t.untyped_storage().data_ptr() for t in tensors if t is not None}
-    first, second = (as_tuple(operator(op)(*tensors, **attributes)) for _ in range(2))
-    fresh = [t.untyped_storage().data_ptr() for t in (*first, *second)]
-    assert len({*fresh, *storages}) == len(fresh) + len(storages)
+    first, second = (performed(op, operator(op), tensors, **attributes) for _ in range(2))
+    made = [t.untyped_storage().data_ptr() for t in (*first, *second)]
+    assert len({*made, *storages}) == len(made) + len(storages)
     assert raw(first) == raw(second)
 
 
 @pytest.mark.parametrize("op", specs.names())
 def test_arguments_are_only_read(op: str) -> None:
+    """All but those that the schema says are written, of which torch is told that they have changed."""
     tensors, attributes = small_call(op)
     before = [None if t is None else (from_torch(t).raw.tobytes(), t._version) for t in tensors]
     operator(op)(*tensors, **attributes)
-    assert [None if t is None else (from_torch(t).raw.tobytes(), t._version) for t in tensors] == before
+    for array, t, old in zip(specs.get(op).inputs, tensors, before, strict=True):
+        if t is not None and old is not None:
+            changed = array.access is Access.INOUT
+            assert (from_torch(t).raw.tobytes() != old[0], t._version > old[1]) == (changed, changed), array.name
 
 
 def faked(op: str, tensors: Tensors, attributes: dict[str, Any]) -> tuple[torch.Tensor, ...]:
@@ -88,8 +105,8 @@ def test_fake_results_are_like_the_real_ones(op: str) -> None:
     for case in specs.get(op).cases:
         if not case.large:
             tensors, attributes = small_call(op, case)
-            real = as_tuple(public(op)(*tensors, **attributes))
             fake = faked(op, tensors, attributes)
+            real = as_tuple(public(op)(*tensors, **attributes))
             assert [(t.shape, t.dtype, t.stride()) for t in fake] == [
                 (t.shape, t.dtype, t.stride()) for t in real
             ]
@@ -116,6 +133,12 @@ def test_gradients_are_refused(op: str) -> None:
     tensors, attributes = small_call(op)
     wanted, leaves = floats(tensors)
     assert leaves
+    if specs.get(op).mutated:
+        before = raw([t for t in tensors if t is not None])
+        with pytest.raises(Unsupported, match=f"gradient through {op}.*in place"):
+            public(op)(*wanted, **attributes)
+        assert raw([t for t in tensors if t is not None]) == before
+        return
     results = as_tuple(public(op)(*wanted, **attributes))
     assert raw(results) == raw(public(op)(*tensors, **attributes)), "a wanted gradient changes no result"
     differentiable = [t for t in results if t.requires_grad]
@@ -129,11 +152,13 @@ def test_gradients_are_refused(op: str) -> None:
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_without_gradients(op: str, mode: Any) -> None:
     tensors, attributes = small_call(op)
-    wanted, _ = floats(tensors)
+    given = fresh(op, tensors)
+    wanted, _ = floats(given)
     with mode():
         results = as_tuple(public(op)(*wanted, **attributes))
     assert not any(t.requires_grad for t in results)
-    assert raw(results) == raw(public(op)(*tensors, **attributes))
+    written = [new for new, old in zip(given, tensors, strict=True) if new is not old and new is not None]
+    assert raw((*written, *results)) == raw(performed(op, public(op), tensors, **attributes))
 
 
 @pytest.mark.parametrize("op", specs.names())
@@ -151,7 +176,8 @@ def test_signature_is_the_specs(op: str) -> None:
         assert (parameter.default is inspect.Parameter.empty) == attribute.required
         if not attribute.required:
             default = attribute.default
-            assert parameter.default == (default.name if isinstance(default, ElementFormat) else default)
+            named = isinstance(default, ElementFormat | Paged)
+            assert parameter.default == (default.name if named else default)
 
 
 @pytest.mark.parametrize("op", specs.names())
