@@ -11,8 +11,9 @@ import torch
 
 from specs.lang.bind import Call, bind
 from specs.lang.elements import ElementFormat
-from specs.lang.errors import SpecError, WrongType
+from specs.lang.errors import SpecError, WrongStride, WrongType
 from specs.lang.kernel import Access
+from specs.lang.layouts import Pages
 from specs.lang.op import Op
 from specs.lang.paged import Paged
 from specs.tile.executor import Buffer, execute
@@ -37,6 +38,7 @@ class Prepared:
     """A call ready to run on tensors of the same shapes, strides and dtypes.
 
     fresh: (name, shape, dtype) of what is allocated: results that are not given, then temporaries.
+    aligned: caches, with the multiple of bytes that each begins at.
     op: kept alive, because calls are remembered under its identity.
     """
 
@@ -46,17 +48,38 @@ class Prepared:
     results: tuple[str, ...]
     runners: tuple[Runner, ...]
     device: torch.device
+    aligned: tuple[tuple[str, int], ...] = ()
 
     def __call__(self, tensors: Given, given: Given = ()) -> list[torch.Tensor]:
         """Allocates, runs every step, returns the results."""
         arrays: Tensors = dict(zip(self.inputs, tensors, strict=True))  # type: ignore[arg-type]
         if given:
             arrays.update((a.name, t) for a, t in zip(self.op.outputs, given, strict=True) if t is not None)
+        for name, alignment in self.aligned:
+            if arrays[name].data_ptr() % alignment:
+                raise misaligned(self.op, name, alignment)
         for name, shape, dtype in self.fresh:
             arrays[name] = torch.empty(shape, dtype=dtype, device=self.device)
         for runner in self.runners:
             runner(arrays)
         return [arrays[name] for name in self.results]
+
+
+def misaligned(op: Op, name: str, alignment: int) -> WrongStride:
+    """The refusal of a cache that begins between two elements."""
+    expected = f"memory that begins at a multiple of {alignment} bytes"
+    return WrongStride(op=op.name, argument=name, expected=expected, actual="a view that begins between")
+
+
+def page_alignments(call: Call) -> tuple[tuple[str, int], ...]:
+    """Caches of a call, with the multiple of bytes at which their pages begin."""
+    found: list[tuple[str, int]] = []
+    for array in call.op.inputs:
+        if isinstance(array.layout, Pages) and array.name in call.shapes:
+            layout = call.attributes[array.layout.layout]
+            assert isinstance(layout, Paged)
+            found.append((array.name, layout.alignment))
+    return tuple(found)
 
 
 _prepared: dict[Any, Prepared] = {}
@@ -146,6 +169,7 @@ def prepare(
         results=tuple(a.name for a in op.outputs if a.name in call.shapes),
         runners=tuple(runners),
         device=device,
+        aligned=page_alignments(call),
     )
 
 

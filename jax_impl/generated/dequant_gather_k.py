@@ -50,14 +50,14 @@ def gather_rows(
         start_1 = t[:, None]  # specs/tile/library/pages.py:82
         live_3 = live_2[:, None]  # specs/tile/library/pages.py:83
         values = load_view(cache_ref, page[:, None], start_1, jnp.arange(128, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 128)))  # specs/tile/library/pages.py:84
-        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:133
-        codes = code & 255  # specs/tile/library/pages.py:125
+        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:132
+        codes = code & 255  # specs/tile/library/pages.py:124
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
         column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/tile/library/pages.py:101
-        code_1 = code >> 8  # specs/tile/library/pages.py:124
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:125
+        code_1 = code >> 8  # specs/tile/library/pages.py:123
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
         value_2 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_3 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
         plgpu.store(out_ref.at[request, goal[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], (values.astype(jnp.float32) * jnp.where(column >= 64, jnp.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 128)))  # specs/cache/gather.py:63
@@ -65,14 +65,14 @@ def gather_rows(
         start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:82
         live_4 = live_2[:, None]  # specs/tile/library/pages.py:83
         values_1 = load_view(cache_ref, page[:, None], start_2, jnp.arange(128, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (16, 128)))  # specs/tile/library/pages.py:84
-        code_2 = code >> 16  # specs/tile/library/pages.py:124
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:125
+        code_2 = code >> 16  # specs/tile/library/pages.py:123
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
         value_4 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_5 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
         spread_1 = jnp.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
         column_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/tile/library/pages.py:101
-        code_3 = code >> 24  # specs/tile/library/pages.py:124
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:125
+        code_3 = code >> 24  # specs/tile/library/pages.py:123
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
         value_6 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_7 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
         plgpu.store(out_ref.at[request, goal[:, None], (index + 128)[None, :]], (values_1.astype(jnp.float32) * jnp.where(column_1 >= 64, jnp.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 128)))  # specs/cache/gather.py:63
@@ -80,15 +80,15 @@ def gather_rows(
         start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:82
         live_5 = live_2[:, None]  # specs/tile/library/pages.py:83
         values_2 = load_view(cache_ref, page[:, None], start_3, jnp.arange(128, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (16, 128)))  # specs/tile/library/pages.py:84
-        start_4 = start + 4  # specs/tile/library/pages.py:132
-        code_4 = load_view(cache_ref, page, start_4, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:133
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:125
+        start_4 = start + 4  # specs/tile/library/pages.py:131
+        code_4 = load_view(cache_ref, page, start_4, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:132
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
         value_8 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_9 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
         spread_2 = jnp.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
         column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/tile/library/pages.py:101
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:124
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:125
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
         value_10 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_11 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
         plgpu.store(out_ref.at[request, goal[:, None], (index_1 + 256)[None, :]], (values_2.astype(jnp.float32) * jnp.where(column_2 >= 64, jnp.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 128)))  # specs/cache/gather.py:63
@@ -96,8 +96,8 @@ def gather_rows(
         start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:82
         live_6 = live_2[:, None]  # specs/tile/library/pages.py:83
         values_3 = load_view(cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (16, 64)))  # specs/tile/library/pages.py:84
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:124
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:125
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
         value_12 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_13 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
         spread_3 = jnp.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100

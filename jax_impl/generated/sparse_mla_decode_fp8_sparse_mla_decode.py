@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4ec9b5cd41931e00803873e9bc1abe64ac3d2247ad4459273cdb8e736d1d912e
+# spec sha256 1a1f532c4ad1338fb734ab12affebfa2d7a8586e21266bc74a50a2538b763a20
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -99,8 +99,8 @@ def sparse_mla_decode(
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
         live_1 = live[:, None]  # specs/tile/library/pages.py:83
         values = load_view(comp_cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1, (64, 64)))  # specs/tile/library/pages.py:84
-        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:133
-        codes = code & 255  # specs/tile/library/pages.py:125
+        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:132
+        codes = code & 255  # specs/tile/library/pages.py:124
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
@@ -108,8 +108,8 @@ def sparse_mla_decode(
         start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:82
         live_2 = live[:, None]  # specs/tile/library/pages.py:83
         values_1 = load_view(comp_cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:84
-        code_1 = code >> 8  # specs/tile/library/pages.py:124
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:125
+        code_1 = code >> 8  # specs/tile/library/pages.py:123
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
         value_2 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_3 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:100
@@ -117,8 +117,8 @@ def sparse_mla_decode(
         start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:82
         live_3 = live[:, None]  # specs/tile/library/pages.py:83
         values_2 = load_view(comp_cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (64, 64)))  # specs/tile/library/pages.py:84
-        code_2 = code >> 16  # specs/tile/library/pages.py:124
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:125
+        code_2 = code >> 16  # specs/tile/library/pages.py:123
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
         value_4 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_5 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
@@ -126,8 +126,8 @@ def sparse_mla_decode(
         start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:82
         live_4 = live[:, None]  # specs/tile/library/pages.py:83
         values_3 = load_view(comp_cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:84
-        code_3 = code >> 24  # specs/tile/library/pages.py:124
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:125
+        code_3 = code >> 24  # specs/tile/library/pages.py:123
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
         value_6 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_7 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:100
@@ -135,9 +135,9 @@ def sparse_mla_decode(
         start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:82
         live_5 = live[:, None]  # specs/tile/library/pages.py:83
         values_4 = load_view(comp_cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (64, 64)))  # specs/tile/library/pages.py:84
-        start_6 = start + 4  # specs/tile/library/pages.py:132
-        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:133
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:125
+        start_6 = start + 4  # specs/tile/library/pages.py:131
+        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:132
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
         value_8 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_9 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
@@ -145,8 +145,8 @@ def sparse_mla_decode(
         start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:82
         live_6 = live[:, None]  # specs/tile/library/pages.py:83
         values_5 = load_view(comp_cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (64, 64)))  # specs/tile/library/pages.py:84
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:124
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:125
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
         value_10 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_11 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:100
@@ -154,8 +154,8 @@ def sparse_mla_decode(
         start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:82
         live_7 = live[:, None]  # specs/tile/library/pages.py:83
         values_6 = load_view(comp_cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (64, 64)))  # specs/tile/library/pages.py:84
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:124
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:125
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
         value_12 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_13 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
@@ -203,8 +203,8 @@ def sparse_mla_decode(
         start_11 = t_13[:, None]  # specs/tile/library/pages.py:82
         live_10 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_7 = load_view(swa_cache_ref, page_1[:, None], start_11, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_10, (64, 64)))  # specs/tile/library/pages.py:84
-        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:133
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:125
+        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:132
+        codes_7 = code_7 & 255  # specs/tile/library/pages.py:124
         value_14 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_15 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
         spread_7 = jnp.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
@@ -212,8 +212,8 @@ def sparse_mla_decode(
         start_12 = (t_13 + 64)[:, None]  # specs/tile/library/pages.py:82
         live_11 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_8 = load_view(swa_cache_ref, page_1[:, None], start_12, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_11, (64, 64)))  # specs/tile/library/pages.py:84
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:124
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:125
+        code_8 = code_7 >> 8  # specs/tile/library/pages.py:123
+        codes_8 = code_8 & 255  # specs/tile/library/pages.py:124
         value_16 = jax.lax.bitcast_convert_type(codes_8 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_17 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
         spread_8 = jnp.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
@@ -221,8 +221,8 @@ def sparse_mla_decode(
         start_13 = (t_13 + 128)[:, None]  # specs/tile/library/pages.py:82
         live_12 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_9 = load_view(swa_cache_ref, page_1[:, None], start_13, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_12, (64, 64)))  # specs/tile/library/pages.py:84
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:124
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:125
+        code_9 = code_7 >> 16  # specs/tile/library/pages.py:123
+        codes_9 = code_9 & 255  # specs/tile/library/pages.py:124
         value_18 = jax.lax.bitcast_convert_type(codes_9 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_19 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
         spread_9 = jnp.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
@@ -230,8 +230,8 @@ def sparse_mla_decode(
         start_14 = (t_13 + 192)[:, None]  # specs/tile/library/pages.py:82
         live_13 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_10 = load_view(swa_cache_ref, page_1[:, None], start_14, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_13, (64, 64)))  # specs/tile/library/pages.py:84
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:124
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:125
+        code_10 = code_7 >> 24  # specs/tile/library/pages.py:123
+        codes_10 = code_10 & 255  # specs/tile/library/pages.py:124
         value_20 = jax.lax.bitcast_convert_type(codes_10 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_21 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
         spread_10 = jnp.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
@@ -239,9 +239,9 @@ def sparse_mla_decode(
         start_15 = (t_13 + 256)[:, None]  # specs/tile/library/pages.py:82
         live_14 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_11 = load_view(swa_cache_ref, page_1[:, None], start_15, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_14, (64, 64)))  # specs/tile/library/pages.py:84
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:132
-        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:133
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:125
+        start_16 = start_10 + 4  # specs/tile/library/pages.py:131
+        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:132
+        codes_11 = code_11 & 255  # specs/tile/library/pages.py:124
         value_22 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_23 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
         spread_11 = jnp.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
@@ -249,8 +249,8 @@ def sparse_mla_decode(
         start_17 = (t_13 + 320)[:, None]  # specs/tile/library/pages.py:82
         live_15 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_12 = load_view(swa_cache_ref, page_1[:, None], start_17, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_15, (64, 64)))  # specs/tile/library/pages.py:84
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:124
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:125
+        code_12 = code_11 >> 8  # specs/tile/library/pages.py:123
+        codes_12 = code_12 & 255  # specs/tile/library/pages.py:124
         value_24 = jax.lax.bitcast_convert_type(codes_12 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_25 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
         spread_12 = jnp.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
@@ -258,8 +258,8 @@ def sparse_mla_decode(
         start_18 = (t_13 + 384)[:, None]  # specs/tile/library/pages.py:82
         live_16 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_13 = load_view(swa_cache_ref, page_1[:, None], start_18, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_16, (64, 64)))  # specs/tile/library/pages.py:84
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:124
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:125
+        code_13 = code_11 >> 16  # specs/tile/library/pages.py:123
+        codes_13 = code_13 & 255  # specs/tile/library/pages.py:124
         value_26 = jax.lax.bitcast_convert_type(codes_13 << 23, jnp.float32)  # specs/tile/library/codec.py:87
         value_27 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
         spread_13 = jnp.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
@@ -315,6 +315,6 @@ def sparse_mla_decode(
     plgpu.store(out_ref.at[token, head[:, None], (index_14 + 384)[None, :]], (total_7 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:223
     index_15 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
     plgpu.store(out_ref.at[token, head[:, None], (index_15 + 448)[None, :]], (total_8 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:223
-    plgpu.store(max_logits_ref.at[token, head], state_peak * 0.6931471805599453, mask=t)  # specs/attention/sparse.py:225
-    known_1 = state_total > 0.0  # specs/attention/softmax.py:84
+    plgpu.store(max_logits_ref.at[token, head], jnp.where(state_total == state_total, state_peak * 0.6931471805599453, state_total), mask=t)  # specs/attention/sparse.py:225
+    known_1 = state_total != 0.0  # specs/attention/softmax.py:84
     plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (state_peak + jnp.log2(jnp.where(known_1, state_total, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226

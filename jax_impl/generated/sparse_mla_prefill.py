@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0cb4eb3fce604d40a700fec4237d9515a919f09a3c40dc6a1cc30ab4d5bf19f2
+# spec sha256 a12265c1ab61914d80bd56f29afd74e01bf2917d67bbc56ae6074aca6f5c5002
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -118,6 +118,6 @@ def sparse_mla_prefill(
     plgpu.store(out_ref.at[token, head[:, None], (jnp.arange(64, dtype=jnp.int32) + 320)[None, :]], (total_5 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:223
     plgpu.store(out_ref.at[token, head[:, None], (jnp.arange(64, dtype=jnp.int32) + 384)[None, :]], (total_6 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:223
     plgpu.store(out_ref.at[token, head[:, None], (jnp.arange(64, dtype=jnp.int32) + 448)[None, :]], (total_7 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:223
-    plgpu.store(max_logits_ref.at[token, head], state_peak * 0.6931471805599453, mask=t)  # specs/attention/sparse.py:225
-    known_1 = state_total > 0.0  # specs/attention/softmax.py:84
+    plgpu.store(max_logits_ref.at[token, head], jnp.where(state_total == state_total, state_peak * 0.6931471805599453, state_total), mask=t)  # specs/attention/sparse.py:225
+    known_1 = state_total != 0.0  # specs/attention/softmax.py:84
     plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (state_peak + jnp.log2(jnp.where(known_1, state_total, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226

@@ -1,4 +1,4 @@
-"""Operations of the Triton dialect that Pallas has no word for; the first five and `pipelined` are JAX primitives.
+"""Operations of the Triton dialect that Pallas has no word for; the first seven and `pipelined` are JAX primitives.
 
 `fma`, `fms`, `fnma`: x y + z, x y - z and z - x y in float32, rounded once. Triton's compiler contracts such pairs by
 itself, XLA's contracts none: without them accumulating takes twice the instructions, and the bytes differ.
@@ -7,13 +7,13 @@ itself, XLA's contracts none: without them accumulating takes twice the instruct
 addition after every instruction instead, which Triton's does not.
 `exp2`: 2 to the power of float32, on CUDA devices by the instruction that Triton's compiler takes too, which flushes
 results below the normal numbers to zero. XLA's does not, takes three more instructions, and the bytes differ.
-`transposed`: a tile and its transpose from one computation; see there.
+`transposed`: the transpose of a computed tile, which XLA would otherwise compute a second time.
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 
 The others work in Pallas' interpreter too, where the primitives are a multiplication and an addition, a division, a
-float32 dot and the counter itself.
+float32 dot, `jnp.exp2`, `jnp.transpose` and the counter itself.
 """
 
 from __future__ import annotations

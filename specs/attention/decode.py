@@ -110,8 +110,7 @@ def sample(case: Sample) -> dict[str, Any]:
     tokens, heads = sizes["T"], sizes["H"]
     has_comp, sink = "comp_cache" in case.shapes, "attn_sink" in case.shapes
     drawn: dict[str, Any] = {"q": queries(case, tokens, heads, sizes["D"])}
-    if sink:
-        drawn["attn_sink"] = sinks(case, sizes["SINKS"])
+    drawn["attn_sink"] = sinks(case, sizes["SINKS"])  # always: lists do not depend on it
     caches = [("swa", "swa", "W", "block_size")] + [("comp", "topk", "K", "comp_block_size")] * has_comp
     named: list[tuple[str, int, int, Lists]] = []
     for cache, name, width, size in caches:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from specs.lang.elements import BF16, F32
 from specs.tile.language import dot, exp2, full, log2, maximum, reduce_max, reduce_sum, where, zeros
+from specs.tile.library.codec import is_nan
 from specs.tile.trace import Tile
 
 LOG2_E = 1.4426950408889634
@@ -81,5 +82,11 @@ def normaliser(state_peak: Tile, state_total: Tile, sink: Tile | None) -> Tile:
 
 def log_sum_exp(state_peak: Tile, state_total: Tile) -> Tile:
     """Natural logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys."""
-    known = state_total > 0.0
+    known = state_total != 0.0  # NaN stays NaN
     return where(known, (state_peak + log2(where(known, state_total, 1.0))) * LN_2, MINUS_INFINITY)
+
+
+def largest_score(state_peak: Tile, state_total: Tile) -> Tile:
+    """Largest score, natural units; -inf for a row without keys, NaN where a score is, which a maximum may drop."""
+    lost = is_nan(state_total) & (state_peak < float("inf"))
+    return where(lost, state_total, state_peak * LN_2)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-from specs.attention.softmax import LN_2, LOG2_E, State, attend, empty, log_sum_exp, normaliser
+from specs.attention.softmax import LOG2_E, State, attend, empty, largest_score, log_sum_exp, normaliser
 from specs.lang.axes import Expr, Ref, cdiv
 from specs.lang.elements import BF16, F32, INT32
 from specs.tile.language import (
@@ -222,5 +222,5 @@ def finish(p: Any, at: Position, found: Results) -> None:
         where = (at.token, at.head[:, None], columns.columns()[None, :])
         store(p.out, where, (total * factor[:, None]).to(BF16), at.live[:, None])
     if p.return_lse and found.part == 0:
-        store(p.max_logits, (at.token, at.head), state.peak * LN_2, at.live)
+        store(p.max_logits, (at.token, at.head), largest_score(state.peak, state.total), at.live)
         store(p.lse, (at.token, at.head), log_sum_exp(state.peak, state.total), at.live)

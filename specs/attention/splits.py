@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.arrays import SINKS, VALUES, H, T
-from specs.attention.softmax import LN_2, LOG2_E, MINUS_INFINITY, log_sum_exp, normaliser
+from specs.attention.softmax import LOG2_E, MINUS_INFINITY, largest_score, log_sum_exp, normaliser
 from specs.attention.sparse import Position, Results
 from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.elements import BF16, F32
@@ -75,10 +75,11 @@ def merge(p: Any) -> None:
     sums: Tile | None = None
     for part, own in enumerate(peaks):
         weight = exp2(own - base)
-        share = load(p.partial_total, (part, token, head), live) * weight
-        values = load(p.partial, (part, token, head[:, None], column[None, :]), inside) * weight[:, None]
-        total = share if total is None else total + share
-        sums = values if sums is None else sums + values
+        share = load(p.partial_total, (part, token, head), live)
+        values = load(p.partial, (part, token, head[:, None], column[None, :]), inside)
+        # Products that only the addition uses: both compilers then round once.
+        total = share * weight if total is None else total + share * weight
+        sums = values * weight[:, None] if sums is None else sums + values * weight[:, None]
     assert total is not None
     assert sums is not None
     sink = None if p.attn_sink is None else load(p.attn_sink, (head,), live).to(F32) * LOG2_E
@@ -88,7 +89,7 @@ def merge(p: Any) -> None:
         logarithm = log_sum_exp(peak, total)
 
         def scores() -> None:
-            store(p.max_logits, (token, head), peak * LN_2, live)
+            store(p.max_logits, (token, head), largest_score(peak, total), live)
             store(p.lse, (token, head), logarithm, live)
 
         when(program_id(1) == 0, scores)

@@ -14,7 +14,7 @@ from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
 from specs.lang.elements import E8M0, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, Shape
-from specs.lang.layouts import Pages
+from specs.lang.layouts import Pages, packed_strides
 from specs.lang.op import Op
 from specs.lang.paged import Paged
 
@@ -195,10 +195,10 @@ class _Binder:
         if rows is None or size < layout.page_bytes(rows):
             known = f" with {pages.block_size} = {stated}" if stated is not None else ""
             raise errors.WrongShape(op=self.op.name, argument=array.name, expected=expected + known, actual=list(shape))
-        if info.strides is not None:
-            problem = pages.problem(shape, info.strides)
-            if problem:
-                raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
+        strides = packed_strides(shape) if info.strides is None else info.strides
+        problem = pages.problem(shape, strides, layout.alignment)
+        if problem:
+            raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=strides)
         count, length = array.shapes[0]
         assert isinstance(count, Axis)
         assert isinstance(length, Axis)

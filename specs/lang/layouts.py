@@ -60,8 +60,10 @@ class Pages:
     rows: Axis
     block_size: str
 
-    def problem(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> str | None:
-        """What the layout asks for if these strides (in bytes) break it, else None."""
+    def problem(self, shape: tuple[int, ...], strides: tuple[int, ...], alignment: int = 1) -> str | None:
+        """What the layout asks for if these strides (in bytes) break it, else None. alignment: of the pages."""
+        if shape[0] > 1 and strides[0] % alignment:
+            return f"pages a multiple of {alignment} bytes apart"
         inner = packed_strides(shape[1:])
         for size, stride, wanted in zip(shape[1:], strides[1:], inner, strict=True):
             if size > 1 and stride != wanted:

@@ -97,8 +97,8 @@ class Op:
     accuracy: per result, how close an implementation comes.
     sample: test inputs that follow from no role, such as indices, lengths and the bytes of caches, by argument. Arrays
         hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
-        argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by their
-        roles, and names of arguments that are not passed are ignored.
+        index argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by
+        their roles, and names of arguments that are not passed are ignored.
     """
 
     name: str

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.blocks import BlockFormat, Quantized
+from specs.lang.blocks import BlockFormat, Quantized, ScaleRule
+from specs.lang.elements import UINT8
 from specs.lang.errors import SpecError
 
 Array = np.ndarray[Any, Any]
@@ -37,6 +38,23 @@ class Field:
 
     count: int
     format: BlockFormat
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, else None."""
+        form = self.format
+        if self.count < 1 or self.count % self.group:
+            return f"blocks of {form.name} do not tile {self.count} columns"
+        if form.scale is not None and (form.block[0] != 1 or form.rule is ScaleRule.GIVEN):
+            return f"{form.name} does not scale each row by itself"
+        if form.zero_point is not None:
+            return f"{form.name} has zero points, which rows have no place for"
+        if form.element.bits < 8 and (form.packing is None or form.scale is None):
+            return f"{form.name}: codes of {form.element.bits} bits are packed and scaled"
+        if form.packing is not None and (form.packing.word != UINT8 or form.packing.axis != -1):
+            return f"{form.name} is not packed into bytes along the columns"
+        if self.count * form.element.bits % 8:
+            return f"{self.count} codes of {form.name} are not whole bytes"
+        return None
 
     @property
     def code_bytes(self) -> int:
@@ -92,16 +110,38 @@ class Paged:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if problem := self._problem():
+            raise SpecError(f"layout {self.name!r}: {problem}")
+
+    def _problem(self) -> str | None:
+        if not self.fields:
+            return "a row has no fields"
         for field in self.fields:
-            form, columns = field.format, field.count
-            if form.scale is not None and (form.block[0] != 1 or columns % field.group):
-                raise SpecError(f"layout {self.name!r}: blocks of {form.name} do not tile {columns} columns")
-            if columns * form.element.bits % 8:
-                raise SpecError(f"layout {self.name!r}: {columns} codes of {form.name} are not whole bytes")
-        if self.scale_bytes and self.scales is ScalePlace.BEHIND_CODES:
-            raise SpecError(f"layout {self.name!r}: only scales at the end of a page have a padded share")
+            if problem := field.problem():
+                return problem
+        if self.scale_bytes and not self.gathered:
+            return "only scales at the end of a page have a padded share"
         if self.scale_bytes and self.scale_bytes < sum(field.scale_bytes for field in self.fields):
-            raise SpecError(f"layout {self.name!r}: a row's scales do not fit into {self.scale_bytes} bytes")
+            return f"a row's scales do not fit into {self.scale_bytes} bytes"
+        if not 1 <= self.value_width <= self.width:
+            return f"{self.values} value columns of {self.width}"
+        if self.page_multiple < 1:
+            return f"pages cannot be a multiple of {self.page_multiple} bytes"
+        return self._alignment_problem()
+
+    def _alignment_problem(self) -> str | None:
+        """Elements lie at multiples of their size, in every row: devices read them as what they are."""
+        for place in self.places:
+            width, form = place.field.format.element.storage_bits // 8, place.field.format
+            if place.byte % width or self.row_stride % width:
+                return f"{form.element.name} elements of {form.name} do not lie at multiples of {width} bytes"
+            if form.scale is None:
+                continue
+            width, stride = form.scale.storage_bits // 8, self.share if self.gathered else self.row_stride
+            base = self.row_stride if self.gathered else 0
+            if place.scale_byte % width or stride % width or base % width:
+                return f"{form.scale.name} scales of {form.name} do not lie at multiples of {width} bytes"
+        return None
 
     def __hash__(self) -> int:
         return hash(self.name)  # calls are looked up by their attributes: quick, and equality still compares all
@@ -146,6 +186,20 @@ class Paged:
     def page_stride(self, rows: int) -> int:
         """Bytes from a page to the next, as allocators round them."""
         return -(-self.page_bytes(rows) // self.page_multiple) * self.page_multiple
+
+    @property
+    def in_words(self) -> bool:
+        """Whether scales of one byte may be read four at a time."""
+        return self.share % 4 == 0 and self.row_stride % 4 == 0
+
+    @property
+    def alignment(self) -> int:
+        """Pages begin at multiples of this many bytes: the size of the widest element that is read."""
+        forms = [field.format for field in self.fields]
+        widths = [form.element.storage_bits // 8 for form in forms]
+        widths += [form.scale.storage_bits // 8 for form in forms if form.scale is not None]
+        bytes_ = any(form.scale is not None and form.scale.bits == 8 for form in forms)
+        return max(*widths, 4 if bytes_ and self.in_words else 1)
 
     @property
     def places(self) -> tuple[Place, ...]:

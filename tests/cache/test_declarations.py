@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from specs.cache.layouts import V4, groups, plain
 from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32
+from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32, INT32
 from specs.lang.errors import SpecError
+from specs.lang.packing import Packing
 from specs.lang.paged import Field, Paged, ScalePlace
 
 POWERS = groups(E4M3, 32, E8M0, ScaleRule.POW2_CEIL)
 KEYS = Field(count=64, format=POWERS)
+PAIRS = groups(E2M1, 16, E8M0, ScaleRule.POW2_CEIL)
+FLOATS = groups(E4M3, 2, F32, ScaleRule.AMAX)
 
 
 def block(*sides: int | None) -> BlockFormat:
@@ -31,9 +35,20 @@ def test_the_good_one_is_accepted() -> None:
     [
         ((Field(count=48, format=POWERS),), {}, "do not tile 48 columns"),
         ((Field(count=16, format=POWERS),), {}, "do not tile 16 columns"),
-        ((Field(count=64, format=block(2, 32)),), {}, "do not tile"),
-        ((Field(count=64, format=block(None, 32)),), {}, "do not tile"),
-        ((Field(count=33, format=plain(E2M1)),), {}, "not whole bytes"),
+        ((Field(count=0, format=plain(BF16)),), {}, "do not tile 0 columns"),
+        ((Field(count=64, format=block(2, 32)),), {}, "each row by itself"),
+        ((Field(count=64, format=block(None, 32)),), {}, "each row by itself"),
+        ((Field(count=64, format=replace(POWERS, rule=ScaleRule.GIVEN)),), {}, "each row by itself"),
+        ((Field(count=32, format=plain(E2M1)),), {}, "packed and scaled"),
+        ((Field(count=32, format=replace(PAIRS, packing=None)),), {}, "packed and scaled"),
+        ((Field(count=32, format=replace(PAIRS, packing=Packing(word=INT32, per_word=8))),), {}, "into bytes"),
+        ((Field(count=33, format=replace(PAIRS, block=(1, 11))),), {}, "not whole bytes"),
+        ((), {}, "no fields"),
+        ((KEYS,), {"values": 0}, "0 value columns of 64"),
+        ((KEYS,), {"values": 65}, "65 value columns of 64"),
+        ((KEYS,), {"page_multiple": 0}, "multiple of 0 bytes"),
+        ((Field(count=32, format=POWERS), Field(count=16, format=plain(BF16))), {}, "bf16 elements .* multiples of 2"),
+        ((Field(count=2, format=plain(E4M3)), Field(count=4, format=FLOATS)), {}, "f32 scales .* multiples of 4"),
         ((KEYS,), {"scale_bytes": 4}, "only scales at the end"),
         ((KEYS,), {"scale_bytes": 1, "scales": ScalePlace.END_OF_PAGE}, "do not fit into 1 bytes"),
         ((KEYS, KEYS), {"scale_bytes": 3, "scales": ScalePlace.END_OF_PAGE}, "do not fit into 3 bytes"),

@@ -12,7 +12,7 @@ import torch
 from parity.frameworks import to_torch
 from parity.inputs import Inputs
 from specs.cache.layouts import V4, V32, V41_FP4
-from specs.lang.errors import ArgumentError
+from specs.lang.errors import ArgumentError, WrongStride
 from specs.lang.paged import Paged
 from tests.cache.judging import judge
 from tests.cache.problems import gather, insertion
@@ -139,3 +139,15 @@ def test_refused(cache: torch.Tensor) -> None:
     k, slots = torch.zeros(2, 512, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.int64)
     with pytest.raises(ArgumentError, match="cache"):
         ops.quantize_and_insert_k(k, cache, slots, block_size=8, implementation="eager")
+
+
+def test_pages_that_elements_would_lie_across_are_refused() -> None:
+    k, slots = torch.zeros(1, V4.width, dtype=torch.bfloat16), torch.zeros(1, dtype=torch.int32)
+    whole = torch.zeros(2, V4.page_bytes(16) + 8, dtype=torch.uint8)
+    apart = torch.zeros(2, V4.page_bytes(16) + 1, dtype=torch.uint8)
+    for cache in (whole[:, 1:], whole[:, 2:], apart):
+        before = cache.clone()
+        with pytest.raises(WrongStride, match=f"multiple of {V4.alignment} bytes"):
+            ops.quantize_and_insert_k(k, cache, slots, block_size=16)
+        assert torch.equal(cache, before)
+    ops.quantize_and_insert_k(k, whole[:, 4:], slots, block_size=16)

@@ -63,19 +63,20 @@ Move = Callable[[torch.Tensor], torch.Tensor]
 
 
 def check(inputs: Inputs, moves: Mapping[str, Move], implementation: str, device: str) -> None:
-    """The call with some arguments moved in memory gives the bytes of the contiguous one."""
+    """The call with some arguments moved in memory gives the bytes of the contiguous one, in place as well."""
     from torch_impl import ops
 
     name = implementation.partition(":")[2]
     plain = {n: to_torch(raw, inputs.formats[n], device) for n, raw in inputs.arrays.items()}
-    moved = {n: moves[n](tensor) if n in moves else tensor for n, tensor in plain.items()}
+    moved = {n: moves[n](tensor) if n in moves else tensor.clone() for n, tensor in plain.items()}
     assert any(not moved[n].is_contiguous() for n in moves), "nothing was moved"
     results = []
     for tensors in (plain, moved):
         arguments = [tensors.get(array.name) for array in inputs.op.inputs]
         returned = getattr(ops, inputs.op.name)(*arguments, **inputs.attributes, implementation=name)
-        several = (returned,) if isinstance(returned, torch.Tensor) else returned
-        results.append({str(i): from_torch(tensor).raw for i, tensor in enumerate(several)})
+        several = (returned,) if isinstance(returned, torch.Tensor) else returned or ()
+        written = {array.name: from_torch(tensors[array.name]).raw for array in inputs.op.mutated}
+        results.append({**written, **{str(i): from_torch(tensor).raw for i, tensor in enumerate(several)}})
     suite.assert_same(results[1], results[0])
 
 

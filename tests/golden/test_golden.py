@@ -24,7 +24,10 @@ from specs.tile.legalise import legalise
 from specs.tile.specialise import trace
 from tests.rules.source import ROOT
 
-FRAMEWORK_IMPORTS = {"torch_impl": {"triton"}, "jax_impl": {"jax", "jax_impl.platforms.triton_ops", "jax_impl.platforms.views"}}
+FRAMEWORK_IMPORTS = {
+    "torch_impl": {"triton"},
+    "jax_impl": {"jax", "jax_impl.platforms.triton_ops", "jax_impl.platforms.views"},
+}
 
 
 @pytest.fixture(scope="module")

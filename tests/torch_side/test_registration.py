@@ -176,8 +176,7 @@ def test_signature_is_the_specs(op: str) -> None:
         assert (parameter.default is inspect.Parameter.empty) == attribute.required
         if not attribute.required:
             default = attribute.default
-            named = isinstance(default, ElementFormat | Paged)
-            assert parameter.default == (default.name if named else default)
+            assert parameter.default == (default.name if isinstance(default, ElementFormat | Paged) else default)
 
 
 @pytest.mark.parametrize("op", specs.names())

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4ec9b5cd41931e00803873e9bc1abe64ac3d2247ad4459273cdb8e736d1d912e
+# spec sha256 1a1f532c4ad1338fb734ab12affebfa2d7a8586e21266bc74a50a2538b763a20
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -99,8 +99,8 @@ def sparse_mla_decode(
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
         live_1 = live[:, None]  # specs/tile/library/pages.py:83
         values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:84
-        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:133
-        codes = code & 255  # specs/tile/library/pages.py:125
+        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:132
+        codes = code & 255  # specs/tile/library/pages.py:124
         value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
@@ -108,8 +108,8 @@ def sparse_mla_decode(
         start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:82
         live_2 = live[:, None]  # specs/tile/library/pages.py:83
         values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:84
-        code_1 = code >> 8  # specs/tile/library/pages.py:124
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:125
+        code_1 = code >> 8  # specs/tile/library/pages.py:123
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
         value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
         spread_1 = tl.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:100
@@ -117,8 +117,8 @@ def sparse_mla_decode(
         start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:82
         live_3 = live[:, None]  # specs/tile/library/pages.py:83
         values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:84
-        code_2 = code >> 16  # specs/tile/library/pages.py:124
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:125
+        code_2 = code >> 16  # specs/tile/library/pages.py:123
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
         value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
         spread_2 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
@@ -126,8 +126,8 @@ def sparse_mla_decode(
         start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:82
         live_4 = live[:, None]  # specs/tile/library/pages.py:83
         values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:84
-        code_3 = code >> 24  # specs/tile/library/pages.py:124
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:125
+        code_3 = code >> 24  # specs/tile/library/pages.py:123
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
         value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
         spread_3 = tl.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:100
@@ -135,9 +135,9 @@ def sparse_mla_decode(
         start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:82
         live_5 = live[:, None]  # specs/tile/library/pages.py:83
         values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:84
-        start_6 = start + 4  # specs/tile/library/pages.py:132
-        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:133
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:125
+        start_6 = start + 4  # specs/tile/library/pages.py:131
+        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:132
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
         value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
         spread_4 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
@@ -145,8 +145,8 @@ def sparse_mla_decode(
         start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:82
         live_6 = live[:, None]  # specs/tile/library/pages.py:83
         values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:84
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:124
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:125
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
         value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
         spread_5 = tl.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:100
@@ -154,8 +154,8 @@ def sparse_mla_decode(
         start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:82
         live_7 = live[:, None]  # specs/tile/library/pages.py:83
         values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:84
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:124
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:125
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
         value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
         spread_6 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
@@ -210,8 +210,8 @@ def sparse_mla_decode(
         start_11 = t_13[:, None]  # specs/tile/library/pages.py:82
         live_10 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:84
-        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:133
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:125
+        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:132
+        codes_7 = code_7 & 255  # specs/tile/library/pages.py:124
         value_14 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_15 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
@@ -219,8 +219,8 @@ def sparse_mla_decode(
         start_12 = (t_13 + 64)[:, None]  # specs/tile/library/pages.py:82
         live_11 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:84
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:124
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:125
+        code_8 = code_7 >> 8  # specs/tile/library/pages.py:123
+        codes_8 = code_8 & 255  # specs/tile/library/pages.py:124
         value_16 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_17 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
@@ -228,8 +228,8 @@ def sparse_mla_decode(
         start_13 = (t_13 + 128)[:, None]  # specs/tile/library/pages.py:82
         live_12 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:84
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:124
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:125
+        code_9 = code_7 >> 16  # specs/tile/library/pages.py:123
+        codes_9 = code_9 & 255  # specs/tile/library/pages.py:124
         value_18 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_19 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
         spread_9 = tl.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
@@ -237,8 +237,8 @@ def sparse_mla_decode(
         start_14 = (t_13 + 192)[:, None]  # specs/tile/library/pages.py:82
         live_13 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:84
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:124
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:125
+        code_10 = code_7 >> 24  # specs/tile/library/pages.py:123
+        codes_10 = code_10 & 255  # specs/tile/library/pages.py:124
         value_20 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_21 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
         spread_10 = tl.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
@@ -246,9 +246,9 @@ def sparse_mla_decode(
         start_15 = (t_13 + 256)[:, None]  # specs/tile/library/pages.py:82
         live_14 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:84
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:132
-        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:133
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:125
+        start_16 = start_10 + 4  # specs/tile/library/pages.py:131
+        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:132
+        codes_11 = code_11 & 255  # specs/tile/library/pages.py:124
         value_22 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_23 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
         spread_11 = tl.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
@@ -256,8 +256,8 @@ def sparse_mla_decode(
         start_17 = (t_13 + 320)[:, None]  # specs/tile/library/pages.py:82
         live_15 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:84
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:124
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:125
+        code_12 = code_11 >> 8  # specs/tile/library/pages.py:123
+        codes_12 = code_12 & 255  # specs/tile/library/pages.py:124
         value_24 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_25 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
@@ -265,8 +265,8 @@ def sparse_mla_decode(
         start_18 = (t_13 + 384)[:, None]  # specs/tile/library/pages.py:82
         live_16 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:84
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:124
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:125
+        code_13 = code_11 >> 16  # specs/tile/library/pages.py:123
+        codes_13 = code_13 & 255  # specs/tile/library/pages.py:124
         value_26 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_27 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
         spread_13 = tl.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
@@ -330,6 +330,6 @@ def sparse_mla_decode(
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
-    tl.store(max_logits_ptr + (token * H + head), peak * 0.6931471805599453, mask=t)  # specs/attention/sparse.py:225
-    known_1 = t_1 > 0.0  # specs/attention/softmax.py:84
+    tl.store(max_logits_ptr + (token * H + head), tl.where(t_1 == t_1, peak * 0.6931471805599453, t_1), mask=t)  # specs/attention/sparse.py:225
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:84
     tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226

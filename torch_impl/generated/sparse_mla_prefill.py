@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0cb4eb3fce604d40a700fec4237d9515a919f09a3c40dc6a1cc30ab4d5bf19f2
+# spec sha256 a12265c1ab61914d80bd56f29afd74e01bf2917d67bbc56ae6074aca6f5c5002
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -125,6 +125,6 @@ def sparse_mla_prefill(
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
-    tl.store(max_logits_ptr + (token * H + head), peak * 0.6931471805599453, mask=t)  # specs/attention/sparse.py:225
-    known_1 = t_1 > 0.0  # specs/attention/softmax.py:84
+    tl.store(max_logits_ptr + (token * H + head), tl.where(t_1 == t_1, peak * 0.6931471805599453, t_1), mask=t)  # specs/attention/sparse.py:225
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:84
     tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226

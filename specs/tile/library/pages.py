@@ -114,8 +114,7 @@ class Rows:
         return self._scales[key]
 
     def _load_scale(self, byte: int, form: ElementFormat) -> Tile:
-        aligned = all(size % 4 == 0 for size in (self.layout.share, self.layout.row_stride, byte - byte % 4))
-        if form.bits != 8 or not aligned or not self._inside(byte - byte % 4):
+        if form.bits != 8 or not self.layout.in_words or not self._inside(byte - byte % 4):
             return self._word(byte, form).to(F32)
         start = byte - byte % 4
         if start not in self._words:
