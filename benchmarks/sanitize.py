@@ -8,7 +8,6 @@ and framework; what a tool finds, and a program that does not finish, ends in th
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -18,12 +17,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from benchmarks.environment import one_allocation_per_array
+
 TOOLS = ("memcheck", "racecheck")
 FRAMEWORKS = ("torch", "jax")
 FAMILIES = ("cache", "attention")
 _SUMMARY = re.compile(r"(ERROR|RACECHECK) SUMMARY: (.*)")
-# One allocation per array; both frameworks read these when they start.
-_ALLOCATORS = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1", "XLA_PYTHON_CLIENT_ALLOCATOR": "platform"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ def _run(tool: str, framework: str, families: Sequence[str], limit: float) -> Fi
     start = time.perf_counter()
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | _ALLOCATORS, timeout=3 * limit + 60, check=False
+            command, capture_output=True, text=True, env=one_allocation_per_array(), timeout=3 * limit + 60, check=False
         )
     except subprocess.TimeoutExpired:
         return Finding(tool=tool, framework=framework, ran="", summary="not finished", seconds=3 * limit + 60)

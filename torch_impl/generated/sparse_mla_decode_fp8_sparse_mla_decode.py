@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1a1f532c4ad1338fb734ab12affebfa2d7a8586e21266bc74a50a2538b763a20
+# spec sha256 027223391dcbc44dc122f0df92112e3d257797225a8723a0b204a6b9f0fed8b6
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -77,16 +77,16 @@ def sparse_mla_decode(
     length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:156
     upper = (length + 63) // 64  # specs/attention/sparse.py:144
     upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:144
-    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:41
-    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
+    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:42
+    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
     for k in range(upper):  # specs/attention/sparse.py:211
         entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:192
         index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:193
@@ -163,31 +163,31 @@ def sparse_mla_decode(
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_8 = live[:, None]  # specs/tile/library/pages.py:83
         columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:84
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:61
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:61
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:61
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:61
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:61
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:61
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:61
-        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:61
-        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:63
-        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:64
-        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:64
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:65
-        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:66
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:67
-        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:68
-        total = t_1 * decay + t_12  # specs/attention/softmax.py:68
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:69
-        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:70
-        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:70
-        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:70
-        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:70
-        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:70
-        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:70
-        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:70
-        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:70
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:62
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:62
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:62
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:62
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:62
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:62
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:62
+        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:62
+        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:64
+        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:65
+        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:65
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:66
+        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:67
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:68
+        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:69
+        total = t_1 * decay + t_12  # specs/attention/softmax.py:69
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:70
+        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:71
+        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:71
+        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:71
+        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:71
+        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:71
+        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:71
+        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:71
+        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:71
         peak = peak_1
         t_1 = total
         t_2 = product
@@ -274,31 +274,31 @@ def sparse_mla_decode(
         start_19 = (t_13 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
         columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:84
-        score_9 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:61
-        score_10 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:61
-        score_11 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:61
-        score_12 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:61
-        score_13 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:61
-        score_14 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:61
-        score_15 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:61
-        score_16 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:61
-        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:63
-        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:64
-        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:64
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:65
-        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:66
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:67
-        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:68
-        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:68
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:69
-        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:70
-        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:70
+        score_9 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:62
+        score_10 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:62
+        score_11 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:62
+        score_12 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:62
+        score_13 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:62
+        score_14 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:62
+        score_15 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:62
+        score_16 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:62
+        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:64
+        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:65
+        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:65
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:66
+        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:67
+        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:68
+        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:69
+        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:69
+        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:70
+        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:71
+        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:71
         peak = peak_2
         t_1 = total_1
         t_2 = product_8
@@ -311,10 +311,10 @@ def sparse_mla_decode(
         t_9 = product_15
     attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:219
     sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:219
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:76
-    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:77
-    known = t_1 > 0.0  # specs/attention/softmax.py:78
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:79
+    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:77
+    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:78
+    known = t_1 > 0.0  # specs/attention/softmax.py:79
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:80
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_9 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
@@ -330,6 +330,7 @@ def sparse_mla_decode(
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
-    tl.store(max_logits_ptr + (token * H + head), tl.where(t_1 == t_1, peak * 0.6931471805599453, t_1), mask=t)  # specs/attention/sparse.py:225
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:84
+    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:91
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:225
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:85
     tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226

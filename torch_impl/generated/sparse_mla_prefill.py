@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a12265c1ab61914d80bd56f29afd74e01bf2917d67bbc56ae6074aca6f5c5002
+# spec sha256 11ddb7cea6f79c3c6a54ae3f8dfee6b7d01dd5da93666adddbde3a8f4a2a85a7
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -54,16 +54,16 @@ def sparse_mla_prefill(
     topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:156
     length = tl.minimum(tl.maximum(topk_length, 0), P)  # specs/attention/sparse.py:156
     upper = (length + 63) // 64  # specs/attention/sparse.py:144
-    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:41
-    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
-    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:42
+    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:42
+    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
     for k in range(upper):  # specs/attention/sparse.py:211
         entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:192
         index = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:193
@@ -76,31 +76,31 @@ def sparse_mla_prefill(
         columns_5 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 320)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:72
         columns_6 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 384)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:72
         columns_7 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 448)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:72
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:61
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:61
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:61
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:61
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:61
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:61
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:61
-        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:61
-        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:63
-        t_10 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:64
-        peak_1 = tl.maximum(peak, t_10)  # specs/attention/softmax.py:64
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:65
-        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:66
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:67
-        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:68
-        total = t_1 * decay + t_11  # specs/attention/softmax.py:68
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:69
-        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:70
-        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:70
-        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:70
-        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:70
-        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:70
-        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:70
-        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:70
-        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:70
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:62
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:62
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:62
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:62
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:62
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:62
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:62
+        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:62
+        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:64
+        t_10 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:65
+        peak_1 = tl.maximum(peak, t_10)  # specs/attention/softmax.py:65
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:66
+        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:67
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:68
+        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:69
+        total = t_1 * decay + t_11  # specs/attention/softmax.py:69
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:70
+        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:71
+        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:71
+        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:71
+        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:71
+        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:71
+        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:71
+        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:71
+        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:71
         peak = peak_1
         t_1 = total
         t_2 = product
@@ -113,10 +113,10 @@ def sparse_mla_prefill(
         t_9 = product_7
     attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:219
     sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:219
-    base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:76
-    whole = t_1 + tl.exp2(sink - base_1)  # specs/attention/softmax.py:77
-    known = t_1 > 0.0  # specs/attention/softmax.py:78
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:79
+    base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:77
+    whole = t_1 + tl.exp2(sink - base_1)  # specs/attention/softmax.py:78
+    known = t_1 > 0.0  # specs/attention/softmax.py:79
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:80
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
@@ -125,6 +125,7 @@ def sparse_mla_prefill(
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
-    tl.store(max_logits_ptr + (token * H + head), tl.where(t_1 == t_1, peak * 0.6931471805599453, t_1), mask=t)  # specs/attention/sparse.py:225
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:84
+    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:91
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:225
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:85
     tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226
