@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import jax
 
+from jax_impl.platforms import versions
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
-from specs.tile.targets import EXECUTOR, PALLAS_CUDA, PALLAS_INTERPRET, Target
+from specs.tile.targets import EXECUTOR, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, TRITON_XPU, Target
 
-IMPLEMENTATIONS = ("pallas", "xla", "interpret")
+IMPLEMENTATIONS = ("pallas", "triton", "xla", "interpret")
+COMPILED = ("cuda", "oneapi")
+"""Platforms whose XLA compiles Triton IR."""
+
 _PLATFORMS = {"gpu": "cuda"}
+_TARGETS = {
+    ("pallas", "cuda"): PALLAS_CUDA,
+    ("pallas", "oneapi"): PALLAS_XPU,
+    ("triton", "cuda"): TRITON_CUDA,
+    ("triton", "oneapi"): TRITON_XPU,
+}
+_elsewhere: ContextVar[str | None] = ContextVar("platform of what is traced", default=None)
 
 
 def default_platform() -> str:
     """Where arrays go unless told otherwise."""
-    name = jax.default_backend()
+    name = _elsewhere.get() or jax.default_backend()
     return _PLATFORMS.get(name, name)
 
 
+@contextmanager
+def lowering_for(platform: str) -> Iterator[None]:
+    """What is traced inside is for `platform`, which this machine need not have: for exporting and compiling ahead."""
+    token = _elsewhere.set(platform)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
 def explain(platform: str | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run on `platform`, else the reason why not, in order of preference."""
+    """Implementation -> None where it can run on `platform`, else the reason why not."""
     where = platform or default_platform()
     return {name: _reason(name, where) for name in IMPLEMENTATIONS}
 
 
 def _reason(implementation: str, platform: str) -> str | None:
     match implementation:
-        case "pallas":
-            if platform == "cuda":
-                return None
-            return f"Pallas' Triton lowering compiles for cuda, the arrays are on {platform}"
+        case "pallas" | "triton":
+            if platform not in COMPILED:
+                return f"XLA compiles Triton's IR for {' and '.join(COMPILED)}, the arrays are on {platform}"
+            return _version(implementation, platform)
         case "xla":
             return None
         case "interpret":
             return None if platform == "cpu" else f"the interpreter is kept for cpu, the arrays are on {platform}"
     raise AssertionError(implementation)
+
+
+def _version(implementation: str, platform: str) -> str | None:
+    """The package whose version is not known, None if all are."""
+    if implementation == "triton" and (problem := versions.triton_problem()):
+        return problem
+    if platform != "oneapi":
+        return None
+    return versions.plugin_problem() or (versions.jax_problem() if implementation == "pallas" else None)
 
 
 def choose(op: Op, platform: str, implementation: str | None) -> str:
@@ -57,6 +91,19 @@ def choose(op: Op, platform: str, implementation: str | None) -> str:
     return implementation
 
 
-def target_of(implementation: str) -> Target:
-    """The program's target for an implementation."""
-    return {"pallas": PALLAS_CUDA, "xla": EXECUTOR, "interpret": PALLAS_INTERPRET}[implementation]
+def prepare(implementation: str, platform: str) -> None:
+    """What has to be done once before a kernel is traced for a platform."""
+    if platform == "oneapi" and implementation in ("pallas", "triton"):
+        from jax_impl.platforms import oneapi
+
+        (oneapi.activate if implementation == "pallas" else oneapi.avoid_defects)()
+
+
+def strided(implementation: str) -> bool:
+    """Whether programs for it are traced with the strides of arrays."""
+    return implementation == "triton"
+
+
+def target_of(implementation: str, platform: str) -> Target:
+    """The program's target for an implementation on a platform that it runs on."""
+    return {"xla": EXECUTOR, "interpret": PALLAS_INTERPRET}.get(implementation) or _TARGETS[implementation, platform]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 
@@ -59,6 +59,8 @@ TRITON_INTERPRET = Target(
 PALLAS_CUDA = Target(
     name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
 )
+# The same registers and dot units as under Triton: both sources go to the one Triton compiler of the device.
+PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu")
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(
     name="pallas-interpret",
