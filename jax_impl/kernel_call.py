@@ -141,7 +141,7 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
     for param in program.arrays:
         strides = launch.arrays[param.name][1].strides
         scalars += [strides[d] for d in triton_source.runtime_strides(param)]
-    source = triton_source.emit(program)
+    source = triton_road.linked(triton_source.emit(program), platform)
     source += triton_road.launcher(program.name, pointers, [*taken, *map(str, scalars)])
     warps = launch.tunables.get("num_warps", 4)
     x, y, z = (*launch.grid, 1, 1)[:3]

@@ -37,6 +37,13 @@ DEFECTS = (
         link="https://github.com/intel/intel-xpu-backend-for-triton",
     ),
     Defect(
+        name="correctly rounded division that nothing links",
+        symptom="tt.precise_divf calls __imf_fdiv_rn, with the same result",
+        remedy="division in float64, rounded to float32, which gives the same bits (`triton_ops`, `triton_road`); needs a card "
+        "with float64 units, as Arc B and Data Center Max are",
+        link="https://github.com/intel/intel-xpu-backend-for-triton",
+    ),
+    Defect(
         name="arithmetic on bfloat16",
         symptom="operations on bfloat16 tiles need the SPIR-V capability BFloat16TypeKHR, which drivers may lack",
         remedy="kernels compute in float32 and convert when they load and store; mathematical functions likewise "

@@ -10,7 +10,6 @@ import atexit
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -65,6 +64,25 @@ def compute_capability(platform: str) -> int:
     return _WITHOUT_DEVICE[platform]
 
 
+_DIVISION = '''
+
+@triton.jit
+def div_rn(x, y):
+    return (tl.cast(x, tl.float64) / tl.cast(y, tl.float64)).to(tl.float32)
+'''
+
+
+def linked(source: str, platform: str) -> str:
+    """The source in terms of what `platform` links, see `defects`.
+
+    On oneAPI, division that rounds correctly goes through float64, whose rounding to float32 is that of the quotient: it
+    has more than twice the bits and two.
+    """
+    if platform != "oneapi" or "tl.div_rn(" not in source:
+        return source
+    return source.replace("tl.div_rn(", "div_rn(") + _DIVISION
+
+
 def launcher(name: str, pointers: Sequence[str], arguments: Sequence[str]) -> str:
     """Source of a kernel that takes `pointers` only and calls the kernel `name` with `arguments`."""
     return f"\n\n@triton.jit\ndef {launcher_name(name)}({', '.join(pointers)}):\n    {name}({', '.join(arguments)})\n"
@@ -103,13 +121,8 @@ def triton_ir(
     reply = _worker().ask(request)
     if "error" in reply:
         raise Unsupported(f"{kernel} with implementation 'triton'", f"Triton refuses the source: {reply['error']}")
-    return without_locations(reply["ir"])
-
-
-def without_locations(text: str) -> str:
-    """IR without the places in the source that its operations come from."""
-    lines = [line for line in text.splitlines() if not line.startswith("#loc")]
-    return "\n".join(re.sub(r" loc\((?:#loc\w*|[^()]*)\)", "", line) for line in lines) + "\n"
+    text: str = reply["ir"]
+    return text
 
 
 class _Worker:

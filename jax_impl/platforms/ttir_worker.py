@@ -16,7 +16,7 @@ from typing import Any
 
 
 def to_ir(request: dict[str, Any]) -> str:
-    """Triton IR of a request, after the passes that every backend runs first."""
+    """Triton IR of a request without locations, after the passes that every backend runs first."""
     from triton._C.libtriton import ir
     from triton.backends.compiler import GPUTarget
     from triton.compiler.compiler import ASTSource, make_backend
@@ -36,7 +36,8 @@ def to_ir(request: dict[str, Any]) -> str:
     backend.load_dialects(context)
     functions = backend.get_codegen_implementation(options)
     module = kernel.make_ir(target, options, functions, backend.get_module_map(), context)
-    return str(backend.make_ttir(module, {}, options, request["capability"]))
+    text: str = backend.make_ttir(module, {}, options, request["capability"]).str_nodebug()
+    return text
 
 
 def main() -> None:
