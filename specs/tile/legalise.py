@@ -167,8 +167,6 @@ class _Formats(_Rewriter):
             return codec.encode(x.to(F32), goal).to(raw_format(goal) if goal.bits < 8 else goal)
         if not is_native(goal, self.target):
             return codec.encode(x.to(F32), goal).to(raw_format(goal))
-        if goal == BF16 and source.is_integer and not self.target.bf16_arithmetic:
-            return x.to(F32).to(goal)  # as numpy and JAX convert; rounds once below 2**24
         if not (goal.is_float and goal.bits < 16 and source.is_float):
             return x.to(goal)
         x = wide = x.to(F32)

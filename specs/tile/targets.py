@@ -19,8 +19,6 @@ class Target:
     nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.ptx`).
     views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
     scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
-    bf16_arithmetic: computes on bfloat16, which conversions from integers are; elsewhere it is stored, and converted to
-        and from float32, only.
     config: which row of a kernel's configurations applies.
     """
 
@@ -32,7 +30,6 @@ class Target:
     nibbles: bool = False
     views: bool = False
     scatters: bool = True
-    bf16_arithmetic: bool = True
     config: str
 
 
@@ -48,7 +45,6 @@ TRITON_XPU = Target(
     saturating=False,
     rounds=False,
     views=True,
-    bf16_arithmetic=False,
     config="xpu",
 )
 # The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
