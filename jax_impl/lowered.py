@@ -11,7 +11,7 @@ import jax
 
 import specs
 from jax_impl.kernel_call import Argument, KernelCall, kernel_call
-from jax_impl.launch import strides_of
+from jax_impl.launch import refuse_64_bits, strides_of
 from jax_impl.support import prepare, target_of
 from specs.lang.op import Case, Op
 from specs.tile.cases import case_call
@@ -60,7 +60,7 @@ def lower(
         tuned: tunables in place of the defaults for the platform; those that a kernel does not have are left out.
 
     Raises:
-        Unsupported: versions of packages are not known here, or the road cannot take a kernel.
+        Unsupported: versions of packages are not known here, or the case has 64-bit arrays and JAX's are off.
     """
     op = specs.get(op_name)
     chosen = next(c for c in op.cases if c.name == case) if isinstance(case, str) else case
@@ -72,6 +72,7 @@ def _calls(
     op: Op, case: Case, road: str, platform: str, tuned: Mapping[str, int] | None
 ) -> list[tuple[KernelCall, Mapping[str, int]]]:
     call, target = case_call(op, case, strided=False), target_of(road, platform)
+    refuse_64_bits(call)
     present = {array.name for array in op.inputs if array.name in call.shapes}
     found: list[tuple[KernelCall, Mapping[str, int]]] = []
     for step in op.active_steps(call.env):
