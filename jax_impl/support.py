@@ -11,7 +11,7 @@ import jax
 from jax_impl.platforms import versions
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
-from specs.tile.targets import EXECUTOR, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, TRITON_XPU, Target
+from specs.tile.targets import EXECUTOR, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, Target
 
 IMPLEMENTATIONS = ("pallas", "triton", "xla", "interpret")
 COMPILED = ("cuda", "oneapi")
@@ -22,7 +22,7 @@ _TARGETS = {
     ("pallas", "cuda"): PALLAS_CUDA,
     ("pallas", "oneapi"): PALLAS_XPU,
     ("triton", "cuda"): TRITON_CUDA,
-    ("triton", "oneapi"): TRITON_XPU,
+    ("triton", "oneapi"): PALLAS_XPU,
 }
 _elsewhere: ContextVar[str | None] = ContextVar("platform of what is traced", default=None)
 

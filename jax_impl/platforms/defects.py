@@ -44,10 +44,12 @@ DEFECTS = (
         link="https://github.com/intel/intel-xpu-backend-for-triton",
     ),
     Defect(
-        name="arithmetic on bfloat16",
-        symptom="operations on bfloat16 tiles need the SPIR-V capability BFloat16TypeKHR, which drivers may lack",
-        remedy="kernels compute in float32 and convert when they load and store; mathematical functions likewise "
+        name="tiles of bfloat16",
+        symptom="arithmetic on bfloat16, and operands of dots in shared memory, need the SPIR-V capability BFloat16TypeKHR, "
+        "on which the driver's compiler (IGC 2.40) crashes for some kernels",
+        remedy="kernels compute, and take dots, in float32 (`specs.tile.targets.PALLAS_XPU`); mathematical functions likewise "
         "(`oneapi_math`)",
+        link="https://github.com/intel/intel-graphics-compiler",
     ),
     Defect(
         name="dots without matrix units",

@@ -59,8 +59,9 @@ TRITON_INTERPRET = Target(
 PALLAS_CUDA = Target(
     name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
 )
-# The same registers and dot units as under Triton: both sources go to the one Triton compiler of the device.
-PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu")
+# What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Its dots are multiplications and additions in float32, and
+# bfloat16 operands would only pass through shared memory as a type that drivers' compilers fail on.
+PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu", dot=frozenset({F32}))
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(
     name="pallas-interpret",
