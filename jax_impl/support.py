@@ -8,16 +8,18 @@ from contextvars import ContextVar
 
 import jax
 
+from jax_impl.defaults import default
 from jax_impl.platforms import versions
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
-from specs.tile.targets import EXECUTOR, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, Target
+from specs.tile.targets import EXECUTOR, EXECUTOR_XPU, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, Target
 
 IMPLEMENTATIONS = ("pallas", "triton", "xla", "interpret")
 COMPILED = ("cuda", "oneapi")
 """Platforms whose XLA compiles Triton IR."""
 
 _PLATFORMS = {"gpu": "cuda"}
+_INTEL = ("oneapi", "sycl")
 _TARGETS = {
     ("pallas", "cuda"): PALLAS_CUDA,
     ("pallas", "oneapi"): PALLAS_XPU,
@@ -43,23 +45,36 @@ def lowering_for(platform: str) -> Iterator[None]:
         _elsewhere.reset(token)
 
 
-def explain(platform: str | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run on `platform`, else the reason why not."""
+def explain(platform: str | None = None, op: Op | str = "", rows: int = 1) -> dict[str, str | None]:
+    """Implementation -> None where it can run on `platform`, else the reason why not, in order of preference.
+
+    Args:
+        op: whose preference, of which `defaults.default` tells the reason.
+        rows: size of the operation's axis M, where it has one.
+    """
     where = platform or default_platform()
-    return {name: _reason(name, where) for name in IMPLEMENTATIONS}
+    row = default(op, where, rows)
+    first = [] if row is None else [row.implementation]
+    return {name: _reason(name, where) for name in [*first, *IMPLEMENTATIONS]}
 
 
 def _reason(implementation: str, platform: str) -> str | None:
     match implementation:
         case "pallas" | "triton":
             if platform not in COMPILED:
-                return f"XLA compiles Triton's IR for {' and '.join(COMPILED)}, the arrays are on {platform}"
+                return _without_triton(platform)
             return _version(implementation, platform)
         case "xla":
             return None
         case "interpret":
             return None if platform == "cpu" else f"the interpreter is kept for cpu, the arrays are on {platform}"
     raise AssertionError(implementation)
+
+
+def _without_triton(platform: str) -> str:
+    if platform == "sycl":
+        return "intel-extension-for-openxla has no Triton in its XLA; jax-oneapi-pjrt has (platform oneapi)"
+    return f"XLA compiles Triton's IR for {' and '.join(COMPILED)}, the arrays are on {platform}"
 
 
 def _version(implementation: str, platform: str) -> str | None:
@@ -71,8 +86,8 @@ def _version(implementation: str, platform: str) -> str | None:
     return versions.plugin_problem() or (versions.jax_problem() if implementation == "pallas" else None)
 
 
-def choose(op: Op, platform: str, implementation: str | None) -> str:
-    """The implementation to run.
+def choose(op: Op, platform: str, implementation: str | None, rows: int = 1) -> str:
+    """The implementation to run. rows: size of the operation's axis M, where it has one.
 
     Raises:
         ArgumentError: no implementation has that name.
@@ -82,7 +97,7 @@ def choose(op: Op, platform: str, implementation: str | None) -> str:
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
         )
-    reasons = explain(platform)
+    reasons = explain(platform, op, rows)
     if implementation is None:
         return next(name for name, why in reasons.items() if why is None)
     why = reasons[implementation]
@@ -106,4 +121,6 @@ def strided(implementation: str) -> bool:
 
 def target_of(implementation: str, platform: str) -> Target:
     """The program's target for an implementation on a platform that it runs on."""
-    return {"xla": EXECUTOR, "interpret": PALLAS_INTERPRET}.get(implementation) or _TARGETS[implementation, platform]
+    if implementation == "xla":
+        return EXECUTOR_XPU if platform in _INTEL else EXECUTOR
+    return PALLAS_INTERPRET if implementation == "interpret" else _TARGETS[implementation, platform]

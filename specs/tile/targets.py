@@ -73,3 +73,5 @@ PALLAS_INTERPRET = Target(
     config="interpret",
 )
 EXECUTOR = Target(name="executor", native=_FLOATS, dot=frozenset({F32}), saturating=False, rounds=True, config="cpu")
+# Where XLA's dots go to oneDNN, whose matrix units take 16-bit floats; products of FP8 and bfloat16 stay exact.
+EXECUTOR_XPU = replace(EXECUTOR, name="executor-xpu", dot=frozenset({F32, F16, BF16}))
