@@ -33,7 +33,7 @@ GEMMS = ("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm")
 
 _VECTOR_FLOPS = 13.7e12
 _BANDWIDTH = 456e9
-"""Arc B580: float32 operations per second outside the matrix units, bytes per second of its memory (Intel's data sheet)."""
+"""Arc B580 by its data sheet: float32 operations outside the matrix units, and bytes of memory, per second."""
 
 RIDGE = int(_VECTOR_FLOPS / (2 * _BANDWIDTH)) + 1
 """Rows from which on a GEMM over one-byte weights is bound by arithmetic there: two operations per weight and row."""
@@ -50,7 +50,7 @@ DEFAULTS = (
     Default(
         platform="oneapi",
         implementation="pallas",
-        reason="one kernel reads each array once; XLA would write the tiles it decodes to memory (reasoned, not measured)",
+        reason="one kernel reads each array once, where XLA would write what it decodes to memory (not measured)",
     ),
 )
 

@@ -161,7 +161,8 @@ def _kernel(program: Program, launch: Launch, operands: Arrays, implementation: 
     sizes = {p.name: launch.arrays[p.name][1].sizes for p in program.arrays if p.written}
     if not prod(launch.grid):
         forms = {p.name: dtype_of(p.element) for p in program.arrays}
-        return {name: operands[name] if name in operands else jnp.zeros(size, forms[name]) for name, size in sizes.items()}
+        empty = {name: jnp.zeros(size, forms[name]) for name, size in sizes.items()}
+        return {name: operands.get(name, array) for name, array in empty.items()}
     given = [launch.arrays[name][0] for name in operands]
     call = kernel_call(launch, program, given, implementation, platform)
     results = call.function(*[_nonempty(operands[argument.name]) for argument in call.signature.operands])

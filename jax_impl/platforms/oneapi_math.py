@@ -51,13 +51,12 @@ def register(platform: str) -> None:
     _add(platform, "abs", math.absf, math.absi)
 
 
-def _add(
-    platform: str, name: str, operation: Callable[..., Any], integers: Callable[..., Any] | None = None
-) -> None:
+def _add(platform: str, name: str, operation: Callable[..., Any], integers: Callable[..., Any] | None = None) -> None:
     primitive = getattr(lax, f"{name}_p", None)
     if primitive is None:
         return
-    elsewhere = lowering.triton_lowering_rules[primitive]
+    rules: dict[Any, Any] = lowering.triton_lowering_rules
+    elsewhere = rules[primitive]
 
     def rule(context: Any, *operands: Any, **params: Any) -> Any:
         if context.context.platform != platform:
@@ -72,7 +71,7 @@ def _add(
             return operation(*full)
         return lowering._cast(operation(*(lowering._cast(x, dtype, _F32) for x in full)), _F32, dtype)
 
-    lowering.triton_lowering_rules[primitive] = rule
+    rules[primitive] = rule
 
 
 def _builtin(name: str) -> Callable[..., Any]:

@@ -126,8 +126,8 @@ def _register(name: str, shape: Any, plain: Any, lower: Any) -> Primitive:
 def _lower_division(context: Any, x: Any, y: Any) -> Any:
     if context.context.platform != "oneapi":
         return dialect.precise_divf(x, y)
-    # Nothing links the function that this would call there. A quotient rounded to float64, which has more than twice the
-    # bits and two, rounds to float32 as the exact one does.
+    # Nothing links the function that this would call there. A quotient in float64, which has more than twice the bits
+    # and two, rounds to float32 as the exact one does.
     wide = (lowering._ir_cast(value, ir.F64Type.get(), signed=True) for value in (x, y))
     return lowering._ir_cast(arith.divf(*wide), ir.F32Type.get(), signed=True)
 

@@ -64,19 +64,19 @@ def compute_capability(platform: str) -> int:
     return _WITHOUT_DEVICE[platform]
 
 
-_DIVISION = '''
+_DIVISION = """
 
 @triton.jit
 def div_rn(x, y):
     return (tl.cast(x, tl.float64) / tl.cast(y, tl.float64)).to(tl.float32)
-'''
+"""
 
 
 def linked(source: str, platform: str) -> str:
     """The source in terms of what `platform` links, see `defects`.
 
-    On oneAPI, division that rounds correctly goes through float64, whose rounding to float32 is that of the quotient: it
-    has more than twice the bits and two.
+    On oneAPI, division that rounds correctly goes through float64: with more than twice the bits and two, it rounds to
+    float32 as the exact quotient does.
     """
     if platform != "oneapi" or "tl.div_rn(" not in source:
         return source

@@ -36,7 +36,14 @@ class Target:
 _FLOATS = frozenset({F32, F16, BF16, E4M3, E5M2})
 
 TRITON_CUDA = Target(
-    name="triton-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
+    name="triton-cuda",
+    native=_FLOATS,
+    dot=_FLOATS,
+    saturating=True,
+    rounds=False,
+    nibbles=True,
+    views=True,
+    config="cuda",
 )
 TRITON_XPU = Target(
     name="triton-xpu",
@@ -57,9 +64,16 @@ TRITON_INTERPRET = Target(
     config="interpret",
 )
 PALLAS_CUDA = Target(
-    name="pallas-cuda", native=_FLOATS, dot=_FLOATS, saturating=True, rounds=False, nibbles=True, views=True, config="cuda"
+    name="pallas-cuda",
+    native=_FLOATS,
+    dot=_FLOATS,
+    saturating=True,
+    rounds=False,
+    nibbles=True,
+    views=True,
+    config="cuda",
 )
-# What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Its dots are multiplications and additions in float32, and
+# What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Dots are multiplications and additions in float32, and
 # bfloat16 operands would only pass through shared memory as a type that drivers' compilers fail on.
 PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu", dot=frozenset({F32}))
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.

@@ -49,7 +49,10 @@ def test_kernels_are_refused_in_plain_words(op: str, implementation: str) -> Non
     assert "jax-oneapi-pjrt" in reason
     assert ops.explain(op, "sycl")["xla"] is None
     inputs = generate(specs.get(op), small_case(op), "twin", 0)
-    arrays = [None if a.name not in inputs.arrays else to_jax(inputs.arrays[a.name], inputs.formats[a.name]) for a in inputs.op.inputs]
+    arrays = [
+        None if a.name not in inputs.arrays else to_jax(inputs.arrays[a.name], inputs.formats[a.name])
+        for a in inputs.op.inputs
+    ]
 
     def function(*passed: Any) -> Any:
         return getattr(ops, op)(*passed, **inputs.attributes, implementation=implementation)
