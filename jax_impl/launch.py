@@ -14,6 +14,7 @@ import numpy as np
 from jax_impl.arrayops import JAX_OPS
 from jax_impl.formats import describe, dtype_of, format_of, raw_view
 from jax_impl.kernel_call import at_least_one, kernel_call
+from jax_impl.platforms.devices import platform_name
 from jax_impl.support import choose, default_platform, prepare, strided, target_of
 from specs.lang.bind import Call, bind
 from specs.lang.elements import ElementFormat
@@ -100,8 +101,7 @@ def platform_of(arrays: Sequence[Any]) -> str:
     """The platform that concrete arrays live on; the default one while tracing."""
     for array in arrays:
         if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer):
-            platform = next(iter(array.devices())).platform
-            return {"gpu": "cuda"}.get(platform, platform)
+            return platform_name(next(iter(array.devices())))
     return default_platform()
 
 

@@ -10,6 +10,7 @@ import jax
 
 from jax_impl.defaults import default
 from jax_impl.platforms import versions
+from jax_impl.platforms.devices import platform_name
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
 from specs.tile.targets import EXECUTOR, EXECUTOR_XPU, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, Target
@@ -18,7 +19,6 @@ IMPLEMENTATIONS = ("pallas", "triton", "xla", "interpret")
 COMPILED = ("cuda", "oneapi")
 """Platforms whose XLA compiles Triton IR."""
 
-_PLATFORMS = {"gpu": "cuda"}
 _INTEL = ("oneapi", "sycl")
 _TARGETS = {
     ("pallas", "cuda"): PALLAS_CUDA,
@@ -31,8 +31,7 @@ _elsewhere: ContextVar[str | None] = ContextVar("platform of what is traced", de
 
 def default_platform() -> str:
     """Where arrays go unless told otherwise."""
-    name = _elsewhere.get() or jax.default_backend()
-    return _PLATFORMS.get(name, name)
+    return _elsewhere.get() or platform_name(jax.local_devices()[0])
 
 
 @contextmanager
