@@ -7,7 +7,7 @@
     real card   a GPU ran it; nothing else says that it does
 
 Modules: `settings` (flags and variables), `topologies` (cards as data), `tools` (what is installed), `spirv` (reading
-and adapting modules), `process` (children that may crash), `compile_worker` and `execute_worker` (the children), `native`
-(machine code), `record` (what is found), `ladder` (the walk), `table` and `page` (showing it), `search` (tunables),
-`card` (a real one), `command` (the command line).
+and adapting modules), `process` (children that may crash), `compile_worker` and `execute_worker` (the children),
+`native` (machine code), `record` (what is found), `ladder` (the walk), `table` and `page` (showing it), `search`
+(tunables), `card` (a real one), `command` (the command line).
 """

@@ -129,7 +129,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 def run(inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence[spirv.Module]) -> dict[str, Result]:
     """Runs the launches in order; results of the operation by name.
 
-    Arrays are buffers of bytes: another view of the same memory is the same buffer, and an array that is updated in place
+    Arrays are buffers of bytes: another view of the same memory is the same buffer, and an array updated in place
     is passed as operand and as result.
     """
     call = inputs.layout.call()
