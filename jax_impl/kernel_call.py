@@ -156,7 +156,7 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
         ),
         grid=(x, y, z),
         num_warps=warps,
-        num_stages=launch.tunables.get("num_stages", 1),
+        num_stages=launch.tunables.get("num_stages", triton_road.STAGES[platform]),
     )
     return custom_call.call(kernel, signature.structs, dict(signature.aliases))
 
