@@ -8,7 +8,6 @@ a kernel is first wanted for the platform, needs no plugin, and changes nothing 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,8 @@ from jax._src.pallas import pallas_call
 from jax._src.pallas.triton import core, lowering
 from jaxlib.mlir import ir
 
-from jax_impl.platforms import oneapi_math, versions
+from jax_impl.platforms import defects, environment, oneapi_math, versions
 from jax_impl.platforms.custom_call import TARGET
-from jax_impl.platforms.defects import environment
 from specs.lang.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -51,8 +49,7 @@ def avoid_defects() -> None:
         Unsupported: a version of the plugin whose defects are not known.
     """
     versions.check_plugin()
-    for name, value in environment().items():
-        os.environ.setdefault(name, value)
+    environment.set_defaults(defects.environment())
 
 
 def lower(op_name: str, case: Case | str, road: str, *, tuned: Mapping[str, int] | None = None) -> list[Lowered]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -20,7 +19,7 @@ from typing import IO, Any
 
 import jax
 
-from jax_impl.platforms import ttir_worker, versions
+from jax_impl.platforms import environment, ttir_worker, versions
 from specs.lang.elements import (
     BF16,
     BOOL,
@@ -132,14 +131,13 @@ class _Worker:
     """The process that holds Triton; requests go to it one at a time."""
 
     def __init__(self) -> None:
-        settings: Mapping[str, str] = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
         self._lock = Lock()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, str(Path(ttir_worker.__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=settings,
+            env=environment.without("TRITON_INTERPRET"),
         )
         atexit.register(self.close)
 
