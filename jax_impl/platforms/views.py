@@ -53,7 +53,7 @@ def _pointers(context: Any, base: Any, address: Any, dtype: Any) -> Any:
     ref, *avals = context.avals_in[:4]
     page, byte, index = (lowering._ensure_ir_value(x, aval) for x, aval in zip(address, avals, strict=True))
     wide = lowering._ir_cast(page, ir.IntegerType.get_signless(64), signed=True)
-    stride = lowering._bcast_to(arith.constant(ir.IntegerType.get_signless(64), ref.shape[1]), avals[0].shape)  # type: ignore[call-arg]
+    stride = lowering._bcast_to(arith.constant(ir.IntegerType.get_signless(64), ref.shape[1]), avals[0].shape)
     rows = lowering._add(lowering._bcast_to(base, avals[0].shape), arith.muli(wide, stride))
     shape = _shape(*avals[:2])
     rows = lowering._add(lowering._bcast_to(rows, shape), lowering._bcast_to(byte, shape))
@@ -90,7 +90,7 @@ def _lower_store(context: Any, base: Any, *operands: Any) -> Any:
 
 _load_view = Primitive("load_view")
 _load_view.def_effectful_abstract_eval(_load_shape)
-lowering.triton_lowering_rules[_load_view] = _lower_load  # type: ignore[assignment]
+lowering.triton_lowering_rules[_load_view] = _lower_load
 _store_view = Primitive("store_view")
 _store_view.multiple_results = True
 _store_view.def_effectful_abstract_eval(_store_shape)
