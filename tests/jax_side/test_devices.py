@@ -21,7 +21,9 @@ class Device:
 
 def test_cards_of_different_makers_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other, unknown = Device(), Device(), Device(platform="neuron")
-    monkeypatch.setattr("jax_impl.platforms.devices.xla_bridge.backends", lambda: {"cuda": one.client, "oneapi": other.client})
+    monkeypatch.setattr(
+        "jax_impl.platforms.devices.xla_bridge.backends", lambda: {"cuda": one.client, "oneapi": other.client}
+    )
     assert [devices.platform_name(device) for device in (one, other, unknown)] == ["cuda", "oneapi", "neuron"]
 
 
