@@ -1,6 +1,6 @@
 """Which implementation a call gets that asks for none, where the first that can run is not the best: one table.
 
-The reasons are arithmetic on what is known of devices and compilers, not measurements. A measurement that says
+The reasons are what is known of devices and compilers without a card, not measurements. A measurement that says
 otherwise changes a row here, and nothing else.
 """
 
@@ -13,39 +13,26 @@ from specs.lang.op import Op
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Default:
-    """One row: `implementation` for operations on a platform, and why.
-
-    ops: names of operations; empty for all. rows: size of the axis M from which on the row holds.
-    """
+    """One row: `implementation` for operations on a platform, and why. ops: their names; empty for all others."""
 
     platform: str
     ops: tuple[str, ...] = ()
-    rows: int = 0
     implementation: str
     reason: str
 
-    def holds(self, op: str, platform: str, rows: int) -> bool:
-        """Whether the row speaks about this call."""
-        return platform == self.platform and (not self.ops or op in self.ops) and rows >= self.rows
+    def holds(self, op: str, platform: str) -> bool:
+        """Whether the row speaks about this operation."""
+        return platform == self.platform and (not self.ops or op in self.ops)
 
-
-GEMMS = ("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm")
-
-_VECTOR_FLOPS = 13.7e12
-_BANDWIDTH = 456e9
-"""Arc B580 by its data sheet: float32 operations outside the matrix units, and bytes of memory, per second."""
-
-RIDGE = int(_VECTOR_FLOPS / (2 * _BANDWIDTH)) + 1
-"""Rows from which on a GEMM over one-byte weights is bound by arithmetic there: two operations per weight and row."""
 
 DEFAULTS = (
     Default(
         platform="oneapi",
-        ops=GEMMS,
-        rows=RIDGE,
+        ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm"),
         implementation="xla",
-        reason="XLA hands dots to oneDNN, which uses the matrix units; in Triton's pipeline for oneapi they are "
-        f"multiplications and additions on vectors, which limit a GEMM from {RIDGE} rows on (computed, not measured)",
+        reason="XLA hands dots to oneDNN, which uses the matrix units; Triton's pipeline for oneapi makes them "
+        "multiplications and additions on vectors, whose operands overflow the registers (`parity xpu` counts the "
+        "spills; speed is not measured)",
     ),
     Default(
         platform="oneapi",
@@ -55,10 +42,7 @@ DEFAULTS = (
 )
 
 
-def default(op: Op | str, platform: str, rows: int = 1) -> Default | None:
-    """The row for an operation, None where the first implementation that can run is taken.
-
-    rows: size of the operation's axis M, where it has one.
-    """
+def default(op: Op | str, platform: str) -> Default | None:
+    """The row for an operation, None where the first implementation that can run is taken."""
     name = op if isinstance(op, str) else op.name
-    return next((row for row in DEFAULTS if row.holds(name, platform, rows)), None)
+    return next((row for row in DEFAULTS if row.holds(name, platform)), None)

@@ -44,7 +44,7 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
         key, known = None, None
     if known is None:
         call = check(op, arrays, attributes)
-        chosen = choose(op, platform, implementation, call.sizes.get("M", 1))
+        chosen = choose(op, platform, implementation)
         refuse_64_bits(call)
         prepare(chosen, platform)
         known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform)))

@@ -35,23 +35,19 @@ def _public(op: Op) -> Callable[..., Any]:
     return function
 
 
-def explain(name: str, platform: str | None = None, rows: int = 1) -> dict[str, str | None]:
-    """Implementation -> None where it can run, else why not; the one that is taken unless asked otherwise comes first.
-
-    Args:
-        rows: size of the operation's axis M, where it has one; on some platforms the choice depends on it.
-    """
+def explain(name: str, platform: str | None = None) -> dict[str, str | None]:
+    """Implementation -> None where it can run, else why not. What a call gets that asks for none is the first that can."""
     from jax_impl.support import explain as reasons
 
-    return reasons(platform, specs.get(name), rows)  # an unknown name is refused
+    return reasons(platform, specs.get(name))  # an unknown name is refused
 
 
-def why(name: str, platform: str | None = None, rows: int = 1) -> str:
-    """Why the first implementation of `explain` is taken."""
+def why(name: str, platform: str | None = None) -> str:
+    """Why the first implementation of `explain` that can run is taken."""
     from jax_impl.defaults import default
     from jax_impl.support import default_platform
 
-    row = default(specs.get(name), platform or default_platform(), rows)
+    row = default(specs.get(name), platform or default_platform())
     return "it is the first that can run" if row is None else row.reason
 
 

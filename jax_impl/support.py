@@ -44,15 +44,13 @@ def lowering_for(platform: str) -> Iterator[None]:
         _elsewhere.reset(token)
 
 
-def explain(platform: str | None = None, op: Op | str = "", rows: int = 1) -> dict[str, str | None]:
+def explain(platform: str | None = None, op: Op | str = "") -> dict[str, str | None]:
     """Implementation -> None where it can run on `platform`, else the reason why not, in order of preference.
 
-    Args:
-        op: whose preference, of which `defaults.default` tells the reason.
-        rows: size of the operation's axis M, where it has one.
+    op: whose preference, of which `defaults.default` tells the reason.
     """
     where = platform or default_platform()
-    row = default(op, where, rows)
+    row = default(op, where)
     first = [] if row is None else [row.implementation]
     return {name: _reason(name, where) for name in [*first, *IMPLEMENTATIONS]}
 
@@ -85,8 +83,8 @@ def _version(implementation: str, platform: str) -> str | None:
     return versions.plugin_problem() or (versions.jax_problem() if implementation == "pallas" else None)
 
 
-def choose(op: Op, platform: str, implementation: str | None, rows: int = 1) -> str:
-    """The implementation to run. rows: size of the operation's axis M, where it has one.
+def choose(op: Op, platform: str, implementation: str | None) -> str:
+    """The implementation to run.
 
     Raises:
         ArgumentError: no implementation has that name.
@@ -96,7 +94,7 @@ def choose(op: Op, platform: str, implementation: str | None, rows: int = 1) -> 
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
         )
-    reasons = explain(platform, op, rows)
+    reasons = explain(platform, op)
     if implementation is None:
         return next(name for name, why in reasons.items() if why is None)
     why = reasons[implementation]
