@@ -36,7 +36,7 @@ def _public(op: Op) -> Callable[..., Any]:
 
 
 def explain(name: str, platform: str | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run, else why not. What a call gets that asks for none is the first that can."""
+    """Implementation -> None where it can run, else why not. Unless asked otherwise, a call gets the first that can."""
     from jax_impl.support import explain as reasons
 
     return reasons(platform, specs.get(name))  # an unknown name is refused
