@@ -171,7 +171,7 @@ def check() -> dict[str, float]:
 def show() -> None:
     """Prints the kernels of both frameworks as a CUDA device would get them."""
     from jax_impl.emitter import emit as emit_pallas
-    from torch_impl.emitter import emit as emit_triton
+    from specs.tile.triton_source import emit as emit_triton
 
     for emit, target, strided in ((emit_triton, TRITON_CUDA, True), (emit_pallas, PALLAS_CUDA, False)):
         case = SILU_MUL_QUANT.cases[0]

@@ -33,8 +33,8 @@ class JaxOps(ModuleOps):
         return jax.lax.bitcast_convert_type(x, NUMPY_DTYPES[element])
 
     def matmul(self, a: Any, b: Any) -> Any:
-        """Batched float32 product, at full precision on devices that default to less."""
-        return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+        """Batched product summed in float32, at full precision on devices that default to less."""
+        return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST, preferred_element_type=jnp.float32)
 
     def take(self, flat: Any, offsets: Any) -> Any:
         """Elements of a 1-D buffer; the program has made sure that offsets are in range."""

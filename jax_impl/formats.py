@@ -34,7 +34,6 @@ DTYPES: dict[ElementFormat, Any] = {
     BF16: np.dtype(jnp.bfloat16),
     E4M3: np.dtype(jnp.float8_e4m3fn),
     E5M2: np.dtype(jnp.float8_e5m2),
-    E8M0: np.dtype(jnp.float8_e8m0fnu),
     UINT8: np.dtype(np.uint8),
     INT8: np.dtype(np.int8),
     INT16: np.dtype(np.int16),
@@ -42,6 +41,8 @@ DTYPES: dict[ElementFormat, Any] = {
     INT64: np.dtype(np.int64),
     BOOL: np.dtype(np.bool_),
 }
+if hasattr(jnp, "float8_e8m0fnu"):  # not in JAX 0.5, which Intel's older plugin is for
+    DTYPES[E8M0] = np.dtype(jnp.float8_e8m0fnu)
 FORMATS: dict[Any, ElementFormat] = {dtype: form for form, dtype in DTYPES.items()}
 _RAW = {8: np.dtype(np.uint8), 16: np.dtype(np.int16), 32: np.dtype(np.int32)}
 

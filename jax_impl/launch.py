@@ -10,20 +10,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton as plgpu
 
 from jax_impl.arrayops import JAX_OPS
-from jax_impl.compile import load_kernel
-from jax_impl.emitter import emit
 from jax_impl.formats import describe, dtype_of, format_of, raw_view
-from jax_impl.support import choose, default_platform, target_of
+from jax_impl.kernel_call import at_least_one, kernel_call
+from jax_impl.platforms.devices import platform_name
+from jax_impl.support import choose, default_platform, prepare, strided, target_of
 from specs.lang.bind import Call, bind
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported, WrongType
+from specs.lang.layouts import packed_strides
 from specs.lang.op import Op
 from specs.tile.executor import Buffer, execute
-from specs.tile.ir import Opcode, Program, walk
+from specs.tile.ir import Program
 from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 
@@ -47,7 +46,8 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
         call = check(op, arrays, attributes)
         chosen = choose(op, platform, implementation)
         refuse_64_bits(call)
-        known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen)))
+        prepare(chosen, platform)
+        known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform)))
         _functions[key] = known
     names = [array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None]
     present = [given for given in arrays if given is not None]
@@ -101,26 +101,30 @@ def platform_of(arrays: Sequence[Any]) -> str:
     """The platform that concrete arrays live on; the default one while tracing."""
     for array in arrays:
         if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer):
-            platform = next(iter(array.devices())).platform
-            return {"gpu": "cuda"}.get(platform, platform)
+            return platform_name(next(iter(array.devices())))
     return default_platform()
 
 
-def _execute(call: Call, implementation: str, given: Arrays) -> list[Any]:
+def _execute(call: Call, implementation: str, platform: str, given: Arrays) -> list[Any]:
     """All steps of a call, traced."""
     op, arrays = call.op, dict(given)
-    config = target_of(implementation).config
-    strides: dict[str, tuple[int, ...] | None] = {array.name: None for array in op.inputs}
+    config = target_of(implementation, platform).config
     for step in op.active_steps(call.env):
-        launch = plan(call, step, config=config, strides=strides)
-        arrays |= _step(call, launch, implementation, arrays)
+        launch = plan(call, step, config=config, strides=strides_of(call, implementation))
+        arrays |= _step(call, launch, implementation, platform, arrays)
     results = [*op.mutated, *op.outputs]
     return [arrays[a.name].reshape(call.shapes[a.name]) for a in results if a.name in call.shapes]
 
 
-def _step(call: Call, launch: Launch, implementation: str, arrays: Arrays) -> Arrays:
+def strides_of(call: Call, implementation: str) -> dict[str, tuple[int, ...] | None]:
+    """Strides with which the inputs are planned: none, or for Triton source, which has them, those of JAX's arrays."""
+    given = [array.name for array in call.op.inputs if array.name in call.shapes]
+    return {name: packed_strides(call.shapes[name]) if strided(implementation) else None for name in given}
+
+
+def _step(call: Call, launch: Launch, implementation: str, platform: str, arrays: Arrays) -> Arrays:
     """What one step writes, by the operation's names."""
-    program = legalise(launch.program, target_of(implementation))
+    program = legalise(launch.program, target_of(implementation, platform))
     operands: Arrays = {}
     for param in program.arrays:
         name, memory = launch.arrays[param.name]
@@ -132,7 +136,7 @@ def _step(call: Call, launch: Launch, implementation: str, arrays: Arrays) -> Ar
     if implementation == "xla":
         out = _xla(program, launch, operands)
     else:
-        out = _pallas(program, launch, operands, implementation == "interpret")
+        out = _kernel(program, launch, operands, implementation, platform)
     written: Arrays = {}
     for name, array in out.items():
         target, memory = launch.arrays[name]
@@ -153,38 +157,17 @@ def _xla(program: Program, launch: Launch, operands: Arrays) -> Arrays:
     return {name: flat[: prod(launch.arrays[name][1].sizes)] for name, flat in out.items()}
 
 
-def _pallas(program: Program, launch: Launch, operands: Arrays, interpret: bool) -> Arrays:
-    inputs = [param for param in program.arrays if not param.written]
-    outputs = [param for param in program.arrays if param.written]
-    aliased = [param for param in outputs if param.name in operands]
-    sizes = [_at_least_one(launch.arrays[p.name][1].sizes) for p in outputs]
-    shapes = [jax.ShapeDtypeStruct(size, dtype_of(p.element)) for size, p in zip(sizes, outputs, strict=True)]
+def _kernel(program: Program, launch: Launch, operands: Arrays, implementation: str, platform: str) -> Arrays:
+    sizes = {p.name: launch.arrays[p.name][1].sizes for p in program.arrays if p.written}
     if not prod(launch.grid):
-        empty = {p.name: jnp.zeros(launch.arrays[p.name][1].sizes, dtype_of(p.element)) for p in outputs}
+        forms = {p.name: dtype_of(p.element) for p in program.arrays}
+        empty = {name: jnp.zeros(size, forms[name]) for name, size in sizes.items()}
         return {name: operands.get(name, array) for name, array in empty.items()}
-    if not interpret:
-        _check_offsets(launch)
-    kernel: Callable[..., None] = partial(load_kernel(emit(program), program.name), **launch.sizes)
-    if aliased:
-        kernel = _without_aliases(kernel, len(inputs), len(aliased))
-    call = pl.pallas_call(
-        kernel,
-        out_shape=shapes,
-        grid=launch.grid,
-        interpret=interpret,
-        name=program.name,
-        input_output_aliases={len(inputs) + i: outputs.index(p) for i, p in enumerate(aliased)},
-        compiler_params=plgpu.CompilerParams(
-            num_warps=launch.tunables.get("num_warps"), num_stages=launch.tunables.get("num_stages")
-        ),
-    )
-    results = call(*[_nonempty(operands[p.name]) for p in (*inputs, *aliased)])
-    wanted = [launch.arrays[p.name][1].sizes for p in outputs]
-    return {p.name: r if prod(w) else jnp.zeros(w, r.dtype) for p, r, w in zip(outputs, results, wanted, strict=True)}
-
-
-def _at_least_one(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(size, 1) for size in shape)
+    given = [launch.arrays[name][0] for name in operands]
+    call = kernel_call(launch, program, given, implementation, platform)
+    results = call.function(*[_nonempty(operands[argument.name]) for argument in call.signature.operands])
+    pairs = zip(call.signature.results, results, strict=True)
+    return {a.name: r if prod(sizes[a.name]) else jnp.zeros(sizes[a.name], r.dtype) for a, r in pairs}
 
 
 def _nonempty(array: Any) -> Any:
@@ -192,22 +175,4 @@ def _nonempty(array: Any) -> Any:
 
     Pallas cannot refer to an empty array, and XLA spends seconds on folding what follows from one.
     """
-    return array if array.size else jnp.zeros(_at_least_one(array.shape), array.dtype)
-
-
-def _without_aliases(kernel: Callable[..., None], inputs: int, aliased: int) -> Callable[..., None]:
-    """A kernel that ignores the input references of in-place arrays: it reads and writes the outputs they alias."""
-
-    def body(*refs: Any) -> None:
-        kernel(*refs[:inputs], *refs[inputs + aliased :])
-
-    return body
-
-
-def _check_offsets(launch: Launch) -> None:
-    """Pallas computes offsets in 32 bits up to 4 GiB per array, which bytes beyond 2 GiB overflow; views do not."""
-    accesses = [op for op in walk(launch.program.ops) if op.code in (Opcode.LOAD, Opcode.STORE)]
-    indexed = {str(op.attrs["array"]) for op in accesses if "view" not in op.attrs}
-    for argument, (name, memory) in launch.arrays.items():
-        if argument in indexed and prod(memory.sizes) >= 1 << 31:
-            raise Unsupported(f"'{name}' with 2**31 elements or more in Pallas", "offsets are 32-bit there")
+    return array if array.size else jnp.zeros(at_least_one(array.shape), array.dtype)

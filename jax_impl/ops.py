@@ -36,13 +36,21 @@ def _public(op: Op) -> Callable[..., Any]:
 
 
 def explain(name: str, platform: str | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run, else why not."""
+    """Implementation -> None where it can run, else why not. Unless asked otherwise, a call gets the first that can."""
     from jax_impl.support import explain as reasons
 
-    specs.get(name)  # every operation runs the same way; an unknown name is refused
-    return reasons(platform)
+    return reasons(platform, specs.get(name))  # an unknown name is refused
+
+
+def why(name: str, platform: str | None = None) -> str:
+    """Why the first implementation of `explain` that can run is taken."""
+    from jax_impl.defaults import default
+    from jax_impl.support import default_platform
+
+    row = default(specs.get(name), platform or default_platform())
+    return "it is the first that can run" if row is None else row.reason
 
 
 _functions: dict[str, Callable[..., Any]] = {name: _public(specs.get(name)) for name in specs.names()}
 globals().update(_functions)
-__all__ = [*_functions, "explain"]  # noqa: PLE0604 - names of operations
+__all__ = [*_functions, "explain", "why"]  # noqa: PLE0604 - names of operations

@@ -3,6 +3,7 @@
     list, show     what there is, from the specs alone
     emit           generated sources; checks and renews those that are checked in
     run, job       comparisons of both frameworks with each other and with the oracle
+    xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
 
 Exit status: 0 all is well, 1 something failed or is stale, 2 wrong usage. Frameworks are imported by the commands that
@@ -234,6 +235,36 @@ def job(
         typer.echo(f"not run: {refusal}", err=True)
         raise typer.Exit(1) from None
     raise typer.Exit(comparing.deliver(record, json_file, report, brief=True))
+
+
+@app.command()
+def xpu(
+    ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations; all when left out.")] = None,
+    seed: SeedOption = 0,
+    road: Annotated[str | None, typer.Option(help="pallas or triton; both when left out.")] = None,
+    every: Annotated[bool, typer.Option("--all-cases", help="Every small case, not one per kernel.")] = False,
+    compile_only: Annotated[bool, typer.Option("--compile-only", help="Run nothing on the OpenCL CPU device.")] = False,
+    search: Annotated[str | None, typer.Option(metavar="OP", help="Look for tunables that spill least.")] = None,
+    real: Annotated[bool, typer.Option("--real", help="Parity on an Intel GPU of this machine.")] = False,
+    json_file: JsonOption = None,
+    report: ReportOption = None,
+) -> None:
+    """Intel GPUs: every kernel up to the last rung that can be reached here. Status 1 when one was refused."""
+    from parity.xpu import command
+    from parity.xpu.ladder import RUNGS, attempts
+    from parity.xpu.record import EXECUTED, ROADS
+
+    if road is not None and road not in ROADS:
+        raise typer.BadParameter(f"no source is called {road!r}; there are {', '.join(ROADS)}")
+    if real or search is not None:
+        if real and search is not None:
+            raise typer.BadParameter("--real and --search exclude each other")
+        if search is not None:
+            raise typer.Exit(command.search(_op(search), road, json_file))
+        raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))
+    todo = attempts([_op(name) for name in ops or specs.names()], [r for r in ROADS if road in (None, r)], every)
+    rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
+    raise typer.Exit(command.deliver(command.run(todo, seed=seed, rungs=rungs), json_file, report))
 
 
 @app.command()

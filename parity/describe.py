@@ -185,6 +185,7 @@ def environment_sections(found: Environment) -> tuple[Section, ...]:
         Section(title="Versions", columns=("package", "version"), rows=tuple(found.versions.items())),
         Section(title="Machine", columns=("", ""), rows=tuple(found.machine.items())),
         Section(title="Devices", columns=("device", "seen as"), rows=tuple(found.devices.items())),
+        Section(title="Tools for Intel GPUs", columns=("what", "found"), rows=tuple(found.intel.items())),
         Section(
             title="Implementations",
             columns=("device", "implementation", "runs", "operations", "why not"),

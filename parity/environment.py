@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 
 def unattended() -> bool:
     """Whether the variable CI, which build services set, says that nobody is looking."""
     return os.environ.get("CI", "") not in {"", "0", "false"}
+
+
+def for_child(changes: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a child process: our own, with some set."""
+    return {**os.environ, **changes}

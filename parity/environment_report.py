@@ -12,6 +12,7 @@ from typing import Any, Final
 import specs
 from parity.frameworks import FRAMEWORKS, JAX_PLATFORMS
 from parity.records import Device
+from parity.xpu import tools
 
 PACKAGES: Final = ("jax", "jaxlib", "torch", "triton", "numpy", "ml_dtypes")
 DEVICES: Final = tuple(JAX_PLATFORMS)
@@ -35,11 +36,15 @@ class Availability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """All that `parity env` says."""
+    """All that `parity env` says.
+
+    intel: what of the tools for Intel GPUs is installed, and which libraries are missing.
+    """
 
     machine: dict[str, str]
     versions: dict[str, str]
     devices: dict[str, str]
+    intel: dict[str, str]
     implementations: tuple[Availability, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,6 +59,7 @@ def environment() -> Environment:
         machine=machine(),
         versions=versions(),
         devices={device: found(device) or missing(device) for device in DEVICES},
+        intel=tools.find().described(),
         implementations=tuple(
             _availability(framework, name, device)
             for device in here
@@ -135,7 +141,7 @@ def reasons(framework: str, op: str, device: str) -> dict[str, str | None]:
         return explain_torch(op, device)
     from jax_impl.ops import explain as explain_jax
 
-    return explain_jax(op, device)
+    return explain_jax(op, JAX_PLATFORMS[device])
 
 
 def record_devices(used: str) -> tuple[Device, ...]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import jax
     import torch
 
-JAX_PLATFORMS: Final[Mapping[str, str]] = {"cpu": "cpu", "cuda": "cuda", "xpu": "sycl"}
+JAX_PLATFORMS: Final[Mapping[str, str]] = {"cpu": "cpu", "cuda": "cuda", "xpu": "oneapi"}
 """Our device names -> JAX's."""
 
 
@@ -255,5 +255,5 @@ class Framework:
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = {
     "torch": Framework(implementations=("eager", "interpret", "triton"), missing=torch_missing, run=run_torch),
-    "jax": Framework(implementations=("xla", "interpret", "pallas"), missing=jax_missing, run=run_jax),
+    "jax": Framework(implementations=("xla", "interpret", "pallas", "triton"), missing=jax_missing, run=run_jax),
 }

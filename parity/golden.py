@@ -56,7 +56,7 @@ class Emitter:
 
 
 def _triton() -> Callable[[Program], str]:
-    from torch_impl.emitter import emit
+    from specs.tile.triton_source import emit
 
     return emit
 

@@ -157,6 +157,15 @@ def _register(name: str, shape: Any, plain: Any, lower: Any) -> Primitive:
     return primitive
 
 
+def _lower_division(context: Any, x: Any, y: Any) -> Any:
+    if context.context.platform != "oneapi":
+        return dialect.precise_divf(x, y)
+    # Nothing links the function that this would call there. A quotient in float64, which has more than twice the bits
+    # and two, rounds to float32 as the exact one does.
+    wide = (lowering._ir_cast(value, ir.F64Type.get(), signed=True) for value in (x, y))
+    return lowering._ir_cast(arith.divf(*wide), ir.F32Type.get(), signed=True)
+
+
 def _dot_shape(a: Any, b: Any) -> jax.core.ShapedArray:
     return jax.core.ShapedArray((a.shape[0], b.shape[1]), jnp.float32)
 
@@ -182,7 +191,7 @@ _div_rn = _register(
     "div_rn",
     lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),
     divide,
-    lambda _, x, y: dialect.precise_divf(x, y),
+    _lower_division,
 )
 _exp2 = _register("exp2_approx", lambda x: jax.core.ShapedArray(x.shape, x.dtype), jnp.exp2, _lower_exp2)
 _transposed = _register(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 
@@ -76,6 +76,9 @@ PALLAS_CUDA = Target(
     views=True,
     config="cuda",
 )
+# What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Dots are multiplications and additions in float32, and
+# bfloat16 operands would only pass through shared memory as a type that drivers' compilers fail on.
+PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu", dot=frozenset({F32}))
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(
     name="pallas-interpret",
@@ -87,3 +90,5 @@ PALLAS_INTERPRET = Target(
     config="interpret",
 )
 EXECUTOR = Target(name="executor", native=_FLOATS, dot=frozenset({F32}), saturating=False, rounds=True, config="cpu")
+# Where XLA's dots go to oneDNN, whose matrix units take 16-bit floats; products of FP8 and bfloat16 stay exact.
+EXECUTOR_XPU = replace(EXECUTOR, name="executor-xpu", dot=frozenset({F32, F16, BF16}))

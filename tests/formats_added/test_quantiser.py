@@ -95,7 +95,7 @@ def test_sources() -> None:
     from specs.tile.legalise import legalise
     from specs.tile.plan import plan
     from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_XPU
-    from torch_impl.emitter import emit as emit_triton
+    from specs.tile.triton_source import emit as emit_triton
 
     call = bind(QUANT, {"x": ArrayInfo((ROWS, COLUMNS), F32, (COLUMNS, 1), "gpu")}, {})
     for emit, target in ((emit_triton, TRITON_CUDA), (emit_triton, TRITON_XPU), (emit_pallas, PALLAS_CUDA)):

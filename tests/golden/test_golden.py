@@ -15,7 +15,7 @@ import pytest
 
 import jax_impl.emitter
 import specs
-import torch_impl.emitter
+import specs.tile.triton_source
 from parity.golden import EMITTERS, Files, Name, golden_files, golden_sources, sources, stale, write
 from specs.lang.export import content_hash
 from specs.lang.op import Op
@@ -55,7 +55,7 @@ def test_every_operation_has_sources_on_both_sides() -> None:
 
 
 def clear_caches() -> None:
-    for cached in (trace, legalise, torch_impl.emitter.emit, jax_impl.emitter.emit, content_hash):
+    for cached in (trace, legalise, specs.tile.triton_source.emit, jax_impl.emitter.emit, content_hash):
         cached.cache_clear()
 
 

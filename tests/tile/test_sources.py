@@ -22,7 +22,7 @@ from specs.tile.specialise import trace
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, Target
 from specs.tile.trace import Tile
 from tests.tile.kernels import launch_of, program_of, tiny
-from torch_impl.emitter import emit as emit_triton
+from specs.tile.triton_source import emit as emit_triton
 
 HERE = Path(__file__).relative_to(Path(__file__).parents[2]).as_posix()
 EMITTERS = pytest.mark.parametrize(

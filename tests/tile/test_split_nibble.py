@@ -87,7 +87,7 @@ def test_nibbles_stay_one_operation_where_the_target_has_instructions_for_them()
 @pytest.mark.parametrize("form", [BF16, F16], ids=lambda form: form.name)
 @pytest.mark.parametrize("zeros", [False, True], ids=["minus-8", "minus-zero"])
 def test_generated_triton_holds_its_assembly(form: ElementFormat, zeros: bool) -> None:
-    from torch_impl.emitter import emit
+    from specs.tile.triton_source import emit
 
     source = emit(legalise(program_of(nibbles(form, zeros), NIBBLES), TRITON_CUDA))
     assert source.count("tl.inline_asm_elementwise(") == 2

@@ -1,0 +1,48 @@
+"""Which implementation a call gets that asks for none, where the first that can run is not the best: one table.
+
+The reasons are what is known of devices and compilers without a card, not measurements. A measurement that says
+otherwise changes a row here, and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specs.lang.op import Op
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """One row: `implementation` for operations on a platform, and why. ops: their names; empty for all others."""
+
+    platform: str
+    ops: tuple[str, ...] = ()
+    implementation: str
+    reason: str
+
+    def holds(self, op: str, platform: str) -> bool:
+        """Whether the row speaks about this operation."""
+        return platform == self.platform and (not self.ops or op in self.ops)
+
+
+DEFAULTS = (
+    Default(
+        platform="oneapi",
+        ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm"),
+        implementation="xla",
+        reason="XLA hands dots to oneDNN, which uses the matrix units; Triton's pipeline for oneapi makes them "
+        "multiplications and additions on vectors, whose operands overflow the registers (`parity xpu` counts the "
+        "spills; speed is not measured)",
+    ),
+    Default(
+        platform="oneapi",
+        implementation="pallas",
+        reason="one kernel reads each array once, where XLA would write what it decodes to memory (not measured)",
+    ),
+)
+
+
+def default(op: Op | str, platform: str) -> Default | None:
+    """The row for an operation, None where the first implementation that can run is taken."""
+    name = op if isinstance(op, str) else op.name
+    return next((row for row in DEFAULTS if row.holds(name, platform)), None)

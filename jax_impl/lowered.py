@@ -1,0 +1,111 @@
+"""Cases of operations lowered for a platform that need not be there: Triton IR, and functions to compile ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import jax
+
+import specs
+from jax_impl.kernel_call import Argument, KernelCall, kernel_call
+from jax_impl.launch import refuse_64_bits, strides_of
+from jax_impl.support import prepare, target_of
+from specs.lang.op import Case, Op
+from specs.tile.cases import case_call
+from specs.tile.legalise import legalise
+from specs.tile.plan import plan
+
+ROADS = ("pallas", "triton")
+"""Ways to Triton IR: through Pallas, or from generated Triton source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """One kernel launch of a case.
+
+    kernel: name under which XLA knows it. road: one of `ROADS`.
+    ir: Triton IR as text. grid: programs along x, y, z.
+    operands, results: what XLA passes pointers to, in this order. Results that take an operand's memory (`aliases`:
+        operand -> result) are passed twice.
+    function: jitted; called with the operands it returns the list of results. Compiled ahead by
+        `function.lower(*structs).compile()`, with structs on the devices of a topology.
+    tunables: what the kernel was generated with.
+    """
+
+    kernel: str
+    road: str
+    ir: str
+    grid: tuple[int, int, int]
+    num_warps: int
+    num_stages: int
+    operands: tuple[Argument, ...]
+    results: tuple[Argument, ...]
+    aliases: tuple[tuple[int, int], ...]
+    function: Callable[..., list[Any]]
+    tunables: Mapping[str, int]
+
+
+def lower(
+    op_name: str, case: Case | str, road: str, *, platform: str, tuned: Mapping[str, int] | None = None
+) -> list[Lowered]:
+    """Every launch of a case, in the order in which they run; none where no step has programs to run.
+
+    Args:
+        case: one of the operation's, or its name.
+        road: one of `ROADS`.
+        platform: "oneapi" or "cuda".
+        tuned: tunables in place of the defaults for the platform; those that a kernel does not have are left out.
+
+    Raises:
+        Unsupported: versions of packages are not known here, or the case has 64-bit arrays and JAX's are off.
+    """
+    op = specs.get(op_name)
+    chosen = next(c for c in op.cases if c.name == case) if isinstance(case, str) else case
+    prepare(road, platform)
+    return [_lowered(call, road, platform, tunables) for call, tunables in _calls(op, chosen, road, platform, tuned)]
+
+
+def _calls(
+    op: Op, case: Case, road: str, platform: str, tuned: Mapping[str, int] | None
+) -> list[tuple[KernelCall, Mapping[str, int]]]:
+    call, target = case_call(op, case, strided=False), target_of(road, platform)
+    refuse_64_bits(call)
+    present = {array.name for array in op.inputs if array.name in call.shapes}
+    found: list[tuple[KernelCall, Mapping[str, int]]] = []
+    for step in op.active_steps(call.env):
+        own = {name: value for name, value in (tuned or {}).items() if name in {t.name for t in step.kernel.tunables}}
+        launch = plan(call, step, config=target.config, strides=strides_of(call, road), tuned=own)
+        program = legalise(launch.program, target)
+        if prod(launch.grid):
+            found.append((kernel_call(launch, program, present, road, platform), launch.tunables))
+        present |= {launch.arrays[param.name][0] for param in program.arrays if param.written}
+    return found
+
+
+def _lowered(call: KernelCall, road: str, platform: str, tunables: Mapping[str, int]) -> Lowered:
+    from jax_impl.platforms import custom_call
+
+    def run(*operands: Any) -> list[Any]:
+        return list(call.function(*operands))
+
+    run.__name__ = run.__qualname__ = call.name  # names the module that XLA compiles
+    function = jax.jit(run)
+    structs = [operand.form for operand in call.signature.operands]
+    module = function.trace(*structs).lower(lowering_platforms=(platform,)).compiler_ir("stablehlo")
+    (kernel,) = custom_call.kernels(module)
+    return Lowered(
+        kernel=kernel.name,
+        road=road,
+        ir=kernel.ir,
+        grid=kernel.grid,
+        num_warps=kernel.num_warps,
+        num_stages=kernel.num_stages,
+        operands=call.signature.operands,
+        results=call.signature.results,
+        aliases=call.signature.aliases,
+        function=function,
+        tunables=tunables,
+    )

@@ -1,0 +1,72 @@
+"""Defects of the oneAPI plugin that kernels have to live with, in one table, with what is done about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """One defect of `versions.PLUGINS`, and where it is dealt with.
+
+    symptom: what happens without the remedy. link: where it is, or would be, mended; empty where nothing is public.
+    environment: variables that the plugin's compiler reads whenever it compiles a kernel.
+    """
+
+    name: str
+    symptom: str
+    remedy: str
+    link: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+DEFECTS = (
+    Defect(
+        name="predicated memory access",
+        symptom="masked loads and stores become SPIR-V opcodes 6528 and 6529 in place of 6258 and 6259, on which the "
+        "driver's compiler fails or crashes",
+        remedy="branches around plain loads and stores",
+        link="https://github.com/llvm/llvm-project/pull/220062",
+        environment=(("TRITON_INTEL_PREDICATED_LOAD", "0"), ("TRITON_INTEL_PREDICATED_STORE", "0")),
+    ),
+    Defect(
+        name="library functions that nothing links",
+        symptom="rsqrt and ceil of MLIR's math dialect call __imf_rsqrtf and __imf_ceilf; the native build succeeds "
+        "with the symbols undefined, and the kernel cannot be loaded",
+        remedy="OpenCL built-ins of SPIR-V in Pallas kernels (`oneapi_math`); generated Triton kernels use neither",
+        link="https://github.com/intel/intel-xpu-backend-for-triton",
+    ),
+    Defect(
+        name="correctly rounded division that nothing links",
+        symptom="tt.precise_divf calls __imf_fdiv_rn, with the same result",
+        remedy="division in float64, rounded to float32, which gives the same bits (`triton_ops`, `triton_road`); the "
+        "card needs float64 units, which Arc B and Data Center Max have",
+        link="https://github.com/intel/intel-xpu-backend-for-triton",
+    ),
+    Defect(
+        name="tiles of bfloat16",
+        symptom="arithmetic on bfloat16, and operands of dots in shared memory, need the SPIR-V capability "
+        "BFloat16TypeKHR, on which the driver's compiler (IGC 2.40) crashes for some kernels",
+        remedy="kernels compute, and take dots, in float32 (`specs.tile.targets.PALLAS_XPU`); mathematical functions "
+        "likewise (`oneapi_math`)",
+        link="https://github.com/intel/intel-graphics-compiler",
+    ),
+    Defect(
+        name="dots without matrix units",
+        symptom="dots are multiplications and additions on vectors (support-dpas=false); large tiles spill registers",
+        remedy="tiles that fit (configurations for xpu); XLA's own dot, which goes to oneDNN, where that is better "
+        "(`defaults.DEFAULTS`)",
+        link="https://github.com/intel/intel-xpu-backend-for-triton",
+    ),
+    Defect(
+        name="two-dimensional block reads",
+        symptom="rows whose pitch is a multiple of 16 bytes are read with 2D block instructions; right on Arc B and "
+        "Data Center Max, unknown to Intel's OpenCL device for CPUs",
+        remedy="none for cards; to run a kernel on a CPU, compile it with TRITON_INTEL_ENABLE_BLOCK_IO_ALL_LAYOUTS=0",
+    ),
+)
+
+
+def environment() -> dict[str, str]:
+    """Variables that keep the plugin's compiler away from its defects, to be set before it compiles a kernel."""
+    return {name: value for defect in DEFECTS for name, value in defect.environment}

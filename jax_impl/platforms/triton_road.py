@@ -1,0 +1,174 @@
+"""From generated Triton source to the Triton IR that XLA compiles: implementation "triton" of JAX operations.
+
+The IR is made by the compiler front end of the installed triton package, which needs no GPU. Shapes are static in JAX,
+so sizes and strides become constants. No Pallas is involved.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+import jax
+
+from jax_impl.platforms import environment, ttir_worker, versions
+from specs.lang.elements import (
+    BF16,
+    BOOL,
+    E4M3,
+    E5M2,
+    F16,
+    F32,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    ElementFormat,
+)
+from specs.lang.errors import Unsupported
+
+POINTERS: dict[ElementFormat, str] = {
+    F32: "*fp32",
+    F16: "*fp16",
+    BF16: "*bf16",
+    E4M3: "*fp8e4nv",
+    E5M2: "*fp8e5",
+    BOOL: "*i1",
+    UINT8: "*u8",
+    INT8: "*i8",
+    INT16: "*i16",
+    INT32: "*i32",
+    INT64: "*i64",
+}
+STAGES = {"cuda": 3, "oneapi": 1}
+"""How far loads of loops are fetched ahead where a kernel does not say, as Pallas has it."""
+
+_WITHOUT_DEVICE = {"cuda": 90, "oneapi": 80}
+"""Compute capability that the front end is told. It makes no CUDA code, but asks for 8.9 or more to use FP8 types."""
+
+
+def compute_capability(platform: str) -> int:
+    """Of the platform's first device; where there is none, of the oldest device that has all element formats."""
+    if platform == "cuda":
+        try:
+            return int(str(jax.local_devices(backend="cuda")[0].compute_capability).replace(".", ""))
+        except RuntimeError:  # no such device: the kernel is being exported
+            pass
+    return _WITHOUT_DEVICE[platform]
+
+
+_DIVISION = """
+
+@triton.jit
+def div_rn(x, y):
+    return (tl.cast(x, tl.float64) / tl.cast(y, tl.float64)).to(tl.float32)
+"""
+
+
+def linked(source: str, platform: str) -> str:
+    """The source in terms of what `platform` links, see `defects`.
+
+    On oneAPI, division that rounds correctly goes through float64: with more than twice the bits and two, it rounds to
+    float32 as the exact quotient does.
+    """
+    if platform != "oneapi" or "tl.div_rn(" not in source:
+        return source
+    return source.replace("tl.div_rn(", "div_rn(") + _DIVISION
+
+
+def launcher(name: str, pointers: Sequence[str], arguments: Sequence[str]) -> str:
+    """Source of a kernel that takes `pointers` only and calls the kernel `name` with `arguments`."""
+    return f"\n\n@triton.jit\ndef {launcher_name(name)}({', '.join(pointers)}):\n    {name}({', '.join(arguments)})\n"
+
+
+def launcher_name(name: str) -> str:
+    """Name of the kernel that XLA launches."""
+    return f"{name}_launch"
+
+
+@lru_cache(maxsize=4096)
+def triton_ir(
+    source: str, kernel: str, signature: tuple[tuple[str, ElementFormat], ...], capability: int, num_warps: int
+) -> str:
+    """Triton IR of a kernel whose arguments are pointers, without locations.
+
+    Args:
+        source: text of a module. kernel: name of a function in it.
+        signature: argument -> element format of what it points at.
+        capability: see `compute_capability`.
+
+    Raises:
+        Unsupported: there is no triton package, or not one that is known, or it refuses the source.
+    """
+    problem = versions.triton_problem()
+    if problem is not None:
+        raise Unsupported("implementation 'triton'", problem)
+    request = {
+        "source": source,
+        "kernel": kernel,
+        "file": f"<generated {kernel} {hashlib.sha256(source.encode()).hexdigest()[:12]}>",
+        "signature": {name: POINTERS[form] for name, form in signature},
+        "capability": capability,
+        "num_warps": num_warps,
+    }
+    reply = _worker().ask(request)
+    if "error" in reply:
+        raise Unsupported(f"{kernel} with implementation 'triton'", f"Triton refuses the source: {reply['error']}")
+    text: str = reply["ir"]
+    return text
+
+
+class _Worker:
+    """The process that holds Triton; requests go to it one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, str(Path(ttir_worker.__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment.without("TRITON_INTERPRET"),
+        )
+        atexit.register(self.close)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The reply to a request."""
+        with self._lock:
+            to, back = self._pipes()
+            try:
+                to.write(json.dumps(request) + "\n")
+                to.flush()
+                line = back.readline()
+            except BrokenPipeError:
+                line = ""
+            if not line:
+                _worker.cache_clear()  # the next request starts another
+                return {"error": f"its process ended with status {self._process.wait()}"}
+            reply: dict[str, Any] = json.loads(line)
+            return reply
+
+    def close(self) -> None:
+        """Ends the process."""
+        for pipe in self._pipes():
+            pipe.close()
+        self._process.wait()
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+
+@lru_cache(maxsize=1)
+def _worker() -> _Worker:
+    return _Worker()

@@ -1,0 +1,73 @@
+"""Intel GPUs of this machine: who sees them, through which drivers, and if nobody does, why."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from parity.frameworks import FRAMEWORKS
+from parity.runner import IMPLEMENTATIONS
+from parity.xpu.tools import find
+
+_INTEL: Final = "0x8086"
+_PACKAGES: Final = ("intel-opencl-icd", "libze-intel-gpu1", "libze1", "libigc2", "libigc1", "intel-level-zero-gpu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cards:
+    """What was found.
+
+    implementations: full names of those that can run on a card.
+    told: lines for the person who looks.
+    environment: cards and drivers, for the record.
+    """
+
+    implementations: tuple[str, ...]
+    told: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def find_cards(sysfs: Path = Path("/sys/class/drm")) -> Cards:
+    """Looks at the kernel, at the drivers and at the frameworks of this interpreter."""
+    cards = kernel_cards(sysfs)
+    told = [f"the kernel sees {card}" for card in cards] or ["the kernel sees no Intel GPU (i915 or xe)"]
+    usable: list[str] = []
+    for framework, known in FRAMEWORKS.items():
+        missing = known.missing("xpu")
+        told.append(f"{framework}: {missing or 'sees a card'}")
+        if missing is None:
+            names = [name for name in IMPLEMENTATIONS if name.startswith(f"{framework}:") and name != "jax:interpret"]
+            usable += [name for name in names if name != "torch:interpret"]
+    told += find().problems
+    if find_spec("jax_plugins") is None and not usable:
+        told.append(f"this interpreter ({sys.executable}) has no oneAPI plugin: use the one of .venv-xpu")
+    environment = {f"card {number}": card for number, card in enumerate(cards)} | drivers()
+    return Cards(implementations=tuple(usable), told=tuple(told), environment=environment)
+
+
+def kernel_cards(sysfs: Path) -> list[str]:
+    """Intel's display and compute devices, as the kernel names them: PCI id and driver."""
+    found = []
+    for folder in sorted(sysfs.glob("card[0-9]*/device")):
+        vendor, device = folder / "vendor", folder / "device"
+        if vendor.exists() and vendor.read_text().strip() == _INTEL:
+            driver = folder / "driver"
+            bound = driver.resolve().name if driver.exists() else "no driver"
+            found.append(f"{_INTEL.removeprefix('0x')}:{device.read_text().strip().removeprefix('0x')} ({bound})")
+    return found
+
+
+def drivers() -> dict[str, str]:
+    """Versions of the installed packages of the driver, where the system has dpkg."""
+    dpkg = shutil.which("dpkg-query")
+    if dpkg is None:
+        return {}
+    form = "${Package} ${Version}\n"
+    done = subprocess.run([dpkg, "-W", "-f", form, *_PACKAGES], capture_output=True, text=True, check=False)
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.count(" ") == 1 and line.split(" ")[1])

@@ -1,0 +1,114 @@
+"""A child of the ladder: lowers cases and has OpenXLA compile every launch for cards that are not there.
+
+Run with the interpreter that sees the plugin and with `settings.compiling`; the dump folder is its one argument.
+Request: op, case, road, tuned, cards. Reply: "launches", one object per launch with "spirv" (card -> file) and, for a
+card that refused it, "refused" (card -> why); or "unsupported" or "failed" with the reason why nothing was lowered.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from parity.xpu.topologies import BY_NAME
+from specs.lang.errors import Unsupported
+
+_THUNK = re.compile(
+    r"kCustomKernel .*?\b(\S+) grid: \[(\d+), (\d+), (\d+)\] threads: \[(\d+), \d+, \d+\]\s+shared_memory: (\d+)"
+)
+
+
+def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answers requests until standard input ends. Whatever else is printed goes to standard error."""
+    replies: IO[str]
+    replies, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line))
+        except Unsupported as refusal:
+            reply = {"unsupported": str(refusal)}
+        except Exception as error:  # noqa: BLE001 - the parent is told, whatever it is
+            reply = {"failed": f"{type(error).__name__}: {str(error).strip()[:1000]}"}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+class Compiler:
+    """Lowers and compiles; cards are described once."""
+
+    def __init__(self, dump: Path) -> None:
+        self._dump = dump
+        self._placements: dict[str, Any] = {}
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply to a request."""
+        from jax_impl.lowered import lower
+
+        start = time.perf_counter()
+        found = lower(request["op"], request["case"], request["road"], platform="oneapi", tuned=request["tuned"])
+        lowered = time.perf_counter() - start
+        return {"launches": [self._launch(one, request["cards"]) for one in found], "seconds": lowered}
+
+    def _launch(self, one: Any, cards: Sequence[str]) -> dict[str, Any]:
+        reply: dict[str, Any] = {
+            "kernel": one.kernel,
+            "ir_lines": one.ir.count("\n"),
+            "grid": one.grid,
+            "num_warps": one.num_warps,
+            "num_stages": one.num_stages,
+            "operands": [argument.array for argument in one.operands],
+            "results": [argument.array for argument in one.results],
+            "aliases": one.aliases,
+            "tunables": dict(one.tunables),
+            "spirv": {},
+            "refused": {},
+            "seconds": {},
+        }
+        for card in cards:
+            start = time.perf_counter()
+            try:
+                reply["spirv"][card], reply["threads"], reply["shared_memory"] = self._compile(one, card)
+            except Exception as error:  # noqa: BLE001 - one card's refusal is a result
+                reply["refused"][card] = f"{type(error).__name__}: {str(error).strip()[:1000]}"
+            reply["seconds"][card] = time.perf_counter() - start
+        return reply
+
+    def _compile(self, one: Any, card: str) -> tuple[str, int, int]:
+        """Compiles a launch; its SPIR-V file, threads of a work group, bytes of shared memory."""
+        import jax
+
+        placement = self._placement(card)
+        before = set(self._dump.glob("*"))
+        structs = [jax.ShapeDtypeStruct(a.form.shape, a.form.dtype, sharding=placement) for a in one.operands]
+        one.function.lower(*structs).compile()
+        new = sorted(set(self._dump.glob("*")) - before)
+        modules = [file for file in new if file.suffix == ".spv"]
+        if len(modules) != 1:
+            raise RuntimeError(f"{len(modules)} SPIR-V modules were written for one kernel")
+        text = "".join(file.read_text() for file in new if file.name.endswith("thunk_sequence.txt"))
+        launches = [found for found in _THUNK.finditer(text) if found[1] == one.kernel]
+        if len(launches) != 1 or tuple(map(int, launches[0].groups()[1:4])) != tuple(one.grid):
+            raise RuntimeError(f"launches of {one.kernel} that are not the one of grid {one.grid}: {text.strip()}")
+        kept = modules[0].with_name(f"{modules[0].stem}.{card}.kept")
+        modules[0].rename(kept)
+        for file in set(new) - {modules[0]}:
+            file.unlink()
+        return str(kept), int(launches[0][5]), int(launches[0][6])
+
+    def _placement(self, card: str) -> Any:
+        from jax.experimental import topologies
+        from jax.sharding import SingleDeviceSharding
+
+        if card not in self._placements:
+            described = topologies.get_topology_desc("", "oneapi", target_config=BY_NAME[card].text(), topology="1x1x1")
+            self._placements[card] = SingleDeviceSharding(described.devices[0])
+        return self._placements[card]
+
+
+if __name__ == "__main__":
+    serve(Compiler(Path(sys.argv[1])).answer)

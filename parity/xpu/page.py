@@ -1,0 +1,84 @@
+"""The ladder as HTML: a section that stands on a page of its own or inside another."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+from parity import wording
+from parity.records import Status
+from parity.report import parts
+from parity.report.markup import Markup, join, tag
+from parity.xpu.record import Answer, KernelRow, LadderRecord, Rung
+from parity.xpu.table import cell, reasons
+
+_STATUSES: Final[dict[Answer, Status]] = {"yes": "passed", "no": "failed", "not run": "not run"}
+
+
+def render(record: LadderRecord) -> str:
+    """The whole page as HTML text that needs nothing else."""
+    style = files("parity.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content="default-src 'none'; style-src 'unsafe-inline'"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"Intel GPUs, {wording.moment(record.started)}"),
+        tag("style", Markup(style)),
+    )
+    footer = tag("footer", tag("p", join("Repeat with ", tag("code", record.command, class_="command"), ".")))
+    main = tag("main", section(record), _environment(record), footer)
+    return f"<!doctype html>\n{tag('html', head, tag('body', main), lang='en')}\n"
+
+
+def section(record: LadderRecord) -> Markup:
+    """Totals of the rungs, the table of kernels, and the reasons for every "no" and "not run"."""
+    kicker = f"Intel GPUs · {wording.moment(record.started)} · {wording.duration(record.seconds)}"
+    totals = [
+        tag(
+            "tr",
+            parts.cell("Rung", tag("b", rung), kind="case"),
+            parts.cell("Kernels", parts.tally({_STATUSES[a]: n for a, n in record.counts(rung).items()})),
+        )
+        for rung in record.rungs
+    ]
+    headings = ("Operation", "Case", "Source", "Kernel", *record.rungs)
+    rows = [_row(row, record.rungs) for row in record.rows]
+    return tag(
+        "section",
+        tag("p", kicker, class_="kicker"),
+        tag("h2", "Intel GPUs: how far every kernel comes without one"),
+        parts.table((("Rung", False), ("Kernels", False)), totals),
+        parts.table([(words, False) for words in headings], rows, stack=False),
+        *(_reasons(record, answer) for answer in ("no", "not run")),
+    )
+
+
+def _row(row: KernelRow, rungs: tuple[str, ...]) -> Markup:
+    name = [parts.cell("Operation", row.op), parts.cell("Case", row.case), parts.cell("Source", row.road)]
+    return tag("tr", *name, parts.cell("Kernel", row.kernel), *(_answer(row.rung(rung)) for rung in rungs))
+
+
+def _answer(rung: Rung) -> Markup:
+    return parts.cell(rung.name, parts.status(_STATUSES[rung.answer], cell(rung)))
+
+
+def _reasons(record: LadderRecord, answer: str) -> Markup:
+    found = reasons(record.rows, answer)
+    if not found:
+        return Markup("")
+    rows = [
+        tag("tr", parts.cell("Rung", rung), parts.cell("Reason", reason), parts.cell("Kernels", kernels))
+        for rung, reason, kernels in found
+    ]
+    title = "What refused a kernel" if answer == "no" else "What was not run"
+    return tag("div", tag("h3", title), parts.table((("Rung", False), ("Reason", False), ("Kernels", False)), rows))
+
+
+def _environment(record: LadderRecord) -> Markup:
+    blocks = [
+        tag("div", tag("h3", title), parts.definitions(sorted(found.items())))
+        for title, found in (("Machine and tools", record.environment), ("Versions", record.versions))
+    ]
+    return tag("section", tag("h2", "Environment"), tag("div", *blocks, class_="columns"))

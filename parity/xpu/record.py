@@ -1,0 +1,142 @@
+"""What a walk of the ladder leaves behind: a `LadderRecord`, from which table, JSON file and page are made.
+
+Plain values only. The text under a field is its description.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, ClassVar, Final, Literal
+
+from parity.verdict import RECORD_CONFIG
+
+Answer = Literal["yes", "no", "not run"]
+Road = Literal["pallas", "triton"]
+ROADS: Final[tuple[Road, ...]] = ("pallas", "triton")
+
+LOWERED, EXECUTED, REAL = "lowered", "executed", "real card"
+NO_CARD: Final = "no Intel GPU was used"
+
+SCHEMA_VERSION: Final = 1
+
+
+def compiled(card: str) -> str:
+    """Name of the rung on which OpenXLA compiles for a card."""
+    return f"compiled {card}"
+
+
+def native(card: str) -> str:
+    """Name of the rung on which the driver's compiler makes machine code for a card."""
+    return f"native {card}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One rung for one kernel."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    name: str
+    """Which rung."""
+    answer: Answer
+    """Whether the kernel stands on it; "not run" where nothing is known."""
+    reason: str = ""
+    """Why not."""
+    note: str = ""
+    """What else was seen, such as spilled registers."""
+    spill: int | None = None
+    """Bytes of registers that a hardware thread keeps in memory; of native rungs."""
+    seconds: float | None = None
+    """How long it took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRow:
+    """One kernel, from one of the two generated sources."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    op: str
+    """Public name of the operation."""
+    case: str
+    """Name of the case in the specification."""
+    road: Road
+    """Which generated source: that of Pallas, or that of Triton."""
+    kernel: str
+    """Name of the kernel."""
+    tunables: dict[str, int]
+    """What it was generated with."""
+    grid: tuple[int, ...] = ()
+    """Work groups along each axis."""
+    shared_memory: int | None = None
+    """Bytes of shared memory of a work group, as OpenXLA asks for it."""
+    rungs: tuple[Rung, ...] = ()
+    """From the first to the last."""
+
+    def rung(self, name: str) -> Rung:
+        """One rung; "not run" where the walk did not come to it."""
+        return next((rung for rung in self.rungs if rung.name == name), Rung(name=name, answer="not run"))
+
+    def having(self, rung: Rung) -> KernelRow:
+        """The row with one more rung."""
+        return replace(self, rungs=(*self.rungs, rung))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LadderRecord:
+    """Everything one walk found, with what is needed to repeat it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    started: str
+    """Start of the walk, ISO 8601 with time zone."""
+    command: str
+    """Command line."""
+    seed: int
+    """Seed from which the seeds of the cases are derived."""
+    seconds: float
+    """Wall time, in seconds."""
+    environment: dict[str, str]
+    """Machine, and tools that were used or are missing."""
+    versions: dict[str, str]
+    """Versions of the interpreter and of packages."""
+    rungs: tuple[str, ...]
+    """Names of the rungs, from the first to the last."""
+    rows: tuple[KernelRow, ...] = ()
+    """Kernels in the order in which they were tried."""
+    schema_version: int = SCHEMA_VERSION
+    """Version of this layout."""
+
+    def counts(self, rung: str) -> dict[Answer, int]:
+        """Kernels by their answer on a rung."""
+        found = [row.rung(rung).answer for row in self.rows]
+        answers: tuple[Answer, ...] = ("yes", "no", "not run")
+        return {answer: found.count(answer) for answer in answers}
+
+    @property
+    def failed(self) -> bool:
+        """Whether any kernel was refused on any rung."""
+        return any(rung.answer == "no" for row in self.rows for rung in row.rungs)
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(LadderRecord)
+
+
+def to_json(record: LadderRecord) -> str:
+    """The record as JSON text that ends with a newline."""
+    return str(_adapter().dump_json(record, indent=1).decode()) + "\n"
+
+
+def from_json(text: str | bytes) -> LadderRecord:
+    """The record that `to_json` wrote.
+
+    Raises:
+        pydantic.ValidationError: fields are missing, unknown or of a wrong type.
+    """
+    record: LadderRecord = _adapter().validate_json(text)
+    return record

@@ -1,0 +1,38 @@
+"""Flags and variables that the processes of the ladder get, all of them.
+
+Those that keep the plugin's compiler away from its defects are not here but in `jax_impl.platforms.defects`: users need
+them too, and lowering sets them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CPU_FORM = {"TRITON_INTEL_ENABLE_BLOCK_IO_ALL_LAYOUTS": "0"}
+"""Makes SPIR-V without two-dimensional block reads, which no CPU has. The rest of a kernel stays as it is for a GPU."""
+
+
+def compiling(dump: Path) -> dict[str, str]:
+    """For compiling: XLA writes the SPIR-V of every kernel below `dump`, which is the only way to get it.
+
+    Without the regular expression it leaves out kernels that come as Triton IR. JAX itself stays on the CPU: the plugin
+    finds no device, and need not.
+    """
+    flags = (f"--xla_dump_to={dump}", "--xla_gpu_dump_llvmir=true", "--xla_dump_emitter_re=.*")
+    return {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def executing(vendors: Path, libraries: Path) -> dict[str, str]:
+    """For running on the OpenCL device.
+
+    Args:
+        vendors: folder with the one .icd file that names the runtime; others on the machine are not asked.
+        libraries: folder that holds what the runtime loads by name.
+    """
+    return {
+        "JAX_PLATFORMS": "cpu",
+        "OCL_ICD_VENDORS": str(vendors),
+        "LD_LIBRARY_PATH": str(libraries),
+        "PYOPENCL_NO_CACHE": "1",
+        "OMP_NUM_THREADS": "1",
+    }

@@ -1,0 +1,202 @@
+"""SPIR-V modules as lists of instructions: what a kernel asks of a device, and a form of it that a CPU takes.
+
+Opcodes and enumerants are those of the SPIR-V specification and its extensions (unified1).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+MAGIC: Final = 0x07230203
+_HEADER: Final = 5
+
+_UNDEF, _EXTENSION, _ENTRY_POINT, _CAPABILITY = 1, 10, 15, 17
+_TYPE_INT, _TYPE_FLOAT, _TYPE_VECTOR, _CONSTANT = 21, 22, 23, 43
+_FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 57, 71, 224
+_LINKAGE_DECORATION, _IMPORT = 41, 1
+_FLOAT16_CAPABILITY, _BFLOAT16_CAPABILITIES = 9, (5116, 5117, 5118)
+
+WRONG_OPCODES: Final = (6528, 6529)
+"""What the plugin's LLVM writes for predicated loads and stores (`jax_impl.platforms.defects`)."""
+
+# Instructions that move values and do not compute with them: load, store, copy, variable, vector and composite parts,
+# bit casts, select, phi, constants, undefined values; types and decorations.
+_MOVES: Final = frozenset(
+    {1, 23, 28, 32, 33, 43, 44, 46, 54, 55, 59, 61, 62, 71, 77, 78, 79, 80, 81, 82, 83, 124, 169, 245, 254}
+)
+
+# Names, decorations, capabilities, types: whose words are literals, or which come before any value.
+_NOT_CODE: Final = frozenset({3, 5, 6, 10, 11, 14, 15, 16, 17, 19, 20, 21, 72, 248, 249})
+
+_BARRIERS: Final = "intel_manageable_barrier_"
+"""Barriers in two halves: functions init, arrive, wait and release that the GPU's compiler supplies."""
+
+_WORKGROUP: Final = 2
+_MEMORY: Final = 0x10 | 0x100 | 0x200  # sequentially consistent, of the work group and of all
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction: its number and its operands, one word each."""
+
+    opcode: int
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A module. header: its first five words, the fourth being the bound of its ids."""
+
+    header: tuple[int, ...]
+    instructions: tuple[Instruction, ...]
+
+    def to_bytes(self) -> bytes:
+        """The module in its binary form."""
+        words = list(self.header)
+        for one in self.instructions:
+            words += [(len(one.words) + 1) << 16 | one.opcode, *one.words]
+        return struct.pack(f"<{len(words)}I", *words)
+
+    @property
+    def capabilities(self) -> tuple[int, ...]:
+        """Numbers of the capabilities that it asks for."""
+        return tuple(one.words[0] for one in self.instructions if one.opcode == _CAPABILITY)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of its entry points."""
+        return tuple(_text(one.words[2:]) for one in self.instructions if one.opcode == _ENTRY_POINT)
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Entry point -> number of its parameters."""
+        counts: dict[int, int] = {}
+        current = 0
+        for one in self.instructions:
+            if one.opcode == _FUNCTION:
+                current = one.words[1]
+            elif one.opcode == _FUNCTION_PARAMETER:
+                counts[current] = counts.get(current, 0) + 1
+        points = (one for one in self.instructions if one.opcode == _ENTRY_POINT)
+        return {_text(one.words[2:]): counts.get(one.words[1], 0) for one in points}
+
+    @property
+    def imports(self) -> dict[str, int]:
+        """Functions that something else has to supply -> their ids. Built-in variables are not among them."""
+        functions = {one.words[1] for one in self.instructions if one.opcode == _FUNCTION}
+        return {name: found for name, found in self._imports() if found in functions}
+
+    def _imports(self) -> Iterator[tuple[str, int]]:
+        for one in self.instructions:
+            if one.opcode == _DECORATE and one.words[1] == _LINKAGE_DECORATION and one.words[-1] == _IMPORT:
+                yield _text(one.words[2:-1]), one.words[0]
+
+
+def parse(data: bytes) -> Module:
+    """A module from its binary form.
+
+    Raises:
+        ValueError: this is no SPIR-V in the machine's byte order.
+    """
+    if len(data) % 4 or len(data) < 4 * _HEADER:
+        raise ValueError("not SPIR-V: its length is no whole number of words")
+    words = struct.unpack(f"<{len(data) // 4}I", data)
+    if words[0] != MAGIC:
+        raise ValueError("not SPIR-V: the magic number is missing")
+    place = _HEADER
+    found: list[Instruction] = []
+    while place < len(words):
+        length, opcode = words[place] >> 16, words[place] & 0xFFFF
+        if not length or place + length > len(words):
+            raise ValueError(f"not SPIR-V: instruction {len(found)} has no sensible length")
+        found.append(Instruction(opcode, words[place + 1 : place + length]))
+        place += length
+    return Module(header=words[:_HEADER], instructions=tuple(found))
+
+
+def defects(module: Module) -> tuple[str, ...]:
+    """What no driver can take in a module, in words."""
+    found = []
+    if any(one.opcode in WRONG_OPCODES for one in module.instructions):
+        found.append(f"predicated loads or stores under the wrong opcodes {WRONG_OPCODES}")
+    found += [f"{name} is called and nothing supplies it" for name in module.imports if name.startswith("__imf_")]
+    return tuple(found)
+
+
+def obstacles(module: Module) -> tuple[str, ...]:
+    """What keeps a module from running on a CPU, in words; empty for one that `for_cpu` made runnable."""
+    found = list(defects(module))
+    found += [f"needs {name}" for name in module.imports if name.startswith("llvm.genx.")]
+    if set(module.capabilities) & set(_BFLOAT16_CAPABILITIES):
+        found.append("computes with bfloat16 values, which the CPU's runtime has no type for")
+    return tuple(found)
+
+
+def for_cpu(module: Module) -> Module:
+    """The same kernel for Intel's OpenCL runtime on a CPU.
+
+    Two things that it does not know are replaced by what they mean: barriers in two halves by whole ones where threads
+    wait, and bfloat16 values, where they are only moved, by other 16-bit values.
+    """
+    return _moved_as_half(_whole_barriers(module))
+
+
+def _whole_barriers(module: Module) -> Module:
+    split = {
+        found: name.removeprefix(_BARRIERS) for name, found in module.imports.items() if name.startswith(_BARRIERS)
+    }
+    if not split:
+        return module
+    bound = module.header[3]
+    word = next(one.words[0] for one in module.instructions if one.opcode == _TYPE_INT and one.words[1] == 32)
+    scope, memory = bound, bound + 1
+    constants = [Instruction(_CONSTANT, (word, scope, _WORKGROUP)), Instruction(_CONSTANT, (word, memory, _MEMORY))]
+    kept: list[Instruction] = []
+    for one in module.instructions:
+        if one.opcode == _FUNCTION and constants:
+            kept += constants
+            constants = []
+        role = split.get(one.words[2]) if one.opcode == _FUNCTION_CALL else None
+        if role is None:
+            kept.append(one)
+        elif role == "init":
+            kept.append(Instruction(_UNDEF, one.words[:2]))
+        elif role == "wait":
+            kept.append(Instruction(_BARRIER, (scope, scope, memory)))
+    return Module(header=(*module.header[:3], bound + 2, module.header[4]), instructions=tuple(kept))
+
+
+def _moved_as_half(module: Module) -> Module:
+    """bfloat16 values as float16 ones, if nothing computes with them and there are no float16 values."""
+    floats = [one for one in module.instructions if one.opcode == _TYPE_FLOAT and one.words[1] == 16]
+    narrow = {one.words[0] for one in floats if len(one.words) > 2}
+    if not narrow or len(floats) > 1:
+        return module
+    types = narrow | {
+        one.words[0] for one in module.instructions if one.opcode == _TYPE_VECTOR and one.words[1] in narrow
+    }
+    values = {one.words[1] for one in module.instructions if len(one.words) > 1 and one.words[0] in types}
+    named = values | types
+    if any(
+        one.opcode not in (_TYPE_FLOAT, *_MOVES, *_NOT_CODE) and named & set(one.words) for one in module.instructions
+    ):
+        return module
+    kept: list[Instruction] = []
+    capability = Instruction(_CAPABILITY, (_FLOAT16_CAPABILITY,))
+    for one in module.instructions:
+        if one.opcode == _CAPABILITY and one.words[0] in _BFLOAT16_CAPABILITIES:
+            if capability not in module.instructions and capability not in kept:
+                kept.append(capability)
+        elif one.opcode == _TYPE_FLOAT and one.words[0] in narrow:
+            kept.append(Instruction(_TYPE_FLOAT, one.words[:2]))
+        elif one.opcode != _EXTENSION or _text(one.words) != "SPV_KHR_bfloat16":
+            kept.append(one)
+    return Module(header=module.header, instructions=tuple(kept))
+
+
+def _text(words: tuple[int, ...]) -> str:
+    """A literal string: UTF-8, ended by a zero byte."""
+    return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode()

@@ -1,0 +1,65 @@
+"""The ladder on a terminal: one row per kernel and source, one column per rung, reasons below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from parity import wording
+from parity.describe import Row, Section
+from parity.xpu.record import KernelRow, LadderRecord, Rung
+
+SIGNS: Final = {"yes": "yes", "no": "NO", "not run": "-"}
+
+
+def sections(record: LadderRecord) -> tuple[Section, ...]:
+    """Kernels, totals of the rungs, reasons, environment."""
+    columns = ("operation", "case", "source", "kernel", *record.rungs)
+    rows = tuple(_row(row, record.rungs) for row in record.rows)
+    totals = tuple(_total(record, rung) for rung in record.rungs)
+    found = [
+        Section(title="Kernels on Intel's compilers", columns=columns, rows=rows),
+        Section(title="Rungs", columns=("rung", "yes", "no", "not run"), rows=totals),
+    ]
+    answers = (("no", "What refused a kernel"), ("not run", "What was not run"))
+    for answer, title in answers:
+        told = reasons(record.rows, answer)
+        if told:
+            found.append(Section(title=title, columns=("rung", "reason", "kernels"), rows=told))
+    machine = tuple(sorted((record.environment | record.versions).items()))
+    found.append(Section(title="Environment", columns=("what", "found"), rows=machine))
+    return tuple(found)
+
+
+def cell(rung: Rung) -> str:
+    """The answer on one rung, with what was seen beside it."""
+    notes = [rung.note] if rung.note and rung.name != "lowered" else []
+    if rung.spill:
+        notes.insert(0, f"spills {wording.whole(rung.spill)} B")
+    return f"{SIGNS[rung.answer]} ({', '.join(notes)})" if notes else SIGNS[rung.answer]
+
+
+def reasons(rows: Sequence[KernelRow], answer: str) -> tuple[Row, ...]:
+    """Rung, reason, and the kernels of which both hold."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for rung in row.rungs:
+            if rung.answer == answer and rung.reason:
+                found.setdefault((rung.name, rung.reason), []).append(
+                    f"{row.kernel} ({row.op}, {row.case}, {row.road})"
+                )
+    return tuple((rung, reason, _some(kernels)) for (rung, reason), kernels in found.items())
+
+
+def _some(kernels: Sequence[str]) -> str:
+    shown = "; ".join(kernels[:3])
+    return shown if len(kernels) <= 3 else f"{shown}; and {len(kernels) - 3} more"
+
+
+def _row(row: KernelRow, rungs: Sequence[str]) -> Row:
+    return (row.op, row.case, row.road, row.kernel, *(cell(row.rung(name)) for name in rungs))
+
+
+def _total(record: LadderRecord, rung: str) -> Row:
+    counts = record.counts(rung)
+    return (rung, *(str(counts[answer]) for answer in ("yes", "no", "not run")))

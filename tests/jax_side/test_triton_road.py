@@ -1,0 +1,107 @@
+"""From generated Triton source to Triton IR in a process of its own; what goes wrong there is told to the caller."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import specs
+from jax_impl import lowered
+from jax_impl.platforms import triton_road, versions
+from specs.lang.elements import E4M3, F32
+from specs.lang.errors import Unsupported
+from specs.tile.cases import default_case
+
+SOURCE = """
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def scaled(x_ptr, y_ptr, factor):
+    i = tl.arange(0, 16)
+    tl.store(y_ptr + i, tl.div_rn(tl.load(x_ptr + i), factor))
+"""
+WHOLE = SOURCE + triton_road.launcher("scaled", ["x", "y"], ["x", "y", "3.0"])
+POINTERS = (("x", F32), ("y", F32))
+
+
+def ir_of(source: str, capability: int = 90) -> str:
+    return triton_road.triton_ir(source, "scaled_launch", POINTERS, capability, 4)
+
+
+def test_a_kernel_of_pointers_only() -> None:
+    text = ir_of(WHOLE)
+    assert re.search(r"tt\.func public @scaled_launch\(%\w+: !tt\.ptr<f32> .*, %\w+: !tt\.ptr<f32> .*\)", text)
+    assert text.count("tt.func") == 1, "the generated kernel is inlined"
+    assert "dense<3.000000e+00>" in text
+    assert "tt.divisibility = 16" in text
+
+
+def test_division_goes_where_the_platform_links_it() -> None:
+    assert "tt.precise_divf" in ir_of(triton_road.linked(WHOLE, "cuda"))
+    wide = ir_of(triton_road.linked(SOURCE, "oneapi") + WHOLE.removeprefix(SOURCE))
+    assert "precise_divf" not in wide
+    assert re.search(r"arith\.divf .*: tensor<16xf64>", wide)
+    assert re.search(r"arith\.truncf .*: tensor<16xf64> to tensor<16xf32>", wide)
+
+
+def test_sources_without_division_stay_as_they_are() -> None:
+    source = SOURCE.replace("tl.div_rn(tl.load(x_ptr + i), factor)", "tl.load(x_ptr + i) * factor")
+    assert triton_road.linked(source, "oneapi") == source
+
+
+def test_what_triton_refuses_is_told() -> None:
+    for broken in (WHOLE.replace("tl.store(", "tl.nonsense("), WHOLE + "\nthis is no Python"):
+        with pytest.raises(Unsupported, match="Triton refuses the source"):
+            ir_of(broken)
+    assert "tt.func" in ir_of(WHOLE + "\n# after that, others are still made\n")
+
+
+def test_fp8_needs_a_device_that_has_it() -> None:
+    copied = WHOLE.replace("tl.div_rn(tl.load(x_ptr + i), factor)", "tl.load(x_ptr + i)")
+    pointers = (("x", E4M3), ("y", E4M3))
+    assert "f8E4M3FN" in triton_road.triton_ir(copied, "scaled_launch", pointers, 90, 4)
+    with pytest.raises(Unsupported, match="fp8e4nv"):
+        triton_road.triton_ir(copied, "scaled_launch", pointers, 80, 4)
+
+
+def test_a_process_that_ends_is_replaced() -> None:
+    ir_of(WHOLE + "\n# started\n")
+    triton_road._worker()._process.kill()
+    with pytest.raises(Unsupported, match="its process ended"):
+        ir_of(WHOLE + "\n# asked of nobody\n")
+    assert "tt.func" in ir_of(WHOLE + "\n# asked of the next\n")
+
+
+def test_without_triton_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "installed", lambda _: None)
+    with pytest.raises(Unsupported, match="triton package is not installed"):
+        ir_of(WHOLE + "\n# refused\n")
+
+
+@pytest.mark.parametrize("platform", ["cuda", "oneapi"])
+def test_arrays_updated_in_place_are_passed_twice_and_used_once(platform: str) -> None:
+    op = specs.get("quantize_and_insert_k")
+    (kernel,) = lowered.lower(op.name, default_case(op), "triton", platform=platform)
+    ((operand, result),) = kernel.aliases
+    assert kernel.operands[operand].array == kernel.results[result].array
+    (signature,) = re.findall(r"tt\.func public @\w+\((.*)\)", kernel.ir)
+    pointers = re.findall(r"(%\w+): !tt\.ptr", signature)
+    body = kernel.ir.partition(signature)[2]
+    uses = [len(re.findall(rf"{pointer}\b", body)) for pointer in pointers]
+    assert uses[operand] == 0
+    assert uses[len(kernel.operands) + result] > 0
+
+
+def test_both_roads_take_the_same_arrays() -> None:
+    for name in specs.names():
+        op = specs.get(name)
+        roads = [lowered.lower(name, default_case(op), road, platform="oneapi") for road in lowered.ROADS]
+        for one, other in zip(*roads, strict=True):
+            pairs = zip((*one.operands, *one.results), (*other.operands, *other.results), strict=True)
+            for mine, yours in pairs:  # of the same memory, though perhaps with other dimensions
+                assert (mine.name, mine.array, mine.form.dtype) == (yours.name, yours.array, yours.form.dtype)
+                assert mine.form.size == yours.form.size
+            assert (one.aliases, one.grid, one.num_warps) == (other.aliases, other.grid, other.num_warps)

@@ -1,0 +1,115 @@
+"""Reading SPIR-V, what is wrong with a module, and the form of it that a CPU takes."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from parity.xpu.spirv import MAGIC, Instruction, Module, defects, for_cpu, obstacles, parse
+
+VOID, WORD, HALF, PAIR, SHARED, KERNEL_TYPE = 1, 2, 3, 4, 5, 6
+KERNEL, ARGUMENT, INIT, ARRIVE, WAIT, RELEASE = 10, 11, 20, 21, 22, 23
+LOAD, CAST, ADD, CALL, BARRIER, FUNCTION, PARAMETER, END = 61, 124, 129, 57, 224, 54, 55, 56
+
+
+def words(text: str) -> tuple[int, ...]:
+    data = text.encode() + b"\0" * (4 - len(text) % 4)
+    return struct.unpack(f"<{len(data) // 4}I", data)
+
+
+def imported(found: int, name: str) -> tuple[Instruction, ...]:
+    """The decoration and the declaration of a function that something else supplies."""
+    decoration = Instruction(71, (found, 41, *words(name), 1))
+    return decoration, Instruction(FUNCTION, (VOID, found, 0, KERNEL_TYPE)), Instruction(END, ())
+
+
+def module(*body: Instruction, capabilities: tuple[int, ...] = (6,), floats: tuple[int, ...] = (16,)) -> Module:
+    instructions = [Instruction(17, (number,)) for number in capabilities]
+    instructions += [Instruction(15, (6, KERNEL, *words("scale"), 0))]
+    instructions += [one for one in body if one.opcode == 71]
+    instructions += [Instruction(21, (WORD, 32, 0)), Instruction(22, (HALF, *floats)), Instruction(23, (PAIR, HALF, 2))]
+    instructions += [Instruction(FUNCTION, (VOID, KERNEL, 0, KERNEL_TYPE)), Instruction(PARAMETER, (WORD, ARGUMENT))]
+    instructions += [one for one in body if one.opcode != 71]
+    return Module(header=(MAGIC, 0x10400, 0, 100, 0), instructions=tuple(instructions))
+
+
+BARRIERS = tuple(
+    one
+    for found, name in ((INIT, "init"), (ARRIVE, "arrive"), (WAIT, "wait"), (RELEASE, "release"))
+    for one in imported(found, f"intel_manageable_barrier_{name}")
+)
+
+
+def test_binary_form_is_read_back() -> None:
+    before = module(Instruction(LOAD, (WORD, 30, ARGUMENT)))
+    after = parse(before.to_bytes())
+    assert after == before
+    assert after.kernels == ("scale",)
+    assert after.parameters == {"scale": 1}
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 40, b"abc", module().to_bytes()[:-2], module().to_bytes()[:-4]])
+def test_what_is_not_spirv_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not SPIR-V"):
+        parse(data)
+
+
+@pytest.mark.parametrize("opcode", [6528, 6529])
+def test_wrong_opcodes_are_a_defect(opcode: int) -> None:
+    (found,) = defects(module(Instruction(opcode, (WORD, 30, ARGUMENT))))
+    assert "6528" in found
+
+
+def test_function_that_nothing_supplies_is_a_defect() -> None:
+    assert "__imf_ceilf" in defects(module(*imported(INIT, "__imf_ceilf")))[0]
+    assert defects(module(*BARRIERS)) == ()
+
+
+def test_imported_variable_is_no_function() -> None:
+    assert module(Instruction(71, (40, 41, *words("__spirv_BuiltInWorkgroupId"), 1))).imports == {}
+
+
+def test_two_dimensional_blocks_are_an_obstacle() -> None:
+    found = module(*imported(INIT, "llvm.genx.GenISA.LSC2DBlockRead.v1i64"))
+    assert "LSC2DBlockRead" in obstacles(for_cpu(found))[0]
+
+
+def test_barrier_in_two_halves_becomes_one_where_threads_wait() -> None:
+    calls = [Instruction(CALL, (SHARED, 50, INIT, 30, 31)), Instruction(CALL, (VOID, 51, ARRIVE, 50))]
+    calls += [Instruction(LOAD, (WORD, 52, ARGUMENT))]
+    calls += [Instruction(CALL, (VOID, 53, WAIT, 50)), Instruction(CALL, (VOID, 54, RELEASE, 50))]
+    after = for_cpu(module(*BARRIERS, *calls))
+    kinds = [one.opcode for one in after.instructions if one.opcode in (CALL, BARRIER, LOAD, 1)]
+    assert kinds == [1, LOAD, BARRIER]
+    (barrier,) = (one for one in after.instructions if one.opcode == BARRIER)
+    constants = {one.words[1]: one.words[2] for one in after.instructions if one.opcode == 43}
+    scope, same, memory = barrier.words
+    assert (constants[scope], scope == same, after.header[3]) == (2, True, 102)
+    assert constants[memory] & 0x300 == 0x300, "both memories are ordered"
+
+
+def test_moved_bfloat16_becomes_another_16_bit_value() -> None:
+    moves = Instruction(LOAD, (PAIR, 30, ARGUMENT)), Instruction(CAST, (WORD, 31, 30))
+    before = module(*moves, capabilities=(6, 5116), floats=(16, 0))
+    after = for_cpu(before)
+    assert obstacles(before)
+    assert not obstacles(after)
+    assert after.capabilities == (6, 9)
+    assert Instruction(22, (HALF, 16)) in after.instructions
+
+
+@pytest.mark.parametrize(
+    "computing",
+    [Instruction(ADD, (HALF, 31, 30, 30)), Instruction(115, (WORD, 31, 30))],
+    ids=["addition", "conversion"],
+)
+def test_computing_with_bfloat16_stays_an_obstacle(computing: Instruction) -> None:
+    before = module(Instruction(LOAD, (HALF, 30, ARGUMENT)), computing, capabilities=(6, 5116), floats=(16, 0))
+    assert for_cpu(before) == before
+    assert "bfloat16" in obstacles(before)[0]
+
+
+def test_module_without_any_of_it_stays_as_it_is() -> None:
+    before = module(Instruction(LOAD, (WORD, 30, ARGUMENT)))
+    assert for_cpu(before) == before
