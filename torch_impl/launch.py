@@ -21,9 +21,9 @@ from specs.tile.ir import ArrayParam
 from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 from specs.tile.targets import EXECUTOR
+from specs.tile.triton_source import emit, runtime_strides
 from torch_impl.arrayops import TorchOps
 from torch_impl.compile import load_kernel
-from specs.tile.triton_source import emit, runtime_strides
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
 from torch_impl.orders import in_memory_order
 from torch_impl.results import Given, check_given, refuse_aliases, strides_of

@@ -21,8 +21,8 @@ from specs.tile.legalise import legalise
 from specs.tile.specialise import trace
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, Target
 from specs.tile.trace import Tile
-from tests.tile.kernels import launch_of, program_of, tiny
 from specs.tile.triton_source import emit as emit_triton
+from tests.tile.kernels import launch_of, program_of, tiny
 
 HERE = Path(__file__).relative_to(Path(__file__).parents[2]).as_posix()
 EMITTERS = pytest.mark.parametrize(
