@@ -1,7 +1,7 @@
 """A child of the ladder: runs the SPIR-V of a case on Intel's OpenCL device for CPUs, and judges the results.
 
-Run with the interpreter that has pyopencl and with `settings.executing`. Request: op, case, kind, seed, and launches as
-`compile_worker` describes them, each with "file" and the threads of a work group. Reply: status, reason, max_ulp,
+Run with the interpreter that has pyopencl and with `settings.executing`. Request: op, case, kind, seed, options of
+the OpenCL compiler, and launches as `compile_worker` describes them, each with "file". Reply: status, reason, max_ulp,
 bound_share; or "obstacle" where a CPU cannot run one of the modules.
 """
 
@@ -78,8 +78,16 @@ class Device:
             raise ValueError("a kernel wrote behind the end of an array")
         return host[:-_GUARD]
 
-    def launch(self, module: bytes, name: str, buffers: Sequence[Any], grid: Sequence[int], threads: int) -> None:
-        """Runs a kernel.
+    def launch(
+        self,
+        module: bytes,
+        name: str,
+        buffers: Sequence[Any],
+        grid: Sequence[int],
+        threads: int,
+        options: Sequence[str],
+    ) -> None:
+        """Runs a kernel, built with `options`.
 
         Raises:
             ValueError: it takes more or fewer arguments than there are.
@@ -87,7 +95,7 @@ class Device:
         import pyopencl as cl
 
         if module not in self.programs:  # making machine code for the CPU takes longer than running it
-            self.programs[module] = cl.Program(self.context, module).build()
+            self.programs[module] = cl.Program(self.context, module).build(list(options))
         program = self.programs[module]
         kernel = cl.Kernel(program, name)
         if kernel.num_args != len(buffers):
@@ -113,7 +121,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     inputs = generate(op, case, request["kind"], request["seed"])
     _DEVICE.start()
     start = time.perf_counter()
-    results = run(inputs, request["launches"], modules)
+    results = run(inputs, request["launches"], modules, request["options"])
     seconds = time.perf_counter() - start
     verdicts = judge(inputs, request["kind"], results)
     name, worst = max(verdicts.items(), key=lambda item: (not item[1].passed, item[1].bound_share))
@@ -126,7 +134,9 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence[spirv.Module]) -> dict[str, Result]:
+def run(
+    inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence[spirv.Module], options: Sequence[str]
+) -> dict[str, Result]:
     """Runs the launches in order; results of the operation by name.
 
     Arrays are buffers of bytes: another view of the same memory is the same buffer, and an array updated in place
@@ -139,7 +149,7 @@ def run(inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence
             buffers[name] = _DEVICE.put(np.full(_size(call.shapes[name], form), _FILL, np.uint8))
     for launch, module in zip(launches, modules, strict=True):
         arguments = [buffers[name] for name in (*launch["operands"], *launch["results"])]
-        _DEVICE.launch(module.to_bytes(), launch["kernel"], arguments, launch["grid"], launch["threads"])
+        _DEVICE.launch(module.to_bytes(), launch["kernel"], arguments, launch["grid"], launch["threads"], options)
     written = [a.name for a in (*inputs.op.mutated, *inputs.op.outputs) if a.name in call.shapes]
     for name, raw in inputs.arrays.items():
         if name not in written and _DEVICE.get(buffers[name]).tobytes() != np.ascontiguousarray(raw).tobytes():
