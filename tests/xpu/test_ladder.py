@@ -118,7 +118,7 @@ def test_execution_says_why_not(
     file = tmp_path / "k.spv"
     monkeypatch.setattr(ladder_module, "_compiled", lambda _launch, card: Rung(name=compiled(card), answer="yes"))
     made = _launch(spirv=dict.fromkeys(CARDS, str(file)), refused={})
-    (row,) = climbed(monkeypatch, made, device=Scripted(reply, reply))
+    (row,) = climbed(monkeypatch, made, device=Scripted(reply))
     assert row.rung(EXECUTED).answer == answer
     assert reason in row.rung(EXECUTED).reason
 
