@@ -85,7 +85,8 @@ def search(op: Op, road: str | None, json_file: Path | None) -> int:
         print_section(
             out, Section(title=f"{tried[0].kernel}: configurations tried, best first", columns=columns, rows=rows)
         )
-        say(out, f'best for target "xpu": {_values(tried[-1].tunables)}')
+        before = "" if len(tried) == 1 else f", in place of {_values(tried[0].tunables)}"
+        say(out, f'{tried[0].kernel}, best for target "xpu": {_values(tried[-1].tunables)}{before}')
     if json_file is not None:
         told = [[asdict(one) for one in tried] for tried in kernels]
         json_file.write_text(

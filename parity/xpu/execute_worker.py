@@ -1,7 +1,7 @@
 """A child of the ladder: runs the SPIR-V of a case on Intel's OpenCL device for CPUs, and judges the results.
 
-Run with the interpreter that has pyopencl and with `settings.executing`. Request: op, case, kind, seed, and launches as
-`compile_worker` describes them, each with "file" and the threads of a work group. Reply: status, reason, max_ulp,
+Run with the interpreter that has pyopencl and with `settings.executing`. Request: op, case, kind, seed, and
+launches as `compile_worker` describes them, each with "file". Reply: status, reason, max_ulp,
 bound_share; or "obstacle" where a CPU cannot run one of the modules.
 """
 
@@ -25,6 +25,10 @@ from parity.xpu import spirv
 from parity.xpu.compile_worker import serve
 from specs.lang.accuracy import FLOAT32
 from specs.lang.elements import ElementFormat
+
+UNOPTIMISED = ("-cl-opt-disable",)
+"""Kernels become CPU code a hundred times as fast. Not for those in which threads exchange values: without optimisation
+the runtime does not run the threads of a sub-group together, and the values are wrong."""
 
 _FILL = 0xFF  # what results hold before: NaN, or the largest number, where nothing is written
 _GUARD = 64  # bytes behind every array, which no kernel may change
@@ -78,8 +82,16 @@ class Device:
             raise ValueError("a kernel wrote behind the end of an array")
         return host[:-_GUARD]
 
-    def launch(self, module: bytes, name: str, buffers: Sequence[Any], grid: Sequence[int], threads: int) -> None:
-        """Runs a kernel.
+    def launch(
+        self,
+        module: bytes,
+        name: str,
+        buffers: Sequence[Any],
+        grid: Sequence[int],
+        threads: int,
+        options: Sequence[str],
+    ) -> None:
+        """Runs a kernel, built with `options`.
 
         Raises:
             ValueError: it takes more or fewer arguments than there are.
@@ -87,7 +99,7 @@ class Device:
         import pyopencl as cl
 
         if module not in self.programs:  # making machine code for the CPU takes longer than running it
-            self.programs[module] = cl.Program(self.context, module).build()
+            self.programs[module] = cl.Program(self.context, module).build(list(options))
         program = self.programs[module]
         kernel = cl.Kernel(program, name)
         if kernel.num_args != len(buffers):
@@ -139,7 +151,8 @@ def run(inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence
             buffers[name] = _DEVICE.put(np.full(_size(call.shapes[name], form), _FILL, np.uint8))
     for launch, module in zip(launches, modules, strict=True):
         arguments = [buffers[name] for name in (*launch["operands"], *launch["results"])]
-        _DEVICE.launch(module.to_bytes(), launch["kernel"], arguments, launch["grid"], launch["threads"])
+        options = () if module.subgroups else UNOPTIMISED
+        _DEVICE.launch(module.to_bytes(), launch["kernel"], arguments, launch["grid"], launch["threads"], options)
     written = [a.name for a in (*inputs.op.mutated, *inputs.op.outputs) if a.name in call.shapes]
     for name, raw in inputs.arrays.items():
         if name not in written and _DEVICE.get(buffers[name]).tobytes() != np.ascontiguousarray(raw).tobytes():

@@ -19,6 +19,9 @@ _FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 57
 _LINKAGE_DECORATION, _IMPORT = 41, 1
 _FLOAT16_CAPABILITY, _BFLOAT16_CAPABILITIES = 9, (5116, 5117, 5118)
 
+_SUBGROUPS: Final = frozenset({18, *range(61, 69), 5568})
+"""Capabilities Groups, GroupNonUniform and its kinds, SubgroupShuffleINTEL."""
+
 WRONG_OPCODES: Final = (6528, 6529)
 """What the plugin's LLVM writes for predicated loads and stores (`jax_impl.platforms.defects`)."""
 
@@ -64,6 +67,11 @@ class Module:
     def capabilities(self) -> tuple[int, ...]:
         """Numbers of the capabilities that it asks for."""
         return tuple(one.words[0] for one in self.instructions if one.opcode == _CAPABILITY)
+
+    @property
+    def subgroups(self) -> bool:
+        """Whether threads exchange values within sub-groups: votes, reductions, shuffles."""
+        return bool(_SUBGROUPS & set(self.capabilities))
 
     @property
     def kernels(self) -> tuple[str, ...]:

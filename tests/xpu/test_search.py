@@ -8,7 +8,7 @@ import pytest
 
 import specs
 from parity.xpu.record import KernelRow, Rung, compiled, native
-from parity.xpu.search import Candidate, candidate, descend, neighbours
+from parity.xpu.search import Candidate, candidate, descend, lightest, neighbours
 from specs.lang.kernel import Kernel
 from specs.tile.cases import case_launches, default_case
 
@@ -51,6 +51,21 @@ def test_least_spill_is_taken_where_some_stays() -> None:
     best = descend(kernel, now, compiler(lambda tuned: 100 + tuned["BLOCK_K"]))[-1]
     smallest = min(next(t.values for t in kernel.tunables if t.name == "BLOCK_K"))
     assert best.spill == 100 + smallest
+
+
+def test_valley_that_is_none_is_left() -> None:
+    """Neighbours of the present configuration all spill more, and the lightest ones spill nothing."""
+    kernel, now = start("fp8_gemm")
+    light = lightest(kernel, now)
+
+    def spill(tuned: Mapping[str, int]) -> int:
+        if tuned["num_warps"] == light["num_warps"] and tuned["BLOCK_M"] * tuned["BLOCK_N"] <= 1024:
+            return 0
+        return 100 if dict(tuned) == dict(now) else 200
+
+    best = descend(kernel, now, compiler(spill))[-1]
+    assert best.spill == 0
+    assert best.tunables["BLOCK_M"] * best.tunables["BLOCK_N"] == 1024, "as large as spills nothing"
 
 
 def test_refused_configuration_is_worse_than_any_spill() -> None:

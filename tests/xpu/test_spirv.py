@@ -70,6 +70,11 @@ def test_imported_variable_is_no_function() -> None:
     assert module(Instruction(71, (40, 41, *words("__spirv_BuiltInWorkgroupId"), 1))).imports == {}
 
 
+@pytest.mark.parametrize(("capability", "exchanges"), [(6, False), (65, True), (63, True), (18, True)])
+def test_exchange_between_threads_is_seen(capability: int, exchanges: bool) -> None:
+    assert module(capabilities=(6, capability)).subgroups is exchanges
+
+
 def test_two_dimensional_blocks_are_an_obstacle() -> None:
     found = module(*imported(INIT, "llvm.genx.GenISA.LSC2DBlockRead.v1i64"))
     assert "LSC2DBlockRead" in obstacles(for_cpu(found))[0]
