@@ -53,7 +53,12 @@ def page_refusal(array: Array, shape: Shape, attributes: Mapping[str, object]) -
         return errors.WrongRank, array.name
     if len(shape) == 2 and attributes[array.layout.block_size] is None:
         return errors.Missing, array.layout.block_size
-    return (errors.WrongShape, array.name) if page_sizes(array, shape, attributes) is None else None
+    layout, sizes = attributes[array.layout.layout], page_sizes(array, shape, attributes)
+    assert isinstance(layout, Paged)
+    if sizes is None:
+        return errors.WrongShape, array.name
+    (_, count), (_, length), _ = sizes
+    return (errors.WrongStride, array.name) if count > 1 and length % layout.alignment else None
 
 
 def caches(inputs: Inputs) -> list[Array]:

@@ -191,7 +191,7 @@ def test_module_and_console_script_are_the_same(subprocess_environment: Callable
 
 def test_env_says_what_can_run_here() -> None:
     found = json.loads(parity("env", "--json").stdout)
-    assert set(found) == {"machine", "versions", "devices", "implementations", "intel"}
+    assert set(found) == {"machine", "versions", "devices", "intel", "implementations"}
     rows = {row["implementation"]: row for row in found["implementations"] if row["device"] == "cpu"}
     assert rows["torch:eager"]["ops"] == list(NAMES)
     assert rows["jax:xla"]["ops"] == list(NAMES)
