@@ -7,7 +7,6 @@ from typing import Any
 
 from jax._src import xla_bridge
 
-
 _GPUS = ("cuda", "rocm", "oneapi", "sycl")
 
 
