@@ -18,6 +18,9 @@ from parity.runner import run_all
 from parity.table import print_record, progress
 from specs.lang.op import Case, Op
 
+JOB_FAMILIES = ("quant", "gemm")
+"""Families whose cases are part of the job: those that its layers use."""
+
 
 def run_cases(
     ops: Sequence[Op], *, seed: int, implementations: Sequence[str], kinds: Sequence[Kind], device: str
@@ -42,7 +45,7 @@ def run_cases(
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
     """The real model under every scheme, then every case of every operation.
 
-    quick: the first scheme, and no cases.
+    quick: the first scheme, and no cases. Otherwise those of `JOB_FAMILIES` are run as well.
     """
     from parity.minilm import job
     from parity.minilm.schemes import SCHEMES
@@ -56,7 +59,7 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
     )
     results: tuple[CaseResult, ...] = ()
     if not quick:
-        ops = [specs.get(name) for name in specs.names()]
+        ops = [op for op in map(specs.get, specs.names()) if op.family in JOB_FAMILIES]
         cases = run_cases(ops, seed=seed, implementations=implementations, kinds=KINDS, device=device)
         results = cases.results
     return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
