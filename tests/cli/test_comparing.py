@@ -133,7 +133,7 @@ def test_job_is_the_model_and_every_case(found: list[CaseResult], model: list[St
     assert set(ASKED["names"]) == own
     assert ASKED["implementations"] == ("torch:eager", "jax:xla")
     assert len(record.results) == len(record.models) == 1
-    assert set(record.spec_hashes) == own
+    assert set(record.spec_hashes) >= own
 
 
 def test_quick_job_is_one_scheme_and_no_cases(found: list[CaseResult], model: list[Status], tmp_path: Path) -> None:
