@@ -121,7 +121,7 @@ def qnorm_rope_insert(
         cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_5, other=0.0)  # specs/cache/insert.py:128
         sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:129
         even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:130
-        b = -odd_2  # specs/cache/rope.py:29
+        b = odd_2 * -1.0  # specs/cache/rope.py:29
         x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         a = even_2 * x_high  # specs/cache/rope.py:35
