@@ -161,18 +161,20 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
     }
     if ranges:
         return frozenset(ranges)
-    env = call_env(op, _with_derived(op, sizes, inputs.attributes), inputs.attributes, inputs.arrays)
+    env = call_env(op, _with_derived(op, sizes, inputs), inputs.attributes, inputs.arrays, inputs.formats)
     return frozenset(
         (errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env)
     )
 
 
-def _with_derived(op: Op, sizes: Mapping[str, int], attributes: Mapping[str, object]) -> dict[str, int]:
+def _with_derived(op: Op, sizes: Mapping[str, int], inputs: Inputs) -> dict[str, int]:
     """The sizes, those of axes that no array states (0), and those of the axes that follow from them."""
     known = {**{axis.name: 0 for axis in op.axes if axis.value is None}, **sizes}
     for axis in op.derived_axes:
         assert axis.value is not None
-        known[axis.name] = axis.value.evaluate({**attributes, **layout_facts(attributes), **known})
+        known[axis.name] = axis.value.evaluate(
+            call_env(op, known, inputs.attributes, inputs.arrays, inputs.formats)
+        )
     return known
 
 
