@@ -33,7 +33,7 @@ from parity.page_calls import (
 )
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
-from specs.lang.bind import call_env, layout_facts
+from specs.lang.bind import call_env, followed, layout_facts
 from specs.lang.elements import ALL, E8M0, UINT8, ElementFormat
 from specs.lang.kernel import Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
@@ -161,7 +161,8 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
     }
     if ranges:
         return frozenset(ranges)
-    env = call_env(op, _with_derived(op, sizes, inputs), inputs.attributes, inputs.arrays, inputs.formats)
+    attributes = followed(op, inputs.attributes, inputs.formats)
+    env = call_env(op, _with_derived(op, sizes, inputs), attributes, inputs.arrays, inputs.formats)
     return frozenset(
         (errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env)
     )
@@ -241,6 +242,8 @@ def resized(op: Op, case: Case, axis: str, size: int) -> WrongCall | None:
     """The call of a case with another size of one axis in all arrays that have it."""
     sizes = {**dict(case.sizes), axis: size}
     layout = layout_of(op, replace(case, sizes=tuple(sizes.items()), lead=None))
+    if any(dim < 0 for shape in layout.shapes.values() for dim in shape):
+        return None  # one size follows from another, which is too small
     arrays = {name: _filled(shape, layout.formats[name]) for name, shape in layout.shapes.items()}
     inputs = Inputs(op=op, arrays=arrays, formats=layout.formats, attributes=layout.attributes)
     found = solutions(op, layout.shapes, layout.attributes)
@@ -395,7 +398,7 @@ def passed_as(inputs: Inputs, name: str, passed: Passed) -> WrongCall | None:
         case Passed.OVERLAPPING:
             wrong = isinstance(layout, Pages) and shape[0] > 1
         case Passed.REPEATED:
-            wrong = bool(shape) and shape[0] > 1
+            wrong = bool(shape) and shape[0] > 1 and not (isinstance(layout, Dense) and layout.repeats)
         case Passed.ELSEWHERE:
             others = [n for n in inputs.arrays if n != name]
             wrong, error, mistake = bool(others), errors.WrongDevice, Mistake.DEVICE  # type: ignore[assignment]

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a3b7920f7da254e9c1f484220affdc8e5dd1bfa45a0aa65c263ef7edff190452
+# spec sha256 104f558df39d1e37c1cd271ed291fe4b1798148224344b599b811f7b98f1aa58
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -49,7 +49,7 @@ def fp8_bmm(
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
     count_1 = (K + 127) // 128  # specs/gemm/scaled.py:51
     def step(k, carry):  # specs/gemm/scaled.py:51
-        k = pipelined(k, 5)
+        k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[count, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5129e1c50aed93cd714c495092de4e7958182b4e42310bf46615a5312483b60b
+# spec sha256 03a7b1266057ff470032d5954ce784a104c6f8b85cca04df1abc0e8fc1f23aa7
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -48,7 +48,7 @@ def fp8_gemm(
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
     count = (K + 127) // 128  # specs/gemm/scaled.py:51
     def step(k, carry):  # specs/gemm/scaled.py:51
-        k = pipelined(k, 5)
+        k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41

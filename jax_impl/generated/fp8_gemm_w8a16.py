@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3658b5d6b8f5a29975e9cc5b4ac37671553173408b2c6f6f9268faa82a46a40c
+# spec sha256 32f171ae4fedfee562e2bb822814bffda6b9e263302f9772ce1120f5562cdb16
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -46,7 +46,7 @@ def fp8_gemm_w8a16(
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
     count = (K + 127) // 128  # specs/gemm/scaled.py:51
     def step(k, carry):  # specs/gemm/scaled.py:51
-        k = pipelined(k, 5)
+        k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41

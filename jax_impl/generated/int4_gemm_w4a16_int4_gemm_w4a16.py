@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 603f23c9170a79bc0f26d4b39c0186b5bc5398c5c3bd0e0f8a6dc82e3ad9c1d7
+# spec sha256 e0efd32c3dfe97b53bf058f0bb9a5ed3de1c1f557a4153496cbc754abb308c5c
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -44,7 +44,7 @@ def int4_gemm_w4a16(
     upper = (K + 127) // 128  # specs/gemm/int4.py:60
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:67
     def step(k, carry):  # specs/gemm/int4.py:68
-        k = pipelined(k, 3)
+        k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         there = (rows < M)[:, None]  # specs/gemm/int4.py:82

@@ -64,9 +64,10 @@ def softmax(
         nothing, minus = np.zeros((count, values.shape[1])), np.full(count, -np.inf)
         return Row(nothing, minus, minus, nothing, np.zeros(count), np.zeros(count))
     peak = score.max(1)
-    some = np.isfinite(peak)
+    some = peak != -np.inf
     base = np.where(some, peak, 0.0)
-    weight = _exponential(score - base[:, None])
+    with np.errstate(invalid="ignore"):  # of infinite scores, which give NaN
+        weight = _exponential(score - base[:, None])
     total = weight.sum(1)
     with np.errstate(over="ignore", invalid="ignore"):
         drained = np.zeros(count) if sink is None else np.exp(sink - base)
@@ -99,4 +100,6 @@ def _exponential(x: Array) -> Array:
     """e**x; next to a multiple of ln 2, a power of two, which a product with a rounded ln 2 would miss by a bit."""
     power = x / np.log(2.0)
     whole = np.rint(power)
-    return np.asarray(np.exp2(np.where(np.abs(power - whole) < _NEXT_TO, whole, power)))
+    with np.errstate(invalid="ignore"):  # of infinities
+        beside = np.abs(power - whole) < _NEXT_TO
+    return np.asarray(np.exp2(np.where(beside, whole, power)))

@@ -148,6 +148,7 @@ ATTRIBUTES = (
     Attribute(
         name="out_dtype",
         kind=ElementFormat,
+        choices=_WIDE,
         follows="q",
         doc="format of the result; that of the queries where left out",
     ),

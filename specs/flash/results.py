@@ -9,6 +9,7 @@ from specs.flash.columns import Span
 from specs.flash.work import Work
 from specs.lang.elements import F32
 from specs.tile.language import both, exp2, load, log2, maximum, store, where
+from specs.tile.library.codec import is_nan
 from specs.tile.trace import Tile
 
 
@@ -53,4 +54,5 @@ def log_sum_exp(state: State, sink: Tile | None) -> Tile:
     total = state.total * exp2(where(finite, state.peak, MINUS_INFINITY) - base)
     if sink is not None:
         total = total + exp2(where(finite, sink, MINUS_INFINITY) - base)
-    return where(finite, (base + log2(where(finite, total, 1.0))) * LN_2, peak)
+    logarithm = where(finite, (base + log2(where(finite, total, 1.0))) * LN_2, peak)
+    return where(is_nan(state.total), state.total, logarithm)  # a maximum may drop NaN

@@ -47,7 +47,7 @@ def sample(case: Sample) -> dict[str, Any]:
     requests = sizes["BOUNDS"] - 1
     queries = lengths(rng, sizes["TQ"], requests, int(case.attributes["max_seqlen_q"] or sizes["TQ"]))  # type: ignore[call-overload]
     drawn: dict[str, Any] = {"cu_seqlens_q": bounds(queries), **_descales(case)}
-    paged = sizes["TABLE"] > 0
+    paged = sizes["PAGES"] > 1
     if paged:
         room = min(sizes["TABLE"] * sizes["PAGE"], int(case.attributes["max_seqlen_k"] or 2**30))  # type: ignore[call-overload]
         used = rng.integers(0, room + 1, requests)
@@ -58,7 +58,7 @@ def sample(case: Sample) -> dict[str, Any]:
         drawn["cu_seqlens_k"] = bounds(np.zeros(requests, int))
     else:
         counts = lengths(rng, sizes["PAGE"], requests, int(case.attributes["max_seqlen_k"] or sizes["PAGE"]))  # type: ignore[call-overload]
-        drawn |= {"cu_seqlens_k": bounds(counts), "seqused_k": counts, "block_table": np.zeros((requests, 0), int)}
+        drawn |= {"cu_seqlens_k": bounds(counts), "seqused_k": counts, "block_table": np.zeros((requests, sizes["TABLE"]), int)}
     return drawn | _numbers(case, drawn, counts, paged)
 
 

@@ -76,6 +76,17 @@ def call_env(
     return {**sizes, **attributes, **layout_facts(attributes), **given}
 
 
+def followed(
+    op: Op, attributes: Mapping[str, object], formats: Mapping[str, ElementFormat]
+) -> dict[str, object]:
+    """Attributes with the formats of the arguments that they follow, where they were left out."""
+    found = dict(attributes)
+    for attribute in op.attributes:
+        if attribute.follows in formats and found[attribute.name] is None:
+            found[attribute.name] = formats[str(attribute.follows)]
+    return found
+
+
 def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str, object]) -> Call:
     """Checks and resolves a call.
 
@@ -176,9 +187,7 @@ class _Binder:
                 raise errors.Missing(op=self.op.name, argument=array.name, expected=self.want(array), actual="nothing")
             return
         self.formats[array.name] = self.check_format(array, info)
-        for attribute in self.op.attributes:
-            if attribute.follows == array.name and self.attributes[attribute.name] is None:
-                self.attributes[attribute.name] = info.format
+        self.attributes = followed(self.op, self.attributes, {array.name: info.format})
         if isinstance(array.layout, Pages):
             self.take_pages(array, array.layout, info)
             return

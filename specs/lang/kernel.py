@@ -134,7 +134,10 @@ class Tunable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins."""
+    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
+
+    target: a kind of device ("cuda"), or one road to it ("cuda.pallas"), whose rows go before those of the kind.
+    """
 
     target: str
     values: tuple[tuple[str, int], ...]
@@ -180,7 +183,8 @@ class Kernel:
 
     def config(self, target: str, env: Mapping[str, object]) -> dict[str, int]:
         """Default tunables for `target` under these sizes and attributes."""
-        for config in self.configs:
-            if config.target == target and (config.when is None or config.when.evaluate(env)):
-                return dict(config.values)
+        for name in dict.fromkeys((target, target.partition(".")[0])):
+            for config in self.configs:
+                if config.target == name and (config.when is None or config.when.evaluate(env)):
+                    return dict(config.values)
         raise AssertionError(f"{self.name}: no configuration for {target}")

@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2a68e8fa3b992b68e00c12233504935eef2a7ebab0a56ef7bb565937e4b7d706
+# spec sha256 ea5cf685f062f189bd52af79d7c388234501648f255d694805b77e07197cb8f9
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -13,6 +13,7 @@ Generated. Specialised on
     ROWS = 16
     D = 512
     BLOCK_T = 16
+    CHUNK = 128
     num_warps = 4
     num_stages = 1
 """
@@ -30,20 +31,20 @@ def gather_rows(
     stride_cache0,
     stride_block_table0,
 ):
-    request = tl.program_id(0)  # specs/cache/gather.py:41
-    tile = tl.program_id(1)  # specs/cache/gather.py:41
-    count = tl.load(seq_lens_ptr + request)  # specs/cache/gather.py:42
-    if tile * 16 < count:  # specs/cache/gather.py:48
-        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:46
-        position = count - count + row  # specs/cache/gather.py:53
-        goal = row + 0  # specs/cache/gather.py:54
-        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:55
-        position_1 = tl.maximum(position, 0)  # specs/cache/gather.py:56
-        entry = position_1 // 16  # specs/cache/gather.py:57
-        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:58
-        page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/cache/gather.py:59
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:60
-        row_1 = position_1 % 16  # specs/cache/gather.py:61
+    request = tl.program_id(0)  # specs/cache/gather.py:40
+    tile = tl.program_id(1)  # specs/cache/gather.py:40
+    count = tl.load(seq_lens_ptr + request)  # specs/cache/gather.py:41
+    if tile * 16 < count:  # specs/cache/gather.py:47
+        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:45
+        position = count - count + row  # specs/cache/gather.py:52
+        goal = row + 0  # specs/cache/gather.py:53
+        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:54
+        position_1 = tl.maximum(position, 0)  # specs/cache/gather.py:55
+        entry = position_1 // 16  # specs/cache/gather.py:56
+        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:57
+        page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/cache/gather.py:58
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:59
+        row_1 = position_1 % 16  # specs/cache/gather.py:60
         t = row_1 * 576  # specs/tile/library/pages.py:61
         start = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
         start_1 = t[:, None]  # specs/tile/library/pages.py:82
@@ -59,7 +60,7 @@ def gather_rows(
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
         value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), (values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), (values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index = tl.arange(0, 128)  # specs/tile/library/pages.py:31
         start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:82
         live_4 = live_2[:, None]  # specs/tile/library/pages.py:83
@@ -74,7 +75,7 @@ def gather_rows(
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
         value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), (values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), (values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_1 = tl.arange(0, 128)  # specs/tile/library/pages.py:31
         start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:82
         live_5 = live_2[:, None]  # specs/tile/library/pages.py:83
@@ -90,7 +91,7 @@ def gather_rows(
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
         value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), (values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), (values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
         start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:82
         live_6 = live_2[:, None]  # specs/tile/library/pages.py:83
@@ -100,9 +101,9 @@ def gather_rows(
         value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
         value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
         spread_3 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), (values_3.to(tl.float32) * spread_3).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:63
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), (values_3.to(tl.float32) * spread_3).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
         start_6 = (t + 448)[:, None]  # specs/tile/library/pages.py:82
         live_7 = live_2[:, None]  # specs/tile/library/pages.py:83
         cache = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:84
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:63
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:62

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a3b7920f7da254e9c1f484220affdc8e5dd1bfa45a0aa65c263ef7edff190452
+# spec sha256 104f558df39d1e37c1cd271ed291fe4b1798148224344b599b811f7b98f1aa58
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5129e1c50aed93cd714c495092de4e7958182b4e42310bf46615a5312483b60b
+# spec sha256 03a7b1266057ff470032d5954ce784a104c6f8b85cca04df1abc0e8fc1f23aa7
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 603f23c9170a79bc0f26d4b39c0186b5bc5398c5c3bd0e0f8a6dc82e3ad9c1d7
+# spec sha256 e0efd32c3dfe97b53bf058f0bb9a5ed3de1c1f557a4153496cbc754abb308c5c
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
