@@ -26,7 +26,7 @@ from benchmarks.queues import jax_queue, torch_queue
 from benchmarks.report import Report, Row
 from benchmarks.session import Ceilings, Settings, add_arguments, measure_ceilings, open_report, run_case, settings_of
 from benchmarks.timing import Queue, Timing
-from benchmarks.variants import OURS_JAX, OURS_TORCH, Candidate
+from benchmarks.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH, Candidate
 
 FAMILIES = {**attention_problems.FAMILIES, **flash_problems.FAMILIES}
 QUICK = {**attention_problems.QUICK, **flash_problems.QUICK}
@@ -135,9 +135,9 @@ def _variants(name: str, case: Case, settings: Settings, report: Report) -> dict
     if registered(case.op):
         loaders[OURS_TORCH] = lambda: Variant(function=torch_function(case.op, settings.device, case.keywords))
         if settings.jax:
-            loaders[OURS_JAX] = lambda: Variant(
-                function=jax_function(case.op, settings.device, case.keywords), jax=True
-            )
+            roads = {OURS_JAX: "pallas"} | ({} if settings.device == "cpu" else {OURS_JAX_TRITON: "triton"})
+            for variant, road in roads.items():
+                loaders[variant] = partial(_jax_variant, case, settings.device, road)
     else:
         report.add(Row(section=name, case=case.label, variant=case.op, note="absent: not registered"))
     for peer, load in _peers(name, case).items():
@@ -151,6 +151,10 @@ def _variants(name: str, case: Case, settings: Settings, report: Report) -> dict
 
 def _peers(name: str, case: Case) -> Mapping[str, Callable[[], Function]]:
     return flash_peers.PEERS[name] if name in flash_peers.PEERS else attention_peers.PEERS[case.op]
+
+
+def _jax_variant(case: Case, device: str, road: str) -> Variant:
+    return Variant(function=jax_function(case.op, device, case.keywords, road), jax=True)
 
 
 def _loaded(load: Callable[[], Function]) -> Variant:

@@ -44,13 +44,13 @@ def torch_function(op: str, device: str, own: Mapping[str, object]) -> Callable[
     return call
 
 
-def jax_function(op: str, device: str, own: Mapping[str, object]) -> Callable[..., Any]:
+def jax_function(op: str, device: str, own: Mapping[str, object], implementation: str = "pallas") -> Callable[..., Any]:
     """Our operation on JAX arrays in signature order; own: keywords of the case."""
     prepare()
     import jax_impl.ops
 
-    implementation = "xla" if device == "cpu" else "pallas"
-    return partial(getattr(jax_impl.ops, op), **_keywords(op, own), implementation=implementation)
+    chosen = "xla" if device == "cpu" else implementation
+    return partial(getattr(jax_impl.ops, op), **_keywords(op, own), implementation=chosen)
 
 
 def _keywords(op: str, own: Mapping[str, object]) -> dict[str, object]:

@@ -58,10 +58,11 @@ def _block(values: Any) -> None:
 
 
 def distinct(arrays: Arrays, count: int) -> list[Arrays]:
-    """The same arrays `count` times, the last one copied: calls on them share their inputs and cannot be merged."""
+    """The same arrays `count` times, the last one that is passed copied: calls on them cannot be merged."""
     import jax.numpy as jnp
 
-    return [(*arrays[:-1], jnp.array(arrays[-1])) for _ in range(count)]
+    last = max(i for i, array in enumerate(arrays) if array is not None)
+    return [(*arrays[:last], jnp.array(arrays[last]), *arrays[last + 1 :]) for _ in range(count)]
 
 
 def jax_inputs(tensors: Sequence[Any]) -> Arrays:

@@ -13,7 +13,7 @@ from benchmarks.queues import jax_plain, jax_queue, jax_sets, torch_plain, torch
 from benchmarks.timing import Queue
 
 Sets = Sequence[tuple[Any, ...]]
-OURS_TORCH, OURS_JAX = "ours torch", "ours jax"
+OURS_TORCH, OURS_JAX, OURS_JAX_TRITON = "ours torch", "ours jax", "ours jax, triton"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -305,7 +305,8 @@ class PallasPrinter(Printer):
         self.line(f"def {step}({counter}, carry):", depth, op)
         if "stages" in op.attrs:
             self.extensions.add("pipelined")
-            self.line(f"{counter} = pipelined({counter}, {op.attrs['stages']})", depth + 1)
+            warps = dict(self.program.specialisation).get("num_warps", "4")
+            self.line(f"{counter} = pipelined({counter}, {op.attrs['stages']}, warps={warps})", depth + 1)
         self.line(f"{_tuple(names)} = carry", depth + 1)
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         self.line(f"return {_tuple([self.of(value) for value in op.region.results])}", depth + 1)

@@ -129,7 +129,7 @@ def _pallas(launch: Launch, program: Program, signature: Signature, *, interpret
 
 
 def _triton(launch: Launch, program: Program, signature: Signature, platform: str) -> Callable[..., list[Any]]:
-    from jax_impl.platforms import custom_call, triton_road
+    from jax_impl.platforms import compiled_call, custom_call, triton_road
 
     # XLA passes a pointer per operand, then per result: in-place arrays twice, of which the kernel takes the second.
     before = [f"{a.name}_before" if i >= signature.inputs else a.name for i, a in enumerate(signature.operands)]
@@ -143,20 +143,33 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
         scalars += [strides[d] for d in triton_source.runtime_strides(param)]
     source = triton_road.linked(triton_source.emit(program), platform)
     source += triton_road.launcher(program.name, pointers, [*taken, *map(str, scalars)])
-    warps = launch.tunables.get("num_warps", 4)
+    request = triton_road.Request(
+        source=source,
+        kernel=triton_road.launcher_name(program.name),
+        signature=tuple((pointer, elements[name]) for pointer, name in zip(pointers, named, strict=True)),
+        capability=triton_road.compute_capability(platform),
+        num_warps=launch.tunables.get("num_warps", 4),
+    )
+    stages = launch.tunables.get("num_stages", triton_road.STAGES[platform])
     x, y, z = (*launch.grid, 1, 1)[:3]
+    if platform == "cuda" and compiled_call.available():
+        ptx, shared = triton_road.compiled(request, stages)
+        compiled = compiled_call.CompiledKernel(
+            name=request.kernel,
+            ptx=ptx,
+            shared=shared,
+            num_warps=request.num_warps,
+            capability=request.capability,
+            pointers=len(pointers),
+            grid=(x, y, z),
+        )
+        return compiled_call.call(compiled, signature.structs, dict(signature.aliases))
     kernel = custom_call.TritonKernel(
-        name=triton_road.launcher_name(program.name),
-        ir=triton_road.triton_ir(
-            source,
-            triton_road.launcher_name(program.name),
-            tuple((pointer, elements[name]) for pointer, name in zip(pointers, named, strict=True)),
-            triton_road.compute_capability(platform),
-            warps,
-        ),
+        name=request.kernel,
+        ir=triton_road.triton_ir(request),
         grid=(x, y, z),
-        num_warps=warps,
-        num_stages=launch.tunables.get("num_stages", triton_road.STAGES[platform]),
+        num_warps=request.num_warps,
+        num_stages=stages,
     )
     return custom_call.call(kernel, signature.structs, dict(signature.aliases))
 

@@ -110,14 +110,14 @@ def accumulator_of(call: Call, implementation: str, device: str) -> Accumulator:
     The executors and the interpreters multiply in float32. What Triton and Pallas give to the tensor cores of
     a CUDA device is read off the program.
     """
-    if device != "cuda" or implementation not in ("torch:triton", "jax:pallas"):
+    if device != "cuda" or implementation not in ("torch:triton", "jax:triton", "jax:pallas"):
         return FLOAT32
     from specs.tile.ir import Opcode, walk
     from specs.tile.legalise import legalise
     from specs.tile.plan import plan
     from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
 
-    target = TRITON_CUDA if implementation == "torch:triton" else PALLAS_CUDA
+    target = PALLAS_CUDA if implementation == "jax:pallas" else TRITON_CUDA
     widths: set[int] = set()
     for step in call.op.steps:
         if step.when is None or step.when.evaluate(call.env):

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2d2051cb4859096efb418f872c49ef4662e5fdae1e07aac7bfe2478fcb156fd9
+# spec sha256 12e09ba5b7292fb6c1bc9317b7a986c787de255deef50f604e5567770f235d20
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -23,10 +23,10 @@ Generated. Specialised on
     GROUP = 2
     SPLITS = 1
     WHOLE_TILES = False
-    BLOCK_M = 64
+    BLOCK_M = 128
     BLOCK_N = 64
-    CHUNK = 64
-    num_warps = 4
+    CHUNK = 128
+    num_warps = 8
     num_stages = 3
 """
 
@@ -43,11 +43,11 @@ def flash_attention(
     out_ref, lse_ref,
     *, TQ, HQ, HKV, PAGES, PAGE, BOUNDS, TABLE, SLOPES, LONGEST_Q, max_seqlen_q, max_seqlen_k,
 ):
-    tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:54
+    tiles = (LONGEST_Q * 2 + 127) // 128  # specs/flash/work.py:54
     number = pl.program_id(0)  # specs/flash/work.py:55
     rest = jax.lax.div(number, jnp.int32(tiles))  # specs/flash/work.py:56
-    first = (tiles - 1 - jax.lax.rem(number, jnp.int32(tiles))) * 64  # specs/flash/work.py:57
-    row = first + jnp.arange(64, dtype=jnp.int32)  # specs/flash/work.py:58
+    first = (tiles - 1 - jax.lax.rem(number, jnp.int32(tiles))) * 128  # specs/flash/work.py:57
+    row = first + jnp.arange(128, dtype=jnp.int32)  # specs/flash/work.py:58
     number_1 = jax.lax.div(rest, jnp.int32(HKV))  # specs/flash/work.py:59
     cu_seqlens_q = plgpu.load(cu_seqlens_q_ref.at[number_1])  # specs/flash/work.py:85
     first_1 = jnp.minimum(jnp.maximum(cu_seqlens_q, 0), TQ)  # specs/flash/work.py:85
@@ -60,23 +60,23 @@ def flash_attention(
     end_1 = jnp.minimum(cu_seqlens_k_1, PAGE)  # specs/flash/work.py:86
     keys = jnp.maximum(end_1 - first_2, 0)  # specs/flash/work.py:87
     head = jax.lax.rem(rest, jnp.int32(HKV))  # specs/flash/work.py:60
-    t = jax.lax.div(row, jnp.full((64,), 2, jnp.int32))  # specs/flash/work.py:65
-    head_1 = head * 2 + jax.lax.rem(row, jnp.full((64,), 2, jnp.int32))  # specs/flash/work.py:66
+    t = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:65
+    head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
     @pl.when(first < queries * 2)  # specs/flash/varlen.py:50
     def branch():
-        live_1 = live[:, None]  # specs/flash/varlen.py:91
-        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (64, 64)), other=0.0)  # specs/flash/varlen.py:94
+        live_1 = live[:, None]  # specs/flash/varlen.py:101
+        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:104
         shift = keys - queries  # specs/flash/work.py:106
         lowest = jax.lax.div(first, jnp.int32(2)) + shift  # specs/flash/work.py:107
-        highest = jnp.minimum(jax.lax.div(first + 63, jnp.int32(2)), queries - 1) + shift  # specs/flash/work.py:108
+        highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift  # specs/flash/work.py:108
         end_2 = jnp.minimum(keys, jnp.maximum(highest + 1, 0))  # specs/flash/work.py:113
         full_end = jnp.minimum(keys, jnp.maximum(lowest + 1, 0))  # specs/flash/work.py:113
         end_3 = jax.lax.div(end_2 + 63, jnp.int32(64))  # specs/flash/work.py:117
         end_4 = jax.lax.div(full_end, jnp.int32(64))  # specs/flash/work.py:117
-        peak = jnp.full((64,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:42
-        t_1 = jnp.full((64,), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-        t_2 = jnp.full((64, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
+        peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:42
+        t_1 = jnp.full((128,), 0.0, jnp.float32)  # specs/attention/softmax.py:43
+        t_2 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
         def step(tile, carry):  # specs/flash/varlen.py:65
             (carried_3, carried_4, part_1) = carry
             first_3 = tile * 64  # specs/flash/keys.py:37
@@ -125,12 +125,12 @@ def flash_attention(
             return (peak_2, total_2, product_3)
         (state_peak, state_total, total_1) = jax.lax.fori_loop(end_4, end_3, step_1, (carried, carried_1, carried_2))  # specs/flash/varlen.py:65
         known = state_total > 0.0  # specs/attention/softmax.py:115
-        factor = jnp.where(known, div_rn(jnp.full((64,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0)  # specs/attention/softmax.py:116
+        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0)  # specs/attention/softmax.py:116
         token = first_1 + t  # specs/flash/work.py:44
         mean = total_1 * factor[:, None]  # specs/flash/results.py:29
         token_1 = token[:, None]  # specs/flash/results.py:43
         mask_2 = live[:, None]  # specs/flash/results.py:45
-        plgpu.store(out_ref.at[token_1, head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mean.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_2, (64, 64)))  # specs/flash/results.py:46
+        plgpu.store(out_ref.at[token_1, head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mean.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_2, (128, 64)))  # specs/flash/results.py:46
         finite = (state_peak > float("-inf")) & (state_peak < float("inf"))  # specs/flash/results.py:52
         base_2 = jnp.where(finite, state_peak, 0.0)  # specs/flash/results.py:53
         total_3 = state_total * exp2(jnp.where(finite, state_peak, float("-inf")) - base_2)  # specs/flash/results.py:54

@@ -10,6 +10,7 @@ results below the normal numbers to zero. XLA's does not, takes three more instr
 `transposed`: the transpose of a computed tile, which XLA would otherwise compute a second time.
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
+On CUDA devices the kernel may then have all registers: ptxas, not told so, holds programs of one warp to 168.
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 
 The others work in Pallas' interpreter too, where the primitives are a multiplication and an addition, a division, a
@@ -36,6 +37,7 @@ from specs.lang.elements import BF16, F16
 from specs.tile import ptx
 
 _UNLIMITED = 1 << 30  # more additions than any tile has
+_REGISTERS, _MOST = 1 << 16, 255  # of a multiprocessor, and of a thread
 
 
 def div_rn(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -95,9 +97,12 @@ def split_pairs(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return even.reshape(x.shape[:-1]), odd.reshape(x.shape[:-1])
 
 
-def pipelined(counter: jax.Array, stages: int) -> jax.Array:
-    """The counter of the loop whose body this stands in; its loads are fetched in `stages` stages."""
-    result: jax.Array = _pipelined.bind(counter, stages=stages)
+def pipelined(counter: jax.Array, stages: int, warps: int) -> jax.Array:
+    """The counter of the loop whose body this stands in; its loads are fetched in `stages` stages.
+
+    warps: of a program, which may use as many registers as they can have.
+    """
+    result: jax.Array = _pipelined.bind(counter, stages=stages, warps=warps)
     return result
 
 
@@ -174,10 +179,19 @@ def _dot_plain(a: Any, b: Any) -> Any:
     return jnp.dot(a.astype(jnp.float32), b.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST)
 
 
-def _lower_pipelined(_: Any, counter: Any, *, stages: int) -> Any:
-    loop = ir.InsertionPoint.current.block.owner
-    loop.attributes["tt.num_stages"] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), stages)
+def _lower_pipelined(context: Any, counter: Any, *, stages: int, warps: int) -> Any:
+    loop = ir.InsertionPoint.current.block.owner.operation
+    loop.attributes["tt.num_stages"] = _int32(stages)
+    if context.context.platform == "cuda":
+        module = loop
+        while module.parent is not None:
+            module = module.parent
+        module.attributes["ttg.maxnreg"] = _int32(min(_MOST, _REGISTERS // (32 * warps)))
     return counter
+
+
+def _int32(value: int) -> Any:
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(32), value)
 
 
 def _lower_dot(context: Any, a: Any, b: Any) -> Any:

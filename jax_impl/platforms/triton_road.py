@@ -1,7 +1,8 @@
-"""From generated Triton source to the Triton IR that XLA compiles: implementation "triton" of JAX operations.
+"""From generated Triton source to what XLA is handed for the implementation "triton" of JAX operations.
 
-The IR is made by the compiler front end of the installed triton package, which needs no GPU. Shapes are static in JAX,
-so sizes and strides become constants. No Pallas is involved.
+On oneAPI that is Triton IR, which XLA compiles; on CUDA the compiled kernel, where JAX's plugin launches such (see
+`compiled_call`). Both are made by the installed triton package, which needs no GPU for it. Shapes are static in JAX, so
+sizes and strides become constants. No Pallas is involved.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -95,36 +97,59 @@ def launcher_name(name: str) -> str:
     return f"{name}_launch"
 
 
-@lru_cache(maxsize=4096)
-def triton_ir(
-    source: str, kernel: str, signature: tuple[tuple[str, ElementFormat], ...], capability: int, num_warps: int
-) -> str:
-    """Triton IR of a kernel whose arguments are pointers, without locations.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A kernel whose arguments are pointers.
 
-    Args:
-        source: text of a module. kernel: name of a function in it.
-        signature: argument -> element format of what it points at.
-        capability: see `compute_capability`.
+    source: text of a module. kernel: name of a function in it. signature: argument -> element format of what it points
+    at. capability: see `compute_capability`.
+    """
+
+    source: str
+    kernel: str
+    signature: tuple[tuple[str, ElementFormat], ...]
+    capability: int
+    num_warps: int
+
+
+@lru_cache(maxsize=4096)
+def triton_ir(request: Request) -> str:
+    """Triton IR of a kernel, without locations.
 
     Raises:
         Unsupported: there is no triton package, or not one that is known, or it refuses the source.
     """
+    text: str = _asked(request)["ir"]
+    return text
+
+
+@lru_cache(maxsize=4096)
+def compiled(request: Request, num_stages: int) -> tuple[str, int]:
+    """PTX of a kernel, and the bytes of shared memory that it needs. Raises as `triton_ir`."""
+    reply = _asked(request, num_stages=num_stages)
+    return reply["ptx"], reply["shared"]
+
+
+def _asked(request: Request, **more: int) -> dict[str, Any]:
+    """The worker's reply to a request."""
     problem = versions.triton_problem()
     if problem is not None:
         raise Unsupported("implementation 'triton'", problem)
-    request = {
-        "source": source,
-        "kernel": kernel,
-        "file": f"<generated {kernel} {hashlib.sha256(source.encode()).hexdigest()[:12]}>",
-        "signature": {name: POINTERS[form] for name, form in signature},
-        "capability": capability,
-        "num_warps": num_warps,
-    }
-    reply = _worker().ask(request)
+    source, kernel = request.source, request.kernel
+    reply = _worker().ask(
+        {
+            "source": source,
+            "kernel": kernel,
+            "file": f"<generated {kernel} {hashlib.sha256(source.encode()).hexdigest()[:12]}>",
+            "signature": {name: POINTERS[form] for name, form in request.signature},
+            "capability": request.capability,
+            "num_warps": request.num_warps,
+            **more,
+        }
+    )
     if "error" in reply:
         raise Unsupported(f"{kernel} with implementation 'triton'", f"Triton refuses the source: {reply['error']}")
-    text: str = reply["ir"]
-    return text
+    return reply
 
 
 class _Worker:

@@ -178,6 +178,8 @@ def _configs() -> tuple[Config, ...]:
     return (
         declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
         declare.config("cuda", 64, 64, 64, 8, 1, when=H <= 64),
+        # XLA's Triton has the warps of a block meet before every dot, and fewer dots take up to 4 % less time there.
+        declare.config("cuda.pallas", 128, 64, 128, 8, 1, parts=2, when=H > 64),
         # With all heads at once the warps of a block share no row; half of the sums fit into its registers.
         declare.config("cuda", 128, 64, 64, 8, 1, parts=2),
         declare.config("xpu", 16, 16, 64, 8, 1),

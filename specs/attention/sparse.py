@@ -117,14 +117,16 @@ def run(
 
 
 def value_chunks(columns: Sequence[Columns], values: int, parts: int) -> list[tuple[int, ...]]:
-    """Numbers of the chunks that hold values, cut into `parts` runs of as equal a number as there is."""
-    covered = count = 0
-    while covered < values:
-        covered += columns[count].count
-        count += 1
+    """Numbers of the chunks that hold values, cut into `parts` runs, each where its share of the columns ends."""
+    ends, covered = [0], 0
+    for number, chunk in enumerate(columns):
+        if covered >= values:
+            break
+        covered += chunk.count
+        while covered * parts >= values * len(ends):
+            ends.append(number + 1)
     if covered != values:
         raise fail(f"values end at column {values}, inside a chunk")
-    ends = [count * part // parts for part in range(parts + 1)]
     return [tuple(range(first, last)) for first, last in pairwise(ends)]
 
 

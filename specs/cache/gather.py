@@ -33,7 +33,6 @@ B = Axis(name="B", doc="requests")
 BO = Axis(name="BO", doc="requests that the workspace has room for")
 M = Axis(name="M", doc="rows of the workspace per request")
 TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
-CHUNK = 128  # columns of a load
 
 
 def gather_rows(p: Any) -> None:
@@ -59,7 +58,7 @@ def gather(p: Any, request: Tile, row: Tile, length: Tile, count: Tile) -> None:
     page = load(p.block_table, (request, entry), live, other=-1)
     live = live & (page >= 0) & (page < p.PAGES)
     source = CacheRows(p.cache, p.layout, p.ROWS, page, position % p.ROWS, live)
-    for chunk in chunks(p.layout, CHUNK):
+    for chunk in chunks(p.layout, p.CHUNK):
         store(p.out, (request, goal[:, None], chunk.columns()[None, :]), source.chunk(chunk), live[:, None])
 
 
@@ -120,14 +119,16 @@ _KERNEL = Kernel(
     ),
     tunables=(
         Tunable(name="BLOCK_T", values=(8, 16, 32, 64), doc="rows per program"),
+        Tunable(name="CHUNK", values=(32, 64, 128, 256), doc="columns per load"),
         Tunable(name="num_warps", values=(1, 2, 4, 8)),
         Tunable(name="num_stages", values=(1,)),
     ),
     configs=configs(
-        ("cuda", {"BLOCK_T": 16, "num_warps": 4, "num_stages": 1}),
-        ("xpu", {"BLOCK_T": 8, "num_warps": 4, "num_stages": 1}),
-        ("cpu", {"BLOCK_T": 64, "num_warps": 4, "num_stages": 1}),
-        ("interpret", {"BLOCK_T": 32, "num_warps": 4, "num_stages": 1}),
+        ("cuda", {"BLOCK_T": 16, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
+        ("cuda.pallas", {"BLOCK_T": 16, "CHUNK": 64, "num_warps": 4, "num_stages": 1}),
+        ("xpu", {"BLOCK_T": 8, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
+        ("cpu", {"BLOCK_T": 64, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
+        ("interpret", {"BLOCK_T": 32, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
     ),
     grid=(B, cdiv(M, Ref("BLOCK_T"))),
     body=gather_rows,

@@ -27,6 +27,8 @@ _MIDDLE = (D <= 256).and_(DV <= 256)
 CONFIGS = (
     _config("cuda", 16, 64, 128, 4, 3, when=_FEW.and_(_NARROW)),
     _config("cuda", 16, 32, 128, 4, 2, when=_FEW),
+    # XLA's Triton puts a fence before every dot, which waits for what is fetched ahead: there the fewest dots win.
+    _config("cuda.pallas", 128, 64, 128, 8, 3, when=_NARROW.and_(LONGEST_Q * GROUP > 16)),
     _config("cuda", 64, 64, 64, 4, 3, when=_NARROW),
     _config("cuda", 64, 64, 256, 8, 2, when=_MIDDLE),
     _config("cuda", 64, 32, 64, 8, 2),

@@ -18,7 +18,7 @@ from typing import Any
 from specs.attention.softmax import State, empty, products, weigh
 from specs.flash import arrays as declare
 from specs.flash.cases import CASES
-from specs.flash.columns import Span, spans
+from specs.flash.columns import LEAST_KEYS, LEAST_VALUES, Span, spans
 from specs.flash.configs import CONFIGS, TUNABLES
 from specs.flash.keys import keys_of
 from specs.flash.oracle import oracle
@@ -43,20 +43,20 @@ def flash_attention(p: Any) -> None:
     def attend() -> None:
         state = attention(p, at)
         if p.SPLITS > 1:
-            leave_part(p, at, spans(p.DV, p.CHUNK), state)
+            leave_part(p, at, value_columns(p), state)
         else:
-            finish(p, at, spans(p.DV, p.CHUNK), state)
+            finish(p, at, value_columns(p), state)
 
     when(at.first < at.request.queries * p.GROUP, attend)
 
 
 def attention(p: Any, at: Work) -> State:
     """Softmax state of a program's rows after all keys of its part."""
-    columns = spans(p.D, p.CHUNK)
+    columns = key_columns(p)
     query = tuple(_query(p, at, span) for span in columns)
     rule = scoring(p, at)
     tiles = tiles_of(p, at, rule.left, rule.right, p.SPLITS)
-    state = empty(p.BLOCK_M, tuple(span.count for span in spans(p.DV, p.CHUNK))).tiles()
+    state = empty(p.BLOCK_M, tuple(span.count for span in value_columns(p))).tiles()
 
     def loop(masked: bool, first: Tile | int, end: Tile | int, state: tuple[Tile, ...]) -> tuple[Tile, ...]:
         def step(tile: Tile, *carried: Tile) -> tuple[Tile, ...]:
@@ -75,10 +75,20 @@ def tile_of(p: Any, at: Work, query: tuple[Tile, ...], rule: Scoring, tile: Tile
     """The state after one more tile of keys."""
     keys = keys_of(p, at, tile, masked)
     wide = wide_format(p)
-    product = products(query, [keys.chunk(p.k, span, wide) for span in spans(p.D, p.CHUNK)])
+    product = products(query, [keys.chunk(p.k, span, wide) for span in key_columns(p)])
     score = rule.scores(at, product, tile, p.BLOCK_N, masked)
-    values = [keys.chunk(p.v, span, wide) for span in spans(p.DV, p.CHUNK)]
+    values = [keys.chunk(p.v, span, wide) for span in value_columns(p)]
     return weigh(state, score, values, rule.scale if rule.plain else None)
+
+
+def key_columns(p: Any) -> tuple[Span, ...]:
+    """Columns of queries and keys."""
+    return spans(p.D, p.CHUNK, LEAST_KEYS)
+
+
+def value_columns(p: Any) -> tuple[Span, ...]:
+    """Columns of values."""
+    return spans(p.DV, p.CHUNK, LEAST_VALUES)
 
 
 def wide_format(p: Any) -> ElementFormat:

@@ -20,7 +20,7 @@ class Target:
     views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
     scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
     splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
-    config: which row of a kernel's configurations applies.
+    config: which rows of a kernel's configurations apply (see `specs.lang.kernel.Config`).
     """
 
     name: str
@@ -74,7 +74,7 @@ PALLAS_CUDA = Target(
     rounds=False,
     nibbles=True,
     views=True,
-    config="cuda",
+    config="cuda.pallas",
 )
 # What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Dots are multiplications and additions in float32, and
 # bfloat16 operands would only pass through shared memory as a type that drivers' compilers fail on.

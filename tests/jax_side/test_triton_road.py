@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 import specs
 from jax_impl import lowered
 from jax_impl.platforms import triton_road, versions
-from specs.lang.elements import E4M3, F32
+from jax_impl.platforms.compiled_call import CompiledKernel, without_scratch
+from specs.lang.elements import E4M3, F32, ElementFormat
 from specs.lang.errors import Unsupported
 from specs.tile.cases import default_case
 
@@ -27,8 +29,14 @@ WHOLE = SOURCE + triton_road.launcher("scaled", ["x", "y"], ["x", "y", "3.0"])
 POINTERS = (("x", F32), ("y", F32))
 
 
+def request(source: str, signature: tuple[tuple[str, ElementFormat], ...], capability: int) -> triton_road.Request:
+    return triton_road.Request(
+        source=source, kernel="scaled_launch", signature=signature, capability=capability, num_warps=4
+    )
+
+
 def ir_of(source: str, capability: int = 90) -> str:
-    return triton_road.triton_ir(source, "scaled_launch", POINTERS, capability, 4)
+    return triton_road.triton_ir(request(source, POINTERS, capability))
 
 
 def test_a_kernel_of_pointers_only() -> None:
@@ -62,9 +70,9 @@ def test_what_triton_refuses_is_told() -> None:
 def test_fp8_needs_a_device_that_has_it() -> None:
     copied = WHOLE.replace("tl.div_rn(tl.load(x_ptr + i), factor)", "tl.load(x_ptr + i)")
     pointers = (("x", E4M3), ("y", E4M3))
-    assert "f8E4M3FN" in triton_road.triton_ir(copied, "scaled_launch", pointers, 90, 4)
+    assert "f8E4M3FN" in triton_road.triton_ir(request(copied, pointers, 90))
     with pytest.raises(Unsupported, match="fp8e4nv"):
-        triton_road.triton_ir(copied, "scaled_launch", pointers, 80, 4)
+        triton_road.triton_ir(request(copied, pointers, 80))
 
 
 def test_a_process_that_ends_is_replaced() -> None:
@@ -79,6 +87,32 @@ def test_without_triton_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "installed", lambda _: None)
     with pytest.raises(Unsupported, match="triton package is not installed"):
         ir_of(WHOLE + "\n# refused\n")
+
+
+def compiled_kernel(source: str = WHOLE) -> CompiledKernel:
+    ptx, shared = triton_road.compiled(request(source, POINTERS, 90), 3)
+    return CompiledKernel(
+        name="scaled_launch", ptx=ptx, shared=shared, num_warps=4, capability=90, pointers=2, grid=(1, 1, 1)
+    )
+
+
+def test_a_kernel_is_compiled_without_a_device() -> None:
+    kernel = compiled_kernel()
+    assert ".target sm_90" in kernel.ptx
+    assert ".visible .entry scaled_launch(" in kernel.ptx
+    assert kernel.shared == 0
+
+
+def test_a_compiled_kernel_takes_its_arrays_only() -> None:
+    """Triton's parameters for scratch memory go, as nothing reads them; where something does, it is refused."""
+    kernel = compiled_kernel()
+    text = without_scratch(kernel)
+    head, _, body = text.partition(")")
+    assert re.findall(r"scaled_launch_param_\d+", head) == ["scaled_launch_param_0", "scaled_launch_param_1"]
+    assert body == kernel.ptx.partition(")")[2]
+    reading = kernel.ptx.replace("[scaled_launch_param_1]", "[scaled_launch_param_2]")
+    with pytest.raises(Unsupported, match="scratch memory"):
+        without_scratch(replace(kernel, ptx=reading))
 
 
 @pytest.mark.parametrize("platform", ["cuda", "oneapi"])

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2d2051cb4859096efb418f872c49ef4662e5fdae1e07aac7bfe2478fcb156fd9
+# spec sha256 12e09ba5b7292fb6c1bc9317b7a986c787de255deef50f604e5567770f235d20
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -64,8 +64,8 @@ def flash_attention(
     head_1 = head * 2 + row % 2  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
     if first < queries * 2:  # specs/flash/varlen.py:50
-        live_1 = live[:, None]  # specs/flash/varlen.py:91
-        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:94
+        live_1 = live[:, None]  # specs/flash/varlen.py:101
+        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:104
         shift = keys - queries  # specs/flash/work.py:106
         lowest = first // 2 + shift  # specs/flash/work.py:107
         highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:108

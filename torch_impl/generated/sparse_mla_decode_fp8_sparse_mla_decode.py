@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 77f670faa31bace2c47ec2ad8351e1d36b267fc1a5ece154446afa68b3993f2f
+# spec sha256 fdec83fa75c18e5ee471b48d77e6ae13baf58708f17bc33c32462ff7d89620a5
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
