@@ -14,6 +14,9 @@ from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
+from specs.indexer.gather import INDEXER_K_GATHER
+from specs.indexer.insert import INDEXER_K_INSERT
+from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
 from specs.lang.op import Op
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
@@ -46,5 +49,9 @@ OPS: dict[str, Op] = {
         C128A_DECODE_METADATA,
         C128A_PREFILL_METADATA,
         COMPRESSED_SLOT_MAPPING,
+        INDEXER_Q_FP8,
+        INDEXER_Q_MXFP4,
+        INDEXER_K_INSERT,
+        INDEXER_K_GATHER,
     )
 }
