@@ -16,6 +16,8 @@ from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
 from specs.indexer.gather import INDEXER_K_GATHER
 from specs.indexer.insert import INDEXER_K_INSERT
+from specs.indexer.logits import MQA_LOGITS
+from specs.indexer.paged_logits import PAGED_MQA_LOGITS
 from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
 from specs.lang.op import Op
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, PER_TOKEN_GROUP_QUANT_FP8
@@ -53,5 +55,7 @@ OPS: dict[str, Op] = {
         INDEXER_Q_MXFP4,
         INDEXER_K_INSERT,
         INDEXER_K_GATHER,
+        MQA_LOGITS,
+        PAGED_MQA_LOGITS,
     )
 }
