@@ -19,6 +19,7 @@ from specs.indexer.insert import INDEXER_K_INSERT
 from specs.indexer.logits import MQA_LOGITS
 from specs.indexer.paged_logits import PAGED_MQA_LOGITS
 from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
+from specs.indexer.topk import TOPK_ROWS, TOPK_ROWS_DECODE
 from specs.lang.op import Op
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
@@ -57,5 +58,7 @@ OPS: dict[str, Op] = {
         INDEXER_K_GATHER,
         MQA_LOGITS,
         PAGED_MQA_LOGITS,
+        TOPK_ROWS,
+        TOPK_ROWS_DECODE,
     )
 }
