@@ -94,21 +94,30 @@ def group_maxima(p: Any, bounds: Bounds) -> None:
     start, end = bounds(p, row, live)
     first = block * p.BLOCK
     needed = live & (end - start > p.k) & (first < end) & (first + p.BLOCK > start)
+    whole = (first >= start) & (first + p.BLOCK <= end)
+    column = first + (arange(p.BLOCK // GROUP) * GROUP)[:, None] + arange(GROUP)[None, :]
 
-    def maxima() -> None:
-        groups = p.BLOCK // GROUP
-        column = first + (arange(groups) * GROUP)[:, None] + arange(GROUP)[None, :]
+    def all_columns() -> None:
+        _store_maxima(p, out_row, block, row_key(load(p.logits, (out_row, column))))
+
+    def some_columns() -> None:
         inside = (column >= start) & (column < end)
-        keys = where(inside, row_key(load(p.logits, (out_row, column), inside)), LOWEST)
-        highest = reduce_max(keys, axis=1)
-        number = block * groups + arange(groups)
-        store(p.maxima, (out_row, number), highest, number < (p.W + (GROUP - 1)) // GROUP)
-        if p.LEVELS > 2:
-            wider = reduce_max(highest.reshape(groups // GROUP, GROUP), axis=1)
-            number = block * (groups // GROUP) + arange(groups // GROUP)
-            store(p.wide_maxima, (out_row, number), wider, number < (p.W + (GROUP * GROUP - 1)) // (GROUP * GROUP))
+        _store_maxima(p, out_row, block, where(inside, row_key(load(p.logits, (out_row, column), inside)), LOWEST))
 
-    when(needed, maxima)
+    when(needed & whole, all_columns)
+    when(needed & ~whole, some_columns)
+
+
+def _store_maxima(p: Any, out_row: Tile, block: Tile, keys: Tile) -> None:
+    """Maxima of keys [groups, GROUP]."""
+    groups = keys.shape[0]
+    highest = reduce_max(keys, axis=1)
+    number = block * groups + arange(groups)
+    store(p.maxima, (out_row, number), highest, number < (p.W + (GROUP - 1)) // GROUP)
+    if p.LEVELS > 2:
+        wider = reduce_max(highest.reshape(groups // GROUP, GROUP), axis=1)
+        number = block * (groups // GROUP) + arange(groups // GROUP)
+        store(p.wide_maxima, (out_row, number), wider, number < (p.W + (GROUP * GROUP - 1)) // (GROUP * GROUP))
 
 
 def select(
