@@ -93,7 +93,7 @@ def group_maxima(p: Any, bounds: Bounds) -> None:
     live = row < p.R
     start, end = bounds(p, row, live)
     first = block * p.BLOCK
-    needed = live & (end - start > p.k) & (first < end) & (first + p.BLOCK > start)
+    needed = live & (end - start > p.topk) & (first < end) & (first + p.BLOCK > start)
     whole = (first >= start) & (first + p.BLOCK <= end)
     column = first + (arange(p.BLOCK // GROUP) * GROUP)[:, None] + arange(GROUP)[None, :]
 
@@ -135,27 +135,27 @@ def select(
     start, end = bounds(p, row, live)
     final = span == 1
     goal = row if final else out_row
-    width = 1 << max(p.k - 1, 0).bit_length()
+    width = 1 << max(p.topk - 1, 0).bit_length()
 
     def everything() -> None:
         number = arange(width)
-        store(chosen, (goal, number), where(number < end - start, number, -1), number < p.k)
+        store(chosen, (goal, number), where(number < end - start, number, -1), number < p.topk)
 
     def some() -> None:
         item, inside = _items(p, parents, out_row, start // span, width)
         inside = inside & (item * span < end) & ((item + 1) * span > start)
         value = load(values, (out_row, where(inside, item, 0)), inside)
         keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
-        place, kept, count = _ranked(keys, p.k)
+        place, kept, count = _ranked(keys, p.topk)
         number = item - start if final else item
         store(chosen, (goal, place), number, kept)
         column = arange(width)
-        store(chosen, (goal, column), full((width,), -1, INT32), (column >= count) & (column < p.k))
+        store(chosen, (goal, column), full((width,), -1, INT32), (column >= count) & (column < p.topk))
 
-    long = live & (end - start > p.k)
+    long = live & (end - start > p.topk)
     when(long, some)
     if final:
-        when(live & (end - start <= p.k), everything)
+        when(live & (end - start <= p.topk), everything)
 
 
 def _items(p: Any, parents: ArrayHandle | None, out_row: Tile, first: Tile, width: int) -> tuple[Tile, Tile]:
@@ -164,7 +164,7 @@ def _items(p: Any, parents: ArrayHandle | None, out_row: Tile, first: Tile, widt
         item = first + arange(p.TILE)
         return item, item >= 0
     index = arange(GROUP * width)
-    parent = load(parents, (out_row, index // GROUP), index < GROUP * p.k, other=-1)
+    parent = load(parents, (out_row, index // GROUP), index < GROUP * p.topk, other=-1)
     return parent * GROUP + index % GROUP, parent >= 0
 
 

@@ -39,12 +39,12 @@ from specs.lang.op import Case, Op, Reference, Sample, Step
 
 R = Axis(name="R", doc="rows")
 W = Axis(name="W", maximum=LONGEST * GROUP * GROUP, doc="columns of a row")
-K = Ref("k")
+K = Ref("topk")
 
 
 def k_attribute() -> Attribute:
     """How many."""
-    return Attribute(name="k", kind=int, required=True, minimum=1, maximum=MOST, doc="columns chosen per row")
+    return Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="columns chosen per row")
 
 
 def bounds_arrays(decode: bool) -> tuple[Array, ...]:
@@ -197,7 +197,7 @@ def _decode_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def _chosen(inputs: Mapping[str, Any], starts: Any, ends: Any) -> dict[str, Reference]:
-    rows, k = inputs["logits"], inputs["k"]
+    rows, k = inputs["logits"], inputs["topk"]
     found = [top_k(row, a, min(b, len(row)), k) for row, a, b in zip(rows, starts, ends, strict=True)]
     return {"indices": Reference(value=np.array(found, np.int64).reshape(len(rows), k))}
 
@@ -222,7 +222,7 @@ def _logits(case: Sample) -> np.ndarray[Any, Any]:
 
 
 def _rows_sample(case: Sample) -> dict[str, Any]:
-    sizes, k = case.sizes, int(case.attributes["k"])  # type: ignore[call-overload]
+    sizes, k = case.sizes, int(case.attributes["topk"])  # type: ignore[call-overload]
     end = ends(case, sizes["R"], sizes["W"], k)
     start = case.rng.integers(0, np.maximum(sizes["W"] // 3, 1), sizes["R"])
     start[::2] = 0
@@ -230,7 +230,7 @@ def _rows_sample(case: Sample) -> dict[str, Any]:
 
 
 def _decode_sample(case: Sample) -> dict[str, Any]:
-    sizes, k = case.sizes, int(case.attributes["k"])  # type: ignore[call-overload]
+    sizes, k = case.sizes, int(case.attributes["topk"])  # type: ignore[call-overload]
     return {"logits": _logits(case), "seq_lens": ends(case, sizes["L"], sizes["W"], k)}
 
 
@@ -245,7 +245,7 @@ _DECODE = Selection(R, W, (R, W, L, _LENS_PER, _OWN), bounds_of_queries, bounds_
 
 def _case(name: str, r: int, w: int, k: int, **fields: Any) -> Case:
     sizes = {"R": r, "W": w} | ({"L": fields.pop("lens")} if "lens" in fields else {})
-    return Case(name=name, sizes=tuple(sizes.items()), attributes=(("k", k),), **fields)
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=(("topk", k),), **fields)
 
 
 def _op(name: str, doc: str, decode: bool, chosen: Selection, **fields: Any) -> Op:
