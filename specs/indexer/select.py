@@ -2,8 +2,9 @@
 
 The k largest elements of a row, first ones first among equals, lie in the k groups that are first by (maximum, number):
 each of these has an element that precedes all elements of any other group. So one pass over a row leaves the maxima of
-its groups, and of groups of groups where the row is long; selecting k of those, level by level, leaves 8 k elements to
-select from. Whatever the data, a row is read once, and an eighth of it or less a second time.
+its groups, and of groups of groups where the row is long; k of those are selected, level by level. Of the 8 k elements
+in them only those matter that are not below the least maximum, because k of them are not: usually little more than k.
+Whatever the data, a row is read once, and an eighth of it or less a second time.
 
 Selecting is a search for the k-th largest key, bit by bit: keys are the bits of a float as an integer of the same order.
 Everything is counted, nothing is moved before its place is known, so results are the same on every machine.
@@ -32,6 +33,7 @@ from specs.tile.language import (
     when,
     where,
 )
+from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile
 
 GROUP = 8
@@ -121,70 +123,153 @@ def _store_maxima(p: Any, out_row: Tile, block: Tile, keys: Tile) -> None:
 
 
 def select(
-    p: Any, bounds: Bounds, values: ArrayHandle, parents: ArrayHandle | None, chosen: ArrayHandle, span: int
+    p: Any, bounds: Bounds, values: ArrayHandle, chosen: ArrayHandle, floor: ArrayHandle | None, span: int
 ) -> None:
-    """One row: the first k items by (value, number), in ascending order of their numbers.
+    """One row: the first k of all its items by (value, number), in ascending order of their numbers.
 
-    values: of all items, float32 or keys. parents: numbers of groups that items are taken from; None: all items.
-    chosen: gets the numbers, -1 behind the last; counted from the row's first column where items are columns.
-    span: columns of the row that an item stands for.
+    values: of the items, float32 or keys. chosen: gets the numbers, -1 behind the last; counted from the row's first
+    column where items are columns. floor: gets the least of their keys. span: columns that an item stands for.
     """
     out_row = program_id(0)
     row = p.first + out_row
     live = row < p.R
     start, end = bounds(p, row, live)
-    final = span == 1
-    goal = row if final else out_row
-    width = 1 << max(p.topk - 1, 0).bit_length()
-
-    def everything() -> None:
-        number = arange(width)
-        store(chosen, (goal, number), where(number < end - start, number, -1), number < p.topk)
 
     def some() -> None:
-        item, inside = _items(p, parents, out_row, start // span, width)
-        inside = inside & (item * span < end) & ((item + 1) * span > start)
-        value = load(values, (out_row, where(inside, item, 0)), inside)
+        item = start // span + arange(p.TILE)
+        inside = (item * span < end) & ((item + 1) * span > start)
+        value = load(values, (out_row, item), inside)
         keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
-        place, kept, count = _ranked(keys, p.topk)
-        number = item - start if final else item
+        least = kth_largest(p.topk, lambda bound: count_from(keys, bound))
+        room = p.topk - count_from(keys, least + 1)
+        place, kept, _, _ = ranked(keys, least, room, full((), 0, INT32), full((), 0, INT32))
+        number = arange(p.TILE) if span == 1 else start // span + arange(p.TILE)
+        goal = row if span == 1 else out_row
         store(chosen, (goal, place), number, kept)
-        column = arange(width)
-        store(chosen, (goal, column), full((width,), -1, INT32), (column >= count) & (column < p.topk))
+        fill_behind(p, chosen, goal, minimum(count_from(keys, full((), LOWEST + 1, INT32)), p.topk))
+        if floor is not None:
+            store(floor, (out_row,), least)
 
-    long = live & (end - start > p.topk)
-    when(long, some)
-    if final:
-        when(live & (end - start <= p.topk), everything)
-
-
-def _items(p: Any, parents: ArrayHandle | None, out_row: Tile, first: Tile, width: int) -> tuple[Tile, Tile]:
-    """Numbers of the items that a row is selected from, ascending, and which of them there are."""
-    if parents is None:
-        item = first + arange(p.TILE)
-        return item, item >= 0
-    index = arange(GROUP * width)
-    parent = load(parents, (out_row, index // GROUP), index < GROUP * p.topk, other=-1)
-    return parent * GROUP + index % GROUP, parent >= 0
+    when(live & (end - start > p.topk), some)
+    if span == 1:
+        when(live & (end - start <= p.topk), lambda: short_row(p, chosen, row, end - start))
 
 
-def _ranked(keys: Tile, k: int) -> tuple[Tile, Tile, Tile]:
-    """Where each key goes, which keys do, and how many: the k largest, the first of equal ones, in their order."""
+def collect(p: Any, bounds: Bounds, values: ArrayHandle, groups: ArrayHandle, span: int) -> None:
+    """One row: items of the groups that were chosen, as far as they are not below the floor, in ascending order."""
+    out_row = program_id(0)
+    row = p.first + out_row
+    live = row < p.R
+    start, end = bounds(p, row, live)
 
-    def at_least(bound: Tile) -> Tile:
-        return reduce_sum((keys >= bound).to(INT32), axis=0) >= k
+    def items() -> None:
+        floor = load(p.floor, (out_row,))
+
+        def tile(k: Tile, placed: Tile) -> Tile:
+            index = k * p.BLOCK + arange(p.BLOCK)
+            group = load(groups, (out_row, index // GROUP), index < GROUP * p.topk, other=-1)
+            item = group * GROUP + index % GROUP
+            inside = (group >= 0) & (item * span < end) & ((item + 1) * span > start)
+            value = load(values, (out_row, item), inside)
+            keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
+            wanted = (keys >= floor) & inside
+            place = placed + cumsum(wanted.to(INT32), axis=0) - 1
+            store(p.list_keys, (out_row, place), keys, wanted)
+            store(p.list_items, (out_row, place), item - start if span == 1 else item, wanted)
+            return placed + reduce_sum(wanted.to(INT32), axis=0)
+
+        tiles = -(-GROUP * p.topk // p.BLOCK)
+        store(p.list_count, (out_row,), fori_loop(0, tiles, tile, full((), 0, INT32)))
+
+    when(live & (end - start > p.topk), items)
+
+
+def select_listed(p: Any, bounds: Bounds, chosen: ArrayHandle, floor: ArrayHandle | None, span: int) -> None:
+    """One row: as `select`, of the items that were collected. The first BLOCK of them stay in registers."""
+    out_row = program_id(0)
+    row = p.first + out_row
+    live = row < p.R
+    start, end = bounds(p, row, live)
+    goal = row if span == 1 else out_row
+
+    def some() -> None:
+        count = load(p.list_count, (out_row,))
+        tiles = tile_cdiv(count, p.BLOCK)
+
+        def keys_of(k: Tile | int) -> Tile:
+            index = k * p.BLOCK + arange(p.BLOCK)
+            return load(p.list_keys, (out_row, index), index < count, other=LOWEST)
+
+        held = keys_of(0)
+
+        def counted(bound: Tile) -> Tile:
+            found: Tile = fori_loop(
+                1, tiles, lambda k, total: total + count_from(keys_of(k), bound), count_from(held, bound)
+            )
+            return found
+
+        least = kth_largest(p.topk, counted)
+        room = p.topk - counted(least + 1)
+
+        def put(k: Tile | int, keys: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile]:
+            place, kept, above, tied = ranked(keys, least, room, above, tied)
+            store(chosen, (goal, place), load(p.list_items, (out_row, k * p.BLOCK + arange(p.BLOCK)), kept), kept)
+            return above, tied
+
+        zero = full((), 0, INT32)
+        above, tied = put(0, held, zero, zero)
+        fori_loop(1, tiles, lambda k, above, tied: put(k, keys_of(k), above, tied), above, tied)
+        fill_behind(p, chosen, goal, minimum(count, p.topk))
+        if floor is not None:
+            store(floor, (out_row,), least)
+
+    when(live & (end - start > p.topk), some)
+    if span == 1:
+        when(live & (end - start <= p.topk), lambda: short_row(p, chosen, row, end - start))
+
+
+def short_row(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
+    """A row of no more columns than may be chosen: all of them."""
+    number = arange(_width(p))
+    store(chosen, (row, number), where(number < count, number, -1), number < p.topk)
+
+
+def fill_behind(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
+    """-1 behind the first `count` entries."""
+    number = arange(_width(p))
+    store(chosen, (row, number), full((_width(p),), -1, INT32), (number >= count) & (number < p.topk))
+
+
+def _width(p: Any) -> int:
+    return 1 << max(p.topk - 1, 0).bit_length()
+
+
+def count_from(keys: Tile, bound: Tile) -> Tile:
+    """How many keys are not below a bound."""
+    return reduce_sum((keys >= bound).to(INT32), axis=0)
+
+
+def kth_largest(k: int, counted: Callable[[Tile], Tile]) -> Tile:
+    """The k-th largest key, `LOWEST` where there are fewer. counted: how many keys are not below a bound."""
 
     def bit(i: Tile, least: Tile) -> Tile:
         higher = least + (full((), 1, INT32) << (30 - i))
-        return where(at_least(higher), higher, least)
+        return where(counted(higher) >= k, higher, least)
 
     zero = full((), 0, INT32)
-    least = fori_loop(0, 31, bit, where(at_least(zero), zero, LOWEST))
-    above, equal = keys > least, (keys == least) & (keys > LOWEST)
+    least: Tile = fori_loop(0, 31, bit, where(counted(zero) >= k, zero, LOWEST))
+    return least
+
+
+def ranked(keys: Tile, least: Tile, room: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile, Tile, Tile]:
+    """Where each key goes, and which do: those above `least`, and of those equal to it the first `room`.
+
+    above, tied: how many such keys there were before; their new numbers come third and fourth.
+    """
+    higher, equal = (keys > least).to(INT32), ((keys == least) & (keys > LOWEST)).to(INT32)
     # Both counts in one running sum: there are fewer keys than half an integer counts.
-    ranks = cumsum(above.to(INT32) + (equal.to(INT32) << 16), axis=0)
-    room = k - reduce_sum(above.to(INT32), axis=0)
-    before, ties = ranks & _LOW_HALF, ranks >> 16
-    kept = above | (equal & (ties <= room))
-    place = before + minimum(ties, room) - 1
-    return place, kept, reduce_sum(kept.to(INT32), axis=0)
+    ranks = cumsum(higher + (equal << 16), axis=0)
+    ties = tied + (ranks >> 16)
+    kept = (keys > least) | ((keys == least) & (keys > LOWEST) & (ties <= room))
+    place = above + (ranks & _LOW_HALF) + minimum(ties, room) - 1
+    return place, kept, above + reduce_sum(higher, axis=0), tied + reduce_sum(equal, axis=0)

@@ -27,14 +27,16 @@ from specs.indexer.select import (
     Bounds,
     bounds_of_queries,
     bounds_of_rows,
+    collect,
     group_maxima,
     level_axes,
     select,
+    select_listed,
 )
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv, emax
 from specs.lang.elements import F32, INT32
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, Step
 
 R = Axis(name="R", doc="rows")
@@ -69,7 +71,8 @@ def indices(rows: Axis, access: Access = Access.OUT) -> Array:
 
 
 def _temporary(name: str, doc: str, rows: Axis, columns: Any, access: Access) -> Array:
-    return Array(name=name, doc=doc, shapes=((rows, columns),), formats=(INT32,), access=access, role=Role.INDEX)
+    shape = (rows,) if columns is None else (rows, columns)
+    return Array(name=name, doc=doc, shapes=(shape,), formats=(INT32,), access=access, role=Role.INDEX)
 
 
 def temporaries(rows: Axis, columns: Expr = W, access: Access = Access.OUT) -> dict[str, Array]:
@@ -80,6 +83,10 @@ def temporaries(rows: Axis, columns: Expr = W, access: Access = Access.OUT) -> d
         "wide_maxima": _temporary("wide_maxima", "keys of groups of groups", rows, wide_groups, access),
         "groups": _temporary("groups", "groups that columns are taken from", rows, K, access),
         "wide_groups": _temporary("wide_groups", "groups that groups are taken from", rows, K, access),
+        "floor": _temporary("floor", "least of their keys", rows, None, access),
+        "list_keys": _temporary("list_keys", "keys of what is left to select from", rows, K * GROUP, access),
+        "list_items": _temporary("list_items", "their numbers", rows, K * GROUP, access),
+        "list_count": _temporary("list_count", "how many there are", rows, None, access),
     }
 
 
@@ -118,7 +125,7 @@ class Selection:
             name=name,
             doc=doc,
             axes=self.axes,
-            arrays=(*arrays[:-1], *self.given, arrays[-1]),
+            arrays=(*arrays, *self.given),
             attributes=(k_attribute(), declare.first(), *fields.pop("attributes", ())),
             **fields,
         )
@@ -130,7 +137,7 @@ class Selection:
             "group_maxima",
             "Largest keys of groups of columns.",
             (logits(self.rows, self.columns), out["maxima"]),
-            tunables=_tunables(Tunable(name="BLOCK", values=(512, 1024, 2048, 4096, 8192), doc="columns per program")),
+            tunables=_tunables(BLOCK_TUNABLE),
             configs=(
                 _config("cuda", 4, BLOCK=4096),
                 _config("xpu", 16, BLOCK=2048),
@@ -138,52 +145,119 @@ class Selection:
                 _config("interpret", 4, BLOCK=8192),
             ),
             grid=(self.rows, cdiv(self.columns, Ref("BLOCK"))),
-            body=lambda p: group_maxima(p, self.bounds),
+            body=named(lambda p: group_maxima(p, self.bounds), "group_maxima"),
         )
         if not wide:
             return kernel
         return replace(kernel, name="group_maxima_wide", arrays=(*kernel.arrays, out["wide_maxima"]))
 
-    def select(self, name: str, values: str, parents: str | None, chosen: str, span: int) -> Kernel:
-        """One level."""
-        read = temporaries(self.rows, self.columns, Access.IN)
-        source = logits(self.rows, self.columns) if values == "logits" else read[values]
-        listed = (read[parents],) if parents else ()
-        result = self.result if span == 1 else temporaries(self.rows, self.columns)[chosen]
+    def select(self, name: str, values: str, chosen: str) -> Kernel:
+        """The first level: from all items."""
+        span = SPANS[values]
+        source = logits(self.rows, self.columns) if values == "logits" else self._read(values)
+        results = self._results(chosen, span)
 
         def body(p: Any) -> None:
-            listed = getattr(p, parents) if parents else None
-            select(p, self.bounds, getattr(p, values), listed, getattr(p, result.name), span)
+            floor = None if span == 1 else p.floor
+            select(p, self.bounds, getattr(p, values), getattr(p, results[0].name), floor, span)
 
         return self._kernel(
             name,
-            f"The k first {'columns' if span == 1 else 'groups'} of every row.",
-            (source, *listed, result),
+            f"The k first {WORDS[span]} of every row.",
+            (source, *results),
             tunables=_tunables(),
             configs=(
-                _config("cuda", 4, when=self.tile <= 2048 if parents is None else K <= 256),
+                _config("cuda", 4, when=self.tile <= 4096),
                 _config("cuda", 8),
                 _config("xpu", 32),
                 _config("cpu", 4),
                 _config("interpret", 4),
             ),
             grid=(self.rows,),
-            body=body,
+            body=named(body, name),
         )
+
+    def collect(self, name: str, values: str, groups: str) -> Kernel:
+        """Items of the groups that the level before has chosen."""
+        span = SPANS[values]
+        source = logits(self.rows, self.columns) if values == "logits" else self._read(values)
+        lists = tuple(temporaries(self.rows, self.columns)[n] for n in ("list_keys", "list_items", "list_count"))
+
+        def body(p: Any) -> None:
+            collect(p, self.bounds, getattr(p, values), getattr(p, groups), span)
+
+        return self._kernel(
+            name,
+            f"Those {WORDS[span]} of chosen groups that may be among the k first.",
+            (source, self._read(groups), self._read("floor"), *lists),
+            tunables=_tunables(BLOCK_TUNABLE),
+            configs=(
+                _config("cuda", 8, BLOCK=2048),
+                _config("xpu", 16, BLOCK=1024),
+                _config("cpu", 4, BLOCK=8192),
+                _config("interpret", 4, BLOCK=4096),
+            ),
+            grid=(self.rows,),
+            body=named(body, name),
+        )
+
+    def select_listed(self, name: str, chosen: str, span: int) -> Kernel:
+        """The levels behind: from what was collected."""
+        results = self._results(chosen, span)
+
+        def body(p: Any) -> None:
+            floor = None if span == 1 else p.floor
+            select_listed(p, self.bounds, getattr(p, results[0].name), floor, span)
+
+        return self._kernel(
+            name,
+            f"The k first of the {WORDS[span]} that are left.",
+            (*(self._read(n) for n in ("list_keys", "list_items", "list_count")), *results),
+            tunables=_tunables(BLOCK_TUNABLE),
+            configs=(
+                _config("cuda", 4, when=K > 512, BLOCK=2048),
+                _config("cuda", 4, BLOCK=1024),
+                _config("xpu", 16, BLOCK=1024),
+                _config("cpu", 4, BLOCK=4096),
+                _config("interpret", 4, BLOCK=2048),
+            ),
+            grid=(self.rows,),
+            body=named(body, name),
+        )
+
+    def _read(self, name: str) -> Array:
+        return temporaries(self.rows, self.columns, Access.IN)[name]
+
+    def _results(self, chosen: str, span: int) -> tuple[Array, ...]:
+        written = temporaries(self.rows, self.columns)
+        return (self.result,) if span == 1 else (written[chosen], written["floor"])
 
     def steps(self, **fields: Any) -> tuple[Step, ...]:
         """All levels in order. fields: of every step."""
         one, two, three = (self.levels.equals(number) for number in (1, 2, 3))
         found = (
-            (self.select("select_columns", "logits", None, "indices", 1), one),
+            (self.select("select_columns", "logits", "indices"), one),
             (self.maxima(False), two),
             (self.maxima(True), three),
-            (self.select("select_wide_groups", "wide_maxima", None, "wide_groups", GROUP * GROUP), three),
-            (self.select("select_groups", "maxima", None, "groups", GROUP), two),
-            (self.select("select_groups_of", "maxima", "wide_groups", "groups", GROUP), three),
-            (self.select("select_columns_of", "logits", "groups", "indices", 1), self.levels > 1),
+            (self.select("select_groups", "maxima", "groups"), two),
+            (self.select("select_wide_groups", "wide_maxima", "wide_groups"), three),
+            (self.collect("collect_groups", "maxima", "wide_groups"), three),
+            (self.select_listed("select_listed_groups", "groups", SPANS["maxima"]), three),
+            (self.collect("collect_columns", "logits", "groups"), self.levels > 1),
+            (self.select_listed("select_listed_columns", "indices", 1), self.levels > 1),
         )
         return tuple(Step(kernel=kernel, when=when, **fields) for kernel, when in found)
+
+
+SPANS = {"logits": 1, "maxima": GROUP, "wide_maxima": GROUP * GROUP}
+WORDS = {1: "columns", GROUP: "groups", GROUP * GROUP: "groups of groups"}
+BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192), doc="items per step")
+
+
+def named(body: Body, name: str) -> Body:
+    """The body under the name of its kernel, which descriptions show."""
+    body.__qualname__ = name
+    return body
 
 
 def _rows_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -274,7 +348,8 @@ TOPK_ROWS = _op(
     cases=(
         _case("v4-flash", 7, 3000, 512),
         _case("v4-pro", 4, 1500, 1024),
-        _case("two-levels", 3, 17000, 128),
+        _case("two-levels", 3, 17000, 600),
+        _case("three-levels", 2, 131200, 32),
         _case("few", 9, 37, 5),
         _case("one", 3, 1, 1),
         _case("wider-than-rows", 3, 40, 2048),
