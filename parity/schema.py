@@ -209,6 +209,10 @@ class StepModel(_Model):
     """Attributes of the kernel that are not the operation's own of that name."""
     program: ProgramModel
     """What the step runs."""
+    repeat: str | None = None
+    """How often the step runs; neighbouring steps with the same number take turns. Once where it is left out."""
+    advance: dict[str, str] | None = None
+    """Attributes of the kernel that grow from one time to the next, and by how much."""
 
 
 class TunableModel(_Model):

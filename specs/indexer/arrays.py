@@ -35,6 +35,12 @@ def first() -> Attribute:
     return Attribute(name="first", kind=int, default=0, minimum=0, dynamic=True, doc="first row of this launch")
 
 
+def least() -> Attribute:
+    """Which rows need no logits."""
+    doc = "rows that see no more keys than this are left out: all of them are chosen"
+    return Attribute(name="least", kind=int, default=0, minimum=0, dynamic=True, doc=doc)
+
+
 def query(rows: Dim) -> Array:
     """Quantised queries."""
     doc = "codes of the queries, in their format or as bytes"

@@ -25,51 +25,51 @@ from specs.lang.elements import E4M3, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, single
 from specs.lang.paged import Paged
-from specs.tile.language import ArrayHandle, arange, load, load_view, program_id, store, when, where
+from specs.tile.language import ArrayHandle, arange, load, load_view, minimum, program_id, store, when, where
 from specs.tile.trace import Tile
 
 TK = Axis(name="TK", doc="rows of the workspace")
 DATA, SHARE = Ref("layout_data"), Ref("layout_share")
 
 
-def gather_keys(p: Any) -> None:
+def gather_keys(p: Any, requests: Axis = B, table: Axis = NB, rows: Axis = TK) -> None:
     """BLOCK_T rows of the workspace."""
     first = program_id(0) * p.BLOCK_T
+    count, entries, room = (getattr(p, axis.name) for axis in (requests, table, rows))
     start = load(p.cu_seq_lens, (0,))
-    total = load(p.cu_seq_lens, (p.B,)) - start
+    total = minimum(load(p.cu_seq_lens, (count,)) - start, room)
 
-    def rows() -> None:
-        copy_keys(p, first + arange(p.BLOCK_T), start, total)
+    def copy() -> None:
+        row = first + arange(p.BLOCK_T)
+        request = owner_of(p.cu_seq_lens, count, p.BLOCK_R, row)
+        live = (row < total) & (request < count)
+        position = where(live, row - (load(p.cu_seq_lens, (request,), live) - start), 0)
+        entry = position // p.ROWS
+        live = live & (entry < entries)
+        page = load(p.block_table, (request, entry), live, other=-1)
+        live = live & (page >= 0) & (page < p.PAGES)
+        copy_keys(p, page, position % p.ROWS, row, live)
 
-    when(first < total, rows)
+    when(first < total, copy)
 
 
-def copy_keys(p: Any, row: Tile, start: Tile, total: Tile) -> None:
-    """Rows `row` of the workspace, of which requests fill the first `total`."""
-    request = owner_of(p.cu_seq_lens, p.B, p.BLOCK_R, row)
-    live = (row < total) & (row < p.TK) & (request < p.B)
-    position = where(live, row - (load(p.cu_seq_lens, (request,), live) - start), 0)
-    entry = position // p.ROWS
-    live = live & (entry < p.NB)
-    page = load(p.block_table, (request, entry), live, other=-1)
-    live = live & (page >= 0) & (page < p.PAGES)
-    inside = position % p.ROWS
+def copy_keys(p: Any, page: Tile, inside: Tile, row: Tile, live: Tile) -> None:
+    """Row `inside` of every page, to rows `row` of the workspace."""
     layout: Paged = p.layout
     _copy(p, p.dst_k, page, inside * layout.row_stride, row, live, layout.row_stride)
     at_end = inside * layout.share + p.ROWS * layout.row_stride
-    _copy(p, p.dst_scale, page, at_end, row, live, layout.share)
+    if p.dst_scale.rank == 1:
+        store(p.dst_scale, (row,), load_view(p.cache, page, at_end, 0, p.dst_scale.element, live), live)
+    else:
+        _copy(p, p.dst_scale, page, at_end, row, live, layout.share)
 
 
 def _copy(p: Any, goal: ArrayHandle, page: Tile, byte: Tile, row: Tile, live: Tile, count: int) -> None:
     """`count` bytes of every row."""
     column = arange(1 << (count - 1).bit_length())[None, :]
     mask = live[:, None] if column.shape[1] == count else live[:, None] & (column < count)
-    store(
-        goal,
-        (row[:, None], column),
-        load_view(p.cache, page[:, None], byte[:, None], column, goal.element, mask),
-        mask,
-    )
+    codes = load_view(p.cache, page[:, None], byte[:, None], column, goal.element, mask)
+    store(goal, (row[:, None], column), codes, mask)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -117,40 +117,51 @@ def _case(
     )
 
 
+def gather_kernel(codes: Array, scales: Array, *, requests: Axis = B, table: Axis = NB, rows: Axis = TK) -> Kernel:
+    """The kernel that fills two arrays of a workspace: codes, and scales, as bytes or one element per row."""
+
+    def body(p: Any) -> None:
+        gather_keys(p, requests, table, rows)
+
+    body.__qualname__ = "gather_keys"
+    return Kernel(
+        name="gather_keys",
+        doc="Codes and scales of cached keys copied into a dense workspace.",
+        axes=(rows, requests, table, PAGES, PAGE_BYTES, ROWS),
+        arrays=(
+            cache(Access.IN),
+            codes,
+            scales,
+            index("block_table", "pages of every request in order", requests, table),
+            index("cu_seq_lens", "where rows of requests begin, and the end behind the last", requests + 1),
+        ),
+        attributes=attributes(),
+        tunables=(
+            Tunable(name="BLOCK_T", values=(8, 16, 32, 64), doc="rows per program"),
+            Tunable(name="BLOCK_R", values=(16, 64, 128), doc="requests looked at together"),
+            Tunable(name="num_warps", values=(1, 2, 4, 8)),
+        ),
+        configs=configs(
+            ("cuda", {"BLOCK_T": 32, "BLOCK_R": 64, "num_warps": 4}),
+            ("xpu", {"BLOCK_T": 16, "BLOCK_R": 16, "num_warps": 4}),
+            ("cpu", {"BLOCK_T": 64, "BLOCK_R": 64, "num_warps": 4}),
+            ("interpret", {"BLOCK_T": 64, "BLOCK_R": 64, "num_warps": 4}),
+        ),
+        grid=(cdiv(rows, Ref("BLOCK_T")),),
+        body=body,
+    )
+
+
 def workspace(name: str, doc: str, columns: Expr, formats: tuple[ElementFormat, ...]) -> Array:
     """An array that is filled."""
     return Array(name=name, doc=doc, shapes=((TK, columns),), formats=formats, access=Access.INOUT, role=Role.CODES)
 
 
-GATHER_KEYS = Kernel(
-    name="gather_keys",
-    doc="Codes and scales of cached keys copied into a dense workspace.",
-    axes=(TK, B, NB, PAGES, PAGE_BYTES, ROWS),
-    arrays=(
-        cache(Access.IN),
+INDEXER_K_GATHER: Op = single(
+    gather_kernel(
         workspace("dst_k", "codes of the keys, as bytes or in their format", DATA, (E4M3, UINT8)),
         workspace("dst_scale", "scales of the keys, as bytes", SHARE, (UINT8,)),
-        index("block_table", "pages of every request in order", B, NB),
-        index("cu_seq_lens", "where rows of requests begin, and the end behind the last", B + 1),
     ),
-    attributes=attributes(),
-    tunables=(
-        Tunable(name="BLOCK_T", values=(8, 16, 32, 64), doc="rows per program"),
-        Tunable(name="BLOCK_R", values=(16, 64, 128), doc="requests looked at together"),
-        Tunable(name="num_warps", values=(1, 2, 4, 8)),
-    ),
-    configs=configs(
-        ("cuda", {"BLOCK_T": 32, "BLOCK_R": 64, "num_warps": 4}),
-        ("xpu", {"BLOCK_T": 16, "BLOCK_R": 16, "num_warps": 4}),
-        ("cpu", {"BLOCK_T": 64, "BLOCK_R": 64, "num_warps": 4}),
-        ("interpret", {"BLOCK_T": 64, "BLOCK_R": 64, "num_warps": 4}),
-    ),
-    grid=(cdiv(TK, Ref("BLOCK_T")),),
-    body=gather_keys,
-)
-
-INDEXER_K_GATHER: Op = single(
-    GATHER_KEYS,
     name="indexer_k_gather",
     family="indexer",
     source="DeepSeek-V4, sparse indexer: prefill",

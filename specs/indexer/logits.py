@@ -35,8 +35,11 @@ MINUS_INFINITY = float("-inf")
 LOGITS_ACCURACY = Accuracy(terms=H + declare.WIDTH, extra=6)
 
 
-def mqa_logits(p: Any) -> None:
-    """BLOCK_M queries and TILES tiles of keys, of which only those that some of the queries see are read."""
+def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
+    """BLOCK_M queries and TILES tiles of keys, of which only those that some of the queries see are read.
+
+    skip: queries in q and the weights before those that ks and ke speak of.
+    """
     row = program_id(0) * p.BLOCK_M
     cut = row_of(p.layout, p.CHUNK)
     rows, lower, upper = [], p.N, row * 0
@@ -44,10 +47,10 @@ def mqa_logits(p: Any) -> None:
         query = p.first + row + j
         live = (row + j < p.MC) & (query < p.M)
         start, end = maximum(load(p.ks, (query,), live), 0), minimum(load(p.ke, (query,), live), p.N)
-        seen = end > start
+        seen = end - start > p.least
         lower = where(seen, minimum(lower, start), lower)
         upper = where(seen, maximum(upper, end), upper)
-        rows.append((row + j, live, start, end, heads_of(p, cut, (query,), query, live)))
+        rows.append((row + j, live, start, end, heads_of(p, cut, (query + skip,), query + skip, live)))
     first_tile = program_id(1) * p.TILES
     last_tile = minimum(first_tile + p.TILES, tile_cdiv(p.N, p.BLOCK_N))
     begin = minimum(maximum(lower // p.BLOCK_N, first_tile), last_tile)
@@ -116,27 +119,32 @@ def configs() -> tuple[Config, ...]:
     )
 
 
-def kernel(rows: Axis = ALL_ROWS) -> Kernel:
-    """The kernel, for launches of `rows` queries."""
+def kernel(rows: Axis = ALL_ROWS, queries: Axis = M, skip: Axis | None = None) -> Kernel:
+    """The kernel, for launches of `rows` queries out of M, which follow `skip` others in arrays of `queries`."""
+
+    def body(p: Any) -> None:
+        mqa_logits(p, 0 if skip is None else getattr(p, skip.name))
+
+    body.__qualname__ = "mqa_logits"
     return Kernel(
         name="mqa_logits",
         doc="Scores of dense keys for BLOCK_M queries.",
-        axes=(M, rows, N, H),
+        axes=(M, rows, N, H, *([] if skip is None else [skip])),
         arrays=(
-            declare.query(M),
+            declare.query(queries),
             declare.keys(),
-            declare.weights(M),
+            declare.weights(queries),
             declare.bounds("ks", "first key that every query sees", M),
             declare.bounds("ke", "the key behind the last one", M),
             declare.key_scale(),
-            declare.query_scale(M),
+            declare.query_scale(queries),
             result(rows, N),
         ),
-        attributes=(declare.layout(), declare.fill(), declare.first()),
+        attributes=(declare.layout(), declare.fill(), declare.first(), declare.least()),
         tunables=declare.tunables(),
         configs=configs(),
         grid=(cdiv(rows, Ref("BLOCK_M")), cdiv(N, Ref("BLOCK_N") * Ref("TILES"))),
-        body=mqa_logits,
+        body=body,
     )
 
 
@@ -154,7 +162,7 @@ MQA_LOGITS = Op(
     axes=(M, N, H),
     arrays=tuple(result(M, N) if array.name == "logits" else array for array in _KERNEL.arrays),
     attributes=(declare.layout(), declare.fill()),
-    steps=(Step(kernel=_KERNEL, attributes=(("first", 0),)),),
+    steps=(Step(kernel=_KERNEL, attributes=(("first", 0), ("least", 0))),),
     sample=sample,
     oracle=oracle,
     accuracy=(("logits", LOGITS_ACCURACY),),

@@ -26,7 +26,7 @@ from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, pages, query_scales, weights
 from specs.lang.axes import Axis, Ref, cdiv, emax
 from specs.lang.elements import F32, UINT8
-from specs.lang.kernel import Access, Attribute, Config, Constraint, Kernel, Rows
+from specs.lang.kernel import Access, Attribute, Config, Constraint, Dim, Kernel, Rows
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
 from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, when, where
@@ -68,6 +68,7 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
     upper = limits[0]
     for other in limits[1:]:
         upper = maximum(upper, other)
+    upper = where(upper > p.least, upper, 0)
     first_tile = part * p.TILES
     last_tile = minimum(first_tile + p.TILES, tile_cdiv(p.max_model_len, p.BLOCK_N))
     end_tile = minimum(maximum(tile_cdiv(maximum(upper, 0), p.BLOCK_N), first_tile), last_tile)
@@ -174,20 +175,28 @@ def columns() -> Attribute:
     )
 
 
-def kernel(requests: Axis = ALL_REQUESTS) -> Kernel:
-    """The kernel, for launches of `requests` requests."""
+def kernel(
+    requests: Axis = ALL_REQUESTS,
+    queries: Dim | None = None,
+    rows: Axis = BN,
+    each: Axis = QUERIES,
+    own: Axis = OWN_LENS,
+) -> Kernel:
+    """The kernel, for launches of `requests` requests; q and the weights may have more rows than are looked at."""
+    whole = queries is None
+    queries = Rows(BN) if queries is None else queries
     return Kernel(
         name="paged_mqa_logits",
         doc="Scores of cached keys for all queries of one request.",
-        axes=(BN, B, requests, H, L, NB, PAGES, PAGE_BYTES, ROWS, QUERIES, OWN_LENS),
+        axes=(rows, B, requests, H, L, NB, PAGES, PAGE_BYTES, ROWS, each, own),
         arrays=(
-            declare.query(Rows(BN)),
+            declare.query(queries),
             cache(Access.IN),
-            declare.weights(BN),
+            declare.weights(BN if whole else queries),
             declare.bounds("context_lens", "keys that requests, or their queries, see", Rows(L)),
             declare.bounds("block_tables", "pages of every request in order", B, NB),
-            declare.query_scale(Rows(BN)),
-            result(BN if requests is ALL_REQUESTS else requests * QUERIES, COLUMNS),
+            declare.query_scale(queries),
+            result(BN if whole else requests * each, COLUMNS),
         ),
         attributes=(
             columns(),
@@ -195,6 +204,7 @@ def kernel(requests: Axis = ALL_REQUESTS) -> Kernel:
             Attribute(name="block_size", kind=int, minimum=1, doc="rows of a page"),
             declare.fill(),
             declare.first(),
+            declare.least(),
         ),
         tunables=declare.tunables(),
         configs=configs(),
@@ -231,7 +241,7 @@ PAGED_MQA_LOGITS = Op(
     family="indexer",
     axes=(BN, B, H, L, NB, PAGES, PAGE_BYTES, ROWS),
     arrays=_KERNEL.arrays,
-    attributes=_KERNEL.attributes[:-1],
+    attributes=_KERNEL.attributes[:-2],
     constraints=(
         Constraint(
             argument="block_tables",
@@ -242,7 +252,7 @@ PAGED_MQA_LOGITS = Op(
             argument="context_lens", holds=L.equals(B).or_(L.equals(BN)), message="one per request, or one per query"
         ),
     ),
-    steps=(Step(kernel=_KERNEL, attributes=(("first", 0),)),),
+    steps=(Step(kernel=_KERNEL, attributes=(("first", 0), ("least", 0))),),
     sample=sample,
     oracle=oracle,
     accuracy=(("logits", LOGITS_ACCURACY),),

@@ -13,6 +13,7 @@ Everything is counted, nothing is moved before its place is known, so results ar
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from specs.lang.axes import Axis, Expr, as_expr, cdiv
@@ -52,16 +53,58 @@ def pow2_at_least(size: Expr, low: int = 256) -> Expr:
     return total
 
 
-def level_axes(width: Expr) -> tuple[Axis, Axis]:
+def level_axes(width: Expr, prefix: str = "") -> tuple[Axis, Axis]:
     """How many levels of selection a row of `width` takes, and the power of two that the first one selects from."""
     levels = (width > LONGEST) + (width > LONGEST * GROUP) + 1
     first = (width <= LONGEST) * width
     first = first + (width > LONGEST) * (width <= LONGEST * GROUP) * cdiv(width, GROUP)
     first = first + (width > LONGEST * GROUP) * cdiv(width, GROUP * GROUP)
     return (
-        Axis(name="LEVELS", static=True, value=levels, doc="levels of selection"),
-        Axis(name="TILE", static=True, value=pow2_at_least(first), doc="keys that the first of them selects from"),
+        Axis(name=f"{prefix}LEVELS", static=True, value=levels, doc="levels of selection"),
+        Axis(
+            name=f"{prefix}TILE", static=True, value=pow2_at_least(first), doc="keys that the first of them selects from"
+        ),
     )
+
+
+Bounds = Callable[[Any, Tile, Tile], tuple[Tile, Tile]]
+"""Parameters, row, whether there is such a row -> the first column that it looks at and the one behind its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What is selected from. p: parameters with first, topk and BLOCK. rows, width: of the whole problem.
+
+    skip: rows of the result before the first one. levels, tile: see `level_axes`.
+    """
+
+    p: Any
+    rows: Tile
+    width: Tile
+    skip: Tile | int
+    levels: int
+    tile: int
+    bounds: Bounds
+
+    def row(self) -> Row:
+        """The row of this program."""
+        out_row = program_id(0)
+        row = self.p.first + out_row
+        live = row < self.rows
+        start, end = self.bounds(self.p, row, live)
+        goal = row if isinstance(self.skip, int) and not self.skip else row + self.skip
+        return Row(out_row, goal, live, maximum(start, 0), minimum(end, self.width))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its number in this launch and in the result, whether there is one, its first column, the one behind."""
+
+    number: Tile
+    goal: Tile
+    live: Tile
+    start: Tile
+    end: Tile
 
 
 def row_key(value: Tile) -> Tile:
@@ -70,13 +113,9 @@ def row_key(value: Tile) -> Tile:
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
-Bounds = Callable[[Any, Tile, Tile], tuple[Tile, Tile]]
-"""Parameters, row, whether there is such a row -> the first column that it looks at and the one behind its last."""
-
-
 def bounds_of_rows(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
     """Ranges of the rows' own."""
-    return maximum(load(p.row_starts, (row,), live), 0), minimum(load(p.row_ends, (row,), live), p.W)
+    return load(p.row_starts, (row,), live), load(p.row_ends, (row,), live)
 
 
 def bounds_of_queries(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
@@ -85,120 +124,108 @@ def bounds_of_queries(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
         end = load(p.seq_lens, (row,), live)
     else:
         end = load(p.seq_lens, (row // p.QUERIES,), live) - (p.QUERIES - 1 - row % p.QUERIES)
-    return row * 0, minimum(end, p.W)
+    return row * 0, end
 
 
-def group_maxima(p: Any, bounds: Bounds) -> None:
+def group_maxima(space: Space) -> None:
     """BLOCK columns of one row: maxima of their groups, and of groups of groups where there are three levels."""
-    out_row, block = program_id(0), program_id(1)
-    row = p.first + out_row
-    live = row < p.R
-    start, end = bounds(p, row, live)
+    p, block, row = space.p, program_id(1), space.row()
     first = block * p.BLOCK
-    needed = live & (end - start > p.topk) & (first < end) & (first + p.BLOCK > start)
-    whole = (first >= start) & (first + p.BLOCK <= end)
+    needed = row.live & (row.end - row.start > p.topk) & (first < row.end) & (first + p.BLOCK > row.start)
+    whole = (first >= row.start) & (first + p.BLOCK <= row.end)
     column = first + (arange(p.BLOCK // GROUP) * GROUP)[:, None] + arange(GROUP)[None, :]
 
     def all_columns() -> None:
-        _store_maxima(p, out_row, block, row_key(load(p.logits, (out_row, column))))
+        _store_maxima(space, row.number, block, row_key(load(p.logits, (row.number, column))))
 
     def some_columns() -> None:
-        inside = (column >= start) & (column < end)
-        _store_maxima(p, out_row, block, where(inside, row_key(load(p.logits, (out_row, column), inside)), LOWEST))
+        inside = (column >= row.start) & (column < row.end)
+        keys = where(inside, row_key(load(p.logits, (row.number, column), inside)), LOWEST)
+        _store_maxima(space, row.number, block, keys)
 
     when(needed & whole, all_columns)
     when(needed & ~whole, some_columns)
 
 
-def _store_maxima(p: Any, out_row: Tile, block: Tile, keys: Tile) -> None:
+def _store_maxima(space: Space, row: Tile, block: Tile, keys: Tile) -> None:
     """Maxima of keys [groups, GROUP]."""
-    groups = keys.shape[0]
+    p, groups = space.p, keys.shape[0]
     highest = reduce_max(keys, axis=1)
     number = block * groups + arange(groups)
-    store(p.maxima, (out_row, number), highest, number < (p.W + (GROUP - 1)) // GROUP)
-    if p.LEVELS > 2:
+    store(p.maxima, (row, number), highest, number < (space.width + (GROUP - 1)) // GROUP)
+    if space.levels > 2:
         wider = reduce_max(highest.reshape(groups // GROUP, GROUP), axis=1)
         number = block * (groups // GROUP) + arange(groups // GROUP)
-        store(p.wide_maxima, (out_row, number), wider, number < (p.W + (GROUP * GROUP - 1)) // (GROUP * GROUP))
+        store(p.wide_maxima, (row, number), wider, number < (space.width + (GROUP * GROUP - 1)) // (GROUP * GROUP))
 
 
-def select(
-    p: Any, bounds: Bounds, values: ArrayHandle, chosen: ArrayHandle, floor: ArrayHandle | None, span: int
-) -> None:
+def select(space: Space, values: ArrayHandle, chosen: ArrayHandle, floor: ArrayHandle | None, span: int) -> None:
     """One row: the first k of all its items by (value, number), in ascending order of their numbers.
 
     values: of the items, float32 or keys. chosen: gets the numbers, -1 behind the last; counted from the row's first
     column where items are columns. floor: gets the least of their keys. span: columns that an item stands for.
     """
-    out_row = program_id(0)
-    row = p.first + out_row
-    live = row < p.R
-    start, end = bounds(p, row, live)
+    p, row = space.p, space.row()
+    first = row.start // span
 
     def some() -> None:
-        item = start // span + arange(p.TILE)
-        inside = (item * span < end) & ((item + 1) * span > start)
-        value = load(values, (out_row, item), inside)
+        item = first + arange(space.tile)
+        inside = (item * span < row.end) & ((item + 1) * span > row.start)
+        value = load(values, (row.number, item), inside)
         keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
         least = kth_largest(p.topk, lambda bound: count_from(keys, bound))
         room = p.topk - count_from(keys, least + 1)
-        place, kept, _, _ = ranked(keys, least, room, full((), 0, INT32), full((), 0, INT32))
-        number = arange(p.TILE) if span == 1 else start // span + arange(p.TILE)
-        goal = row if span == 1 else out_row
-        store(chosen, (goal, place), number, kept)
+        zero = full((), 0, INT32)
+        place, kept, _, _ = ranked(keys, least, room, zero, zero)
+        goal = row.goal if span == 1 else row.number
+        store(chosen, (goal, place), arange(space.tile) if span == 1 else first + arange(space.tile), kept)
         fill_behind(p, chosen, goal, minimum(count_from(keys, full((), LOWEST + 1, INT32)), p.topk))
         if floor is not None:
-            store(floor, (out_row,), least)
+            store(floor, (row.number,), least)
 
-    when(live & (end - start > p.topk), some)
+    when(row.live & (row.end - row.start > p.topk), some)
     if span == 1:
-        when(live & (end - start <= p.topk), lambda: short_row(p, chosen, row, end - start))
+        when(row.live & (row.end - row.start <= p.topk), lambda: short_row(p, chosen, row))
 
 
-def collect(p: Any, bounds: Bounds, values: ArrayHandle, groups: ArrayHandle, span: int) -> None:
+def collect(space: Space, values: ArrayHandle, groups: ArrayHandle, span: int) -> None:
     """One row: items of the groups that were chosen, as far as they are not below the floor, in ascending order."""
-    out_row = program_id(0)
-    row = p.first + out_row
-    live = row < p.R
-    start, end = bounds(p, row, live)
+    p, row = space.p, space.row()
 
     def items() -> None:
-        floor = load(p.floor, (out_row,))
+        floor = load(p.floor, (row.number,))
 
         def tile(k: Tile, placed: Tile) -> Tile:
             index = k * p.BLOCK + arange(p.BLOCK)
-            group = load(groups, (out_row, index // GROUP), index < GROUP * p.topk, other=-1)
+            group = load(groups, (row.number, index // GROUP), index < GROUP * p.topk, other=-1)
             item = group * GROUP + index % GROUP
-            inside = (group >= 0) & (item * span < end) & ((item + 1) * span > start)
-            value = load(values, (out_row, item), inside)
+            inside = (group >= 0) & (item * span < row.end) & ((item + 1) * span > row.start)
+            value = load(values, (row.number, item), inside)
             keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
             wanted = (keys >= floor) & inside
             place = placed + cumsum(wanted.to(INT32), axis=0) - 1
-            store(p.list_keys, (out_row, place), keys, wanted)
-            store(p.list_items, (out_row, place), item - start if span == 1 else item, wanted)
+            store(p.list_keys, (row.number, place), keys, wanted)
+            store(p.list_items, (row.number, place), item - row.start if span == 1 else item, wanted)
             return placed + reduce_sum(wanted.to(INT32), axis=0)
 
         tiles = -(-GROUP * p.topk // p.BLOCK)
-        store(p.list_count, (out_row,), fori_loop(0, tiles, tile, full((), 0, INT32)))
+        store(p.list_count, (row.number,), fori_loop(0, tiles, tile, full((), 0, INT32)))
 
-    when(live & (end - start > p.topk), items)
+    when(row.live & (row.end - row.start > p.topk), items)
 
 
-def select_listed(p: Any, bounds: Bounds, chosen: ArrayHandle, floor: ArrayHandle | None, span: int) -> None:
+def select_listed(space: Space, chosen: ArrayHandle, floor: ArrayHandle | None, span: int) -> None:
     """One row: as `select`, of the items that were collected. The first BLOCK of them stay in registers."""
-    out_row = program_id(0)
-    row = p.first + out_row
-    live = row < p.R
-    start, end = bounds(p, row, live)
-    goal = row if span == 1 else out_row
+    p, row = space.p, space.row()
+    goal = row.goal if span == 1 else row.number
 
     def some() -> None:
-        count = load(p.list_count, (out_row,))
+        count = load(p.list_count, (row.number,))
         tiles = tile_cdiv(count, p.BLOCK)
 
         def keys_of(k: Tile | int) -> Tile:
             index = k * p.BLOCK + arange(p.BLOCK)
-            return load(p.list_keys, (out_row, index), index < count, other=LOWEST)
+            return load(p.list_keys, (row.number, index), index < count, other=LOWEST)
 
         held = keys_of(0)
 
@@ -213,7 +240,8 @@ def select_listed(p: Any, bounds: Bounds, chosen: ArrayHandle, floor: ArrayHandl
 
         def put(k: Tile | int, keys: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile]:
             place, kept, above, tied = ranked(keys, least, room, above, tied)
-            store(chosen, (goal, place), load(p.list_items, (out_row, k * p.BLOCK + arange(p.BLOCK)), kept), kept)
+            item = load(p.list_items, (row.number, k * p.BLOCK + arange(p.BLOCK)), kept)
+            store(chosen, (goal, place), item, kept)
             return above, tied
 
         zero = full((), 0, INT32)
@@ -221,17 +249,17 @@ def select_listed(p: Any, bounds: Bounds, chosen: ArrayHandle, floor: ArrayHandl
         fori_loop(1, tiles, lambda k, above, tied: put(k, keys_of(k), above, tied), above, tied)
         fill_behind(p, chosen, goal, minimum(count, p.topk))
         if floor is not None:
-            store(floor, (out_row,), least)
+            store(floor, (row.number,), least)
 
-    when(live & (end - start > p.topk), some)
+    when(row.live & (row.end - row.start > p.topk), some)
     if span == 1:
-        when(live & (end - start <= p.topk), lambda: short_row(p, chosen, row, end - start))
+        when(row.live & (row.end - row.start <= p.topk), lambda: short_row(p, chosen, row))
 
 
-def short_row(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
+def short_row(p: Any, chosen: ArrayHandle, row: Row) -> None:
     """A row of no more columns than may be chosen: all of them."""
     number = arange(_width(p))
-    store(chosen, (row, number), where(number < count, number, -1), number < p.topk)
+    store(chosen, (row.goal, number), where(number < row.end - row.start, number, -1), number < p.topk)
 
 
 def fill_behind(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:

@@ -25,6 +25,7 @@ from specs.indexer.select import (
     LONGEST,
     MOST,
     Bounds,
+    Space,
     bounds_of_queries,
     bounds_of_rows,
     collect,
@@ -59,7 +60,7 @@ def bounds_arrays(decode: bool) -> tuple[Array, ...]:
     )
 
 
-def logits(rows: Axis | Expr, columns: Any = W) -> Array:
+def logits(rows: Expr, columns: Any = W) -> Array:
     """The rows."""
     return Array(name="logits", doc="logits", shapes=((rows, columns),), formats=(F32,))
 
@@ -70,12 +71,12 @@ def indices(rows: Axis, access: Access = Access.OUT) -> Array:
     return Array(name="indices", doc=doc, shapes=((rows, K),), formats=(INT32,), access=access, role=Role.INDEX)
 
 
-def _temporary(name: str, doc: str, rows: Axis, columns: Any, access: Access) -> Array:
+def _temporary(name: str, doc: str, rows: Expr, columns: Any, access: Access) -> Array:
     shape = (rows,) if columns is None else (rows, columns)
     return Array(name=name, doc=doc, shapes=(shape,), formats=(INT32,), access=access, role=Role.INDEX)
 
 
-def temporaries(rows: Axis, columns: Expr = W, access: Access = Access.OUT) -> dict[str, Array]:
+def temporaries(rows: Expr, columns: Expr = W, access: Access = Access.OUT) -> dict[str, Array]:
     """What the levels leave to each other."""
     groups, wide_groups = ((columns + (size - 1)) // size for size in (GROUP, GROUP * GROUP))
     return {
@@ -102,23 +103,41 @@ def _config(target: str, warps: int, when: Expr | None = None, **values: int) ->
 class Selection:
     """The kernels of one selection.
 
-    rows: of one launch. columns: width of a row. axes: sizes that bodies read. bounds, given: which columns rows look
-        at, and the arrays that say so.
-    result: the array that gets what is chosen.
+    rows: of one launch. total: of the whole problem. columns: width of a row, an axis or an attribute.
+    axes, attributes: sizes that bodies and shapes read. bounds, given: which columns rows look at, and the arrays that
+        say so. result: gets what is chosen, from the row behind the first `skip` on. prefix: of names of axes.
     """
 
     def __init__(
         self,
-        rows: Axis,
-        columns: Expr,
+        *,
+        rows: Expr,
+        total: Axis,
+        columns: Axis | Ref,
         axes: tuple[Axis, ...],
         bounds: Bounds,
         given: tuple[Array, ...],
         result: Array,
+        attributes: tuple[Attribute, ...] = (),
+        skip: Axis | None = None,
+        prefix: str = "",
     ) -> None:
-        self.rows, self.columns, self.bounds, self.given, self.result = rows, columns, bounds, given, result
-        self.levels, self.tile = level_axes(columns)
-        self.axes = tuple(dict.fromkeys((*axes, rows, self.levels, self.tile)))
+        self.rows, self.total, self.columns, self.bounds, self.given = rows, total, columns, bounds, given
+        self.result, self.skip, self.attributes = result, skip, attributes
+        self.levels, self.tile = level_axes(columns, prefix)
+        self.axes = tuple(dict.fromkeys((*axes, *([skip] if skip else []), self.levels, self.tile)))
+
+    def space(self, p: Any) -> Space:
+        """What a program of these kernels selects from."""
+        return Space(
+            p=p,
+            rows=getattr(p, self.total.name),
+            width=getattr(p, self.columns.name),
+            skip=0 if self.skip is None else getattr(p, self.skip.name),
+            levels=getattr(p, self.levels.name),
+            tile=getattr(p, self.tile.name),
+            bounds=self.bounds,
+        )
 
     def _kernel(self, name: str, doc: str, arrays: tuple[Array, ...], **fields: Any) -> Kernel:
         return Kernel(
@@ -126,7 +145,7 @@ class Selection:
             doc=doc,
             axes=self.axes,
             arrays=(*arrays, *self.given),
-            attributes=(k_attribute(), declare.first(), *fields.pop("attributes", ())),
+            attributes=(k_attribute(), *self.attributes, declare.first()),
             **fields,
         )
 
@@ -145,7 +164,7 @@ class Selection:
                 _config("interpret", 4, BLOCK=8192),
             ),
             grid=(self.rows, cdiv(self.columns, Ref("BLOCK"))),
-            body=named(lambda p: group_maxima(p, self.bounds), "group_maxima"),
+            body=named(lambda p: group_maxima(self.space(p)), "group_maxima"),
         )
         if not wide:
             return kernel
@@ -159,7 +178,7 @@ class Selection:
 
         def body(p: Any) -> None:
             floor = None if span == 1 else p.floor
-            select(p, self.bounds, getattr(p, values), getattr(p, results[0].name), floor, span)
+            select(self.space(p), getattr(p, values), getattr(p, results[0].name), floor, span)
 
         return self._kernel(
             name,
@@ -184,7 +203,7 @@ class Selection:
         lists = tuple(temporaries(self.rows, self.columns)[n] for n in ("list_keys", "list_items", "list_count"))
 
         def body(p: Any) -> None:
-            collect(p, self.bounds, getattr(p, values), getattr(p, groups), span)
+            collect(self.space(p), getattr(p, values), getattr(p, groups), span)
 
         return self._kernel(
             name,
@@ -207,7 +226,7 @@ class Selection:
 
         def body(p: Any) -> None:
             floor = None if span == 1 else p.floor
-            select_listed(p, self.bounds, getattr(p, results[0].name), floor, span)
+            select_listed(self.space(p), getattr(p, results[0].name), floor, span)
 
         return self._kernel(
             name,
@@ -310,11 +329,21 @@ def _decode_sample(case: Sample) -> dict[str, Any]:
 
 _EXACT = (("indices", Accuracy(exact=True)),)
 _SOURCE = "DeepSeek-V3.2 and V4, sparse indexer"
-_PREFILL = Selection(R, W, (R, W), bounds_of_rows, bounds_arrays(False), indices(R))
+_PREFILL = Selection(
+    rows=R, total=R, columns=W, axes=(R, W), bounds=bounds_of_rows, given=bounds_arrays(False), result=indices(R)
+)
 _EACH = emax(R // emax(L, 1), 1)
 _LENS_PER = Axis(name="QUERIES", static=True, value=_EACH, doc="rows of a length")
 _OWN = Axis(name="OWN_LENS", static=True, value=_EACH.equals(1) * 1, doc="whether every row has a length")
-_DECODE = Selection(R, W, (R, W, L, _LENS_PER, _OWN), bounds_of_queries, bounds_arrays(True), indices(R))
+_DECODE = Selection(
+    rows=R,
+    total=R,
+    columns=W,
+    axes=(R, W, L, _LENS_PER, _OWN),
+    bounds=bounds_of_queries,
+    given=bounds_arrays(True),
+    result=indices(R),
+)
 
 
 def _case(name: str, r: int, w: int, k: int, **fields: Any) -> Case:

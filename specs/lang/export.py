@@ -171,7 +171,16 @@ def _step(op: Op, index: int, step: Step) -> Json:
         "arrays": dict(step.arrays),
         "attributes": {name: _setting(value) for name, value in step.attributes},
         "program": _program(op, index),
+        **_repeated(step),
     }
+
+
+def _repeated(step: Step) -> Json:
+    """How often a step runs, where that is more than once."""
+    if step.repeat is None:
+        return {}
+    advance = {} if step.advance is None else {step.advance[0]: show(step.advance[1])}
+    return {"repeat": show(step.repeat), "advance": advance}
 
 
 def _setting(value: object) -> Json:
