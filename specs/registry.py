@@ -14,6 +14,7 @@ from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
+from specs.indexer.composite import SPARSE_ATTN_INDEXER
 from specs.indexer.gather import INDEXER_K_GATHER
 from specs.indexer.insert import INDEXER_K_INSERT
 from specs.indexer.logits import MQA_LOGITS
@@ -60,5 +61,6 @@ OPS: dict[str, Op] = {
         PAGED_MQA_LOGITS,
         TOPK_ROWS,
         TOPK_ROWS_DECODE,
+        SPARSE_ATTN_INDEXER,
     )
 }
