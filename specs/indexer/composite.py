@@ -404,6 +404,6 @@ SPARSE_ATTN_INDEXER = Op(
         _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),
         _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), lens=3, attributes={"logits_bytes": 700}),
         _case("padding-only", padding=4),
-        _case("large", decode=(16, 2, 20000), prefill=(3, 70, 30000), topk=512, rows=64, large=True),
+        _case("large", decode=(8, 2, 17000), prefill=(3, 30, 17000), topk=512, rows=64, large=True),
     ),
 )

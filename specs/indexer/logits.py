@@ -112,7 +112,7 @@ def result(rows: Axis, columns: Any) -> Array:
 def configs() -> tuple[Config, ...]:
     """Tile sizes."""
     return (
-        declare.config("cuda", 4, 128, 64, 128, 8, 8, 2),
+        declare.config("cuda", 2, 128, 64, 128, 8, 4, 3),
         declare.config("xpu", 1, 16, 16, 32, 4, 8, 1),
         declare.config("cpu", 4, 128, 64, 128, 4, 4, 1),
         declare.config("interpret", 2, 128, 64, 128, 4, 4, 1),
@@ -173,9 +173,9 @@ MQA_LOGITS = Op(
         _case("one-query", 1, 1, 1),
         _case("no-keys", 3, 0, 64),
         _case("no-queries", 0, 8, 64),
-        _case("large", 300, 20000, 64, large=True),
+        _case("large", 100, 9000, 64, large=True),
         _case(
-            "large-mxfp4", 70, 9000, 64, INDEXER_MXFP4, large=True,
+            "large-mxfp4", 40, 5000, 64, INDEXER_MXFP4, large=True,
             formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0)),
         ),
     ),

@@ -160,7 +160,7 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes."""
     return (
-        declare.config("cuda", 1, 128, 64, 128, 8, 4, 3),
+        declare.config("cuda", 1, 128, 64, 128, 8, 4, 2),
         declare.config("xpu", 1, 16, 16, 32, 4, 8, 1),
         declare.config("cpu", 1, 256, 64, 128, 4, 4, 1),
         declare.config("interpret", 1, 128, 64, 128, 4, 4, 1),

@@ -219,12 +219,12 @@ INDEXER_Q_FP8 = _op(
     _FP8_RESULTS,
     quantise_query_fp8,
     _case("int32-positions", 4, 16, formats=(("positions", INT32),), attributes=_TWIN),
-    _case("large", 8192, 64, positions=65536, large=True),
+    _case("large", 1024, 64, positions=65536, large=True),
 )
 INDEXER_Q_MXFP4 = _op(
     "indexer_q_mxfp4",
     INDEXER_MXFP4,
     _FP4_RESULTS,
     quantise_query_mxfp4,
-    _case("large", 8192, 64, positions=65536, large=True),
+    _case("large", 1024, 64, positions=65536, large=True),
 )

@@ -158,7 +158,7 @@ class Selection:
             (logits(self.rows, self.columns), out["maxima"]),
             tunables=_tunables(BLOCK_TUNABLE),
             configs=(
-                _config("cuda", 4, BLOCK=4096),
+                _config("cuda", 8, BLOCK=4096),
                 _config("xpu", 16, BLOCK=2048),
                 _config("cpu", 4, BLOCK=8192),
                 _config("interpret", 4, BLOCK=8192),
@@ -211,7 +211,7 @@ class Selection:
             (source, self._read(groups), self._read("floor"), *lists),
             tunables=_tunables(BLOCK_TUNABLE),
             configs=(
-                _config("cuda", 8, BLOCK=2048),
+                _config("cuda", 4, BLOCK=1024),
                 _config("xpu", 16, BLOCK=1024),
                 _config("cpu", 4, BLOCK=8192),
                 _config("interpret", 4, BLOCK=4096),
