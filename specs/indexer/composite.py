@@ -24,25 +24,24 @@ import numpy as np
 
 from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs
 from specs.cache.declared import NB, B, index
-from specs.cache.sampling import block_table, keys, rows_of, slots
+from specs.cache.sampling import block_table, rows_of, slots
 from specs.cache.write import INSERT_ROWS, TS, T, slot_mapping
 from specs.indexer import arrays as declare
 from specs.indexer.arrays import DATA, H
+from specs.indexer.arrays import N as KEYS
 from specs.indexer.gather import gather_kernel
 from specs.indexer.insert import attributes as layout_attributes
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
-from specs.indexer.arrays import N as KEYS
 from specs.indexer.logits import M
 from specs.indexer.logits import kernel as dense_kernel
 from specs.indexer.logits import oracle as dense_oracle
 from specs.indexer.oracle import top_k
-from specs.indexer.paged_logits import L, columns
+from specs.indexer.paged_logits import L, columns, limits_of
 from specs.indexer.paged_logits import kernel as paged_kernel
-from specs.indexer.paged_logits import limits_of
 from specs.indexer.paged_logits import oracle as paged_oracle
 from specs.indexer.sampling import codes, pages, query_scales, visible, weights
-from specs.indexer.select import GROUP, LONGEST
-from specs.indexer.topk import MOST, Selection, bounds_of_queries, bounds_of_rows, logits, temporaries
+from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds_of_rows
+from specs.indexer.topk import Selection, logits, temporaries
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
 from specs.lang.elements import E4M3, E8M0, F32, INT32, UINT8, ElementFormat
@@ -245,8 +244,8 @@ def _prefill_steps() -> list[Step]:
         codes_, scales_ = _gathered_arrays(packed)
         renamed = (replace(codes_, name="dst_k"), replace(scales_, name="dst_scale"))
         kernel = gather_kernel(*renamed, requests=PB, table=PNB, rows=N)
-        names = (("dst_k", codes_.name), ("dst_scale", scales_.name))
-        gathers.append(Step(kernel=kernel, arrays=names, when=when))
+        filled = (("dst_k", codes_.name), ("dst_scale", scales_.name))
+        gathers.append(Step(kernel=kernel, arrays=filled, when=when))
         names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))
         settings: tuple[tuple[str, object], ...] = (("fill", False), ("first", 0), ("least", TOPK))
         scores.append(
@@ -373,8 +372,8 @@ def _case(
     sizes |= {"PNB": -(-gathered // (rows * max(pb, 1))) + 1, "TS": tokens, "D": layout.width}
     sizes |= {"PAGES": max(1, b * sizes["NB"] + pb * sizes["PNB"]), "PAGE_BYTES": layout.page_stride(rows)}
     absent = (() if b else _DECODE_NAMES) + (() if pb else _PREFILL_NAMES) + (() if insert else ("k", "slot_mapping"))
-    attributes = {"topk": topk, "next_n": n, "max_model_len": wide, "gathered_rows": gathered, "block_size": rows}
-    attributes |= {"layout": layout, **fields.pop("attributes", {})}
+    attributes: dict[str, object] = {"topk": topk, "next_n": n, "max_model_len": wide, "gathered_rows": gathered}
+    attributes |= {"block_size": rows, "layout": layout, **fields.pop("attributes", {})}
     return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), absent=absent, **fields)
 
 

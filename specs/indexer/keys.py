@@ -3,8 +3,8 @@
     score = scale[n] sum_h weights[h] relu( sum_d q[h, d] k[n, d] )
 
 Codes go into the dots as they are: FP8 codes directly, e2m1 codes as the e4m3 codes of a 64th of their values (the same
-bits, moved), so that no wider copy of an operand exists. One FP8 scale per key is a factor of the sum; MXFP4 scales, one
-per 32 columns of query and key, are factors of the partial dots.
+bits, moved), so that no wider copy of an operand exists. One FP8 scale per key is a factor of the sum; MXFP4 scales,
+one per 32 columns of query and key, are factors of the partial dots.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _GROWN = 2.0**6  # undoes what e2m1 bits mean as e4m3, whose exponent bias is 7 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """One tile of keys. parts: operands e4m3 [n, columns], in order. scales: float32 [n], one per part, or one for all."""
+    """One tile of keys. parts: operands e4m3 [n, columns]. scales: float32 [n], one per part, or one for all."""
 
     parts: tuple[Tile, ...]
     scales: tuple[Tile, ...]
@@ -40,9 +40,9 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Some heads of one query. parts: operands e4m3 [columns, heads], as those of keys. scales: float32 [heads]; none in FP8.
+    """Some heads of one query. parts: operands e4m3 [columns, heads], as those of keys.
 
-    weight: float32 [heads], zero behind the last head.
+    scales: float32 [heads], one per part; none in FP8. weight: float32 [heads], zero behind the last head.
     """
 
     parts: tuple[Tile, ...]

@@ -11,8 +11,8 @@ Rows are rotated before they are quantised; the last 64 of their 128 columns are
 from __future__ import annotations
 
 from specs.cache.layouts import KEY_FLOOR, groups
-from specs.lang.elements import E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
 from specs.lang.blocks import ScaleRule
+from specs.lang.elements import E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
 from specs.lang.paged import Field, Paged, ScalePlace
 
 WIDTH = 128
@@ -22,7 +22,9 @@ _PAGE_MULTIPLE = 576  # of the allocator that all caches of the model share
 _SOURCE = "DeepSeek-V4, cache of the sparse indexer"
 
 
-def _layout(name: str, element: ElementFormat, group: int, scale: ElementFormat, rule: ScaleRule, floor: float) -> Paged:
+def _layout(
+    name: str, element: ElementFormat, group: int, scale: ElementFormat, rule: ScaleRule, floor: float
+) -> Paged:
     return Paged(
         name=name,
         fields=(Field(count=WIDTH, format=groups(element, group, scale, rule, floor)),),

@@ -1,6 +1,6 @@
 """mqa_logits: scores of dense keys for every query of a prefill chunk.
 
-    logits[m, n] = k_scale[n] sum_h weights[m, h] relu( sum_d q[m, h, d] k[n, d] )      for ks[m] <= n < ke[m], else -inf
+    logits[m, n] = k_scale[n] sum_h weights[m, h] relu( sum_d q[m, h, d] k[n, d] )   for ks[m] <= n < ke[m], else -inf
 
 In MXFP4 q and k are codes times their scales, and k_scale is no factor of its own. With fill=False the other columns
 are left as they are: what reads them next looks at ks and ke too.
@@ -16,11 +16,11 @@ import numpy as np
 from specs.indexer import arrays as declare
 from specs.indexer.arrays import H, N
 from specs.indexer.keys import dense_keys, heads_of, row_of, score
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, key_scales, query_scales, visible, weights
 from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.axes import Axis, Expr, Ref, cdiv
 from specs.lang.elements import E8M0, F32, UINT8
 from specs.lang.kernel import Access, Array, Config, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, Step
@@ -32,7 +32,7 @@ from specs.tile.trace import Tile
 M = Axis(name="M", doc="queries")
 ALL_ROWS = Axis(name="MC", value=M, doc="queries of one launch")
 MINUS_INFINITY = float("-inf")
-LOGITS_ACCURACY = Accuracy(terms=H + declare.WIDTH, extra=6)
+LOGITS_ACCURACY = Accuracy(terms=H + WIDTH, extra=6)
 
 
 def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
@@ -104,7 +104,7 @@ def sample(case: Sample) -> dict[str, Any]:
     } | query_scales(case)
 
 
-def result(rows: Axis, columns: Any) -> Array:
+def result(rows: Expr, columns: Any) -> Array:
     """The logits."""
     return Array(name="logits", doc="scores", shapes=((rows, columns),), formats=(F32,), access=Access.OUT)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.blocks import Quantized
 from specs.lang.elements import ElementFormat
 from specs.lang.paged import Paged
 
@@ -14,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 def decoded(values: Array, form: ElementFormat, layout: Paged, scale: Array | None) -> Array:
-    """Rows float64 [.., 128] of codes: the numbers that `form` makes of them, or bytes; scaled where scales are given."""
+    """Rows float64 [.., 128] of codes: numbers that `form` makes of them, or bytes; scaled where scales are given."""
     (field,) = layout.fields
     codes = np.asarray(form.encode(values) if form.is_float else values, np.uint8)
     form_ = field.format

@@ -1,8 +1,10 @@
 """indexer_q_fp8 and indexer_q_mxfp4: queries of the indexer rotated, quantised, and their scales folded into weights.
 
-    y[t, h]  = rope(q[t, h], positions[t])               the last columns, as many as the table has, in pairs
-    FP8:       s = 2^ceil(log2(max(amax, 1e-4) / 448)),  q_fp8 = e4m3(y / s),  weights_out = ((w s) softmax_scale) head_scale
-    MXFP4:     one E8M0 scale per 32 columns, e2m1 codes two per byte,         weights_out = (w softmax_scale) head_scale
+    y[t, h] = rope(q[t, h], positions[t])            the last columns, as many as the table has, in pairs
+    FP8:    s = 2^ceil(log2(max(amax, 1e-4) / 448)),  q_fp8 = e4m3(y / s)
+            weights_out = ((w s) softmax_scale) head_scale
+    MXFP4:  one E8M0 scale per 32 columns, e2m1 codes two per byte
+            weights_out = (w softmax_scale) head_scale
 
 Rotated columns are rounded correctly to bfloat16 (zeros positive); the others are taken as they are. A position outside
 the table leaves a row as it is.
@@ -96,6 +98,7 @@ def oracle(layout: Paged, inputs: Mapping[str, Any]) -> dict[str, Reference]:
     x[..., first:] = np.where(known[:, None, None], turned, x[..., first:])
     coded = form.encode(x)
     weights = np.asarray(inputs["weights"], np.float32)
+    assert coded.scale is not None
     found = {"q_packed": Reference(value=coded.data), "q_scale": Reference(value=coded.scale)}
     if form.packing is None:
         weights = weights * np.asarray(coded.scale)[..., 0].view(np.float32)
@@ -202,7 +205,7 @@ def _op(name: str, layout: Paged, results: tuple[Array, ...], body: Body, *cases
         ),
         sample=sample,
         oracle=lambda inputs: oracle(layout, inputs),
-        accuracy=tuple((array.name, _EXACT) for array in results) + (("weights_out", _EXACT),),
+        accuracy=(*((array.name, _EXACT) for array in results), ("weights_out", _EXACT)),
         cases=(
             _case("v4", 7, 64),
             _case("bf16-table", 5, 8, formats=(("cos_sin", BF16), ("weights", F32))),

@@ -65,7 +65,7 @@ def query_scales(case: Sample) -> dict[str, Array]:
 
 
 def visible(case: Sample, rows: int, columns: int) -> tuple[Array, Array]:
-    """First visible column of every row and the one behind its last; among them rows that see nothing, or everything."""
+    """First visible column of every row and the one behind its last; some rows see nothing, or everything."""
     rng = case.rng
     start = rng.integers(0, columns // 4 + 1, rows)
     end = rng.integers(0, columns + 1, rows)

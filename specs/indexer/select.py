@@ -6,8 +6,8 @@ its groups, and of groups of groups where the row is long; k of those are select
 in them only those matter that are not below the least maximum, because k of them are not: usually little more than k.
 Whatever the data, a row is read once, and an eighth of it or less a second time.
 
-Selecting is a search for the k-th largest key, bit by bit: keys are the bits of a float as an integer of the same order.
-Everything is counted, nothing is moved before its place is known, so results are the same on every machine.
+Selecting is a search for the k-th largest key, bit by bit: keys are the bits of a float as an integer of the same
+order. Everything is counted, nothing is moved before its place is known, so results are the same on every machine.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def level_axes(width: Expr, prefix: str = "") -> tuple[Axis, Axis]:
     return (
         Axis(name=f"{prefix}LEVELS", static=True, value=levels, doc="levels of selection"),
         Axis(
-            name=f"{prefix}TILE", static=True, value=pow2_at_least(first), doc="keys that the first of them selects from"
+            name=f"{prefix}TILE", static=True, value=pow2_at_least(first), doc="keys that the first one selects from"
         ),
     )
 
@@ -269,7 +269,8 @@ def fill_behind(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
 
 
 def _width(p: Any) -> int:
-    return 1 << max(p.topk - 1, 0).bit_length()
+    width: int = 1 << max(p.topk - 1, 0).bit_length()
+    return width
 
 
 def count_from(keys: Tile, bound: Tile) -> Tile:
