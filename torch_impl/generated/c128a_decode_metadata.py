@@ -35,12 +35,12 @@ def c128a_decode_metadata(
     count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)  # specs/cache/compressed.py:51
     request = tl.load(token_to_req_ptr + token)  # specs/cache/compressed.py:52
     live = column < count  # specs/cache/compressed.py:53
-    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
-    live_1 = live & (column >= 0)  # specs/cache/lookup.py:56
-    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:57
-    page = entry // 2  # specs/cache/lookup.py:58
-    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:59
-    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:60
-    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:61
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:66
+    live_1 = live & (column >= 0)  # specs/cache/lookup.py:67
+    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:68
+    page = entry // 2  # specs/cache/lookup.py:69
+    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:70
+    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:71
+    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:72
     tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:54
     tl.store(lens_ptr + token, count, mask=block == 0)  # specs/cache/compressed.py:55
