@@ -857,8 +857,8 @@ def indexer_q_fp8(
     cos_sin: _Array,
     weights: _Array,
     *,
-    softmax_scale: float = 0.08838834764831845,
-    head_scale: float = 0.125,
+    softmax_scale: float,
+    head_scale: float,
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Queries of the indexer rotated and quantised, and the weights of their heads.
@@ -870,8 +870,10 @@ def indexer_q_fp8(
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
-        softmax_scale: factor of the scores, applied to the weights. Default 0.08838834764831845.
-        head_scale: factor of the sum over heads, applied to the weights. Default 0.125.
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
+            weights. Required.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+            Required.
         implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
 
     Returns:
@@ -891,8 +893,8 @@ def indexer_q_mxfp4(
     cos_sin: _Array,
     weights: _Array,
     *,
-    softmax_scale: float = 0.08838834764831845,
-    head_scale: float = 0.125,
+    softmax_scale: float,
+    head_scale: float,
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Queries of the indexer rotated and quantised, and the weights of their heads.
@@ -904,8 +906,10 @@ def indexer_q_mxfp4(
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
-        softmax_scale: factor of the scores, applied to the weights. Default 0.08838834764831845.
-        head_scale: factor of the sum over heads, applied to the weights. Default 0.125.
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
+            weights. Required.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+            Required.
         implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
 
     Returns:

@@ -897,8 +897,8 @@ def indexer_q_fp8(
     cos_sin: torch.Tensor,
     weights: torch.Tensor,
     *,
-    softmax_scale: float = 0.08838834764831845,
-    head_scale: float = 0.125,
+    softmax_scale: float,
+    head_scale: float,
     implementation: _Implementation | None = None,
     out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -911,8 +911,10 @@ def indexer_q_fp8(
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
-        softmax_scale: factor of the scores, applied to the weights. Default 0.08838834764831845.
-        head_scale: factor of the sum over heads, applied to the weights. Default 0.125.
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
+            weights. Required.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+            Required.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
         out: a tuple of arrays to write (q_fp8, weights_out) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
@@ -933,8 +935,8 @@ def indexer_q_mxfp4(
     cos_sin: torch.Tensor,
     weights: torch.Tensor,
     *,
-    softmax_scale: float = 0.08838834764831845,
-    head_scale: float = 0.125,
+    softmax_scale: float,
+    head_scale: float,
     implementation: _Implementation | None = None,
     out: tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -947,8 +949,10 @@ def indexer_q_mxfp4(
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
-        softmax_scale: factor of the scores, applied to the weights. Default 0.08838834764831845.
-        head_scale: factor of the sum over heads, applied to the weights. Default 0.125.
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
+            weights. Required.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+            Required.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
         out: a tuple of arrays to write (q_packed, q_scale, weights_out) into, None for those to allocate,
             which is then returned: shape, format and device of the result; the last dimension is contiguous,

@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8efd28d6a4aaefc39cfff8e5158e177814fa3eddef3f6c2c108709431a5b0e20
+# spec sha256 81435f80193bf248034d2971fb61b6461905519175f34bd568c54ca729bedd60
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

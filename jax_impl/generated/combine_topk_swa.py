@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 89117a83ae69163da91ff395537a44b399147587cc95f8477d031225970d6d64
+# spec sha256 7bf309e5aea903feb495f134c323edfcb579c9a9b0f2091d2176de8d7f0dd8b7
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

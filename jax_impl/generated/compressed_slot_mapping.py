@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 64ff15035df32bdeeb1a979b86288bae7ef11089a0f9411f0d1488e557a550cf
+# spec sha256 603daee636cc2e00277a32c7eb0ff4c472995e7a0d2cbef3e11caad0f1b8c7a5
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

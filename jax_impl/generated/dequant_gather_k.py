@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2a68e8fa3b992b68e00c12233504935eef2a7ebab0a56ef7bb565937e4b7d706
+# spec sha256 f742e96187d73140981de4d77aa9ea568b3ceeb3d2e30d44eab96dff5861c8b6
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

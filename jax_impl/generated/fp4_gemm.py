@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d1b553db5b71a640bdf73f43bcf85a75938d912afc07a7c9af66d21296bb1b1f
+# spec sha256 82c96537708f069299ba8dede0007d6447ea3034626a4c92d35473ca699627af
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

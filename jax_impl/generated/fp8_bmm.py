@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a3b7920f7da254e9c1f484220affdc8e5dd1bfa45a0aa65c263ef7edff190452
+# spec sha256 5f9464b66227417f5c30e840f1a09cac8f318b40cab125a75ff0945a8fd26081
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

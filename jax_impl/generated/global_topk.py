@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 692050dbf9f79b8838f9b363eb622cec1b68ffbc5ee10d71367c3260589bec13
+# spec sha256 ddc7f75e9e246040c689336a1fa65895a5fb899cd9d6d253f6834b1bf0494800
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c14d0b45cc2b85fb118e410b3897b47fb159213d34c72037f1a04b68ded9c740
+# spec sha256 23eca67eb583a8885addaa71dcea42fae352641f85bdce48d76388de36616859
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c121dce5f6e5f479539e8471ae636c33a98830b947d4cb221a6df8b6335c6840
+# spec sha256 e85d1c7a794f395e22d34089899cf34fd759cb29cf64356dbe64df02e5f26f2d
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d5789fde313ceff837d9d1eefd041c769962f776651990afaf744d64c5a3718e
+# spec sha256 d306b1cd15d3cfedb6d4116f77c83603ed5d527ed9cb09f3f08389c0e9e80c29
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

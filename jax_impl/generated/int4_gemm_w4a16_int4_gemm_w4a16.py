@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 603f23c9170a79bc0f26d4b39c0186b5bc5398c5c3bd0e0f8a6dc82e3ad9c1d7
+# spec sha256 c6aa377e99e19427546ae4272b32a33d797f666f0edf6170d932ea6d9ec2a743
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

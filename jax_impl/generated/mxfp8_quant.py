@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 df75aaaa374522e628f3ffe238e2693b40bdafe79dea357482ace36710915fb3
+# spec sha256 bcce564d6480ecff44260913d9c8d5271e70b3ca1a9d7fa106cc1de6365e6487
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 314bd452a3088ad61a3254bf1299810310f4f3fb36641bef79618f6504387b4e
+# spec sha256 10c6fb1fbfaae8a025cf2ec4aa9a80202cd48d7a4465b85c2abe0500be64478d
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

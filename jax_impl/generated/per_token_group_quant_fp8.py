@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 62038ed90d856363495ac5fda7b5c9a3f43014e4f309733810b56e2fbff7c067
+# spec sha256 0fe01c00c445d02b948c3d1ae86519e673d7e5c342a015f01fd7010a596d48d4
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8ead6184d6df448cc96b61eeb60e29d85b8be4253d928bf7faa07d2d523a68ab
+# spec sha256 57505a9e44fe0f17608a0f5980a7c749588342a94b813df0d62a543434a6b097
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

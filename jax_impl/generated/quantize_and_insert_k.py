@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 43ed6c6635c077669bcda21ddc40f14f8cb6b17a3e72db9b58a6464e99cd2c03
+# spec sha256 157b1e04d02a9e948fc3bfb6444c3c87b29c11d43700ceca2b32b044b22eca1a
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

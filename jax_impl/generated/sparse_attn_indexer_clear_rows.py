@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b07b5a228c36f58cd45b702533f7ddec54b97bd6feddee5030a7a616cf906846
+# spec sha256 8b5d24b19c5aab293b638dbf4cbddd6f1d130edd0cc950d1cc9c60d6d122540e
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

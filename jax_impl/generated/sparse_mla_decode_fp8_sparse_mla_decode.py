@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 027223391dcbc44dc122f0df92112e3d257797225a8723a0b204a6b9f0fed8b6
+# spec sha256 dbc6f51ba01c6928435e02b6c1d530f1c577ca00f01cb622a090ae242319e411
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

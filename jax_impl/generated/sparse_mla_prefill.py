@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 11ddb7cea6f79c3c6a54ae3f8dfee6b7d01dd5da93666adddbde3a8f4a2a85a7
+# spec sha256 92dc1841ad392d1da3aa96fb46a45f2957b6bb1cb446c818dcc3eb1580759d18
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

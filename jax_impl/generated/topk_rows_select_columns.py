@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 012dc847034037b3ba147e17cfaf4ac0fc7d61336d5d170b7ea4c990ce23f5ea
+# spec sha256 21e27d1886b32f99c07a9c9c7bb7c6f659eb2d5561ad290885194867e66bcd88
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -40,31 +40,29 @@ def select_columns(
         value = plgpu.load(logits_ref.at[out_row, item], mask=inside, other=0.0)  # specs/indexer/select.py:174
         bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:112
         keys = jnp.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
-        count_2 = jnp.sum((keys >= 0).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:278
-        count_3 = jnp.where(count_2 >= 512, jnp.int32(0), jnp.int32(-2147483647))  # specs/indexer/select.py:289
-        def step(i, carry):  # specs/indexer/select.py:289
+        count_2 = jnp.sum((keys >= 0).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
+        count_3 = jnp.where(count_2 >= 512, jnp.int32(0), jnp.int32(-2147483647))  # specs/indexer/select.py:290
+        def step(i, carry):  # specs/indexer/select.py:290
             (least_1,) = carry
-            higher = least_1 + (1 << (30 - i))  # specs/indexer/select.py:285
-            count_4 = jnp.sum((keys >= higher).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:278
+            higher = least_1 + (1 << (30 - i))  # specs/indexer/select.py:286
+            count_4 = jnp.sum((keys >= higher).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
             return (jnp.where(count_4 >= 512, higher, least_1),)
-        (least,) = jax.lax.fori_loop(0, 31, step, (count_3,))  # specs/indexer/select.py:289
+        (least,) = jax.lax.fori_loop(0, 31, step, (count_3,))  # specs/indexer/select.py:290
         bound = least + 1  # specs/indexer/select.py:177
-        count_5 = jnp.sum((keys >= bound).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:278
+        count_5 = jnp.sum((keys >= bound).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
         room = 512 - count_5  # specs/indexer/select.py:177
-        higher_1 = (keys > least).astype(jnp.int32)  # specs/indexer/select.py:298
-        equal = ((keys == least) & (keys > -2147483647)).astype(jnp.int32)  # specs/indexer/select.py:298
-        ranks = jax.lax.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:300
-        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:301
-        kept = (keys > least) | ((keys == least) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:302
-        place = 0 + (ranks & 65535) + jnp.minimum(ties, room) - 1  # specs/indexer/select.py:303
-        count_6 = jnp.sum(higher_1, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:304
-        count_7 = jnp.sum(equal, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:304
+        higher_1 = (keys > least).astype(jnp.int32)  # specs/indexer/select.py:299
+        equal = ((keys == least) & (keys > -2147483647)).astype(jnp.int32)  # specs/indexer/select.py:299
+        ranks = jax.lax.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:301
+        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:302
+        kept = (keys > least) | ((keys == least) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:303
+        place = 0 + (ranks & 65535) + jnp.minimum(ties, room) - 1  # specs/indexer/select.py:304
         plgpu.store(indices_ref.at[row, place], jnp.arange(4096, dtype=jnp.int32), mask=kept)  # specs/indexer/select.py:181
-        count_8 = jnp.sum((keys >= -2147483646).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:278
-        count_9 = jnp.minimum(count_8, 512)  # specs/indexer/select.py:182
-        number = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:267
-        plgpu.store(indices_ref.at[row, number], jnp.full((512,), -1, jnp.int32), mask=(number >= count_9) & (number < 512))  # specs/indexer/select.py:268
+        count_6 = jnp.sum((keys >= -2147483646).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
+        count_7 = jnp.minimum(count_6, 512)  # specs/indexer/select.py:182
+        number = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:268
+        plgpu.store(indices_ref.at[row, number], jnp.full((512,), -1, jnp.int32), mask=(number >= count_7) & (number < 512))  # specs/indexer/select.py:269
     @pl.when(live & (count_1 - count <= 512))  # specs/indexer/select.py:188
     def branch_1():
-        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:261
-        plgpu.store(indices_ref.at[row, number_1], jnp.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:262
+        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:262
+        plgpu.store(indices_ref.at[row, number_1], jnp.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:263

@@ -123,7 +123,8 @@ def sample(case: Sample) -> dict[str, Any]:
     """A step whose logits are whole numbers, with many ties, in either kind of data."""
     case = replace(case, kind="twin")
     sizes, rows = case.sizes, rows_of(case)
-    count, wide = (int(case.attributes[name]) for name in ("gathered_rows", "max_model_len"))  # type: ignore[call-overload]
+    given = case.attributes
+    count, wide = (int(given[name]) for name in ("gathered_rows", "max_model_len"))  # type: ignore[call-overload]
     drawn: dict[str, Any] = {
         "topk_indices": case.rng.integers(-9, 9, case.shapes["topk_indices"]),
         "cache": pages(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows),

@@ -1,7 +1,7 @@
 """paged_mqa_logits: scores of cached keys for decode tokens, several per request.
 
     row i = b n + j, column c: key c of request b, in page block_tables[b, c // rows], at c % rows
-    row i = b n + j, column c: key c of request b, in page block_tables[b, c // rows]; visible for c < limit(i)
+    visible for c < context_lens[b, j] where every row has a length, else for c < context_lens[b] - n + j + 1
 
 n = rows of q / rows of block_tables. Invisible columns, and keys whose page lies outside the cache, are -inf; with
 fill=False columns behind the limit are left as they are. All n queries of a request share one read of its keys.

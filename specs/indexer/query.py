@@ -154,13 +154,13 @@ _FP4_RESULTS = (
 )
 
 
-def _factor(name: str, default: float, doc: str) -> Attribute:
-    return Attribute(name=name, kind=float, default=default, doc=doc)
+def _factor(name: str, doc: str) -> Attribute:
+    return Attribute(name=name, kind=float, required=True, doc=doc)
 
 
 _FACTORS = (
-    _factor("softmax_scale", WIDTH**-0.5, "factor of the scores, applied to the weights"),
-    _factor("head_scale", 64**-0.5, "factor of the sum over heads, applied to the weights"),
+    _factor("softmax_scale", "factor of the scores, usually the inverse root of their columns; applied to the weights"),
+    _factor("head_scale", "factor of the sum over heads, usually the inverse root of their number; likewise"),
 )
 
 
@@ -188,7 +188,8 @@ def _kernel(name: str, results: tuple[Array, ...], body: Body) -> Kernel:
 
 def _case(name: str, t: int, h: int, rope: int = 64, positions: int = 97, **fields: Any) -> Case:
     sizes = (("T", t), ("H", h), ("POSITIONS", positions), ("ROPE", rope))
-    return Case(name=name, sizes=sizes, **fields)
+    attributes = fields.pop("attributes", (("softmax_scale", WIDTH**-0.5), ("head_scale", 0.125)))
+    return Case(name=name, sizes=sizes, attributes=attributes, **fields)
 
 
 _TWIN = (("softmax_scale", 0.125), ("head_scale", 0.125))

@@ -176,7 +176,7 @@ def select(space: Space, values: ArrayHandle, chosen: ArrayHandle, floor: ArrayH
         least = kth_largest(p.topk, lambda bound: count_from(keys, bound))
         room = p.topk - count_from(keys, least + 1)
         zero = full((), 0, INT32)
-        place, kept, _, _ = ranked(keys, least, room, zero, zero)
+        place, kept = ranked(keys, least, room, zero, zero)
         goal = row.goal if span == 1 else row.number
         store(chosen, (goal, place), arange(space.tile) if span == 1 else first + arange(space.tile), kept)
         fill_behind(p, chosen, goal, minimum(count_from(keys, full((), LOWEST + 1, INT32)), p.topk))
@@ -239,10 +239,11 @@ def select_listed(space: Space, chosen: ArrayHandle, floor: ArrayHandle | None, 
         room = p.topk - counted(least + 1)
 
         def put(k: Tile | int, keys: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile]:
-            place, kept, above, tied = ranked(keys, least, room, above, tied)
+            place, kept = ranked(keys, least, room, above, tied)
             item = load(p.list_items, (row.number, k * p.BLOCK + arange(p.BLOCK)), kept)
             store(chosen, (goal, place), item, kept)
-            return above, tied
+            higher, equal = (reduce_sum(some.to(INT32), axis=0) for some in (keys > least, keys == least))
+            return above + higher, tied + equal
 
         zero = full((), 0, INT32)
         above, tied = put(0, held, zero, zero)
@@ -290,10 +291,10 @@ def kth_largest(k: int, counted: Callable[[Tile], Tile]) -> Tile:
     return least
 
 
-def ranked(keys: Tile, least: Tile, room: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile, Tile, Tile]:
+def ranked(keys: Tile, least: Tile, room: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile]:
     """Where each key goes, and which do: those above `least`, and of those equal to it the first `room`.
 
-    above, tied: how many such keys there were before; their new numbers come third and fourth.
+    above, tied: how many such keys there were before.
     """
     higher, equal = (keys > least).to(INT32), ((keys == least) & (keys > LOWEST)).to(INT32)
     # Both counts in one running sum: there are fewer keys than half an integer counts.
@@ -301,4 +302,4 @@ def ranked(keys: Tile, least: Tile, room: Tile, above: Tile, tied: Tile) -> tupl
     ties = tied + (ranks >> 16)
     kept = (keys > least) | ((keys == least) & (keys > LOWEST) & (ties <= room))
     place = above + (ranks & _LOW_HALF) + minimum(ties, room) - 1
-    return place, kept, above + reduce_sum(higher, axis=0), tied + reduce_sum(equal, axis=0)
+    return place, kept

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5129e1c50aed93cd714c495092de4e7958182b4e42310bf46615a5312483b60b
+# spec sha256 2a2219fc0a6e32affbe21bb45c612cbb6d8c039339e51bfbabb37aeeb57296d1
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4567dd88aaa395b32141a5e713de64c8a1ace0b7d4796c07174078317219c274
+# spec sha256 8f9ee654d3c7b819c571624629a55f1d1a52b7d3433c5a4f321c16166a8549f5
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bc9db62ecebc9687489c3a1543a22fdc8ac79d35c1a174c6c36473f10f5c5b09
+# spec sha256 4164c9db722e4f965303d9e0ce7094a102c3a463be593c2c2b66affaaa56cff3
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f3de9655d58b83db7ea26ee95f2be43e8afce73b21db7e39393d3f9d74de4724
+# spec sha256 7ca2754781024096c799fcb0469b578f0ded18d98b33de803a626cdbecc8ea9c
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

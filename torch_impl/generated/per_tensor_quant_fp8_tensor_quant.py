@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f81bd34d251953f1f2e4e3ea3f556a873ac777a5939ead67fb9c325e2b3ac7d1
+# spec sha256 97fac1fedaaea78ff0a933c6e82294b9a79f052c68f04491bbcdff3d96702f51
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 63ade0df481ed1b3f8b4ca70a816752c20424aae32df9909048cf46afebe4a06
+# spec sha256 6ca7704a243b97fb20d3db84861d1cf84f14ac9d63677b50f047969a701e6e58
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

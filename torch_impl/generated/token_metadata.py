@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f01102d138a50ab4e52dc3536588da5ca09cb76ef07e684fc38a3c1cd8902748
+# spec sha256 350ef5bff7e809dc1674981dc07883472c10e9f448eebc45bc27013e477c9e17
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

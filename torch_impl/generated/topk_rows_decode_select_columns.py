@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 faabb61a241c91c7adcf03b2551ffea3cd202eddbb29f19be6f58dde4bf3b10b
+# spec sha256 ef2d3c707e5df51d77e47335ebb8e0f8e1c90230b600a308c38ccc2a3cd28199
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -40,28 +40,26 @@ def select_columns(
         value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=inside, other=0.0)  # specs/indexer/select.py:174
         bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:112
         keys = tl.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
-        count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:278
-        count_3 = tl.where(count_2 >= 128, 0, -2147483647)  # specs/indexer/select.py:289
-        for i in range(31):  # specs/indexer/select.py:289
-            higher = count_3 + (1 << (30 - i))  # specs/indexer/select.py:285
-            count_4 = tl.sum((keys >= higher).to(tl.int32), axis=0)  # specs/indexer/select.py:278
+        count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:279
+        count_3 = tl.where(count_2 >= 128, 0, -2147483647)  # specs/indexer/select.py:290
+        for i in range(31):  # specs/indexer/select.py:290
+            higher = count_3 + (1 << (30 - i))  # specs/indexer/select.py:286
+            count_4 = tl.sum((keys >= higher).to(tl.int32), axis=0)  # specs/indexer/select.py:279
             count_3 = tl.where(count_4 >= 128, higher, count_3)
         bound = count_3 + 1  # specs/indexer/select.py:177
-        count_5 = tl.sum((keys >= bound).to(tl.int32), axis=0)  # specs/indexer/select.py:278
+        count_5 = tl.sum((keys >= bound).to(tl.int32), axis=0)  # specs/indexer/select.py:279
         room = 128 - count_5  # specs/indexer/select.py:177
-        higher_1 = (keys > count_3).to(tl.int32)  # specs/indexer/select.py:298
-        equal = ((keys == count_3) & (keys > -2147483647)).to(tl.int32)  # specs/indexer/select.py:298
-        ranks = tl.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:300
-        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:301
-        kept = (keys > count_3) | ((keys == count_3) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:302
-        place = 0 + (ranks & 65535) + tl.minimum(ties, room) - 1  # specs/indexer/select.py:303
-        count_6 = tl.sum(higher_1, axis=0)  # specs/indexer/select.py:304
-        count_7 = tl.sum(equal, axis=0)  # specs/indexer/select.py:304
+        higher_1 = (keys > count_3).to(tl.int32)  # specs/indexer/select.py:299
+        equal = ((keys == count_3) & (keys > -2147483647)).to(tl.int32)  # specs/indexer/select.py:299
+        ranks = tl.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:301
+        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:302
+        kept = (keys > count_3) | ((keys == count_3) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:303
+        place = 0 + (ranks & 65535) + tl.minimum(ties, room) - 1  # specs/indexer/select.py:304
         tl.store(indices_ptr + (row * 128 + place), tl.arange(0, 1024), mask=kept)  # specs/indexer/select.py:181
-        count_8 = tl.sum((keys >= -2147483646).to(tl.int32), axis=0)  # specs/indexer/select.py:278
-        count_9 = tl.minimum(count_8, 128)  # specs/indexer/select.py:182
-        number = tl.arange(0, 128)  # specs/indexer/select.py:267
-        tl.store(indices_ptr + (row * 128 + number), tl.full([128], -1, tl.int32), mask=(number >= count_9) & (number < 128))  # specs/indexer/select.py:268
+        count_6 = tl.sum((keys >= -2147483646).to(tl.int32), axis=0)  # specs/indexer/select.py:279
+        count_7 = tl.minimum(count_6, 128)  # specs/indexer/select.py:182
+        number = tl.arange(0, 128)  # specs/indexer/select.py:268
+        tl.store(indices_ptr + (row * 128 + number), tl.full([128], -1, tl.int32), mask=(number >= count_7) & (number < 128))  # specs/indexer/select.py:269
     if live & (count_1 - count <= 128):  # specs/indexer/select.py:188
-        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:261
-        tl.store(indices_ptr + (row * 128 + number_1), tl.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 128)  # specs/indexer/select.py:262
+        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:262
+        tl.store(indices_ptr + (row * 128 + number_1), tl.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 128)  # specs/indexer/select.py:263
