@@ -189,7 +189,7 @@ _DECODE = Selection(
     bounds=bounds_of_queries,
     given=(declare.bounds("seq_lens", "keys that tokens see", Rows(L)),),
     result=_BUFFER,
-    prefix="DECODE_",
+    prefix="decode_",
 )
 _PREFILL = Selection(
     rows=TOGETHER,
@@ -203,7 +203,7 @@ _PREFILL = Selection(
     ),
     result=_BUFFER,
     skip=DECODED,
-    prefix="PREFILL_",
+    prefix="prefill_",
 )
 
 
@@ -244,7 +244,8 @@ def _prefill_steps() -> list[Step]:
         when = HAS_PREFILL.and_((DATA < WIDTH) if packed else DATA.equals(WIDTH))
         codes_, scales_ = _gathered_arrays(packed)
         renamed = (replace(codes_, name="dst_k"), replace(scales_, name="dst_scale"))
-        kernel = gather_kernel(*renamed, requests=PB, table=PNB, rows=N)
+        name = "gather_packed_keys" if packed else "gather_keys"
+        kernel = replace(gather_kernel(*renamed, requests=PB, table=PNB, rows=N), name=name)
         filled = (("dst_k", codes_.name), ("dst_scale", scales_.name))
         gathers.append(Step(kernel=kernel, arrays=filled, when=when))
         names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))

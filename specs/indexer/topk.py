@@ -105,7 +105,7 @@ class Selection:
 
     rows: of one launch. total: of the whole problem. columns: width of a row, an axis or an attribute.
     axes, attributes: sizes that bodies and shapes read. bounds, given: which columns rows look at, and the arrays that
-        say so. result: gets what is chosen, from the row behind the first `skip` on. prefix: of names of axes.
+        say so. result: gets what is chosen, from the row behind the first `skip` on. prefix: of names of kernels and axes.
     """
 
     def __init__(
@@ -124,7 +124,8 @@ class Selection:
     ) -> None:
         self.rows, self.total, self.columns, self.bounds, self.given = rows, total, columns, bounds, given
         self.result, self.skip, self.attributes = result, skip, attributes
-        self.levels, self.tile = level_axes(columns, prefix)
+        self.prefix = prefix
+        self.levels, self.tile = level_axes(columns, prefix.upper())
         self.axes = tuple(dict.fromkeys((*axes, *([skip] if skip else []), self.levels, self.tile)))
 
     def space(self, p: Any) -> Space:
@@ -141,7 +142,7 @@ class Selection:
 
     def _kernel(self, name: str, doc: str, arrays: tuple[Array, ...], **fields: Any) -> Kernel:
         return Kernel(
-            name=name,
+            name=f"{self.prefix}{name}",
             doc=doc,
             axes=self.axes,
             arrays=(*arrays, *self.given),
@@ -168,7 +169,7 @@ class Selection:
         )
         if not wide:
             return kernel
-        return replace(kernel, name="group_maxima_wide", arrays=(*kernel.arrays, out["wide_maxima"]))
+        return replace(kernel, name=f"{self.prefix}group_maxima_wide", arrays=(*kernel.arrays, out["wide_maxima"]))
 
     def select(self, name: str, values: str, chosen: str) -> Kernel:
         """The first level: from all items."""

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8b5d24b19c5aab293b638dbf4cbddd6f1d130edd0cc950d1cc9c60d6d122540e
+# spec sha256 3b14787a5c33d9249360d96e3bdd413bd34a6f871bcd6cce551b1b89c7bde3b6
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

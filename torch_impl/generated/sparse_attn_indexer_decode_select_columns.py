@@ -1,6 +1,6 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8b5d24b19c5aab293b638dbf4cbddd6f1d130edd0cc950d1cc9c60d6d122540e
-"""select_columns: The k first columns of every row.
+# spec sha256 3b14787a5c33d9249360d96e3bdd413bd34a6f871bcd6cce551b1b89c7bde3b6
+"""decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
     topk = 16
@@ -20,7 +20,7 @@ import triton.language as tl
 
 
 @triton.jit
-def select_columns(
+def decode_select_columns(
     logits_ptr, seq_lens_ptr,
     topk_indices_ptr,
     BN, B, L, BC, max_model_len, first,
