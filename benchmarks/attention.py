@@ -194,7 +194,7 @@ def _figures(
     return columns
 
 
-def _limits(settings: Settings, report: Report) -> Limits | None:
+def ceilings(settings: Settings, report: Report) -> Limits | None:
     """The two ceilings, from the rows that `measure_ceilings` adds."""
     ceilings: Ceilings | None = measure_ceilings(settings, report)
     rates = [row.figures["TFLOP/s"] for row in report.rows if row.section == "machine" and "TFLOP/s" in row.figures]
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = open_report(given, settings)
     limits: Limits | None = None
     with report.guard("machine"):
-        limits = _limits(settings, report)
+        limits = ceilings(settings, report)
     for name in given.section:
         with report.guard(name):
             if name == "memory":

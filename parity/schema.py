@@ -209,6 +209,10 @@ class StepModel(_Model):
     """The kernel's name of an array and the operation's, where the two differ."""
     attributes: dict[str, Setting]
     """Attributes of the kernel that are not the operation's own of that name."""
+    repeat: str | None
+    """How often the step runs, null for once. Neighbouring steps with the same number take turns."""
+    advance: dict[str, str]
+    """Attributes of the kernel that grow from one time to the next, and by how much."""
     program: ProgramModel
     """What the step runs."""
 

@@ -15,6 +15,13 @@ from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
+from specs.indexer.composite import SPARSE_ATTN_INDEXER
+from specs.indexer.gather import INDEXER_K_GATHER
+from specs.indexer.insert import INDEXER_K_INSERT
+from specs.indexer.logits import MQA_LOGITS
+from specs.indexer.paged_logits import PAGED_MQA_LOGITS
+from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
+from specs.indexer.topk import TOPK_ROWS, TOPK_ROWS_DECODE
 from specs.lang.op import Op
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
@@ -48,5 +55,14 @@ OPS: dict[str, Op] = {
         C128A_DECODE_METADATA,
         C128A_PREFILL_METADATA,
         COMPRESSED_SLOT_MAPPING,
+        INDEXER_Q_FP8,
+        INDEXER_Q_MXFP4,
+        INDEXER_K_INSERT,
+        INDEXER_K_GATHER,
+        MQA_LOGITS,
+        PAGED_MQA_LOGITS,
+        TOPK_ROWS,
+        TOPK_ROWS_DECODE,
+        SPARSE_ATTN_INDEXER,
     )
 }

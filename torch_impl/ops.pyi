@@ -968,6 +968,365 @@ def compressed_slot_mapping(
         Unsupported: the call is right, but the implementation or the device cannot run it.
     """
 
+def indexer_q_fp8(
+    positions: torch.Tensor,
+    q: torch.Tensor,
+    cos_sin: torch.Tensor,
+    weights: torch.Tensor,
+    *,
+    softmax_scale: float,
+    head_scale: float,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Queries of the indexer rotated and quantised, and the weights of their heads.
+
+    Source: DeepSeek-V4, sparse indexer
+
+    Args:
+        positions: position of every token, int64 or int32 [T]
+        q: queries, bf16 [T, H, 128]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        weights: weights of the heads, bf16 or f32 [T, H]
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
+            weights. Required.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+            Required.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q_fp8, weights_out) into, None for those to allocate, which is then
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        q_fp8: codes, e4m3 [T, H, 128]
+        weights_out: weights for `mqa_logits`, f32 [T, H]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def indexer_q_mxfp4(
+    positions: torch.Tensor,
+    q: torch.Tensor,
+    cos_sin: torch.Tensor,
+    weights: torch.Tensor,
+    *,
+    softmax_scale: float,
+    head_scale: float,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Queries of the indexer rotated and quantised, and the weights of their heads.
+
+    Source: DeepSeek-V4, sparse indexer
+
+    Args:
+        positions: position of every token, int64 or int32 [T]
+        q: queries, bf16 [T, H, 128]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        weights: weights of the heads, bf16 or f32 [T, H]
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
+            weights. Required.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+            Required.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q_packed, q_scale, weights_out) into, None for those to allocate,
+            which is then returned: shape, format and device of the result; the last dimension is contiguous,
+            other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        q_packed: codes, two per byte, uint8 [T, H, 64]
+        q_scale: scales, one per 32 columns, e8m0 [T, H, 4]
+        weights_out: weights for `mqa_logits`, f32 [T, H]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def indexer_k_insert(
+    k: torch.Tensor,
+    cache: torch.Tensor,
+    slot_mapping: torch.Tensor,
+    *,
+    layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Keys of the indexer quantised and written into their slots.
+
+    Source: DeepSeek-V3.2 and V4, sparse indexer
+
+    Args:
+        k: rows, bf16 [T, D]
+        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a
+            row]
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
+            Default 'indexer_fp8'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def indexer_k_gather(
+    cache: torch.Tensor,
+    dst_k: torch.Tensor,
+    dst_scale: torch.Tensor,
+    block_table: torch.Tensor,
+    cu_seq_lens: torch.Tensor,
+    *,
+    layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Codes and scales of cached keys copied into a dense workspace.
+
+    Source: DeepSeek-V4, sparse indexer: prefill
+
+    Args:
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        dst_k: codes of the keys, as bytes or in their format; written in place, e4m3 or uint8 [TK,
+            layout_data]
+        dst_scale: scales of the keys, as bytes; written in place, uint8 [TK, layout_share]
+        block_table: pages of every request in order, int32 [B, NB]
+        cu_seq_lens: where rows of requests begin, and the end behind the last, int32 [B + 1]
+        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
+            Default 'indexer_fp8'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def mqa_logits(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    weights: torch.Tensor,
+    ks: torch.Tensor,
+    ke: torch.Tensor,
+    k_scale: torch.Tensor,
+    q_scale: torch.Tensor | None = None,
+    *,
+    layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
+    fill: bool = True,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Scores of all dense keys that a query sees, for every query.
+
+    Source: DeepSeek-V3.2 and V4, sparse indexer: prefill
+
+    Args:
+        q: codes of the queries, in their format or as bytes, e4m3 or uint8 [M, H, layout_data]
+        k: codes of the keys, in their format or as bytes, e4m3 or uint8 [N, layout_data]
+        weights: weights of the heads, f32 [M, H]
+        ks: first key that every query sees, int32 [M]
+        ke: the key behind the last one, int32 [M]
+        k_scale: scales of the keys, f32 or e8m0 indexer_fp8: [N]; indexer_fp8_plain: [N]; indexer_mxfp4: [N,
+            4]
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [M, H, 4], optional
+        layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
+            Default 'indexer_fp8'.
+        fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
+            True.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write logits into, which is then returned: shape, format and device of the result;
+            the last dimension is contiguous, other strides are free. Refused where it begins at the address
+            of an argument.
+
+    Returns:
+        logits: scores, f32 [M, N]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def paged_mqa_logits(
+    q: torch.Tensor,
+    cache: torch.Tensor,
+    weights: torch.Tensor,
+    context_lens: torch.Tensor,
+    block_tables: torch.Tensor,
+    q_scale: torch.Tensor | None = None,
+    *,
+    max_model_len: int,
+    layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
+    block_size: int | None = None,
+    fill: bool = True,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Scores of all cached keys that a decode token sees.
+
+    Source: DeepSeek-V3.2 and V4, sparse indexer: decode
+
+    Args:
+        q: codes of the queries, in their format or as bytes, e4m3 or uint8 [..BN, H, layout_data]
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        weights: weights of the heads, f32 [BN, H]
+        context_lens: keys that requests, or their queries, see, int32 [..L]
+        block_tables: pages of every request in order, int32 [B, NB]
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [..BN, H, 4], optional
+        max_model_len: columns of the result: keys of the longest request. Required.
+        layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
+            Default 'indexer_fp8'.
+        block_size: rows of a page. Default None.
+        fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
+            True.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write logits into, which is then returned: shape, format and device of the result;
+            the last dimension is contiguous, other strides are free. Refused where it begins at the address
+            of an argument.
+
+    Returns:
+        logits: scores, f32 [BN, max_model_len]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def topk_rows(
+    logits: torch.Tensor,
+    row_starts: torch.Tensor,
+    row_ends: torch.Tensor,
+    *,
+    topk: int,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Columns of the largest logits of every row, in a range of its own.
+
+    Source: DeepSeek-V3.2 and V4, sparse indexer
+
+    Args:
+        logits: logits, f32 [R, W]
+        row_starts: first column that every row looks at, int32 [R]
+        row_ends: the column behind the last, int32 [R]
+        topk: columns chosen per row. Required.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write indices into, which is then returned: shape, format and device of the result;
+            the last dimension is contiguous, other strides are free. Refused where it begins at the address
+            of an argument.
+
+    Returns:
+        indices: columns of the largest logits, ascending; -1 behind the last, int32 [R, topk]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def topk_rows_decode(
+    logits: torch.Tensor,
+    seq_lens: torch.Tensor,
+    *,
+    topk: int,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Columns of the largest logits of every decode token.
+
+    Source: DeepSeek-V3.2 and V4, sparse indexer
+
+    Args:
+        logits: logits, f32 [R, W]
+        seq_lens: columns that requests, or their rows, look at, int32 [..L]
+        topk: columns chosen per row. Required.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        out: an array to write indices into, which is then returned: shape, format and device of the result;
+            the last dimension is contiguous, other strides are free. Refused where it begins at the address
+            of an argument.
+
+    Returns:
+        indices: columns of the largest logits, ascending; -1 behind the last, int32 [R, topk]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
+def sparse_attn_indexer(
+    topk_indices: torch.Tensor,
+    cache: torch.Tensor,
+    q: torch.Tensor,
+    weights: torch.Tensor,
+    context_lens: torch.Tensor | None = None,
+    block_tables: torch.Tensor | None = None,
+    ks: torch.Tensor | None = None,
+    ke: torch.Tensor | None = None,
+    block_table: torch.Tensor | None = None,
+    cu_seq_lens: torch.Tensor | None = None,
+    k: torch.Tensor | None = None,
+    slot_mapping: torch.Tensor | None = None,
+    q_scale: torch.Tensor | None = None,
+    *,
+    topk: int,
+    next_n: int = 1,
+    max_model_len: int = 0,
+    gathered_rows: int = 0,
+    logits_bytes: int = 536870912,
+    layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Keys that every token of a step attends to: insertion, logits and top-k.
+
+    Source: DeepSeek-V3.2 and V4, sparse attention indexer
+
+    Args:
+        topk_indices: keys chosen for every token, ascending; -1 behind the last; written in place, int32
+            [BUF, topk]
+        cache: pages of keys; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        q: codes of the queries, in their format or as bytes, e4m3 or uint8 [T, H, layout_data]
+        weights: weights of the heads, f32 [T, H]
+        context_lens: keys that decode requests, or their tokens, see, int32 [..L], optional
+        block_tables: pages of every decode request in order, int32 [B, NB], optional
+        ks: first gathered key that every prefill token sees, int32 [M], optional
+        ke: the gathered key behind the last, int32 [M], optional
+        block_table: pages of every prefill request in order, int32 [PB, PNB], optional
+        cu_seq_lens: where gathered rows of prefill requests begin, and the end behind the last, int32 [PB +
+            1], optional
+        k: keys to insert, rotated, bf16 [T, D], optional
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS],
+            optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [T, H, 4], optional
+        topk: keys chosen per token. Required.
+        next_n: tokens of a decode request. Default 1.
+        max_model_len: keys of the longest decode request. Default 0.
+        gathered_rows: keys of all prefill requests together, or more. Default 0.
+        logits_bytes: bytes that logits may take at a time; one row, or request, takes what it takes. Default
+            536870912.
+        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
+            Default 'indexer_fp8'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
+            row]. Default None.
+        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
 
 NAMESPACE: str
 

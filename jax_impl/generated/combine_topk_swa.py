@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 eddf4c905e343e7caae2c990fe30d21cfdf11ca8c3e307236a3916c7e5454d4d
+# spec sha256 632119168416369c40fb6c8c2d4e38fe0ea89558712e0ee89c14c3dcefab9d35
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on
@@ -30,23 +30,23 @@ def combine_topk_swa(
     *, T, K, R, workspace_rows, compressed_rows,
 ):
     token = pl.program_id(0)  # specs/cache/combine.py:44
-    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:24
-    count = (R + 255) // 256  # specs/cache/lookup.py:35
-    def step(k, carry):  # specs/cache/lookup.py:35
+    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
+    count = (R + 255) // 256  # specs/cache/lookup.py:46
+    def step(k, carry):  # specs/cache/lookup.py:46
         (ended,) = carry
-        request_1 = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:27
-        inside = request_1 < R  # specs/cache/lookup.py:28
-        query_start_loc = plgpu.load(query_start_loc_ref.at[request_1 + 1], mask=inside, other=0)  # specs/cache/lookup.py:29
-        end = query_start_loc - first  # specs/cache/lookup.py:29
-        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:31
+        owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:38
+        inside = owner < R  # specs/cache/lookup.py:39
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
+        end = query_start_loc - first  # specs/cache/lookup.py:40
+        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
         return (ended + count_1,)
-    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:35
+    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:46
     live = request < R  # specs/cache/combine.py:46
-    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:41
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:42
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
-    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:43
-    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
+    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:54
+    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
     length_1 = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:48
     gathered = plgpu.load(gather_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:49
     chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(4)), 16)  # specs/cache/combine.py:50

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 12e09ba5b7292fb6c1bc9317b7a986c787de255deef50f604e5567770f235d20
+# spec sha256 74186c54037cbbcd8c7f87d21fb61b79acd84600bc47446adec8138c8ddac6e6
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

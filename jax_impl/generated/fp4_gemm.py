@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ef58d77349cd3f8557875a91eb2bf057d537c90926488a7d1ac8300f73e8c821
+# spec sha256 dde8f1b1766cce5ec3b2df64dd1e46838a5253652248ceb33e8ce9b4517ed9f7
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

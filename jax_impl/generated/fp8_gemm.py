@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 03a7b1266057ff470032d5954ce784a104c6f8b85cca04df1abc0e8fc1f23aa7
+# spec sha256 913d10fbc3b76c28e97caa732b0d586f3118d378e042609ac2833b5bd27342a0
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

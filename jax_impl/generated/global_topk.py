@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a412655977d95b2d5d6344324c11973b4811ed508f9afbb517b04299cf05fb83
+# spec sha256 bad907770ab1bf22ed60f0e78c59dd249a4af0f6ec86e7fbb3ec1bcae1f4c70f
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -30,13 +30,13 @@ def global_topk(
     inside = column < 37  # specs/cache/topk.py:44
     local = plgpu.load(topk_indices_ref.at[token, column], mask=inside, other=-1)  # specs/cache/topk.py:45
     request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/topk.py:46
-    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:55
-    live = inside & (local >= 0)  # specs/cache/lookup.py:56
-    entry = jnp.where(live, local, 0)  # specs/cache/lookup.py:57
-    page = jax.lax.div(entry, jnp.full((64,), 16, jnp.int32))  # specs/cache/lookup.py:58
-    live_1 = live & (page < pages)  # specs/cache/lookup.py:59
-    block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)  # specs/cache/lookup.py:60
-    slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)  # specs/cache/lookup.py:61
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:66
+    live = inside & (local >= 0)  # specs/cache/lookup.py:67
+    entry = jnp.where(live, local, 0)  # specs/cache/lookup.py:68
+    page = jax.lax.div(entry, jnp.full((64,), 16, jnp.int32))  # specs/cache/lookup.py:69
+    live_1 = live & (page < pages)  # specs/cache/lookup.py:70
+    block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)  # specs/cache/lookup.py:71
+    slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)  # specs/cache/lookup.py:72
     kept = (slot >= 0).astype(jnp.int32)  # specs/cache/topk.py:48
     rank = jax.lax.cumsum(kept, axis=0)  # specs/cache/topk.py:49
     count = jnp.sum(kept, axis=0, dtype=jnp.int32)  # specs/cache/topk.py:49

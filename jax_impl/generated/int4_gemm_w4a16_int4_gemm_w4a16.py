@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e0efd32c3dfe97b53bf058f0bb9a5ed3de1c1f557a4153496cbc754abb308c5c
+# spec sha256 e75e9c845407a5cb006e75839c3622a0d4364b90f003fa8ef66b9687d18d30a8
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

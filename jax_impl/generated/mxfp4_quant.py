@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 358056847d290e99ccb5d4993811128f28230471438eeb57691165cd0a6416de
+# spec sha256 d92506f7fec328158ab19d67c1b673c16c2c470b4127df3cbc515cf14ad3f5ae
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

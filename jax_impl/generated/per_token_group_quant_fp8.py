@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f5225881693f9307cac73306099474381a406efa7be3acb2918bc19116875ec9
+# spec sha256 7dc61231a00f3aaf00501ad97bc3b51a169a75affcb38449238f66d718de82b1
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a162161fc670320294e543db0ba78b54f9f574d8999fbec16646e19feb15822c
+# spec sha256 03c01f83ae81fbc1ee413b41dace76d754b5eea3176560b7aa426b390cbfec52
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4f82617b8a36ec7520682cd961e38e7af481ffb3ac8480db1d40ef3f2a42bf10
+# spec sha256 2b2f90f4ac5d17d8b561e7ce8e5b4afe56373c8c0f7744453ea4ef2d7d1ecfcf
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -27,23 +27,23 @@ def swa_decode_metadata(
     *, T, R, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/metadata.py:73
-    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:24
-    count = (R + 255) // 256  # specs/cache/lookup.py:35
-    def step(k, carry):  # specs/cache/lookup.py:35
+    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
+    count = (R + 255) // 256  # specs/cache/lookup.py:46
+    def step(k, carry):  # specs/cache/lookup.py:46
         (ended,) = carry
-        request_1 = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:27
-        inside = request_1 < R  # specs/cache/lookup.py:28
-        query_start_loc = plgpu.load(query_start_loc_ref.at[request_1 + 1], mask=inside, other=0)  # specs/cache/lookup.py:29
-        end = query_start_loc - first  # specs/cache/lookup.py:29
-        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:31
+        owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:38
+        inside = owner < R  # specs/cache/lookup.py:39
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
+        end = query_start_loc - first  # specs/cache/lookup.py:40
+        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
         return (ended + count_1,)
-    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:35
+    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:46
     live = request < R  # specs/cache/metadata.py:75
-    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:41
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:42
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
-    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:43
-    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
+    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:54
+    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
     slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/metadata.py:76
     live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:76
     low = jnp.maximum(position - 127, 0)  # specs/cache/metadata.py:77
@@ -51,12 +51,12 @@ def swa_decode_metadata(
     column = jnp.arange(128, dtype=jnp.int32)  # specs/cache/metadata.py:79
     index = low + column  # specs/cache/metadata.py:80
     live_2 = column < count_2  # specs/cache/metadata.py:80
-    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:55
-    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:56
-    entry = jnp.where(live_3, index, 0)  # specs/cache/lookup.py:57
-    page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))  # specs/cache/lookup.py:58
-    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:59
-    block = plgpu.load(block_table_ref.at[request, page], mask=live_4, other=-1)  # specs/cache/lookup.py:60
-    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)  # specs/cache/lookup.py:61
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:66
+    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:67
+    entry = jnp.where(live_3, index, 0)  # specs/cache/lookup.py:68
+    page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))  # specs/cache/lookup.py:69
+    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:70
+    block = plgpu.load(block_table_ref.at[request, page], mask=live_4, other=-1)  # specs/cache/lookup.py:71
+    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)  # specs/cache/lookup.py:72
     plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/metadata.py:81
     plgpu.store(lens_ref.at[token], count_2)  # specs/cache/metadata.py:82

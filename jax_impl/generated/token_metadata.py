@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f01102d138a50ab4e52dc3536588da5ca09cb76ef07e684fc38a3c1cd8902748
+# spec sha256 350ef5bff7e809dc1674981dc07883472c10e9f448eebc45bc27013e477c9e17
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on
@@ -27,24 +27,24 @@ def token_metadata(
 ):
     token = pl.program_id(0) * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/metadata.py:41
     inside = token < T  # specs/cache/metadata.py:42
-    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:24
-    count = (R + 63) // 64  # specs/cache/lookup.py:35
-    t = jnp.full((64,), 0, jnp.int32)  # specs/cache/lookup.py:35
-    def step(k, carry):  # specs/cache/lookup.py:35
+    first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
+    count = (R + 63) // 64  # specs/cache/lookup.py:46
+    t = jnp.full((64,), 0, jnp.int32)  # specs/cache/lookup.py:46
+    def step(k, carry):  # specs/cache/lookup.py:46
         (ended,) = carry
-        request_1 = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:27
-        inside_1 = request_1 < R  # specs/cache/lookup.py:28
-        query_start_loc = plgpu.load(query_start_loc_ref.at[request_1 + 1], mask=inside_1, other=0)  # specs/cache/lookup.py:29
-        end = query_start_loc - first  # specs/cache/lookup.py:29
-        over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:32
-        t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:33
+        owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:38
+        inside_1 = owner < R  # specs/cache/lookup.py:39
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside_1, other=0)  # specs/cache/lookup.py:40
+        end = query_start_loc - first  # specs/cache/lookup.py:40
+        over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:43
+        t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
         return (ended + t_1,)
-    (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:35
+    (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:46
     live = inside & (request < R)  # specs/cache/metadata.py:44
-    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:41
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:42
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
-    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:43
+    first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
+    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:54
     position = jnp.maximum(jnp.where(live, length - end_1 + token, -1), 0)  # specs/cache/metadata.py:45
     slot = plgpu.load(slot_mapping_ref.at[token], mask=inside, other=-1)  # specs/cache/metadata.py:46
     plgpu.store(token_to_req_ref.at[token], jnp.where(live, request, -1), mask=inside)  # specs/cache/metadata.py:47

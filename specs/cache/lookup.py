@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from specs.lang.elements import INT32, ElementFormat
-from specs.tile.language import arange, cdiv, fori_loop, load, reduce_sum, where, zeros
+from specs.tile.language import ArrayHandle, arange, cdiv, fori_loop, load, reduce_sum, where, zeros
 from specs.tile.trace import Tile
 
 
@@ -21,18 +21,29 @@ def request_of(p: Any, token: Tile) -> Tile:
             thousand requests that is fewer dependent loads than a binary search, and requests may be empty.
         token: scalar or [n].
     """
-    first = load(p.query_start_loc, (0,))
+    return owner_of(p.query_start_loc, p.R, p.BLOCK_R, token)
+
+
+def owner_of(starts: ArrayHandle, owners: Tile, block: int, item: Tile) -> Tile:
+    """Whose part an item lies in, i32; `owners` behind the last part.
+
+    Args:
+        starts: where parts begin, and the end behind the last [owners + 1]; counted from its first element. Looked at
+            `block` at a time.
+        item: scalar or [n].
+    """
+    first = load(starts, (0,))
 
     def count(k: Tile, ended: Tile) -> Tile:
-        request = k * p.BLOCK_R + arange(p.BLOCK_R)
-        inside = request < p.R
-        end = load(p.query_start_loc, (request + 1,), inside) - first
-        if not token.shape:
-            return ended + reduce_sum((inside & (end <= token)).to(INT32), axis=0)
-        over = inside[None, :] & (end[None, :] <= token[:, None])
+        owner = k * block + arange(block)
+        inside = owner < owners
+        end = load(starts, (owner + 1,), inside) - first
+        if not item.shape:
+            return ended + reduce_sum((inside & (end <= item)).to(INT32), axis=0)
+        over = inside[None, :] & (end[None, :] <= item[:, None])
         return ended + reduce_sum(over.to(INT32), axis=1)
 
-    ended: Tile = fori_loop(0, cdiv(p.R, p.BLOCK_R), count, zeros(token.shape, INT32))
+    ended: Tile = fori_loop(0, cdiv(owners, block), count, zeros(item.shape, INT32))
     return ended
 
 

@@ -85,7 +85,7 @@ def _case(
     return Case(name=name, sizes=sizes, attributes=attributes, **fields)
 
 
-_KERNEL = Kernel(
+INSERT_ROWS = Kernel(
     name="insert_rows",
     doc="Rows quantised and written into their slots.",
     axes=(T, TS, PAGES, PAGE_BYTES, ROWS, D),
@@ -111,7 +111,7 @@ _KERNEL = Kernel(
 )
 
 QUANTIZE_AND_INSERT_K: Op = single(
-    _KERNEL,
+    INSERT_ROWS,
     name="quantize_and_insert_k",
     family="cache",
     source="DeepSeek-V4 KV cache; layouts as in FlashMLA",

@@ -52,11 +52,16 @@ class Call:
 
 
 def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
-    """What expressions may ask of an attribute NAME that is a paged layout: NAME_width, NAME_values."""
+    """What expressions may ask of an attribute NAME that is a paged layout.
+
+    NAME_width, NAME_values: columns of a row, and those that are values. NAME_data, NAME_share: bytes of a row among
+    the rows, and at the end of the page.
+    """
     facts: dict[str, object] = {}
     for name, value in attributes.items():
         if isinstance(value, Paged):
             facts |= {f"{name}_width": value.width, f"{name}_values": value.value_width}
+            facts |= {f"{name}_data": value.row_stride, f"{name}_share": value.share}
     return facts
 
 

@@ -4,7 +4,8 @@
                         whether an optional argument was passed; "..M" are dimensions that multiply to M
     formats             names in arrays and attributes, their rules once in "formats"
     layouts             names of cache layouts in attributes, byte offsets of their fields once in "layouts";
-                        expressions know NAME_width and NAME_values, columns of a row under the attribute NAME
+                        expressions know NAME_width and NAME_values, columns of a row under the attribute NAME,
+                        and NAME_data and NAME_share, its bytes among the rows and at the end of the page
     program             sha256 of the tile IR of every case, without the author's names and line numbers
     content_hash        sha256 of the rest of this form, keys sorted, without white space
 
@@ -30,7 +31,7 @@ from specs.lang.paged import Paged, Place
 from specs.tile.canonical import canonical
 from specs.tile.cases import case_launches
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BOUND_SYMBOLS = (
     "u_out: unit roundoff of the result's format; eta_out: half its smallest subnormal; u_acc, t_acc: roundoff and "
     "truncation of the accumulator; sum|terms|: sum of the absolute values that were added up"
@@ -171,6 +172,8 @@ def _step(op: Op, index: int, step: Step) -> Json:
         "when": None if step.when is None else show(step.when),
         "arrays": dict(step.arrays),
         "attributes": {name: _setting(value) for name, value in step.attributes},
+        "repeat": None if step.repeat is None else show(step.repeat),
+        "advance": {} if step.advance is None else {step.advance[0]: show(step.advance[1])},
         "program": _program(op, index),
     }
 

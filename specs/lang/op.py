@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -75,16 +76,29 @@ class Step:
 
     A kernel's input may have a narrower format than the operation's array (bytes of words): the same memory, with more
     elements in the dimension whose size the kernel declares differently, which has to be the contiguous one.
+
+    repeat: how often the step runs. Neighbouring steps with the same number run one after the other, and then again:
+        parts of a call that share temporaries.
+    advance: a dynamic attribute of the kernel, and by how much it grows from one time to the next.
     """
 
     kernel: Kernel
     arrays: tuple[tuple[str, str], ...] = ()
     attributes: tuple[tuple[str, object], ...] = ()
     when: Expr | None = None
+    repeat: Expr | None = None
+    advance: tuple[str, Expr] | None = None
 
     def array_name(self, name: str) -> str:
         """The operation's name for the kernel's array."""
         return dict(self.arrays).get(name, name)
+
+    def at(self, time: int, env: Mapping[str, object]) -> Step:
+        """The step as it runs for the time numbered `time`, from 0."""
+        if self.advance is None:
+            return self
+        name, by = self.advance
+        return replace(self, attributes=(*self.attributes, (name, time * by.evaluate(env))), repeat=None, advance=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +157,13 @@ class Op:
         return tuple(found.values())
 
     def active_steps(self, env: Mapping[str, object]) -> list[Step]:
-        """The steps that a call with these sizes and attributes takes."""
-        return [step for step in self.steps if step.when is None or step.when.evaluate(env)]
+        """The steps that a call with these sizes and attributes takes, in order, as often as each is taken."""
+        found: list[Step] = []
+        for repeat, group in groupby(self.steps, key=lambda step: step.repeat):
+            taken = [step for step in group if step.when is None or step.when.evaluate(env)]
+            times = 1 if repeat is None else repeat.evaluate(env)
+            found += [step.at(time, env) for time in range(times) for step in taken]
+        return found
 
     def array(self, name: str) -> Array:
         """The argument, result or temporary called `name`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 from specs.lang.axes import as_expr
-from specs.lang.bind import ArrayInfo, Call, bind, check_attributes
+from specs.lang.bind import ArrayInfo, Call, bind, check_attributes, layout_facts
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Array, Rows
 from specs.lang.layouts import packed_strides
@@ -52,7 +52,7 @@ def case_arrays(op: Op, case: Case, *, strided: bool) -> dict[str, ArrayInfo]:
 def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tuple[int, ...]:
     """The shape in which a case passes an array: the first accepted one, with its leading dimensions."""
     sizes = dict(case.sizes)
-    env = {**sizes, **attributes}
+    env = {**sizes, **attributes, **layout_facts(attributes)}
     shape: list[int] = []
     for dim in array.shapes_for(attributes)[0]:
         if isinstance(dim, Rows):

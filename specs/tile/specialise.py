@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from specs.lang.axes import Env, as_expr, show
+from specs.lang.bind import layout_facts
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Access, Array, Kernel, Rows
 from specs.tile.ir import ArrayParam, Program
@@ -101,7 +102,8 @@ def _present(array: Array, key: Specialisation) -> bool:
 def _param(array: Array, key: Specialisation) -> ArrayParam:
     layout = dict(key.layouts)[array.name]
     shape = array.shapes_for(dict(key.attributes))[0]
-    env: dict[str, object] = {**dict(key.attributes), **dict(key.static)}
+    attributes = dict(key.attributes)
+    env: dict[str, object] = {**attributes, **layout_facts(attributes), **dict(key.static)}
     sizes: list[str] = [] if shape else ["1"]
     for dim in shape:
         if isinstance(dim, Rows):

@@ -181,7 +181,7 @@ def names_known(form: dict[str, Any]) -> set[str]:
     for owner in (form, *form["kernels"]):
         known |= {item["name"] for key in ("axes", "attributes", "tunables") for item in owner.get(key, ())}
         layouts = [item["name"] for item in owner["attributes"] if item["kind"] == "layout"]
-        known |= {f"{name}_{fact}" for name in layouts for fact in ("width", "values")}
+        known |= {f"{name}_{fact}" for name in layouts for fact in ("width", "values", "data", "share")}
     return known
 
 

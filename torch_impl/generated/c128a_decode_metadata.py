@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0d1b96d57459ab61491436bb7b2dc4c1bd2a6185053fe2e94f7100917ea7e3d7
+# spec sha256 7878debc27580475ea12e0622f9886186a4c9db33c7bf47fb3d83521e98add9d
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on
@@ -35,12 +35,12 @@ def c128a_decode_metadata(
     count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)  # specs/cache/compressed.py:51
     request = tl.load(token_to_req_ptr + token)  # specs/cache/compressed.py:52
     live = column < count  # specs/cache/compressed.py:53
-    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
-    live_1 = live & (column >= 0)  # specs/cache/lookup.py:56
-    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:57
-    page = entry // 2  # specs/cache/lookup.py:58
-    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:59
-    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:60
-    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:61
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:66
+    live_1 = live & (column >= 0)  # specs/cache/lookup.py:67
+    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:68
+    page = entry // 2  # specs/cache/lookup.py:69
+    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:70
+    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:71
+    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:72
     tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:54
     tl.store(lens_ptr + token, count, mask=block == 0)  # specs/cache/compressed.py:55

@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 53d4f75394dc503dfd59cc86ef833c78fe69b7d1b2b8a4d3e43163f73e736080
+# spec sha256 201f344d731c7e097f5d0bb0d8fb6aaece15435930b1de12eadfdf6ac0524b4c
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 eddf4c905e343e7caae2c990fe30d21cfdf11ca8c3e307236a3916c7e5454d4d
+# spec sha256 632119168416369c40fb6c8c2d4e38fe0ea89558712e0ee89c14c3dcefab9d35
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on
@@ -30,22 +30,22 @@ def combine_topk_swa(
     stride_topk_indices0,
 ):
     token = tl.program_id(0)  # specs/cache/combine.py:44
-    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:24
-    count = (R + 255) // 256  # specs/cache/lookup.py:35
-    ended = 0  # specs/cache/lookup.py:35
-    for k in range(count):  # specs/cache/lookup.py:35
-        request = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:27
-        inside = request < R  # specs/cache/lookup.py:28
-        query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/lookup.py:29
-        end = query_start_loc - first  # specs/cache/lookup.py:29
-        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:31
+    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:35
+    count = (R + 255) // 256  # specs/cache/lookup.py:46
+    ended = 0  # specs/cache/lookup.py:46
+    for k in range(count):  # specs/cache/lookup.py:46
+        owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:38
+        inside = owner < R  # specs/cache/lookup.py:39
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
+        end = query_start_loc - first  # specs/cache/lookup.py:40
+        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
         ended = ended + count_1
     live = ended < R  # specs/cache/combine.py:46
-    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:41
-    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:42
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
-    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:43
-    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:52
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:53
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:54
+    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
     length_1 = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:48
     gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:49
     chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)  # specs/cache/combine.py:50

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5d90a0a1df778ef0f59c5282123f198f9d12bfcbd27fc2e2ddbc85482518ab3
+# spec sha256 a433e7aa79fc3358cbbb1f4dd1ce855fdd2c4b1ffb95d80895f05b573ccbb9bb
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on
@@ -33,11 +33,11 @@ def compressed_slot_mapping(
     position_1 = tl.maximum(position, -1)  # specs/cache/compressed.py:72
     live_1 = live & ((position_1 + 1) % 128 == 0) & (position_1 >= 0)  # specs/cache/compressed.py:73
     entry = tl.maximum(position_1, 0) // 128  # specs/cache/compressed.py:74
-    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
-    live_2 = live_1 & (entry >= 0)  # specs/cache/lookup.py:56
-    entry_1 = tl.where(live_2, entry, 0)  # specs/cache/lookup.py:57
-    page = entry_1 // 2  # specs/cache/lookup.py:58
-    live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:59
-    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_3, other=-1)  # specs/cache/lookup.py:60
-    slot = tl.where(block >= 0, block * 2 + entry_1 % 2, -1)  # specs/cache/lookup.py:61
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:66
+    live_2 = live_1 & (entry >= 0)  # specs/cache/lookup.py:67
+    entry_1 = tl.where(live_2, entry, 0)  # specs/cache/lookup.py:68
+    page = entry_1 // 2  # specs/cache/lookup.py:69
+    live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:70
+    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_3, other=-1)  # specs/cache/lookup.py:71
+    slot = tl.where(block >= 0, block * 2 + entry_1 % 2, -1)  # specs/cache/lookup.py:72
     tl.store(slots_ptr + token, slot, mask=token < P)  # specs/cache/compressed.py:76

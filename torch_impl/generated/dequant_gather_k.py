@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ea5cf685f062f189bd52af79d7c388234501648f255d694805b77e07197cb8f9
+# spec sha256 3cdc6ba0f603b676534b78a4b130566a8fbe33493626ee5adc121ab8feda3838
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 104f558df39d1e37c1cd271ed291fe4b1798148224344b599b811f7b98f1aa58
+# spec sha256 8a1ef3cf7cc639bc749fab432e20dd91917fae3618b3bd809a3bce900e63021b
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a412655977d95b2d5d6344324c11973b4811ed508f9afbb517b04299cf05fb83
+# spec sha256 bad907770ab1bf22ed60f0e78c59dd249a4af0f6ec86e7fbb3ec1bcae1f4c70f
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -31,13 +31,13 @@ def global_topk(
     inside = column < 37  # specs/cache/topk.py:44
     local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=inside, other=-1)  # specs/cache/topk.py:45
     request = tl.load(token_to_req_ptr + token)  # specs/cache/topk.py:46
-    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:55
-    live = inside & (local >= 0)  # specs/cache/lookup.py:56
-    entry = tl.where(live, local, 0)  # specs/cache/lookup.py:57
-    page = entry // 16  # specs/cache/lookup.py:58
-    live_1 = live & (page < pages)  # specs/cache/lookup.py:59
-    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)  # specs/cache/lookup.py:60
-    slot = tl.where(block >= 0, block * 16 + entry % 16, -1)  # specs/cache/lookup.py:61
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:66
+    live = inside & (local >= 0)  # specs/cache/lookup.py:67
+    entry = tl.where(live, local, 0)  # specs/cache/lookup.py:68
+    page = entry // 16  # specs/cache/lookup.py:69
+    live_1 = live & (page < pages)  # specs/cache/lookup.py:70
+    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)  # specs/cache/lookup.py:71
+    slot = tl.where(block >= 0, block * 16 + entry % 16, -1)  # specs/cache/lookup.py:72
     kept = (slot >= 0).to(tl.int32)  # specs/cache/topk.py:48
     rank = tl.cumsum(kept, axis=0)  # specs/cache/topk.py:49
     count = tl.sum(kept, axis=0)  # specs/cache/topk.py:49

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 de2e964b0251409a70936e778c052a8102a10109c9172a5f04b9f891d3e7ffee
+# spec sha256 10dc3281cbdd5695afdee4903ff83c049a908b094809071913b5469dec4e1631
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1bd847ee75e9567b40292d7db9f16d2f771d90cde6d70096e9ea276d9cf575f1
+# spec sha256 75c8df739dda97f1832f5f30fae61a8de39d705b2f5669a1a6d110f3cf5bab8d
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0a06fdb7a863a6eda72940ad6aca4a5092f6ff3c290dcc90c57f7a247d6417ab
+# spec sha256 d551963a03ed7afb680f7b9af87a92c694a427d0bc7823ca5dca42ba4f4944fb
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e1dc704a9a578122191396e105dc87b9169c9f6423ffaa9a6b5ef890090b8e6b
+# spec sha256 43bbcc11858e84566acb4fba157a458da1e60e3edbe923f21c6c6acdf466af8a
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

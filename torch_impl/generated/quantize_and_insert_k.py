@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 31d74de60d95743e445e53420a678326733d1a59122122f70af91d3c822b63b4
+# spec sha256 4ce9e67950747ace21245ee83b24575c4ca7ad8707c952fb1b7b8e24f8ee99af
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

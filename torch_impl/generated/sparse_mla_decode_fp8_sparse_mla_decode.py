@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fdec83fa75c18e5ee471b48d77e6ae13baf58708f17bc33c32462ff7d89620a5
+# spec sha256 b4362b7c19eba6d95936fcf2cf72919d9367f7a104f0c2dc57cc6cc3decfb2cf
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bafd27c361370094985eace9fa5098f3660ad20ada691f46d4c865cd7db06a3b
+# spec sha256 5c941cfc0b2fbd661b7a1a04437a827908904a8ed34c7f9103a6875f4f333a81
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4f82617b8a36ec7520682cd961e38e7af481ffb3ac8480db1d40ef3f2a42bf10
+# spec sha256 2b2f90f4ac5d17d8b561e7ce8e5b4afe56373c8c0f7744453ea4ef2d7d1ecfcf
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -27,22 +27,22 @@ def swa_decode_metadata(
     stride_block_table0,
 ):
     token = tl.program_id(0)  # specs/cache/metadata.py:73
-    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:24
-    count = (R + 255) // 256  # specs/cache/lookup.py:35
-    ended = 0  # specs/cache/lookup.py:35
-    for k in range(count):  # specs/cache/lookup.py:35
-        request = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:27
-        inside = request < R  # specs/cache/lookup.py:28
-        query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/lookup.py:29
-        end = query_start_loc - first  # specs/cache/lookup.py:29
-        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:31
+    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:35
+    count = (R + 255) // 256  # specs/cache/lookup.py:46
+    ended = 0  # specs/cache/lookup.py:46
+    for k in range(count):  # specs/cache/lookup.py:46
+        owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:38
+        inside = owner < R  # specs/cache/lookup.py:39
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
+        end = query_start_loc - first  # specs/cache/lookup.py:40
+        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
         ended = ended + count_1
     live = ended < R  # specs/cache/metadata.py:75
-    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:41
-    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:42
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
-    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:43
-    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:44
+    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:52
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:53
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:54
+    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
     slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/metadata.py:76
     live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:76
     low = tl.maximum(position - 127, 0)  # specs/cache/metadata.py:77
@@ -50,12 +50,12 @@ def swa_decode_metadata(
     column = tl.arange(0, 128)  # specs/cache/metadata.py:79
     index = low + column  # specs/cache/metadata.py:80
     live_2 = column < count_2  # specs/cache/metadata.py:80
-    pages = tl.where((ended >= 0) & (ended < B), NB, 0)  # specs/cache/lookup.py:55
-    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:56
-    entry = tl.where(live_3, index, 0)  # specs/cache/lookup.py:57
-    page = entry // 64  # specs/cache/lookup.py:58
-    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:59
-    block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)  # specs/cache/lookup.py:60
-    slot = tl.where(block >= 0, block * 64 + entry % 64, -1)  # specs/cache/lookup.py:61
+    pages = tl.where((ended >= 0) & (ended < B), NB, 0)  # specs/cache/lookup.py:66
+    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:67
+    entry = tl.where(live_3, index, 0)  # specs/cache/lookup.py:68
+    page = entry // 64  # specs/cache/lookup.py:69
+    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:70
+    block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)  # specs/cache/lookup.py:71
+    slot = tl.where(block >= 0, block * 64 + entry % 64, -1)  # specs/cache/lookup.py:72
     tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/metadata.py:81
     tl.store(lens_ptr + token, count_2)  # specs/cache/metadata.py:82

@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f01102d138a50ab4e52dc3536588da5ca09cb76ef07e684fc38a3c1cd8902748
+# spec sha256 350ef5bff7e809dc1674981dc07883472c10e9f448eebc45bc27013e477c9e17
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on
@@ -26,22 +26,22 @@ def token_metadata(
 ):
     token = tl.program_id(0) * 64 + tl.arange(0, 64)  # specs/cache/metadata.py:41
     inside = token < T  # specs/cache/metadata.py:42
-    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:24
-    count = (R + 63) // 64  # specs/cache/lookup.py:35
-    t = tl.full([64], 0, tl.int32)  # specs/cache/lookup.py:35
-    for k in range(count):  # specs/cache/lookup.py:35
-        request = k * 64 + tl.arange(0, 64)  # specs/cache/lookup.py:27
-        inside_1 = request < R  # specs/cache/lookup.py:28
-        query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside_1, other=0)  # specs/cache/lookup.py:29
-        end = query_start_loc - first  # specs/cache/lookup.py:29
-        over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:32
-        t_1 = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:33
+    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:35
+    count = (R + 63) // 64  # specs/cache/lookup.py:46
+    t = tl.full([64], 0, tl.int32)  # specs/cache/lookup.py:46
+    for k in range(count):  # specs/cache/lookup.py:46
+        owner = k * 64 + tl.arange(0, 64)  # specs/cache/lookup.py:38
+        inside_1 = owner < R  # specs/cache/lookup.py:39
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside_1, other=0)  # specs/cache/lookup.py:40
+        end = query_start_loc - first  # specs/cache/lookup.py:40
+        over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:43
+        t_1 = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:44
         t = t + t_1
     live = inside & (t < R)  # specs/cache/metadata.py:44
-    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:41
-    query_start_loc_1 = tl.load(query_start_loc_ptr + t + 1, mask=live, other=0)  # specs/cache/lookup.py:42
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:42
-    length = tl.load(seq_lens_ptr + t, mask=live, other=0)  # specs/cache/lookup.py:43
+    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:52
+    query_start_loc_1 = tl.load(query_start_loc_ptr + t + 1, mask=live, other=0)  # specs/cache/lookup.py:53
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
+    length = tl.load(seq_lens_ptr + t, mask=live, other=0)  # specs/cache/lookup.py:54
     position = tl.maximum(tl.where(live, length - end_1 + token, -1), 0)  # specs/cache/metadata.py:45
     slot = tl.load(slot_mapping_ptr + token, mask=inside, other=-1)  # specs/cache/metadata.py:46
     tl.store(token_to_req_ptr + token, tl.where(live, t, -1), mask=inside)  # specs/cache/metadata.py:47

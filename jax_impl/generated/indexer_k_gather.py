@@ -1,0 +1,69 @@
+# indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 c69afd438d2e876e02049f2f98823bdbe34701a32c65d9079842f41ea6390e5f
+"""gather_keys: Codes and scales of cached keys copied into a dense workspace.
+
+Generated. Specialised on
+    layout = indexer_fp8
+    block_size = 64
+    cache = uint8
+    dst_k = e4m3
+    dst_scale = uint8
+    block_table = int32
+    cu_seq_lens = int32
+    ROWS = 64
+    BLOCK_T = 32
+    BLOCK_R = 64
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.views import load_view
+
+
+def gather_keys(
+    cache_ref, block_table_ref, cu_seq_lens_ref,
+    dst_k_ref, dst_scale_ref,
+    *, TK, B, NB, PAGES, PAGE_BYTES,
+):
+    first = pl.program_id(0) * 32  # specs/indexer/gather.py:37
+    start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/indexer/gather.py:39
+    cu_seq_lens = plgpu.load(cu_seq_lens_ref.at[jnp.int32(B)])  # specs/indexer/gather.py:40
+    total = jnp.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:40
+    @pl.when(first < total)  # specs/indexer/gather.py:53
+    def branch():
+        row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:43
+        first_1 = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
+        count = (B + 63) // 64  # specs/cache/lookup.py:46
+        t = jnp.full((32,), 0, jnp.int32)  # specs/cache/lookup.py:46
+        def step(k, carry):  # specs/cache/lookup.py:46
+            (ended,) = carry
+            owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:38
+            inside = owner < B  # specs/cache/lookup.py:39
+            cu_seq_lens_1 = plgpu.load(cu_seq_lens_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
+            end = cu_seq_lens_1 - first_1  # specs/cache/lookup.py:40
+            over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:43
+            t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
+            return (ended + t_1,)
+        (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:46
+        live = (row < total) & (request < B)  # specs/indexer/gather.py:45
+        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[request], mask=live, other=0)  # specs/indexer/gather.py:46
+        position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:46
+        entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:47
+        live_1 = live & (entry < NB)  # specs/indexer/gather.py:48
+        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/indexer/gather.py:49
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:50
+        inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:51
+        byte = inside_1 * 128  # specs/indexer/gather.py:59
+        column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:69
+        mask = live_2[:, None]  # specs/indexer/gather.py:70
+        codes = load_view(cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:71
+        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:72
+        at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:60
+        column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:69
+        mask_1 = live_2[:, None]  # specs/indexer/gather.py:70
+        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:71
+        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:72

@@ -1,0 +1,138 @@
+# indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 b3621d6cb491f2b4f880417fb854d1e92c8e534dcdaf243f71bcb2529921691e
+"""indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
+
+Generated. Specialised on
+    softmax_scale = 0.08838834764831845
+    head_scale = 0.125
+    positions = int64
+    q = bf16
+    cos_sin = f32
+    weights = bf16
+    q_packed = uint8
+    q_scale = e8m0
+    weights_out = f32
+    ROPE = 64
+    BLOCK_H = 16
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import split_pairs
+
+
+def indexer_q_mxfp4(
+    positions_ref, q_ref, cos_sin_ref, weights_ref,
+    q_packed_ref, q_scale_ref, weights_out_ref,
+    *, T, H, POSITIONS,
+):
+    token = pl.program_id(0)  # specs/indexer/query.py:55
+    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:56
+    live = head < H  # specs/indexer/query.py:57
+    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:78
+    x = q.astype(jnp.float32)  # specs/indexer/query.py:78
+    positions = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:79
+    position = positions.astype(jnp.int32)  # specs/indexer/query.py:79
+    pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:80
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:81
+    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:82
+    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:83
+    cosine = cos_sin[None, :]  # specs/indexer/query.py:83
+    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:84
+    sine = cos_sin_1[None, :]  # specs/indexer/query.py:84
+    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:85
+    b = odd * -1.0  # specs/cache/rope.py:29
+    x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+    y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+    a = even * x_high  # specs/cache/rope.py:35
+    b_1 = b * y_high  # specs/cache/rope.py:35
+    total = a + b_1  # specs/cache/rope.py:52
+    b_part = total - a  # specs/cache/rope.py:53
+    error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:54
+    a_1 = even * (cosine - x_high)  # specs/cache/rope.py:36
+    b_2 = b * (sine - y_high)  # specs/cache/rope.py:36
+    total_1 = a_1 + b_2  # specs/cache/rope.py:52
+    b_part_1 = total_1 - a_1  # specs/cache/rope.py:53
+    error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:54
+    total_2 = total + total_1  # specs/cache/rope.py:52
+    b_part_2 = total_2 - total  # specs/cache/rope.py:53
+    error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:54
+    total_3 = error_high + error_low  # specs/cache/rope.py:52
+    b_part_3 = total_3 - error_high  # specs/cache/rope.py:53
+    lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:54
+    total_4 = error + total_3  # specs/cache/rope.py:52
+    b_part_4 = total_4 - error  # specs/cache/rope.py:53
+    lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:54
+    total_5 = total_2 + total_4  # specs/cache/rope.py:52
+    b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
+    error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
+    error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
+    bits = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
+    inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
+    odd_1 = jnp.where(inward, bits - (1 - (bits & 1)), bits | 1)  # specs/cache/rope.py:64
+    turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits, odd_1)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+    x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+    y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+    a_2 = even * x_high_1  # specs/cache/rope.py:35
+    b_3 = odd * y_high_1  # specs/cache/rope.py:35
+    total_6 = a_2 + b_3  # specs/cache/rope.py:52
+    b_part_6 = total_6 - a_2  # specs/cache/rope.py:53
+    error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:54
+    a_3 = even * (sine - x_high_1)  # specs/cache/rope.py:36
+    b_4 = odd * (cosine - y_high_1)  # specs/cache/rope.py:36
+    total_7 = a_3 + b_4  # specs/cache/rope.py:52
+    b_part_7 = total_7 - a_3  # specs/cache/rope.py:53
+    error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:54
+    total_8 = total_6 + total_7  # specs/cache/rope.py:52
+    b_part_8 = total_8 - total_6  # specs/cache/rope.py:53
+    error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:54
+    total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:52
+    b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:53
+    lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:54
+    total_10 = error_3 + total_9  # specs/cache/rope.py:52
+    b_part_10 = total_10 - error_3  # specs/cache/rope.py:53
+    lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:54
+    total_11 = total_8 + total_10  # specs/cache/rope.py:52
+    b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
+    error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
+    error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
+    bits_1 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
+    inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
+    odd_2 = jnp.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
+    turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+    turn = there[None, :]  # specs/indexer/query.py:87
+    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:88
+    blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:61
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:62
+    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x1c00000), jnp.float32)  # specs/quant/scaling.py:48
+    raw = amax * 0.1666666716337204  # specs/quant/scaling.py:49
+    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
+    y = (blocks * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:63
+    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:64
+    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:64
+    bits_3 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:54
+    magnitude = jax.lax.bitcast_convert_type(bits_3 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:60
+    code_1 = jnp.where(bits_3 < 0, code | 8, code)  # specs/tile/library/codec.py:65
+    codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:66
+    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:71
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:72
+    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:73
+    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:73
+    plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:70
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/indexer/query.py:72
+    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:72
+    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:72
+    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:72
+    plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:73

@@ -1,0 +1,121 @@
+"""What the declarations of the indexer's logits and selections share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.indexer.layouts import ALL, INDEXER_FP8, INDEXER_MXFP4, WIDTH
+from specs.lang.axes import Axis, Expr, Ref
+from specs.lang.elements import E4M3, E8M0, F32, INT32, UINT8
+from specs.lang.kernel import Array, Attribute, Config, Dim, Role, Shape, Tunable
+from specs.lang.layouts import Dense, Inner
+from specs.lang.paged import Paged
+
+H = Axis(name="H", static=True, minimum=1, maximum=256, doc="heads of the indexer")
+N = Axis(name="N", doc="keys")
+PARTS = WIDTH // 32
+DATA = Ref("layout_data")
+FREE = Dense(inner=Inner.FREE)
+CODES = (E4M3, UINT8)
+
+
+def layout() -> Attribute:
+    """What a row of queries and keys holds."""
+    return Attribute(name="layout", kind=Paged, default=INDEXER_FP8, choices=ALL, doc="how rows are quantised")
+
+
+def fill() -> Attribute:
+    """What happens to invisible columns."""
+    doc = "whether columns that a row does not see become -inf; else they keep what they hold"
+    return Attribute(name="fill", kind=bool, default=True, doc=doc)
+
+
+def first() -> Attribute:
+    """Where a launch begins, for operations that run in several."""
+    return Attribute(name="first", kind=int, default=0, minimum=0, dynamic=True, doc="first row of this launch")
+
+
+def least() -> Attribute:
+    """Which rows need no logits."""
+    doc = "rows that see no more keys than this are left out: all of them are chosen"
+    return Attribute(name="least", kind=int, default=0, minimum=0, dynamic=True, doc=doc)
+
+
+def query(rows: Dim) -> Array:
+    """Quantised queries."""
+    doc = "codes of the queries, in their format or as bytes"
+    return Array(name="q", doc=doc, shapes=((rows, H, DATA),), formats=CODES)
+
+
+def query_scale(rows: Dim) -> Array:
+    """Scales of the queries where weights do not hold them."""
+    return Array(
+        name="q_scale",
+        doc="scales of the queries, one per 32 columns",
+        by="layout",
+        shapes_by=((INDEXER_MXFP4.name, ((rows, H, PARTS),)),),
+        formats=(E8M0,),
+        optional=True,
+        required_for=(INDEXER_MXFP4.name,),
+        role=Role.SCALE,
+    )
+
+
+def weights(rows: Dim) -> Array:
+    """Weights of the heads."""
+    return Array(name="weights", doc="weights of the heads", shapes=((rows, H),), formats=(F32,), layout=FREE)
+
+
+def keys(count: Axis = N) -> Array:
+    """Quantised keys."""
+    return Array(name="k", doc="codes of the keys, in their format or as bytes", shapes=((count, DATA),), formats=CODES)
+
+
+def key_scale(count: Axis = N) -> Array:
+    """Scales of the keys."""
+    one: tuple[Shape, ...] = ((count,), (count, 1))
+    named = {form.name: one for form in ALL} | {INDEXER_MXFP4.name: ((count, PARTS),)}
+    return Array(
+        name="k_scale",
+        doc="scales of the keys",
+        by="layout",
+        shapes_by=tuple(named.items()),
+        formats=(F32, E8M0),
+        role=Role.SCALE,
+        layout=FREE,
+    )
+
+
+def bounds(name: str, doc: str, *dims: Dim, **fields: Any) -> Array:
+    """Integers that say what rows see."""
+    return Array(name=name, doc=doc, shapes=(dims,), formats=(INT32,), role=Role.INDEX, layout=FREE, **fields)
+
+
+def tunables() -> tuple[Tunable, ...]:
+    """Tile sizes of the logits."""
+    return (
+        Tunable(name="BLOCK_M", values=(1, 2, 4, 8), doc="queries per program, where they share keys"),
+        Tunable(name="BLOCK_N", values=(16, 32, 64, 128, 256), doc="keys per step"),
+        Tunable(name="BLOCK_H", values=(16, 32, 64, 128), doc="heads per dot"),
+        Tunable(name="CHUNK", values=(32, 64, 128), doc="columns per dot of FP8 codes"),
+        Tunable(name="TILES", values=(1, 2, 4, 8, 16, 32), doc="steps per program"),
+        Tunable(name="num_warps", values=(4, 8, 16)),
+        Tunable(name="num_stages", values=(1, 2, 3, 4, 5)),
+    )
+
+
+def config(
+    target: str,
+    queries: int,
+    keys_: int,
+    heads: int,
+    chunk: int,
+    tiles: int,
+    warps: int,
+    stages: int,
+    when: Expr | None = None,
+) -> Config:
+    """One row of configurations."""
+    names = ("BLOCK_M", "BLOCK_N", "BLOCK_H", "CHUNK", "TILES", "num_warps", "num_stages")
+    values = (queries, keys_, heads, chunk, tiles, warps, stages)
+    return Config(target=target, values=tuple(zip(names, values, strict=True)), when=when)

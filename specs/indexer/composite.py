@@ -1,0 +1,410 @@
+"""sparse_attn_indexer: which compressed keys every token of a step attends to. Insertion, logits and top-k as one call.
+
+Tokens come in the order of a step: those of decode requests (next_n of each), those of prefill requests, padding.
+
+    cache[slot_mapping[t]]  = encode(k[t])                                          where k is passed
+    topk_indices[t]         = top-k of paged_mqa_logits                             decode tokens
+    topk_indices[t]         = top-k of mqa_logits over the gathered keys            prefill tokens
+    topk_indices[t]         = -1                                                    padding
+
+Either part may be left out. A row counts keys from its request's first one; results ascend. Rows of the buffer behind
+the last token are left as they are. Logits exist for as many rows at a time as `logits_bytes` has room for, and for no
+row that sees no more keys than are chosen.
+
+Source: DeepSeek-V3.2 and V4, sparse attention indexer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs
+from specs.cache.declared import NB, B, index
+from specs.cache.sampling import block_table, rows_of, slots
+from specs.cache.write import INSERT_ROWS, TS, T, slot_mapping
+from specs.indexer import arrays as declare
+from specs.indexer.arrays import DATA, H
+from specs.indexer.arrays import N as KEYS
+from specs.indexer.gather import gather_kernel
+from specs.indexer.insert import attributes as layout_attributes
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
+from specs.indexer.logits import M
+from specs.indexer.logits import kernel as dense_kernel
+from specs.indexer.logits import oracle as dense_oracle
+from specs.indexer.oracle import top_k
+from specs.indexer.paged_logits import L, columns, limits_of
+from specs.indexer.paged_logits import kernel as paged_kernel
+from specs.indexer.paged_logits import oracle as paged_oracle
+from specs.indexer.sampling import codes, pages, query_scales, visible, weights
+from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds_of_rows
+from specs.indexer.topk import Selection, logits, temporaries
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
+from specs.lang.elements import E4M3, E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.op import Case, Op, Reference, Sample, Step
+from specs.lang.paged import Paged
+from specs.tile.language import arange, full, program_id, store
+
+BUF = Axis(name="BUF", doc="rows of the buffer")
+PB = Axis(name="PB", doc="prefill requests")
+PNB = Axis(name="PNB", doc="pages that a row of their block table has room for")
+TOPK, NEXT_N, WIDE = Ref("topk"), Ref("next_n"), Ref("max_model_len")
+_ROOM = Ref("logits_bytes") // 4  # logits
+DECODED = Axis(name="BN", value=B * NEXT_N, doc="decode tokens")
+QUERIES = Axis(name="QUERIES", static=True, value=NEXT_N, doc="tokens of a decode request")
+OWN_LENS = Axis(name="OWN_LENS", static=True, value=L.equals(B * NEXT_N) * 1, doc="whether every token has a length")
+N = replace(KEYS, value=Ref("gathered_rows"))
+REQUESTS = Axis(
+    name="BC", value=emax(1, emin(B, _ROOM // emax(1, WIDE * NEXT_N))), doc="decode requests that run together"
+)
+TOGETHER = Axis(
+    name="MC", value=emax(1, emin(M, _ROOM // emax(1, Ref("gathered_rows")))), doc="prefill tokens that run together"
+)
+HAS_DECODE, HAS_PREFILL, HAS_KEYS = Ref("has_block_tables"), Ref("has_ks"), Ref("has_k")
+
+
+def clear_rows(p: Any) -> None:
+    """One row of padding."""
+    column = arange(1 << (p.topk - 1).bit_length())
+    row = p.BN + p.M + program_id(0)
+    store(p.topk_indices, (row, column), full(column.shape, -1, INT32), column < p.topk)
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, from the oracles of its parts."""
+    layout, rows, k = inputs["layout"], inputs["block_size"], inputs["topk"]
+    out, cached = np.array(inputs["topk_indices"]), np.array(inputs["cache"])
+    if "k" in inputs:
+        slots_ = np.asarray(inputs["slot_mapping"])
+        layout.write(cached, slots_, inputs["k"][: len(slots_)], rows)
+    decoded = len(inputs.get("block_tables", ())) * inputs["next_n"]
+    rest = len(inputs.get("ks", ()))
+    out[decoded + rest : len(inputs["q"])] = -1
+    if decoded:
+        found = paged_oracle({**inputs, "cache": cached, **_queries(inputs, slice(0, decoded))})["logits"].value
+        limits = limits_of(inputs, decoded, len(inputs["block_tables"]))
+        for i, limit in enumerate(limits):
+            out[i] = top_k(found[i], 0, min(limit, found.shape[1]), k)
+    if rest:
+        part = {**inputs, **_queries(inputs, slice(decoded, decoded + rest)), **_gathered(inputs, cached)}
+        found = dense_oracle(part)["logits"].value
+        for i, (start, end) in enumerate(zip(inputs["ks"], inputs["ke"], strict=True)):
+            out[decoded + i] = top_k(found[i], int(start), min(int(end), found.shape[1]), k)
+    return {"topk_indices": Reference(value=out), "cache": Reference(value=cached)}
+
+
+def _queries(inputs: Mapping[str, Any], part: slice) -> dict[str, Any]:
+    return {name: inputs[name][part] for name in ("q", "weights", "q_scale") if name in inputs}
+
+
+def _gathered(inputs: Mapping[str, Any], cached: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Codes and scales of the prefill requests' keys, as `mqa_logits` takes them."""
+    layout, rows, count = inputs["layout"], inputs["block_size"], inputs["gathered_rows"]
+    stride, share, form = layout.row_stride, layout.share, layout.fields[0].format.scale
+    starts = np.minimum(np.asarray(inputs["cu_seq_lens"], np.int64) - int(inputs["cu_seq_lens"][0]), count)
+    data, raw = np.zeros((count, stride), np.uint8), np.zeros((count, share), np.uint8)
+    for b in range(len(starts) - 1):
+        position = np.arange(starts[b + 1] - starts[b])
+        page = np.asarray(inputs["block_table"], np.int64)[b, position // rows][:, None]
+        at = (position % rows)[:, None]
+        data[starts[b] + position] = cached[page, at * stride + np.arange(stride)]
+        raw[starts[b] + position] = cached[page, rows * stride + at * share + np.arange(share)]
+    scales = form.decode(np.ascontiguousarray(raw).view(f"<u{form.storage_bits // 8}"))
+    formats = {**inputs["formats"], "k": UINT8}
+    return {"k": data, "k_scale": scales[:, 0] if scales.shape[1] == 1 else scales, "formats": formats}
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """A step whose logits are whole numbers, with many ties, in either kind of data."""
+    case = replace(case, kind="twin")
+    sizes, rows = case.sizes, rows_of(case)
+    given = case.attributes
+    count, wide = (int(given[name]) for name in ("gathered_rows", "max_model_len"))  # type: ignore[call-overload]
+    drawn: dict[str, Any] = {
+        "topk_indices": case.rng.integers(-9, 9, case.shapes["topk_indices"]),
+        "cache": pages(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows),
+        "q": codes(case, "q"),
+        "weights": weights(case, sizes["T"], sizes["H"]),
+    } | query_scales(case)
+    if "k" in case.shapes:
+        values = case.rng.integers(-3, 4, (sizes["T"], sizes["D"])) * 1.0
+        values[:, ::32] = 3.0
+        drawn |= {"k": values, "slot_mapping": slots(case, sizes["TS"])}
+    if "block_tables" in case.shapes:
+        lens = case.rng.integers(0, min(wide, sizes["NB"] * rows) + 1, case.shapes["context_lens"])
+        lens.reshape(-1)[:1] = min(wide, sizes["NB"] * rows)
+        table = block_table(case, sizes["B"], sizes["NB"], np.full(sizes["B"], sizes["NB"]))
+        drawn |= {"block_tables": table, "context_lens": lens}
+    if "ks" in case.shapes:
+        last = min(count, sizes["PB"] * sizes["PNB"] * rows)
+        table = block_table(case, sizes["PB"], sizes["PNB"], np.full(sizes["PB"], sizes["PNB"]))
+        start, end = visible(case, sizes["M"], last)
+        starts = np.linspace(0, last, sizes["PB"] + 1).astype(int) + 2
+        drawn |= {"block_table": table, "cu_seq_lens": starts, "ks": start, "ke": end}
+    return drawn
+
+
+# -- declarations -----------------------------------------------------------------------------------------------------
+
+_BUFFER = Array(
+    name="topk_indices",
+    doc="keys chosen for every token, ascending; -1 behind the last",
+    shapes=((BUF, TOPK),),
+    formats=(INT32,),
+    access=Access.INOUT,
+    role=Role.INDEX,
+)
+_DENSE = dense_kernel(TOGETHER, T, DECODED)
+_PAGED = paged_kernel(REQUESTS, T, DECODED, QUERIES, OWN_LENS)
+
+
+def _workspace(name: str, doc: str, shape: tuple[Any, ...], form: ElementFormat, access: Access) -> Array:
+    return Array(name=name, doc=doc, shapes=(shape,), formats=(form,), access=access, role=Role.CODES)
+
+
+def _gathered_arrays(packed: bool, access: Access = Access.OUT) -> tuple[Array, Array]:
+    """Codes and scales of the gathered keys."""
+    if packed:
+        return (
+            _workspace("gathered_pairs", "codes of the keys, two per byte", (N, DATA), UINT8, access),
+            _workspace("gathered_scales", "scales of the keys", (N, declare.PARTS), E8M0, access),
+        )
+    return (
+        _workspace("gathered", "codes of the keys", (N, DATA), E4M3, access),
+        _workspace("gathered_scale", "scales of the keys", (N,), F32, access),
+    )
+
+
+_DECODE = Selection(
+    rows=REQUESTS * QUERIES,
+    total=DECODED,
+    columns=WIDE,
+    axes=(DECODED, B, L, REQUESTS, QUERIES, OWN_LENS),
+    attributes=(columns(),),
+    bounds=bounds_of_queries,
+    given=(declare.bounds("seq_lens", "keys that tokens see", Rows(L)),),
+    result=_BUFFER,
+    prefix="decode_",
+)
+_PREFILL = Selection(
+    rows=TOGETHER,
+    total=M,
+    columns=N,
+    axes=(M, TOGETHER, N, DECODED),
+    bounds=bounds_of_rows,
+    given=(
+        declare.bounds("row_starts", "first key that every token sees", M),
+        declare.bounds("row_ends", "the key behind the last", M),
+    ),
+    result=_BUFFER,
+    skip=DECODED,
+    prefix="prefill_",
+)
+
+
+def _part(name: str, chosen: Selection) -> tuple[Array, ...]:
+    """Temporaries of a part of the tokens, under its name."""
+    own = (logits(chosen.rows, chosen.columns), *temporaries(chosen.rows, chosen.columns).values())
+    return tuple(replace(array, name=f"{name}_{array.name}", access=Access.OUT) for array in own)
+
+
+_CLEAR = Kernel(
+    name="clear_rows",
+    doc="-1 in the rows of tokens of padding.",
+    axes=(T, BUF, M, B, DECODED),
+    arrays=(_BUFFER,),
+    attributes=(Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="entries of a row"),),
+    tunables=(Tunable(name="num_warps", values=(1, 2, 4, 8, 16)),),
+    configs=configs(*((target, {"num_warps": 4}) for target in ("cuda", "xpu", "cpu", "interpret"))),
+    grid=(emax(0, T - DECODED - M),),
+    body=clear_rows,
+)
+
+
+def _names(part: str) -> tuple[tuple[str, str], ...]:
+    return tuple((array.removeprefix(f"{part}_"), array) for array in (a.name for a in _TEMPORARIES) if part in array)
+
+
+def _selection(part: str, chosen: Selection, has: Expr, given: dict[str, str], times: Expr, by: Expr) -> list[Step]:
+    """Steps of a selection, of arrays of this part."""
+    names = (*_names(part), *given.items())
+    steps = chosen.steps(arrays=names, attributes=(("first", 0),), repeat=times, advance=("first", by))
+    return [replace(step, when=has if step.when is None else step.when.and_(has)) for step in steps]
+
+
+def _prefill_steps() -> list[Step]:
+    times = cdiv(M, TOGETHER)
+    gathers, scores = [], []
+    for packed in (False, True):
+        when = HAS_PREFILL.and_((DATA < WIDTH) if packed else DATA.equals(WIDTH))
+        codes_, scales_ = _gathered_arrays(packed)
+        renamed = (replace(codes_, name="dst_k"), replace(scales_, name="dst_scale"))
+        name = "gather_packed_keys" if packed else "gather_keys"
+        kernel = replace(gather_kernel(*renamed, requests=PB, table=PNB, rows=N), name=name)
+        filled = (("dst_k", codes_.name), ("dst_scale", scales_.name))
+        gathers.append(Step(kernel=kernel, arrays=filled, when=when))
+        names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))
+        settings: tuple[tuple[str, object], ...] = (("fill", False), ("first", 0), ("least", TOPK))
+        scores.append(
+            Step(
+                kernel=_DENSE, arrays=names, attributes=settings, when=when, repeat=times, advance=("first", TOGETHER)
+            )
+        )
+    given = {"row_starts": "ks", "row_ends": "ke"}
+    return [*gathers, *scores, *_selection("prefill", _PREFILL, HAS_PREFILL, given, times, TOGETHER)]
+
+
+def _decode_steps() -> list[Step]:
+    times = cdiv(B, REQUESTS)
+    scores = Step(
+        kernel=_PAGED,
+        arrays=(("logits", "decode_logits"),),
+        attributes=(("fill", False), ("first", 0), ("least", TOPK)),
+        when=HAS_DECODE,
+        repeat=times,
+        advance=("first", REQUESTS),
+    )
+    given = {"seq_lens": "context_lens"}
+    return [scores, *_selection("decode", _DECODE, HAS_DECODE, given, times, REQUESTS * QUERIES)]
+
+
+_TEMPORARIES = (
+    *_gathered_arrays(False),
+    *_gathered_arrays(True),
+    *_part("prefill", _PREFILL),
+    *_part("decode", _DECODE),
+)
+
+
+def _whole(name: str, default: int, doc: str, minimum: int = 0, **fields: Any) -> Attribute:
+    return Attribute(name=name, kind=int, default=default, minimum=minimum, maximum=(1 << 31) - 1, doc=doc, **fields)
+
+
+_ARRAYS = (
+    _BUFFER,
+    cache(Access.INOUT, doc="pages of keys"),
+    declare.query(T),
+    declare.weights(T),
+    declare.bounds("context_lens", "keys that decode requests, or their tokens, see", Rows(L), optional=True),
+    declare.bounds("block_tables", "pages of every decode request in order", B, NB, optional=True),
+    declare.bounds("ks", "first gathered key that every prefill token sees", M, optional=True),
+    declare.bounds("ke", "the gathered key behind the last", M, optional=True),
+    replace(index("block_table", "pages of every prefill request in order", PB, PNB), optional=True),
+    replace(
+        index("cu_seq_lens", "where gathered rows of prefill requests begin, and the end behind the last", PB + 1),
+        optional=True,
+    ),
+    Array(name="k", doc="keys to insert, rotated", shapes=((T, D),), formats=VALUES, optional=True),
+    replace(slot_mapping(), optional=True),
+    declare.query_scale(T),
+)
+_ATTRIBUTES = (
+    Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="keys chosen per token"),
+    _whole("next_n", 1, "tokens of a decode request", 1),
+    _whole("max_model_len", 0, "keys of the longest decode request", dynamic=True),
+    _whole("gathered_rows", 0, "keys of all prefill requests together, or more", dynamic=True),
+    _whole("logits_bytes", 512 << 20, "bytes that logits may take at a time; one row, or request, takes what it takes"),
+    *layout_attributes(),
+)
+
+
+def _together(*names: str) -> Expr:
+    """Whether optional arguments are all there, or none of them."""
+    first, *others = (Ref(f"has_{name}") for name in names)
+    found: Expr = Ref("topk") > 0
+    for other in others:
+        found = found.and_(first.equals(other))
+    return found
+
+
+_DECODE_NAMES, _PREFILL_NAMES = ("block_tables", "context_lens"), ("ks", "ke", "block_table", "cu_seq_lens")
+_CONSTRAINTS = (
+    Constraint(
+        argument="block_tables", holds=_together(*_DECODE_NAMES), message="with context_lens, or neither of them"
+    ),
+    Constraint(
+        argument="ks", holds=_together(*_PREFILL_NAMES), message="with ke, block_table and cu_seq_lens, or none of them"
+    ),
+    Constraint(argument="k", holds=_together("k", "slot_mapping"), message="with slot_mapping, or neither of them"),
+    Constraint(
+        argument="k",
+        holds=HAS_KEYS.equals(0).or_(D.equals(Ref("layout_width"))),
+        message="as many columns as the layout",
+    ),
+    Constraint(argument="slot_mapping", holds=TS <= T, message="no more slots than tokens"),
+    Constraint(
+        argument="context_lens",
+        holds=L.equals(B).or_(L.equals(B * NEXT_N)),
+        message="one per request, or one per token of theirs",
+    ),
+    Constraint(argument="q", holds=B * NEXT_N + M <= T, message="a row for every decode and prefill token"),
+    Constraint(argument="topk_indices", holds=BUF >= T, message="a row for every token"),
+    Constraint(
+        argument="max_model_len", holds=WIDE <= LONGEST * GROUP * GROUP, message="rows of 2**20 logits at most"
+    ),
+    Constraint(
+        argument="gathered_rows",
+        holds=Ref("gathered_rows") <= LONGEST * GROUP * GROUP,
+        message="rows of 2**20 logits at most",
+    ),
+)
+
+
+def _case(
+    name: str,
+    decode: tuple[int, int, int] = (0, 1, 0),
+    prefill: tuple[int, int, int] = (0, 0, 0),
+    topk: int = 16,
+    padding: int = 3,
+    layout: Paged = INDEXER_FP8,
+    insert: bool = True,
+    rows: int = 16,
+    heads: int = 64,
+    **fields: Any,
+) -> Case:
+    """decode: requests, tokens of each, keys of the longest. prefill: requests, tokens in all, keys in all."""
+    (b, n, wide), (pb, m, gathered) = decode, prefill
+    tokens, lens = b * n + m + padding, fields.pop("lens", b * n)
+    sizes = {"T": tokens, "BUF": tokens + 2, "H": heads, "B": b, "NB": -(-wide // rows), "L": lens, "M": m, "PB": pb}
+    sizes |= {"PNB": -(-gathered // (rows * max(pb, 1))) + 1, "TS": tokens, "D": layout.width}
+    sizes |= {"PAGES": max(1, b * sizes["NB"] + pb * sizes["PNB"]), "PAGE_BYTES": layout.page_stride(rows)}
+    absent = (() if b else _DECODE_NAMES) + (() if pb else _PREFILL_NAMES) + (() if insert else ("k", "slot_mapping"))
+    attributes: dict[str, object] = {"topk": topk, "next_n": n, "max_model_len": wide, "gathered_rows": gathered}
+    attributes |= {"block_size": rows, "layout": layout, **fields.pop("attributes", {})}
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), absent=absent, **fields)
+
+
+SPARSE_ATTN_INDEXER = Op(
+    name="sparse_attn_indexer",
+    doc="Keys that every token of a step attends to: insertion, logits and top-k.",
+    source="DeepSeek-V3.2 and V4, sparse attention indexer",
+    family="indexer",
+    axes=(BUF, PAGES, PAGE_BYTES, ROWS, T, H, L, B, NB, M, PB, PNB, D, TS),
+    arrays=_ARRAYS,
+    attributes=_ATTRIBUTES,
+    temporaries=_TEMPORARIES,
+    constraints=_CONSTRAINTS,
+    steps=(
+        Step(kernel=INSERT_ROWS, when=HAS_KEYS),
+        Step(kernel=_CLEAR),
+        *_prefill_steps(),
+        *_decode_steps(),
+    ),
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("topk_indices", Accuracy(exact=True)), ("cache", Accuracy(exact=True))),
+    cases=(
+        _case("decode", decode=(3, 1, 100)),
+        _case("prefill", prefill=(2, 9, 90), insert=False),
+        _case("mixed", decode=(2, 2, 70), prefill=(2, 7, 80)),
+        _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),
+        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), lens=3, attributes={"logits_bytes": 700}),
+        _case("padding-only", padding=4),
+        _case("large", decode=(8, 2, 17000), prefill=(3, 30, 17000), topk=512, rows=64, large=True),
+    ),
+)

@@ -1,0 +1,182 @@
+"""mqa_logits: scores of dense keys for every query of a prefill chunk.
+
+    logits[m, n] = k_scale[n] sum_h weights[m, h] relu( sum_d q[m, h, d] k[n, d] )   for ks[m] <= n < ke[m], else -inf
+
+In MXFP4 q and k are codes times their scales, and k_scale is no factor of its own. With fill=False the other columns
+are left as they are: what reads them next looks at ks and ke too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.indexer import arrays as declare
+from specs.indexer.arrays import H, N
+from specs.indexer.keys import dense_keys, heads_of, row_of, score
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
+from specs.indexer.oracle import decoded, logits
+from specs.indexer.sampling import codes, key_scales, query_scales, visible, weights
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Expr, Ref, cdiv
+from specs.lang.elements import E8M0, F32, UINT8
+from specs.lang.kernel import Access, Array, Config, Kernel
+from specs.lang.op import Case, Op, Reference, Sample, Step
+from specs.lang.paged import Paged
+from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, where
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.trace import Tile
+
+M = Axis(name="M", doc="queries")
+ALL_ROWS = Axis(name="MC", value=M, doc="queries of one launch")
+MINUS_INFINITY = float("-inf")
+LOGITS_ACCURACY = Accuracy(terms=H + WIDTH, extra=6)
+
+
+def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
+    """BLOCK_M queries and TILES tiles of keys, of which only those that some of the queries see are read.
+
+    skip: queries in q and the weights before those that ks and ke speak of.
+    """
+    row = program_id(0) * p.BLOCK_M
+    cut = row_of(p.layout, p.CHUNK)
+    rows, lower, upper = [], p.N, row * 0
+    for j in range(p.BLOCK_M):
+        query = p.first + row + j
+        live = (row + j < p.MC) & (query < p.M)
+        start, end = maximum(load(p.ks, (query,), live), 0), minimum(load(p.ke, (query,), live), p.N)
+        seen = end - start > p.least
+        lower = where(seen, minimum(lower, start), lower)
+        upper = where(seen, maximum(upper, end), upper)
+        rows.append((row + j, live, start, end, heads_of(p, cut, (query + skip,), query + skip, live)))
+    first_tile = program_id(1) * p.TILES
+    last_tile = minimum(first_tile + p.TILES, tile_cdiv(p.N, p.BLOCK_N))
+    begin = minimum(maximum(lower // p.BLOCK_N, first_tile), last_tile)
+    end_tile = maximum(minimum(tile_cdiv(upper, p.BLOCK_N), last_tile), begin)
+
+    def step(k: Tile) -> None:
+        column = k * p.BLOCK_N + arange(p.BLOCK_N)
+        held = dense_keys(p, cut, column, column < p.N)
+        for out_row, live, start, end, heads in rows:
+            inside = (column >= start) & (column < end)
+            value = score(held, heads)
+            if p.fill:
+                store(p.logits, (out_row, column), where(inside, value, MINUS_INFINITY), (column < p.N) & live)
+            else:
+                store(p.logits, (out_row, column), value, inside & live)
+
+    def blank(k: Tile) -> None:
+        column = k * p.BLOCK_N + arange(p.BLOCK_N)
+        for out_row, live, _, _, _ in rows:
+            value = full((p.BLOCK_N,), MINUS_INFINITY, F32)
+            store(p.logits, (out_row, column), value, (column < p.N) & live)
+
+    fori_loop(begin, end_tile, step, stages=p.num_stages)
+    if p.fill:
+        fori_loop(first_tile, begin, blank)
+        fori_loop(end_tile, last_tile, blank)
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, float64."""
+    layout = inputs["layout"]
+    q = decoded(inputs["q"], inputs["formats"]["q"], layout, inputs.get("q_scale"))
+    k = decoded(inputs["k"], inputs["formats"]["k"], layout, inputs["k_scale"])
+    column = np.arange(len(k))[None, :]
+    seen = (column >= inputs["ks"][:, None]) & (column < inputs["ke"][:, None])
+    value, magnitude = logits(q, k, inputs["weights"])
+    return {"logits": Reference(value=np.where(seen, value, -np.inf), magnitude=np.where(seen, magnitude, 0.0))}
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """Queries that see different keys, some of them none."""
+    sizes = case.sizes
+    start, end = visible(case, sizes["M"], sizes["N"])
+    return {
+        "q": codes(case, "q"),
+        "k": codes(case, "k"),
+        "weights": weights(case, sizes["M"], sizes["H"]),
+        "k_scale": key_scales(case, "k_scale"),
+        "ks": start,
+        "ke": end,
+    } | query_scales(case)
+
+
+def result(rows: Expr, columns: Any) -> Array:
+    """The logits."""
+    return Array(name="logits", doc="scores", shapes=((rows, columns),), formats=(F32,), access=Access.OUT)
+
+
+def configs() -> tuple[Config, ...]:
+    """Tile sizes."""
+    return (
+        declare.config("cuda", 2, 128, 64, 128, 8, 4, 3),
+        declare.config("xpu", 1, 16, 16, 32, 4, 8, 1),
+        declare.config("cpu", 4, 128, 64, 128, 4, 4, 1),
+        declare.config("interpret", 2, 128, 64, 128, 4, 4, 1),
+    )
+
+
+def kernel(rows: Axis = ALL_ROWS, queries: Axis = M, skip: Axis | None = None) -> Kernel:
+    """The kernel, for launches of `rows` queries out of M, which follow `skip` others in arrays of `queries`."""
+
+    def body(p: Any) -> None:
+        mqa_logits(p, 0 if skip is None else getattr(p, skip.name))
+
+    body.__qualname__ = "mqa_logits"
+    return Kernel(
+        name="mqa_logits",
+        doc="Scores of dense keys for BLOCK_M queries.",
+        axes=(M, rows, N, H, *([] if skip is None else [skip])),
+        arrays=(
+            declare.query(queries),
+            declare.keys(),
+            declare.weights(queries),
+            declare.bounds("ks", "first key that every query sees", M),
+            declare.bounds("ke", "the key behind the last one", M),
+            declare.key_scale(),
+            declare.query_scale(queries),
+            result(rows, N),
+        ),
+        attributes=(declare.layout(), declare.fill(), declare.first(), declare.least()),
+        tunables=declare.tunables(),
+        configs=configs(),
+        grid=(cdiv(rows, Ref("BLOCK_M")), cdiv(N, Ref("BLOCK_N") * Ref("TILES"))),
+        body=body,
+    )
+
+
+def _case(name: str, m: int, n: int, h: int, layout: Paged = INDEXER_FP8, **fields: Any) -> Case:
+    return Case(name=name, sizes=(("M", m), ("N", n), ("H", h)), attributes=(("layout", layout),), **fields)
+
+
+_KERNEL = kernel()
+
+MQA_LOGITS = Op(
+    name="mqa_logits",
+    doc="Scores of all dense keys that a query sees, for every query.",
+    source="DeepSeek-V3.2 and V4, sparse indexer: prefill",
+    family="indexer",
+    axes=(M, N, H),
+    arrays=tuple(result(M, N) if array.name == "logits" else array for array in _KERNEL.arrays),
+    attributes=(declare.layout(), declare.fill()),
+    steps=(Step(kernel=_KERNEL, attributes=(("first", 0), ("least", 0))),),
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("logits", LOGITS_ACCURACY),),
+    cases=(
+        _case("fp8", 33, 300, 64),
+        _case("mxfp4", 9, 200, 64, INDEXER_MXFP4, formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0))),
+        _case("fp8-bytes", 5, 131, 22, formats=(("q", UINT8), ("k", UINT8))),
+        _case("one-query", 1, 1, 1),
+        _case("no-keys", 3, 0, 64),
+        _case("no-queries", 0, 8, 64),
+        _case("large", 100, 9000, 64, large=True),
+        _case(
+            "large-mxfp4", 40, 5000, 64, INDEXER_MXFP4, large=True,
+            formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0)),
+        ),
+    ),
+)

@@ -1,0 +1,271 @@
+"""paged_mqa_logits: scores of cached keys for decode tokens, several per request.
+
+    row i = b n + j, column c: key c of request b, in page block_tables[b, c // rows], at c % rows
+    visible for c < context_lens[b, j] where every row has a length, else for c < context_lens[b] - n + j + 1
+
+n = rows of q / rows of block_tables. Invisible columns, and keys whose page lies outside the cache, are -inf; with
+fill=False columns behind the limit are left as they are. All n queries of a request share one read of its keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, cache
+from specs.cache.declared import NB, B
+from specs.cache.sampling import block_table, rows_of
+from specs.indexer import arrays as declare
+from specs.indexer.arrays import H
+from specs.indexer.keys import heads_of, paged_keys, row_of, score
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
+from specs.indexer.logits import LOGITS_ACCURACY, MINUS_INFINITY, result
+from specs.indexer.oracle import decoded, logits
+from specs.indexer.sampling import codes, pages, query_scales, weights
+from specs.lang.axes import Axis, Ref, cdiv, emax
+from specs.lang.elements import F32, UINT8
+from specs.lang.kernel import Access, Attribute, Config, Constraint, Dim, Kernel, Rows
+from specs.lang.op import Case, Op, Reference, Sample, Step
+from specs.lang.paged import Paged
+from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, when, where
+from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.trace import Tile
+
+BN = Axis(name="BN", doc="queries: requests times queries of each")
+L = Axis(name="L", doc="lengths: one per request, or one per query")
+COLUMNS = Ref("max_model_len")
+QUERIES = Axis(name="QUERIES", static=True, value=emax(BN // emax(B, 1), 1), doc="queries of a request")
+OWN_LENS = Axis(name="OWN_LENS", static=True, value=L.equals(BN) * 1, doc="whether every query has a length")
+ALL_REQUESTS = Axis(name="BC", value=B, doc="requests of one launch")
+
+
+def paged_mqa_logits(p: Any) -> None:
+    """All queries of one request, and TILES tiles of its keys."""
+    out_request, part = program_id(0), program_id(1)
+    request = p.first + out_request
+
+    def scores() -> None:
+        request_scores(p, request, out_request, part)
+
+    when(request < p.B, scores)
+
+
+def limit_of(p: Any, request: Tile, query: int) -> Tile:
+    """How many keys a query of a request sees."""
+    if p.OWN_LENS:
+        length = load(p.context_lens, (request * p.QUERIES + query,))
+    else:
+        length = load(p.context_lens, (request,)) - (p.QUERIES - 1 - query)
+    return minimum(length, p.max_model_len)
+
+
+def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None:
+    """Scores of part `part` of a request's keys."""
+    cut = row_of(p.layout, p.CHUNK)
+    limits = [limit_of(p, request, j) for j in range(p.QUERIES)]
+    upper = limits[0]
+    for other in limits[1:]:
+        upper = maximum(upper, other)
+    upper = where(upper > p.least, upper, 0)
+    first_tile = part * p.TILES
+    last_tile = minimum(first_tile + p.TILES, tile_cdiv(p.max_model_len, p.BLOCK_N))
+    end_tile = minimum(maximum(tile_cdiv(maximum(upper, 0), p.BLOCK_N), first_tile), last_tile)
+
+    def run() -> None:
+        there = request >= 0
+        heads = [
+            heads_of(p, cut, (request * p.QUERIES + j,), request * p.QUERIES + j, there) for j in range(p.QUERIES)
+        ]
+
+        def step(k: Tile) -> None:
+            column = k * p.BLOCK_N + arange(p.BLOCK_N)
+            entry = column // p.ROWS
+            live = (column < upper) & (entry < p.NB)
+            page = load(p.block_tables, (request, entry), live, other=-1)
+            live = live & (page >= 0) & (page < p.PAGES)
+            held = paged_keys(p.cache, p.layout, p.ROWS, cut, where(live, page, 0), column % p.ROWS, live)
+            for j, (limit, own) in enumerate(zip(limits, heads, strict=True)):
+                value = where(live & (column < limit), score(held, own), MINUS_INFINITY)
+                mask = column < (p.max_model_len if p.fill else limit)
+                store(p.logits, (out_request * p.QUERIES + j, column), value, mask)
+
+        fori_loop(first_tile, end_tile, step, stages=p.num_stages)
+
+    when(first_tile < end_tile, run)
+    if p.fill:
+
+        def blank(k: Tile) -> None:
+            column = k * p.BLOCK_N + arange(p.BLOCK_N)
+            for j in range(p.QUERIES):
+                value = full((p.BLOCK_N,), MINUS_INFINITY, F32)
+                store(p.logits, (out_request * p.QUERIES + j, column), value, column < p.max_model_len)
+
+        fori_loop(end_tile, last_tile, blank)
+
+
+def limits_of(inputs: Mapping[str, Any], rows: int, requests: int) -> np.ndarray[Any, Any]:
+    """Keys that every row sees, int64 [rows]."""
+    lens = np.asarray(inputs["context_lens"], np.int64).reshape(-1)
+    if len(lens) == rows:
+        return lens
+    queries = rows // max(requests, 1)
+    return np.asarray((lens[:, None] - queries + np.arange(queries)[None, :] + 1).reshape(-1))
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, float64."""
+    layout, rows, width = inputs["layout"], inputs["block_size"], inputs["max_model_len"]
+    q = decoded(inputs["q"], inputs["formats"]["q"], layout, inputs.get("q_scale"))
+    q = q.reshape(-1, *q.shape[-2:])
+    table, weights_ = np.asarray(inputs["block_tables"], np.int64), inputs["weights"]
+    value, magnitude = np.full((len(q), width), -np.inf), np.zeros((len(q), width))
+    limits = np.minimum(limits_of(inputs, len(q), len(table)), width)
+    for i, limit in enumerate(limits):
+        if limit <= 0:
+            continue
+        column = np.arange(min(limit, table.shape[1] * rows))
+        page = table[i // (len(q) // len(table)), column // rows]
+        fits = np.flatnonzero((page >= 0) & (page < len(inputs["cache"])))
+        k = layout.read(inputs["cache"], page[fits] * rows + column[fits] % rows, rows)
+        found = logits(q[i : i + 1], k, weights_[i : i + 1])
+        value[i, fits], magnitude[i, fits] = found[0][0], found[1][0]
+    return {"logits": Reference(value=value, magnitude=magnitude)}
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """Requests of different lengths, empty ones among them; one page of a table lies outside the cache."""
+    sizes, rows, count = case.sizes, rows_of(case), case.shapes["context_lens"]
+    width = case.attributes["max_model_len"]
+    assert isinstance(width, int)
+    longest = min(width, sizes["NB"] * rows)
+    lens = case.rng.integers(0, longest + 1, count)
+    lens.reshape(-1)[:: max(1, lens.size // 2)] = longest
+    if lens.size > 3:
+        lens.reshape(-1)[3] = 0
+    used = np.full(sizes["B"], sizes["NB"])
+    table = block_table(case, sizes["B"], sizes["NB"], used)
+    if sizes["B"] > 1 and sizes["NB"] > 1:
+        table[0, 1] = sizes["PAGES"] + 5
+    return {
+        "q": codes(case, "q"),
+        "weights": weights(case, sizes["BN"], sizes["H"]),
+        "cache": pages(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows),
+        "context_lens": lens,
+        "block_tables": table,
+    } | query_scales(case)
+
+
+def configs() -> tuple[Config, ...]:
+    """Tile sizes."""
+    return (
+        declare.config("cuda", 1, 128, 64, 128, 8, 4, 2),
+        declare.config("xpu", 1, 16, 16, 32, 4, 8, 1),
+        declare.config("cpu", 1, 256, 64, 128, 4, 4, 1),
+        declare.config("interpret", 1, 128, 64, 128, 4, 4, 1),
+    )
+
+
+def columns() -> Attribute:
+    """How wide the result is."""
+    doc = "columns of the result: keys of the longest request"
+    return Attribute(
+        name="max_model_len", kind=int, required=True, minimum=0, maximum=(1 << 31) - 1, dynamic=True, doc=doc
+    )
+
+
+def kernel(
+    requests: Axis = ALL_REQUESTS,
+    queries: Dim | None = None,
+    rows: Axis = BN,
+    each: Axis = QUERIES,
+    own: Axis = OWN_LENS,
+) -> Kernel:
+    """The kernel, for launches of `requests` requests; q and the weights may have more rows than are looked at."""
+    whole = queries is None
+    queries = Rows(BN) if queries is None else queries
+    return Kernel(
+        name="paged_mqa_logits",
+        doc="Scores of cached keys for all queries of one request.",
+        axes=(rows, B, requests, H, L, NB, PAGES, PAGE_BYTES, ROWS, each, own),
+        arrays=(
+            declare.query(queries),
+            cache(Access.IN),
+            declare.weights(BN if whole else queries),
+            declare.bounds("context_lens", "keys that requests, or their queries, see", Rows(L)),
+            declare.bounds("block_tables", "pages of every request in order", B, NB),
+            declare.query_scale(queries),
+            result(BN if whole else requests * each, COLUMNS),
+        ),
+        attributes=(
+            columns(),
+            declare.layout(),
+            Attribute(name="block_size", kind=int, minimum=1, doc="rows of a page"),
+            declare.fill(),
+            declare.first(),
+            declare.least(),
+        ),
+        tunables=declare.tunables(),
+        configs=configs(),
+        grid=(requests, cdiv(COLUMNS, Ref("BLOCK_N") * Ref("TILES"))),
+        body=paged_mqa_logits,
+    )
+
+
+def _case(
+    name: str,
+    b: int,
+    n: int,
+    width: int,
+    rows: int,
+    table: int,
+    h: int = 64,
+    layout: Paged = INDEXER_FP8,
+    lens: bool = True,
+    **fields: Any,
+) -> Case:
+    sizes = {"BN": b * n, "B": b, "H": h, "L": b * n if lens else b, "NB": table, "PAGES": max(1, b * table)}
+    sizes["PAGE_BYTES"] = layout.page_stride(rows)
+    attributes = (("max_model_len", width), ("block_size", rows), ("layout", layout))
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=attributes, **fields)
+
+
+_KERNEL = kernel()
+_BYTES = (("q", UINT8),)
+
+PAGED_MQA_LOGITS = Op(
+    name="paged_mqa_logits",
+    doc="Scores of all cached keys that a decode token sees.",
+    source="DeepSeek-V3.2 and V4, sparse indexer: decode",
+    family="indexer",
+    axes=(BN, B, H, L, NB, PAGES, PAGE_BYTES, ROWS),
+    arrays=_KERNEL.arrays,
+    attributes=_KERNEL.attributes[:-2],
+    constraints=(
+        Constraint(
+            argument="block_tables",
+            holds=(BN % emax(B, 1)).equals(0).and_((B > 0).or_(BN.equals(0))),
+            message="as many queries for every request",
+        ),
+        Constraint(
+            argument="context_lens", holds=L.equals(B).or_(L.equals(BN)), message="one per request, or one per query"
+        ),
+    ),
+    steps=(Step(kernel=_KERNEL, attributes=(("first", 0), ("least", 0))),),
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("logits", LOGITS_ACCURACY),),
+    cases=(
+        _case("one-query", 4, 1, 200, 64, 3),
+        _case("two-queries", 3, 2, 150, 16, 10),
+        _case("four-1-d", 2, 4, 130, 64, 2, lens=False),
+        _case("mxfp4", 2, 2, 140, 64, 3, layout=INDEXER_MXFP4, formats=_BYTES),
+        _case("plain-scales", 2, 1, 70, 16, 4, 22, INDEXER_FP8_PLAIN),
+        _case("short-table", 2, 1, 300, 16, 4, 8),
+        _case("no-columns", 2, 1, 0, 64, 1),
+        _case("no-requests", 0, 1, 64, 64, 1),
+        _case("large", 8, 2, 8192, 64, 130, large=True),
+        _case("large-mxfp4", 8, 1, 8192, 64, 130, layout=INDEXER_MXFP4, formats=_BYTES, large=True),
+    ),
+)

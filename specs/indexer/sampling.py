@@ -1,0 +1,90 @@
+"""Test data of the indexer: codes, scales and weights whose sums are exact (twin) or ordinary, and what rows see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from specs.lang.elements import ElementFormat
+from specs.lang.op import Sample
+from specs.lang.paged import Paged
+
+Array = np.ndarray[Any, Any]
+_GRID = (0.0, 1.0, 1.0, 2.0, 3.0)
+
+
+def layout_of(case: Sample) -> Paged:
+    """The case's layout."""
+    found = case.attributes["layout"]
+    assert isinstance(found, Paged)
+    return found
+
+
+def codes(case: Sample, name: str) -> Array:
+    """What an array of codes is given: values where it has their format, bytes where it is bytes."""
+    raw = drawn_codes(case, case.shapes[name])
+    form: ElementFormat = case.formats[name]
+    return form.decode(raw) if form.is_float else raw
+
+
+def drawn_codes(case: Sample, shape: tuple[int, ...]) -> Array:
+    """Codes uint8 [.., bytes of a row]: small whole numbers in twin data, else normal ones, near the format's range."""
+    rng, form = case.rng, layout_of(case).fields[0].format
+    per_byte = 1 if form.packing is None else form.packing.per_word
+    count = (*shape[:-1], shape[-1] * per_byte)
+    if case.kind == "twin":
+        values = rng.choice(np.array(_GRID), count) * rng.choice([-1.0, 1.0], count)
+    else:
+        values = rng.standard_normal(count) * form.element.max_finite / 5
+    found = np.asarray(form.element.encode(np.clip(values, form.element.min_finite, form.element.max_finite)))
+    found = found.astype(np.uint8).reshape(*shape, per_byte)
+    return np.asarray(found[..., 0] if per_byte == 1 else found[..., 0] | found[..., 1] << 4)
+
+
+def weights(case: Sample, rows: int, heads: int) -> Array:
+    """Weights of both signs."""
+    if case.kind == "twin":
+        return case.rng.integers(-3, 4, (rows, heads)) * 1.0
+    return np.asarray(case.rng.standard_normal((rows, heads)))
+
+
+def scales(case: Sample, shape: tuple[int, ...]) -> Array:
+    """Powers of two."""
+    return np.exp2(case.rng.integers(*((-1, 2) if case.kind == "twin" else (-6, 7)), shape))
+
+
+def key_scales(case: Sample, name: str) -> Array:
+    """Scales of keys, in an array of that name."""
+    return scales(case, case.shapes[name])
+
+
+def query_scales(case: Sample) -> dict[str, Array]:
+    """Scales of queries, where there are any."""
+    return {"q_scale": scales(case, case.shapes["q_scale"])} if "q_scale" in case.shapes else {}
+
+
+def visible(case: Sample, rows: int, columns: int) -> tuple[Array, Array]:
+    """First visible column of every row and the one behind its last; some rows see nothing, or everything."""
+    rng = case.rng
+    start = rng.integers(0, columns // 4 + 1, rows)
+    end = rng.integers(0, columns + 1, rows)
+    start[::5], end[::5] = 0, columns
+    if rows > 3:
+        start[3], end[3] = columns // 2, columns // 2 - 1
+    return start, end
+
+
+def pages(case: Sample, count: int, page_bytes: int, rows: int) -> Array:
+    """Pages uint8 [count, page_bytes] of drawn codes and scales, noise as padding."""
+    layout = layout_of(case)
+    found = case.rng.integers(0, 256, (count, page_bytes), dtype=np.uint8)
+    data = rows * layout.row_stride
+    found[:, :data] = drawn_codes(case, (count, rows, layout.row_stride)).reshape(count, data)
+    (field,) = layout.fields
+    form = field.format.scale
+    assert form is not None
+    values = scales(case, (count, rows * field.groups))
+    share = np.ascontiguousarray(form.encode(values)).view(np.uint8).reshape(count, -1)
+    found[:, data : data + share.shape[1]] = share
+    return found

@@ -1,0 +1,416 @@
+"""topk_rows and topk_rows_decode: for every row, the columns of its k largest logits.
+
+    topk_rows          row m looks at columns row_starts[m] <= c < row_ends[m]
+    topk_rows_decode   row i = b n + j looks at columns below seq_lens[b, j], or below seq_lens[b] - n + j + 1
+
+Results are counted from the row's first column and ascend; -1 stands behind the last where a row has fewer than k. Of
+equal logits the first ones are taken (0 and -0 are equal). What lies outside of a row's columns is not looked at. Any
+row stride; rows of up to 2^20 columns. No logit is NaN: where one is, it counts as larger or, with a sign, smaller than
+every number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from specs.indexer import arrays as declare
+from specs.indexer.oracle import top_k
+from specs.indexer.paged_logits import L, limits_of
+from specs.indexer.select import (
+    GROUP,
+    LONGEST,
+    MOST,
+    Bounds,
+    Space,
+    bounds_of_queries,
+    bounds_of_rows,
+    collect,
+    group_maxima,
+    level_axes,
+    select,
+    select_listed,
+)
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Axis, Expr, Ref, cdiv, emax
+from specs.lang.elements import F32, INT32
+from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.op import Case, Op, Reference, Sample, Step
+
+R = Axis(name="R", doc="rows")
+W = Axis(name="W", maximum=LONGEST * GROUP * GROUP, doc="columns of a row")
+K = Ref("topk")
+
+
+def k_attribute() -> Attribute:
+    """How many."""
+    return Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="columns chosen per row")
+
+
+def bounds_arrays(decode: bool) -> tuple[Array, ...]:
+    """What says which columns rows look at."""
+    if decode:
+        return (declare.bounds("seq_lens", "columns that requests, or their rows, look at", Rows(L)),)
+    return (
+        declare.bounds("row_starts", "first column that every row looks at", R),
+        declare.bounds("row_ends", "the column behind the last", R),
+    )
+
+
+def logits(rows: Expr, columns: Any = W) -> Array:
+    """The rows."""
+    return Array(name="logits", doc="logits", shapes=((rows, columns),), formats=(F32,))
+
+
+def indices(rows: Axis, access: Access = Access.OUT) -> Array:
+    """What was chosen."""
+    doc = "columns of the largest logits, ascending; -1 behind the last"
+    return Array(name="indices", doc=doc, shapes=((rows, K),), formats=(INT32,), access=access, role=Role.INDEX)
+
+
+def _temporary(name: str, doc: str, rows: Expr, columns: Any, access: Access) -> Array:
+    shape = (rows,) if columns is None else (rows, columns)
+    return Array(name=name, doc=doc, shapes=(shape,), formats=(INT32,), access=access, role=Role.INDEX)
+
+
+def temporaries(rows: Expr, columns: Expr = W, access: Access = Access.OUT) -> dict[str, Array]:
+    """What the levels leave to each other."""
+    groups, wide_groups = ((columns + (size - 1)) // size for size in (GROUP, GROUP * GROUP))
+    return {
+        "maxima": _temporary("maxima", "keys of groups of columns", rows, groups, access),
+        "wide_maxima": _temporary("wide_maxima", "keys of groups of groups", rows, wide_groups, access),
+        "groups": _temporary("groups", "groups that columns are taken from", rows, K, access),
+        "wide_groups": _temporary("wide_groups", "groups that groups are taken from", rows, K, access),
+        "floor": _temporary("floor", "least of their keys", rows, None, access),
+        "list_keys": _temporary("list_keys", "keys of what is left to select from", rows, K * GROUP, access),
+        "list_items": _temporary("list_items", "their numbers", rows, K * GROUP, access),
+        "list_count": _temporary("list_count", "how many there are", rows, None, access),
+    }
+
+
+def _tunables(*sizes: Tunable) -> tuple[Tunable, ...]:
+    return (*sizes, Tunable(name="num_warps", values=(1, 2, 4, 8, 16, 32)), Tunable(name="num_stages", values=(1,)))
+
+
+def _config(target: str, warps: int, when: Expr | None = None, **values: int) -> Config:
+    rows = {**values, "num_warps": warps, "num_stages": 1}
+    return Config(target=target, values=tuple(rows.items()), when=when)
+
+
+class Selection:
+    """The kernels of one selection.
+
+    rows: of one launch. total: of the whole problem. columns: width of a row, an axis or an attribute.
+    axes, attributes: sizes that bodies and shapes read. bounds, given: which columns rows look at, and the arrays that
+        say so. result: gets what is chosen, from the row behind the first `skip` on. prefix: of names of kernels and axes.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: Expr,
+        total: Axis,
+        columns: Axis | Ref,
+        axes: tuple[Axis, ...],
+        bounds: Bounds,
+        given: tuple[Array, ...],
+        result: Array,
+        attributes: tuple[Attribute, ...] = (),
+        skip: Axis | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.rows, self.total, self.columns, self.bounds, self.given = rows, total, columns, bounds, given
+        self.result, self.skip, self.attributes = result, skip, attributes
+        self.prefix = prefix
+        self.levels, self.tile = level_axes(columns, prefix.upper())
+        self.axes = tuple(dict.fromkeys((*axes, *([skip] if skip else []), self.levels, self.tile)))
+
+    def space(self, p: Any) -> Space:
+        """What a program of these kernels selects from."""
+        return Space(
+            p=p,
+            rows=getattr(p, self.total.name),
+            width=getattr(p, self.columns.name),
+            skip=0 if self.skip is None else getattr(p, self.skip.name),
+            levels=getattr(p, self.levels.name),
+            tile=getattr(p, self.tile.name),
+            bounds=self.bounds,
+        )
+
+    def _kernel(self, name: str, doc: str, arrays: tuple[Array, ...], **fields: Any) -> Kernel:
+        return Kernel(
+            name=f"{self.prefix}{name}",
+            doc=doc,
+            axes=self.axes,
+            arrays=(*arrays, *self.given),
+            attributes=(k_attribute(), *self.attributes, declare.first()),
+            **fields,
+        )
+
+    def maxima(self, wide: bool) -> Kernel:
+        """One pass over all rows."""
+        out = temporaries(self.rows, self.columns)
+        kernel = self._kernel(
+            "group_maxima",
+            "Largest keys of groups of columns.",
+            (logits(self.rows, self.columns), out["maxima"]),
+            tunables=_tunables(BLOCK_TUNABLE),
+            configs=(
+                _config("cuda", 8, BLOCK=4096),
+                _config("xpu", 16, BLOCK=2048),
+                _config("cpu", 4, BLOCK=8192),
+                _config("interpret", 4, BLOCK=8192),
+            ),
+            grid=(self.rows, cdiv(self.columns, Ref("BLOCK"))),
+            body=named(lambda p: group_maxima(self.space(p)), "group_maxima"),
+        )
+        if not wide:
+            return kernel
+        return replace(kernel, name=f"{self.prefix}group_maxima_wide", arrays=(*kernel.arrays, out["wide_maxima"]))
+
+    def select(self, name: str, values: str, chosen: str) -> Kernel:
+        """The first level: from all items."""
+        span = SPANS[values]
+        source = logits(self.rows, self.columns) if values == "logits" else self._read(values)
+        results = self._results(chosen, span)
+
+        def body(p: Any) -> None:
+            floor = None if span == 1 else p.floor
+            select(self.space(p), getattr(p, values), getattr(p, results[0].name), floor, span)
+
+        return self._kernel(
+            name,
+            f"The k first {WORDS[span]} of every row.",
+            (source, *results),
+            tunables=_tunables(),
+            configs=(
+                _config("cuda", 4, when=self.tile <= 4096),
+                _config("cuda", 8),
+                _config("xpu", 32),
+                _config("cpu", 4),
+                _config("interpret", 4),
+            ),
+            grid=(self.rows,),
+            body=named(body, name),
+        )
+
+    def collect(self, name: str, values: str, groups: str) -> Kernel:
+        """Items of the groups that the level before has chosen."""
+        span = SPANS[values]
+        source = logits(self.rows, self.columns) if values == "logits" else self._read(values)
+        lists = tuple(temporaries(self.rows, self.columns)[n] for n in ("list_keys", "list_items", "list_count"))
+
+        def body(p: Any) -> None:
+            collect(self.space(p), getattr(p, values), getattr(p, groups), span)
+
+        return self._kernel(
+            name,
+            f"Those {WORDS[span]} of chosen groups that may be among the k first.",
+            (source, self._read(groups), self._read("floor"), *lists),
+            tunables=_tunables(BLOCK_TUNABLE),
+            configs=(
+                _config("cuda", 4, BLOCK=1024),
+                _config("xpu", 16, BLOCK=1024),
+                _config("cpu", 4, BLOCK=8192),
+                _config("interpret", 4, BLOCK=4096),
+            ),
+            grid=(self.rows,),
+            body=named(body, name),
+        )
+
+    def select_listed(self, name: str, chosen: str, span: int) -> Kernel:
+        """The levels behind: from what was collected."""
+        results = self._results(chosen, span)
+
+        def body(p: Any) -> None:
+            floor = None if span == 1 else p.floor
+            select_listed(self.space(p), getattr(p, results[0].name), floor, span)
+
+        return self._kernel(
+            name,
+            f"The k first of the {WORDS[span]} that are left.",
+            (*(self._read(n) for n in ("list_keys", "list_items", "list_count")), *results),
+            tunables=_tunables(BLOCK_TUNABLE),
+            configs=(
+                _config("cuda", 4, when=K > 512, BLOCK=2048),
+                _config("cuda", 4, BLOCK=1024),
+                _config("xpu", 16, BLOCK=1024),
+                _config("cpu", 4, BLOCK=4096),
+                _config("interpret", 4, BLOCK=2048),
+            ),
+            grid=(self.rows,),
+            body=named(body, name),
+        )
+
+    def _read(self, name: str) -> Array:
+        return temporaries(self.rows, self.columns, Access.IN)[name]
+
+    def _results(self, chosen: str, span: int) -> tuple[Array, ...]:
+        written = temporaries(self.rows, self.columns)
+        return (self.result,) if span == 1 else (written[chosen], written["floor"])
+
+    def steps(self, **fields: Any) -> tuple[Step, ...]:
+        """All levels in order. fields: of every step."""
+        one, two, three = (self.levels.equals(number) for number in (1, 2, 3))
+        found = (
+            (self.select("select_columns", "logits", "indices"), one),
+            (self.maxima(False), two),
+            (self.maxima(True), three),
+            (self.select("select_groups", "maxima", "groups"), two),
+            (self.select("select_wide_groups", "wide_maxima", "wide_groups"), three),
+            (self.collect("collect_groups", "maxima", "wide_groups"), three),
+            (self.select_listed("select_listed_groups", "groups", SPANS["maxima"]), three),
+            (self.collect("collect_columns", "logits", "groups"), self.levels > 1),
+            (self.select_listed("select_listed_columns", "indices", 1), self.levels > 1),
+        )
+        return tuple(Step(kernel=kernel, when=when, **fields) for kernel, when in found)
+
+
+SPANS = {"logits": 1, "maxima": GROUP, "wide_maxima": GROUP * GROUP}
+WORDS = {1: "columns", GROUP: "groups", GROUP * GROUP: "groups of groups"}
+BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192), doc="items per step")
+
+
+def named(body: Body, name: str) -> Body:
+    """The body under the name of its kernel, which descriptions show."""
+    body.__qualname__ = name
+    return body
+
+
+def _rows_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    return _chosen(inputs, np.asarray(inputs["row_starts"], np.int64), np.asarray(inputs["row_ends"], np.int64))
+
+
+def _decode_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    rows = len(inputs["logits"])
+    lens = np.asarray(inputs["seq_lens"])
+    return _chosen(inputs, np.zeros(rows, np.int64), limits_of({"context_lens": lens}, rows, lens.size))
+
+
+def _chosen(inputs: Mapping[str, Any], starts: Any, ends: Any) -> dict[str, Reference]:
+    rows, k = inputs["logits"], inputs["topk"]
+    found = [top_k(row, a, min(b, len(row)), k) for row, a, b in zip(rows, starts, ends, strict=True)]
+    return {"indices": Reference(value=np.array(found, np.int64).reshape(len(rows), k))}
+
+
+def ends(case: Sample, count: int, width: int, k: int) -> np.ndarray[Any, Any]:
+    """Columns that rows look at: around k, none, all, any."""
+    known = np.array([width, k, k + 1, k - 1, 0, -2, width + 5])
+    drawn = case.rng.integers(0, width + 1, count)
+    return np.where(np.arange(count) % 2 == 0, known[(np.arange(count) // 2) % len(known)], drawn)
+
+
+def _logits(case: Sample) -> np.ndarray[Any, Any]:
+    """Rows with ties: whole numbers in twin data; in random data normal numbers, some rows constant, some infinite."""
+    rng, shape = case.rng, case.shapes["logits"]
+    if case.kind == "twin":
+        return rng.integers(-40, 41, shape) * 1.0
+    x = rng.standard_normal(shape)
+    x[1::4] = np.round(x[1::4] * 8) / 8
+    x[2::8] = 0.5
+    x[3::8, ::3] = -np.inf
+    return np.asarray(x)
+
+
+def _rows_sample(case: Sample) -> dict[str, Any]:
+    sizes, k = case.sizes, int(case.attributes["topk"])  # type: ignore[call-overload]
+    end = ends(case, sizes["R"], sizes["W"], k)
+    start = case.rng.integers(0, np.maximum(sizes["W"] // 3, 1), sizes["R"])
+    start[::2] = 0
+    return {"logits": _logits(case), "row_starts": start, "row_ends": end}
+
+
+def _decode_sample(case: Sample) -> dict[str, Any]:
+    sizes, k = case.sizes, int(case.attributes["topk"])  # type: ignore[call-overload]
+    return {"logits": _logits(case), "seq_lens": ends(case, sizes["L"], sizes["W"], k)}
+
+
+_EXACT = (("indices", Accuracy(exact=True)),)
+_SOURCE = "DeepSeek-V3.2 and V4, sparse indexer"
+_PREFILL = Selection(
+    rows=R, total=R, columns=W, axes=(R, W), bounds=bounds_of_rows, given=bounds_arrays(False), result=indices(R)
+)
+_EACH = emax(R // emax(L, 1), 1)
+_LENS_PER = Axis(name="QUERIES", static=True, value=_EACH, doc="rows of a length")
+_OWN = Axis(name="OWN_LENS", static=True, value=_EACH.equals(1) * 1, doc="whether every row has a length")
+_DECODE = Selection(
+    rows=R,
+    total=R,
+    columns=W,
+    axes=(R, W, L, _LENS_PER, _OWN),
+    bounds=bounds_of_queries,
+    given=bounds_arrays(True),
+    result=indices(R),
+)
+
+
+def _case(name: str, r: int, w: int, k: int, **fields: Any) -> Case:
+    sizes = {"R": r, "W": w} | ({"L": fields.pop("lens")} if "lens" in fields else {})
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=(("topk", k),), **fields)
+
+
+def _op(name: str, doc: str, decode: bool, chosen: Selection, **fields: Any) -> Op:
+    return Op(
+        name=name,
+        doc=doc,
+        source=_SOURCE,
+        family="indexer",
+        arrays=(logits(R), *bounds_arrays(decode), indices(R)),
+        attributes=(k_attribute(),),
+        temporaries=tuple(temporaries(R).values()),
+        steps=chosen.steps(attributes=(("first", 0),)),
+        accuracy=_EXACT,
+        **fields,
+    )
+
+
+TOPK_ROWS = _op(
+    "topk_rows",
+    "Columns of the largest logits of every row, in a range of its own.",
+    False,
+    _PREFILL,
+    axes=(R, W),
+    sample=_rows_sample,
+    oracle=_rows_oracle,
+    cases=(
+        _case("v4-flash", 7, 3000, 512),
+        _case("v4-pro", 4, 1500, 1024),
+        _case("two-levels", 3, 17000, 600),
+        _case("three-levels", 2, 131200, 32),
+        _case("few", 9, 37, 5),
+        _case("one", 3, 1, 1),
+        _case("wider-than-rows", 3, 40, 2048),
+        _case("no-columns", 3, 0, 16),
+        _case("no-rows", 0, 64, 16),
+        _case("large", 70, 32768, 1024, large=True),
+        _case("large-v32", 40, 100001, 2048, large=True),
+        _case("million", 9, 1 << 20, 512, large=True),
+    ),
+)
+TOPK_ROWS_DECODE = _op(
+    "topk_rows_decode",
+    "Columns of the largest logits of every decode token.",
+    True,
+    _DECODE,
+    axes=(R, W, L),
+    constraints=(
+        Constraint(
+            argument="seq_lens",
+            holds=(R % emax(L, 1)).equals(0).and_((L > 0).or_(R.equals(0))),
+            message="one length per row, or per request of as many rows each",
+        ),
+    ),
+    sample=_decode_sample,
+    oracle=_decode_oracle,
+    cases=(
+        _case("one-row", 5, 700, 128, lens=5),
+        _case("two-rows-2-d", 8, 600, 64, lens=8, lead=(4, 2)),
+        _case("four-rows-1-d", 8, 600, 64, lens=2),
+        _case("two-levels", 2, 20000, 64, lens=1),
+        _case("no-rows", 0, 64, 16, lens=0),
+        _case("large", 16, 262144, 1024, lens=8, large=True),
+    ),
+)

@@ -1,0 +1,113 @@
+"""The whole indexer step: random data up to ties inside the bound, any memory limit, and refusals that name a device."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import jax_impl.ops
+import specs
+from parity.frameworks import FRAMEWORKS
+from parity.inputs import Inputs, generate
+from specs.indexer.logits import LOGITS_ACCURACY
+from specs.indexer.oracle import decoded, logits
+from specs.indexer.paged_logits import limits_of
+from specs.lang.accuracy import FLOAT32
+from specs.lang.elements import F32
+from specs.lang.errors import Unsupported
+from specs.tile.cases import case_call
+from torch_impl.support import choose
+
+OP = specs.get("sparse_attn_indexer")
+
+
+def random_step() -> Inputs:
+    """A decode step whose logits are sums of many different terms: queries and weights of a normal distribution."""
+    inputs = generate(OP, OP.case("decode"), "random", 5)
+    rng = np.random.default_rng(6)
+    form = inputs.formats["q"]
+    q = np.asarray(form.encode(rng.standard_normal(inputs.arrays["q"].shape) * 40)).view(inputs.arrays["q"].dtype)
+    weights = rng.standard_normal(inputs.arrays["weights"].shape).astype(np.float32)
+    return inputs.replaced(q=q, weights=weights)
+
+
+def scores(inputs: Inputs, cached: np.ndarray[Any, Any], row: int, limit: int) -> tuple[Any, Any]:
+    """Logits of a row in float64, and how far float32 may be from them."""
+    values, size = inputs.values(), inputs.attributes["block_size"]
+    column = np.arange(limit)
+    slots = values["block_tables"][row, column // size] * size + column % size
+    keys = values["layout"].read(cached, slots, size)
+    q = decoded(values["q"], inputs.formats["q"], values["layout"], None)[row : row + 1]
+    exact, magnitude = (part[0] for part in logits(q, keys, values["weights"][row : row + 1]))
+    terms = LOGITS_ACCURACY.count({"H": q.shape[1]})
+    return exact, LOGITS_ACCURACY.bound(exact, magnitude, terms, F32, FLOAT32)
+
+
+@pytest.mark.parametrize(("framework", "implementation"), [("torch", "eager"), ("jax", "xla")])
+def test_random_data_selects_the_oracle_s_keys_up_to_ties_inside_the_bound(framework: str, implementation: str) -> None:
+    inputs = random_step()
+    results = FRAMEWORKS[framework].run(inputs, implementation, "cpu")
+    found, cached = results["topk_indices"].raw, results["cache"].raw
+    requests, k = len(inputs.arrays["block_tables"]), inputs.attributes["topk"]
+    differing = 0
+    for row, limit in enumerate(limits_of(inputs.values(), requests, requests)):
+        own = found[row][found[row] >= 0]
+        assert len(own) == min(limit, k)
+        assert (np.diff(own) > 0).all()
+        exact, bound = scores(inputs, cached, row, int(limit))
+        best = np.sort(np.argsort(-exact, kind="stable")[:k])
+        missed, extra = np.setdiff1d(best, own), np.setdiff1d(own, best)
+        differing += len(extra)
+        if len(extra):  # each may trade places with another only where both errors together allow it
+            gap = exact[missed].max() - exact[extra].min()
+            assert gap <= bound[missed].max() + bound[extra].max()
+    assert differing <= 1  # such ties are rare in random data: more of them are no ties
+
+
+@pytest.mark.parametrize("room", [1, 700, 5000, 1 << 30])
+def test_results_do_not_depend_on_the_memory_limit(room: int) -> None:
+    case = OP.case("mixed")
+    inputs = generate(OP, case, "twin", 3)
+    limited = replace_attribute(inputs, "logits_bytes", room)
+    one, other = (FRAMEWORKS["torch"].run(given, "eager", "cpu")["topk_indices"].raw for given in (inputs, limited))
+    assert np.array_equal(one, other)
+
+
+def replace_attribute(inputs: Inputs, name: str, value: object) -> Inputs:
+    """The same call with another value of an attribute."""
+    attributes = {**inputs.attributes, name: value}
+    return Inputs(op=inputs.op, arrays=inputs.arrays, formats=inputs.formats, attributes=attributes)
+
+
+def test_logits_never_take_more_than_the_limit() -> None:
+    case = OP.case("mixed")
+    attributes = tuple((name, 700 if name == "logits_bytes" else value) for name, value in case.attributes)
+    attributes = (*attributes, *((("logits_bytes", 700),) if "logits_bytes" not in dict(attributes) else ()))
+    call = case_call(OP, replace(case, attributes=attributes), strided=True)
+    for name in ("prefill_logits", "decode_logits"):
+        assert int(np.prod(call.shapes[name])) * F32.storage_bits // 8 <= 700
+    kernels = [step.kernel.name for step in OP.active_steps(call.env)]
+    assert kernels.count("paged_mqa_logits") == 2
+    assert kernels.count("mqa_logits") > 1
+    assert kernels.count("gather_keys") == 1
+
+
+def test_a_step_without_requests_only_clears_its_rows() -> None:
+    case = OP.case("padding-only")
+    call = case_call(OP, case, strided=True)
+    names = {step.kernel.name for step in OP.active_steps(call.env)}
+    assert names == {"insert_rows", "clear_rows"}
+
+
+def test_a_device_that_cannot_is_named() -> None:
+    given = generate(OP, OP.case("padding-only"), "twin", 0)
+    for framework, implementation in (("torch", "triton"), ("jax", "pallas")):
+        with pytest.raises(Unsupported, match=r"sparse_attn_indexer.*cpu"):
+            FRAMEWORKS[framework].run(given, implementation, "cpu")
+    with pytest.raises(Unsupported, match="sparse_attn_indexer on mps"):
+        choose(OP, torch.device("mps"), None)
+    assert jax_impl.ops.explain("sparse_attn_indexer")["pallas"] is not None

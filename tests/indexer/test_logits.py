@@ -1,0 +1,82 @@
+"""Logits: operands stay as narrow as they are stored, columns that are not asked for stay untouched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import specs
+import torch_impl.ops as ops
+from parity.inputs import generate
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, quant_view, workspace_shapes
+from specs.lang.elements import BF16, E4M3, F32, UINT8
+from specs.tile.cases import case_launches
+from specs.tile.ir import Opcode, walk
+from specs.tile.legalise import legalise
+from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
+
+CASES = [("mqa_logits", "fp8"), ("mqa_logits", "mxfp4"), ("paged_mqa_logits", "one-query"), ("paged_mqa_logits", "mxfp4")]
+
+
+@pytest.mark.parametrize("target", [TRITON_CUDA, PALLAS_CUDA], ids=lambda target: target.name)
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_codes_go_into_the_dots_as_they_are(name: str, case: str, target: object) -> None:
+    op = specs.get(name)
+    for found in case_launches(op, op.case(case), config="cuda", strided=True):
+        program = walk(legalise(found.launch.program, target).ops)
+        dots = [operation for operation in program if operation.code is Opcode.DOT]
+        assert dots
+        assert {value.type.element for dot in dots for value in dot.operands[:2]} == {E4M3}
+        assert BF16 not in {value.type.element for operation in program for value in operation.results}
+
+
+def test_columns_behind_the_limit_keep_what_they_hold() -> None:
+    op = specs.get("paged_mqa_logits")
+    inputs = generate(op, op.case("two-queries"), "twin", 1)
+    given = {name: torch.from_numpy(np.array(raw)) for name, raw in inputs.arrays.items()}
+    given["q"] = given["q"].view(torch.float8_e4m3fn)
+    arrays = [given.get(array.name) for array in op.inputs]
+    width, rows = inputs.attributes["max_model_len"], inputs.attributes["block_size"]
+    out = torch.full((len(given["weights"]), width), 123.0)
+    settings = {"max_model_len": width, "block_size": rows, "implementation": "eager"}
+    whole = ops.paged_mqa_logits(*arrays, **settings)
+    ops.paged_mqa_logits(*arrays, **settings, fill=False, out=out)
+    seen = torch.arange(width)[None, :] < given["context_lens"].reshape(-1, 1)
+    assert (~seen).any()
+    assert torch.equal(out[seen], whole[seen])
+    assert (out[~seen] == 123.0).all()
+    assert torch.isneginf(whole[~seen]).all()
+
+
+def test_a_cache_may_come_in_rows() -> None:
+    op = specs.get("indexer_k_insert")
+    k = torch.randn((5, 128)).bfloat16()
+    flat = torch.zeros((2, INDEXER_FP8.page_bytes(16)), dtype=torch.uint8)
+    slots = torch.tensor([3, -1, 17, 31, 0])
+    ops.indexer_k_insert(k, flat, slots, block_size=16, implementation="eager")
+    rows = torch.zeros((2, 16, INDEXER_FP8.row_bytes), dtype=torch.uint8)
+    ops.indexer_k_insert(k, rows, slots, implementation="eager")
+    assert torch.equal(rows.reshape(2, -1), flat)
+    assert op.attribute("layout").default == INDEXER_FP8
+
+
+def test_bytes_of_a_page() -> None:
+    """Token t: codes at t * 128, float32 scale at rows * 128 + 4 t."""
+    k = torch.zeros((1, 128), dtype=torch.bfloat16)
+    k[0, 5] = 448.0
+    cache = torch.zeros((1, INDEXER_FP8.page_stride(64)), dtype=torch.uint8)
+    ops.indexer_k_insert(k, cache, torch.tensor([9]), block_size=64, implementation="eager")
+    assert cache[0, 9 * 128 + 5] == int(E4M3.encode(448.0))
+    at = 64 * 128 + 4 * 9
+    assert cache[0, at : at + 4].view(torch.float32).item() == 1.0
+    assert int((cache != 0).sum()) == 1 + 2
+
+
+def test_shapes_that_follow_from_the_layouts() -> None:
+    assert workspace_shapes(7) == (((7, 128), E4M3), ((7, 4), UINT8))
+    assert workspace_shapes(7, INDEXER_MXFP4) == (((7, 64), UINT8), ((7, 4), UINT8))
+    assert (INDEXER_FP8.page_stride(64), INDEXER_MXFP4.page_stride(64)) == (8640, 4608)
+    assert quant_view(3, 8640, 64) == ((3, 64, 1, 132), (8640, 132, 132, 1))
+    assert quant_view(3, 4608, 64, INDEXER_MXFP4) == ((3, 64, 1, 68), (4608, 68, 68, 1))
+    assert F32.storage_bits == 8 * INDEXER_FP8.share

@@ -1,0 +1,124 @@
+# indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 834f7a98809ccc312531910dca12187206da562a7984ea3c1c372b1691b5cb55
+"""indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
+
+Generated. Specialised on
+    softmax_scale = 0.08838834764831845
+    head_scale = 0.125
+    positions = int64
+    q = bf16
+    cos_sin = f32
+    weights = bf16
+    q_fp8 = e4m3
+    weights_out = f32
+    ROPE = 64
+    BLOCK_H = 16
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def indexer_q_fp8(
+    positions_ptr, q_ptr, cos_sin_ptr, weights_ptr,
+    q_fp8_ptr, weights_out_ptr,
+    T, H, POSITIONS,
+    stride_q0, stride_q1,
+    stride_cos_sin0,
+    stride_weights0,
+):
+    token = tl.program_id(0)  # specs/indexer/query.py:55
+    head = tl.program_id(1) * 16 + tl.arange(0, 16)  # specs/indexer/query.py:56
+    live = head < H  # specs/indexer/query.py:57
+    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None], other=0.0)  # specs/indexer/query.py:78
+    x = q.to(tl.float32)  # specs/indexer/query.py:78
+    positions = tl.load(positions_ptr + token)  # specs/indexer/query.py:79
+    position = positions.to(tl.int32)  # specs/indexer/query.py:79
+    pair = tl.arange(0, 64) - 32  # specs/indexer/query.py:80
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:81
+    pair_1 = tl.maximum(pair, 0)  # specs/indexer/query.py:82
+    cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)  # specs/indexer/query.py:83
+    cosine = cos_sin[None, :]  # specs/indexer/query.py:83
+    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)  # specs/indexer/query.py:84
+    sine = cos_sin_1[None, :]  # specs/indexer/query.py:84
+    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))  # specs/indexer/query.py:85
+    b = odd * -1.0  # specs/cache/rope.py:29
+    x_high = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
+    y_high = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
+    a = even * x_high  # specs/cache/rope.py:35
+    b_1 = b * y_high  # specs/cache/rope.py:35
+    total = a + b_1  # specs/cache/rope.py:52
+    b_part = total - a  # specs/cache/rope.py:53
+    error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:54
+    a_1 = even * (cosine - x_high)  # specs/cache/rope.py:36
+    b_2 = b * (sine - y_high)  # specs/cache/rope.py:36
+    total_1 = a_1 + b_2  # specs/cache/rope.py:52
+    b_part_1 = total_1 - a_1  # specs/cache/rope.py:53
+    error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:54
+    total_2 = total + total_1  # specs/cache/rope.py:52
+    b_part_2 = total_2 - total  # specs/cache/rope.py:53
+    error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:54
+    total_3 = error_high + error_low  # specs/cache/rope.py:52
+    b_part_3 = total_3 - error_high  # specs/cache/rope.py:53
+    lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:54
+    total_4 = error + total_3  # specs/cache/rope.py:52
+    b_part_4 = total_4 - error  # specs/cache/rope.py:53
+    lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:54
+    total_5 = total_2 + total_4  # specs/cache/rope.py:52
+    b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
+    error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
+    error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
+    bits = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
+    inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
+    odd_1 = tl.where(inward, bits - (1 - (bits & 1)), bits | 1)  # specs/cache/rope.py:64
+    turned_even = tl.where(total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits, odd_1)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
+    x_high_1 = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
+    y_high_1 = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
+    a_2 = even * x_high_1  # specs/cache/rope.py:35
+    b_3 = odd * y_high_1  # specs/cache/rope.py:35
+    total_6 = a_2 + b_3  # specs/cache/rope.py:52
+    b_part_6 = total_6 - a_2  # specs/cache/rope.py:53
+    error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:54
+    a_3 = even * (sine - x_high_1)  # specs/cache/rope.py:36
+    b_4 = odd * (cosine - y_high_1)  # specs/cache/rope.py:36
+    total_7 = a_3 + b_4  # specs/cache/rope.py:52
+    b_part_7 = total_7 - a_3  # specs/cache/rope.py:53
+    error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:54
+    total_8 = total_6 + total_7  # specs/cache/rope.py:52
+    b_part_8 = total_8 - total_6  # specs/cache/rope.py:53
+    error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:54
+    total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:52
+    b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:53
+    lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:54
+    total_10 = error_3 + total_9  # specs/cache/rope.py:52
+    b_part_10 = total_10 - error_3  # specs/cache/rope.py:53
+    lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:54
+    total_11 = total_8 + total_10  # specs/cache/rope.py:52
+    b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
+    error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
+    error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
+    bits_1 = total_11.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
+    inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
+    odd_2 = tl.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
+    turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_1, odd_2)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
+    turn = there[None, :]  # specs/indexer/query.py:87
+    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:88
+    blocks = tl.reshape(x_1, [16, 1, 128])  # specs/indexer/query.py:61
+    amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:62
+    amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
+    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
+    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:57
+    inverse = tl.where(infinite, 0.0, ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:57
+    y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse), [16, 1, 1]), [16, 128])  # specs/indexer/query.py:63
+    weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:64
+    weight = weights.to(tl.float32)  # specs/indexer/query.py:64
+    tl.store(q_fp8_ptr + (token * (H * 128) + head[:, None] * 128 + tl.arange(0, 128)[None, :]), y.to(tl.float8e4nv), mask=live[:, None])  # specs/indexer/query.py:66
+    weight_1 = weight * tl.reshape(tl.where(infinite | nan, raw, ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)), [16])  # specs/indexer/query.py:67
+    tl.store(weights_out_ptr + (token * H + head), weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:73

@@ -1,0 +1,105 @@
+# mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 924081c6aa45ec0294a6d034781356416288e27edced698d2823c8e57c9c9684
+"""mqa_logits: Scores of dense keys for BLOCK_M queries.
+
+Generated. Specialised on
+    layout = indexer_fp8
+    fill = True
+    q = e4m3
+    k = e4m3
+    weights = f32
+    ks = int32
+    ke = int32
+    k_scale = f32
+    logits = f32
+    H = 64
+    BLOCK_M = 2
+    BLOCK_N = 128
+    BLOCK_H = 64
+    CHUNK = 128
+    TILES = 8
+    num_warps = 4
+    num_stages = 3
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def mqa_logits(
+    q_ptr, k_ptr, weights_ptr, ks_ptr, ke_ptr, k_scale_ptr,
+    logits_ptr,
+    M, MC, N, first, least,
+    stride_q0, stride_q1,
+    stride_k0,
+    stride_weights0,
+):
+    row = tl.program_id(0) * 2  # specs/indexer/logits.py:43
+    upper = row * 0  # specs/indexer/logits.py:45
+    query = first + row + 0  # specs/indexer/logits.py:47
+    live = (row + 0 < MC) & (query < M)  # specs/indexer/logits.py:48
+    ks = tl.load(ks_ptr + query, mask=live, other=0)  # specs/indexer/logits.py:49
+    start = tl.maximum(ks, 0)  # specs/indexer/logits.py:49
+    ke = tl.load(ke_ptr + query, mask=live, other=0)  # specs/indexer/logits.py:49
+    end = tl.minimum(ke, N)  # specs/indexer/logits.py:49
+    seen = end - start > least  # specs/indexer/logits.py:50
+    lower = tl.where(seen, tl.minimum(N, start), N)  # specs/indexer/logits.py:51
+    upper_1 = tl.where(seen, tl.maximum(upper, end), upper)  # specs/indexer/logits.py:52
+    out_row = row + 0  # specs/indexer/logits.py:53
+    weights = query + 0  # specs/indexer/logits.py:53
+    head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:94
+    inside = (head < 64) & live  # specs/indexer/keys.py:95
+    column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:96
+    code = tl.load(q_ptr + ((query + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:98
+    other = tl.permute(code, [1, 0])  # specs/indexer/keys.py:100
+    weights_1 = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:104
+    query_1 = first + row + 1  # specs/indexer/logits.py:47
+    live_1 = (row + 1 < MC) & (query_1 < M)  # specs/indexer/logits.py:48
+    ks_1 = tl.load(ks_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:49
+    start_1 = tl.maximum(ks_1, 0)  # specs/indexer/logits.py:49
+    ke_1 = tl.load(ke_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:49
+    end_1 = tl.minimum(ke_1, N)  # specs/indexer/logits.py:49
+    seen_1 = end_1 - start_1 > least  # specs/indexer/logits.py:50
+    lower_1 = tl.where(seen_1, tl.minimum(lower, start_1), lower)  # specs/indexer/logits.py:51
+    upper_2 = tl.where(seen_1, tl.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:52
+    out_row_1 = row + 1  # specs/indexer/logits.py:53
+    weights_2 = query_1 + 0  # specs/indexer/logits.py:53
+    head_1 = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:94
+    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:95
+    column_1 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:96
+    code_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:98
+    other_1 = tl.permute(code_1, [1, 0])  # specs/indexer/keys.py:100
+    weights_3 = tl.load(weights_ptr + (weights_2 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:104
+    first_tile = tl.program_id(1) * 8  # specs/indexer/logits.py:54
+    last_tile = tl.minimum(first_tile + 8, (N + 127) // 128)  # specs/indexer/logits.py:55
+    begin = tl.minimum(tl.maximum(lower_1 // 128, first_tile), last_tile)  # specs/indexer/logits.py:56
+    end_tile = tl.maximum(tl.minimum((upper_2 + 127) // 128, last_tile), begin)  # specs/indexer/logits.py:57
+    for k in tl.range(begin, end_tile, num_stages=3):  # specs/indexer/logits.py:76
+        column_2 = k * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:60
+        live_2 = column_2 < N  # specs/indexer/logits.py:61
+        column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:110
+        part = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:111
+        k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:114
+        inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
+        products = tl.dot(part, other)  # specs/indexer/keys.py:149
+        total = tl.sum(tl.maximum(products, 0.0) * weights_1[None, :], axis=1)  # specs/indexer/keys.py:139
+        value = total * k_scale  # specs/indexer/keys.py:142
+        tl.store(logits_ptr + (out_row * N + column_2), tl.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
+        inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
+        products_1 = tl.dot(part, other_1)  # specs/indexer/keys.py:149
+        total_1 = tl.sum(tl.maximum(products_1, 0.0) * weights_3[None, :], axis=1)  # specs/indexer/keys.py:139
+        value_1 = total_1 * k_scale  # specs/indexer/keys.py:142
+        tl.store(logits_ptr + (out_row_1 * N + column_2), tl.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
+    for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:78
+        column_4 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:71
+        value_2 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        tl.store(logits_ptr + (out_row * N + column_4), value_2, mask=(column_4 < N) & live)  # specs/indexer/logits.py:74
+        value_3 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        tl.store(logits_ptr + (out_row_1 * N + column_4), value_3, mask=(column_4 < N) & live_1)  # specs/indexer/logits.py:74
+    for k_2 in range(end_tile, last_tile):  # specs/indexer/logits.py:79
+        column_5 = k_2 * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:71
+        value_4 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        tl.store(logits_ptr + (out_row * N + column_5), value_4, mask=(column_5 < N) & live)  # specs/indexer/logits.py:74
+        value_5 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        tl.store(logits_ptr + (out_row_1 * N + column_5), value_5, mask=(column_5 < N) & live_1)  # specs/indexer/logits.py:74

@@ -1,0 +1,23 @@
+# sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 cf39c084652a9a3cce78e1293ed7eca006b050f0811373da991e2bfc0057bb80
+"""clear_rows: -1 in the rows of tokens of padding.
+
+Generated. Specialised on
+    topk = 16
+    topk_indices = int32
+    num_warps = 4
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def clear_rows(
+    topk_indices_ptr,
+    T, BUF, M, B, BN,
+    stride_topk_indices0,
+):
+    column = tl.arange(0, 16)  # specs/indexer/composite.py:73
+    row = BN + M + tl.program_id(0)  # specs/indexer/composite.py:74
+    tl.store(topk_indices_ptr + (row * stride_topk_indices0 + column), tl.full([16], -1, tl.int32), mask=column < 16)  # specs/indexer/composite.py:75

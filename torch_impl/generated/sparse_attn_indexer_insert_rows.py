@@ -1,0 +1,63 @@
+# sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 cf39c084652a9a3cce78e1293ed7eca006b050f0811373da991e2bfc0057bb80
+"""insert_rows: Rows quantised and written into their slots.
+
+Generated. Specialised on
+    layout = indexer_fp8
+    block_size = 16
+    k = bf16
+    cache = uint8
+    slot_mapping = int32
+    ROWS = 16
+    D = 128
+    BLOCK_T = 2
+    num_warps = 2
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def insert_rows(
+    k_ptr, slot_mapping_ptr,
+    cache_ptr,
+    T, TS, PAGES, PAGE_BYTES,
+    stride_k0,
+    stride_cache0,
+):
+    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:34
+    live = token < TS  # specs/cache/write.py:35
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:36
+    held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
+    page = held // 16  # specs/cache/insert.py:59
+    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
+    row = held % 16  # specs/cache/insert.py:61
+    data = row * 128  # specs/cache/insert.py:62
+    inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
+    number = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
+    index = (number * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
+    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
+    x = k.to(tl.float32)  # specs/cache/insert.py:116
+    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
+    amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
+    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
+    bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:57
+    inverse = tl.where(infinite, 0.0, ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:57
+    y = x * tl.reshape(tl.where(nan, float("nan"), inverse), [2, 1, 1])  # specs/quant/scaling.py:33
+    value = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
+    inside_1 = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
+    number_1 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
+    start = data[:, None, None]  # specs/cache/insert.py:163
+    mask = live_1[:, None, None]  # specs/cache/insert.py:109
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value, mask=mask)  # specs/cache/insert.py:165
+    number_2 = tl.arange(0, 1)  # specs/cache/insert.py:146
+    mask_1 = live_1[:, None]  # specs/cache/insert.py:147
+    start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:149
+    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number_2[None, :], tl.where(infinite | nan, raw, ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)), mask=mask_1)  # specs/cache/insert.py:150
