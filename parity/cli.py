@@ -245,6 +245,7 @@ def xpu(
     every: Annotated[bool, typer.Option("--all-cases", help="Every small case, not one per kernel.")] = False,
     compile_only: Annotated[bool, typer.Option("--compile-only", help="Run nothing on the OpenCL CPU device.")] = False,
     search: Annotated[str | None, typer.Option(metavar="OP", help="Look for tunables that spill least.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Make what --search finds the defaults.")] = False,
     real: Annotated[bool, typer.Option("--real", help="Parity on an Intel GPU of this machine.")] = False,
     json_file: JsonOption = None,
     report: ReportOption = None,
@@ -256,13 +257,16 @@ def xpu(
 
     if road is not None and road not in ROADS:
         raise typer.BadParameter(f"no source is called {road!r}; there are {', '.join(ROADS)}")
+    roads = [known for known in ROADS if road in (None, known)]
+    if write and search is None:
+        raise typer.BadParameter("--write goes with --search")
     if real or search is not None:
         if real and search is not None:
             raise typer.BadParameter("--real and --search exclude each other")
         if search is not None:
-            raise typer.Exit(command.search(_op(search), road, json_file))
+            raise typer.Exit(command.search(_op(search), roads, json_file, write=write))
         raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))
-    todo = attempts([_op(name) for name in ops or specs.names()], [r for r in ROADS if road in (None, r)], every)
+    todo = attempts([_op(name) for name in ops or specs.names()], roads, every)
     rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
     raise typer.Exit(command.deliver(command.run(todo, seed=seed, rungs=rungs), json_file, report))
 

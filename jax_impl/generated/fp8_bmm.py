@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a3b7920f7da254e9c1f484220affdc8e5dd1bfa45a0aa65c263ef7edff190452
+# spec sha256 e28f719126bdba5616ca6a3d6b1d2fb94236e28ff04bff2364650f173e2f0743
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

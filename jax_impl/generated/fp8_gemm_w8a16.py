@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3658b5d6b8f5a29975e9cc5b4ac37671553173408b2c6f6f9268faa82a46a40c
+# spec sha256 9898b9fba92465f8ff4e63be4c035a86afcd8abaa58f2948ff2e7e5a32328d70
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

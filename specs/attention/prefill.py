@@ -31,6 +31,7 @@ from specs.lang.kernel import Array, Attribute, Constraint, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, single
 from specs.tile.language import ArrayHandle, arange, load
 from specs.tile.trace import Tile, fail
+from specs.tuned import tuned
 
 S = Axis(name="S", doc="rows of kv")
 P = Axis(name="P", doc="entries of a token's list")
@@ -145,7 +146,7 @@ _KERNEL = Kernel(
     configs=(
         declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
         declare.config("cuda", 64, 64, 64, 8, 2),
-        declare.config("xpu", 16, 16, 64, 8, 1),
+        *tuned("xpu", "sparse_mla_prefill", every=None),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
     ),

@@ -37,6 +37,14 @@ class State:
         return (self.peak, self.total, *self.sums)
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query in `count` chunks; chunk: by number, bf16 [heads, width]."""
+
+    count: int
+    chunk: Callable[[int], Tile]
+
+
 def empty(heads: int, widths: tuple[int, ...]) -> State:
     """No keys yet."""
     peak = full((heads,), MINUS_INFINITY, F32)
@@ -45,7 +53,7 @@ def empty(heads: int, widths: tuple[int, ...]) -> State:
 
 def attend(
     state: State,
-    query: tuple[Tile, ...],
+    query: Query,
     key: Callable[[int], Tile],
     live: Tile,
     scale: float,
@@ -53,13 +61,13 @@ def attend(
 ) -> State:
     """The state with one more tile of keys.
 
-    query: chunks of the query, bf16 [heads, width]. key: chunks of the keys, bf16 [keys, width]. values: numbers of the
-    chunks that the state has sums of. live: which keys count [keys]. scale: of scores, log2(e) included.
+    key: chunks of the keys, bf16 [keys, width]. values: numbers of the chunks that the state has sums of.
+    live: which keys count [keys]. scale: of scores, log2(e) included.
     """
     score = None
-    keys = [key(number) for number in range(len(query))]
-    for part, columns in zip(query, keys, strict=True):
-        score = dot(part, columns.transpose(), score)
+    keys = [key(number) for number in range(query.count)]
+    for number, columns in enumerate(keys):
+        score = dot(query.chunk(number), columns.transpose(), score)
     assert score is not None
     score = where(live[None, :], score * scale, MINUS_INFINITY)
     peak = maximum(state.peak, reduce_max(score, axis=1))

@@ -131,11 +131,15 @@ class Tunable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins."""
+    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
+
+    name: of its row in the target's table (`specs.tuned`); empty where the values stand in the specification.
+    """
 
     target: str
     values: tuple[tuple[str, int], ...]
     when: Expr | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +179,9 @@ class Kernel:
         """The array called `name`."""
         return next(array for array in self.arrays if array.name == name)
 
-    def config(self, target: str, env: Mapping[str, object]) -> dict[str, int]:
-        """Default tunables for `target` under these sizes and attributes."""
+    def config(self, target: str, env: Mapping[str, object]) -> Config:
+        """The configuration that holds the default tunables for `target` under these sizes and attributes."""
         for config in self.configs:
             if config.target == target and (config.when is None or config.when.evaluate(env)):
-                return dict(config.values)
+                return config
         raise AssertionError(f"{self.name}: no configuration for {target}")

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5129e1c50aed93cd714c495092de4e7958182b4e42310bf46615a5312483b60b
+# spec sha256 9134e352d7f2bc3734d2f6491d36e3fff46ca5804f94e69815b16dbad1ad3503
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 027223391dcbc44dc122f0df92112e3d257797225a8723a0b204a6b9f0fed8b6
+# spec sha256 c53850b4e324a7c8d1abcc5b6dd43b0ad5e883905100b47ac95a9147ec47cbe1
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -29,6 +29,7 @@ Generated. Specialised on
     BLOCK_K = 64
     CHUNK = 64
     VALUE_PARTS = 1
+    RELOAD = 0
     num_warps = 4
     num_stages = 1
 """
@@ -54,46 +55,46 @@ def sparse_mla_decode(
     head = rest % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
     token = rest // blocks  # specs/attention/sparse.py:84
     t = head < H  # specs/attention/sparse.py:84
-    count = COMP_PAGES * 2  # specs/attention/decode.py:65
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:67
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    count = COMP_PAGES * 2  # specs/attention/decode.py:66
+    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
+    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_1 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    q_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    q_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    q_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_4 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    q_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_5 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
+    q_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_6 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:141
-    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:156
-    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:156
-    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:156
-    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:156
-    upper = (length + 63) // 64  # specs/attention/sparse.py:144
-    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:144
-    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:42
-    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    for k in range(upper):  # specs/attention/sparse.py:211
-        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:192
-        index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:193
-        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:196
-        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:51
-        page = slot // 2  # specs/attention/decode.py:52
-        row = slot % 2  # specs/attention/decode.py:52
+    q_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:170
+    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:170
+    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:170
+    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:170
+    upper = (length + 63) // 64  # specs/attention/sparse.py:142
+    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:142
+    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    for k in range(upper):  # specs/attention/sparse.py:223
+        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:204
+        index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:205
+        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:208
+        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:52
+        page = slot // 2  # specs/attention/decode.py:53
+        row = slot % 2  # specs/attention/decode.py:53
         t_10 = row * 576  # specs/tile/library/pages.py:61
         start = row * 8 + 1152  # specs/tile/library/pages.py:62
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
@@ -163,31 +164,31 @@ def sparse_mla_decode(
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_8 = live[:, None]  # specs/tile/library/pages.py:83
         columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:84
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:62
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:62
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:62
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:62
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:62
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:62
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:62
-        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:62
-        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:64
-        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:65
-        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:65
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:66
-        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:67
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:68
-        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:69
-        total = t_1 * decay + t_12  # specs/attention/softmax.py:69
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:70
-        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:71
-        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:71
-        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:71
-        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:71
-        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:71
-        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:71
-        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:71
-        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:71
+        score = tl.dot(q, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:70
+        score_1 = tl.dot(q_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:70
+        score_2 = tl.dot(q_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:70
+        score_3 = tl.dot(q_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:70
+        score_4 = tl.dot(q_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:70
+        score_5 = tl.dot(q_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:70
+        score_6 = tl.dot(q_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:70
+        score_7 = tl.dot(q_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:70
+        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
+        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:73
+        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:73
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:74
+        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:75
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:76
+        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:77
+        total = t_1 * decay + t_12  # specs/attention/softmax.py:77
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:78
+        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:79
+        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:79
+        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:79
+        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:79
+        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:79
+        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:79
+        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:79
+        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:79
         peak = peak_1
         t_1 = total
         t_2 = product
@@ -198,13 +199,13 @@ def sparse_mla_decode(
         t_7 = product_5
         t_8 = product_6
         t_9 = product_7
-    for k_1 in range(upper_1):  # specs/attention/sparse.py:211
-        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:192
-        index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:193
-        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:196
-        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:51
-        page_1 = slot_1 // 16  # specs/attention/decode.py:52
-        row_1 = slot_1 % 16  # specs/attention/decode.py:52
+    for k_1 in range(upper_1):  # specs/attention/sparse.py:223
+        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:204
+        index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:205
+        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:208
+        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:52
+        page_1 = slot_1 // 16  # specs/attention/decode.py:53
+        row_1 = slot_1 % 16  # specs/attention/decode.py:53
         t_13 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
         start_11 = t_13[:, None]  # specs/tile/library/pages.py:82
@@ -274,31 +275,31 @@ def sparse_mla_decode(
         start_19 = (t_13 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
         columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:84
-        score_9 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:62
-        score_10 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:62
-        score_11 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:62
-        score_12 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:62
-        score_13 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:62
-        score_14 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:62
-        score_15 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:62
-        score_16 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:62
-        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:64
-        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:65
-        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:65
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:66
-        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:67
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:68
-        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:69
-        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:69
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:70
-        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:71
-        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:71
+        score_9 = tl.dot(q, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:70
+        score_10 = tl.dot(q_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:70
+        score_11 = tl.dot(q_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:70
+        score_12 = tl.dot(q_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:70
+        score_13 = tl.dot(q_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:70
+        score_14 = tl.dot(q_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:70
+        score_15 = tl.dot(q_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:70
+        score_16 = tl.dot(q_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:70
+        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
+        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:73
+        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:73
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:74
+        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:75
+        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:76
+        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:77
+        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:77
+        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:78
+        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:79
+        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:79
         peak = peak_2
         t_1 = total_1
         t_2 = product_8
@@ -309,28 +310,28 @@ def sparse_mla_decode(
         t_7 = product_13
         t_8 = product_14
         t_9 = product_15
-    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:219
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:219
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:77
-    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:78
-    known = t_1 > 0.0  # specs/attention/softmax.py:79
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:80
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:231
+    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:231
+    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:85
+    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:86
+    known = t_1 > 0.0  # specs/attention/softmax.py:87
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:88
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_9 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_10 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_11 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_12 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_13 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_14 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:223
-    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:91
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:225
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:85
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:226
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
+    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:99
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:237
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:93
+    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:238
