@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import specs
 from parity import wording
 from parity.assemble import Stopwatch, command
 from parity.describe import Section
@@ -22,6 +23,7 @@ from parity.xpu.search import Candidate, Found
 from parity.xpu.table import sections
 from parity.xpu.tools import Tools, find, package_versions
 from specs import tuned
+from specs.lang.export import content_hash
 from specs.lang.op import Op
 
 
@@ -39,6 +41,7 @@ def run(todo: Sequence[Attempt], *, seed: int, rungs: Sequence[str], tools: Tool
         versions={**versions(), **package_versions(found)},
         rungs=tuple(rung for rung in RUNGS if rung in rungs),
         rows=tuple(rows),
+        spec_hashes={name: content_hash(specs.get(name)) for name in dict.fromkeys(one.op.name for one in todo)},
     )
 
 
@@ -82,7 +85,7 @@ def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool
         told = [[asdict(candidate) for candidate in one.tried] for one in found]
         text = json.dumps({"op": op.name, "roads": list(roads), "tried": told}, indent=1)
         json_file.write_text(text + "\n", encoding="utf-8")
-    return _put(found) if write else 0
+    return put(found) if write else 0
 
 
 def _tried(candidates: Sequence[Candidate]) -> Section:
@@ -101,7 +104,7 @@ def _tried(candidates: Sequence[Candidate]) -> Section:
     return Section(title=f"{candidates[0].kernel}: configurations tried, best first", columns=columns, rows=rows)
 
 
-def _put(found: Sequence[Found]) -> int:
+def put(found: Sequence[Found]) -> int:
     """Writes what was found into the table of the target."""
     better = [one for one in found if one.changed]
     for one in better:
