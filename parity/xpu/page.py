@@ -63,8 +63,8 @@ def section(record: LadderRecord | None, hashes: Mapping[str, str] | None = None
     folded = tag("details", tag("summary", f"All {wording.whole(len(rows))} kernels"), kernels, class_="note-list")
     return tag(
         "section",
-        tag("p", kicker, class_="kicker"),
         tag("h2", _TITLE),
+        tag("p", kicker, class_="kicker"),
         _real(record),
         _stale(record, hashes or {}),
         parts.table((("Rung", False), ("Kernels", False)), totals),

@@ -37,6 +37,10 @@ _NOT_CODE: Final = frozenset({3, 5, 6, 10, 11, 14, 15, 16, 17, 19, 20, 21, 72, 2
 _BARRIERS: Final = "intel_manageable_barrier_"
 """Barriers in two halves: functions init, arrive, wait and release that the GPU's compiler supplies."""
 
+_BLOCKS: Final = range(6231, 6236)
+_PREFETCH, _BLOCKS_CAPABILITY, _BLOCKS_EXTENSION = 6234, 6228, "SPV_INTEL_2d_block_io"
+"""Loads, prefetches and stores of two-dimensional blocks; of these the prefetch has no effect but on time."""
+
 _WORKGROUP: Final = 2
 _MEMORY: Final = 0x10 | 0x100 | 0x200  # sequentially consistent, of the work group and of all
 
@@ -140,16 +144,32 @@ def obstacles(module: Module) -> tuple[str, ...]:
     found += [f"needs {name}" for name in module.imports if name.startswith("llvm.genx.")]
     if set(module.capabilities) & set(_BFLOAT16_CAPABILITIES):
         found.append("computes with bfloat16 values, which the CPU's runtime has no type for")
+    if _BLOCKS_CAPABILITY in module.capabilities:
+        found.append("reads or writes two-dimensional blocks, which no CPU does")
     return tuple(found)
 
 
 def for_cpu(module: Module) -> Module:
     """The same kernel for Intel's OpenCL runtime on a CPU.
 
-    Two things that it does not know are replaced by what they mean: barriers in two halves by whole ones where threads
-    wait, and bfloat16 values, where they are only moved, by other 16-bit values.
+    Three things that it does not know are replaced by what they mean: barriers in two halves by whole ones where
+    threads wait, bfloat16 values, where they are only moved, by other 16-bit values, and prefetches by nothing.
     """
-    return _moved_as_half(_whole_barriers(module))
+    return _moved_as_half(_whole_barriers(_without_prefetches(module)))
+
+
+def _without_prefetches(module: Module) -> Module:
+    blocks = {one.opcode for one in module.instructions if one.opcode in _BLOCKS}
+    if blocks != {_PREFETCH}:
+        return module
+    kept = [
+        one
+        for one in module.instructions
+        if one.opcode != _PREFETCH
+        and (one.opcode != _CAPABILITY or one.words[0] != _BLOCKS_CAPABILITY)
+        and (one.opcode != _EXTENSION or _text(one.words) != _BLOCKS_EXTENSION)
+    ]
+    return Module(header=module.header, instructions=tuple(kept))
 
 
 def _whole_barriers(module: Module) -> Module:
