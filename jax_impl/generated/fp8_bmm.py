@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e28f719126bdba5616ca6a3d6b1d2fb94236e28ff04bff2364650f173e2f0743
+# spec sha256 b2cea70f90066b3fac2d1798fade38dd8d65d94aa63667eb73383c927476e31d
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c53850b4e324a7c8d1abcc5b6dd43b0ad5e883905100b47ac95a9147ec47cbe1
+# spec sha256 fce27db4dd87ccca9cc6002218e832ef976b06ab0638203a8ae7d4c82801cbbe
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

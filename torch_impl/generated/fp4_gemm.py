@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c26b452bd63613f05d8df91a065df2c5973e6fd1cab1e16708d595e6d8f1d80c
+# spec sha256 88c815ddb714cfd01e424d721a371553dfe54e12429e133f4e05bf562bf818a7
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

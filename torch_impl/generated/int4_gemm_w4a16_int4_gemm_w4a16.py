@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8da712cb9b99db328dd89ce51ebdc1b806c7d0c4848814a66ccca381cabf55c7
+# spec sha256 5eed27d56a7daed8d8067a7fb4ea40d20321a227e86d8208ef54bf9e46060b0a
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 62be22833554e5a0db6eee5dcdd7637046b2a84b4a1f96a46ca29f145a1d26ed
+# spec sha256 37dc9f01ae277c6cf3b692573c7d8d5d039ee229f0a65aad65de92390c102fa2
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
