@@ -107,8 +107,9 @@ class Device:
             try:
                 self.programs[module] = cl.Program(self.context, module).build(list(options))
             except cl.RuntimeError as error:
-                lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-                said = "; ".join(line for line in lines if "BUILD_PROGRAM_FAILURE" not in line and "Build on" not in line)
+                frame = ("BUILD_PROGRAM_FAILURE", "Build on <")
+                lines = [line.strip() for line in str(error).splitlines()]
+                said = "; ".join(line for line in lines if line and not any(words in line for words in frame))
                 raise Refused(f"the CPU's OpenCL compiler refuses {name}: {said[:300]}") from None
         program = self.programs[module]
         kernel = cl.Kernel(program, name)

@@ -1,9 +1,11 @@
 """Exchanges between the threads of a sub-group, written out through local memory: a form that runs without sub-groups.
 
 Intel's OpenCL runtime for CPUs runs the threads of a sub-group together only in code that it vectorises, which takes
-minutes for large kernels and crashes on some. A value that a sub-group exchanges is instead stored by every thread of
-the work group, and loaded by those that need it, between barriers. Generated kernels allow it: an exchange comes from an
-operation on whole tiles, to which all threads of a work group come.
+minutes for large kernels and ends in a crash for some: the variant for part of a sub-group that it always makes too has
+PHI instructions without an entry for one of their predecessors, over which LLVM's later passes stumble (InstCombine in
+`visitPHINode`, or the selection of instructions in `visitInsertElement`). A value that a sub-group exchanges is instead
+stored by every thread of the work group, and loaded by those that need it, between barriers. Generated kernels allow
+it: an exchange comes from an operation on whole tiles, to which all threads of a work group come.
 """
 
 from __future__ import annotations
