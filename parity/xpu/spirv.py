@@ -15,7 +15,8 @@ _HEADER: Final = 5
 
 _UNDEF, _EXTENSION, _ENTRY_POINT, _CAPABILITY = 1, 10, 15, 17
 _TYPE_INT, _TYPE_FLOAT, _TYPE_VECTOR, _CONSTANT = 21, 22, 23, 43
-_FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 57, 71, 224
+_FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_END, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 56, 57, 71, 224
+_NAME: Final = 5
 _LINKAGE_DECORATION, _IMPORT = 41, 1
 _FLOAT16_CAPABILITY, _BFLOAT16_CAPABILITIES = 9, (5116, 5117, 5118)
 
@@ -40,6 +41,8 @@ _BARRIERS: Final = "intel_manageable_barrier_"
 _BLOCKS: Final = range(6231, 6236)
 _PREFETCH, _BLOCKS_CAPABILITY, _BLOCKS_EXTENSION = 6234, 6228, "SPV_INTEL_2d_block_io"
 """Loads, prefetches and stores of two-dimensional blocks; of these the prefetch has no effect but on time."""
+_PREFETCH_FUNCTION: Final = "llvm.genx.GenISA.LSC2DBlockPrefetch"
+"""The same as functions that the GPU's compiler supplies; they return nothing."""
 
 _WORKGROUP: Final = 2
 _MEMORY: Final = 0x10 | 0x100 | 0x200  # sequentially consistent, of the work group and of all
@@ -159,17 +162,30 @@ def for_cpu(module: Module) -> Module:
 
 
 def _without_prefetches(module: Module) -> Module:
-    blocks = {one.opcode for one in module.instructions if one.opcode in _BLOCKS}
-    if blocks != {_PREFETCH}:
-        return module
+    functions = {found for name, found in module.imports.items() if name.startswith(_PREFETCH_FUNCTION)}
     kept = [
         one
         for one in module.instructions
-        if one.opcode != _PREFETCH
-        and (one.opcode != _CAPABILITY or one.words[0] != _BLOCKS_CAPABILITY)
-        and (one.opcode != _EXTENSION or _text(one.words) != _BLOCKS_EXTENSION)
+        if one.opcode != _PREFETCH and not (one.opcode == _FUNCTION_CALL and one.words[2] in functions)
     ]
-    return Module(header=module.header, instructions=tuple(kept))
+    if not any(one.opcode in _BLOCKS for one in kept):
+        kept = [
+            one
+            for one in kept
+            if (one.opcode != _CAPABILITY or one.words[0] != _BLOCKS_CAPABILITY)
+            and (one.opcode != _EXTENSION or _text(one.words) != _BLOCKS_EXTENSION)
+        ]
+    return Module(header=module.header, instructions=tuple(_without_imports(kept, functions)))
+
+
+def _without_imports(code: list[Instruction], functions: set[int]) -> Iterator[Instruction]:
+    """Leaves out what declares functions that nothing calls any more: names, decorations, the function itself."""
+    inside = False
+    for one in code:
+        inside = inside or (one.opcode == _FUNCTION and one.words[1] in functions)
+        if not inside and not (one.opcode in (_NAME, _DECORATE) and one.words[0] in functions):
+            yield one
+        inside = inside and one.opcode != _FUNCTION_END
 
 
 def _whole_barriers(module: Module) -> Module:

@@ -130,3 +130,12 @@ def test_prefetches_are_left_out_and_loads_of_blocks_stay_an_obstacle() -> None:
     assert after.instructions == module().instructions
     both = module(extension, prefetch, load, capabilities=(6, 6228))
     assert "blocks" in obstacles(for_cpu(both))[0]
+
+
+def test_prefetches_that_are_functions_are_left_out_too() -> None:
+    found = imported(INIT, "llvm.genx.GenISA.LSC2DBlockPrefetch.isVoid")
+    name, call = Instruction(5, (INIT, *words("prefetch"))), Instruction(CALL, (VOID, 50, INIT, ARGUMENT))
+    read = Instruction(LOAD, (WORD, 30, ARGUMENT))
+    before = module(*found, name, read, call)
+    assert obstacles(before)
+    assert for_cpu(before).instructions == module(read).instructions

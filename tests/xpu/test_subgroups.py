@@ -88,7 +88,7 @@ def ran(found: Module, value: Callable[[int], float], lane: Callable[[int], int]
                 case opcode, (_, result, a, b) if opcode in BINARY:
                     known[result] = BINARY[opcode](known[a], known[b])
                 case opcode, _:
-                    assert opcode in (BARRIER, END), opcode
+                    assert opcode in (BARRIER, END, 71), opcode
     return [known[RESULT] for known in threads]
 
 
