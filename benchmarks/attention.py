@@ -1,9 +1,10 @@
-"""Times sparse attention over the FP8 cache, and what fills the cache: `python -m benchmarks.attention --help`.
+"""Times attention and what fills its caches: `python -m benchmarks.attention --help`.
 
 Sections: decode (sparse MLA over FP8 pages), insert (norm and rotation of q, insertion of kv), quantize (insertion of
-k), gather (pages to bf16 rows), prefill (sparse MLA over bf16 rows), memory (what a decode call allocates). Every case
-is timed twice: with its inputs coming from memory, as in `benchmarks.gemm`, and, as the case "warm", with the same
-inputs in every call. The attention sink is -inf, because one of the peers ignores it.
+k), gather (pages to bf16 rows), prefill (sparse MLA over bf16 rows), causal (flash_attn_varlen on equal requests),
+paged (the same, one query per request over pages), memory (what a sparse decode call allocates). Every case is timed
+twice: with its inputs coming from memory, as in `benchmarks.gemm`, and, as the case "warm", with the same inputs in
+every call. The attention sink is -inf, because one of the peers ignores it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from benchmarks import attention_peers, attention_problems, flash_peers, flash_problems
 from benchmarks.attention_memory import Usage, jax_usage, torch_usage
 from benchmarks.attention_ours import REPLACED, jax_function, torch_function
-from benchmarks.attention_peers import PEERS
-from benchmarks.attention_problems import FAMILIES, QUICK, Case, Inputs
+from benchmarks.attention_problems import Case, Inputs
 from benchmarks.attention_queues import distinct, jax_inputs, jax_replacing_queue, to_torch
 from benchmarks.problems import registered
 from benchmarks.queues import jax_queue, torch_queue
@@ -27,6 +28,8 @@ from benchmarks.session import Ceilings, Settings, add_arguments, measure_ceilin
 from benchmarks.timing import Queue, Timing
 from benchmarks.variants import OURS_JAX, OURS_TORCH, Candidate
 
+FAMILIES = {**attention_problems.FAMILIES, **flash_problems.FAMILIES}
+QUICK = {**attention_problems.QUICK, **flash_problems.QUICK}
 SECTIONS = (*FAMILIES, "memory")
 WARM_CALLS = 4
 Function = Callable[..., Any]
@@ -130,18 +133,24 @@ def _variants(name: str, case: Case, settings: Settings, report: Report) -> dict
     """Ours and the peers, as far as they load; a line of the table for each that does not."""
     loaders: dict[str, Callable[[], Variant]] = {}
     if registered(case.op):
-        loaders[OURS_TORCH] = lambda: Variant(function=torch_function(case.op, settings.device))
+        loaders[OURS_TORCH] = lambda: Variant(function=torch_function(case.op, settings.device, case.keywords))
         if settings.jax:
-            loaders[OURS_JAX] = lambda: Variant(function=jax_function(case.op, settings.device), jax=True)
+            loaders[OURS_JAX] = lambda: Variant(
+                function=jax_function(case.op, settings.device, case.keywords), jax=True
+            )
     else:
         report.add(Row(section=name, case=case.label, variant=case.op, note="absent: not registered"))
-    for peer, load in PEERS[case.op].items():
+    for peer, load in _peers(name, case).items():
         loaders[peer] = partial(_loaded, load)
     found: dict[str, Variant] = {}
     for variant, loader in loaders.items():
         with report.guard(name, case.label, variant):
             found[variant] = loader()
     return found
+
+
+def _peers(name: str, case: Case) -> Mapping[str, Callable[[], Function]]:
+    return flash_peers.PEERS[name] if name in flash_peers.PEERS else attention_peers.PEERS[case.op]
 
 
 def _loaded(load: Callable[[], Function]) -> Variant:

@@ -25,15 +25,15 @@ REPLACED: Mapping[str, tuple[int, ...]] = {
 }
 
 
-def torch_function(op: str, device: str) -> Callable[..., Any]:
-    """Our operation on torch tensors in signature order, keywords and implementation bound.
+def torch_function(op: str, device: str, own: Mapping[str, object]) -> Callable[..., Any]:
+    """Our operation on torch tensors in signature order, keywords and implementation bound; own: keywords of the case.
 
     Returns the tensors that it wrote into, where it does.
     """
     import torch_impl.ops
 
     implementation = "eager" if device == "cpu" else "triton"
-    function = partial(getattr(torch_impl.ops, op), **ATTRIBUTES[op], implementation=implementation)
+    function = partial(getattr(torch_impl.ops, op), **_keywords(op, own), implementation=implementation)
     if op not in REPLACED:
         return function
 
@@ -44,10 +44,14 @@ def torch_function(op: str, device: str) -> Callable[..., Any]:
     return call
 
 
-def jax_function(op: str, device: str) -> Callable[..., Any]:
-    """Our operation on JAX arrays in signature order."""
+def jax_function(op: str, device: str, own: Mapping[str, object]) -> Callable[..., Any]:
+    """Our operation on JAX arrays in signature order; own: keywords of the case."""
     prepare()
     import jax_impl.ops
 
     implementation = "xla" if device == "cpu" else "pallas"
-    return partial(getattr(jax_impl.ops, op), **ATTRIBUTES[op], implementation=implementation)
+    return partial(getattr(jax_impl.ops, op), **_keywords(op, own), implementation=implementation)
+
+
+def _keywords(op: str, own: Mapping[str, object]) -> dict[str, object]:
+    return {**ATTRIBUTES.get(op, {}), **own}

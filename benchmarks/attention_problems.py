@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.attention_pages import BLOCK, CODES, DIM, ROPE, ROW_BYTES, decode, encode, random_pages
@@ -26,7 +27,7 @@ class Case:
     """One operation at one size.
 
     op: our operation's name. moved: bytes that a call has to read or write, by what they are. flops: of its products.
-    make: an input set from a torch generator.
+    make: an input set from a torch generator. keywords: of our operation, for this case.
     expected: input set -> float tensors. picked: input set, result -> the same parts of the result.
     """
 
@@ -37,6 +38,7 @@ class Case:
     expected: Callable[[Inputs], tuple[Any, ...]]
     picked: Callable[[Inputs, Any], tuple[Any, ...]]
     flops: int = 0
+    keywords: Mapping[str, object] = MappingProxyType({})
 
     @property
     def nbytes(self) -> int:

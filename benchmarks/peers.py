@@ -54,6 +54,12 @@ CONFIGS = f"{UTILS}/configs/N={{n}},K={{k}},device_name={{device}},dtype=fp8_w8a
 CONFIG_DEVICES = ("NVIDIA_H200", "NVIDIA_H100_80GB_HBM3")
 
 
+# What the unified attention compares its mode with; values of our own, only the first is passed.
+KVQuantMode = enum.IntEnum(
+    "KVQuantMode", ("NONE", "INT4_PER_TOKEN_HEAD", "INT8_PER_TOKEN_HEAD", "FP8_PER_TOKEN_HEAD"), start=0
+)
+
+
 class Missing(FileNotFoundError):
     """The peer's files are not unpacked."""
 
@@ -157,7 +163,7 @@ def _known() -> dict[str, dict[str, object]]:
         "vllm.utils.deep_gemm": {**aligned, **no},
         "vllm.model_executor.warmup.jit_warmup": {"kernel_launcher": _Decorator()},
         "vllm.model_executor.layers.quantization.utils.quant_utils": {"get_fp8_min_max": _fp8_range},
-        "vllm.v1.kv_cache_interface": {"KVQuantMode": enum.IntEnum("KVQuantMode", {"NONE": 0})},
+        "vllm.v1.kv_cache_interface": {"KVQuantMode": KVQuantMode},
         "vllm.envs": {"VLLM_BATCH_INVARIANT": False},
     }
 

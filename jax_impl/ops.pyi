@@ -579,6 +579,81 @@ def sparse_mla_decode_fp8(
         Unsupported: the call is right, but the implementation or the device cannot run it.
     """
 
+def flash_attn_varlen(
+    q: _Array,
+    k: _Array,
+    v: _Array,
+    cu_seqlens_q: _Array,
+    cu_seqlens_k: _Array | None = None,
+    seqused_k: _Array | None = None,
+    block_table: _Array | None = None,
+    alibi_slopes: _Array | None = None,
+    s_aux: _Array | None = None,
+    q_descale: _Array | None = None,
+    k_descale: _Array | None = None,
+    v_descale: _Array | None = None,
+    *,
+    max_seqlen_q: int = 0,
+    max_seqlen_k: int = 0,
+    softmax_scale: float | None = None,
+    causal: bool = False,
+    window_left: int = -1,
+    window_right: int = -1,
+    softcap: float = 0.0,
+    out_dtype: _Format | None = None,
+    return_softmax_lse: bool = False,
+    splits: int = 0,
+    implementation: _Implementation | None = None,
+) -> Any:
+    """Attention of requests of different lengths, packed one after the other or paged.
+
+    Source: Dao, FlashAttention-2 (2023); conventions as in vLLM
+
+    Args:
+        q: queries, request after request, bf16 or f16 or e4m3 or e5m2 [TQ, HQ, D]
+        k: keys, request after request, or in pages, bf16 or f16 or e4m3 or e5m2 [PAGES, PAGE, HKV, D] or
+            [PAGE, HKV, D]
+        v: values, as keys, format of k [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
+        cu_seqlens_q: first query of every request, and the number of all; a request may have none, int32
+            [BOUNDS]
+        cu_seqlens_k: first key of every request, and the number of all; for keys without pages, int32
+            [BOUNDS], optional
+        seqused_k: keys of every request; for keys in pages, int32 [BOUNDS - 1], optional
+        block_table: pages of every request in order; what lies behind the needed ones is not looked at, int32
+            [BOUNDS - 1, TABLE], optional
+        alibi_slopes: what a score loses per position of distance, per head, or per request and head, f32
+            [SLOPES, HQ] or [HQ], optional
+        s_aux: score of a key without a value, per head, neither scaled nor capped; -inf for none, f32 or bf16
+            or f16 [HQ], optional
+        q_descale: positive factor of q, per request and key head, f32 [BOUNDS - 1, HKV], optional
+        k_descale: positive factor of k, per request and key head, f32 [BOUNDS - 1, HKV], optional
+        v_descale: positive factor of v, per request and key head, f32 [BOUNDS - 1, HKV], optional
+        max_seqlen_q: no request has more queries; 0: as many as there are. Default 0.
+        max_seqlen_k: no request has more keys; 0: as many as there is room for. Default 0.
+        softmax_scale: factor of the scores; None: D ** -0.5. Default None.
+        causal: whether a query sees no later key, the last of both being level. Default False.
+        window_left: how many keys before its own position a query sees; -1: all. Default -1.
+        window_right: how many keys behind its own position a query sees; -1: all. Default -1.
+        softcap: c of c tanh(score / c); 0: no cap. Default 0.0.
+        out_dtype: format of the result; that of the queries where left out. One of bf16, f16. Default None.
+        return_softmax_lse: whether lse is returned too. Default False.
+        splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that
+            the last bits of a query's result may depend on the number of requests; any other number: they do
+            not. Default 0.
+        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: weighted means of the values; 0 for a query that sees no key, format of out_dtype [TQ, HQ, DV]
+        lse: natural logarithm of the sum of exponentials, the sink included; -inf for none, f32 True: [HQ,
+            TQ]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
 def combine_topk_swa(
     topk_indices: _Array,
     query_start_loc: _Array,

@@ -165,6 +165,8 @@ class AttributeModel(_Model):
     """Largest value accepted."""
     dynamic: bool
     """Whether programs read it when they run, so that no program is made for each value."""
+    follows: str | None
+    """Argument whose element format is meant where this one is left out; null for none."""
 
 
 class ConstraintModel(_Model):

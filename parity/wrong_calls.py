@@ -33,7 +33,7 @@ from parity.page_calls import (
 )
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
-from specs.lang.bind import call_env, layout_facts
+from specs.lang.bind import call_env, followed, layout_facts
 from specs.lang.elements import ALL, E8M0, UINT8, ElementFormat
 from specs.lang.kernel import Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
@@ -161,18 +161,21 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
     }
     if ranges:
         return frozenset(ranges)
-    env = call_env(op, _with_derived(op, sizes, inputs.attributes), inputs.attributes, inputs.arrays)
+    attributes = followed(op, inputs.attributes, inputs.formats)
+    env = call_env(op, _with_derived(op, sizes, inputs), attributes, inputs.arrays, inputs.formats)
     return frozenset(
         (errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env)
     )
 
 
-def _with_derived(op: Op, sizes: Mapping[str, int], attributes: Mapping[str, object]) -> dict[str, int]:
+def _with_derived(op: Op, sizes: Mapping[str, int], inputs: Inputs) -> dict[str, int]:
     """The sizes, those of axes that no array states (0), and those of the axes that follow from them."""
     known = {**{axis.name: 0 for axis in op.axes if axis.value is None}, **sizes}
     for axis in op.derived_axes:
         assert axis.value is not None
-        known[axis.name] = axis.value.evaluate({**attributes, **layout_facts(attributes), **known})
+        known[axis.name] = axis.value.evaluate(
+            call_env(op, known, inputs.attributes, inputs.arrays, inputs.formats)
+        )
     return known
 
 
@@ -239,6 +242,8 @@ def resized(op: Op, case: Case, axis: str, size: int) -> WrongCall | None:
     """The call of a case with another size of one axis in all arrays that have it."""
     sizes = {**dict(case.sizes), axis: size}
     layout = layout_of(op, replace(case, sizes=tuple(sizes.items()), lead=None))
+    if any(dim < 0 for shape in layout.shapes.values() for dim in shape):
+        return None  # one size follows from another, which is too small
     arrays = {name: _filled(shape, layout.formats[name]) for name, shape in layout.shapes.items()}
     inputs = Inputs(op=op, arrays=arrays, formats=layout.formats, attributes=layout.attributes)
     found = solutions(op, layout.shapes, layout.attributes)
@@ -393,7 +398,7 @@ def passed_as(inputs: Inputs, name: str, passed: Passed) -> WrongCall | None:
         case Passed.OVERLAPPING:
             wrong = isinstance(layout, Pages) and shape[0] > 1
         case Passed.REPEATED:
-            wrong = bool(shape) and shape[0] > 1
+            wrong = bool(shape) and shape[0] > 1 and not (isinstance(layout, Dense) and layout.repeats)
         case Passed.ELSEWHERE:
             others = [n for n in inputs.arrays if n != name]
             wrong, error, mistake = bool(others), errors.WrongDevice, Mistake.DEVICE  # type: ignore[assignment]

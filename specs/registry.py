@@ -11,6 +11,7 @@ from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
+from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
@@ -38,6 +39,7 @@ OPS: dict[str, Op] = {
         DEQUANT_GATHER_K,
         SPARSE_MLA_PREFILL,
         SPARSE_MLA_DECODE_FP8,
+        FLASH_ATTN_VARLEN,
         COMBINE_TOPK_SWA,
         GLOBAL_TOPK,
         TOKEN_METADATA,

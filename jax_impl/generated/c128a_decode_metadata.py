@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8efd28d6a4aaefc39cfff8e5158e177814fa3eddef3f6c2c108709431a5b0e20
+# spec sha256 0d1b96d57459ab61491436bb7b2dc4c1bd2a6185053fe2e94f7100917ea7e3d7
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 64ff15035df32bdeeb1a979b86288bae7ef11089a0f9411f0d1488e557a550cf
+# spec sha256 a5d90a0a1df778ef0f59c5282123f198f9d12bfcbd27fc2e2ddbc85482518ab3
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 88c815ddb714cfd01e424d721a371553dfe54e12429e133f4e05bf562bf818a7
+# spec sha256 51bd374b2a0e47e7cf501bfe62673a88676884e3e6bcecb448b6b5a2b46d484a
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on
@@ -66,7 +66,7 @@ def fp4_gemm(
         significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
         value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:37
-        partial = jnp.dot(jnp.where((a_codes & 8) != 0, -value, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, -value_1, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:50
+        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:50
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
         t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
         a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:58

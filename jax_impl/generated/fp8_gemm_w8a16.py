@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 558d98eb951ca17d98f27976e0528e7f7fbbe1d9f67ebbef2cb954f68f2059a7
+# spec sha256 b3169f07076fcee7b86c163c609eefb340f75bb48e2aa8c653f56c578709d0d0
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 692050dbf9f79b8838f9b363eb622cec1b68ffbc5ee10d71367c3260589bec13
+# spec sha256 a412655977d95b2d5d6344324c11973b4811ed508f9afbb517b04299cf05fb83
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

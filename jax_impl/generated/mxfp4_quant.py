@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f3de9655d58b83db7ea26ee95f2be43e8afce73b21db7e39393d3f9d74de4724
+# spec sha256 358056847d290e99ccb5d4993811128f28230471438eeb57691165cd0a6416de
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

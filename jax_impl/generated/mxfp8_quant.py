@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 df75aaaa374522e628f3ffe238e2693b40bdafe79dea357482ace36710915fb3
+# spec sha256 de2e964b0251409a70936e778c052a8102a10109c9172a5f04b9f891d3e7ffee
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f81bd34d251953f1f2e4e3ea3f556a873ac777a5939ead67fb9c325e2b3ac7d1
+# spec sha256 1bd847ee75e9567b40292d7db9f16d2f771d90cde6d70096e9ea276d9cf575f1
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

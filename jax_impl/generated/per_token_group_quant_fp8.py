@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 62038ed90d856363495ac5fda7b5c9a3f43014e4f309733810b56e2fbff7c067
+# spec sha256 f5225881693f9307cac73306099474381a406efa7be3acb2918bc19116875ec9
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 63ade0df481ed1b3f8b4ca70a816752c20424aae32df9909048cf46afebe4a06
+# spec sha256 a162161fc670320294e543db0ba78b54f9f574d8999fbec16646e19feb15822c
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

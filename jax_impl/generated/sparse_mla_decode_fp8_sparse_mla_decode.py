@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fce27db4dd87ccca9cc6002218e832ef976b06ab0638203a8ae7d4c82801cbbe
+# spec sha256 f3535ed276b40daac89b2c3b1dcda9bea6dbac16560c051d255fb8b545c5888e
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -56,21 +56,21 @@ def sparse_mla_decode(
     t = head < H  # specs/attention/sparse.py:84
     count = COMP_PAGES * 2  # specs/attention/decode.py:66
     count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
-    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_1 = plgpu.load(q_ref.at[token, head[:, None], (index + 64)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_1 = plgpu.load(q_ref.at[token, head[:, None], (index + 64)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index_1 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_2 = plgpu.load(q_ref.at[token, head[:, None], (index_1 + 128)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_2 = plgpu.load(q_ref.at[token, head[:, None], (index_1 + 128)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index_2 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_3 = plgpu.load(q_ref.at[token, head[:, None], (index_2 + 192)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_3 = plgpu.load(q_ref.at[token, head[:, None], (index_2 + 192)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index_3 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_4 = plgpu.load(q_ref.at[token, head[:, None], (index_3 + 256)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_4 = plgpu.load(q_ref.at[token, head[:, None], (index_3 + 256)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index_4 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_5 = plgpu.load(q_ref.at[token, head[:, None], (index_4 + 320)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_5 = plgpu.load(q_ref.at[token, head[:, None], (index_4 + 320)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index_5 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_6 = plgpu.load(q_ref.at[token, head[:, None], (index_5 + 384)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_6 = plgpu.load(q_ref.at[token, head[:, None], (index_5 + 384)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     index_6 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    q_7 = plgpu.load(q_ref.at[token, head[:, None], (index_6 + 448)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
+    part_7 = plgpu.load(q_ref.at[token, head[:, None], (index_6 + 448)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:159
     topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:170
     length = jnp.minimum(jnp.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:170
     swa_lens = plgpu.load(swa_lens_ref.at[token])  # specs/attention/sparse.py:170
@@ -88,7 +88,7 @@ def sparse_mla_decode(
     t_8 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
     t_9 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
     def step(k, carry):  # specs/attention/sparse.py:223
-        (carried_10, carried_11, part, part_1, part_2, part_3, part_4, part_5, part_6, part_7) = carry
+        (carried_10, carried_11, part_8, part_9, part_10, part_11, part_12, part_13, part_14, part_15) = carry
         entry = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:204
         index_7 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:205
         live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:208
@@ -164,44 +164,44 @@ def sparse_mla_decode(
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_8 = live[:, None]  # specs/tile/library/pages.py:83
         columns_7 = load_view(comp_cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_8, (64, 64)))  # specs/tile/library/pages.py:84
-        score = jnp.dot(q, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_1 = score + jnp.dot(q_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_2 = score_1 + jnp.dot(q_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_3 = score_2 + jnp.dot(q_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_4 = score_3 + jnp.dot(q_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_5 = score_4 + jnp.dot(q_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_6 = score_5 + jnp.dot(q_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_7 = score_6 + jnp.dot(q_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_8 = jnp.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
-        t_11 = jnp.max(score_8, axis=1)  # specs/attention/softmax.py:73
-        peak_1 = jnp.maximum(carried_10, t_11)  # specs/attention/softmax.py:73
-        base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:74
-        weight = exp2(score_8 - base[:, None])  # specs/attention/softmax.py:75
-        decay = exp2(carried_10 - base)  # specs/attention/softmax.py:76
-        t_12 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:77
-        total = fma(carried_11, decay, t_12)  # specs/attention/softmax.py:77
-        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:78
-        product = part * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_1 = part_1 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_2 = part_2 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_3 = part_3 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_4 = part_4 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_5 = part_5 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_6 = part_6 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_7 = part_7 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        return (peak_1, total, product, product_1, product_2, product_3, product_4, product_5, product_6, product_7)
+        score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_7 = jnp.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:86
+        peak_1 = jnp.maximum(carried_10, highest)  # specs/attention/softmax.py:87
+        base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+        weight = exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
+        decay = exp2(carried_10 - base)  # specs/attention/softmax.py:90
+        t_11 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:91
+        total = fma(carried_11, decay, t_11)  # specs/attention/softmax.py:91
+        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
+        product_1 = part_8 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_2 = part_9 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_3 = part_10 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_4 = part_11 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_5 = part_12 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_6 = part_13 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_7 = part_14 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_8 = part_15 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        return (peak_1, total, product_1, product_2, product_3, product_4, product_5, product_6, product_7, product_8)
     (carried, carried_1, carried_2, carried_3, carried_4, carried_5, carried_6, carried_7, carried_8, carried_9) = jax.lax.fori_loop(0, upper, step, (peak, t_1, t_2, t_3, t_4, t_5, t_6, t_7, t_8, t_9))  # specs/attention/sparse.py:223
     def step_1(k_1, carry):  # specs/attention/sparse.py:223
-        (carried_12, carried_13, part_8, part_9, part_10, part_11, part_12, part_13, part_14, part_15) = carry
+        (carried_12, carried_13, part_16, part_17, part_18, part_19, part_20, part_21, part_22, part_23) = carry
         entry_1 = k_1 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:204
         index_8 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:205
         live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:208
         slot_1 = jnp.maximum(index_8, 0)  # specs/attention/decode.py:52
         page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:53
         row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:53
-        t_13 = row_1 * 576  # specs/tile/library/pages.py:61
+        t_12 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
-        start_11 = t_13[:, None]  # specs/tile/library/pages.py:82
+        start_11 = t_12[:, None]  # specs/tile/library/pages.py:82
         live_10 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_7 = load_view(swa_cache_ref, page_1[:, None], start_11, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_10, (64, 64)))  # specs/tile/library/pages.py:84
         code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:132
@@ -210,7 +210,7 @@ def sparse_mla_decode(
         value_15 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
         spread_7 = jnp.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
         columns_8 = (values_7.astype(jnp.float32) * spread_7).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_12 = (t_13 + 64)[:, None]  # specs/tile/library/pages.py:82
+        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:82
         live_11 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_8 = load_view(swa_cache_ref, page_1[:, None], start_12, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_11, (64, 64)))  # specs/tile/library/pages.py:84
         code_8 = code_7 >> 8  # specs/tile/library/pages.py:123
@@ -219,7 +219,7 @@ def sparse_mla_decode(
         value_17 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
         spread_8 = jnp.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
         columns_9 = (values_8.astype(jnp.float32) * spread_8).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_13 = (t_13 + 128)[:, None]  # specs/tile/library/pages.py:82
+        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:82
         live_12 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_9 = load_view(swa_cache_ref, page_1[:, None], start_13, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_12, (64, 64)))  # specs/tile/library/pages.py:84
         code_9 = code_7 >> 16  # specs/tile/library/pages.py:123
@@ -228,7 +228,7 @@ def sparse_mla_decode(
         value_19 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
         spread_9 = jnp.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
         columns_10 = (values_9.astype(jnp.float32) * spread_9).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_14 = (t_13 + 192)[:, None]  # specs/tile/library/pages.py:82
+        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:82
         live_13 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_10 = load_view(swa_cache_ref, page_1[:, None], start_14, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_13, (64, 64)))  # specs/tile/library/pages.py:84
         code_10 = code_7 >> 24  # specs/tile/library/pages.py:123
@@ -237,7 +237,7 @@ def sparse_mla_decode(
         value_21 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
         spread_10 = jnp.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
         columns_11 = (values_10.astype(jnp.float32) * spread_10).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_15 = (t_13 + 256)[:, None]  # specs/tile/library/pages.py:82
+        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:82
         live_14 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_11 = load_view(swa_cache_ref, page_1[:, None], start_15, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_14, (64, 64)))  # specs/tile/library/pages.py:84
         start_16 = start_10 + 4  # specs/tile/library/pages.py:131
@@ -247,7 +247,7 @@ def sparse_mla_decode(
         value_23 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
         spread_11 = jnp.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
         columns_12 = (values_11.astype(jnp.float32) * spread_11).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_17 = (t_13 + 320)[:, None]  # specs/tile/library/pages.py:82
+        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:82
         live_15 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_12 = load_view(swa_cache_ref, page_1[:, None], start_17, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_15, (64, 64)))  # specs/tile/library/pages.py:84
         code_12 = code_11 >> 8  # specs/tile/library/pages.py:123
@@ -256,7 +256,7 @@ def sparse_mla_decode(
         value_25 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
         spread_12 = jnp.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
         columns_13 = (values_12.astype(jnp.float32) * spread_12).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_18 = (t_13 + 384)[:, None]  # specs/tile/library/pages.py:82
+        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:82
         live_16 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_13 = load_view(swa_cache_ref, page_1[:, None], start_18, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_16, (64, 64)))  # specs/tile/library/pages.py:84
         code_13 = code_11 >> 16  # specs/tile/library/pages.py:123
@@ -265,42 +265,42 @@ def sparse_mla_decode(
         value_27 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
         spread_13 = jnp.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
         columns_14 = (values_13.astype(jnp.float32) * spread_13).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
-        start_19 = (t_13 + 448)[:, None]  # specs/tile/library/pages.py:82
+        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
         columns_15 = load_view(swa_cache_ref, page_1[:, None], start_19, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_17, (64, 64)))  # specs/tile/library/pages.py:84
-        score_9 = jnp.dot(q, transposed(columns_8), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_10 = score_9 + jnp.dot(q_1, transposed(columns_9), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_11 = score_10 + jnp.dot(q_2, transposed(columns_10), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_12 = score_11 + jnp.dot(q_3, transposed(columns_11), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_13 = score_12 + jnp.dot(q_4, transposed(columns_12), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_14 = score_13 + jnp.dot(q_5, transposed(columns_13), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_15 = score_14 + jnp.dot(q_6, transposed(columns_14), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_16 = score_15 + jnp.dot(q_7, transposed(columns_15), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:70
-        score_17 = jnp.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
-        t_14 = jnp.max(score_17, axis=1)  # specs/attention/softmax.py:73
-        peak_2 = jnp.maximum(carried_12, t_14)  # specs/attention/softmax.py:73
-        base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:74
-        weight_1 = exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:75
-        decay_1 = exp2(carried_12 - base_1)  # specs/attention/softmax.py:76
-        t_15 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:77
-        total_9 = fma(carried_13, decay_1, t_15)  # specs/attention/softmax.py:77
-        narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:78
-        product_8 = part_8 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_9 = part_9 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_10 = part_10 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_11 = part_11 * decay_1[:, None] + jnp.dot(narrow_1, columns_11, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_12 = part_12 * decay_1[:, None] + jnp.dot(narrow_1, columns_12, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_13 = part_13 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_14 = part_14 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        product_15 = part_15 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:79
-        return (peak_2, total_9, product_8, product_9, product_10, product_11, product_12, product_13, product_14, product_15)
+        score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_9 = score_8 + jnp.dot(part_1, transposed(columns_9), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_10 = score_9 + jnp.dot(part_2, transposed(columns_10), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_11 = score_10 + jnp.dot(part_3, transposed(columns_11), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_12 = score_11 + jnp.dot(part_4, transposed(columns_12), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_13 = score_12 + jnp.dot(part_5, transposed(columns_13), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_14 = score_13 + jnp.dot(part_6, transposed(columns_14), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        product_9 = score_14 + jnp.dot(part_7, transposed(columns_15), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_15 = jnp.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest_1 = jnp.max(score_15, axis=1)  # specs/attention/softmax.py:86
+        peak_2 = jnp.maximum(carried_12, highest_1)  # specs/attention/softmax.py:87
+        base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+        weight_1 = exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:89
+        decay_1 = exp2(carried_12 - base_1)  # specs/attention/softmax.py:90
+        t_13 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+        total_9 = fma(carried_13, decay_1, t_13)  # specs/attention/softmax.py:91
+        narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
+        product_10 = part_16 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_11 = part_17 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_12 = part_18 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_13 = part_19 * decay_1[:, None] + jnp.dot(narrow_1, columns_11, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_14 = part_20 * decay_1[:, None] + jnp.dot(narrow_1, columns_12, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_15 = part_21 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_16 = part_22 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_17 = part_23 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        return (peak_2, total_9, product_10, product_11, product_12, product_13, product_14, product_15, product_16, product_17)
     (state_peak, state_total, total_1, total_2, total_3, total_4, total_5, total_6, total_7, total_8) = jax.lax.fori_loop(0, upper_1, step_1, (carried, carried_1, carried_2, carried_3, carried_4, carried_5, carried_6, carried_7, carried_8, carried_9))  # specs/attention/sparse.py:223
     attn_sink = plgpu.load(attn_sink_ref.at[head], mask=t, other=0.0)  # specs/attention/sparse.py:231
     sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:231
-    base_2 = jnp.where(state_peak == float("-inf"), 0.0, state_peak)  # specs/attention/softmax.py:85
-    whole = state_total + exp2(sink - base_2)  # specs/attention/softmax.py:86
-    known = state_total > 0.0  # specs/attention/softmax.py:87
-    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:88
+    base_2 = jnp.where(state_peak == float("-inf"), 0.0, state_peak)  # specs/attention/softmax.py:121
+    whole = state_total + exp2(sink - base_2)  # specs/attention/softmax.py:122
+    known = state_total > 0.0  # specs/attention/softmax.py:123
+    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
     plgpu.store(out_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], (total_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:235
     index_9 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
     plgpu.store(out_ref.at[token, head[:, None], (index_9 + 64)[None, :]], (total_2 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:235
@@ -316,7 +316,7 @@ def sparse_mla_decode(
     plgpu.store(out_ref.at[token, head[:, None], (index_14 + 384)[None, :]], (total_7 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:235
     index_15 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
     plgpu.store(out_ref.at[token, head[:, None], (index_15 + 448)[None, :]], (total_8 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:235
-    lost = (state_total != state_total) & (state_peak < float("inf"))  # specs/attention/softmax.py:99
+    lost = (state_total != state_total) & (state_peak < float("inf"))  # specs/attention/softmax.py:135
     plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, state_total, state_peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:237
-    known_1 = state_total != 0.0  # specs/attention/softmax.py:93
+    known_1 = state_total != 0.0  # specs/attention/softmax.py:129
     plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (state_peak + jnp.log2(jnp.where(known_1, state_total, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:238

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 db5d1af0a1843586d715e4744ed7bded8dffce5187624a3665f62675e7d32c39
+# spec sha256 4f82617b8a36ec7520682cd961e38e7af481ffb3ac8480db1d40ef3f2a42bf10
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

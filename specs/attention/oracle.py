@@ -4,11 +4,11 @@
     out = sum_j p_j v_j,  lse = max s + ln(Z without the sink)
 
 Error of one output element, to first order, in units of float32 roundoff u = 2**-24. With a_j = scale <|q|, |k_j|>,
-a score is off by at most (D + 4) a_j u, its exponential by as much relatively, plus 2**16 u for rounding the weight
-to bfloat16 (half a unit in 8 bits) and a few u for exp2, the sums and their rescaling; Z is off by the weighted mean
+a score is off by at most (D + 4) a_j u, its exponential by as much relatively, plus what the format of the weights
+rounds (2**16 u for bfloat16) and a few u for exp2, the sums and their rescaling; Z is off by the weighted mean
 of the same. `magnitude` is the sum of all this over the terms p_j |v_j|; the bound is magnitude u plus rounding.
 Where float32's normal numbers end, hardware may go on with zeros: an exponential, its rescaling, the normaliser and the
-result may each be off by the smallest normal number, times |v_j|.
+result may each be off by the smallest normal number, times |v_j|; a weight also by half the least of its format.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from typing import Any
 
 import numpy as np
 
+from specs.lang.elements import BF16, ElementFormat
+
 Array = np.ndarray[Any, Any]
 
-_BF16_WEIGHTS = 2.0**16  # 2**-8 relative, in units of 2**-24
+_UNITS = 2.0**24
+_NEXT_TO = 2.0**-40
 _STEPS = 64.0  # exp2, rescaling per tile, sums of a tile's terms as trees: roundings on the way of one term
 _UNDERFLOW = 4 * 2.0**-102  # four times 2**-126, in units of 2**-24
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Attention of all heads of one token: out [H, DV], peak and lse [H]; magnitudes in units of float32 roundoff."""
+    """Attention of R rows (heads, or tokens): out [R, DV], peak and lse [R]; magnitudes in units of u."""
 
     out: Array
     peak: Array
@@ -39,31 +42,64 @@ class Row:
 
 def attention(q: Array, keys: Array, scale: float, value_width: int, sink: Array | None) -> Row:
     """q [H, D]; keys [n, D], only those that count; sink [H] or None. All float64."""
-    heads, width = q.shape
-    if not len(keys):
-        nothing, minus = np.zeros((heads, value_width)), np.full(heads, -np.inf)
-        return Row(nothing, minus, minus, nothing, np.zeros(heads), np.zeros(heads))
-    score = scale * (q @ keys.T)
-    error = (width + 4) * abs(scale) * (np.abs(q) @ np.abs(keys).T)
+    return softmax(*scores(q, keys, scale), keys[:, :value_width], sink)
+
+
+def scores(q: Array, keys: Array, scale: float) -> tuple[Array, Array]:
+    """Scores of queries [R, D] and keys [n, D], and their errors in units of u."""
+    return scale * (q @ keys.T), (q.shape[1] + 4) * abs(scale) * (np.abs(q) @ np.abs(keys).T)
+
+
+def softmax(
+    score: Array, error: Array, values: Array, sink: Array | None, weights: ElementFormat = BF16
+) -> Row:
+    """The mean of values [n, DV] by scores [R, n], -inf for keys that do not count; sink [R] or None. All float64.
+
+    Args:
+        error: of the scores, in units of u.
+        weights: format that weights are rounded to.
+    """
+    count = len(score)
+    if not score.shape[1]:
+        nothing, minus = np.zeros((count, values.shape[1])), np.full(count, -np.inf)
+        return Row(nothing, minus, minus, nothing, np.zeros(count), np.zeros(count))
     peak = score.max(1)
-    weight = np.exp(score - peak[:, None])
+    some = peak != -np.inf
+    base = np.where(some, peak, 0.0)
+    with np.errstate(invalid="ignore"):  # of infinite scores, which give NaN
+        weight = _exponential(score - base[:, None])
     total = weight.sum(1)
     with np.errstate(over="ignore", invalid="ignore"):
-        drained = np.zeros(heads) if sink is None else np.exp(sink - peak)
-        share = weight / (total + drained)[:, None]
-        rest = np.where(np.isfinite(drained), drained / (total + drained), 0.0)
-    steps = _STEPS + len(keys)
-    values = keys[:, :value_width]
-    mean_error = (weight / total[:, None] * error).sum(1)
+        drained = np.zeros(count) if sink is None else np.exp(sink - base)
+        whole = np.where(some, total + drained, 1.0)
+        share = weight / whole[:, None]
+        rest = np.where(np.isfinite(drained), drained / whole, 0.0)
+    counted = np.isfinite(score)
+    steps = _STEPS + counted.sum(1)
+    error = np.where(counted, error, 0.0)
+    mean_error = (weight / np.where(some, total, 1.0)[:, None] * error).sum(1)
     sink_error = (
-        np.zeros(heads) if sink is None else rest * 4 * (np.where(np.isfinite(sink), np.abs(sink), 0.0) + np.abs(peak))
+        np.zeros(count) if sink is None else rest * 4 * (np.where(np.isfinite(sink), np.abs(sink), 0.0) + np.abs(base))
     )
-    spread = share * (error + (mean_error + sink_error)[:, None] + 2 * steps + _BF16_WEIGHTS)
+    rounding = weights.unit_roundoff * _UNITS
+    spread = share * (error + (mean_error + sink_error + 2 * steps)[:, None] + rounding)
+    underflow = counted * (_UNDERFLOW + (weights.min_subnormal * _UNITS / 2) / whole)[:, None]
+    with np.errstate(divide="ignore"):
+        logarithm = base + np.log(total)
     return Row(
-        out=share @ values,
+        out=weight @ values / whole[:, None],  # not the sum of quotients: exact sums stay exact
         peak=peak,
-        lse=peak + np.log(total),
-        out_magnitude=spread @ np.abs(values) + _UNDERFLOW * np.abs(values).sum(0),
-        score_magnitude=error.max(1) + 4 * np.abs(peak),
-        lse_magnitude=error.max(1) + mean_error + 4 * np.abs(peak) + steps,
+        lse=logarithm,
+        out_magnitude=(spread + underflow) @ np.abs(values),
+        score_magnitude=error.max(1) + 4 * np.abs(base),
+        lse_magnitude=error.max(1) + mean_error + 4 * np.abs(base) + steps,
     )
+
+
+def _exponential(x: Array) -> Array:
+    """e**x; next to a multiple of ln 2, a power of two, which a product with a rounded ln 2 would miss by a bit."""
+    power = x / np.log(2.0)
+    whole = np.rint(power)
+    with np.errstate(invalid="ignore"):  # of infinities
+        beside = np.abs(power - whole) < _NEXT_TO
+    return np.asarray(np.exp2(np.where(beside, whole, power)))

@@ -8,10 +8,10 @@ Source: Milakov and Gimelshein (2018); Dao, FlashAttention-2 (2023).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from specs.lang.elements import BF16, F32
+from specs.lang.elements import F32
 from specs.tile.language import dot, exp2, full, log2, maximum, reduce_max, reduce_sum, where, zeros
 from specs.tile.library.codec import is_nan
 from specs.tile.trace import Tile
@@ -64,20 +64,56 @@ def attend(
     key: chunks of the keys, bf16 [keys, width]. values: numbers of the chunks that the state has sums of.
     live: which keys count [keys]. scale: of scores, log2(e) included.
     """
-    score = None
     keys = [key(number) for number in range(query.count)]
-    for number, columns in enumerate(keys):
-        score = dot(query.chunk(number), columns.transpose(), score)
+    score = where(live[None, :], products(map(query.chunk, range(query.count)), keys) * scale, MINUS_INFINITY)
+    return weigh(state, score, [keys[i] for i in values])
+
+
+def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
+    """Products of queries and keys [heads, keys], over all their chunks; of the query, each is taken when needed."""
+    score = None
+    for part, columns in zip(query, keys, strict=True):
+        score = dot(part, columns.transpose(), score)
     assert score is not None
-    score = where(live[None, :], score * scale, MINUS_INFINITY)
-    peak = maximum(state.peak, reduce_max(score, axis=1))
+    return score
+
+
+def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | float | None = None) -> State:
+    """The state after keys with these scores [heads, keys] and values, a chunk [keys, width] for each of its sums.
+
+    factor: what scores are still to be multiplied with, positive. Exponentials take the format of the values.
+    """
+    highest = reduce_max(score, axis=1)
+    peak = maximum(state.peak, highest if factor is None else highest * factor)
     base = where(peak == MINUS_INFINITY, 0.0, peak)  # no key so far: the difference of infinities is NaN
-    weight = exp2(score - base[:, None])
+    weight = exp2((score if factor is None else score * factor) - base[:, None])
     decay = exp2(state.peak - base)
     total = state.total * decay + reduce_sum(weight, axis=1)
-    narrow = weight.to(BF16)
-    sums = [dot(narrow, keys[i], part * decay[:, None]) for i, part in zip(values, state.sums, strict=True)]
+    narrow = weight.to(values[0].element)
+    sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
     return State(peak, total, tuple(sums))
+
+
+def merge(peaks: Sequence[Tile], rest: Callable[[int], tuple[Tile, Tile]]) -> State:
+    """One state of several, each with the largest score [heads], the total [heads] and one chunk of sums.
+
+    rest: total and sums of state number i. In order, so that every run gives the same bytes.
+    """
+    peak = peaks[0]
+    for other in peaks[1:]:
+        peak = maximum(peak, other)
+    base = where(peak == MINUS_INFINITY, 0.0, peak)
+    total: Tile | None = None
+    sums: Tile | None = None
+    for part, own in enumerate(peaks):
+        weight = exp2(own - base)
+        share, values = rest(part)
+        # Products that only the addition uses: both compilers then round once.
+        total = share * weight if total is None else total + share * weight
+        sums = values * weight[:, None] if sums is None else sums + values * weight[:, None]
+    assert total is not None
+    assert sums is not None
+    return State(peak, total, (sums,))
 
 
 def normaliser(state_peak: Tile, state_total: Tile, sink: Tile | None) -> Tile:

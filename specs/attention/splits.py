@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.arrays import SINKS, VALUES, H, T
-from specs.attention.softmax import LOG2_E, MINUS_INFINITY, largest_score, log_sum_exp, normaliser
+from specs.attention.softmax import LOG2_E, MINUS_INFINITY, largest_score, log_sum_exp, merge, normaliser
 from specs.attention.sparse import Position, Results
 from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.elements import BF16, F32
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Tunable
-from specs.tile.language import arange, exp2, load, maximum, program_id, store, when, where
-from specs.tile.trace import Tile
+from specs.tile.language import arange, load, program_id, store, when
 from specs.tuned import tuned
 
 _HEADS, _PROGRAMS, _KEYS, _MOST = 64, 132, 128, 16
@@ -59,7 +58,7 @@ def store_partial(p: Any, at: Position, found: Results) -> None:
         store(p.partial_total, (at.split, at.token, at.head), found.state.total, at.live)
 
 
-def merge(p: Any) -> None:
+def merge_parts(p: Any) -> None:
     """One token, MERGE_H heads, MERGE_D columns: all parts in order."""
     blocks = (p.H + (p.MERGE_H - 1)) // p.MERGE_H
     tile = program_id(0)
@@ -68,29 +67,21 @@ def merge(p: Any) -> None:
     live = head < p.H
     inside = live[:, None] & (column < p.VALUES)[None, :]
     peaks = [load(p.partial_peak, (part, token, head), live, other=MINUS_INFINITY) for part in range(p.SPLITS)]
-    peak = peaks[0]
-    for other in peaks[1:]:
-        peak = maximum(peak, other)
-    base = where(peak == MINUS_INFINITY, 0.0, peak)
-    total: Tile | None = None
-    sums: Tile | None = None
-    for part, own in enumerate(peaks):
-        weight = exp2(own - base)
-        share = load(p.partial_total, (part, token, head), live)
-        values = load(p.partial, (part, token, head[:, None], column[None, :]), inside)
-        # Products that only the addition uses: both compilers then round once.
-        total = share * weight if total is None else total + share * weight
-        sums = values * weight[:, None] if sums is None else sums + values * weight[:, None]
-    assert total is not None
-    assert sums is not None
+    state = merge(
+        peaks,
+        lambda part: (
+            load(p.partial_total, (part, token, head), live),
+            load(p.partial, (part, token, head[:, None], column[None, :]), inside),
+        ),
+    )
     sink = None if p.attn_sink is None else load(p.attn_sink, (head,), live).to(F32) * LOG2_E
-    factor = normaliser(peak, total, sink)
-    store(p.out, (token, head[:, None], column[None, :]), (sums * factor[:, None]).to(BF16), inside)
+    factor = normaliser(state.peak, state.total, sink)
+    store(p.out, (token, head[:, None], column[None, :]), (state.sums[0] * factor[:, None]).to(BF16), inside)
     if p.return_lse:
-        logarithm = log_sum_exp(peak, total)
+        logarithm = log_sum_exp(state.peak, state.total)
 
         def scores() -> None:
-            store(p.max_logits, (token, head), largest_score(peak, total), live)
+            store(p.max_logits, (token, head), largest_score(state.peak, state.total), live)
             store(p.lse, (token, head), logarithm, live)
 
         when(program_id(1) == 0, scores)
@@ -116,5 +107,5 @@ def merge_kernel(splits: Axis, arrays: tuple[Array, ...], attributes: tuple[Attr
             *tuned("xpu", "merge_parts", every=None),
         ),
         grid=(T * cdiv(H, Ref("MERGE_H")), cdiv(VALUES, Ref("MERGE_D"))),
-        body=merge,
+        body=merge_parts,
     )

@@ -100,6 +100,14 @@ def rope(x: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> np.ndarray[Any
     return np.stack([even * cosine - odd * sine, even * sine + odd * cosine], axis=-1).reshape(x.shape)
 
 
+def rope_magnitude(x: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Sums of the absolute values of what `rope` adds up."""
+    half = x.shape[-1] // 2
+    cosine, sine = np.abs(table[..., :half]), np.abs(table[..., half:])
+    even, odd = np.abs(x[..., 0::2]), np.abs(x[..., 1::2])
+    return np.stack([even * cosine + odd * sine, even * sine + odd * cosine], axis=-1).reshape(x.shape)
+
+
 def rope_rounded(x: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """As `rope`, rounded once to bfloat16, zeros positive. x holds bfloat16 values, the table float32 ones."""
     half = x.shape[-1] // 2
@@ -126,15 +134,13 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     inverse = 1.0 / np.sqrt((q**2).mean(-1, keepdims=True) + np.float32(inputs["eps"]))
     y, rows = q * inverse, table[positions]
     magnitude = np.abs(y)
-    magnitude[..., -n:] = rope(
-        np.abs(y[..., -n:]), np.concatenate([np.abs(rows[:, : n // 2]), -np.abs(rows[:, n // 2 :])], 1)[:, None]
-    )
+    magnitude[..., -n:] = rope_magnitude(y[..., -n:], rows[:, None])
     y[..., -n:] = rope(y[..., -n:], rows[:, None])
     keys_ = np.array(kv)
     keys_[:, -n:] = rope_rounded(kv[:, -n:], rows)
     pages, slots_ = np.array(inputs["cache"]), np.asarray(inputs["slot_mapping"])
     inputs["layout"].write(pages, slots_, keys_[: len(slots_)], inputs["block_size"])
-    return {"q": Reference(value=y, magnitude=np.abs(magnitude)), "cache": Reference(value=pages)}
+    return {"q": Reference(value=y, magnitude=magnitude), "cache": Reference(value=pages)}
 
 
 def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:

@@ -47,8 +47,8 @@ class Call:
 
     @property
     def env(self) -> dict[str, object]:
-        """Axes, attributes and `has_NAME` for optional arguments in one mapping, for expressions."""
-        return call_env(self.op, self.sizes, self.attributes, self.shapes)
+        """Axes, attributes and facts about arguments in one mapping, for expressions (see `call_env`)."""
+        return call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
 
 
 def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
@@ -61,11 +61,30 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
 
 
 def call_env(
-    op: Op, sizes: Mapping[str, int], attributes: Mapping[str, object], shapes: Mapping[str, object]
+    op: Op,
+    sizes: Mapping[str, int],
+    attributes: Mapping[str, object],
+    shapes: Mapping[str, object],
+    formats: Mapping[str, ElementFormat],
 ) -> dict[str, object]:
-    """Names that an operation's expressions may use, with their values."""
-    given = {f"has_{array.name}": array.name in shapes for array in op.inputs if array.optional}
+    """Names that an operation's expressions may use, with their values.
+
+    Those of axes and attributes, `has_NAME` for optional arguments, `NAME_format` for arguments that are passed.
+    """
+    given: dict[str, object] = {f"has_{array.name}": array.name in shapes for array in op.inputs if array.optional}
+    given |= {f"{name}_format": form for name, form in formats.items()}
     return {**sizes, **attributes, **layout_facts(attributes), **given}
+
+
+def followed(
+    op: Op, attributes: Mapping[str, object], formats: Mapping[str, ElementFormat]
+) -> dict[str, object]:
+    """Attributes with the formats of the arguments that they follow, where they were left out."""
+    found = dict(attributes)
+    for attribute in op.attributes:
+        if attribute.follows in formats and found[attribute.name] is None:
+            found[attribute.name] = formats[str(attribute.follows)]
+    return found
 
 
 def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str, object]) -> Call:
@@ -133,6 +152,10 @@ def _name(value: object) -> str:
     return value.name if isinstance(value, (ElementFormat, Paged)) else repr(value)
 
 
+def _bare(value: object) -> object:
+    return value.name if isinstance(value, (ElementFormat, Paged)) else value
+
+
 def _choices(a: Attribute) -> str:
     return ", ".join(_name(choice) for choice in a.choices) or a.kind.__name__
 
@@ -164,6 +187,7 @@ class _Binder:
                 raise errors.Missing(op=self.op.name, argument=array.name, expected=self.want(array), actual="nothing")
             return
         self.formats[array.name] = self.check_format(array, info)
+        self.attributes = followed(self.op, self.attributes, {array.name: info.format})
         if isinstance(array.layout, Pages):
             self.take_pages(array, array.layout, info)
             return
@@ -288,12 +312,12 @@ class _Binder:
                 self.sizes.setdefault(axis.name, 0)  # stated by arrays that were left out only
         for axis in self.op.derived_axes:
             assert axis.value is not None
-            known = {**self.attributes, **layout_facts(self.attributes), **self.sizes}
-            self.sizes[axis.name] = axis.value.evaluate(known)
-        env = call_env(self.op, self.sizes, self.attributes, self.shapes)
+            env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
+            self.sizes[axis.name] = axis.value.evaluate(env)
+        env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
         for constraint in self.op.constraints:
             if not constraint.holds.evaluate(env):
-                actual = ", ".join(f"{n} = {env[n]}" for n in sorted(constraint.holds.names()))
+                actual = ", ".join(f"{n} = {_bare(env[n])}" for n in sorted(constraint.holds.names()))
                 raise errors.ConstraintViolated(
                     op=self.op.name, argument=constraint.argument, expected=constraint.message, actual=actual
                 )
@@ -312,7 +336,7 @@ class _Binder:
 
     def live_temporaries(self) -> list[Array]:
         """Temporaries that a step of this call writes."""
-        env = call_env(self.op, self.sizes, self.attributes, self.shapes)
+        env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
         steps = self.op.active_steps(env)
         written = {s.array_name(a.name) for s in steps for a in s.kernel.arrays if a.access is not Access.IN}
         return [array for array in self.op.temporaries if array.name in written]

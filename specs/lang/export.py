@@ -150,6 +150,7 @@ def _attribute(attribute: Attribute) -> Json:
         "minimum": attribute.minimum,
         "maximum": attribute.maximum,
         "dynamic": attribute.dynamic,
+        "follows": attribute.follows,
     }
 
 

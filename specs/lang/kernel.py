@@ -61,7 +61,8 @@ def choice_name(value: object) -> str:
 class Array:
     """One array argument or result.
 
-    shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only).
+    shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only: by
+        further ones, or by lacking the first ones).
     by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes); a choice that is not
         listed does not take the array at all.
     formats: accepted element formats, or the name of the array or format attribute that decides.
@@ -107,6 +108,7 @@ class Attribute:
 
     choices: what is accepted; of layouts, those that may be called by name (any other is accepted as a value).
     dynamic: an integer that programs read when they run, like a size: no program is made for each value of it.
+    follows: argument whose format is meant where an element format is left out.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Attribute:
     minimum: int | None = None
     maximum: int | None = None
     dynamic: bool = False
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,7 @@ class Tunable:
 class Config:
     """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
 
+    target: a kind of device ("cuda"), or one road to it ("cuda.pallas"), whose rows go before those of the kind.
     name: of its row in the target's table (`specs.tuned`); empty where the values stand in the specification.
     """
 
@@ -181,7 +185,8 @@ class Kernel:
 
     def config(self, target: str, env: Mapping[str, object]) -> Config:
         """The configuration that holds the default tunables for `target` under these sizes and attributes."""
-        for config in self.configs:
-            if config.target == target and (config.when is None or config.when.evaluate(env)):
-                return config
+        for name in dict.fromkeys((target, target.partition(".")[0])):
+            for config in self.configs:
+                if config.target == name and (config.when is None or config.when.evaluate(env)):
+                    return config
         raise AssertionError(f"{self.name}: no configuration for {target}")

@@ -25,9 +25,13 @@ class Inner(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense:
-    """A strided array; every stride not constrained by `inner` is read at run time."""
+    """A strided array; every stride not constrained by `inner` is read at run time.
+
+    repeats: a stride may be 0, as in views that repeat one value; only of arrays that are read.
+    """
 
     inner: Inner = Inner.UNIT
+    repeats: bool = False
 
     def problem(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> str | None:
         """What the layout asks for if these strides (in elements) break it, else None."""
@@ -41,8 +45,9 @@ class Dense:
                 return f"stride 1 in one of the last two dimensions ({self.inner.value})"
             case Inner.PACKED if not is_packed(shape, strides):
                 return f"a contiguous array, {self.inner.value}"
-        if any(stride < 0 or (stride == 0 and size > 1) for size, stride in zip(shape, strides, strict=True)):
-            return "positive strides"
+        least = 0 if self.repeats else 1
+        if any(size > 1 and stride < least for size, stride in zip(shape, strides, strict=True)):
+            return "no negative stride" if self.repeats else "positive strides"
         return None
 
 

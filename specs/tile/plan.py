@@ -172,11 +172,18 @@ def _swap(values: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _align(canonical: Shape, accepted: Shape, shape: tuple[int, ...], strides: Strides) -> tuple[Dims, Dims]:
-    """(size, stride) of the leading and of the other dimensions, without the extra 1s of an accepted variant."""
+    """(size, stride) of the leading and of the other dimensions, as the canonical shape has them.
+
+    An accepted variant has further dimensions of size 1, or lacks dimensions, which then have that size.
+    """
     pairs = list(zip(shape, strides, strict=True))
     split = len(pairs) - (len(accepted) - 1) if accepted and isinstance(accepted[0], Rows) else 0
     wanted = [dim for dim in canonical if not isinstance(dim, Rows)]
     offered = [dim for dim in accepted if not isinstance(dim, Rows)]
+    if len(offered) < len(wanted):
+        lacking = len(wanted) - len(offered)
+        assert offered == wanted[lacking:]
+        return pairs[:split], [(1, 0)] * lacking + pairs[split:]
     rest: Dims = []
     for dim, pair in zip(offered, pairs[split:], strict=True):
         if len(rest) < len(wanted) and wanted[len(rest)] == dim:

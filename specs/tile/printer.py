@@ -190,12 +190,20 @@ class Printer(ABC):
             return self.binary(op)
         match op.code:
             case Opcode.NEG:
-                return Text(f"-{self.of(op.operands[0]).inside(_UNARY_PRECEDENCE)}", _UNARY_PRECEDENCE)
+                return self.negation(op)
             case Opcode.EXPAND:
                 return self.expand(op)
             case Opcode.LOAD:
                 return self.load(op)
         return self.spell(op, [self.of(value) for value in op.operands])
+
+    def negation(self, op: Op) -> Text:
+        """-x. Floats are multiplied: Pallas and Triton 3.6 subtract from zero, so that the negative of 0 is 0."""
+        x = self.of(op.operands[0])
+        if op.result.type.element.is_integer:
+            return Text(f"-{x.inside(_UNARY_PRECEDENCE)}", _UNARY_PRECEDENCE)
+        precedence = _BINARY[Opcode.MUL][1]
+        return Text(f"{x.inside(precedence)} * -1.0", precedence)
 
     def binary(self, op: Op) -> Text:
         """An infix operation; the right operand binds tighter, so that evaluation order is the author's."""

@@ -177,6 +177,7 @@ def expressions(form: dict[str, Any]) -> Iterator[str]:
 def names_known(form: dict[str, Any]) -> set[str]:
     """Names that expressions of a form may use."""
     known = {f"has_{array['name']}" for array in form["arrays"] if array["optional"]}
+    known |= {f"{array['name']}_format" for array in form["arrays"]}
     for owner in (form, *form["kernels"]):
         known |= {item["name"] for key in ("axes", "attributes", "tunables") for item in owner.get(key, ())}
         layouts = [item["name"] for item in owner["attributes"] if item["kind"] == "layout"]

@@ -133,3 +133,19 @@ def test_names_that_collide_stay_apart(emit: Emit, target: Target) -> None:
     assert len(stored) == len(set(stored))
     assert not {"jax", "pl", "range", "triton"} & set(stored)
     assert ("tl" if emit is emit_triton else "jnp") not in stored
+
+
+def negated(p: Any) -> None:
+    """A float and an integer with their signs turned."""
+    columns = arange(16)
+    x = load(p.x, (columns,))
+    store(p.y, (-columns + 15,), -x)
+
+
+@EMITTERS
+def test_floats_are_negated_by_a_product(emit: Emit, target: Target) -> None:
+    """0 - x, which Pallas and older Triton make of -x, is +0 for a zero: its sign would be lost on GPUs alone."""
+    op = tiny(negated, {"x": ((N,), F32)}, {"y": ((N,), F32)}, axes=(N,), grid=(1,))
+    source = emit(legalise(program_of(op, {"x": np.zeros(16, np.float32)}), target))
+    assert "x * -1.0" in source
+    assert "-x" not in source

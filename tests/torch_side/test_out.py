@@ -263,7 +263,8 @@ def test_schema_annotates_results(op: str) -> None:
     assert schema.arguments[-count:] == written[-count:]
     assert all(a.kwarg_only for a in written[-count:])
     assert [r.alias_info for r in schema.returns] == [None] * (count if count > 1 else 0)
-    assert out_schema(spec).replace(" ", "") in f"twinkernels::{schema}".replace(" ", "")
+    stated = out_schema(spec).replace("=0.0", "=0.")  # as torch writes a number
+    assert stated.replace(" ", "") in f"twinkernels::{schema}".replace(" ", "")
 
 
 @pytest.mark.parametrize("op", WITH_RESULTS)

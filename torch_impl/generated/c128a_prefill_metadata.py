@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5dd5c93106ac1b7dc123dc5b664b5955a3fc01fd615d2e3be75c8e53c30ab850
+# spec sha256 53d4f75394dc503dfd59cc86ef833c78fe69b7d1b2b8a4d3e43163f73e736080
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 89117a83ae69163da91ff395537a44b399147587cc95f8477d031225970d6d64
+# spec sha256 eddf4c905e343e7caae2c990fe30d21cfdf11ca8c3e307236a3916c7e5454d4d
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

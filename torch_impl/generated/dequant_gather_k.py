@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2a68e8fa3b992b68e00c12233504935eef2a7ebab0a56ef7bb565937e4b7d706
+# spec sha256 b12f1af2fc7fa549abba6fcc7caa746e2f1bda3d491a30decd8afebb03b90505
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

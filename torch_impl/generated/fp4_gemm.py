@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 88c815ddb714cfd01e424d721a371553dfe54e12429e133f4e05bf562bf818a7
+# spec sha256 51bd374b2a0e47e7cf501bfe62673a88676884e3e6bcecb448b6b5a2b46d484a
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on
@@ -66,7 +66,7 @@ def fp4_gemm(
         significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:36
         exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
         value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
-        partial = tl.dot(tl.where((a_codes & 8) != 0, -value, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, -value_1, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:50
+        partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:50
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
         t = a_scale.to(tl.int32)  # specs/gemm/tiles.py:58
         a_scale_1 = tl.where(t == 255, float("nan"), tl.where(t == 0, 5.877471754111438e-39, (t << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b2cea70f90066b3fac2d1798fade38dd8d65d94aa63667eb73383c927476e31d
+# spec sha256 ca3887f4669b3c49909f93fe30094ec2432b96a99f8a711a8216ae031551c048
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9134e352d7f2bc3734d2f6491d36e3fff46ca5804f94e69815b16dbad1ad3503
+# spec sha256 b60e640ab7787dcfeb10508ff96e340dc909ed1aa0e12b42014046522fa693a7
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 309c3df14bc5d6a6375f98fa9c1329dc041cc616e108317651c0c26c406bbf87
+# spec sha256 9a77e858b6161e8f8f8754f93d2676d000190da013234847a05f874f3200be4f
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

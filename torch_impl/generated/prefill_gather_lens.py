@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8a558fa6bd626992b3326d32ff7f3fa3644bd181dff71d26c808aae9ad849ebc
+# spec sha256 0a06fdb7a863a6eda72940ad6aca4a5092f6ff3c290dcc90c57f7a247d6417ab
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8ead6184d6df448cc96b61eeb60e29d85b8be4253d928bf7faa07d2d523a68ab
+# spec sha256 e1dc704a9a578122191396e105dc87b9169c9f6423ffaa9a6b5ef890090b8e6b
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -119,7 +119,7 @@ def qnorm_rope_insert(
         cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_5, other=0.0)  # specs/cache/insert.py:128
         sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_5, other=0.0)  # specs/cache/insert.py:129
         even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:130
-        b = -odd_2  # specs/cache/rope.py:29
+        b = odd_2 * -1.0  # specs/cache/rope.py:29
         x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         a = even_2 * x_high  # specs/cache/rope.py:35

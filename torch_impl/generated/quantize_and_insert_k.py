@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 43ed6c6635c077669bcda21ddc40f14f8cb6b17a3e72db9b58a6464e99cd2c03
+# spec sha256 31d74de60d95743e445e53420a678326733d1a59122122f70af91d3c822b63b4
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fce27db4dd87ccca9cc6002218e832ef976b06ab0638203a8ae7d4c82801cbbe
+# spec sha256 f3535ed276b40daac89b2c3b1dcda9bea6dbac16560c051d255fb8b545c5888e
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -57,21 +57,21 @@ def sparse_mla_decode(
     t = head < H  # specs/attention/sparse.py:84
     count = COMP_PAGES * 2  # specs/attention/decode.py:66
     count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
-    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_1 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_4 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_5 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     index_6 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    q_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:170
     length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:170
     swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:170
@@ -164,41 +164,41 @@ def sparse_mla_decode(
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_8 = live[:, None]  # specs/tile/library/pages.py:83
         columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:84
-        score = tl.dot(q, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:70
-        score_1 = tl.dot(q_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:70
-        score_2 = tl.dot(q_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:70
-        score_3 = tl.dot(q_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:70
-        score_4 = tl.dot(q_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:70
-        score_5 = tl.dot(q_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:70
-        score_6 = tl.dot(q_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:70
-        score_7 = tl.dot(q_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:70
-        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
-        t_11 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:73
-        peak_1 = tl.maximum(peak, t_11)  # specs/attention/softmax.py:73
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:74
-        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:75
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:76
-        t_12 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:77
-        total = t_1 * decay + t_12  # specs/attention/softmax.py:77
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:78
-        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:79
-        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:79
-        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:79
-        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:79
-        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:79
-        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:79
-        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:79
-        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:79
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:76
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:76
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:76
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:76
+        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:76
+        score_7 = tl.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:86
+        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:87
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
+        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+        total = t_1 * decay + t_11  # specs/attention/softmax.py:91
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
+        product_1 = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
+        product_2 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:93
+        product_3 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:93
+        product_4 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:93
+        product_5 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:93
+        product_6 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:93
+        product_7 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:93
+        product_8 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:93
         peak = peak_1
         t_1 = total
-        t_2 = product
-        t_3 = product_1
-        t_4 = product_2
-        t_5 = product_3
-        t_6 = product_4
-        t_7 = product_5
-        t_8 = product_6
-        t_9 = product_7
+        t_2 = product_1
+        t_3 = product_2
+        t_4 = product_3
+        t_5 = product_4
+        t_6 = product_5
+        t_7 = product_6
+        t_8 = product_7
+        t_9 = product_8
     for k_1 in range(upper_1):  # specs/attention/sparse.py:223
         entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:204
         index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:205
@@ -206,9 +206,9 @@ def sparse_mla_decode(
         slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:52
         page_1 = slot_1 // 16  # specs/attention/decode.py:53
         row_1 = slot_1 % 16  # specs/attention/decode.py:53
-        t_13 = row_1 * 576  # specs/tile/library/pages.py:61
+        t_12 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
-        start_11 = t_13[:, None]  # specs/tile/library/pages.py:82
+        start_11 = t_12[:, None]  # specs/tile/library/pages.py:82
         live_10 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:84
         code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:132
@@ -217,7 +217,7 @@ def sparse_mla_decode(
         value_15 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
         columns_8 = (values_7.to(tl.float32) * spread_7).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_12 = (t_13 + 64)[:, None]  # specs/tile/library/pages.py:82
+        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:82
         live_11 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:84
         code_8 = code_7 >> 8  # specs/tile/library/pages.py:123
@@ -226,7 +226,7 @@ def sparse_mla_decode(
         value_17 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
         columns_9 = (values_8.to(tl.float32) * spread_8).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_13 = (t_13 + 128)[:, None]  # specs/tile/library/pages.py:82
+        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:82
         live_12 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:84
         code_9 = code_7 >> 16  # specs/tile/library/pages.py:123
@@ -235,7 +235,7 @@ def sparse_mla_decode(
         value_19 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
         spread_9 = tl.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
         columns_10 = (values_9.to(tl.float32) * spread_9).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_14 = (t_13 + 192)[:, None]  # specs/tile/library/pages.py:82
+        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:82
         live_13 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:84
         code_10 = code_7 >> 24  # specs/tile/library/pages.py:123
@@ -244,7 +244,7 @@ def sparse_mla_decode(
         value_21 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
         spread_10 = tl.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
         columns_11 = (values_10.to(tl.float32) * spread_10).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_15 = (t_13 + 256)[:, None]  # specs/tile/library/pages.py:82
+        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:82
         live_14 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:84
         start_16 = start_10 + 4  # specs/tile/library/pages.py:131
@@ -254,7 +254,7 @@ def sparse_mla_decode(
         value_23 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
         spread_11 = tl.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
         columns_12 = (values_11.to(tl.float32) * spread_11).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_17 = (t_13 + 320)[:, None]  # specs/tile/library/pages.py:82
+        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:82
         live_15 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:84
         code_12 = code_11 >> 8  # specs/tile/library/pages.py:123
@@ -263,7 +263,7 @@ def sparse_mla_decode(
         value_25 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
         columns_13 = (values_12.to(tl.float32) * spread_12).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_18 = (t_13 + 384)[:, None]  # specs/tile/library/pages.py:82
+        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:82
         live_16 = live_9[:, None]  # specs/tile/library/pages.py:83
         values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:84
         code_13 = code_11 >> 16  # specs/tile/library/pages.py:123
@@ -272,50 +272,50 @@ def sparse_mla_decode(
         value_27 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
         spread_13 = tl.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
         columns_14 = (values_13.to(tl.float32) * spread_13).to(tl.bfloat16)  # specs/tile/library/pages.py:77
-        start_19 = (t_13 + 448)[:, None]  # specs/tile/library/pages.py:82
+        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
         columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:84
-        score_9 = tl.dot(q, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:70
-        score_10 = tl.dot(q_1, tl.permute(columns_9, [1, 0]), acc=score_9)  # specs/attention/softmax.py:70
-        score_11 = tl.dot(q_2, tl.permute(columns_10, [1, 0]), acc=score_10)  # specs/attention/softmax.py:70
-        score_12 = tl.dot(q_3, tl.permute(columns_11, [1, 0]), acc=score_11)  # specs/attention/softmax.py:70
-        score_13 = tl.dot(q_4, tl.permute(columns_12, [1, 0]), acc=score_12)  # specs/attention/softmax.py:70
-        score_14 = tl.dot(q_5, tl.permute(columns_13, [1, 0]), acc=score_13)  # specs/attention/softmax.py:70
-        score_15 = tl.dot(q_6, tl.permute(columns_14, [1, 0]), acc=score_14)  # specs/attention/softmax.py:70
-        score_16 = tl.dot(q_7, tl.permute(columns_15, [1, 0]), acc=score_15)  # specs/attention/softmax.py:70
-        score_17 = tl.where(live_9[None, :], score_16 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
-        t_14 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:73
-        peak_2 = tl.maximum(peak, t_14)  # specs/attention/softmax.py:73
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:74
-        weight_1 = tl.exp2(score_17 - base_1[:, None])  # specs/attention/softmax.py:75
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:76
-        t_15 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:77
-        total_1 = t_1 * decay_1 + t_15  # specs/attention/softmax.py:77
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:78
-        product_8 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_9 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_10 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_11 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_12 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_13 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_14 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:79
-        product_15 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:79
+        score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:76
+        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:76
+        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:76
+        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)  # specs/attention/softmax.py:76
+        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:76
+        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:76
+        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:76
+        product_9 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:76
+        score_15 = tl.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:86
+        peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:87
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+        weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:89
+        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
+        t_13 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+        total_1 = t_1 * decay_1 + t_13  # specs/attention/softmax.py:91
+        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
+        product_10 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_11 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_12 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_13 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_14 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_15 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_16 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_17 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:93
         peak = peak_2
         t_1 = total_1
-        t_2 = product_8
-        t_3 = product_9
-        t_4 = product_10
-        t_5 = product_11
-        t_6 = product_12
-        t_7 = product_13
-        t_8 = product_14
-        t_9 = product_15
+        t_2 = product_10
+        t_3 = product_11
+        t_4 = product_12
+        t_5 = product_13
+        t_6 = product_14
+        t_7 = product_15
+        t_8 = product_16
+        t_9 = product_17
     attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:231
     sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:231
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:85
-    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:86
-    known = t_1 > 0.0  # specs/attention/softmax.py:87
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:88
+    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:121
+    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:122
+    known = t_1 > 0.0  # specs/attention/softmax.py:123
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_9 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
@@ -331,7 +331,7 @@ def sparse_mla_decode(
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
-    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:99
+    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:135
     tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:237
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:93
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:129
     tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:238

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 37dc9f01ae277c6cf3b692573c7d8d5d039ee229f0a65aad65de92390c102fa2
+# spec sha256 a7c842dde7cd667c04772d10f71eef19fdfe0ae6842548fef1873cad4a420176
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -44,14 +44,14 @@ def sparse_mla_prefill(
     head = rest % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
     token = rest // blocks  # specs/attention/sparse.py:84
     t = head < H  # specs/attention/sparse.py:84
-    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
-    q_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (tl.arange(0, 64) + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:159
     topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:170
     length = tl.minimum(tl.maximum(topk_length, 0), P)  # specs/attention/sparse.py:170
     upper = (length + 63) // 64  # specs/attention/sparse.py:142
@@ -77,47 +77,47 @@ def sparse_mla_prefill(
         columns_5 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 320)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
         columns_6 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 384)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
         columns_7 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 448)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        score = tl.dot(q, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:70
-        score_1 = tl.dot(q_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:70
-        score_2 = tl.dot(q_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:70
-        score_3 = tl.dot(q_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:70
-        score_4 = tl.dot(q_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:70
-        score_5 = tl.dot(q_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:70
-        score_6 = tl.dot(q_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:70
-        score_7 = tl.dot(q_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:70
-        score_8 = tl.where(live[None, :], score_7 * 1.0, float("-inf"))  # specs/attention/softmax.py:72
-        t_10 = tl.max(score_8, axis=1)  # specs/attention/softmax.py:73
-        peak_1 = tl.maximum(peak, t_10)  # specs/attention/softmax.py:73
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:74
-        weight = tl.exp2(score_8 - base[:, None])  # specs/attention/softmax.py:75
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:76
-        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:77
-        total = t_1 * decay + t_11  # specs/attention/softmax.py:77
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:78
-        product = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:79
-        product_1 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:79
-        product_2 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:79
-        product_3 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:79
-        product_4 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:79
-        product_5 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:79
-        product_6 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:79
-        product_7 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:79
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:76
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:76
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:76
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:76
+        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:76
+        score_7 = tl.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:86
+        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:87
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
+        t_10 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+        total = t_1 * decay + t_10  # specs/attention/softmax.py:91
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
+        product_1 = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
+        product_2 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:93
+        product_3 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:93
+        product_4 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:93
+        product_5 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:93
+        product_6 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:93
+        product_7 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:93
+        product_8 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:93
         peak = peak_1
         t_1 = total
-        t_2 = product
-        t_3 = product_1
-        t_4 = product_2
-        t_5 = product_3
-        t_6 = product_4
-        t_7 = product_5
-        t_8 = product_6
-        t_9 = product_7
+        t_2 = product_1
+        t_3 = product_2
+        t_4 = product_3
+        t_5 = product_4
+        t_6 = product_5
+        t_7 = product_6
+        t_8 = product_7
+        t_9 = product_8
     attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:231
     sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:231
-    base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:85
-    whole = t_1 + tl.exp2(sink - base_1)  # specs/attention/softmax.py:86
-    known = t_1 > 0.0  # specs/attention/softmax.py:87
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:88
+    base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:121
+    whole = t_1 + tl.exp2(sink - base_1)  # specs/attention/softmax.py:122
+    known = t_1 > 0.0  # specs/attention/softmax.py:123
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
@@ -126,7 +126,7 @@ def sparse_mla_prefill(
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
     tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (tl.arange(0, 64) + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:235
-    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:99
+    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:135
     tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:237
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:93
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:129
     tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:238

@@ -1,0 +1,1 @@
+"""Attention of requests of different lengths, packed one after the other or paged."""

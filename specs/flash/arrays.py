@@ -1,0 +1,196 @@
+"""What the kernels of variable-length attention share: axes, arrays, attributes."""
+
+from __future__ import annotations
+
+from specs.lang.axes import Axis, Expr, Ref
+from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Role
+from specs.lang.layouts import Dense, Inner
+
+TQ = Axis(name="TQ", doc="query tokens of all requests")
+HQ = Axis(name="HQ", minimum=1, doc="query heads")
+HKV = Axis(name="HKV", minimum=1, doc="key heads")
+D = Axis(name="D", static=True, minimum=1, maximum=1024, doc="columns of a query and of a key")
+DV = Axis(name="DV", static=True, minimum=1, maximum=1024, doc="columns of a value")
+PAGES = Axis(name="PAGES", doc="pages; one without a block table")
+PAGE = Axis(name="PAGE", doc="keys of a page; all keys without a block table")
+BOUNDS = Axis(name="BOUNDS", minimum=1, doc="requests + 1")
+TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
+SLOPES = Axis(name="SLOPES", doc="rows of slopes: one for all requests, or one for each")
+
+REQUESTS = BOUNDS - 1
+GROUP = Axis(name="GROUP", static=True, value=HQ // HKV, doc="query heads per key head")
+_KEYS = Ref("has_block_table") * TABLE * PAGE + Ref("has_block_table").equals(0) * PAGE
+LONGEST_Q = Axis(
+    name="LONGEST_Q", value=Ref("max_seqlen_q") + Ref("max_seqlen_q").equals(0) * TQ, doc="most queries of a request"
+)
+LONGEST_K = Ref("max_seqlen_k") + Ref("max_seqlen_k").equals(0) * _KEYS
+
+AXES = (TQ, HQ, HKV, D, DV, PAGES, PAGE, BOUNDS, TABLE, SLOPES)
+DERIVED = (GROUP, LONGEST_Q)
+
+WITH_LSE = "return_softmax_lse"
+_NARROW = (E4M3, E5M2)
+_WIDE = (BF16, F16)
+_FREE = Dense(inner=Inner.FREE)
+
+
+def _lengths(name: str, doc: str, size: Expr) -> Array:
+    return Array(
+        name=name,
+        doc=doc,
+        shapes=((size,),),
+        formats=(INT32,),
+        role=Role.INDEX,
+        layout=_FREE,
+        optional=True,
+    )
+
+
+def _scales(name: str) -> Array:
+    return Array(
+        name=f"{name}_descale",
+        doc=f"positive factor of {name}, per request and key head",
+        shapes=((REQUESTS, HKV),),
+        formats=(F32,),
+        role=Role.SCALE,
+        layout=Dense(inner=Inner.FREE, repeats=True),
+        optional=True,
+    )
+
+
+ARGUMENTS = (
+    Array(name="q", doc="queries, request after request", shapes=((TQ, HQ, D),), formats=(*_WIDE, *_NARROW)),
+    Array(
+        name="k",
+        doc="keys, request after request, or in pages",
+        shapes=((PAGES, PAGE, HKV, D), (PAGE, HKV, D)),
+        formats=(*_WIDE, *_NARROW),
+    ),
+    Array(
+        name="v",
+        doc="values, as keys",
+        shapes=((PAGES, PAGE, HKV, DV), (PAGE, HKV, DV)),
+        formats="k",
+    ),
+    Array(
+        name="cu_seqlens_q",
+        doc="first query of every request, and the number of all; a request may have none",
+        shapes=((BOUNDS,),),
+        formats=(INT32,),
+        role=Role.INDEX,
+        layout=_FREE,
+    ),
+    _lengths("cu_seqlens_k", "first key of every request, and the number of all; for keys without pages", BOUNDS),
+    _lengths("seqused_k", "keys of every request; for keys in pages", REQUESTS),
+    Array(
+        name="block_table",
+        doc="pages of every request in order; what lies behind the needed ones is not looked at",
+        shapes=((REQUESTS, TABLE),),
+        formats=(INT32,),
+        role=Role.INDEX,
+        optional=True,
+    ),
+    Array(
+        name="alibi_slopes",
+        doc="what a score loses per position of distance, per head, or per request and head",
+        shapes=((SLOPES, HQ), (HQ,)),
+        formats=(F32,),
+        layout=Dense(inner=Inner.FREE, repeats=True),
+        optional=True,
+    ),
+    Array(
+        name="s_aux",
+        doc="score of a key without a value, per head, neither scaled nor capped; -inf for none",
+        shapes=((HQ,),),
+        formats=(F32, BF16, F16),
+        layout=_FREE,
+        optional=True,
+    ),
+    *(_scales(name) for name in "qkv"),
+)
+
+
+def results() -> tuple[Array, ...]:
+    """out, and on request the logarithms of the sums of exponentials."""
+    out = Array(
+        name="out",
+        doc="weighted means of the values; 0 for a query that sees no key",
+        shapes=((TQ, HQ, DV),),
+        formats="out_dtype",
+        access=Access.OUT,
+    )
+    lse = Array(
+        name="lse",
+        doc="natural logarithm of the sum of exponentials, the sink included; -inf for none",
+        by=WITH_LSE,
+        shapes_by=(("True", ((HQ, TQ),)),),
+        formats=(F32,),
+        access=Access.OUT,
+    )
+    return (out, lse)
+
+
+def _int(name: str, doc: str, default: int, minimum: int, dynamic: bool = False) -> Attribute:
+    return Attribute(name=name, kind=int, default=default, minimum=minimum, dynamic=dynamic, doc=doc)
+
+
+ATTRIBUTES = (
+    _int("max_seqlen_q", "no request has more queries; 0: as many as there are", 0, 0, dynamic=True),
+    _int("max_seqlen_k", "no request has more keys; 0: as many as there is room for", 0, 0, dynamic=True),
+    Attribute(name="softmax_scale", kind=float, doc="factor of the scores; None: D ** -0.5"),
+    Attribute(
+        name="causal", kind=bool, default=False, doc="whether a query sees no later key, the last of both being level"
+    ),
+    _int("window_left", "how many keys before its own position a query sees; -1: all", -1, -1),
+    _int("window_right", "how many keys behind its own position a query sees; -1: all", -1, -1),
+    Attribute(name="softcap", kind=float, default=0.0, minimum=0, doc="c of c tanh(score / c); 0: no cap"),
+    Attribute(
+        name="out_dtype",
+        kind=ElementFormat,
+        choices=_WIDE,
+        follows="q",
+        doc="format of the result; that of the queries where left out",
+    ),
+    Attribute(name=WITH_LSE, kind=bool, default=False, doc="whether lse is returned too"),
+)
+
+
+_PAGED = Ref("has_block_table")
+_Q, _K, _OUT = Ref("q_format"), Ref("k_format"), Ref("out_dtype")
+_NARROW_Q, _NARROW_K = (form.equals(E4M3).or_(form.equals(E5M2)) for form in (_Q, _K))
+
+CONSTRAINTS = (
+    Constraint(argument="q", holds=(HQ % HKV).equals(0), message="a multiple of as many heads as keys have"),
+    Constraint(
+        argument="k",
+        holds=_NARROW_K.or_(_NARROW_Q).or_(_K.equals(_Q)),
+        message="keys of the format of the queries, or FP8",
+    ),
+    Constraint(
+        argument="out_dtype",
+        holds=_OUT.equals(BF16).or_(_OUT.equals(F16)),
+        message="bfloat16 or float16, which has to be stated where queries are FP8",
+    ),
+    Constraint(
+        argument="cu_seqlens_k",
+        holds=Ref("has_cu_seqlens_k").differs(Ref("has_seqused_k")),
+        message="exactly one of cu_seqlens_k and seqused_k",
+    ),
+    Constraint(
+        argument="block_table",
+        holds=_PAGED.equals(Ref("has_seqused_k")),
+        message="a block table together with seqused_k, and none with cu_seqlens_k",
+    ),
+    Constraint(argument="k", holds=_PAGED.or_(PAGES <= 1), message="one page of keys where there is no block table"),
+    Constraint(
+        argument="alibi_slopes",
+        holds=(SLOPES <= 1).or_(SLOPES.equals(REQUESTS)),
+        message="one row of slopes, or one for every request",
+    ),
+    Constraint(
+        argument="k_descale",
+        holds=Ref("has_k_descale").equals(Ref("has_v_descale")),
+        message="k_descale and v_descale together or not at all",
+    ),
+)

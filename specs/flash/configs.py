@@ -1,0 +1,36 @@
+"""Tile sizes of variable-length attention, per target."""
+
+from __future__ import annotations
+
+from specs.flash.arrays import DV, GROUP, LONGEST_Q, D
+from specs.lang.axes import Expr
+from specs.lang.kernel import Config, Tunable
+
+TUNABLES = (
+    Tunable(name="BLOCK_M", values=(16, 32, 64, 128), doc="rows (queries times heads of a group) per program"),
+    Tunable(name="BLOCK_N", values=(16, 32, 64, 128), doc="keys per step"),
+    Tunable(name="CHUNK", values=(16, 32, 64, 128, 256, 512), doc="columns per dot"),
+    Tunable(name="num_warps", values=(1, 2, 4, 8, 16)),
+    Tunable(name="num_stages", values=(1, 2, 3, 4)),
+)
+
+
+def _config(target: str, m: int, n: int, chunk: int, warps: int, stages: int, when: Expr | None = None) -> Config:
+    values = {"BLOCK_M": m, "BLOCK_N": n, "CHUNK": chunk, "num_warps": warps, "num_stages": stages}
+    return Config(target=target, values=tuple(values.items()), when=when)
+
+
+_FEW = LONGEST_Q * GROUP <= 16
+_NARROW = (D <= 128).and_(DV <= 128)
+_MIDDLE = (D <= 256).and_(DV <= 256)
+
+CONFIGS = (
+    _config("cuda", 16, 64, 128, 4, 3, when=_FEW.and_(_NARROW)),
+    _config("cuda", 16, 32, 128, 4, 2, when=_FEW),
+    _config("cuda", 64, 64, 64, 4, 3, when=_NARROW),
+    _config("cuda", 64, 64, 256, 8, 2, when=_MIDDLE),
+    _config("cuda", 64, 32, 64, 8, 2),
+    _config("xpu", 16, 16, 64, 8, 1),
+    _config("cpu", 64, 64, 512, 4, 1),
+    _config("interpret", 32, 64, 512, 4, 1),
+)

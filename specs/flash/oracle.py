@@ -1,0 +1,88 @@
+"""Variable-length attention in float64, and the bound that rounding stays inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.attention.oracle import Row, scores, softmax
+from specs.lang.elements import BF16, ElementFormat
+from specs.lang.op import Reference
+
+Array = np.ndarray[Any, Any]
+
+_CAP = 16.0  # roundings of c tanh(x / c), in units of c
+_SLOPE = 4.0  # of slope times distance, in its own
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition, request by request and head by head."""
+    q, starts = inputs["q"], np.asarray(inputs["cu_seqlens_q"], np.int64)
+    total, heads, _ = q.shape
+    width = inputs["v"].shape[-1]
+    out, out_magnitude = (np.zeros((total, heads, width)) for _ in range(2))
+    lse, lse_magnitude = np.full((heads, total), -np.inf), np.zeros((heads, total))
+    for b in range(len(starts) - 1):
+        rows = slice(starts[b], starts[b + 1])
+        if starts[b] == starts[b + 1]:
+            continue  # of such a request nothing else is looked at
+        keys, values = _keys(inputs, b)
+        for head in range(heads):
+            row = _attend(inputs, b, head, q[rows, head], keys, values)
+            out[rows, head], out_magnitude[rows, head] = row.out, row.out_magnitude
+            lse[head, rows], lse_magnitude[head, rows] = _with_sink(inputs, head, row)
+    found = {"out": Reference(value=out, magnitude=out_magnitude)}
+    if inputs["return_softmax_lse"]:
+        found["lse"] = Reference(value=lse, magnitude=lse_magnitude)
+    return found
+
+
+def _keys(inputs: Mapping[str, Any], b: int) -> tuple[Array, Array]:
+    """Keys and values of a request [keys, heads, columns]."""
+    k, v = inputs["k"], inputs["v"]
+    if "block_table" not in inputs:
+        bounds = np.asarray(inputs["cu_seqlens_k"], np.int64)
+        rows = slice(bounds[b], bounds[b + 1])
+        return k.reshape(-1, *k.shape[-2:])[rows], v.reshape(-1, *v.shape[-2:])[rows]
+    position = np.arange(int(inputs["seqused_k"][b]))
+    page = np.asarray(inputs["block_table"], np.int64)[b, position // k.shape[1]]
+    return k[page, position % k.shape[1]], v[page, position % k.shape[1]]
+
+
+def _attend(inputs: Mapping[str, Any], b: int, head: int, q: Array, keys: Array, values: Array) -> Row:
+    own = head // (inputs["q"].shape[1] // keys.shape[1])
+    factor = {name: float(inputs[name][b, own]) if name in inputs else 1.0 for name in _DESCALES}
+    scale = q.shape[-1] ** -0.5 if inputs["softmax_scale"] is None else inputs["softmax_scale"]
+    score, error = scores(q, keys[:, own], scale * factor["q_descale"] * factor["k_descale"])
+    distance = np.arange(len(keys)) - (np.arange(len(q))[:, None] + len(keys) - len(q))
+    if cap := inputs["softcap"]:
+        score, error = cap * np.tanh(score / cap), error + _CAP * cap
+    if "alibi_slopes" in inputs:
+        slopes = np.atleast_2d(inputs["alibi_slopes"])
+        bias = slopes[min(b, len(slopes) - 1), head] * np.abs(distance)
+        score, error = score - bias, error + _SLOPE * np.abs(bias)
+    error = error + _SLOPE * np.abs(score)
+    left, right = inputs["window_left"], 0 if inputs["causal"] else inputs["window_right"]
+    seen = ((left < 0) | (distance >= -left)) & ((right < 0) | (distance <= right))
+    sink = np.broadcast_to(inputs["s_aux"][head], len(q)) if "s_aux" in inputs else None
+    return softmax(np.where(seen, score, -np.inf), error, values[:, own] * factor["v_descale"], sink, _weights(inputs))
+
+
+_DESCALES = ("q_descale", "k_descale", "v_descale")
+
+
+def _weights(inputs: Mapping[str, Any]) -> ElementFormat:
+    """Format that weights are rounded to."""
+    found: list[ElementFormat] = [inputs["formats"][name] for name in "qk" if inputs["formats"][name].bits == 16]
+    return found[0] if found else BF16
+
+
+def _with_sink(inputs: Mapping[str, Any], head: int, row: Row) -> tuple[Array, Array]:
+    """lse with the sink's exponential, and its magnitude."""
+    if "s_aux" not in inputs:
+        return row.lse, row.lse_magnitude
+    sink = inputs["s_aux"][head]
+    own = 4 * abs(sink) if np.isfinite(sink) else 0.0
+    return np.logaddexp(row.lse, sink), row.lse_magnitude + own

@@ -1,0 +1,117 @@
+"""Test data of variable-length attention: lengths with empty requests, pages full of NaN, exact twins.
+
+Twin data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and
+what is left is one quotient, whose neighbourhood holds no tie of the result's format as long as there are less than a
+few thousand keys. Capped scores are all zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from specs.attention.sampling import twin_queries
+from specs.lang.op import Sample
+
+Array = np.ndarray[Any, Any]
+_VALUES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
+
+
+def lengths(rng: np.random.Generator, total: int, count: int, longest: int) -> Array:
+    """`count` lengths of at most `longest` with this sum; some are 0 where there is room for that."""
+    if longest * count == total:
+        return np.full(count, longest)
+    assert longest * count > total, "the lengths do not hold the total"
+    found = np.zeros(count, np.int64)
+    left = total
+    for index in rng.permutation(count - 1) if count > 1 else []:  # the last one takes what is left
+        most = min(longest, left)
+        found[index] = 0 if rng.random() < 1 / 4 else rng.integers(0, most + 1)
+        left -= found[index]
+    for index in (count - 1, *rng.permutation(count)):
+        more = min(longest - found[index], left)
+        found[index] += more
+        left -= more
+    return found
+
+
+def bounds(counts: Array) -> Array:
+    """First element of each run, and the number of all."""
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """Lengths, tables, and the numbers of every array; what no request names is NaN."""
+    sizes, rng = case.sizes, case.rng
+    requests = sizes["BOUNDS"] - 1
+    queries = lengths(rng, sizes["TQ"], requests, int(case.attributes["max_seqlen_q"] or sizes["TQ"]))  # type: ignore[call-overload]
+    drawn: dict[str, Any] = {"cu_seqlens_q": bounds(queries), **_descales(case)}
+    paged = sizes["PAGES"] > 1
+    if paged:
+        room = min(sizes["TABLE"] * sizes["PAGE"], int(case.attributes["max_seqlen_k"] or 2**30))  # type: ignore[call-overload]
+        used = rng.integers(0, room + 1, requests)
+        used[: 1 + requests // 4] = room
+        used[queries == 0] = rng.integers(-3, room + 1, int((queries == 0).sum()))
+        counts = np.maximum(used, 0)
+        drawn |= {"seqused_k": used, "block_table": _table(case, counts, queries)}
+        drawn["cu_seqlens_k"] = bounds(np.zeros(requests, int))
+    else:
+        counts = lengths(rng, sizes["PAGE"], requests, int(case.attributes["max_seqlen_k"] or sizes["PAGE"]))  # type: ignore[call-overload]
+        drawn |= {"cu_seqlens_k": bounds(counts), "seqused_k": counts, "block_table": np.zeros((requests, sizes["TABLE"]), int)}
+    return drawn | _numbers(case, drawn, counts, paged)
+
+
+def _table(case: Sample, counts: Array, queries: Array) -> Array:
+    """Different pages for every request; garbage behind those it needs, and everywhere for one without queries."""
+    sizes, rng = case.sizes, case.rng
+    table = rng.integers(-(2**31), 2**31 - 1, (len(counts), sizes["TABLE"]))
+    free = iter(rng.permutation(sizes["PAGES"]))
+    for b, count in enumerate(counts):
+        if queries[b]:
+            for entry in range(-(-int(count) // sizes["PAGE"])):
+                table[b, entry] = next(free)
+    return table
+
+
+def _descales(case: Sample) -> dict[str, Any]:
+    requests, heads = case.sizes["BOUNDS"] - 1, case.sizes["HKV"]
+    if case.kind != "twin":
+        return {f"{name}_descale": np.exp(case.rng.standard_normal((requests, heads)) / 4) for name in "qkv"}
+    power = case.rng.integers(-2, 3, (requests, heads))
+    both = "q_descale" in case.shapes and "k_descale" in case.shapes
+    return {
+        "q_descale": np.exp2(power if both else power * 0),
+        "k_descale": np.exp2(-power if both else power * 0),
+        "v_descale": np.exp2(case.rng.integers(-2, 3, (requests, heads))),
+    }
+
+
+def _numbers(case: Sample, drawn: dict[str, Any], counts: Array, paged: bool) -> dict[str, Any]:
+    """q, k, v, slopes and sinks."""
+    sizes, rng = case.sizes, case.rng
+    twin = case.kind == "twin"
+    heads = sizes["HQ"]
+    shape = (sizes["PAGES"], sizes["PAGE"], sizes["HKV"])
+    if twin:
+        q = twin_queries(sizes["TQ"], heads, sizes["D"]) * (not case.attributes["softcap"])
+        k = rng.integers(-1, 2, (*shape, sizes["D"])).astype(float)
+        v = rng.choice(_VALUES, (*shape, sizes["DV"]))
+        slopes, sinks = np.zeros((max(1, sizes["SLOPES"]), heads)), np.zeros(heads)
+    else:
+        q = (
+            rng.standard_normal((sizes["TQ"], heads, sizes["D"]))
+            * np.where(np.arange(heads) % 5 == 3, 8.0, 1.0)[:, None]
+        )
+        k, v = (rng.standard_normal((*shape, sizes[name])) for name in ("D", "DV"))
+        slopes = np.exp2(-8.0 * (1 + np.arange(heads)) / heads) * np.ones((max(1, sizes["SLOPES"]), 1))
+        sinks = rng.standard_normal(heads) * 4
+        sinks[1::5], sinks[2::7] = -np.inf, np.inf
+    if paged:
+        used = np.zeros(shape[:2], bool)
+        for b, count in enumerate(counts):
+            if drawn["cu_seqlens_q"][b] < drawn["cu_seqlens_q"][b + 1]:
+                position = np.arange(count)
+                used[drawn["block_table"][b, position // shape[1]], position % shape[1]] = True
+        k[~used], v[~used] = np.nan, np.nan
+    return {"q": q, "k": k, "v": v, "alibi_slopes": slopes, "s_aux": sinks}

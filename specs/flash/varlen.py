@@ -1,0 +1,133 @@
+"""flash_attn_varlen: attention of requests of different lengths, packed one after the other or paged.
+
+    s[i, j] = softmax_scale <q[i], k[j]>, then softcap tanh(s / softcap), then - slope |i + shift - j|
+    out[i] = sum_j exp(s[i, j]) v[j] / Z,  lse[i] = ln(Z),  Z = sum_j exp(s[i, j]) + exp(s_aux)
+
+over the keys j of query i's request that it sees: window_left before and window_right behind its own position
+i + shift, where shift = keys - queries lets the last of both be level. causal: none behind. Queries and keys are
+multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of the
+values (of the queries, where values are FP8).
+
+Source: Dao, FlashAttention-2 (2023); signature and conventions as in vLLM.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.attention.softmax import State, empty, products, weigh
+from specs.flash import arrays as declare
+from specs.flash.cases import CASES
+from specs.flash.columns import Span, spans
+from specs.flash.configs import CONFIGS, TUNABLES
+from specs.flash.keys import keys_of
+from specs.flash.oracle import oracle
+from specs.flash.results import finish
+from specs.flash.sampling import sample
+from specs.flash.scores import Scoring, scoring
+from specs.flash.splits import MERGE, SPLITS, leave_part, partials, splits_attribute
+from specs.flash.work import Work, programs, tiles_of, work
+from specs.lang.accuracy import Accuracy
+from specs.lang.axes import Ref
+from specs.lang.elements import BF16, ElementFormat
+from specs.lang.kernel import Access, Kernel
+from specs.lang.op import Op, Step
+from specs.tile.language import fori_loop, load, when
+from specs.tile.trace import Tile
+
+
+def flash_attention(p: Any) -> None:
+    """BLOCK_M rows of one request and key head, over one part of its keys."""
+    at = work(p, p.SPLITS)
+
+    def attend() -> None:
+        state = attention(p, at)
+        if p.SPLITS > 1:
+            leave_part(p, at, spans(p.DV, p.CHUNK), state)
+        else:
+            finish(p, at, spans(p.DV, p.CHUNK), state)
+
+    when(at.first < at.request.queries * p.GROUP, attend)
+
+
+def attention(p: Any, at: Work) -> State:
+    """Softmax state of a program's rows after all keys of its part."""
+    columns = spans(p.D, p.CHUNK)
+    query = tuple(_query(p, at, span) for span in columns)
+    rule = scoring(p, at)
+    tiles = tiles_of(p, at, rule.left, rule.right, p.SPLITS)
+    state = empty(p.BLOCK_M, tuple(span.count for span in spans(p.DV, p.CHUNK))).tiles()
+
+    def loop(masked: bool, first: Tile | int, end: Tile | int, state: tuple[Tile, ...]) -> tuple[Tile, ...]:
+        def step(tile: Tile, *carried: Tile) -> tuple[Tile, ...]:
+            return tile_of(p, at, query, rule, tile, State(carried[0], carried[1], carried[2:]), masked).tiles()
+
+        return tuple(fori_loop(first, end, step, *state))
+
+    if rule.left >= 0:
+        state = loop(True, tiles.first, tiles.full, state)
+    state = loop(False, tiles.full, tiles.full_end, state)
+    state = loop(True, tiles.full_end, tiles.end, state)
+    return State(state[0], state[1], tuple(state[2:]))
+
+
+def tile_of(p: Any, at: Work, query: tuple[Tile, ...], rule: Scoring, tile: Tile, state: State, masked: bool) -> State:
+    """The state after one more tile of keys."""
+    keys = keys_of(p, at, tile, masked)
+    wide = wide_format(p)
+    product = products(query, [keys.chunk(p.k, span, wide) for span in spans(p.D, p.CHUNK)])
+    score = rule.scores(at, product, tile, p.BLOCK_N, masked)
+    values = [keys.chunk(p.v, span, wide) for span in spans(p.DV, p.CHUNK)]
+    return weigh(state, score, values, rule.scale if rule.plain else None)
+
+
+def wide_format(p: Any) -> ElementFormat:
+    """What dots multiply: the 16-bit format of queries or keys, bfloat16 where both are FP8."""
+    found = [array.element for array in (p.q, p.k) if array.element.bits == 16]
+    return found[0] if found else BF16
+
+
+def _query(p: Any, at: Work, span: Span) -> Tile:
+    inside, live = span.inside(), at.live[:, None]
+    mask = live if inside is None else live & inside[None, :]
+    where = (at.token[:, None], at.query_head[:, None], span.columns()[None, :])
+    return load(p.q, where, mask).to(wide_format(p))
+
+
+def kernel(split: bool) -> Kernel:
+    """The kernel that sees all keys of its rows, or one part of them."""
+    arguments = tuple(a for a in declare.ARGUMENTS if not (split and a.name == "s_aux"))
+    return Kernel(
+        name="flash_attention_part" if split else "flash_attention",
+        doc="Attention of the rows of one request and key head.",
+        axes=(*declare.AXES, *declare.DERIVED, SPLITS),
+        arrays=(*arguments, *(partials(Access.OUT) if split else declare.results())),
+        attributes=(*declare.ATTRIBUTES, splits_attribute()),
+        tunables=TUNABLES,
+        configs=CONFIGS,
+        facts=(("WHOLE_TILES", (declare.PAGE % Ref("BLOCK_N")).equals(0)),),
+        grid=(programs(), SPLITS),
+        body=flash_attention,
+    )
+
+
+FLASH_ATTN_VARLEN = Op(
+    name="flash_attn_varlen",
+    doc="Attention of requests of different lengths, packed one after the other or paged.",
+    source="Dao, FlashAttention-2 (2023); conventions as in vLLM",
+    family="attention",
+    axes=declare.AXES,
+    arrays=(*declare.ARGUMENTS, *declare.results()),
+    attributes=(*declare.ATTRIBUTES, splits_attribute()),
+    temporaries=partials(Access.OUT),
+    steps=(
+        Step(kernel=kernel(split=False), when=SPLITS.equals(1)),
+        Step(kernel=kernel(split=True), when=SPLITS.differs(1)),
+        Step(kernel=MERGE, when=SPLITS.differs(1)),
+    ),
+    constraints=declare.CONSTRAINTS,
+    sample=sample,
+    oracle=oracle,
+    accuracy=(("out", Accuracy(extra=1)), ("lse", Accuracy(extra=1, twin=False))),
+    cases=CASES,
+)

@@ -1,0 +1,124 @@
+"""Which queries, heads and keys one program works on.
+
+The query heads of a key head lie beside each other in a program's rows, queries after that, so that a tile of keys
+serves all of them: row m of a request is query m // GROUP and head m % GROUP of the group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from specs.flash.arrays import GROUP, HKV, LONGEST_Q, REQUESTS
+from specs.lang.axes import Expr, Ref, cdiv
+from specs.tile.language import arange, load, maximum, minimum, program_id
+from specs.tile.trace import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: its number, first query, number of queries, first key (dense keys), number of keys."""
+
+    number: Tile
+    query: Tile
+    queries: Tile
+    key: Tile | int
+    keys: Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Rows of a program: request, key head, position of each query in its request, query head, which rows exist."""
+
+    request: Request
+    head: Tile
+    first: Tile
+    position: Tile
+    query_head: Tile
+    live: Tile
+    split: Tile | None
+
+    @property
+    def token(self) -> Tile:
+        """Row of the query among all."""
+        return self.request.query + self.position
+
+
+def programs() -> Expr:
+    """How many programs a part of the keys takes."""
+    return cdiv(LONGEST_Q * GROUP, Ref("BLOCK_M")) * HKV * REQUESTS
+
+
+def work(p: Any, splits: int) -> Work:
+    """From the grid: tiles of rows within heads within requests; the last tiles, which see most keys, begin."""
+    tiles = (p.LONGEST_Q * p.GROUP + (p.BLOCK_M - 1)) // p.BLOCK_M
+    number = program_id(0)
+    rest = number // tiles
+    first = (tiles - 1 - number % tiles) * p.BLOCK_M
+    row = first + arange(p.BLOCK_M)
+    request = request_of(p, rest // p.HKV)
+    head = rest % p.HKV
+    return Work(
+        request=request,
+        head=head,
+        first=first,
+        position=row // p.GROUP,
+        query_head=head * p.GROUP + row % p.GROUP,
+        live=row < request.queries * p.GROUP,
+        split=program_id(1) if splits > 1 else None,
+    )
+
+
+def request_of(p: Any, number: Tile) -> Request:
+    """What the arguments say about a request, held to the arrays that there are."""
+    query, queries = _between(p.cu_seqlens_q, number, p.TQ)
+    if p.block_table is None:
+        key, keys = _between(p.cu_seqlens_k, number, p.PAGE)
+        return Request(number, query, queries, key, keys)
+    room = p.TABLE * p.PAGE * minimum(p.PAGES, 1)
+    keys = minimum(maximum(load(p.seqused_k, (number,)), 0), room)
+    return Request(number, query, queries, 0, keys)
+
+
+def _between(bounds: Any, number: Tile, total: Tile) -> tuple[Tile, Tile]:
+    """First element and number of elements of a request."""
+    first = minimum(maximum(load(bounds, (number,)), 0), total)
+    end = minimum(load(bounds, (number + 1,)), total)
+    return first, maximum(end - first, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Tiles of keys that a program looks at: first .. end, of which full .. full_end need no mask."""
+
+    first: Tile | int
+    full: Tile | int
+    full_end: Tile
+    end: Tile
+
+
+def tiles_of(p: Any, at: Work, left: int, right: int, splits: int) -> Tiles:
+    """The tiles that some row of a program sees, and among them those of which all rows see all keys.
+
+    left, right: keys that a query sees before and behind its own position, -1 for all.
+    """
+    keys = at.request.keys
+    shift = keys - at.request.queries
+    lowest = at.first // p.GROUP + shift
+    highest = minimum((at.first + (p.BLOCK_M - 1)) // p.GROUP, at.request.queries - 1) + shift
+    first: Tile | int = 0
+    full: Tile | int = 0
+    end = full_end = keys
+    if right >= 0:
+        end, full_end = (minimum(keys, maximum(row + (right + 1), 0)) for row in (highest, lowest))
+    if left >= 0:
+        first, full = (maximum(row - left, 0) for row in (lowest, highest))
+        first, full = first // p.BLOCK_N, (full + (p.BLOCK_N - 1)) // p.BLOCK_N
+    end, full_end = (end + (p.BLOCK_N - 1)) // p.BLOCK_N, full_end // p.BLOCK_N
+    if at.split is not None:
+        count = maximum(end - first, 0)
+        first, end = first + (at.split * count) // splits, first + ((at.split + 1) * count) // splits
+    if left < 0 and at.split is None:
+        return Tiles(first, first, full_end, end)
+    full = minimum(maximum(full, first), end)
+    return Tiles(first, full, minimum(maximum(full_end, full), end), end)

@@ -1,0 +1,111 @@
+"""What must not matter: how keys lie, what lies beside them, what else is in the batch; and rows that see nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.guard import bit_view
+from parity.inputs import Inputs, generate
+from specs.flash.varlen import FLASH_ATTN_VARLEN
+from tests.cache.judging import judge
+from tests.contract import suite
+from tests.flash.problems import dense, extended, paged
+
+ROADS = ("torch:eager", "torch:interpret", "jax:xla")
+LENGTHS = ((5, 18), (0, 7), (1, 40), (9, 3), (2, 0))
+
+
+def assert_same(one: Inputs, two: Inputs, road: str = "torch:eager") -> None:
+    """Both calls give the same bytes, and the right ones."""
+    first, second = judge(one, road), suite.run(two, road, "cpu")
+    for name, raw in first.items():
+        np.testing.assert_array_equal(bit_view(second[name]), bit_view(raw), err_msg=name)
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("page", [1, 7, 16, 64])
+def test_pages_hold_what_dense_keys_hold(page: int, road: str) -> None:
+    """Rows of NaN in the last page, spare entries that name no page, pages of any size and order."""
+    assert_same(dense(LENGTHS, causal=True), paged(LENGTHS, page, causal=True), road)
+
+
+def test_one_page_without_a_table() -> None:
+    """Dense keys are taken with and without a dimension for the only page."""
+    inputs = dense(LENGTHS, causal=True)
+    assert_same(inputs, inputs.replaced(k=inputs.arrays["k"][None], v=inputs.arrays["v"][None]))
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_rows_that_see_nothing_are_zero(road: str) -> None:
+    """More queries than keys: the first see none. Their lse is the sink's score, or -inf without one."""
+    inputs = dense(((6, 2), (3, 0)), causal=True)
+    results = suite.run(inputs, road, "cpu")
+    unseen = [0, 1, 2, 3, 6, 7, 8]
+    assert not bit_view(results["out"])[unseen].any()
+    assert (results["lse"][:, unseen] == -np.inf).all()
+    sinks = np.array([1.5, -2.0, np.inf, -np.inf])
+    with_sinks = suite.run(extended(inputs, s_aux=sinks), road, "cpu")
+    assert not bit_view(with_sinks["out"])[unseen].any()
+    finite = np.isfinite(sinks)
+    np.testing.assert_array_equal(with_sinks["lse"][~finite][:, unseen], sinks[~finite, None].repeat(len(unseen), 1))
+    judge(extended(inputs, s_aux=sinks), road)
+
+
+def test_a_request_without_queries_names_no_page() -> None:
+    """Trailing requests of a padded batch: stale tables, lengths of any value."""
+    inputs = paged(((2, 20), (3, 9)), causal=True)
+    table = np.concatenate(
+        [inputs.arrays["block_table"], np.full((2, 3), 2**31 - 1, np.int32)[:, : inputs.arrays["block_table"].shape[1]]]
+    )
+    used = np.concatenate([inputs.arrays["seqused_k"], np.array([2**31 - 1, -5], np.int32)])
+    starts = np.concatenate([inputs.arrays["cu_seqlens_q"], np.array([5, 5], np.int32)])
+    assert_same(inputs, inputs.replaced(block_table=table, seqused_k=used, cu_seqlens_q=starts))
+
+
+@pytest.mark.parametrize("splits", [1, 2, 5, 32])
+def test_a_fixed_number_of_parts_makes_requests_independent(splits: int) -> None:
+    lengths = ((1, 130), (1, 20), (1, 64), (1, 1))
+    batch = judge(paged(lengths, splits=splits, max_seqlen_q=1))
+    whole = paged(lengths, splits=splits, max_seqlen_q=1)
+    for b in range(len(lengths)):
+        alone = whole.replaced(
+            q=whole.arrays["q"][b : b + 1],
+            cu_seqlens_q=np.array([0, 1], np.int32),
+            seqused_k=whole.arrays["seqused_k"][b : b + 1],
+            block_table=whole.arrays["block_table"][b : b + 1],
+        )
+        results = suite.run(alone, "torch:eager", "cpu")
+        np.testing.assert_array_equal(bit_view(results["out"])[0], bit_view(batch["out"])[b])
+        np.testing.assert_array_equal(results["lse"][:, 0], batch["lse"][:, b])
+
+
+def test_rows_of_a_request_are_decodes_of_its_prefixes() -> None:
+    """A causal batch of several queries per request equals as many single ones, on data whose sums are exact."""
+    inputs = generate(FLASH_ATTN_VARLEN, FLASH_ATTN_VARLEN.case("parts"), "twin", 3)
+    together = suite.run(inputs, "torch:eager", "cpu")
+    starts, used = inputs.arrays["cu_seqlens_q"], inputs.arrays["seqused_k"]
+    assert (np.diff(starts) == 2).all()
+    singles = inputs.replaced(
+        cu_seqlens_q=np.arange(len(inputs.arrays["q"]) + 1, dtype=np.int32),
+        seqused_k=np.maximum(np.stack([used - 1, used], axis=1).reshape(-1), 0).astype(np.int32),
+        block_table=inputs.arrays["block_table"].repeat(2, axis=0),
+    )
+    singles = replace(singles, attributes={**singles.attributes, "max_seqlen_q": 1})
+    apart = suite.run(singles, "torch:eager", "cpu")
+    np.testing.assert_array_equal(bit_view(together["out"]), bit_view(apart["out"]))
+
+
+@pytest.mark.parametrize("lower", [{}, {"max_seqlen_q": 9, "max_seqlen_k": 40}, {"max_seqlen_q": 900}])
+def test_bounds_of_the_lengths_do_not_matter(lower: dict[str, Any]) -> None:
+    assert_same(dense(LENGTHS, causal=True, splits=1), dense(LENGTHS, causal=True, splits=1, **lower))
+
+
+@pytest.mark.parametrize(("argument", "values"), [("softcap", (0.0, 5.0)), ("window_left", (-1, 3))])
+def test_no_attribute_is_ignored(argument: str, values: tuple[Any, Any]) -> None:
+    """Existing kernels take some of these and do nothing with them."""
+    one, two = (judge(dense(LENGTHS, **{argument: value}))["out"] for value in values)
+    assert (bit_view(one) != bit_view(two)).any()

@@ -1,0 +1,137 @@
+# flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 2d2051cb4859096efb418f872c49ef4662e5fdae1e07aac7bfe2478fcb156fd9
+"""flash_attention: Attention of the rows of one request and key head.
+
+Generated. Specialised on
+    softmax_scale = 0.6931471805599453
+    causal = True
+    window_left = -1
+    window_right = -1
+    softcap = 0.0
+    out_dtype = bf16
+    return_softmax_lse = True
+    splits = 0
+    q = bf16
+    k = bf16
+    v = bf16
+    cu_seqlens_q = int32
+    cu_seqlens_k = int32
+    out = bf16
+    lse = f32
+    D = 64
+    DV = 64
+    GROUP = 2
+    SPLITS = 1
+    WHOLE_TILES = False
+    BLOCK_M = 64
+    BLOCK_N = 64
+    CHUNK = 64
+    num_warps = 4
+    num_stages = 3
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def flash_attention(
+    q_ptr, k_ptr, v_ptr, cu_seqlens_q_ptr, cu_seqlens_k_ptr,
+    out_ptr, lse_ptr,
+    TQ, HQ, HKV, PAGES, PAGE, BOUNDS, TABLE, SLOPES, LONGEST_Q, max_seqlen_q, max_seqlen_k,
+    stride_q0, stride_q1,
+    stride_k0, stride_k1, stride_k2,
+    stride_v0, stride_v1, stride_v2,
+):
+    tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:54
+    number = tl.program_id(0)  # specs/flash/work.py:55
+    rest = number // tiles  # specs/flash/work.py:56
+    first = (tiles - 1 - number % tiles) * 64  # specs/flash/work.py:57
+    row = first + tl.arange(0, 64)  # specs/flash/work.py:58
+    number_1 = rest // HKV  # specs/flash/work.py:59
+    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + number_1)  # specs/flash/work.py:85
+    first_1 = tl.minimum(tl.maximum(cu_seqlens_q, 0), TQ)  # specs/flash/work.py:85
+    cu_seqlens_q_1 = tl.load(cu_seqlens_q_ptr + number_1 + 1)  # specs/flash/work.py:86
+    end = tl.minimum(cu_seqlens_q_1, TQ)  # specs/flash/work.py:86
+    queries = tl.maximum(end - first_1, 0)  # specs/flash/work.py:87
+    cu_seqlens_k = tl.load(cu_seqlens_k_ptr + number_1)  # specs/flash/work.py:85
+    first_2 = tl.minimum(tl.maximum(cu_seqlens_k, 0), PAGE)  # specs/flash/work.py:85
+    cu_seqlens_k_1 = tl.load(cu_seqlens_k_ptr + number_1 + 1)  # specs/flash/work.py:86
+    end_1 = tl.minimum(cu_seqlens_k_1, PAGE)  # specs/flash/work.py:86
+    keys = tl.maximum(end_1 - first_2, 0)  # specs/flash/work.py:87
+    head = rest % HKV  # specs/flash/work.py:60
+    t = row // 2  # specs/flash/work.py:65
+    head_1 = head * 2 + row % 2  # specs/flash/work.py:66
+    live = row < queries * 2  # specs/flash/work.py:67
+    if first < queries * 2:  # specs/flash/varlen.py:50
+        live_1 = live[:, None]  # specs/flash/varlen.py:91
+        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:94
+        shift = keys - queries  # specs/flash/work.py:106
+        lowest = first // 2 + shift  # specs/flash/work.py:107
+        highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:108
+        end_2 = tl.minimum(keys, tl.maximum(highest + 1, 0))  # specs/flash/work.py:113
+        full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))  # specs/flash/work.py:113
+        end_3 = (end_2 + 63) // 64  # specs/flash/work.py:117
+        end_4 = full_end // 64  # specs/flash/work.py:117
+        peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+        t_1 = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        t_2 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        for tile in range(end_4):  # specs/flash/varlen.py:65
+            first_3 = tile * 64  # specs/flash/keys.py:37
+            position = first_3 + tl.arange(0, 64)  # specs/flash/keys.py:38
+            t_3 = first_2 + position  # specs/flash/keys.py:41
+            columns = tl.load(k_ptr + (t_3[:, None] * stride_k1 + head * stride_k2 + tl.arange(0, 64)[None, :]))  # specs/flash/keys.py:29
+            product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
+            chunk = tl.load(v_ptr + (t_3[:, None] * stride_v1 + head * stride_v2 + tl.arange(0, 64)[None, :]))  # specs/flash/keys.py:29
+            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:86
+            peak_1 = tl.maximum(peak, highest_1 * 1.0)  # specs/attention/softmax.py:87
+            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+            weight = tl.exp2(product * 1.0 - base[:, None])  # specs/attention/softmax.py:89
+            decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
+            t_4 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+            total = t_1 * decay + t_4  # specs/attention/softmax.py:91
+            narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
+            product_1 = tl.dot(narrow, chunk, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
+            peak = peak_1
+            t_1 = total
+            t_2 = product_1
+        for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:65
+            first_4 = tile_1 * 64  # specs/flash/keys.py:37
+            position_1 = first_4 + tl.arange(0, 64)  # specs/flash/keys.py:38
+            live_2 = position_1 < keys  # specs/flash/keys.py:39
+            t_5 = first_2 + position_1  # specs/flash/keys.py:41
+            mask = live_2[:, None]  # specs/flash/keys.py:28
+            columns_1 = tl.load(k_ptr + (t_5[:, None] * stride_k1 + head * stride_k2 + tl.arange(0, 64)[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
+            product_2 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:76
+            own = t + (keys - queries)  # specs/flash/scores.py:65
+            distance = (tile_1 * 64 + tl.arange(0, 64))[None, :] - own[:, None]  # specs/flash/scores.py:66
+            position_2 = (tile_1 * 64 + tl.arange(0, 64))[None, :]  # specs/flash/scores.py:43
+            seen = position_2 < keys  # specs/flash/scores.py:44
+            seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
+            score = tl.where(seen_1, product_2, float("-inf"))  # specs/flash/scores.py:49
+            mask_1 = live_2[:, None]  # specs/flash/keys.py:28
+            chunk_1 = tl.load(v_ptr + (t_5[:, None] * stride_v1 + head * stride_v2 + tl.arange(0, 64)[None, :]), mask=mask_1, other=0.0)  # specs/flash/keys.py:29
+            highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:86
+            peak_2 = tl.maximum(peak, highest_2 * 1.0)  # specs/attention/softmax.py:87
+            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+            weight_1 = tl.exp2(score * 1.0 - base_1[:, None])  # specs/attention/softmax.py:89
+            decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
+            t_6 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+            total_1 = t_1 * decay_1 + t_6  # specs/attention/softmax.py:91
+            narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
+            product_3 = tl.dot(narrow_1, chunk_1, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:93
+            peak = peak_2
+            t_1 = total_1
+            t_2 = product_3
+        known = t_1 > 0.0  # specs/attention/softmax.py:123
+        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, t_1, 1.0)), 0.0)  # specs/attention/softmax.py:124
+        token = first_1 + t  # specs/flash/work.py:44
+        mean = t_2 * factor[:, None]  # specs/flash/results.py:29
+        token_1 = token[:, None]  # specs/flash/results.py:43
+        mask_2 = live[:, None]  # specs/flash/results.py:45
+        tl.store(out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + tl.arange(0, 64)[None, :]), mean.to(tl.bfloat16), mask=mask_2)  # specs/flash/results.py:46
+        finite = (peak > float("-inf")) & (peak < float("inf"))  # specs/flash/results.py:52
+        base_2 = tl.where(finite, peak, 0.0)  # specs/flash/results.py:53
+        total_2 = t_1 * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)  # specs/flash/results.py:54
+        logarithm = tl.where(finite, (base_2 + tl.log2(tl.where(finite, total_2, 1.0))) * 0.6931471805599453, peak)  # specs/flash/results.py:57
+        tl.store(lse_ptr + (head_1 * TQ + first_1 + t), tl.where(t_1 != t_1, t_1, logarithm), mask=live)  # specs/flash/results.py:31
