@@ -89,7 +89,7 @@ def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | floa
     weight = exp2((score if factor is None else score * factor) - base[:, None])
     decay = exp2(state.peak - base)
     total = state.total * decay + reduce_sum(weight, axis=1)
-    narrow = weight.to(values[0].element)
+    narrow = weight.to(values[0].element) if values else weight  # a program may have no part of the values
     sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
     return State(peak, total, tuple(sums))
 
