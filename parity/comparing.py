@@ -16,6 +16,7 @@ from parity.records import CaseResult, ModelSection, RunRecord, count
 from parity.records_json import to_json
 from parity.runner import run_all
 from parity.table import print_record, progress
+from parity.xpu.record import LadderRecord
 from specs.lang.op import Case, Op
 
 JOB_FAMILIES = ("quant", "gemm")
@@ -65,10 +66,18 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
     return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
 
 
-def deliver(record: RunRecord, json_file: Path | None, report: Path | None, *, brief: bool = False) -> int:
+def deliver(
+    record: RunRecord,
+    json_file: Path | None,
+    report: Path | None,
+    *,
+    brief: bool = False,
+    ladder: LadderRecord | None = None,
+) -> int:
     """Prints a record, writes the files that were asked for, and returns the exit status.
 
     brief: one row per operation instead of one per case; the files hold everything either way.
+    ladder: a walk through Intel's compilers, for the report.
     """
     out = console()
     if record.results and brief:
@@ -91,7 +100,7 @@ def deliver(record: RunRecord, json_file: Path | None, report: Path | None, *, b
     if report is not None:
         from parity.report import render
 
-        _write(report, render(record))
+        _write(report, render(record, ladder))
         say(out, f"report: {report}")
     return 1 if failed(record) else 0
 

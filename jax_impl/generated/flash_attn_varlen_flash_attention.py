@@ -74,26 +74,26 @@ def flash_attention(
         full_end = jnp.minimum(keys, jnp.maximum(lowest + 1, 0))  # specs/flash/work.py:113
         end_3 = jax.lax.div(end_2 + 63, jnp.int32(64))  # specs/flash/work.py:117
         end_4 = jax.lax.div(full_end, jnp.int32(64))  # specs/flash/work.py:117
-        peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:42
-        t_1 = jnp.full((128,), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-        t_2 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
+        peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
+        t_1 = jnp.full((128,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+        t_2 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
         def step(tile, carry):  # specs/flash/varlen.py:65
             (carried_3, carried_4, part_1) = carry
             first_3 = tile * 64  # specs/flash/keys.py:37
             position = first_3 + jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:38
             t_3 = first_2 + position  # specs/flash/keys.py:41
             columns = plgpu.load(k_ref.at[jnp.int32(0), t_3[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]])  # specs/flash/keys.py:29
-            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
+            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
             chunk = plgpu.load(v_ref.at[jnp.int32(0), t_3[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]])  # specs/flash/keys.py:29
-            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:78
-            peak_1 = jnp.maximum(carried_3, highest_1 * 1.0)  # specs/attention/softmax.py:79
-            base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:80
-            weight = exp2(fms(product, 1.0, base[:, None]))  # specs/attention/softmax.py:81
-            decay = exp2(carried_3 - base)  # specs/attention/softmax.py:82
-            t_4 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:83
-            total = fma(carried_4, decay, t_4)  # specs/attention/softmax.py:83
-            narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:84
-            product_1 = part_1 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
+            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:86
+            peak_1 = jnp.maximum(carried_3, highest_1 * 1.0)  # specs/attention/softmax.py:87
+            base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+            weight = exp2(fms(product, 1.0, base[:, None]))  # specs/attention/softmax.py:89
+            decay = exp2(carried_3 - base)  # specs/attention/softmax.py:90
+            t_4 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:91
+            total = fma(carried_4, decay, t_4)  # specs/attention/softmax.py:91
+            narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
+            product_1 = part_1 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
             return (peak_1, total, product_1)
         (carried, carried_1, carried_2) = jax.lax.fori_loop(0, end_4, step, (peak, t_1, t_2))  # specs/flash/varlen.py:65
         def step_1(tile_1, carry):  # specs/flash/varlen.py:65
@@ -104,7 +104,7 @@ def flash_attention(
             t_5 = first_2 + position_1  # specs/flash/keys.py:41
             mask = live_2[:, None]  # specs/flash/keys.py:28
             columns_1 = plgpu.load(k_ref.at[jnp.int32(0), t_5[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(mask, (64, 64)), other=0.0)  # specs/flash/keys.py:29
-            product_2 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
+            product_2 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
             own = t + (keys - queries)  # specs/flash/scores.py:65
             distance = (tile_1 * 64 + jnp.arange(64, dtype=jnp.int32))[None, :] - own[:, None]  # specs/flash/scores.py:66
             position_2 = (tile_1 * 64 + jnp.arange(64, dtype=jnp.int32))[None, :]  # specs/flash/scores.py:43
@@ -113,19 +113,19 @@ def flash_attention(
             score = jnp.where(seen_1, product_2, float("-inf"))  # specs/flash/scores.py:49
             mask_1 = live_2[:, None]  # specs/flash/keys.py:28
             chunk_1 = plgpu.load(v_ref.at[jnp.int32(0), t_5[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(mask_1, (64, 64)), other=0.0)  # specs/flash/keys.py:29
-            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:78
-            peak_2 = jnp.maximum(carried_5, highest_2 * 1.0)  # specs/attention/softmax.py:79
-            base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:80
-            weight_1 = exp2(fms(score, 1.0, base_1[:, None]))  # specs/attention/softmax.py:81
-            decay_1 = exp2(carried_5 - base_1)  # specs/attention/softmax.py:82
-            t_6 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:83
-            total_2 = fma(carried_6, decay_1, t_6)  # specs/attention/softmax.py:83
-            narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:84
-            product_3 = part_2 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
+            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:86
+            peak_2 = jnp.maximum(carried_5, highest_2 * 1.0)  # specs/attention/softmax.py:87
+            base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+            weight_1 = exp2(fms(score, 1.0, base_1[:, None]))  # specs/attention/softmax.py:89
+            decay_1 = exp2(carried_5 - base_1)  # specs/attention/softmax.py:90
+            t_6 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+            total_2 = fma(carried_6, decay_1, t_6)  # specs/attention/softmax.py:91
+            narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
+            product_3 = part_2 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
             return (peak_2, total_2, product_3)
         (state_peak, state_total, total_1) = jax.lax.fori_loop(end_4, end_3, step_1, (carried, carried_1, carried_2))  # specs/flash/varlen.py:65
-        known = state_total > 0.0  # specs/attention/softmax.py:115
-        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0)  # specs/attention/softmax.py:116
+        known = state_total > 0.0  # specs/attention/softmax.py:123
+        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0)  # specs/attention/softmax.py:124
         token = first_1 + t  # specs/flash/work.py:44
         mean = total_1 * factor[:, None]  # specs/flash/results.py:29
         token_1 = token[:, None]  # specs/flash/results.py:43

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 913d10fbc3b76c28e97caa732b0d586f3118d378e042609ac2833b5bd27342a0
+# spec sha256 5dab6eb361874c88073ec3e4222b77fe2c8306a54ab411bbb12413e85c1d0012
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

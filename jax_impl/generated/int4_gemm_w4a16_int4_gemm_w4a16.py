@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e75e9c845407a5cb006e75839c3622a0d4364b90f003fa8ef66b9687d18d30a8
+# spec sha256 b020b25e13ddb6b3e67393378083f873f6b69bcfb8ce0e0b48e46bf4085c292d
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -41,24 +41,24 @@ def int4_gemm_w4a16(
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    upper = (K + 127) // 128  # specs/gemm/int4.py:60
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:67
-    def step(k, carry):  # specs/gemm/int4.py:68
+    upper = (K + 127) // 128  # specs/gemm/int4.py:61
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:68
+    def step(k, carry):  # specs/gemm/int4.py:69
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        there = (rows < M)[:, None]  # specs/gemm/int4.py:82
-        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4.py:83
-        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:84
+        there = (rows < M)[:, None]  # specs/gemm/int4.py:83
+        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4.py:84
+        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:85
         byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:110
-        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:113
-        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:113
-        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:88
-        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:88
-        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:89
-        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:89
+        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:111
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:114
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:114
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:89
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:89
+        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:90
+        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:90
         return (fma(partial, scale[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:68
+    (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:69
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b4362b7c19eba6d95936fcf2cf72919d9367f7a104f0c2dc57cc6cc3decfb2cf
+# spec sha256 1a55c424a8d62c8ce9201e4b06fdfddbad044b84cb352a1dff89e8583de21afa
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -29,6 +29,7 @@ Generated. Specialised on
     BLOCK_K = 64
     CHUNK = 64
     VALUE_PARTS = 1
+    RELOAD = 0
     num_warps = 4
     num_stages = 1
 """
@@ -53,47 +54,47 @@ def sparse_mla_decode(
     head = jax.lax.rem(rest, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/attention/sparse.py:82
     token = jax.lax.div(rest, jnp.int32(blocks))  # specs/attention/sparse.py:84
     t = head < H  # specs/attention/sparse.py:84
-    count = COMP_PAGES * 2  # specs/attention/decode.py:65
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:67
-    part = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    count = COMP_PAGES * 2  # specs/attention/decode.py:66
+    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
+    part = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_1 = plgpu.load(q_ref.at[token, head[:, None], (index + 64)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    part_1 = plgpu.load(q_ref.at[token, head[:, None], (index + 64)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index_1 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_2 = plgpu.load(q_ref.at[token, head[:, None], (index_1 + 128)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    part_2 = plgpu.load(q_ref.at[token, head[:, None], (index_1 + 128)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index_2 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_3 = plgpu.load(q_ref.at[token, head[:, None], (index_2 + 192)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    part_3 = plgpu.load(q_ref.at[token, head[:, None], (index_2 + 192)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index_3 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_4 = plgpu.load(q_ref.at[token, head[:, None], (index_3 + 256)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    part_4 = plgpu.load(q_ref.at[token, head[:, None], (index_3 + 256)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index_4 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_5 = plgpu.load(q_ref.at[token, head[:, None], (index_4 + 320)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    part_5 = plgpu.load(q_ref.at[token, head[:, None], (index_4 + 320)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index_5 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_6 = plgpu.load(q_ref.at[token, head[:, None], (index_5 + 384)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
+    part_6 = plgpu.load(q_ref.at[token, head[:, None], (index_5 + 384)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index_6 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    part_7 = plgpu.load(q_ref.at[token, head[:, None], (index_6 + 448)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:143
-    topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:158
-    length = jnp.minimum(jnp.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:158
-    swa_lens = plgpu.load(swa_lens_ref.at[token])  # specs/attention/sparse.py:158
-    length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:158
-    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:146
-    upper_1 = jax.lax.div(length_1 + 63, jnp.int32(64))  # specs/attention/sparse.py:146
-    peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:42
-    t_1 = jnp.full((16,), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_2 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_3 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_4 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_5 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_6 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_7 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_8 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    t_9 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:43
-    def step(k, carry):  # specs/attention/sparse.py:213
+    part_7 = plgpu.load(q_ref.at[token, head[:, None], (index_6 + 448)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
+    topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:172
+    length = jnp.minimum(jnp.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:172
+    swa_lens = plgpu.load(swa_lens_ref.at[token])  # specs/attention/sparse.py:172
+    length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:172
+    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:144
+    upper_1 = jax.lax.div(length_1 + 63, jnp.int32(64))  # specs/attention/sparse.py:144
+    peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
+    t_1 = jnp.full((16,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_2 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_3 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_4 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_5 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_6 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_7 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_8 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    t_9 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    def step(k, carry):  # specs/attention/sparse.py:225
         (carried_10, carried_11, part_8, part_9, part_10, part_11, part_12, part_13, part_14, part_15) = carry
-        entry = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:194
-        index_7 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:195
-        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:198
-        slot = jnp.maximum(index_7, 0)  # specs/attention/decode.py:51
-        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:52
-        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:52
+        entry = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:206
+        index_7 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:207
+        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:210
+        slot = jnp.maximum(index_7, 0)  # specs/attention/decode.py:52
+        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:53
+        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:53
         t_10 = row * 576  # specs/tile/library/pages.py:61
         start = row * 8 + 1152  # specs/tile/library/pages.py:62
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
@@ -163,41 +164,41 @@ def sparse_mla_decode(
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_8 = live[:, None]  # specs/tile/library/pages.py:83
         columns_7 = load_view(comp_cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_8, (64, 64)))  # specs/tile/library/pages.py:84
-        score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_7 = jnp.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:60
-        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:78
-        peak_1 = jnp.maximum(carried_10, highest)  # specs/attention/softmax.py:79
-        base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:80
-        weight = exp2(score_7 - base[:, None])  # specs/attention/softmax.py:81
-        decay = exp2(carried_10 - base)  # specs/attention/softmax.py:82
-        t_11 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:83
-        total = fma(carried_11, decay, t_11)  # specs/attention/softmax.py:83
-        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:84
-        product_1 = part_8 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_2 = part_9 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_3 = part_10 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_4 = part_11 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_5 = part_12 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_6 = part_13 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_7 = part_14 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_8 = part_15 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
+        score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_7 = jnp.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:86
+        peak_1 = jnp.maximum(carried_10, highest)  # specs/attention/softmax.py:87
+        base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+        weight = exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
+        decay = exp2(carried_10 - base)  # specs/attention/softmax.py:90
+        t_11 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:91
+        total = fma(carried_11, decay, t_11)  # specs/attention/softmax.py:91
+        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
+        product_1 = part_8 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_2 = part_9 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_3 = part_10 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_4 = part_11 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_5 = part_12 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_6 = part_13 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_7 = part_14 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_8 = part_15 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
         return (peak_1, total, product_1, product_2, product_3, product_4, product_5, product_6, product_7, product_8)
-    (carried, carried_1, carried_2, carried_3, carried_4, carried_5, carried_6, carried_7, carried_8, carried_9) = jax.lax.fori_loop(0, upper, step, (peak, t_1, t_2, t_3, t_4, t_5, t_6, t_7, t_8, t_9))  # specs/attention/sparse.py:213
-    def step_1(k_1, carry):  # specs/attention/sparse.py:213
+    (carried, carried_1, carried_2, carried_3, carried_4, carried_5, carried_6, carried_7, carried_8, carried_9) = jax.lax.fori_loop(0, upper, step, (peak, t_1, t_2, t_3, t_4, t_5, t_6, t_7, t_8, t_9))  # specs/attention/sparse.py:225
+    def step_1(k_1, carry):  # specs/attention/sparse.py:225
         (carried_12, carried_13, part_16, part_17, part_18, part_19, part_20, part_21, part_22, part_23) = carry
-        entry_1 = k_1 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:194
-        index_8 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:195
-        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:198
-        slot_1 = jnp.maximum(index_8, 0)  # specs/attention/decode.py:51
-        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:52
-        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:52
+        entry_1 = k_1 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:206
+        index_8 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
+        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:210
+        slot_1 = jnp.maximum(index_8, 0)  # specs/attention/decode.py:52
+        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:53
+        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:53
         t_12 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
         start_11 = t_12[:, None]  # specs/tile/library/pages.py:82
@@ -267,55 +268,55 @@ def sparse_mla_decode(
         start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
         columns_15 = load_view(swa_cache_ref, page_1[:, None], start_19, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_17, (64, 64)))  # specs/tile/library/pages.py:84
-        score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_9 = score_8 + jnp.dot(part_1, transposed(columns_9), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_10 = score_9 + jnp.dot(part_2, transposed(columns_10), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_11 = score_10 + jnp.dot(part_3, transposed(columns_11), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_12 = score_11 + jnp.dot(part_4, transposed(columns_12), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_13 = score_12 + jnp.dot(part_5, transposed(columns_13), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_14 = score_13 + jnp.dot(part_6, transposed(columns_14), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        product_9 = score_14 + jnp.dot(part_7, transposed(columns_15), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:68
-        score_15 = jnp.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:60
-        highest_1 = jnp.max(score_15, axis=1)  # specs/attention/softmax.py:78
-        peak_2 = jnp.maximum(carried_12, highest_1)  # specs/attention/softmax.py:79
-        base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:80
-        weight_1 = exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:81
-        decay_1 = exp2(carried_12 - base_1)  # specs/attention/softmax.py:82
-        t_13 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:83
-        total_9 = fma(carried_13, decay_1, t_13)  # specs/attention/softmax.py:83
-        narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:84
-        product_10 = part_16 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_11 = part_17 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_12 = part_18 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_13 = part_19 * decay_1[:, None] + jnp.dot(narrow_1, columns_11, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_14 = part_20 * decay_1[:, None] + jnp.dot(narrow_1, columns_12, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_15 = part_21 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_16 = part_22 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
-        product_17 = part_23 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:85
+        score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_9 = score_8 + jnp.dot(part_1, transposed(columns_9), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_10 = score_9 + jnp.dot(part_2, transposed(columns_10), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_11 = score_10 + jnp.dot(part_3, transposed(columns_11), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_12 = score_11 + jnp.dot(part_4, transposed(columns_12), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_13 = score_12 + jnp.dot(part_5, transposed(columns_13), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_14 = score_13 + jnp.dot(part_6, transposed(columns_14), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        product_9 = score_14 + jnp.dot(part_7, transposed(columns_15), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+        score_15 = jnp.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest_1 = jnp.max(score_15, axis=1)  # specs/attention/softmax.py:86
+        peak_2 = jnp.maximum(carried_12, highest_1)  # specs/attention/softmax.py:87
+        base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+        weight_1 = exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:89
+        decay_1 = exp2(carried_12 - base_1)  # specs/attention/softmax.py:90
+        t_13 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+        total_9 = fma(carried_13, decay_1, t_13)  # specs/attention/softmax.py:91
+        narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
+        product_10 = part_16 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_11 = part_17 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_12 = part_18 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_13 = part_19 * decay_1[:, None] + jnp.dot(narrow_1, columns_11, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_14 = part_20 * decay_1[:, None] + jnp.dot(narrow_1, columns_12, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_15 = part_21 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_16 = part_22 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        product_17 = part_23 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
         return (peak_2, total_9, product_10, product_11, product_12, product_13, product_14, product_15, product_16, product_17)
-    (state_peak, state_total, total_1, total_2, total_3, total_4, total_5, total_6, total_7, total_8) = jax.lax.fori_loop(0, upper_1, step_1, (carried, carried_1, carried_2, carried_3, carried_4, carried_5, carried_6, carried_7, carried_8, carried_9))  # specs/attention/sparse.py:213
-    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=t, other=0.0)  # specs/attention/sparse.py:221
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:221
-    base_2 = jnp.where(state_peak == float("-inf"), 0.0, state_peak)  # specs/attention/softmax.py:113
-    whole = state_total + exp2(sink - base_2)  # specs/attention/softmax.py:114
-    known = state_total > 0.0  # specs/attention/softmax.py:115
-    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:116
-    plgpu.store(out_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], (total_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    (state_peak, state_total, total_1, total_2, total_3, total_4, total_5, total_6, total_7, total_8) = jax.lax.fori_loop(0, upper_1, step_1, (carried, carried_1, carried_2, carried_3, carried_4, carried_5, carried_6, carried_7, carried_8, carried_9))  # specs/attention/sparse.py:225
+    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=t, other=0.0)  # specs/attention/sparse.py:233
+    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:233
+    base_2 = jnp.where(state_peak == float("-inf"), 0.0, state_peak)  # specs/attention/softmax.py:121
+    whole = state_total + exp2(sink - base_2)  # specs/attention/softmax.py:122
+    known = state_total > 0.0  # specs/attention/softmax.py:123
+    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
+    plgpu.store(out_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], (total_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_9 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_9 + 64)[None, :]], (total_2 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    plgpu.store(out_ref.at[token, head[:, None], (index_9 + 64)[None, :]], (total_2 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_10 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_10 + 128)[None, :]], (total_3 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    plgpu.store(out_ref.at[token, head[:, None], (index_10 + 128)[None, :]], (total_3 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_11 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_11 + 192)[None, :]], (total_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    plgpu.store(out_ref.at[token, head[:, None], (index_11 + 192)[None, :]], (total_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_12 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_12 + 256)[None, :]], (total_5 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    plgpu.store(out_ref.at[token, head[:, None], (index_12 + 256)[None, :]], (total_5 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_13 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_13 + 320)[None, :]], (total_6 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    plgpu.store(out_ref.at[token, head[:, None], (index_13 + 320)[None, :]], (total_6 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_14 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_14 + 384)[None, :]], (total_7 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
+    plgpu.store(out_ref.at[token, head[:, None], (index_14 + 384)[None, :]], (total_7 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
     index_15 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
-    plgpu.store(out_ref.at[token, head[:, None], (index_15 + 448)[None, :]], (total_8 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:225
-    lost = (state_total != state_total) & (state_peak < float("inf"))  # specs/attention/softmax.py:127
-    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, state_total, state_peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:227
-    known_1 = state_total != 0.0  # specs/attention/softmax.py:121
-    plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (state_peak + jnp.log2(jnp.where(known_1, state_total, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:228
+    plgpu.store(out_ref.at[token, head[:, None], (index_15 + 448)[None, :]], (total_8 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(t[:, None], (16, 64)))  # specs/attention/sparse.py:237
+    lost = (state_total != state_total) & (state_peak < float("inf"))  # specs/attention/softmax.py:135
+    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, state_total, state_peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:239
+    known_1 = state_total != 0.0  # specs/attention/softmax.py:129
+    plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (state_peak + jnp.log2(jnp.where(known_1, state_total, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:240

@@ -1,14 +1,18 @@
-"""The page: summary, devices, operations, models, environment."""
+"""The page: summary, devices, operations, models, Intel GPUs, environment."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from parity import wording
 from parity.records import RunRecord, Status
 from parity.report import cases, model, parts, svg
 from parity.report.bars import status_bar
 from parity.report.markup import Markup, join, tag
+
+if TYPE_CHECKING:
+    from parity.xpu.record import LadderRecord
 
 TERMS = (
     (
@@ -25,12 +29,15 @@ TERMS = (
 )
 
 
-def render(record: RunRecord) -> str:
+def render(record: RunRecord, ladder: LadderRecord | None = None) -> str:
     """The whole page as HTML text that needs nothing else.
 
     Args:
         record: what a run left behind.
+        ladder: what a walk of the kernels through Intel's compilers left behind; None where there was none.
     """
+    from parity.xpu import page as intel  # which takes its pieces from this package
+
     title = f"Kernel parity, {wording.moment(record.started)}"
     head = tag(
         "head",
@@ -52,6 +59,7 @@ def render(record: RunRecord) -> str:
         _devices(record),
         cases.operations(record),
         *(model.section(found, number) for number, found in enumerate(record.models)),
+        intel.section(ladder, record.spec_hashes),
         _environment(record),
         _footer(record),
     )

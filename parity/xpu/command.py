@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import specs
 from parity import wording
 from parity.assemble import Stopwatch, command
 from parity.describe import Section
@@ -15,10 +16,14 @@ from parity.environment_report import machine, versions
 from parity.inputs import KINDS
 from parity.printing import console, print_section, say
 from parity.table import progress
+from parity.xpu import search as searching
 from parity.xpu.ladder import CARDS, RUNGS, Attempt, walk
 from parity.xpu.record import LadderRecord, Road, to_json
+from parity.xpu.search import Candidate, Found
 from parity.xpu.table import sections
 from parity.xpu.tools import Tools, find, package_versions
+from specs import tuned
+from specs.lang.export import content_hash
 from specs.lang.op import Op
 
 
@@ -36,6 +41,7 @@ def run(todo: Sequence[Attempt], *, seed: int, rungs: Sequence[str], tools: Tool
         versions={**versions(), **package_versions(found)},
         rungs=tuple(rung for rung in RUNGS if rung in rungs),
         rows=tuple(rows),
+        spec_hashes={name: content_hash(specs.get(name)) for name in dict.fromkeys(one.op.name for one in todo)},
     )
 
 
@@ -58,41 +64,60 @@ def deliver(record: LadderRecord, json_file: Path | None, report: Path | None) -
     return 1
 
 
-def search(op: Op, road: str | None, json_file: Path | None) -> int:
-    """Looks for tunables of an operation's kernels that spill least, and prints what to put where."""
-    from parity.xpu import search as searching
+def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool) -> int:
+    """Looks for tunables of an operation's kernels that spill least; prints them, or puts them where the defaults are.
 
+    Returns:
+        Exit status: 1 where nothing could be searched, or something found could not be written.
+    """
     tools, out = find(), console()
     problems = [*tools.problems, *(f"no ocloc here knows {card}" for card in CARDS if card not in tools.offline)]
     if problems:
         print(f"not run: {'; '.join(problems)}", file=sys.stderr)
         return 1
-    chosen: Road = "triton" if road == "triton" else "pallas"
-    kernels = searching.search(op, tools, road=chosen, progress=lambda text: print(text, file=sys.stderr, flush=True))
-    columns = ("kernel", "case", "tunables", "spilled bytes per thread", "shared memory", "refused")
-    for tried in kernels:
-        rows = tuple(
-            (
-                one.kernel,
-                one.case,
-                _values(one.tunables),
-                wording.NOTHING if one.spill is None else str(one.spill),
-                str(one.shared_memory),
-                one.reason[:120],
-            )
-            for one in sorted(tried, key=lambda one: one.rank)
-        )
-        print_section(
-            out, Section(title=f"{tried[0].kernel}: configurations tried, best first", columns=columns, rows=rows)
-        )
-        before = "" if len(tried) == 1 else f", in place of {_values(tried[0].tunables)}"
-        say(out, f'{tried[0].kernel}, best for target "xpu": {_values(tried[-1].tunables)}{before}')
+    found = searching.search(op, tools, roads=roads, progress=lambda text: print(text, file=sys.stderr, flush=True))
+    for one in found:
+        print_section(out, _tried(one.tried))
+        default = _values(dict(one.group.row.values))
+        instead = f", in place of {default}" if one.changed else ", as it is"
+        say(out, f'{one.group.kernel.name}, best for target "xpu": {_values(one.tried[-1].tunables)}{instead}')
     if json_file is not None:
-        told = [[asdict(one) for one in tried] for tried in kernels]
-        json_file.write_text(
-            json.dumps({"op": op.name, "road": chosen, "tried": told}, indent=1) + "\n", encoding="utf-8"
+        told = [[asdict(candidate) for candidate in one.tried] for one in found]
+        text = json.dumps({"op": op.name, "roads": list(roads), "tried": told}, indent=1)
+        json_file.write_text(text + "\n", encoding="utf-8")
+    return put(found) if write else 0
+
+
+def _tried(candidates: Sequence[Candidate]) -> Section:
+    columns = ("kernel", "case", "tunables", "spilled bytes per thread", "shared memory", "refused")
+    rows = tuple(
+        (
+            one.kernel,
+            one.case,
+            _values(one.tunables),
+            wording.NOTHING if one.spill is None else str(one.spill),
+            str(one.shared_memory),
+            one.reason[:120],
         )
-    return 0
+        for one in sorted(candidates, key=lambda one: one.rank)
+    )
+    return Section(title=f"{candidates[0].kernel}: configurations tried, best first", columns=columns, rows=rows)
+
+
+def put(found: Sequence[Found]) -> int:
+    """Writes what was found into the table of the target."""
+    better = [one for one in found if one.changed]
+    for one in better:
+        if not one.group.row.name:
+            where = f"{one.group.kernel.name}: its row stands in the specification"
+            print(f"not written: {where}; make it one of specs/tuned/xpu.json (see specs.tuned)", file=sys.stderr)
+    named = [one for one in better if one.group.row.name]
+    if named:
+        file = tuned.write(
+            "xpu", {(one.group.kernel.name, one.group.row.name): dict(one.tried[-1].tunables) for one in named}
+        )
+        print(f"{file}: {len(named)} configurations written; `parity emit --all --write` renews what names their specs")
+    return 1 if len(named) < len(better) else 0
 
 
 def _values(tunables: Mapping[str, int]) -> str:

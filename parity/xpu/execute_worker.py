@@ -21,7 +21,7 @@ from parity.frameworks import Result
 from parity.inputs import Inputs, Raw, generate, raw_dtype
 from parity.runner import expectations
 from parity.verdict import Verdict
-from parity.xpu import spirv
+from parity.xpu import spirv, subgroups
 from parity.xpu.compile_worker import serve
 from specs.lang.accuracy import FLOAT32
 from specs.lang.elements import ElementFormat
@@ -32,6 +32,10 @@ the runtime does not run the threads of a sub-group together, and the values are
 
 _FILL = 0xFF  # what results hold before: NaN, or the largest number, where nothing is written
 _GUARD = 64  # bytes behind every array, which no kernel may change
+
+
+class Refused(Exception):
+    """The CPU's compiler does not take a module, which says nothing about the kernel."""
 
 
 @dataclass(slots=True)
@@ -94,12 +98,19 @@ class Device:
         """Runs a kernel, built with `options`.
 
         Raises:
+            Refused: the CPU's compiler takes no such module; other compilers may.
             ValueError: it takes more or fewer arguments than there are.
         """
         import pyopencl as cl
 
         if module not in self.programs:  # making machine code for the CPU takes longer than running it
-            self.programs[module] = cl.Program(self.context, module).build(list(options))
+            try:
+                self.programs[module] = cl.Program(self.context, module).build(list(options))
+            except cl.RuntimeError as error:
+                frame = ("BUILD_PROGRAM_FAILURE", "Build on <")
+                lines = [line.strip() for line in str(error).splitlines()]
+                said = "; ".join(line for line in lines if line and not any(words in line for words in frame))
+                raise Refused(f"the CPU's OpenCL compiler refuses {name}: {said[:300]}") from None
         program = self.programs[module]
         kernel = cl.Kernel(program, name)
         if kernel.num_args != len(buffers):
@@ -116,7 +127,8 @@ _DEVICE = Device()
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """The reply to a request."""
-    modules = [spirv.for_cpu(spirv.parse(Path(launch["file"]).read_bytes())) for launch in request["launches"]]
+    parsed = [spirv.parse(Path(launch["file"]).read_bytes()) for launch in request["launches"]]
+    modules = [subgroups.written_out(spirv.for_cpu(module)) for module in parsed]
     obstacles = dict.fromkeys(reason for module in modules for reason in spirv.obstacles(module))
     if obstacles:
         return {"obstacle": "; ".join(obstacles)}
@@ -125,7 +137,10 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     inputs = generate(op, case, request["kind"], request["seed"])
     _DEVICE.start()
     start = time.perf_counter()
-    results = run(inputs, request["launches"], modules)
+    try:
+        results = run(inputs, request["launches"], modules)
+    except Refused as refusal:
+        return {"obstacle": str(refusal)}
     seconds = time.perf_counter() - start
     verdicts = judge(inputs, request["kind"], results)
     name, worst = max(verdicts.items(), key=lambda item: (not item[1].passed, item[1].bound_share))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
@@ -9,9 +10,11 @@ from parity import wording
 from parity.records import Status
 from parity.report import parts
 from parity.report.markup import Markup, join, tag
-from parity.xpu.record import Answer, KernelRow, LadderRecord, Rung
+from parity.xpu.record import REAL, Answer, KernelRow, LadderRecord, Rung
 from parity.xpu.table import cell, reasons
 
+_TITLE: Final = "Intel GPUs: how far every kernel comes without one"
+_REAL: Final = "Real card"
 _STATUSES: Final[dict[Answer, Status]] = {"yes": "passed", "no": "failed", "not run": "not run"}
 
 
@@ -28,12 +31,23 @@ def render(record: LadderRecord) -> str:
         tag("style", Markup(style)),
     )
     footer = tag("footer", tag("p", join("Repeat with ", tag("code", record.command, class_="command"), ".")))
-    main = tag("main", section(record), _environment(record), footer)
+    main = tag("main", section(record, fold=False), _environment(record), footer)
     return f"<!doctype html>\n{tag('html', head, tag('body', main), lang='en')}\n"
 
 
-def section(record: LadderRecord) -> Markup:
-    """Totals of the rungs, the table of kernels, and the reasons for every "no" and "not run"."""
+def section(record: LadderRecord | None, hashes: Mapping[str, str] | None = None, *, fold: bool = True) -> Markup:
+    """Totals of the rungs, the table of kernels, and the reasons for every "no" and "not run".
+
+    Args:
+        record: None where nobody has walked the ladder.
+        hashes: specifications of the page around it, by operation; a walk with others is said to be out of date.
+        fold: whether the table of kernels opens only when it is asked for.
+    """
+    if record is None:
+        told = [parts.status("not run", f"{what}: not run") for what in ("Intel ladder", _REAL)]
+        how = (tag("code", "parity xpu --json FILE"), tag("code", "--xpu FILE"))
+        words = join("Walk it with ", how[0], ", and give the report its record with ", how[1], ".")
+        return tag("section", tag("h2", _TITLE), tag("p", told[0]), tag("p", told[1]), tag("p", words))
     kicker = f"Intel GPUs · {wording.moment(record.started)} · {wording.duration(record.seconds)}"
     totals = [
         tag(
@@ -45,14 +59,34 @@ def section(record: LadderRecord) -> Markup:
     ]
     headings = ("Operation", "Case", "Source", "Kernel", *record.rungs)
     rows = [_row(row, record.rungs) for row in record.rows]
+    kernels = parts.table([(words, False) for words in headings], rows, stack=False)
+    folded = tag("details", tag("summary", f"All {wording.whole(len(rows))} kernels"), kernels, class_="note-list")
     return tag(
         "section",
+        tag("h2", _TITLE),
         tag("p", kicker, class_="kicker"),
-        tag("h2", "Intel GPUs: how far every kernel comes without one"),
+        _real(record),
+        _stale(record, hashes or {}),
         parts.table((("Rung", False), ("Kernels", False)), totals),
-        parts.table([(words, False) for words in headings], rows, stack=False),
+        folded if fold else kernels,
         *(_reasons(record, answer) for answer in ("no", "not run")),
     )
+
+
+def _real(record: LadderRecord) -> Markup:
+    """What is known of a real card, in one line that cannot be missed."""
+    counts = record.counts(REAL)
+    ran = counts["yes"] + counts["no"]
+    words = f"{_REAL}: {wording.whole(ran)} kernels" if ran else f"{_REAL}: not run"
+    return tag("p", parts.status("failed" if counts["no"] else "passed" if ran else "not run", words))
+
+
+def _stale(record: LadderRecord, hashes: Mapping[str, str]) -> Markup:
+    known = [name for name in record.spec_hashes if name in hashes]
+    changed = [name for name in known if hashes[name] != record.spec_hashes[name]]
+    if not changed:
+        return Markup("")
+    return tag("p", parts.status("failed", "out of date"), f" Since the walk these have changed: {', '.join(changed)}.")
 
 
 def _row(row: KernelRow, rungs: tuple[str, ...]) -> Markup:

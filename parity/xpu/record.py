@@ -5,7 +5,7 @@ Plain values only. The text under a field is its description.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, Final, Literal
 
@@ -18,7 +18,7 @@ ROADS: Final[tuple[Road, ...]] = ("pallas", "triton")
 LOWERED, EXECUTED, REAL = "lowered", "executed", "real card"
 NO_CARD: Final = "no Intel GPU was used"
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def compiled(card: str) -> str:
@@ -105,6 +105,8 @@ class LadderRecord:
     """Names of the rungs, from the first to the last."""
     rows: tuple[KernelRow, ...] = ()
     """Kernels in the order in which they were tried."""
+    spec_hashes: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of every operation's specification."""
     schema_version: int = SCHEMA_VERSION
     """Version of this layout."""
 

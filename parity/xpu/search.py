@@ -2,14 +2,14 @@
 
 Registers that do not fit go to memory and back, inside the innermost loops; nothing else that is known here of a
 configuration is as certain to cost time. Speed and occupancy are not known, so a configuration that spills nothing is
-left as it is, and any other is made lighter, one tunable at a time, as long as that lessens what spills. A measurement
-on a card overrules this.
+left as it is, and any other is made lighter, one tunable at a time, as long as that lessens what spills. What is found
+holds for every case that takes the configuration, from both sources. A measurement on a card overrules this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import Final
 
@@ -17,12 +17,12 @@ from parity.xpu.ladder import CARDS, Attempt, Ladder, Progress
 from parity.xpu.record import KernelRow, Road, compiled, native
 from parity.xpu.tools import Tools
 from parity.xpu.topologies import TOPOLOGIES
-from specs.lang.kernel import Kernel
+from specs.lang.kernel import Config, Kernel
 from specs.lang.op import Case, Op
 from specs.tile.cases import case_launches
 
-SPREAD: Final = ("num_warps", "VALUE_PARTS")
-"""Tunables that spread the same work over more threads or programs, so that larger is lighter."""
+SPREAD: Final = ("num_warps", "VALUE_PARTS", "RELOAD")
+"""Tunables that spread the same work over more threads, programs or loads, so that larger is lighter."""
 
 LEFT_ALONE: Final = ("num_stages", "GROUP_M")
 """Tunables of which nothing is known here: how far loops are fetched ahead, and the order of programs."""
@@ -50,10 +50,10 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[int, int, int, int]:
-        """Ascending in order of preference: little spilled, much work, few threads; refused ones come last."""
+        """Ascending in order of preference: little spilled, much work, little spread; refused ones come last."""
         if self.spill is None:
             return (1, 0, 0, 0)
-        return (0, self.spill, -self.work, self.tunables.get("num_warps", 0))
+        return (0, self.spill, -self.work, prod(1 + self.tunables.get(name, 0) for name in SPREAD))
 
 
 def neighbours(kernel: Kernel, now: Mapping[str, int], *, larger: bool = False) -> Iterator[dict[str, int]]:
@@ -75,29 +75,99 @@ def lightest(kernel: Kernel, now: Mapping[str, int]) -> dict[str, int]:
     return {**now, **ends}
 
 
-def search(op: Op, tools: Tools, *, road: Road, progress: Progress) -> list[list[Candidate]]:
-    """Per kernel of an operation and default configuration of it, those that were tried; the last is the best.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A kernel, one of its default configurations for Intel GPUs, and the cases of its operation that take it."""
 
-    A default counts where a case of the operation takes it, large cases included: nothing is run.
-    """
-    found: list[list[Candidate]] = []
-    seen: list[tuple[str, dict[str, int]]] = []
-    with Ladder(tools) as ladder:
-        for case in op.cases:
-            for launch in case_launches(op, case, config="xpu", strided=False):
-                kernel, now = launch.step.kernel, dict(launch.launch.tunables)
-                if not prod(launch.launch.grid) or (kernel.name, now) in seen:
-                    continue
-                seen.append((kernel.name, now))
+    kernel: Kernel
+    row: Config
+    cases: list[Case] = field(default_factory=list)
 
-                def attempt(tuned: Mapping[str, int], kernel: Kernel = kernel, case: Case = case) -> Candidate:
-                    progress(f"{kernel.name}, {case.name}, {dict(tuned)}")
-                    rows = list(ladder.climb(Attempt(op=op, case=case, road=road, tuned=tuned), _RUNGS))
-                    mine = next((row for row in rows if row.kernel.startswith(kernel.name)), rows[0])
-                    return candidate(case.name, kernel.name, tuned, mine)
 
-                found.append(descend(kernel, now, attempt))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was tried in place of a default configuration; the last is the best."""
+
+    group: Group
+    tried: Sequence[Candidate]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the best is not the default."""
+        return dict(self.tried[-1].tunables) != dict(self.group.row.values)
+
+
+def groups(op: Op) -> list[Group]:
+    """Default configurations of an operation's kernels, by the cases that take them, large ones included."""
+    found: list[Group] = []
+    for case in op.cases:
+        for launch in case_launches(op, case, config="xpu", strided=False):
+            if not prod(launch.launch.grid):
+                continue
+            kernel, row = launch.step.kernel, launch.launch.default
+            known = next((one for one in found if one.kernel.name == kernel.name and one.row == row), None)
+            if known is None:
+                known = Group(kernel=kernel, row=row)
+                found.append(known)
+            known.cases.append(case)
     return found
+
+
+def search(op: Op, tools: Tools, *, roads: Sequence[Road], progress: Progress) -> list[Found]:
+    """The best configuration for every default one that a case of an operation takes. Nothing is run."""
+    found: list[Found] = []
+    with Ladder(tools) as ladder:
+        for group in groups(op):
+
+            def attempt(tuned: Mapping[str, int], case: Case, road: Road, kernel: Kernel = group.kernel) -> Candidate:
+                progress(f"{kernel.name}, {case.name}, {road}, {dict(tuned)}")
+                rows = list(ladder.climb(Attempt(op=op, case=case, road=road, tuned=tuned), _RUNGS))
+                mine = next((row for row in rows if row.kernel.startswith(kernel.name)), rows[0])
+                return candidate(f"{case.name}, {road}", kernel.name, tuned, mine)
+
+            pairs = [(case, road) for case in group.cases for road in roads]
+            tried = settle(group.kernel, dict(group.row.values), pairs, attempt)
+            found.append(Found(group=group, tried=tried))
+    return found
+
+
+Pair = tuple[Case, Road]
+
+
+def settle(
+    kernel: Kernel,
+    now: Mapping[str, int],
+    pairs: Sequence[Pair],
+    attempt: Callable[[Mapping[str, int], Case, Road], Candidate],
+) -> list[Candidate]:
+    """All that was tried; the last is the best by the worst of `pairs`.
+
+    The search looks at the first pair alone; what it finds is then tried on the others, and where one of them spills
+    more, the search goes on with that one too.
+    """
+    known: dict[tuple[Pair, tuple[tuple[str, int], ...]], Candidate] = {}
+
+    def one(tuned: Mapping[str, int], pair: Pair) -> Candidate:
+        key = (pair, tuple(sorted(tuned.items())))
+        if key not in known:
+            known[key] = attempt(tuned, *pair)
+        return known[key]
+
+    judges, tried, start = [pairs[0]], list[Candidate](), now
+    while True:
+
+        def worst(tuned: Mapping[str, int]) -> Candidate:
+            return max((one(tuned, pair) for pair in judges), key=lambda found: found.rank)
+
+        *others, best = descend(kernel, start, worst)
+        tried = [old for old in tried if dict(old.tunables) != dict(best.tunables)] + others
+        harder = next(
+            (pair for pair in pairs if pair not in judges and one(best.tunables, pair).rank > best.rank), None
+        )
+        if harder is None:
+            return [*tried, best]
+        judges.append(harder)
+        start = best.tunables
 
 
 def descend(

@@ -15,7 +15,8 @@ _HEADER: Final = 5
 
 _UNDEF, _EXTENSION, _ENTRY_POINT, _CAPABILITY = 1, 10, 15, 17
 _TYPE_INT, _TYPE_FLOAT, _TYPE_VECTOR, _CONSTANT = 21, 22, 23, 43
-_FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 57, 71, 224
+_FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_END, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 56, 57, 71, 224
+_NAME: Final = 5
 _LINKAGE_DECORATION, _IMPORT = 41, 1
 _FLOAT16_CAPABILITY, _BFLOAT16_CAPABILITIES = 9, (5116, 5117, 5118)
 
@@ -36,6 +37,12 @@ _NOT_CODE: Final = frozenset({3, 5, 6, 10, 11, 14, 15, 16, 17, 19, 20, 21, 72, 2
 
 _BARRIERS: Final = "intel_manageable_barrier_"
 """Barriers in two halves: functions init, arrive, wait and release that the GPU's compiler supplies."""
+
+_BLOCKS: Final = range(6231, 6236)
+_PREFETCH, _BLOCKS_CAPABILITY, _BLOCKS_EXTENSION = 6234, 6228, "SPV_INTEL_2d_block_io"
+"""Loads, prefetches and stores of two-dimensional blocks; of these the prefetch has no effect but on time."""
+_PREFETCH_FUNCTION: Final = "llvm.genx.GenISA.LSC2DBlockPrefetch"
+"""The same as functions that the GPU's compiler supplies; they return nothing."""
 
 _WORKGROUP: Final = 2
 _MEMORY: Final = 0x10 | 0x100 | 0x200  # sequentially consistent, of the work group and of all
@@ -140,16 +147,45 @@ def obstacles(module: Module) -> tuple[str, ...]:
     found += [f"needs {name}" for name in module.imports if name.startswith("llvm.genx.")]
     if set(module.capabilities) & set(_BFLOAT16_CAPABILITIES):
         found.append("computes with bfloat16 values, which the CPU's runtime has no type for")
+    if _BLOCKS_CAPABILITY in module.capabilities:
+        found.append("reads or writes two-dimensional blocks, which no CPU does")
     return tuple(found)
 
 
 def for_cpu(module: Module) -> Module:
     """The same kernel for Intel's OpenCL runtime on a CPU.
 
-    Two things that it does not know are replaced by what they mean: barriers in two halves by whole ones where threads
-    wait, and bfloat16 values, where they are only moved, by other 16-bit values.
+    Three things that it does not know are replaced by what they mean: barriers in two halves by whole ones where
+    threads wait, bfloat16 values, where they are only moved, by other 16-bit values, and prefetches by nothing.
     """
-    return _moved_as_half(_whole_barriers(module))
+    return _moved_as_half(_whole_barriers(_without_prefetches(module)))
+
+
+def _without_prefetches(module: Module) -> Module:
+    functions = {found for name, found in module.imports.items() if name.startswith(_PREFETCH_FUNCTION)}
+    kept = [
+        one
+        for one in module.instructions
+        if one.opcode != _PREFETCH and not (one.opcode == _FUNCTION_CALL and one.words[2] in functions)
+    ]
+    if not any(one.opcode in _BLOCKS for one in kept):
+        kept = [
+            one
+            for one in kept
+            if (one.opcode != _CAPABILITY or one.words[0] != _BLOCKS_CAPABILITY)
+            and (one.opcode != _EXTENSION or _text(one.words) != _BLOCKS_EXTENSION)
+        ]
+    return Module(header=module.header, instructions=tuple(_without_imports(kept, functions)))
+
+
+def _without_imports(code: list[Instruction], functions: set[int]) -> Iterator[Instruction]:
+    """Leaves out what declares functions that nothing calls any more: names, decorations, the function itself."""
+    inside = False
+    for one in code:
+        inside = inside or (one.opcode == _FUNCTION and one.words[1] in functions)
+        if not inside and not (one.opcode in (_NAME, _DECORATE) and one.words[0] in functions):
+            yield one
+        inside = inside and one.opcode != _FUNCTION_END
 
 
 def _whole_barriers(module: Module) -> Module:

@@ -81,8 +81,9 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="BLOCK_H", values=(16, 32, 64, 128), doc="heads per program"),
         Tunable(name="BLOCK_K", values=(16, 32, 64, 128), doc="keys per step"),
         Tunable(name="VALUE_PARTS", values=(1, 2, 4), doc="programs that share the value columns of a row"),
-        Tunable(name="CHUNK", values=(32, 64, 128, 256), doc="columns per dot"),
-        Tunable(name="num_warps", values=(4, 8, 16)),
+        Tunable(name="CHUNK", values=(16, 32, 64, 128, 256), doc="columns per dot"),
+        Tunable(name="RELOAD", values=(0, 1), doc="whether the query is loaded for every key tile, not once"),
+        Tunable(name="num_warps", values=(4, 8, 16, 32)),
         Tunable(name="num_stages", values=(1, 2, 3)),
     )
 
@@ -91,6 +92,6 @@ def config(
     target: str, heads: int, keys: int, chunk: int, warps: int, stages: int, parts: int = 1, **fields: Any
 ) -> Config:
     """One row of configurations."""
-    values = {"BLOCK_H": heads, "BLOCK_K": keys, "CHUNK": chunk, "VALUE_PARTS": parts}
+    values = {"BLOCK_H": heads, "BLOCK_K": keys, "CHUNK": chunk, "VALUE_PARTS": parts, "RELOAD": 0}
     values |= {"num_warps": warps, "num_stages": stages}
     return Config(target=target, values=tuple(values.items()), **fields)

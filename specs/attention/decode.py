@@ -34,6 +34,7 @@ from specs.lang.paged import Paged
 from specs.tile.language import ArrayHandle, maximum
 from specs.tile.library.pages import Rows, chunks
 from specs.tile.trace import Tile
+from specs.tuned import tuned
 
 W = Axis(name="W", doc="entries of a token's window list")
 K = Axis(name="K", doc="entries of a token's top-k list")
@@ -174,7 +175,7 @@ _ATTRIBUTES = (
 _AXES = (T, H, D, W, K, SINKS, SWA_PAGES, SWA_BYTES, SWA_ROWS, COMP_PAGES, COMP_BYTES, COMP_ROWS)
 
 
-def _configs() -> tuple[Config, ...]:
+def _configs(kernel: str) -> tuple[Config, ...]:
     return (
         declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
         declare.config("cuda", 64, 64, 64, 8, 1, when=H <= 64),
@@ -182,7 +183,7 @@ def _configs() -> tuple[Config, ...]:
         declare.config("cuda.pallas", 128, 64, 128, 8, 1, parts=2, when=H > 64),
         # With all heads at once the warps of a block share no row; half of the sums fit into its registers.
         declare.config("cuda", 128, 64, 64, 8, 1, parts=2),
-        declare.config("xpu", 16, 16, 64, 8, 1),
+        *tuned("xpu", kernel, every=None),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
     )
@@ -194,14 +195,15 @@ def _kernel(split: bool) -> Kernel:
         for name in ("out", "max_logits", "lse", "attn_sink"):
             del given[name]
     parts = partials(SPLITS, Access.OUT) if split else ()
+    name = "sparse_mla_decode_part" if split else "sparse_mla_decode"
     return Kernel(
-        name="sparse_mla_decode_part" if split else "sparse_mla_decode",
+        name=name,
         doc="Attention of one token's heads over rows of paged caches.",
         axes=(*_AXES, VALUES, SPLITS),
         arrays=(*given.values(), *parts),
         attributes=_ATTRIBUTES,
         tunables=declare.tunables(),
-        configs=_configs(),
+        configs=_configs(name),
         grid=(programs(T, H), SPLITS),
         body=sparse_mla_decode,
     )

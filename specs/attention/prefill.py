@@ -31,6 +31,7 @@ from specs.lang.kernel import Array, Attribute, Constraint, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, single
 from specs.tile.language import ArrayHandle, arange, load
 from specs.tile.trace import Tile, fail
+from specs.tuned import tuned
 
 S = Axis(name="S", doc="rows of kv")
 P = Axis(name="P", doc="entries of a token's list")
@@ -147,7 +148,7 @@ _KERNEL = Kernel(
         declare.config("cuda", 64, 64, 128, 8, 2),
         # XLA's Triton has the warps of a block meet before every dot: here the fewest dots take the least time.
         declare.config("cuda.pallas", 128, 64, 256, 8, 1, parts=2, when=(H > 64).and_(D.equals(512))),
-        declare.config("xpu", 16, 16, 64, 8, 1),
+        *tuned("xpu", "sparse_mla_prefill", every=None),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
     ),

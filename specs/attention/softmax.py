@@ -8,7 +8,7 @@ Source: Milakov and Gimelshein (2018); Dao, FlashAttention-2 (2023).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from specs.lang.elements import F32
@@ -37,6 +37,14 @@ class State:
         return (self.peak, self.total, *self.sums)
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query in `count` chunks; chunk: by number, bf16 [heads, width]."""
+
+    count: int
+    chunk: Callable[[int], Tile]
+
+
 def empty(heads: int, widths: tuple[int, ...]) -> State:
     """No keys yet."""
     peak = full((heads,), MINUS_INFINITY, F32)
@@ -45,7 +53,7 @@ def empty(heads: int, widths: tuple[int, ...]) -> State:
 
 def attend(
     state: State,
-    query: tuple[Tile, ...],
+    query: Query,
     key: Callable[[int], Tile],
     live: Tile,
     scale: float,
@@ -53,16 +61,16 @@ def attend(
 ) -> State:
     """The state with one more tile of keys.
 
-    query: chunks of the query, bf16 [heads, width]. key: chunks of the keys, bf16 [keys, width]. values: numbers of the
-    chunks that the state has sums of. live: which keys count [keys]. scale: of scores, log2(e) included.
+    key: chunks of the keys, bf16 [keys, width]. values: numbers of the chunks that the state has sums of.
+    live: which keys count [keys]. scale: of scores, log2(e) included.
     """
-    keys = [key(number) for number in range(len(query))]
-    score = where(live[None, :], products(query, keys) * scale, MINUS_INFINITY)
+    keys = [key(number) for number in range(query.count)]
+    score = where(live[None, :], products(map(query.chunk, range(query.count)), keys) * scale, MINUS_INFINITY)
     return weigh(state, score, [keys[i] for i in values])
 
 
-def products(query: Sequence[Tile], keys: Sequence[Tile]) -> Tile:
-    """Products of queries and keys [heads, keys], over all their chunks."""
+def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
+    """Products of queries and keys [heads, keys], over all their chunks; of the query, each is taken when needed."""
     score = None
     for part, columns in zip(query, keys, strict=True):
         score = dot(part, columns.transpose(), score)
@@ -81,7 +89,7 @@ def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | floa
     weight = exp2((score if factor is None else score * factor) - base[:, None])
     decay = exp2(state.peak - base)
     total = state.total * decay + reduce_sum(weight, axis=1)
-    narrow = weight.to(values[0].element)
+    narrow = weight.to(values[0].element) if values else weight  # a program may have no part of the values
     sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
     return State(peak, total, tuple(sums))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-from specs.attention.softmax import LOG2_E, State, attend, empty, largest_score, log_sum_exp, normaliser
+from specs.attention.softmax import LOG2_E, Query, State, attend, empty, largest_score, log_sum_exp, normaliser
 from specs.lang.axes import Expr, Ref, cdiv
 from specs.lang.elements import BF16, F32, INT32
 from specs.tile.language import (
@@ -139,9 +139,7 @@ def softmax(
     splits: int,
 ) -> State:
     """Softmax state after all keys of a program's share; sums of the value chunks numbered `chunks`."""
-    query = tuple(
-        load(p.q, (at.token, at.head[:, None], part.columns()[None, :]), at.live[:, None]) for part in columns
-    )
+    query = query_of(p, at, columns)
     lengths = [length_of(segment, at.token) for segment in segments]
     lower, upper = share([tile_cdiv(length, p.BLOCK_K) for length in lengths], at.split, splits)
     state = empty(p.BLOCK_H, tuple(columns[i].count for i in chunks)).tiles()
@@ -149,6 +147,22 @@ def softmax(
         loop = tile_of(p, at.token, segment, lengths[number], query, chunks)
         state = loop(lower[number], upper[number], state)
     return State(state[0], state[1], tuple(state[2:]))
+
+
+def query_of(p: Any, at: Position, columns: Sequence[Columns]) -> Query:
+    """Chunks of the query by number: loaded once, or with RELOAD wherever they are used.
+
+    A compiler that multiplies without matrix units gives every thread whole rows of the query. Where more than one loop
+    uses them, it keeps all chunks in registers at once, unless each loop loads its own.
+    """
+
+    def chunk(number: int) -> Tile:
+        where = (at.token, at.head[:, None], columns[number].columns()[None, :])
+        return load(p.q, where, at.live[:, None])
+
+    if p.RELOAD:
+        return Query(len(columns), chunk)
+    return Query(len(columns), tuple(map(chunk, range(len(columns)))).__getitem__)
 
 
 def length_of(segment: Segment, token: Tile) -> Tile:
@@ -181,9 +195,7 @@ def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile
 Loop = Callable[[Tile | int, Tile, tuple[Tile, ...]], tuple[Tile, ...]]
 
 
-def tile_of(
-    p: Any, token: Tile, segment: Segment, length: Tile, query: tuple[Tile, ...], chunks: tuple[int, ...]
-) -> Loop:
+def tile_of(p: Any, token: Tile, segment: Segment, length: Tile, query: Query, chunks: tuple[int, ...]) -> Loop:
     """The loop over a segment's tiles of BLOCK_K entries, from state to state.
 
     Where loads are fetched ahead (num_stages), so is the list: each step loads the entries of the next one.

@@ -16,6 +16,7 @@ from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.elements import BF16, F32
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Tunable
 from specs.tile.language import arange, load, program_id, store, when
+from specs.tuned import tuned
 
 _HEADS, _PROGRAMS, _KEYS, _MOST = 64, 132, 128, 16
 """Heads of a program; programs that fill a large GPU; least entries of one part; most parts."""
@@ -88,7 +89,7 @@ def merge_parts(p: Any) -> None:
 
 def merge_kernel(splits: Axis, arrays: tuple[Array, ...], attributes: tuple[Attribute, ...]) -> Kernel:
     """The kernel behind the parts; arrays: sink and results."""
-    sizes = {"cuda": (4, 512, 4), "xpu": (4, 512, 4), "cpu": (64, 512, 4), "interpret": (64, 512, 4)}
+    sizes = {"cuda": (4, 512, 4), "cpu": (64, 512, 4), "interpret": (64, 512, 4)}
     names = ("MERGE_H", "MERGE_D", "num_warps")
     return Kernel(
         name="merge_parts",
@@ -101,7 +102,10 @@ def merge_kernel(splits: Axis, arrays: tuple[Array, ...], attributes: tuple[Attr
             Tunable(name="MERGE_D", values=(64, 128, 256, 512)),
             Tunable(name="num_warps", values=(1, 2, 4, 8)),
         ),
-        configs=tuple(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in sizes.items()),
+        configs=(
+            *(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in sizes.items()),
+            *tuned("xpu", "merge_parts", every=None),
+        ),
         grid=(T * cdiv(H, Ref("MERGE_H")), cdiv(VALUES, Ref("MERGE_D"))),
         body=merge_parts,
     )

@@ -25,6 +25,7 @@ from specs.lang.op import Case, Op, Reference, single
 from specs.tile.language import arange, dot, fori_loop, load, zeros
 from specs.tile.library.codec import decode
 from specs.tile.trace import Tile
+from specs.tuned import tuned
 
 BLOCK = 32
 PER_BYTE = 2
@@ -144,7 +145,7 @@ FP4_GEMM: Op = single(
         configs=(
             config("cuda", (16, 64, BLOCK), 4, 4, band=1, when=M <= 16),
             config("cuda", (64, 64, BLOCK), 4, 3),
-            config("xpu", (16, 32, BLOCK), 4, 1),
+            *tuned("xpu", "fp4_gemm", few_rows=M <= 16, rest=None),
             config("cpu", (128, 128, BLOCK), 4, 1, band=1),
             config("interpret", (64, 64, BLOCK), 4, 1, band=1),
         ),

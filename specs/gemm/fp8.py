@@ -24,6 +24,7 @@ from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, single
+from specs.tuned import tuned
 
 MODES = ("tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx")
 _FREE = Dense(inner=Inner.FREE)
@@ -124,24 +125,20 @@ _MX_DIVIDES = Constraint(
 )
 
 
-def _configs() -> tuple[Config, ...]:
+def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
     """Default tile sizes; the first row whose condition holds is taken."""
     mx = Ref("scale_mode").equals("mx")
     small = _GROUP.equals(64).and_(Ref("scale_mode").equals("block"))
-    rows: list[Config] = []
-    for target in ("cuda", "xpu"):
-        rows += [
-            config(target, (64, 64, 32), 4, 3, when=mx),
-            config(target, (64, 64, 64), 4, 4, when=small),
-            config(target, (16, 64, 128), 4, 5, band=1, when=M <= 16),
-        ]
-    # Measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming from memory.
-    rows += [
+    rows = [
+        config("cuda", (64, 64, 32), 4, 3, when=mx),
+        config("cuda", (64, 64, 64), 4, 4, when=small),
+        config("cuda", (16, 64, 128), 4, 5, band=1, when=M <= 16),
+        # Measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming from memory.
         config("cuda", (64, 16, 128), 4, 6, band=1, when=(M <= 64).and_(N <= 4096)),
         config("cuda", (64, 32, 128), 4, 6, band=1, when=M <= 64),
         config("cuda", (64, 128, 128), 4, 3, band=16, when=K <= 4096),
         config("cuda", (128, 128, 128), 8, 4),
-        config("xpu", (64, 64, 128), 4, 1),
+        *tuned("xpu", kernel, **({"mx": mx} if "mx" in modes else {}), blocks_of_64=small, few_rows=M <= 16, rest=None),
     ]
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)
@@ -167,7 +164,7 @@ def _kernel(name: str, doc: str, batched: bool, scaled_a: bool, modes: tuple[str
         arrays=arrays,
         attributes=attributes,
         tunables=tunables(),
-        configs=_configs(),
+        configs=_configs(name, modes),
         facts=(*facts(), ("batched", Literal(int(batched)))),
         grid=(*grid(), G) if batched else grid(),
         body=scaled_gemm if scaled_a else w8a16_gemm,

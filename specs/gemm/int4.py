@@ -40,6 +40,7 @@ from specs.tile.language import (
 )
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile
+from specs.tuned import tuned
 
 PER_WORD, PER_BYTE = 8, 2
 SYMMETRIC_ZERO = 8
@@ -208,24 +209,24 @@ def _config(target: str, tile: tuple[int, int, int], *rest: int, unroll: int = 1
     return replace(row, values=(*row.values, ("UNROLL", unroll)))
 
 
-def _configs() -> tuple[Config, ...]:
+def _configs(kernel: str) -> tuple[Config, ...]:
     rows: list[Config] = []
     twice = (K % 256).equals(0)
-    for target in ("cuda", "xpu"):
-        # Every warp reads all of A from shared memory: one for 64 columns reads it once. The blocks of one step hide
-        # each other's latency, since few warps fit. Weights in words need more registers, so more warps.
-        decode = (M <= 16).and_(_BYTES)
-        for g in (32, 64):
-            four = decode.and_(_G.equals(g)).and_((K % (4 * g)).equals(0))
-            rows.append(_config(target, (16, 64, g), 1, 3, band=1, unroll=4, when=four))
-            rows.append(_config(target, (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
-            rows.append(_config(target, (64, 64, g), 4, 3, when=_G.equals(g)))
-        rows.append(_config(target, (16, 64, 128), 1, 3, band=1, unroll=2, when=decode.and_(twice)))
-        rows.append(_config(target, (16, 64, 128), 2, 3, band=1, unroll=2, when=(M <= 16).and_(twice)))
-        rows.append(_config(target, (16, 64, 128), 4, 3, band=1, when=M <= 16))
-        rows.append(_config(target, (32, 64, 128), 2, 3, band=1, unroll=2, when=(M <= 32).and_(twice)))
-        rows.append(_config(target, (32, 64, 128), 2, 3, band=1, when=M <= 32))
-        rows.append(_config(target, (64, 128, 128), 4, 3))
+    # Every warp reads all of A from shared memory: one for 64 columns reads it once. The blocks of one step hide
+    # each other's latency, since few warps fit. Weights in words need more registers, so more warps.
+    decode = (M <= 16).and_(_BYTES)
+    for g in (32, 64):
+        four = decode.and_(_G.equals(g)).and_((K % (4 * g)).equals(0))
+        rows.append(_config("cuda", (16, 64, g), 1, 3, band=1, unroll=4, when=four))
+        rows.append(_config("cuda", (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
+        rows.append(_config("cuda", (64, 64, g), 4, 3, when=_G.equals(g)))
+    rows.append(_config("cuda", (16, 64, 128), 1, 3, band=1, unroll=2, when=decode.and_(twice)))
+    rows.append(_config("cuda", (16, 64, 128), 2, 3, band=1, unroll=2, when=(M <= 16).and_(twice)))
+    rows.append(_config("cuda", (16, 64, 128), 4, 3, band=1, when=M <= 16))
+    rows.append(_config("cuda", (32, 64, 128), 2, 3, band=1, unroll=2, when=(M <= 32).and_(twice)))
+    rows.append(_config("cuda", (32, 64, 128), 2, 3, band=1, when=M <= 32))
+    rows.append(_config("cuda", (64, 128, 128), 4, 3))
+    rows += tuned("xpu", kernel, few_rows=M <= 16, rest=None)
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)
         rows += [_config(target, (*wide, g), 4, 1, band=1, when=_G.equals(g)) for g in (32, 64)]
@@ -266,7 +267,7 @@ def _kernel(name: str, in_bytes: bool, split: bool) -> Kernel:
         arrays=tuple(arrays.values()),
         attributes=_ATTRIBUTES,
         tunables=(*_tunables(), Tunable(name="UNROLL", values=(1, 2, 4), doc="blocks of K per step of the loop")),
-        configs=_configs(),
+        configs=_configs(name),
         facts=tuple(fact.items()),
         grid=(*grid(), *((SPLITS,) if split else ())),
         body=int4_gemm,

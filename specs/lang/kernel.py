@@ -137,11 +137,13 @@ class Config:
     """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
 
     target: a kind of device ("cuda"), or one road to it ("cuda.pallas"), whose rows go before those of the kind.
+    name: of its row in the target's table (`specs.tuned`); empty where the values stand in the specification.
     """
 
     target: str
     values: tuple[tuple[str, int], ...]
     when: Expr | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +183,10 @@ class Kernel:
         """The array called `name`."""
         return next(array for array in self.arrays if array.name == name)
 
-    def config(self, target: str, env: Mapping[str, object]) -> dict[str, int]:
-        """Default tunables for `target` under these sizes and attributes."""
+    def config(self, target: str, env: Mapping[str, object]) -> Config:
+        """The configuration that holds the default tunables for `target` under these sizes and attributes."""
         for name in dict.fromkeys((target, target.partition(".")[0])):
             for config in self.configs:
                 if config.target == name and (config.when is None or config.when.evaluate(env)):
-                    return dict(config.values)
+                    return config
         raise AssertionError(f"{self.name}: no configuration for {target}")

@@ -10,7 +10,7 @@ from specs.lang.axes import Ref, as_expr
 from specs.lang.bind import Call
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Array, Kernel, Rows, Shape
+from specs.lang.kernel import Array, Config, Kernel, Rows, Shape
 from specs.lang.layouts import Pages, packed_strides
 from specs.lang.op import Step
 from specs.tile.ir import Program
@@ -36,6 +36,7 @@ class Launch:
     arrays: kernel array name -> (operation's array name, memory).
     formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
     sizes: run-time sizes the program takes, in its order.
+    default: the configuration behind the tunables, whether or not the caller has set others.
     """
 
     kernel: Kernel
@@ -46,6 +47,7 @@ class Launch:
     arrays: Mapping[str, tuple[str, Memory]]
     formats: Mapping[str, ElementFormat]
     tunables: Mapping[str, int]
+    default: Config
 
 
 def plan(
@@ -67,7 +69,8 @@ def plan(
     kernel = step.kernel
     attributes = _kernel_attributes(call, step)
     env: dict[str, object] = {**call.env, **attributes}
-    tunables = {**kernel.config(config, env), **(tuned or {})}
+    default = kernel.config(config, env)
+    tunables = {**dict(default.values), **(tuned or {})}
     env.update(tunables)
     facts = {name: bool(expr.evaluate(env)) for name, expr in kernel.facts}
     env.update(facts)
@@ -92,6 +95,7 @@ def plan(
         arrays=memory,
         formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
+        default=default,
     )
 
 

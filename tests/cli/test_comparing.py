@@ -16,10 +16,11 @@ from parity.minilm import job as minilm
 from parity.minilm.outcomes import JobResult, LinearOutcome
 from parity.records import CaseResult, RunRecord, Status
 from parity.records_json import from_json
+from parity.xpu.record import LadderRecord, to_json
 from specs.lang.errors import Unsupported
 from specs.lang.export import content_hash
 
-OK, FAILED = 0, 1
+OK, FAILED, WRONG_USAGE = 0, 1, 2
 ASKED: dict[str, Any] = {}
 
 
@@ -99,7 +100,24 @@ def test_run_writes_record_and_report(found: list[CaseResult], tmp_path: Path) -
     assert {device.name: device.status for device in record.devices}["cpu"] == "ran"
     assert {device.status for device in record.devices if device.name != "cpu"} == {"not run"}
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "Intel ladder: not run" in report.read_text(encoding="utf-8")
     assert str(json_file) in said.stdout
+
+
+def test_report_holds_the_walk_that_it_is_given(found: list[CaseResult], tmp_path: Path) -> None:
+    del found
+    ladder, report = tmp_path / "parity-xpu.json", tmp_path / "run.html"
+    said = parity("run", "fp8_gemm", "--xpu", str(ladder), "--report", str(report))
+    assert said.exit_code == WRONG_USAGE, "there is no such file"
+    walked = LadderRecord(
+        started="", command="", seed=0, seconds=0.0, environment={}, versions={}, rungs=("lowered", "real card")
+    )
+    ladder.write_text(to_json(walked), encoding="utf-8")
+    assert parity("run", "fp8_gemm", "--xpu", str(ladder)).exit_code == WRONG_USAGE, "there is no report to put it in"
+    assert parity("run", "fp8_gemm", "--xpu", str(ladder), "--report", str(report)).exit_code == OK
+    page = report.read_text(encoding="utf-8")
+    assert "Real card: not run" in page
+    assert "Intel ladder: not run" not in page
 
 
 def outcome(status: Status) -> LinearOutcome:

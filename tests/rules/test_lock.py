@@ -11,6 +11,8 @@ from packaging.utils import canonicalize_name
 from tests.rules.source import ROOT, report
 
 LOCKS = ("requirements/lock.txt", "requirements/no-deps.txt", "requirements/model.txt")
+APART = {"sycl": "requirements/sycl.txt"}
+"""Extras that do not go together with the others, and where they are locked."""
 
 
 def pins(text: str) -> dict[str, str]:
@@ -39,8 +41,15 @@ def declared() -> list[Requirement]:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)
     groups = [project["build-system"]["requires"], project["project"]["dependencies"]]
-    groups += project["project"]["optional-dependencies"].values()
+    groups += [lines for extra, lines in project["project"]["optional-dependencies"].items() if extra not in APART]
     return [Requirement(line) for group in groups for line in group]
+
+
+def extra(name: str) -> list[Requirement]:
+    """What one extra asks for, and the packages whatever the extra."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    return [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"][name])]
 
 
 def unmet(requirements: list[Requirement], locked: dict[str, str]) -> list[str]:
@@ -54,6 +63,12 @@ def unmet(requirements: list[Requirement], locked: dict[str, str]) -> list[str]:
 
 def test_every_requirement_is_locked() -> None:
     found = unmet(declared(), pins("\n".join((ROOT / lock).read_text(encoding="utf-8") for lock in LOCKS)))
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize("name", APART)
+def test_every_requirement_of_an_extra_of_its_own_is_locked(name: str) -> None:
+    found = unmet(extra(name), pins((ROOT / APART[name]).read_text(encoding="utf-8")))
     assert not found, report(found)
 
 

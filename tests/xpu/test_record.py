@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from parity import wording
+from parity import report, wording
 from parity.xpu.ladder import RUNGS
 from parity.xpu.page import render
 from parity.xpu.record import (
@@ -20,6 +22,7 @@ from parity.xpu.record import (
     to_json,
 )
 from parity.xpu.table import cell, reasons, sections
+from tests.report import sample
 
 
 def row(kernel: str, *rungs: Rung) -> KernelRow:
@@ -98,3 +101,27 @@ def test_page_shows_the_same_and_escapes_names() -> None:
     assert "<scale>" not in page
     for text in ("twin data: 3 of 4 elements", NO_CARD, f"spills {wording.whole(2048)} B", "python -m parity xpu"):
         assert text in page
+
+
+@pytest.mark.parametrize("ladder", [None, record(REFUSED, STANDING)])
+def test_report_of_a_run_says_that_no_card_was_there(ladder: LadderRecord | None) -> None:
+    page = report.render(sample.record(), ladder)
+    assert "Real card: not run" in page
+    assert ("Intel ladder: not run" in page) == (ladder is None)
+    assert ("twin data: 3 of 4 elements" in page) == (ladder is not None)
+
+
+def test_report_shows_a_card_that_was_there() -> None:
+    ran = row("scale", Rung(name=LOWERED, answer="yes"), Rung(name=REAL, answer="yes"))
+    page = render(record(ran, STANDING))
+    assert "Real card: 1 kernels" in page
+    assert "Real card: not run" not in page
+
+
+def test_walk_with_other_specifications_is_out_of_date() -> None:
+    run = sample.record()
+    op = next(iter(run.spec_hashes))
+    same = replace(record(STANDING), spec_hashes={op: run.spec_hashes[op]})
+    other = replace(record(STANDING), spec_hashes={op: "0" * 64})
+    assert "out of date" not in report.render(run, same)
+    assert "out of date" in report.render(run, other)

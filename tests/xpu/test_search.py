@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
 
 import pytest
 
 import specs
-from parity.xpu.record import KernelRow, Rung, compiled, native
-from parity.xpu.search import Candidate, candidate, descend, lightest, neighbours
+from parity.xpu.command import put
+from parity.xpu.record import ROADS, KernelRow, Road, Rung, compiled, native
+from parity.xpu.search import Candidate, Found, candidate, descend, groups, lightest, neighbours, settle
+from specs import tuned
+from specs.lang.errors import SpecError
 from specs.lang.kernel import Kernel
-from specs.tile.cases import case_launches, default_case
+from specs.lang.op import Case, Op
+from specs.tile.cases import StepLaunch, case_launches, default_case
 
 
 def start(name: str) -> tuple[Kernel, Mapping[str, int]]:
@@ -55,7 +61,8 @@ def test_least_spill_is_taken_where_some_stays() -> None:
 
 def test_valley_that_is_none_is_left() -> None:
     """Neighbours of the present configuration all spill more, and the lightest ones spill nothing."""
-    kernel, now = start("fp8_gemm")
+    kernel, default = start("fp8_gemm")
+    now = {**default, "num_warps": 4}
     light = lightest(kernel, now)
 
     def spill(tuned: Mapping[str, int]) -> int:
@@ -79,10 +86,10 @@ def test_refused_configuration_is_worse_than_any_spill() -> None:
 def test_neighbours_are_configurations_that_the_kernel_declares(name: str) -> None:
     kernel, now = start(name)
     values = {tunable.name: tunable.values for tunable in kernel.tunables}
-    for tuned in neighbours(kernel, now):
-        changed = [name for name in now if tuned[name] != now[name]]
+    for other in neighbours(kernel, now):
+        changed = [name for name in now if other[name] != now[name]]
         assert len(changed) == 1
-        assert tuned[changed[0]] in values[changed[0]]
+        assert other[changed[0]] in values[changed[0]]
         assert changed[0] != "num_stages"
 
 
@@ -106,3 +113,84 @@ def test_candidate_that_one_card_refuses_has_no_spill() -> None:
 def test_candidate_that_was_not_built_has_no_spill() -> None:
     row = _row(a=Rung(name=native("B580"), answer="not run", reason="no compiler"))
     assert candidate("c", "k", {}, row).spill is None
+
+
+def test_what_is_found_holds_for_every_case_and_both_sources() -> None:
+    kernel, now = start("fp8_gemm")
+    op = specs.get("fp8_gemm")
+    easy, hard = op.cases[:2]
+
+    def attempt(tuned: Mapping[str, int], case: Case, road: Road) -> Candidate:
+        room = 64 if (case, road) == (hard, "triton") else 512
+        spill = max(0, tuned["BLOCK_M"] * tuned["BLOCK_N"] // tuned["num_warps"] - room)
+        return Candidate(case=case.name, kernel="k", tunables=tuned, spill=spill, shared_memory=0, reason="")
+
+    pairs: list[tuple[Case, Road]] = [(case, road) for case in (easy, hard) for road in ROADS]
+    heavy = {**now, "BLOCK_M": 64, "BLOCK_N": 64, "num_warps": 4}
+    best = settle(kernel, heavy, pairs, attempt)[-1]
+    assert best.spill == 0
+    assert attempt(best.tunables, hard, "triton").spill == 0
+    assert attempt(settle(kernel, heavy, pairs[:1], attempt)[-1].tunables, hard, "triton").spill != 0
+
+
+@pytest.mark.parametrize("name", specs.names())
+def test_every_default_that_a_case_takes_is_searched_once(name: str) -> None:
+    op = specs.get(name)
+    found = groups(op)
+    keys = [(group.kernel.name, group.row) for group in found]
+    assert all(keys.count(key) == 1 for key in keys)
+    taken = {(one.step.kernel.name, case.name) for case in op.cases for one in launched(op, case)}
+    assert {(group.kernel.name, case.name) for group in found for case in group.cases} == taken
+
+
+def launched(op: Op, case: Case) -> list[StepLaunch]:
+    """Launches of a case that have programs to run."""
+    return [one for one in case_launches(op, case, config="xpu", strided=False) if prod(one.launch.grid)]
+
+
+def found(name: str, tunables: Mapping[str, int] | None = None) -> Found:
+    """A search that ends with these tunables, or with the default ones."""
+    group = groups(specs.get(name))[0]
+    best = tunables or dict(group.row.values)
+    return Found(group=group, tried=[compiler(lambda _: 0)(best)])
+
+
+def test_what_is_found_is_written_where_the_defaults_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "xpu.json"
+    file.write_bytes((tuned.FOLDER / "xpu.json").read_bytes())
+    before = file.read_text()
+    monkeypatch.setattr(tuned, "FOLDER", tmp_path)
+    kept, named = found("fp8_gemm"), found("fp8_gemm").group
+    assert put([kept]) == 0
+    assert file.read_text() == before, "nothing has changed"
+    better = found("fp8_gemm", {**dict(named.row.values), "BLOCK_N": 256})
+    assert put([better]) == 0
+    pairs = zip(before.splitlines(), file.read_text().splitlines(), strict=True)
+    (changed,) = [new for old, new in pairs if old != new]
+    assert '"BLOCK_N": 256' in changed
+    fixed = found("global_topk", {"num_warps": 8})
+    assert put([fixed]) == 1
+    assert "global_topk" in capsys.readouterr().err
+    tuned.table.cache_clear()
+
+
+@pytest.mark.parametrize("target", [file.stem for file in sorted(tuned.FOLDER.glob("*.json"))])
+def test_table_is_written_as_it_is_read_and_every_row_has_its_kernel(target: str) -> None:
+    assert (tuned.FOLDER / f"{target}.json").read_text(encoding="utf-8") == tuned.text(tuned.table(target))
+    kernels = {step.kernel.name: step.kernel for name in specs.names() for step in specs.get(name).steps}
+    for name, classes in tuned.table(target).items():
+        rows = [row for row in kernels[name].configs if row.target == target]
+        assert [row.name for row in rows] == list(classes), "in the order in which they are tried"
+        for row in rows:
+            allowed = {tunable.name: tunable.values for tunable in kernels[name].tunables}
+            assert set(dict(row.values)) == set(allowed)
+            assert all(value in allowed[tunable] for tunable, value in row.values)
+
+
+def test_class_without_a_row_and_target_without_a_table_are_the_authors_mistake() -> None:
+    with pytest.raises(SpecError, match="few_rows"):
+        tuned.tuned("xpu", "fp4_gemm", few_rows=None, surprise=None)
+    with pytest.raises(SpecError, match="nowhere"):
+        tuned.tuned("nowhere", "fp4_gemm", rest=None)

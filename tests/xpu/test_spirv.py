@@ -118,3 +118,24 @@ def test_computing_with_bfloat16_stays_an_obstacle(computing: Instruction) -> No
 def test_module_without_any_of_it_stays_as_it_is() -> None:
     before = module(Instruction(LOAD, (WORD, 30, ARGUMENT)))
     assert for_cpu(before) == before
+
+
+def test_prefetches_are_left_out_and_loads_of_blocks_stay_an_obstacle() -> None:
+    extension = Instruction(10, words("SPV_INTEL_2d_block_io"))
+    prefetch, load = Instruction(6234, (ARGUMENT, ARGUMENT)), Instruction(6231, (ARGUMENT, ARGUMENT))
+    only = module(extension, prefetch, capabilities=(6, 6228))
+    assert obstacles(only)
+    after = for_cpu(only)
+    assert not obstacles(after)
+    assert after.instructions == module().instructions
+    both = module(extension, prefetch, load, capabilities=(6, 6228))
+    assert "blocks" in obstacles(for_cpu(both))[0]
+
+
+def test_prefetches_that_are_functions_are_left_out_too() -> None:
+    found = imported(INIT, "llvm.genx.GenISA.LSC2DBlockPrefetch.isVoid")
+    name, call = Instruction(5, (INIT, *words("prefetch"))), Instruction(CALL, (VOID, 50, INIT, ARGUMENT))
+    read = Instruction(LOAD, (WORD, 30, ARGUMENT))
+    before = module(*found, name, read, call)
+    assert obstacles(before)
+    assert for_cpu(before).instructions == module(read).instructions

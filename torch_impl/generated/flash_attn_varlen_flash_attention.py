@@ -73,25 +73,25 @@ def flash_attention(
         full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))  # specs/flash/work.py:113
         end_3 = (end_2 + 63) // 64  # specs/flash/work.py:117
         end_4 = full_end // 64  # specs/flash/work.py:117
-        peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:42
-        t_1 = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-        t_2 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
+        peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+        t_1 = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        t_2 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         for tile in range(end_4):  # specs/flash/varlen.py:65
             first_3 = tile * 64  # specs/flash/keys.py:37
             position = first_3 + tl.arange(0, 64)  # specs/flash/keys.py:38
             t_3 = first_2 + position  # specs/flash/keys.py:41
             columns = tl.load(k_ptr + (t_3[:, None] * stride_k1 + head * stride_k2 + tl.arange(0, 64)[None, :]))  # specs/flash/keys.py:29
-            product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:68
+            product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
             chunk = tl.load(v_ptr + (t_3[:, None] * stride_v1 + head * stride_v2 + tl.arange(0, 64)[None, :]))  # specs/flash/keys.py:29
-            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:78
-            peak_1 = tl.maximum(peak, highest_1 * 1.0)  # specs/attention/softmax.py:79
-            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:80
-            weight = tl.exp2(product * 1.0 - base[:, None])  # specs/attention/softmax.py:81
-            decay = tl.exp2(peak - base)  # specs/attention/softmax.py:82
-            t_4 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:83
-            total = t_1 * decay + t_4  # specs/attention/softmax.py:83
-            narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:84
-            product_1 = tl.dot(narrow, chunk, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:85
+            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:86
+            peak_1 = tl.maximum(peak, highest_1 * 1.0)  # specs/attention/softmax.py:87
+            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+            weight = tl.exp2(product * 1.0 - base[:, None])  # specs/attention/softmax.py:89
+            decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
+            t_4 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+            total = t_1 * decay + t_4  # specs/attention/softmax.py:91
+            narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
+            product_1 = tl.dot(narrow, chunk, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
             peak = peak_1
             t_1 = total
             t_2 = product_1
@@ -102,7 +102,7 @@ def flash_attention(
             t_5 = first_2 + position_1  # specs/flash/keys.py:41
             mask = live_2[:, None]  # specs/flash/keys.py:28
             columns_1 = tl.load(k_ptr + (t_5[:, None] * stride_k1 + head * stride_k2 + tl.arange(0, 64)[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
-            product_2 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:68
+            product_2 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:76
             own = t + (keys - queries)  # specs/flash/scores.py:65
             distance = (tile_1 * 64 + tl.arange(0, 64))[None, :] - own[:, None]  # specs/flash/scores.py:66
             position_2 = (tile_1 * 64 + tl.arange(0, 64))[None, :]  # specs/flash/scores.py:43
@@ -111,20 +111,20 @@ def flash_attention(
             score = tl.where(seen_1, product_2, float("-inf"))  # specs/flash/scores.py:49
             mask_1 = live_2[:, None]  # specs/flash/keys.py:28
             chunk_1 = tl.load(v_ptr + (t_5[:, None] * stride_v1 + head * stride_v2 + tl.arange(0, 64)[None, :]), mask=mask_1, other=0.0)  # specs/flash/keys.py:29
-            highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:78
-            peak_2 = tl.maximum(peak, highest_2 * 1.0)  # specs/attention/softmax.py:79
-            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:80
-            weight_1 = tl.exp2(score * 1.0 - base_1[:, None])  # specs/attention/softmax.py:81
-            decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:82
-            t_6 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:83
-            total_1 = t_1 * decay_1 + t_6  # specs/attention/softmax.py:83
-            narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:84
-            product_3 = tl.dot(narrow_1, chunk_1, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:85
+            highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:86
+            peak_2 = tl.maximum(peak, highest_2 * 1.0)  # specs/attention/softmax.py:87
+            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+            weight_1 = tl.exp2(score * 1.0 - base_1[:, None])  # specs/attention/softmax.py:89
+            decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
+            t_6 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+            total_1 = t_1 * decay_1 + t_6  # specs/attention/softmax.py:91
+            narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
+            product_3 = tl.dot(narrow_1, chunk_1, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:93
             peak = peak_2
             t_1 = total_1
             t_2 = product_3
-        known = t_1 > 0.0  # specs/attention/softmax.py:115
-        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, t_1, 1.0)), 0.0)  # specs/attention/softmax.py:116
+        known = t_1 > 0.0  # specs/attention/softmax.py:123
+        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, t_1, 1.0)), 0.0)  # specs/attention/softmax.py:124
         token = first_1 + t  # specs/flash/work.py:44
         mean = t_2 * factor[:, None]  # specs/flash/results.py:29
         token_1 = token[:, None]  # specs/flash/results.py:43

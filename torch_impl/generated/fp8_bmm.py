@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8a1ef3cf7cc639bc749fab432e20dd91917fae3618b3bd809a3bce900e63021b
+# spec sha256 190f8efe3998764542fac9992d3a40a10f90eb3f001eaa50f62b774b95d28340
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6612ad1b362f4f09e016b6d36ddcc2154d79e4949fc5c45dddf92dc12d1ee56a
+# spec sha256 d9369eb7be13cb116772d670a3dc6c6aede47954faf545fa308b5c82495e47f9
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e75e9c845407a5cb006e75839c3622a0d4364b90f003fa8ef66b9687d18d30a8
+# spec sha256 b020b25e13ddb6b3e67393378083f873f6b69bcfb8ce0e0b48e46bf4085c292d
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -65,21 +65,21 @@ def int4_gemm_w4a16(
     tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-    upper = (K + 127) // 128  # specs/gemm/int4.py:60
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:67
-    for k in tl.range(upper, num_stages=3):  # specs/gemm/int4.py:68
+    upper = (K + 127) // 128  # specs/gemm/int4.py:61
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:68
+    for k in tl.range(upper, num_stages=3):  # specs/gemm/int4.py:69
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        there = (rows < M)[:, None]  # specs/gemm/int4.py:82
-        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:83
-        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:84
+        there = (rows < M)[:, None]  # specs/gemm/int4.py:83
+        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:84
+        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:85
         byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:110
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:113
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:113
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:88
-        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:88
-        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:89
-        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:89
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:111
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:114
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:114
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:89
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:89
+        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:90
+        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:90
         acc = acc + partial * scale[None, :]
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b4362b7c19eba6d95936fcf2cf72919d9367f7a104f0c2dc57cc6cc3decfb2cf
+# spec sha256 1a55c424a8d62c8ce9201e4b06fdfddbad044b84cb352a1dff89e8583de21afa
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -29,6 +29,7 @@ Generated. Specialised on
     BLOCK_K = 64
     CHUNK = 64
     VALUE_PARTS = 1
+    RELOAD = 0
     num_warps = 4
     num_stages = 1
 """
@@ -54,46 +55,46 @@ def sparse_mla_decode(
     head = rest % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
     token = rest // blocks  # specs/attention/sparse.py:84
     t = head < H  # specs/attention/sparse.py:84
-    count = COMP_PAGES * 2  # specs/attention/decode.py:65
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:67
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    count = COMP_PAGES * 2  # specs/attention/decode.py:66
+    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
+    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index_1 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index_4 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index_5 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index_6 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:143
-    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:158
-    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:158
-    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:158
-    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:158
-    upper = (length + 63) // 64  # specs/attention/sparse.py:146
-    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:146
-    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:42
-    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:43
-    for k in range(upper):  # specs/attention/sparse.py:213
-        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:194
-        index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:195
-        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:198
-        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:51
-        page = slot // 2  # specs/attention/decode.py:52
-        row = slot % 2  # specs/attention/decode.py:52
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
+    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:172
+    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:172
+    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:172
+    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:172
+    upper = (length + 63) // 64  # specs/attention/sparse.py:144
+    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:144
+    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    for k in range(upper):  # specs/attention/sparse.py:225
+        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
+        index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:207
+        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:210
+        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:52
+        page = slot // 2  # specs/attention/decode.py:53
+        row = slot % 2  # specs/attention/decode.py:53
         t_10 = row * 576  # specs/tile/library/pages.py:61
         start = row * 8 + 1152  # specs/tile/library/pages.py:62
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
@@ -163,31 +164,31 @@ def sparse_mla_decode(
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_8 = live[:, None]  # specs/tile/library/pages.py:83
         columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:84
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:68
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:68
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:68
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:68
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:68
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:68
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:68
-        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:68
-        score_7 = tl.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:60
-        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:78
-        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:79
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:80
-        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:81
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:82
-        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:83
-        total = t_1 * decay + t_11  # specs/attention/softmax.py:83
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:84
-        product_1 = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:85
-        product_2 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:85
-        product_3 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:85
-        product_4 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:85
-        product_5 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:85
-        product_6 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:85
-        product_7 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:85
-        product_8 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:85
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:76
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:76
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:76
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:76
+        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:76
+        score_7 = tl.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:86
+        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:87
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
+        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
+        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+        total = t_1 * decay + t_11  # specs/attention/softmax.py:91
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
+        product_1 = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
+        product_2 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:93
+        product_3 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:93
+        product_4 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:93
+        product_5 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:93
+        product_6 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:93
+        product_7 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:93
+        product_8 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:93
         peak = peak_1
         t_1 = total
         t_2 = product_1
@@ -198,13 +199,13 @@ def sparse_mla_decode(
         t_7 = product_6
         t_8 = product_7
         t_9 = product_8
-    for k_1 in range(upper_1):  # specs/attention/sparse.py:213
-        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:194
-        index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:195
-        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:198
-        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:51
-        page_1 = slot_1 // 16  # specs/attention/decode.py:52
-        row_1 = slot_1 % 16  # specs/attention/decode.py:52
+    for k_1 in range(upper_1):  # specs/attention/sparse.py:225
+        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
+        index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
+        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:210
+        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:52
+        page_1 = slot_1 // 16  # specs/attention/decode.py:53
+        row_1 = slot_1 % 16  # specs/attention/decode.py:53
         t_12 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
         start_11 = t_12[:, None]  # specs/tile/library/pages.py:82
@@ -274,31 +275,31 @@ def sparse_mla_decode(
         start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:82
         live_17 = live_9[:, None]  # specs/tile/library/pages.py:83
         columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:84
-        score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:68
-        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:68
-        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:68
-        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)  # specs/attention/softmax.py:68
-        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:68
-        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:68
-        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:68
-        product_9 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:68
-        score_15 = tl.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:60
-        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:78
-        peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:79
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:80
-        weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:81
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:82
-        t_13 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:83
-        total_1 = t_1 * decay_1 + t_13  # specs/attention/softmax.py:83
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:84
-        product_10 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_11 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_12 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_13 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_14 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_15 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_16 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:85
-        product_17 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:85
+        score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:76
+        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:76
+        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:76
+        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)  # specs/attention/softmax.py:76
+        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:76
+        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:76
+        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:76
+        product_9 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:76
+        score_15 = tl.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:86
+        peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:87
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
+        weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:89
+        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
+        t_13 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+        total_1 = t_1 * decay_1 + t_13  # specs/attention/softmax.py:91
+        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
+        product_10 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_11 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_12 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_13 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_14 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_15 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_16 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:93
+        product_17 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:93
         peak = peak_2
         t_1 = total_1
         t_2 = product_10
@@ -309,28 +310,28 @@ def sparse_mla_decode(
         t_7 = product_15
         t_8 = product_16
         t_9 = product_17
-    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:221
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:221
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:113
-    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:114
-    known = t_1 > 0.0  # specs/attention/softmax.py:115
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:116
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:233
+    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:233
+    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:121
+    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:122
+    known = t_1 > 0.0  # specs/attention/softmax.py:123
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_9 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_10 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_11 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_12 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_13 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_14 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
     index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:225
-    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:127
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:227
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:121
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:228
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
+    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:135
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:239
+    known_1 = t_1 != 0.0  # specs/attention/softmax.py:129
+    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:240

@@ -1,0 +1,84 @@
+"""Configurations that a search or a measurement has chosen: one table per target, `specs/tuned/TARGET.json`.
+
+A kernel says which classes of calls there are, in the order in which they are tried; the table has the tunables of
+each. So the part that a program writes (`parity xpu --search OPERATION --write`) is apart from what people write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from specs.lang.axes import Expr
+from specs.lang.errors import SpecError
+from specs.lang.kernel import Config
+
+FOLDER: Final = Path(__file__).parent
+
+Table = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""Kernel -> class of calls -> tunable -> value."""
+
+
+@cache
+def table(target: str) -> Table:
+    """The table of a target.
+
+    Raises:
+        SpecError: there is none.
+    """
+    file = FOLDER / f"{target}.json"
+    if not file.exists():
+        known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.json")))
+        raise SpecError(f"there is no table of configurations for target '{target}'", hint=f"there are {known}")
+    found: Table = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def text(rows: Table) -> str:
+    """A table as its file has it: kernels and classes in the order given, one line per class."""
+    kernels = []
+    for kernel, classes in rows.items():
+        lines = [f"  {json.dumps(name)}: {json.dumps(dict(values))}" for name, values in classes.items()]
+        kernels.append(f" {json.dumps(kernel)}: {{\n" + ",\n".join(lines) + "\n }")
+    return "{\n" + ",\n".join(kernels) + "\n}\n"
+
+
+def write(target: str, rows: Mapping[tuple[str, str], Mapping[str, int]]) -> Path:
+    """Replaces rows of a target's table, by kernel and class; specifications that are loaded keep the old ones.
+
+    Returns:
+        The file.
+    """
+    found = {kernel: dict(classes) for kernel, classes in table(target).items()}
+    for (kernel, name), values in rows.items():
+        # In the order of the row that is there, so that a difference shows what has changed.
+        found[kernel][name] = {tunable: values[tunable] for tunable in found[kernel][name]}
+    file = FOLDER / f"{target}.json"
+    file.write_text(text(found), encoding="utf-8")
+    table.cache_clear()
+    return file
+
+
+def tuned(target: str, kernel: str, **classes: Expr | None) -> tuple[Config, ...]:
+    """Configurations of a kernel for a target, from its table.
+
+    Args:
+        classes: name of a class of calls -> condition under which a call belongs to it, None where all do that are
+            left; in the order in which they are tried.
+
+    Raises:
+        SpecError: the table does not have exactly these classes for the kernel.
+    """
+    rows = table(target).get(kernel, {})
+    if set(rows) != set(classes):
+        raise SpecError(
+            f"{kernel}: classes {', '.join(classes)} are declared for target '{target}', the table has "
+            f"{', '.join(rows) or 'none'}",
+            hint=f"give specs/tuned/{target}.json one row per class; any values that the tunables allow are a start",
+        )
+    return tuple(
+        Config(target=target, values=tuple(rows[name].items()), when=when, name=name) for name, when in classes.items()
+    )
