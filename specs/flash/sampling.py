@@ -58,7 +58,11 @@ def sample(case: Sample) -> dict[str, Any]:
         drawn["cu_seqlens_k"] = bounds(np.zeros(requests, int))
     else:
         counts = lengths(rng, sizes["PAGE"], requests, int(case.attributes["max_seqlen_k"] or sizes["PAGE"]))  # type: ignore[call-overload]
-        drawn |= {"cu_seqlens_k": bounds(counts), "seqused_k": counts, "block_table": np.zeros((requests, sizes["TABLE"]), int)}
+        drawn |= {
+            "cu_seqlens_k": bounds(counts),
+            "seqused_k": counts,
+            "block_table": np.zeros((requests, sizes["TABLE"]), int),
+        }
     return drawn | _numbers(case, drawn, counts, paged)
 
 
