@@ -7,8 +7,7 @@ float32 for the first few tokens only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.attention_pages import BLOCK, CODES, DIM, ROPE, ROW_BYTES, decode, encode, random_pages
@@ -38,7 +37,7 @@ class Case:
     expected: Callable[[Inputs], tuple[Any, ...]]
     picked: Callable[[Inputs, Any], tuple[Any, ...]]
     flops: int = 0
-    keywords: Mapping[str, object] = MappingProxyType({})
+    keywords: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
