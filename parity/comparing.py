@@ -10,9 +10,10 @@ import specs
 from parity import wording
 from parity.assemble import Stopwatch, run_record
 from parity.describe import Row, Section
-from parity.inputs import KINDS, Kind
+from parity.inputs import Kind
+from parity.model_sections import model_sections, reasons
 from parity.printing import console, print_section, say
-from parity.records import CaseResult, ModelSection, RunRecord, count
+from parity.records import CaseResult, RunRecord, count
 from parity.records_json import to_json
 from parity.runner import run_all
 from parity.table import print_record, progress
@@ -44,28 +45,34 @@ def run_cases(
 
 
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
-    """The real model under every scheme, then every case of every operation.
+    """The real model under every scheme, and every case of the operations of `JOB_FAMILIES` beside it.
 
-    quick: the first scheme, and no cases. Otherwise those of `JOB_FAMILIES` are run as well.
+    quick: the first scheme, and no cases.
+
+    Raises:
+        Unsupported: the model or a framework is not installed, or a framework does not see the device.
     """
-    from parity.minilm import job
+    from parity.job_cases import beside
+    from parity.minilm import assets, job
+    from parity.minilm.plain import PLAIN
     from parity.minilm.schemes import SCHEMES
 
     watch = Stopwatch()
-    found = job.run(
-        implementations=implementations,
-        device=device,
-        schemes=SCHEMES[:1] if quick else SCHEMES,
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
-    )
-    results: tuple[CaseResult, ...] = ()
-    if not quick:
-        ops = [op for op in map(specs.get, specs.names()) if op.family in JOB_FAMILIES]
-        cases = run_cases(ops, seed=seed, implementations=implementations, kinds=KINDS, device=device)
-        results = cases.results
+    assets.folder()  # before anything is started that would have to be waited for
+    ops = [op for op in map(specs.get, specs.names()) if op.family in JOB_FAMILIES]
+    with beside(() if quick else ops, seed=seed, implementations=implementations, device=device) as cases:
+        found = job.run(
+            implementations=implementations,
+            device=device,
+            schemes=SCHEMES[:1] if quick else (PLAIN, *SCHEMES),
+            progress=_tell,
+        )
+        _tell("the cases of the operations")
+        results = cases.results()
     return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
 
 
+<<<<<<< HEAD
 def deliver(
     record: RunRecord,
     json_file: Path | None,
@@ -74,6 +81,13 @@ def deliver(
     brief: bool = False,
     ladder: LadderRecord | None = None,
 ) -> int:
+=======
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def deliver(record: RunRecord, json_file: Path | None, report: Path | None, *, brief: bool = False) -> int:
+>>>>>>> main
     """Prints a record, writes the files that were asked for, and returns the exit status.
 
     brief: one row per operation instead of one per case; the files hold everything either way.
@@ -88,12 +102,10 @@ def deliver(
     elif record.results:
         print_record(record, out)
     for model in record.models:
-        print_section(out, model_section(model))
-        print_section(out, similarity_section(model))
-        for linear in model.linears:
-            if linear.reason:
-                where = f"{linear.scheme}, layer {linear.layer}, {linear.linear}, {linear.pair}"
-                say(out, f"{linear.status}: {where}: {linear.reason}")
+        for section in model_sections(model):
+            print_section(out, section)
+        for line in reasons(model):
+            say(out, line)
     if json_file is not None:
         _write(json_file, to_json(record))
         say(out, f"record: {json_file}")
@@ -119,33 +131,6 @@ def operations_section(results: Sequence[CaseResult]) -> Section:
     return Section(title="Every operation, every case that a CPU can take", columns=columns, rows=tuple(rows))
 
 
-def similarity_section(model: ModelSection) -> Section:
-    """Cosines of neighbouring sentences (paraphrases of each other), and the largest of any other two."""
-    tables = model.similarities
-    columns = ("sentences", *(f"{t.scheme} {t.implementation.partition(':')[0]}" for t in tables))
-    rows: list[Row] = []
-    for i in range(0, len(model.sentences) - 1, 2):
-        words = " / ".join(f"{model.sentences[j][:24].rsplit(' ', 1)[0]} .." for j in (i, i + 1))
-        rows.append((words, *(f"{t.values[i][i + 1]:.4f}" for t in tables)))
-    others = [(i, j) for j in range(len(model.sentences)) for i in range(j) if i // 2 != j // 2]
-    if others:
-        rows.append(("unrelated, at most", *(f"{max(t.values[i][j] for i, j in others):.4f}" for t in tables)))
-    return Section(title="Cosine similarities of sentence embeddings", columns=columns, rows=tuple(rows))
-
-
-def model_section(model: ModelSection) -> Section:
-    """One row per scheme and pair: how many linears passed, and the largest numbers among them."""
-    rows: list[Row] = []
-    for scheme, pair in dict.fromkeys((linear.scheme, linear.pair) for linear in model.linears):
-        linears = tuple(x for x in model.linears if (x.scheme, x.pair) == (scheme, pair))
-        counts = ", ".join(f"{n} {status}" for status, n in count(linears).items() if n)
-        ulp = max((x.max_ulp for x in linears if x.max_ulp is not None), default=None)
-        share = max((x.bound_share for x in linears if x.bound_share is not None), default=None)
-        rows.append((scheme, pair, counts, wording.ulps(ulp), wording.share(share)))
-    columns = ("scheme", "compared", "linears", "max ulp", "of bound")
-    return Section(title=f"{model.name}: {model.note}", columns=columns, rows=tuple(rows))
-
-
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -153,5 +138,6 @@ def _write(file: Path, text: str) -> None:
 
 def failed(record: RunRecord) -> bool:
     """Whether anything in the record failed."""
-    linears = [linear.status for model in record.models for linear in model.linears]
-    return "failed" in (*linears, *(result.status for result in record.results))
+    linears = (linear.status for model in record.models for linear in model.linears)
+    steps = (step.status for model in record.models for step in model.steps)
+    return "failed" in (*linears, *steps, *(result.status for result in record.results))

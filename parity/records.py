@@ -8,6 +8,7 @@ field is its description in the JSON schema.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
@@ -138,6 +139,66 @@ class LinearResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """One operation of a whole model, run on the same bytes by what is compared."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    scheme: str
+    """Name of the quantisation scheme of the linears."""
+    stage: str
+    """Where in the model, such as "embeddings" or "layer 3"; one of the stages of the section."""
+    step: str
+    """Name of the operation within the stage."""
+    shape: str
+    """Sizes of the axes, or of the result."""
+    pair: str
+    """What was compared."""
+    status: Status
+    """Outcome."""
+    same_operands: bool | None = None
+    """Whether activations were quantised to the same bytes; null for what is no linear."""
+    equal: float | None = None
+    """Share of the elements of the result that are the same bytes; null against the oracle."""
+    bound_share: float | None = None
+    """max(error / bound)."""
+    max_ulp: float | None = None
+    """Largest distance in steps of the output format."""
+    reason: str = ""
+    """Why the operation failed or did not run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How far two runs of a whole model are apart, each going on with its own results."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    scheme: str
+    """Name of the quantisation scheme of the linears."""
+    pair: str
+    """What was compared, such as "torch:eager vs float32" or "torch:eager vs jax:xla"."""
+    errors: tuple[float, ...]
+    """|x - y| / |y| over all tokens (Frobenius norms), one for each stage of the section; of the last one over all
+    sentences.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceCosines:
+    """Cosine of the angle between each sentence's embedding and the float32 model's."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    scheme: str
+    """Name of the quantisation scheme of the linears."""
+    implementation: str
+    """What computed it, such as "torch:eager"."""
+    values: tuple[float, ...]
+    """One per sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Similarity:
     """Cosine similarities between the embeddings of a model's sentences under one scheme."""
 
@@ -167,6 +228,14 @@ class ModelSection:
     """Every quantised linear under every scheme."""
     similarities: tuple[Similarity, ...] = ()
     """The float32 reference first, then one table per scheme and implementation."""
+    stages: tuple[str, ...] = ()
+    """Parts of the model in the order in which they run."""
+    cosines: tuple[SentenceCosines, ...] = ()
+    """One per scheme and implementation."""
+    drifts: tuple[Drift, ...] = ()
+    """Per scheme: every implementation against the float32 model, then implementations against each other."""
+    steps: tuple[StepResult, ...] = ()
+    """Every operation of every stage on the same bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +284,7 @@ class RunRecord:
         return {op: tuple(result for result in self.results if result.op == op) for op in ops}
 
 
-def count(results: tuple[CaseResult, ...] | tuple[LinearResult, ...]) -> dict[Status, int]:
+def count(results: Iterable[CaseResult | LinearResult | StepResult]) -> dict[Status, int]:
     """Number of results by status, every status present, in the order of `STATUSES`."""
     found = Counter(result.status for result in results)
     return {status: found[status] for status in STATUSES}

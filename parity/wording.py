@@ -66,6 +66,13 @@ def share(x: float | None) -> str:
     return f"{x:.2f}" if x < 1000 else scientific(x)
 
 
+def percent(x: float | None) -> str:
+    """A share of elements in percent; what is not all of them never reads as 100%."""
+    if (text := special(x)) is not None or x is None:
+        return text or NOTHING
+    return "100%" if x == 1 else f"{floor(x * 10000) / 100:.2f}%"
+
+
 def ulps(x: float | None) -> str:
     """Distance in ulp: two decimals when small, whole when large."""
     if (text := special(x)) is not None or x is None:

@@ -6,7 +6,7 @@ what vLLM passes for the sake of other backends is accepted where it asks for no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -74,18 +74,15 @@ def flash_attn_varlen_func(
     Raises:
         ArgumentError: the call does not fit; nothing was run and nothing written.
     """
-    inert = {
-        "dropout_p": (dropout_p, (0, 0.0)),
-        "scheduler_metadata": (scheduler_metadata, (None,)),
-        "fa_version": (fa_version, (2, None)),
-        "return_attn_probs": (return_attn_probs, (False,)),
-        "dynamic_causal": (dynamic_causal, (None,)),
-        "mask_mod": (mask_mod, (None,)),
-        "aux_tensors": (aux_tensors, (None,)),
-    }
-    for name, (value, accepted) in inert.items():
-        if isinstance(value, torch.Tensor) or value not in accepted:
-            raise NotAChoice(op=_NAME, argument=name, expected=repr(accepted[0]), actual=repr(value))
+    _refuse_unless_inert(
+        dropout_p=dropout_p,
+        scheduler_metadata=scheduler_metadata,
+        fa_version=fa_version,
+        return_attn_probs=return_attn_probs,
+        dynamic_causal=dynamic_causal,
+        mask_mod=mask_mod,
+        aux_tensors=aux_tensors,
+    )
     left, right = _window(window_size)
     factors = [_expanded(n, t, k, cu_seqlens_q) for n, t in zip("qkv", (q_descale, k_descale, v_descale), strict=True)]
     narrow = q.dtype.itemsize == 1
@@ -105,6 +102,24 @@ def flash_attn_varlen_func(
         implementation=implementation,
         out=given,
     )
+
+
+_INERT: Mapping[str, tuple[object, ...]] = {
+    "dropout_p": (0, 0.0),
+    "scheduler_metadata": (None,),
+    "fa_version": (2, None),
+    "return_attn_probs": (False,),
+    "dynamic_causal": (None,),
+    "mask_mod": (None,),
+    "aux_tensors": (None,),
+}
+
+
+def _refuse_unless_inert(**given: object) -> None:
+    """Refuses what asks for something that there is not."""
+    for name, value in given.items():
+        if isinstance(value, torch.Tensor) or value not in _INERT[name]:
+            raise NotAChoice(op=_NAME, argument=name, expected=repr(_INERT[name][0]), actual=repr(value))
 
 
 def _window(size: Sequence[int] | None) -> tuple[int, int]:

@@ -104,6 +104,17 @@ class Tokens:
         """Number of sentences."""
         return int(self.sentence[-1]) + 1 if self.sentence.size else 0
 
+    @property
+    def starts(self) -> npt.NDArray[np.int32]:
+        """First token of every sentence, and the number of all: int32 [sentences + 1]."""
+        lengths = np.bincount(self.sentence, minlength=self.sentences)
+        return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sentence."""
+        return int(np.diff(self.starts).max(initial=0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assets:

@@ -1,4 +1,4 @@
-"""The encoder, written once for numpy, torch and JAX.
+"""The encoder in floating point, written once for numpy, torch and JAX: what quantised runs are measured by.
 
 Sentences are packed: the tokens of all of them in one array [T, hidden], attention limited to a token's own
 sentence by a block-diagonal mask. Layers as in BERT (Devlin et al., 2018): attention and feed-forward with exact
@@ -51,11 +51,13 @@ def encode(
     linear: LinearFunction | None = None,
     *,
     capture: dict[str, HostArray] | None = None,
+    hidden: list[HostArray] | None = None,
 ) -> HostArray:
     """Embeddings of the sentences, [sentences, hidden], each of length 1.
 
     linear: computes the linears; None: in the float type of `xp`.
     capture: where to leave the input of every linear (see `capturing`).
+    hidden: where to leave the hidden states [T, hidden] after the embeddings and after every layer.
     """
     linear = float_linear(xp) if linear is None else linear
     if capture is not None:
@@ -64,8 +66,12 @@ def encode(
     same = tokens.sentence[:, None] == tokens.sentence[None, :]
     mask = xp.array(np.where(same, 0.0, -np.inf))
     x = embed(xp, assets, tokens)
+    states = [x]
     for layer in assets.layers:
         x = transform(xp, assets, layer, x, mask, linear)
+        states.append(x)
+    if hidden is not None:
+        hidden += [np.array(xp.host(state)) for state in states]
     return xp.host(pool(xp, x, tokens))
 
 

@@ -68,13 +68,13 @@ def engine(name: str, device: str = "cpu") -> Engine:
 
 
 @contextmanager
-def single_threaded(engines: Sequence[Engine]) -> Iterator[None]:
-    """Lets torch use one CPU thread, and what it used before afterwards.
+def thread_limit(implementations: Sequence[str]) -> Iterator[None]:
+    """Lets torch use one CPU thread, and what it used before afterwards; names as those of engines.
 
     Tensors are small here: a second thread brings little, and where other processes want the cores too, waiting for it
     costs several times what the work does.
     """
-    if not any(one.name.startswith("torch:") for one in engines):
+    if not any(name.startswith("torch:") for name in implementations):
         yield
         return
     import torch

@@ -1,41 +1,64 @@
-"""The job: the real model on real sentences, every linear quantised, both frameworks against the oracle and each
-other.
+"""The job: the real model on real sentences, in both frameworks, against the oracle, the float32 model and each other.
 
-1. The encoder without quantisation, in numpy: in float32 for the cosines that schemes are set beside, in float64
-   for the inputs of its linears. Rounded to float32, these hardly depend on the order in which a library adds.
+1. The encoder without quantisation, in numpy: in float32 as what schemes are set beside, in float64 for the inputs of
+   its linears. Rounded to float32, these hardly depend on the order in which a library adds.
 2. Every linear under every scheme, on that input: all implementations quantise the activation, which has to give
    the bytes of the oracle, and multiply, which has to stay within the bound that the spec derives.
-3. The whole encoder under every scheme on every implementation, and the cosines of its sentences.
+3. The whole encoder under every scheme on every implementation, each going on with its own results: the cosine of
+   every sentence with the float32 model, and how far the runs drift from it and from each other, layer by layer.
+4. Every operation of the whole encoder under the schemes `PINNED`, on the bytes that the first implementation has
+   there: quantised bytes have to be the same, results within the bound of the operation.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 
+from parity.minilm import whole
 from parity.minilm.arrays import HostArray, numpy_arrays
 from parity.minilm.assets import Assets, Tokens, load
-from parity.minilm.encoder import cosines, encode
-from parity.minilm.engines import DEFAULT, Engine, engine, single_threaded
+from parity.minilm.drift import FLOAT32, drifts, float32_model, sentence_cosines, similarity
+from parity.minilm.encoder import encode
+from parity.minilm.engines import DEFAULT, Engine, engine, thread_limit
 from parity.minilm.linears import Side, compare
 from parity.minilm.outcomes import JobResult, LinearOutcome
+from parity.minilm.pinned import pinned
+from parity.minilm.plain import PLAIN, AnyScheme
 from parity.minilm.schemes import SCHEMES, Operands, Scheme
 from parity.minilm.sentences import SENTENCES
-from parity.records import Similarity
+from parity.minilm.whole import Seen, Trace
+from parity.records import Drift, SentenceCosines, Similarity
 from specs.lang.errors import Unsupported
 
 Progress = Callable[[str], None]
 """Called with what is about to run."""
 
 
+PINNED: Final = ("bf16", "fp8_block", "int4")
+"""Names of the schemes under which operations are compared one by one."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What has been found so far."""
+
+    similarities: list[Similarity]
+    linears: list[LinearOutcome] = field(default_factory=list)
+    steps: list[LinearOutcome] = field(default_factory=list)
+    cosines: list[SentenceCosines] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+
+
 def run(
     *,
     implementations: Sequence[str] = DEFAULT,
     device: str = "cpu",
-    schemes: Sequence[Scheme] = SCHEMES,
+    schemes: Sequence[AnyScheme] = (PLAIN, *SCHEMES),
     sentences: Sequence[str] = SENTENCES,
     assets: Assets | None = None,
     progress: Progress | None = None,
@@ -55,19 +78,28 @@ def run(
     engines = [engine(name, device) for name in implementations]
     say = progress or (lambda _text: None)
     say("the encoder without quantisation")
-    plain, captured = numpy_arrays(), inputs_of_linears(assets, tokens)
-    similarities = [_similarity("float32", plain.name, encode(plain, assets, tokens))]
-    outcomes: list[LinearOutcome] = []
-    with single_threaded(engines):
+    model, captured = float32_model(assets, tokens), inputs_of_linears(assets, tokens)
+    found = _Found(similarities=[similarity(FLOAT32, numpy_arrays().name, model)])
+    with thread_limit(implementations):
         for scheme in schemes:
-            found, tables = _run_scheme(scheme, engines, assets, tokens, captured, say)
-            outcomes += found
-            similarities += tables
+            weights = {
+                linear.name: scheme.quantise_weight(linear.weight, linear.bias) for _, _, linear in assets.linears()
+            }
+            sides = [Side(engine=one, scheme=scheme, weights=_moved(one, weights)) for one in engines]
+            if isinstance(scheme, Scheme):
+                say(f"{scheme.name}: every linear")
+                found.linears += _linears(sides, assets, captured, weights)
+            say(f"{scheme.name}: the whole encoder")
+            _whole(found, sides, assets, tokens, model, weights)
     return JobResult(
         sentences=tuple(sentences),
         tokens=tokens.ids.size,
-        linears=tuple(outcomes),
-        similarities=tuple(similarities),
+        layers=assets.config.layers,
+        linears=tuple(found.linears),
+        steps=tuple(found.steps),
+        similarities=tuple(found.similarities),
+        cosines=tuple(found.cosines),
+        drifts=tuple(found.drifts),
         seconds=time.perf_counter() - start,
     )
 
@@ -79,24 +111,36 @@ def inputs_of_linears(assets: Assets, tokens: Tokens) -> dict[str, HostArray]:
     return captured
 
 
-def _run_scheme(
-    scheme: Scheme,
-    engines: Sequence[Engine],
+def _linears(
+    sides: Sequence[Side], assets: Assets, captured: Mapping[str, HostArray], weights: Mapping[str, Operands]
+) -> Iterator[LinearOutcome]:
+    """Step 2 for one scheme."""
+    for layer, name, linear in assets.linears():
+        place = (sides[0].scheme.name, layer, name)
+        yield from compare(place, sides, linear, captured[linear.name], weights[linear.name])
+
+
+def _whole(
+    found: _Found,
+    sides: Sequence[Side],
     assets: Assets,
     tokens: Tokens,
-    captured: Mapping[str, HostArray],
-    say: Progress,
-) -> tuple[list[LinearOutcome], list[Similarity]]:
-    """Steps 2 and 3 for one scheme."""
-    say(f"{scheme.name}: every linear")
-    weights = {linear.name: scheme.quantise_weight(linear.weight, linear.bias) for _, _, linear in assets.linears()}
-    sides = [Side(engine=one, scheme=scheme, weights=_moved(one, weights)) for one in engines]
-    outcomes: list[LinearOutcome] = []
-    for layer, name, linear in assets.linears():
-        place = (scheme.name, layer, name)
-        outcomes += compare(place, sides, linear, captured[linear.name], weights[linear.name])
-    say(f"{scheme.name}: the whole encoder")
-    return outcomes, [table for side in sides for table in _quantised_similarity(side, assets, tokens)]
+    model: Trace,
+    weights: Mapping[str, Operands],
+) -> None:
+    """Steps 3 and 4 for one scheme; an implementation that does not support it is left out."""
+    scheme, runs, seen = sides[0].scheme.name, dict[str, Trace](), list[Seen]()
+    for side in sides:
+        try:
+            runs[side.engine.name] = whole.run(side, assets, tokens, None if runs else seen)
+        except Unsupported:
+            seen.clear()
+    for name, trace in runs.items():
+        found.similarities.append(similarity(scheme, name, trace))
+        found.cosines.append(sentence_cosines(scheme, name, trace, model))
+    found.drifts += drifts(scheme, runs, model)
+    if scheme in PINNED:
+        found.steps += pinned(seen, sides, weights)
 
 
 def _moved(one: Engine, weights: Mapping[str, Operands]) -> dict[str, dict[str, Any]]:
@@ -104,17 +148,3 @@ def _moved(one: Engine, weights: Mapping[str, Operands]) -> dict[str, dict[str, 
         name: {argument: one.operand(operand.raw, operand.form) for argument, operand in operands.items()}
         for name, operands in weights.items()
     }
-
-
-def _similarity(scheme: str, implementation: str, embeddings: HostArray) -> Similarity:
-    table = tuple(tuple(float(value) for value in row) for row in cosines(embeddings))
-    return Similarity(scheme=scheme, implementation=implementation, values=table)
-
-
-def _quantised_similarity(side: Side, assets: Assets, tokens: Tokens) -> Iterator[Similarity]:
-    """The table of one scheme on one implementation; none where it is not supported."""
-    try:
-        embeddings = encode(side.engine.arrays, assets, tokens, side.linear)
-    except Unsupported:
-        return
-    yield _similarity(side.scheme.name, side.engine.name, embeddings)

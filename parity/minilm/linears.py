@@ -17,8 +17,8 @@ from parity.minilm.arrays import HostArray
 from parity.minilm.assets import Linear
 from parity.minilm.engines import Engine
 from parity.minilm.outcomes import LinearOutcome
-from parity.minilm.schemes import Operands, Scheme
-from parity.runner import accumulator_of, expectations
+from parity.minilm.plain import AnyScheme
+from parity.minilm.schemes import Operands, Product
 from parity.ulp import Float64
 from specs.lang.elements import F32, ElementFormat
 from specs.lang.errors import Unsupported
@@ -44,13 +44,13 @@ class Side:
     """One implementation with the weights of one scheme, by linear and argument, on its device."""
 
     engine: Engine
-    scheme: Scheme
+    scheme: AnyScheme
     weights: Mapping[str, Mapping[str, Any]]
 
-    def linear(self, name: str, x: Any, _weight: HostArray, _bias: HostArray) -> Any:
-        """The quantised linear, float32 in and out (a `LinearFunction`)."""
+    def linear(self, name: str, x: Any) -> Any:
+        """The linear, float32 or bf16 in and bf16 out; both are the framework's arrays."""
         activation = self.scheme.quantise_activation(self.engine, x)
-        return self.engine.cast(self.scheme.multiply(self.engine, activation, self.weights[name]), F32)
+        return self.scheme.multiply(self.engine, activation, self.weights[name])
 
     def answer(self, name: str, x: HostArray) -> Answer | Refusal:
         """The linear on a captured input, float32 [T, K]."""
@@ -74,20 +74,32 @@ def compare(
     """
     scheme = sides[0].scheme
     activation = scheme.expected_activation(x)
-    inputs = scheme.inputs(activation, weight)
-    call = inputs.layout.call()
-    expected = expectations(inputs, call)["c"]
     n, k = linear.weight.shape
     facts: dict[str, Any] = dict(zip(("scheme", "layer", "linear"), place, strict=True))
     facts["shape"] = f"M={len(x)} N={n} K={k}"
     answers = [side.answer(linear.name, x) for side in sides]
-    bounds = [expected.bound(accumulator_of(call, side.engine.name, side.engine.device)) for side in sides]
+    yield from judge(facts, sides, answers, activation, scheme.expected_product(activation, weight))
+
+
+def judge(
+    facts: Mapping[str, Any],
+    sides: Sequence[Side],
+    answers: Sequence[Answer | Refusal],
+    operands: Operands,
+    product: Product,
+) -> Iterator[LinearOutcome]:
+    """Every answer against what it has to be, and against the answers after it.
+
+    facts: the fields of an outcome that say what was computed.
+    """
+    expected = product.expected
+    bounds = [product.bound(side.engine) for side in sides]
     names = [side.engine.name for side in sides]
     exact = np.asarray(expected.reference.value, np.float64)
     for name, answer, bound in zip(names, answers, bounds, strict=True):
-        yield _judged(facts | {"pair": f"{name} vs oracle"}, answer, activation, exact, bound, expected.form)
+        yield _judged({**facts, "pair": f"{name} vs oracle"}, answer, operands, exact, bound, expected.form)
     for one, other in combinations(range(len(sides)), 2):
-        pair = facts | {"pair": f"{names[one]} vs {names[other]}"}
+        pair = {**facts, "pair": f"{names[one]} vs {names[other]}"}
         # Both are within their bound of the oracle, so they differ by at most the sum.
         yield _against(pair, answers[one], answers[other], bounds[one] + bounds[other])
 
@@ -99,7 +111,15 @@ def _against(facts: Mapping[str, Any], one: Answer | Refusal, other: Answer | Re
     outcome = _judged(facts, one, other.operands, decode(base.raw, base.form), bound, base.form)
     if isinstance(one, Refusal):
         return outcome
-    return replace(outcome, same_results=same_bytes({"c": one.product}, {"c": base}))
+    same = same_bytes({"c": one.product}, {"c": base})
+    return replace(outcome, same_results=same, equal=_equal(one.product, base))
+
+
+def _equal(one: Result, other: Result) -> float:
+    """Share of the elements that are the same bytes; of equal shapes."""
+    if one.form != other.form or one.raw.shape != other.raw.shape:
+        return 0.0
+    return float(np.mean(one.raw.view(one.form.storage_dtype) == other.raw.view(other.form.storage_dtype)))
 
 
 def _judged(

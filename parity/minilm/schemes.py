@@ -18,8 +18,10 @@ from parity.frameworks import Result
 from parity.inputs import Inputs, Raw, encode, raw_dtype
 from parity.minilm.arrays import HostArray
 from parity.minilm.engines import Engine
-from parity.runner import expectations
-from specs.lang.bind import check_attributes
+from parity.runner import Expected, accumulator_of, expectations
+from parity.ulp import Float64
+from specs.lang.accuracy import FLOAT32
+from specs.lang.bind import Call, check_attributes
 from specs.lang.blocks import BlockFormat
 from specs.lang.elements import BF16, F32, ElementFormat
 from specs.lang.formats import FP8_BLOCK_128, INT4_GROUP_128_ASYMMETRIC, MXFP4
@@ -27,6 +29,20 @@ from specs.lang.op import Op
 
 Operands = Mapping[str, Result]
 """Raw operands of a matrix product by the name of its argument."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Product:
+    """What an operation has to give. call: as the binder resolves it; None for a framework's own float32 arithmetic."""
+
+    expected: Expected
+    call: Call | None = None
+
+    def bound(self, engine: Engine) -> Float64:
+        """How far an implementation's result may be off, elementwise."""
+        if self.call is None:
+            return self.expected.bound(FLOAT32)
+        return self.expected.bound(accumulator_of(self.call, engine.name, engine.device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +86,7 @@ class Scheme:
         return operands | {"bias": _operand(bias, F32)}
 
     def quantise_activation(self, engine: Engine, x: Any) -> dict[str, Any]:
-        """Operands from an activation [T, K] in float32; both are the framework's arrays."""
+        """Operands from an activation [T, K], float32 or bf16; both are the framework's arrays."""
         if self.quantiser is None:
             return {"a": engine.cast(x, BF16)}
         op = specs.get(self.quantiser)
@@ -91,15 +107,17 @@ class Scheme:
         (c,) = engine.run(self.product, {**activation, **weight}, self.named_attributes)
         return c
 
-    def inputs(self, activation: Operands, weight: Operands) -> Inputs:
-        """The matrix product as the oracle takes it."""
+    def expected_product(self, activation: Operands, weight: Operands) -> Product:
+        """What `multiply` has to give, from the oracle."""
         operands = {**activation, **weight}
-        return Inputs(
+        inputs = Inputs(
             op=self.product,
             arrays={name: operand.raw for name, operand in operands.items()},
             formats={name: operand.form for name, operand in operands.items()},
             attributes=self.named_attributes,
         )
+        call = inputs.layout.call()
+        return Product(expected=expectations(inputs, call)["c"], call=call)
 
 
 def _operand(array: Raw, form: ElementFormat) -> Result:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from parity import wording
 from parity.records import LinearResult, ModelSection, Similarity, count
-from parity.report import heatmap, layers, parts
+from parity.report import heatmap, layers, parts, whole
 from parity.report.markup import Markup, join, tag
 
 HEADINGS = (
@@ -25,9 +25,18 @@ def section(model: ModelSection, number: int) -> Markup:
         "section",
         tag("h2", "Model: ", model.name, id=f"model-{number}"),
         tag("p", model.note) if model.note else "",
+        _sentences(model.sentences),
         _linears(model.linears, number),
+        whole.section(model, number),
         _similarities(model, number),
     )
+
+
+def _sentences(sentences: tuple[str, ...]) -> Markup:
+    if not sentences:
+        return Markup("")
+    items = [tag("li", tag("b", f"S{i}"), sentence) for i, sentence in enumerate(sentences, start=1)]
+    return join(tag("h3", "Sentences"), tag("ul", *items, class_="sentences"))
 
 
 def _schemes(linears: tuple[LinearResult, ...]) -> dict[str, tuple[LinearResult, ...]]:
@@ -46,7 +55,7 @@ def _linears(linears: tuple[LinearResult, ...], number: int) -> Markup:
         for i, (scheme, found) in enumerate(schemes.items())
     ]
     return join(
-        tag("h3", "Linears"),
+        tag("h3", "Every linear on the activations of the float32 model"),
         parts.table(HEADINGS, rows),
         layers.legend(order),
         tag("div", *figures, class_="figures"),
@@ -85,14 +94,10 @@ def _similarities(model: ModelSection, number: int) -> Markup:
     pictures += [
         _change(table, reference, f"c{number}-{i}", largest) for i, table in enumerate(schemes, start=1)
     ]
-    sentences = [
-        tag("li", tag("b", f"S{i}"), sentence) for i, sentence in enumerate(model.sentences, start=1)
-    ]
     note = "What a scheme changes is given in thousandths, with its sign: orange rises, blue falls."
     return join(
         tag("h3", "Sentence similarities"),
         tag("p", note, class_="small soft") if schemes else "",
-        tag("ul", *sentences, class_="sentences") if sentences else "",
         tag("div", *pictures, class_="figures"),
     )
 

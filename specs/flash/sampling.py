@@ -45,11 +45,11 @@ def sample(case: Sample) -> dict[str, Any]:
     """Lengths, tables, and the numbers of every array; what no request names is NaN."""
     sizes, rng = case.sizes, case.rng
     requests = sizes["BOUNDS"] - 1
-    queries = lengths(rng, sizes["TQ"], requests, int(case.attributes["max_seqlen_q"] or sizes["TQ"]))  # type: ignore[call-overload]
+    queries = lengths(rng, sizes["TQ"], requests, _limit(case, "max_seqlen_q") or sizes["TQ"])
     drawn: dict[str, Any] = {"cu_seqlens_q": bounds(queries), **_descales(case)}
     paged = sizes["PAGES"] > 1
     if paged:
-        room = min(sizes["TABLE"] * sizes["PAGE"], int(case.attributes["max_seqlen_k"] or 2**30))  # type: ignore[call-overload]
+        room = min(sizes["TABLE"] * sizes["PAGE"], _limit(case, "max_seqlen_k") or 2**30)
         used = rng.integers(0, room + 1, requests)
         used[: 1 + requests // 4] = room
         used[queries == 0] = rng.integers(-3, room + 1, int((queries == 0).sum()))
@@ -57,13 +57,19 @@ def sample(case: Sample) -> dict[str, Any]:
         drawn |= {"seqused_k": used, "block_table": _table(case, counts, queries)}
         drawn["cu_seqlens_k"] = bounds(np.zeros(requests, int))
     else:
-        counts = lengths(rng, sizes["PAGE"], requests, int(case.attributes["max_seqlen_k"] or sizes["PAGE"]))  # type: ignore[call-overload]
+        counts = lengths(rng, sizes["PAGE"], requests, _limit(case, "max_seqlen_k") or sizes["PAGE"])
         drawn |= {
             "cu_seqlens_k": bounds(counts),
             "seqused_k": counts,
             "block_table": np.zeros((requests, sizes["TABLE"]), int),
         }
     return drawn | _numbers(case, drawn, counts, paged)
+
+
+def _limit(case: Sample, name: str) -> int:
+    limit = case.attributes[name]
+    assert isinstance(limit, int)
+    return limit
 
 
 def _table(case: Sample, counts: Array, queries: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import specs
-from parity import comparing
+from parity import comparing, job_cases
 from parity.cli import app
+from parity.minilm import assets
 from parity.minilm import job as minilm
 from parity.minilm.outcomes import JobResult, LinearOutcome
 from parity.records import CaseResult, RunRecord, Status
@@ -41,15 +43,18 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[CaseResult]:
     """What the runner will find; what it was asked for is left in ASKED."""
     results: list[CaseResult] = []
 
-    def run_all(names: Sequence[str], *, progress: Any, **asked: Any) -> tuple[CaseResult, ...]:
-        ASKED.clear()
-        ASKED.update(names=names, **asked)
+    def run_all(names: Sequence[str], *, progress: Any = None, **asked: Any) -> tuple[CaseResult, ...]:
+        ASKED.update(names=[*ASKED.get("names", ()), *names], **asked)
         for name in names:
             case = specs.get(name).cases[0]
-            progress(1, 1, name, case, "twin", ())
-        return tuple(results)
+            if progress is not None:
+                progress(1, 1, name, case, "twin", ())
+        return tuple(result for result in results if result.op in names)
 
+    ASKED.clear()
     monkeypatch.setattr(comparing, "run_all", run_all)
+    monkeypatch.setattr(job_cases, "run_all", run_all)
+    monkeypatch.setattr(job_cases, "beside", partial(job_cases.beside, cores=1))  # another process has its own runner
     return results
 
 
@@ -129,15 +134,26 @@ def outcome(status: Status) -> LinearOutcome:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> list[Status]:
-    """Statuses of the model's linears."""
+    """Statuses of the model's linears, the first, and of the operations of the whole encoder, the others."""
     statuses: list[Status] = []
 
     def run(**asked: Any) -> JobResult:
         ASKED["schemes"] = len(asked["schemes"])
-        linears = tuple(outcome(status) for status in statuses)
-        return JobResult(sentences=(), tokens=7, linears=linears, similarities=(), seconds=1.0)
+        found = tuple(outcome(status) for status in statuses)
+        return JobResult(
+            sentences=(),
+            tokens=7,
+            layers=6,
+            linears=found[:1],
+            steps=found[1:],
+            similarities=(),
+            cosines=(),
+            drifts=(),
+            seconds=1.0,
+        )
 
     monkeypatch.setattr(minilm, "run", run)
+    monkeypatch.setattr(assets, "folder", Path)  # where the model is not installed too
     return statuses
 
 
@@ -163,18 +179,22 @@ def test_quick_job_is_one_scheme_and_no_cases(found: list[CaseResult], model: li
     assert read(json_file).results == ()
 
 
-def test_a_failed_linear_fails_the_job(found: list[CaseResult], model: list[Status]) -> None:
-    model += ["passed", "failed"]
+@pytest.mark.parametrize("statuses", [["failed", "passed"], ["passed", "failed"]], ids=["linear", "operation"])
+def test_what_failed_in_the_model_fails_the_job(
+    statuses: list[Status], found: list[CaseResult], model: list[Status]
+) -> None:
+    model += statuses
     said = parity("job")
-    assert said.exit_code == FAILED
-    assert "1 passed, 1 failed" in said.stdout
+    assert (said.exit_code, said.exception.__class__) == (FAILED, SystemExit)
     assert "because of the layer" in said.stdout
 
 
 def test_a_failed_case_fails_the_job(found: list[CaseResult], model: list[Status]) -> None:
     found.append(case_result("fp8_gemm", "failed"))
     model.append("passed")
-    assert parity("job").exit_code == FAILED
+    said = parity("job")
+    assert (said.exit_code, said.exception.__class__) == (FAILED, SystemExit)
+    assert "failed: fp8_gemm" in said.stdout
 
 
 def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +202,8 @@ def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None
         raise Unsupported("the model", "its files are not installed")
 
     monkeypatch.setattr(minilm, "run", run)
-    said = parity("job")
+    monkeypatch.setattr(assets, "folder", Path)
+    said = parity("job", "--quick")
     assert said.exit_code == FAILED
     assert "not run" in said.output
     assert "its files are not installed" in said.output

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parity.comparing import operations_section, similarity_section
+from parity.comparing import operations_section
+from parity.model_sections import similarity_section
 from parity.records import ModelSection, Similarity
 from tests.report.sample import record
 

@@ -10,7 +10,7 @@ import pytest
 import specs
 from jax_impl import lowered
 from jax_impl.platforms import triton_road, versions
-from jax_impl.platforms.compiled_call import CompiledKernel, without_scratch
+from jax_impl.platforms.compiled_call import CompiledKernel, spelled_out, without_scratch
 from specs.lang.elements import E4M3, F32, ElementFormat
 from specs.lang.errors import Unsupported
 from specs.tile.cases import default_case
@@ -113,6 +113,27 @@ def test_a_compiled_kernel_takes_its_arrays_only() -> None:
     reading = kernel.ptx.replace("[scaled_launch_param_1]", "[scaled_launch_param_2]")
     with pytest.raises(Unsupported, match="scratch memory"):
         without_scratch(replace(kernel, ptx=reading))
+
+
+def test_halves_of_registers_are_shifted_down_before_fp8_conversions() -> None:
+    """Assemblers fold the upper half of a constant zero to NaN otherwise (looked up in what they make of it)."""
+    widened = """
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def scaled_launch(x, y):
+    i = tl.arange(0, 512)
+    tl.store(y + i, tl.load(x + i).to(tl.float32))
+"""
+    asked = request(widened, (("x", E4M3), ("y", F32)), 90)
+    ptx, _ = triton_road.compiled(asked, 3)
+    assert re.search(r"mov\.b32\s+\{_, %rs\d+\}", ptx)
+    text = spelled_out(ptx)
+    assert "{_," not in text
+    assert text.count("cvt.rn.f16x2.e4m3x2") == ptx.count("cvt.rn.f16x2.e4m3x2") == 2
+    assert spelled_out(compiled_kernel().ptx) == compiled_kernel().ptx
 
 
 @pytest.mark.parametrize("platform", ["cuda", "oneapi"])

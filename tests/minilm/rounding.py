@@ -64,6 +64,24 @@ def envelope(assets: Assets, tokens: Tokens, roundoff: float, rng: np.random.Gen
     return np.max([distance(run, exact) for run in runs], axis=0)
 
 
+def stored_envelope(assets: Assets, tokens: Tokens, roundoff: float, rng: np.random.Generator) -> HostArray:
+    """As `envelope` where arithmetic is exact, and only what is stored between operations is rounded.
+
+    The weights of linears, what goes into them and what comes out of them are each disturbed by their roundoff.
+    """
+    exact = reference(assets, tokens)
+    wide = numpy_arrays(np.float64)
+
+    def stored(x: HostArray) -> HostArray:
+        return x * (1 + roundoff * rng.choice([-1.0, 1.0], x.shape))
+
+    def linear(_name: str, x: HostArray, weight: HostArray, bias: HostArray) -> Any:
+        return stored(stored(x) @ stored(weight.astype(np.float64)).T + bias)
+
+    runs = [encode(wide, assets, tokens, linear) for _ in range(RUNS)]
+    return np.max([distance(run, exact) for run in runs], axis=0)
+
+
 def reference(assets: Assets, tokens: Tokens) -> HostArray:
     """Embeddings computed in float64."""
     return encode(numpy_arrays(np.float64), assets, tokens)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 
@@ -10,12 +12,15 @@ from parity.pictures import scale_map
 from parity.records import (
     CaseResult,
     Device,
+    Drift,
     LinearResult,
     ModelSection,
     RunRecord,
     ScaleMap,
+    SentenceCosines,
     Similarity,
     Status,
+    StepResult,
     judged,
 )
 from parity.ulp import AnyArray
@@ -37,6 +42,8 @@ SENTENCES = (
     "It will rain on Sunday.",
     "The forecast promises sunshine.",
 )
+STAGES = ("embeddings", *(f"layer {i}" for i in range(6)), "pooling")
+SIDES = ("torch:eager", "jax:xla")
 LINEARS = ("query", "key", "value", "output", "up", "down")
 OUTCOMES: tuple[tuple[str, str, Status, str], ...] = (
     ("prefill", "torch:triton vs oracle", "unsupported", "triton: no kernel can be launched without a GPU"),
@@ -189,6 +196,44 @@ def model_section() -> ModelSection:
         sentences=SENTENCES,
         linears=tuple(linears),
         similarities=tuple(similarities),
+        stages=STAGES,
+        steps=(*_steps("bf16", rng), *_steps("fp8 128×128", rng)),
+        drifts=(*_drifts("bf16", -3.0), *_drifts("fp8 128×128", -1.5)),
+        cosines=tuple(
+            SentenceCosines(scheme=scheme, implementation=side, values=(0.9987, 0.998, 1.0, 0.97, 0.99, 0.995, 0.9))
+            for scheme in ("bf16", "fp8 128×128")
+            for side in SIDES
+        ),
+    )
+
+
+def _steps(scheme: str, rng: np.random.Generator) -> list[StepResult]:
+    """A linear and a norm in every stage, against the oracle and framework against framework."""
+    found = []
+    for stage in STAGES:
+        for step in ("query", "output_norm"):
+            share = float(rng.uniform(0.6, 0.95))
+            oracle = StepResult(
+                scheme=scheme,
+                stage=stage,
+                step=step,
+                shape="56×384",
+                pair=f"{SIDES[0]} vs oracle",
+                status="passed",
+                same_operands=True if step == "query" else None,
+                bound_share=share,
+                max_ulp=0.75,
+            )
+            found += [oracle, replace(oracle, pair=" vs ".join(SIDES), equal=0.99996, bound_share=share / 2)]
+    return found
+
+
+def _drifts(scheme: str, power: float) -> tuple[Drift, ...]:
+    """Growing errors; the frameworks begin with the same bytes."""
+    growing = tuple(10 ** (power + i / 10) for i in range(len(STAGES)))
+    return (
+        *(Drift(scheme=scheme, pair=f"{side} vs float32", errors=growing) for side in SIDES),
+        Drift(scheme=scheme, pair=" vs ".join(SIDES), errors=(0.0, *(error / 100 for error in growing[1:]))),
     )
 
 

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from parity import wording
-from parity.records import STATUSES, RunRecord
+from parity.records import STATUSES, ModelSection, RunRecord
 from parity.records_json import from_json, to_json
 from parity.report import render
 from parity.report.page import headline
@@ -152,5 +152,5 @@ def test_a_record_without_anything_still_renders() -> None:
         started="", command="", seed=0, seconds=0.0, environment={}, versions={}, spec_hashes={}
     )
     assert "No case was run" in render(empty)
-    bare = replace(record(), models=(replace(record().models[0], linears=(), similarities=(), sentences=()),))
+    bare = replace(record(), models=(ModelSection(name="all-MiniLM-L6-v2"),))
     assert "all-MiniLM-L6-v2" in render(bare)
