@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b60e640ab7787dcfeb10508ff96e340dc909ed1aa0e12b42014046522fa693a7
+# spec sha256 4c5c53c4af70271fd9d981e554106c34dc7a781d9a2750c164e535336476366f
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -55,7 +55,7 @@ def fp8_gemm(
         b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
         b_scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = dot_fp8(a, b)  # specs/gemm/scaled.py:45
         return (fma(product, scale, acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:51

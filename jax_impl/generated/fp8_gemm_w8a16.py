@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b3169f07076fcee7b86c163c609eefb340f75bb48e2aa8c653f56c578709d0d0
+# spec sha256 41eef8ad9c2be2f18cbf0977f13875d8e0d415320e1d7ac1aa185688458a9d01
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

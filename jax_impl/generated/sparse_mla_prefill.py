@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a7c842dde7cd667c04772d10f71eef19fdfe0ae6842548fef1873cad4a420176
+# spec sha256 56c852bc0d7ae2da2e55df9421a97fd28e5ec719f1ecf1524cd5360d4f3e19b6
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

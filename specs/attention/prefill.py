@@ -146,7 +146,7 @@ _KERNEL = Kernel(
     configs=(
         declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
         declare.config("cuda", 64, 64, 64, 8, 2),
-        *tuned("xpu", "sparse_mla_prefill", every=None),
+        *tuned("xpu", "sparse_mla_prefill", narrow=D <= 256, rest=None),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
     ),

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b60e640ab7787dcfeb10508ff96e340dc909ed1aa0e12b42014046522fa693a7
+# spec sha256 4c5c53c4af70271fd9d981e554106c34dc7a781d9a2750c164e535336476366f
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -54,7 +54,7 @@ def fp8_gemm(
         b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:42
         b_scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = tl.dot(a, b)  # specs/gemm/scaled.py:45
         acc = acc + product * scale
     bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
