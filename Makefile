@@ -68,16 +68,11 @@ $(MODEL): requirements/model.txt $(INSTALLED)
 unit: $(MODEL) ## The tests alone.
 	$(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
-<<<<<<< HEAD
-# The report has a section on Intel GPUs: what `make xpu-parity` last found, or that it was not run.
+# Two processes share the cores: threads of numpy's products would only wait for each other. The report has a section on
+# Intel GPUs: what `make xpu-parity` last found, or that it was not run.
 parity: $(MODEL) ## Compare both implementations with the oracle and write parity-report.html and .json.
-	$(PY) -m parity job --report parity-report.html --json parity-report.json \
+	OPENBLAS_NUM_THREADS=1 $(PY) -m parity job --report parity-report.html --json parity-report.json \
 	  $(addprefix --xpu ,$(wildcard parity-xpu.json)) $(PARITY_ARGS)
-=======
-# Two processes share the cores: threads of numpy's products would only wait for each other.
-parity: $(MODEL) ## Compare both implementations with the oracle and write parity-report.html and .json.
-	OPENBLAS_NUM_THREADS=1 $(PY) -m parity job --report parity-report.html --json parity-report.json $(PARITY_ARGS)
->>>>>>> main
 
 golden: $(INSTALLED) ## Regenerate the golden sources of both frameworks from the specs.
 	$(PY) -m parity emit --all --write

@@ -72,7 +72,10 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
     return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
 
 
-<<<<<<< HEAD
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def deliver(
     record: RunRecord,
     json_file: Path | None,
@@ -81,13 +84,6 @@ def deliver(
     brief: bool = False,
     ladder: LadderRecord | None = None,
 ) -> int:
-=======
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def deliver(record: RunRecord, json_file: Path | None, report: Path | None, *, brief: bool = False) -> int:
->>>>>>> main
     """Prints a record, writes the files that were asked for, and returns the exit status.
 
     brief: one row per operation instead of one per case; the files hold everything either way.

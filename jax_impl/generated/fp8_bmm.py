@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 190f8efe3998764542fac9992d3a40a10f90eb3f001eaa50f62b774b95d28340
+# spec sha256 ccda99312af6b6080130448a92ea4651738b2cad86d94ef2b071608889c9bfea
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -56,7 +56,7 @@ def fp8_bmm(
         b = plgpu.load(b_ref.at[count, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
         b_scale = plgpu.load(b_scale_ref.at[count, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         a_scale = plgpu.load(a_scale_ref.at[count, a_rows, k])  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = dot_fp8(a, b)  # specs/gemm/scaled.py:45
         return (fma(product, scale, acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, count_1, step, (acc,))  # specs/gemm/scaled.py:51

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5dab6eb361874c88073ec3e4222b77fe2c8306a54ab411bbb12413e85c1d0012
+# spec sha256 d015c93f6734f8f18f73dd7244ab821edc9230160671b9a0e5593153432cb04f
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -55,7 +55,7 @@ def fp8_gemm(
         b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
         b_scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = dot_fp8(a, b)  # specs/gemm/scaled.py:45
         return (fma(product, scale, acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:51

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d9369eb7be13cb116772d670a3dc6c6aede47954faf545fa308b5c82495e47f9
+# spec sha256 538e91400c060f482307f4c11ce5c72e3402e4b22ce4aa649df719733dc216f5
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

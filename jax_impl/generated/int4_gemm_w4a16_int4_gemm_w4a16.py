@@ -51,9 +51,9 @@ def int4_gemm_w4a16(
         a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4.py:84
         a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:85
         byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:111
-        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:114
-        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:114
+        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:112
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:115
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:115
         product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:89
         partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:89
         b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:90

@@ -148,7 +148,7 @@ _KERNEL = Kernel(
         declare.config("cuda", 64, 64, 128, 8, 2),
         # XLA's Triton has the warps of a block meet before every dot: here the fewest dots take the least time.
         declare.config("cuda.pallas", 128, 64, 256, 8, 1, parts=2, when=(H > 64).and_(D.equals(512))),
-        *tuned("xpu", "sparse_mla_prefill", every=None),
+        *tuned("xpu", "sparse_mla_prefill", narrow=D <= 256, rest=None),
         declare.config("cpu", 16, 64, 256, 4, 1),
         declare.config("interpret", 32, 64, 256, 4, 1),
     ),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from specs.gemm.oracle import product
-from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order
+from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order, within_a_group
 from specs.gemm.splits import SPLITS, partial_sums, reduce_splits, steps_of
 from specs.gemm.tiles import clamped, finish, span, store_tile, tile_position
 from specs.lang.accuracy import Accuracy
@@ -95,6 +95,7 @@ def group_of(p: Any, k: Tile) -> Tile | int:
     """The group that block k lies in; blocks behind the end of K, which add zeros, read the last one."""
     if p.group_size == -1:
         return 0
+    within_a_group(p, p.group_size)
     group = k if p.group_size == p.BLOCK_K else (k * p.BLOCK_K) // p.group_size
     return group if p.even_k else minimum(group, (p.K - 1) // p.group_size)
 

@@ -15,7 +15,7 @@ from specs.lang.elements import E4M3, E5M2
 from specs.lang.kernel import Attribute, Config, Tunable
 from specs.tile.language import ArrayHandle, arange, both, dot, fori_loop, load, program_id, zeros
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
+from specs.tile.trace import Tile, fail
 
 M = Axis(name="M", doc="rows of A: the product of its leading dimensions")
 N = Axis(name="N", minimum=1, doc="columns of the weight")
@@ -67,6 +67,7 @@ def scale_stages(p: Any) -> int | None:
 def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, a_rows: Tile, b_cols: Tile) -> Tile:
     """sa * sb of one group of K, shaped to multiply a [BLOCK_M, BLOCK_N] tile."""
     size = 32 if p.scale_mode == "mx" else p.group
+    within_a_group(p, size)
     group = k if size == p.BLOCK_K else (k * p.BLOCK_K) // size
     if p.scale_mode == "mx":
         b_scale = scale_at(p.b_scale, (*batch, group, b_cols))[None, :]
@@ -78,6 +79,12 @@ def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, a_rows: 
         return b_scale
     a_scale = scale_at(p.a_scale, (*batch, a_rows, group))
     return (a_scale * b_scale)[:, None] if not b_scale.shape else a_scale[:, None] * b_scale
+
+
+def within_a_group(p: Any, size: int) -> None:
+    """Raises where a step of the loop would span several groups of K, of which it would scale only the first."""
+    if size % p.BLOCK_K:
+        raise fail(f"BLOCK_K = {p.BLOCK_K} spans more than a group of {size}", "let it divide the group")
 
 
 def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, a_rows: Tile, b_cols: Tile) -> Tile:

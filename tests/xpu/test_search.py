@@ -16,7 +16,8 @@ from specs import tuned
 from specs.lang.errors import SpecError
 from specs.lang.kernel import Kernel
 from specs.lang.op import Case, Op
-from specs.tile.cases import StepLaunch, case_launches, default_case
+from specs.tile.cases import StepLaunch, case_call, case_launches, default_case
+from specs.tile.plan import plan
 
 
 def start(name: str) -> tuple[Kernel, Mapping[str, int]]:
@@ -194,3 +195,14 @@ def test_class_without_a_row_and_target_without_a_table_are_the_authors_mistake(
         tuned.tuned("xpu", "fp4_gemm", few_rows=None, surprise=None)
     with pytest.raises(SpecError, match="nowhere"):
         tuned.tuned("nowhere", "fp4_gemm", rest=None)
+
+
+@pytest.mark.parametrize(
+    ("op", "case"), [("fp8_gemm", "mx"), ("fp8_gemm", "group-64"), ("fp8_bmm", "mx"), ("int4_gemm_w4a16", "group-32")]
+)
+def test_step_that_spans_several_groups_is_refused_and_never_found(op: str, case: str) -> None:
+    spec = specs.get(op)
+    chosen = next(one for one in spec.cases if one.name == case)
+    step = next(one.step for one in case_launches(spec, chosen, config="xpu", strided=False))
+    with pytest.raises(SpecError, match="more than a group"):
+        plan(case_call(spec, chosen, strided=False), step, config="xpu", strides={}, tuned={"BLOCK_K": 256})

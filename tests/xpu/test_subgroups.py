@@ -19,7 +19,7 @@ FUNCTION, LOAD, STORE, BARRIER, END = 54, 61, 62, 224, 56
 def module(*body: Instruction, capability: int = 65, cluster: int = 8) -> Module:
     """A kernel of 64 threads with one exchange in it."""
     instructions = [
-        *(Instruction(17, (number,)) for number in (6, 58, capability)),
+        *(Instruction(17, (number,)) for number in (6, VECTOR, 58, capability)),  # a number like that of a type
         Instruction(15, (6, KERNEL, 0, PLACE)),
         Instruction(16, (KERNEL, 17, THREADS, 1, 1)),
         Instruction(16, (KERNEL, 35, LANES)),

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 190f8efe3998764542fac9992d3a40a10f90eb3f001eaa50f62b774b95d28340
+# spec sha256 ccda99312af6b6080130448a92ea4651738b2cad86d94ef2b071608889c9bfea
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -55,7 +55,7 @@ def fp8_bmm(
         b = tl.load(b_ptr + (count * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:42
         b_scale = tl.load(b_scale_ptr + (count * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:58
         a_scale = tl.load(a_scale_ptr + (count * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = tl.dot(a, b)  # specs/gemm/scaled.py:45
         acc = acc + product * scale
     bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5dab6eb361874c88073ec3e4222b77fe2c8306a54ab411bbb12413e85c1d0012
+# spec sha256 d015c93f6734f8f18f73dd7244ab821edc9230160671b9a0e5593153432cb04f
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -54,7 +54,7 @@ def fp8_gemm(
         b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:42
         b_scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:80
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = tl.dot(a, b)  # specs/gemm/scaled.py:45
         acc = acc + product * scale
     bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45

@@ -73,9 +73,9 @@ def int4_gemm_w4a16(
         a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:84
         a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:85
         byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:111
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:114
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:114
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:112
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:115
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:115
         product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:89
         partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:89
         b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:90

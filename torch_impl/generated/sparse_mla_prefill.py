@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a21ffe1b45f3b1e7c6fc565c119dbf3ed7578a0083926be67ee4b6bd3f0b3b5e
+# spec sha256 53a715e9603988353ffc8c59e6cf03ef64818f49ad54c35cc08791e07983a596
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
