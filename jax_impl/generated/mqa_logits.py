@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4164c9db722e4f965303d9e0ce7094a102c3a463be593c2c2b66affaaa56cff3
+# spec sha256 44ecbdff57f7bbffffa4e6b8db1df1d4d5430fc73485f9fa9acb73f97d827fec
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -84,14 +84,14 @@ def mqa_logits(
         part = plgpu.load(k_ref.at[column_2[:, None], column_3 + 0], mask=jnp.broadcast_to(live_2[:, None], (128, 128)), other=0.0)  # specs/indexer/keys.py:111
         k_scale = plgpu.load(k_scale_ref.at[column_2], mask=live_2, other=0.0)  # specs/indexer/keys.py:114
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
-        products = dot_fp8(part, other)  # specs/indexer/keys.py:149
-        total = jnp.sum(jnp.maximum(products, 0.0) * weights_1[None, :], axis=1)  # specs/indexer/keys.py:139
-        value = total * k_scale  # specs/indexer/keys.py:142
+        products = dot_fp8(part, other)  # specs/indexer/keys.py:150
+        total = jnp.sum((products + jnp.abs(products)) * (weights_1 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        value = total * k_scale  # specs/indexer/keys.py:143
         plgpu.store(logits_ref.at[out_row, column_2], jnp.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
-        products_1 = dot_fp8(part, other_1)  # specs/indexer/keys.py:149
-        total_1 = jnp.sum(jnp.maximum(products_1, 0.0) * weights_3[None, :], axis=1)  # specs/indexer/keys.py:139
-        value_1 = total_1 * k_scale  # specs/indexer/keys.py:142
+        products_1 = dot_fp8(part, other_1)  # specs/indexer/keys.py:150
+        total_1 = jnp.sum((products_1 + jnp.abs(products_1)) * (weights_3 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        value_1 = total_1 * k_scale  # specs/indexer/keys.py:143
         plgpu.store(logits_ref.at[out_row_1, column_2], jnp.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
         return ()
     () = jax.lax.fori_loop(begin, end_tile, step, ())  # specs/indexer/logits.py:76

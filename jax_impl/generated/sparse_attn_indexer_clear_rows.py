@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3b14787a5c33d9249360d96e3bdd413bd34a6f871bcd6cce551b1b89c7bde3b6
+# spec sha256 c1361c248c5b3d874fc4bbb092b0113df1a6fffe56887ec5315c3b36b3f5254d
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

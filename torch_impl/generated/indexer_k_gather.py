@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8f9ee654d3c7b819c571624629a55f1d1a52b7d3433c5a4f321c16166a8549f5
+# spec sha256 a142da40a182e00591c960dfbec09f480e9b2b3d136cf113bc514644594ab65c
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

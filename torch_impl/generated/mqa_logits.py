@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4164c9db722e4f965303d9e0ce7094a102c3a463be593c2c2b66affaaa56cff3
+# spec sha256 44ecbdff57f7bbffffa4e6b8db1df1d4d5430fc73485f9fa9acb73f97d827fec
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -82,14 +82,14 @@ def mqa_logits(
         part = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:111
         k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:114
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
-        products = tl.dot(part, other)  # specs/indexer/keys.py:149
-        total = tl.sum(tl.maximum(products, 0.0) * weights_1[None, :], axis=1)  # specs/indexer/keys.py:139
-        value = total * k_scale  # specs/indexer/keys.py:142
+        products = tl.dot(part, other)  # specs/indexer/keys.py:150
+        total = tl.sum((products + tl.abs(products)) * (weights_1 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        value = total * k_scale  # specs/indexer/keys.py:143
         tl.store(logits_ptr + (out_row * N + column_2), tl.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
-        products_1 = tl.dot(part, other_1)  # specs/indexer/keys.py:149
-        total_1 = tl.sum(tl.maximum(products_1, 0.0) * weights_3[None, :], axis=1)  # specs/indexer/keys.py:139
-        value_1 = total_1 * k_scale  # specs/indexer/keys.py:142
+        products_1 = tl.dot(part, other_1)  # specs/indexer/keys.py:150
+        total_1 = tl.sum((products_1 + tl.abs(products_1)) * (weights_3 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        value_1 = total_1 * k_scale  # specs/indexer/keys.py:143
         tl.store(logits_ptr + (out_row_1 * N + column_2), tl.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:78
         column_4 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:71
