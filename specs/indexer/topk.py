@@ -220,6 +220,7 @@ class Selection:
             (source, self._read(groups), self._read("floor"), *lists),
             tunables=_tunables(BLOCK_TUNABLE),
             configs=(
+                _config("cuda", 8, when=self.rows <= FEW_ROWS, BLOCK=2048),
                 _config("cuda", 4, BLOCK=1024),
                 _config("xpu", 16, BLOCK=1024),
                 _config("cpu", 4, BLOCK=8192),
@@ -277,6 +278,8 @@ class Selection:
         return tuple(Step(kernel=kernel, when=when, **fields) for kernel, when in found)
 
 
+FEW_ROWS = 264
+"""Rows up to which a program has a multiprocessor of a large GPU for itself, or half of one."""
 SPANS = {"logits": 1, "maxima": GROUP, "wide_maxima": GROUP * GROUP}
 WORDS = {1: "columns", GROUP: "groups", GROUP * GROUP: "groups of groups"}
 BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192), doc="items per step")
