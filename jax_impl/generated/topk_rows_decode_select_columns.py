@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 731f281ef57f23a52c489e5faf933196e50a168017402e9c335f13a229848119
+# spec sha256 0e0714d51b712afdb2aca5a483be40c8645d2d29b64366631095f606278b6137
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -281,8 +281,8 @@ _TEMPORARIES = (
 )
 
 
-def _whole(name: str, default: int, doc: str, minimum: int = 0, **fields: Any) -> Attribute:
-    return Attribute(name=name, kind=int, default=default, minimum=minimum, maximum=(1 << 31) - 1, doc=doc, **fields)
+def _whole(name: str, default: int, doc: str, maximum: int = LONGEST * GROUP * GROUP, **fields: Any) -> Attribute:
+    return Attribute(name=name, kind=int, default=default, minimum=0, maximum=maximum, doc=doc, **fields)
 
 
 _ARRAYS = (
@@ -303,13 +303,14 @@ _ARRAYS = (
     replace(slot_mapping(), optional=True),
     declare.query_scale(T),
 )
+_LOGITS_DOC = "bytes that logits may take at a time; one row, or request, takes what it takes"
 _ATTRIBUTES = (
     Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="keys chosen per token"),
     next_n(),
     declare.lens(),
     _whole("max_model_len", 0, "keys of the longest decode request", dynamic=True),
     _whole("gathered_rows", 0, "keys of all prefill requests together, or more", dynamic=True),
-    _whole("logits_bytes", 512 << 20, "bytes that logits may take at a time; one row, or request, takes what it takes"),
+    _whole("logits_bytes", 512 << 20, _LOGITS_DOC, (1 << 31) - 1),
     *layout_attributes(),
 )
 
@@ -345,14 +346,6 @@ _CONSTRAINTS = (
     ),
     Constraint(argument="q", holds=B * NEXT_N + M <= T, message="a row for every decode and prefill token"),
     Constraint(argument="topk_indices", holds=BUF >= T, message="a row for every token"),
-    Constraint(
-        argument="max_model_len", holds=WIDE <= LONGEST * GROUP * GROUP, message="rows of 2**20 logits at most"
-    ),
-    Constraint(
-        argument="gathered_rows",
-        holds=Ref("gathered_rows") <= LONGEST * GROUP * GROUP,
-        message="rows of 2**20 logits at most",
-    ),
 )
 
 

@@ -244,7 +244,7 @@ PAGED_MQA_LOGITS = Op(
     oracle=oracle,
     accuracy=(("logits", LOGITS_ACCURACY),),
     cases=(
-        _case("one-query", 4, 1, 200, 64, 3),
+        _case("one-query", 2, 1, 200, 64, 3),
         _case("two-queries", 3, 2, 150, 16, 10),
         _case("four-1-d", 2, 4, 130, 64, 2, lens=declare.PER_REQUEST),
         _case("mxfp4", 2, 2, 140, 64, 3, layout=INDEXER_MXFP4, formats=_BYTES),

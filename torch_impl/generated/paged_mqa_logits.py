@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 58347f46105a0661cda33632daaf3635840551c6d3ccae2d23b0c3c599888448
+# spec sha256 b67e706a22e86c7854e393f9452c8ef741814f73a96d12508ede78b70eec4393
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

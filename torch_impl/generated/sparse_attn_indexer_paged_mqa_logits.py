@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c1361c248c5b3d874fc4bbb092b0113df1a6fffe56887ec5315c3b36b3f5254d
+# spec sha256 925209b8afb3aad9e81d273e6307f6e143b4c82924d4674abf05808858f00463
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

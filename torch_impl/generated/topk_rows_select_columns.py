@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 21e27d1886b32f99c07a9c9c7bb7c6f659eb2d5561ad290885194867e66bcd88
+# spec sha256 22f789fcf56ee719b32a800da651c3814d26f4b659fd33ee1fc7b7d0622e0f26
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
