@@ -9,6 +9,7 @@ three of them. DeepGEMM is timed beside the logits where it can be imported.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 from benchmarks.attention import Limits, ceilings
 from benchmarks.attention_queues import jax_inputs, to_torch
 from benchmarks.environment import prepare
-from benchmarks.indexer_problems import FAMILIES, QUICK, Case, Inputs
+from benchmarks.indexer_problems import BLOCK, FAMILIES, QUICK, Case, Inputs
 from benchmarks.queues import jax_queue, torch_queue
 from benchmarks.report import Report, Row
 from benchmarks.session import Settings, add_arguments, open_report, run_case, settings_of
@@ -49,16 +50,17 @@ def deep_gemm(case: Case) -> Function | None:
     """DeepGEMM's logits with our arguments; None where it cannot be imported or has no such kernel."""
     if case.op != "paged_mqa_logits" or importlib.util.find_spec("deep_gemm") is None:
         return None
-    import deep_gemm as module
     import torch
 
+    module: Any = importlib.import_module("deep_gemm")
+
     def call(q: Any, cache: Any, weights: Any, lens: Any, table: Any) -> Any:
-        block, row = case.attributes["block_size"], q.shape[-1] + 4
+        block, row = BLOCK, q.shape[-1] + 4
         pages = cache.as_strided((len(cache), block, 1, row), (cache.stride(0), row, row, 1))
         count = torch.cuda.get_device_properties(q.device).multi_processor_count
-        plan = module.get_paged_mqa_logits_metadata(lens, block, count)
+        plan = module.get_paged_mqa_logits_metadata(lens[:, 0], block, count)
         width = case.attributes["max_model_len"]
-        return module.fp8_paged_mqa_logits(q[:, None], pages, weights, lens, table, plan, width, clean_logits=False)
+        return module.fp8_paged_mqa_logits(q, pages, weights, lens[:, 0], table, plan, width, clean_logits=False)
 
     return call
 
@@ -68,7 +70,8 @@ def variants(case: Case, settings: Settings) -> dict[str, tuple[Function, bool]]
     found: dict[str, tuple[Function, bool]] = {OURS_TORCH: (torch_ours(case, settings.device), False)}
     roads = ("xla",) if settings.device == "cpu" else ("pallas", "triton")
     if settings.jax:
-        found |= {OURS_JAX if road == roads[0] else f"{OURS_JAX}, {road}": (jax_ours(case, road), True) for road in roads}
+        names = {road: OURS_JAX if road == roads[0] else f"{OURS_JAX}, {road}" for road in roads}
+        found |= {names[road]: (jax_ours(case, road), True) for road in roads}
         found |= {name: (function, True) for name, function in case.jax_peers.items()}
     found |= {name: (function, False) for name, function in case.peers.items()}
     other = deep_gemm(case) if settings.device != "cpu" else None

@@ -55,9 +55,9 @@ def paged_case(requests: int, keys: int, heads: int) -> Case:
         cache[:, : BLOCK * WIDTH] = _codes(codes[0], generator).view(torch.uint8).reshape(count, -1)
         scales = torch.exp2(torch.randint(-3, 3, (count, BLOCK), generator=generator, device=device).float())
         cache[:, BLOCK * WIDTH : BLOCK * _ROW_BYTES] = scales.view(torch.uint8)
-        q = _codes((requests, heads, WIDTH), generator)
+        q = _codes((requests, 1, heads, WIDTH), generator)
         weights = torch.randn((requests, heads), generator=generator, device=device)
-        lens = torch.full((requests,), keys, dtype=torch.int32, device=device)
+        lens = torch.full((requests, 1), keys, dtype=torch.int32, device=device)
         table = torch.randperm(count, generator=generator, device=device).reshape(requests, pages).int()
         return q, cache, weights, lens, table
 
@@ -68,7 +68,8 @@ def paged_case(requests: int, keys: int, heads: int) -> Case:
         held = cache[table.long()]
         codes = held[..., : BLOCK * WIDTH].reshape(CHECKED, -1, WIDTH).contiguous().view(torch.float8_e4m3fn).float()
         scales = held[..., BLOCK * WIDTH : BLOCK * _ROW_BYTES].contiguous().view(torch.float32).reshape(CHECKED, -1)
-        expected = torch.einsum("bnh,bh->bn", torch.einsum("bhd,bnd->bnh", q.float(), codes).relu(), weights) * scales
+        products = torch.einsum("bhd,bnd->bnh", q[:, 0].float(), codes).relu()
+        expected = torch.einsum("bnh,bh->bn", products, weights) * scales
         return _distance(result[:CHECKED], expected[:, :keys])
 
     return Case(

@@ -984,7 +984,7 @@ def indexer_q_fp8(
     Source: DeepSeek-V4, sparse indexer
 
     Args:
-        positions: position of every token, int64 or int32 [T]
+        positions: position of every token, int32 or int64 [T]
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
@@ -1022,7 +1022,7 @@ def indexer_q_mxfp4(
     Source: DeepSeek-V4, sparse indexer
 
     Args:
-        positions: position of every token, int64 or int32 [T]
+        positions: position of every token, int32 or int64 [T]
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
@@ -1168,6 +1168,7 @@ def paged_mqa_logits(
     max_model_len: int,
     layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
     block_size: int | None = None,
+    lens: Literal["query", "request"] = "query",
     fill: bool = True,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
@@ -1177,16 +1178,18 @@ def paged_mqa_logits(
     Source: DeepSeek-V3.2 and V4, sparse indexer: decode
 
     Args:
-        q: codes of the queries, in their format or as bytes, e4m3 or uint8 [..BN, H, layout_data]
+        q: codes of the queries, in their format or as bytes, e4m3 or uint8 [B, QUERIES, H, layout_data]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
-        weights: weights of the heads, f32 [BN, H]
-        context_lens: keys that requests, or their queries, see, int32 [..L]
+        weights: weights of the heads, f32 [B * QUERIES, H]
+        context_lens: keys that queries see, int32 query: [B, QUERIES]; request: [B]
         block_tables: pages of every request in order, int32 [B, NB]
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [..BN, H, 4], optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [B, QUERIES, H, 4], optional
         max_model_len: columns of the result: keys of the longest request. Required.
         layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
         block_size: rows of a page. Default None.
+        lens: "query": every query has a length; "request": a request has one, which its last query sees, and
+            each query before it one less. One of 'query', 'request'. Default 'query'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
@@ -1195,7 +1198,7 @@ def paged_mqa_logits(
             of an argument.
 
     Returns:
-        logits: scores, f32 [BN, max_model_len]
+        logits: scores, f32 [B * QUERIES, max_model_len]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -1238,6 +1241,8 @@ def topk_rows_decode(
     seq_lens: torch.Tensor,
     *,
     topk: int,
+    next_n: int = 1,
+    lens: Literal["query", "request"] = "query",
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -1247,8 +1252,11 @@ def topk_rows_decode(
 
     Args:
         logits: logits, f32 [R, W]
-        seq_lens: columns that requests, or their rows, look at, int32 [..L]
+        seq_lens: columns that rows look at, int32 query: [B, next_n]; request: [B]
         topk: columns chosen per row. Required.
+        next_n: queries of a request. Default 1.
+        lens: "query": every query has a length; "request": a request has one, which its last query sees, and
+            each query before it one less. One of 'query', 'request'. Default 'query'.
         implementation: one of triton, eager, interpret; None takes the first that the device supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result;
             the last dimension is contiguous, other strides are free. Refused where it begins at the address
@@ -1279,6 +1287,7 @@ def sparse_attn_indexer(
     *,
     topk: int,
     next_n: int = 1,
+    lens: Literal["query", "request"] = "query",
     max_model_len: int = 0,
     gathered_rows: int = 0,
     logits_bytes: int = 536870912,
@@ -1296,19 +1305,21 @@ def sparse_attn_indexer(
         cache: pages of keys; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [T, H, layout_data]
         weights: weights of the heads, f32 [T, H]
-        context_lens: keys that decode requests, or their tokens, see, int32 [..L], optional
+        context_lens: keys that decode tokens see, int32 query: [B, next_n]; request: [B], optional
         block_tables: pages of every decode request in order, int32 [B, NB], optional
         ks: first gathered key that every prefill token sees, int32 [M], optional
         ke: the gathered key behind the last, int32 [M], optional
         block_table: pages of every prefill request in order, int32 [PB, PNB], optional
-        cu_seq_lens: where gathered rows of prefill requests begin, and the end behind the last, int32 [PB +
-            1], optional
+        cu_seq_lens: where gathered rows of prefill requests begin, and the end behind the last, int32
+            [STARTS], optional
         k: keys to insert, rotated, bf16 [T, D], optional
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS],
             optional
         q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [T, H, 4], optional
         topk: keys chosen per token. Required.
-        next_n: tokens of a decode request. Default 1.
+        next_n: queries of a request. Default 1.
+        lens: "query": every query has a length; "request": a request has one, which its last query sees, and
+            each query before it one less. One of 'query', 'request'. Default 'query'.
         max_model_len: keys of the longest decode request. Default 0.
         gathered_rows: keys of all prefill requests together, or more. Default 0.
         logits_bytes: bytes that logits may take at a time; one row, or request, takes what it takes. Default

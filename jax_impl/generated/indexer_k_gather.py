@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c69afd438d2e876e02049f2f98823bdbe34701a32c65d9079842f41ea6390e5f
+# spec sha256 721e2e61ab7b596e5137416b1c7c31354853c15a35f38fefaa0110515d401477
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

@@ -1,11 +1,11 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 834f7a98809ccc312531910dca12187206da562a7984ea3c1c372b1691b5cb55
+# spec sha256 c0e8b0a02da054b7ab94c9e2f3aec88022dd000eb5b745b3905b0b1c6c68444e
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
     softmax_scale = 0.08838834764831845
     head_scale = 0.125
-    positions = int64
+    positions = int32
     q = bf16
     cos_sin = f32
     weights = bf16
@@ -29,21 +29,20 @@ def indexer_q_fp8(
     q_fp8_ref, weights_out_ref,
     *, T, H, POSITIONS,
 ):
-    token = pl.program_id(0)  # specs/indexer/query.py:55
-    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:56
-    live = head < H  # specs/indexer/query.py:57
-    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:78
-    x = q.astype(jnp.float32)  # specs/indexer/query.py:78
-    positions = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:79
-    position = positions.astype(jnp.int32)  # specs/indexer/query.py:79
-    pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:80
-    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:81
-    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:82
-    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:83
-    cosine = cos_sin[None, :]  # specs/indexer/query.py:83
-    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:84
-    sine = cos_sin_1[None, :]  # specs/indexer/query.py:84
-    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:85
+    token = pl.program_id(0)  # specs/indexer/query.py:56
+    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57
+    live = head < H  # specs/indexer/query.py:58
+    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
+    x = q.astype(jnp.float32)  # specs/indexer/query.py:79
+    position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:80
+    pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:81
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:82
+    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:83
+    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:84
+    cosine = cos_sin[None, :]  # specs/indexer/query.py:84
+    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:85
+    sine = cos_sin_1[None, :]  # specs/indexer/query.py:85
+    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:86
     b = odd * -1.0  # specs/cache/rope.py:29
     x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
     y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
@@ -103,10 +102,10 @@ def indexer_q_fp8(
     inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
     odd_2 = jnp.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
     turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
-    turn = there[None, :]  # specs/indexer/query.py:87
-    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:88
-    blocks = x_1.reshape(16, 1, 128)  # specs/indexer/query.py:61
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:62
+    turn = there[None, :]  # specs/indexer/query.py:88
+    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
+    blocks = x_1.reshape(16, 1, 128)  # specs/indexer/query.py:62
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
     amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
     bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
@@ -116,9 +115,9 @@ def indexer_q_fp8(
     nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
     exponent_2 = -exponent_1  # specs/quant/scaling.py:57
     inverse = jnp.where(infinite, 0.0, jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32))  # specs/quant/scaling.py:57
-    y = (blocks * jnp.where(nan, float("nan"), inverse).reshape(16, 1, 1)).reshape(16, 128)  # specs/indexer/query.py:63
-    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:64
-    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:64
-    plgpu.store(q_fp8_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], y.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live[:, None], (16, 128)))  # specs/indexer/query.py:66
-    weight_1 = weight * jnp.where(infinite | nan, raw, jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)).reshape(16)  # specs/indexer/query.py:67
-    plgpu.store(weights_out_ref.at[token, head], weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:73
+    y = (blocks * jnp.where(nan, float("nan"), inverse).reshape(16, 1, 1)).reshape(16, 128)  # specs/indexer/query.py:64
+    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
+    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
+    plgpu.store(q_fp8_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], y.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live[:, None], (16, 128)))  # specs/indexer/query.py:67
+    weight_1 = weight * jnp.where(infinite | nan, raw, jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)).reshape(16)  # specs/indexer/query.py:68
+    plgpu.store(weights_out_ref.at[token, head], weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

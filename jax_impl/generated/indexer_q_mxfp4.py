@@ -1,11 +1,11 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b3621d6cb491f2b4f880417fb854d1e92c8e534dcdaf243f71bcb2529921691e
+# spec sha256 fa61e08f944b285a5b849bc3b8e5bc99b3db5ac8cc5382f34ef4b4d9c08dbfb9
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
     softmax_scale = 0.08838834764831845
     head_scale = 0.125
-    positions = int64
+    positions = int32
     q = bf16
     cos_sin = f32
     weights = bf16
@@ -30,21 +30,20 @@ def indexer_q_mxfp4(
     q_packed_ref, q_scale_ref, weights_out_ref,
     *, T, H, POSITIONS,
 ):
-    token = pl.program_id(0)  # specs/indexer/query.py:55
-    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:56
-    live = head < H  # specs/indexer/query.py:57
-    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:78
-    x = q.astype(jnp.float32)  # specs/indexer/query.py:78
-    positions = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:79
-    position = positions.astype(jnp.int32)  # specs/indexer/query.py:79
-    pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:80
-    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:81
-    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:82
-    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:83
-    cosine = cos_sin[None, :]  # specs/indexer/query.py:83
-    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:84
-    sine = cos_sin_1[None, :]  # specs/indexer/query.py:84
-    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:85
+    token = pl.program_id(0)  # specs/indexer/query.py:56
+    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57
+    live = head < H  # specs/indexer/query.py:58
+    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
+    x = q.astype(jnp.float32)  # specs/indexer/query.py:79
+    position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:80
+    pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:81
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:82
+    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:83
+    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:84
+    cosine = cos_sin[None, :]  # specs/indexer/query.py:84
+    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:85
+    sine = cos_sin_1[None, :]  # specs/indexer/query.py:85
+    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:86
     b = odd * -1.0  # specs/cache/rope.py:29
     x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
     y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
@@ -104,10 +103,10 @@ def indexer_q_mxfp4(
     inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
     odd_2 = jnp.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
     turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
-    turn = there[None, :]  # specs/indexer/query.py:87
-    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:88
-    blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:61
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:62
+    turn = there[None, :]  # specs/indexer/query.py:88
+    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
+    blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:62
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
     amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x1c00000), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax * 0.1666666716337204  # specs/quant/scaling.py:49
     bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
@@ -115,9 +114,9 @@ def indexer_q_mxfp4(
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    y = (blocks * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:63
-    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:64
-    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:64
+    y = (blocks * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:64
+    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
+    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
     bits_3 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:54
     magnitude = jax.lax.bitcast_convert_type(bits_3 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
@@ -130,9 +129,9 @@ def indexer_q_mxfp4(
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:72
     t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:73
     codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:73
-    plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:70
-    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/indexer/query.py:72
-    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:72
-    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:72
-    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:72
-    plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:73
+    plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/indexer/query.py:73
+    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
+    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
+    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:73
+    plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

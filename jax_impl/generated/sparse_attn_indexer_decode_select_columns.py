@@ -1,14 +1,15 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf39c084652a9a3cce78e1293ed7eca006b050f0811373da991e2bfc0057bb80
+# spec sha256 871505cc3506a099153a34918e661226c301357af5297d963085b86a98c3cfc7
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
     topk = 16
+    next_n = 1
+    lens = query
     logits = f32
     topk_indices = int32
     seq_lens = int32
     QUERIES = 1
-    OWN_LENS = 1
     DECODE_LEVELS = 1
     DECODE_TILE = 256
     num_warps = 4
@@ -24,22 +25,24 @@ from jax.experimental.pallas import triton as plgpu
 def decode_select_columns(
     logits_ref, seq_lens_ref,
     topk_indices_ref,
-    *, BN, B, L, BC, max_model_len, first,
+    *, BN, B, BC, max_model_len, first,
 ):
-    out_row = pl.program_id(0)  # specs/indexer/select.py:91
-    row = first + out_row  # specs/indexer/select.py:92
-    live = row < BN  # specs/indexer/select.py:93
-    end = plgpu.load(seq_lens_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:124
-    start = row * 0  # specs/indexer/select.py:127
-    count = jnp.maximum(start, 0)  # specs/indexer/select.py:96
-    count_1 = jnp.minimum(end, max_model_len)  # specs/indexer/select.py:96
+    out_row = pl.program_id(0)  # specs/indexer/select.py:92
+    row = first + out_row  # specs/indexer/select.py:93
+    live = row < BN  # specs/indexer/select.py:94
+    request = jax.lax.div(row, jnp.int32(1))  # specs/indexer/select.py:124
+    query = jax.lax.rem(row, jnp.int32(1))  # specs/indexer/select.py:124
+    start = row * 0  # specs/indexer/select.py:126
+    end = plgpu.load(seq_lens_ref.at[request, query], mask=live, other=0)  # specs/indexer/select.py:126
+    count = jnp.maximum(start, 0)  # specs/indexer/select.py:97
+    count_1 = jnp.minimum(end, max_model_len)  # specs/indexer/select.py:97
     first_1 = jax.lax.div(count, jnp.int32(1))  # specs/indexer/select.py:169
     @pl.when(live & (count_1 - count > 16))  # specs/indexer/select.py:186
     def branch():
         item = first_1 + jnp.arange(256, dtype=jnp.int32)  # specs/indexer/select.py:172
         inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:173
         value = plgpu.load(logits_ref.at[out_row, item], mask=inside, other=0.0)  # specs/indexer/select.py:174
-        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:112
+        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:113
         keys = jnp.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
         count_2 = jnp.sum((keys >= 0).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
         count_3 = jnp.where(count_2 >= 16, jnp.int32(0), jnp.int32(-2147483647))  # specs/indexer/select.py:290

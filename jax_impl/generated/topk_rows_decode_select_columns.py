@@ -1,14 +1,14 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 48c1ea782abe926773c3bfbd12abaf4ce120ea19dc2b332bb07f2b0e05fb7a31
+# spec sha256 55f8dc18d4eb2c8247198cd69e70b843a987e3545c66119d13a213d1ba661825
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
     topk = 128
+    next_n = 1
+    lens = query
     logits = f32
     indices = int32
     seq_lens = int32
-    QUERIES = 1
-    OWN_LENS = 1
     LEVELS = 1
     TILE = 1024
     num_warps = 4
@@ -24,22 +24,24 @@ from jax.experimental.pallas import triton as plgpu
 def select_columns(
     logits_ref, seq_lens_ref,
     indices_ref,
-    *, R, W, L, first,
+    *, R, W, B, first,
 ):
-    out_row = pl.program_id(0)  # specs/indexer/select.py:91
-    row = first + out_row  # specs/indexer/select.py:92
-    live = row < R  # specs/indexer/select.py:93
-    end = plgpu.load(seq_lens_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:124
-    start = row * 0  # specs/indexer/select.py:127
-    count = jnp.maximum(start, 0)  # specs/indexer/select.py:96
-    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:96
+    out_row = pl.program_id(0)  # specs/indexer/select.py:92
+    row = first + out_row  # specs/indexer/select.py:93
+    live = row < R  # specs/indexer/select.py:94
+    request = jax.lax.div(row, jnp.int32(1))  # specs/indexer/select.py:124
+    query = jax.lax.rem(row, jnp.int32(1))  # specs/indexer/select.py:124
+    start = row * 0  # specs/indexer/select.py:126
+    end = plgpu.load(seq_lens_ref.at[request, query], mask=live, other=0)  # specs/indexer/select.py:126
+    count = jnp.maximum(start, 0)  # specs/indexer/select.py:97
+    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:97
     first_1 = jax.lax.div(count, jnp.int32(1))  # specs/indexer/select.py:169
     @pl.when(live & (count_1 - count > 128))  # specs/indexer/select.py:186
     def branch():
         item = first_1 + jnp.arange(1024, dtype=jnp.int32)  # specs/indexer/select.py:172
         inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:173
         value = plgpu.load(logits_ref.at[out_row, item], mask=inside, other=0.0)  # specs/indexer/select.py:174
-        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:112
+        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:113
         keys = jnp.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
         count_2 = jnp.sum((keys >= 0).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
         count_3 = jnp.where(count_2 >= 128, jnp.int32(0), jnp.int32(-2147483647))  # specs/indexer/select.py:290

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ed3888b664786f1271b0506fc9c30a92d1b96611d23a4c569a9135fe092f7d56
+# spec sha256 5e149584e29bcdd29bf600409e00eba96ec77636dbdba3490cb807ed5cc42f2f
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -25,20 +25,20 @@ def select_columns(
     indices_ref,
     *, R, W, first,
 ):
-    out_row = pl.program_id(0)  # specs/indexer/select.py:91
-    row = first + out_row  # specs/indexer/select.py:92
-    live = row < R  # specs/indexer/select.py:93
-    start = plgpu.load(row_starts_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:118
-    end = plgpu.load(row_ends_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:118
-    count = jnp.maximum(start, 0)  # specs/indexer/select.py:96
-    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:96
+    out_row = pl.program_id(0)  # specs/indexer/select.py:92
+    row = first + out_row  # specs/indexer/select.py:93
+    live = row < R  # specs/indexer/select.py:94
+    start = plgpu.load(row_starts_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:119
+    end = plgpu.load(row_ends_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:119
+    count = jnp.maximum(start, 0)  # specs/indexer/select.py:97
+    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:97
     first_1 = jax.lax.div(count, jnp.int32(1))  # specs/indexer/select.py:169
     @pl.when(live & (count_1 - count > 512))  # specs/indexer/select.py:186
     def branch():
         item = first_1 + jnp.arange(4096, dtype=jnp.int32)  # specs/indexer/select.py:172
         inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:173
         value = plgpu.load(logits_ref.at[out_row, item], mask=inside, other=0.0)  # specs/indexer/select.py:174
-        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:112
+        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:113
         keys = jnp.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
         count_2 = jnp.sum((keys >= 0).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:279
         count_3 = jnp.where(count_2 >= 512, jnp.int32(0), jnp.int32(-2147483647))  # specs/indexer/select.py:290

@@ -41,19 +41,19 @@ def least() -> Attribute:
     return Attribute(name="least", kind=int, default=0, minimum=0, dynamic=True, doc=doc)
 
 
-def query(rows: Dim) -> Array:
+def query(*rows: Dim) -> Array:
     """Quantised queries."""
     doc = "codes of the queries, in their format or as bytes"
-    return Array(name="q", doc=doc, shapes=((rows, H, DATA),), formats=CODES)
+    return Array(name="q", doc=doc, shapes=((*rows, H, DATA),), formats=CODES)
 
 
-def query_scale(rows: Dim) -> Array:
+def query_scale(*rows: Dim) -> Array:
     """Scales of the queries where weights do not hold them."""
     return Array(
         name="q_scale",
         doc="scales of the queries, one per 32 columns",
         by="layout",
-        shapes_by=((INDEXER_MXFP4.name, ((rows, H, PARTS),)),),
+        shapes_by=((INDEXER_MXFP4.name, ((*rows, H, PARTS),)),),
         formats=(E8M0,),
         optional=True,
         required_for=(INDEXER_MXFP4.name,),
@@ -89,6 +89,24 @@ def key_scale(count: Axis = N) -> Array:
 def bounds(name: str, doc: str, *dims: Dim, **fields: Any) -> Array:
     """Integers that say what rows see."""
     return Array(name=name, doc=doc, shapes=(dims,), formats=(INT32,), role=Role.INDEX, layout=FREE, **fields)
+
+
+PER_REQUEST, PER_QUERY = "request", "query"
+
+
+def lens() -> Attribute:
+    """What a length is of."""
+    doc = '"query": every query has a length; "request": a request has one, which its last query sees, and each query '
+    doc += "before it one less"
+    return Attribute(name="lens", kind=str, default=PER_QUERY, choices=(PER_QUERY, PER_REQUEST), doc=doc)
+
+
+def lengths(name: str, doc: str, requests: Axis, queries: Expr, **fields: Any) -> Array:
+    """How many keys queries see."""
+    shapes = ((PER_QUERY, ((requests, queries),)), (PER_REQUEST, ((requests,),)))
+    return Array(
+        name=name, doc=doc, by="lens", shapes_by=shapes, formats=(INT32,), role=Role.INDEX, layout=FREE, **fields
+    )
 
 
 def tunables() -> tuple[Tunable, ...]:

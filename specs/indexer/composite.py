@@ -36,16 +36,16 @@ from specs.indexer.logits import M
 from specs.indexer.logits import kernel as dense_kernel
 from specs.indexer.logits import oracle as dense_oracle
 from specs.indexer.oracle import top_k
-from specs.indexer.paged_logits import L, columns, limits_of
+from specs.indexer.paged_logits import columns, limits_of
 from specs.indexer.paged_logits import kernel as paged_kernel
 from specs.indexer.paged_logits import oracle as paged_oracle
 from specs.indexer.sampling import codes, pages, query_scales, visible, weights
 from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds_of_rows
-from specs.indexer.topk import Selection, logits, temporaries
+from specs.indexer.topk import Selection, logits, next_n, temporaries
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
 from specs.lang.elements import E4M3, E8M0, F32, INT32, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
 from specs.tile.language import arange, full, program_id, store
@@ -57,7 +57,7 @@ TOPK, NEXT_N, WIDE = Ref("topk"), Ref("next_n"), Ref("max_model_len")
 _ROOM = Ref("logits_bytes") // 4  # logits
 DECODED = Axis(name="BN", value=B * NEXT_N, doc="decode tokens")
 QUERIES = Axis(name="QUERIES", static=True, value=NEXT_N, doc="tokens of a decode request")
-OWN_LENS = Axis(name="OWN_LENS", static=True, value=L.equals(B * NEXT_N) * 1, doc="whether every token has a length")
+STARTS = Axis(name="STARTS", doc="prefill requests, and one")
 N = replace(KEYS, value=Ref("gathered_rows"))
 REQUESTS = Axis(
     name="BC", value=emax(1, emin(B, _ROOM // emax(1, WIDE * NEXT_N))), doc="decode requests that run together"
@@ -87,7 +87,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     out[decoded + rest : len(inputs["q"])] = -1
     if decoded:
         found = paged_oracle({**inputs, "cache": cached, **_queries(inputs, slice(0, decoded))})["logits"].value
-        limits = limits_of(inputs, decoded, len(inputs["block_tables"]))
+        limits = limits_of(inputs["context_lens"], inputs["next_n"])
         for i, limit in enumerate(limits):
             out[i] = top_k(found[i], 0, min(limit, found.shape[1]), k)
     if rest:
@@ -160,7 +160,7 @@ _BUFFER = Array(
     role=Role.INDEX,
 )
 _DENSE = dense_kernel(TOGETHER, T, DECODED)
-_PAGED = paged_kernel(REQUESTS, T, DECODED, QUERIES, OWN_LENS)
+_PAGED = paged_kernel(REQUESTS, T, QUERIES)
 
 
 def _workspace(name: str, doc: str, shape: tuple[Any, ...], form: ElementFormat, access: Access) -> Array:
@@ -184,10 +184,10 @@ _DECODE = Selection(
     rows=REQUESTS * QUERIES,
     total=DECODED,
     columns=WIDE,
-    axes=(DECODED, B, L, REQUESTS, QUERIES, OWN_LENS),
-    attributes=(columns(),),
+    axes=(DECODED, B, REQUESTS, QUERIES),
+    attributes=(columns(), next_n(), declare.lens()),
     bounds=bounds_of_queries,
-    given=(declare.bounds("seq_lens", "keys that tokens see", Rows(L)),),
+    given=(declare.lengths("seq_lens", "keys that tokens see", B, NEXT_N),),
     result=_BUFFER,
     prefix="decode_",
 )
@@ -245,7 +245,7 @@ def _prefill_steps() -> list[Step]:
         codes_, scales_ = _gathered_arrays(packed)
         renamed = (replace(codes_, name="dst_k"), replace(scales_, name="dst_scale"))
         name = "gather_packed_keys" if packed else "gather_keys"
-        kernel = replace(gather_kernel(*renamed, requests=PB, table=PNB, rows=N), name=name)
+        kernel = replace(gather_kernel(*renamed, requests=PB, table=PNB, rows=N, starts=STARTS), name=name)
         filled = (("dst_k", codes_.name), ("dst_scale", scales_.name))
         gathers.append(Step(kernel=kernel, arrays=filled, when=when))
         names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))
@@ -281,8 +281,8 @@ _TEMPORARIES = (
 )
 
 
-def _whole(name: str, default: int, doc: str, minimum: int = 0, **fields: Any) -> Attribute:
-    return Attribute(name=name, kind=int, default=default, minimum=minimum, maximum=(1 << 31) - 1, doc=doc, **fields)
+def _whole(name: str, default: int, doc: str, maximum: int = LONGEST * GROUP * GROUP, **fields: Any) -> Attribute:
+    return Attribute(name=name, kind=int, default=default, minimum=0, maximum=maximum, doc=doc, **fields)
 
 
 _ARRAYS = (
@@ -290,25 +290,27 @@ _ARRAYS = (
     cache(Access.INOUT, doc="pages of keys"),
     declare.query(T),
     declare.weights(T),
-    declare.bounds("context_lens", "keys that decode requests, or their tokens, see", Rows(L), optional=True),
+    declare.lengths("context_lens", "keys that decode tokens see", B, NEXT_N, optional=True),
     declare.bounds("block_tables", "pages of every decode request in order", B, NB, optional=True),
     declare.bounds("ks", "first gathered key that every prefill token sees", M, optional=True),
     declare.bounds("ke", "the gathered key behind the last", M, optional=True),
     replace(index("block_table", "pages of every prefill request in order", PB, PNB), optional=True),
     replace(
-        index("cu_seq_lens", "where gathered rows of prefill requests begin, and the end behind the last", PB + 1),
+        index("cu_seq_lens", "where gathered rows of prefill requests begin, and the end behind the last", STARTS),
         optional=True,
     ),
     Array(name="k", doc="keys to insert, rotated", shapes=((T, D),), formats=VALUES, optional=True),
     replace(slot_mapping(), optional=True),
     declare.query_scale(T),
 )
+_LOGITS_DOC = "bytes that logits may take at a time; one row, or request, takes what it takes"
 _ATTRIBUTES = (
     Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="keys chosen per token"),
-    _whole("next_n", 1, "tokens of a decode request", 1),
+    next_n(),
+    declare.lens(),
     _whole("max_model_len", 0, "keys of the longest decode request", dynamic=True),
     _whole("gathered_rows", 0, "keys of all prefill requests together, or more", dynamic=True),
-    _whole("logits_bytes", 512 << 20, "bytes that logits may take at a time; one row, or request, takes what it takes"),
+    _whole("logits_bytes", 512 << 20, _LOGITS_DOC, (1 << 31) - 1),
     *layout_attributes(),
 )
 
@@ -338,20 +340,12 @@ _CONSTRAINTS = (
     ),
     Constraint(argument="slot_mapping", holds=TS <= T, message="no more slots than tokens"),
     Constraint(
-        argument="context_lens",
-        holds=L.equals(B).or_(L.equals(B * NEXT_N)),
-        message="one per request, or one per token of theirs",
+        argument="cu_seq_lens",
+        holds=HAS_PREFILL.equals(0).or_(STARTS.equals(PB + 1)),
+        message="one more than prefill requests",
     ),
     Constraint(argument="q", holds=B * NEXT_N + M <= T, message="a row for every decode and prefill token"),
     Constraint(argument="topk_indices", holds=BUF >= T, message="a row for every token"),
-    Constraint(
-        argument="max_model_len", holds=WIDE <= LONGEST * GROUP * GROUP, message="rows of 2**20 logits at most"
-    ),
-    Constraint(
-        argument="gathered_rows",
-        holds=Ref("gathered_rows") <= LONGEST * GROUP * GROUP,
-        message="rows of 2**20 logits at most",
-    ),
 )
 
 
@@ -369,8 +363,9 @@ def _case(
 ) -> Case:
     """decode: requests, tokens of each, keys of the longest. prefill: requests, tokens in all, keys in all."""
     (b, n, wide), (pb, m, gathered) = decode, prefill
-    tokens, lens = b * n + m + padding, fields.pop("lens", b * n)
-    sizes = {"T": tokens, "BUF": tokens + 2, "H": heads, "B": b, "NB": -(-wide // rows), "L": lens, "M": m, "PB": pb}
+    tokens = b * n + m + padding
+    sizes = {"T": tokens, "BUF": tokens + 2, "H": heads, "B": b, "NB": -(-wide // rows), "M": m, "PB": pb}
+    sizes["STARTS"] = pb + 1
     sizes |= {"PNB": -(-gathered // (rows * max(pb, 1))) + 1, "TS": tokens, "D": layout.width}
     sizes |= {"PAGES": max(1, b * sizes["NB"] + pb * sizes["PNB"]), "PAGE_BYTES": layout.page_stride(rows)}
     absent = (() if b else _DECODE_NAMES) + (() if pb else _PREFILL_NAMES) + (() if insert else ("k", "slot_mapping"))
@@ -379,12 +374,14 @@ def _case(
     return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), absent=absent, **fields)
 
 
+_SMALL = {"logits_bytes": 700, "lens": declare.PER_REQUEST}
+
 SPARSE_ATTN_INDEXER = Op(
     name="sparse_attn_indexer",
     doc="Keys that every token of a step attends to: insertion, logits and top-k.",
     source="DeepSeek-V3.2 and V4, sparse attention indexer",
     family="indexer",
-    axes=(BUF, PAGES, PAGE_BYTES, ROWS, T, H, L, B, NB, M, PB, PNB, D, TS),
+    axes=(BUF, PAGES, PAGE_BYTES, ROWS, T, H, B, NB, M, PB, PNB, STARTS, D, TS),
     arrays=_ARRAYS,
     attributes=_ATTRIBUTES,
     temporaries=_TEMPORARIES,
@@ -403,7 +400,7 @@ SPARSE_ATTN_INDEXER = Op(
         _case("prefill", prefill=(2, 9, 90), insert=False),
         _case("mixed", decode=(2, 2, 70), prefill=(2, 7, 80)),
         _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),
-        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), lens=3, attributes={"logits_bytes": 700}),
+        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), attributes=_SMALL),
         _case("padding-only", padding=4),
         _case("large", decode=(8, 2, 17000), prefill=(3, 30, 17000), topk=512, rows=64, large=True),
     ),

@@ -22,7 +22,7 @@ from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv
 from specs.lang.elements import E4M3, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
+from specs.lang.kernel import Access, Array, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, single
 from specs.lang.paged import Paged
 from specs.tile.language import ArrayHandle, arange, load, load_view, minimum, program_id, store, when, where
@@ -60,7 +60,7 @@ def copy_keys(p: Any, page: Tile, inside: Tile, row: Tile, live: Tile) -> None:
     at_end = inside * layout.share + p.ROWS * layout.row_stride
     if p.dst_scale.rank == 1:
         store(p.dst_scale, (row,), load_view(p.cache, page, at_end, 0, p.dst_scale.element, live), live)
-    else:
+    elif layout.share:
         _copy(p, p.dst_scale, page, at_end, row, live, layout.share)
 
 
@@ -117,7 +117,9 @@ def _case(
     )
 
 
-def gather_kernel(codes: Array, scales: Array, *, requests: Axis = B, table: Axis = NB, rows: Axis = TK) -> Kernel:
+def gather_kernel(
+    codes: Array, scales: Array, *, requests: Axis = B, table: Axis = NB, rows: Axis = TK, starts: Expr = B + 1
+) -> Kernel:
     """The kernel that fills two arrays of a workspace: codes, and scales, as bytes or one element per row."""
 
     def body(p: Any) -> None:
@@ -133,7 +135,7 @@ def gather_kernel(codes: Array, scales: Array, *, requests: Axis = B, table: Axi
             codes,
             scales,
             index("block_table", "pages of every request in order", requests, table),
-            index("cu_seq_lens", "where rows of requests begin, and the end behind the last", requests + 1),
+            index("cu_seq_lens", "where rows of requests begin, and the end behind the last", starts),
         ),
         attributes=attributes(),
         tunables=(
@@ -165,7 +167,6 @@ INDEXER_K_GATHER: Op = single(
     name="indexer_k_gather",
     family="indexer",
     source="DeepSeek-V4, sparse indexer: prefill",
-    constraints=(Constraint(argument="layout", holds=SHARE > 0, message="scales at the end of the page"),),
     sample=sample,
     oracle=oracle,
     accuracy=(("dst_k", Accuracy(exact=True)), ("dst_scale", Accuracy(exact=True))),

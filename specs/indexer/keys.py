@@ -17,12 +17,12 @@ from specs.lang.elements import E4M3, F32, INT32, UINT8
 from specs.lang.paged import Paged
 from specs.tile.language import (
     ArrayHandle,
+    absolute,
     arange,
     dot,
     join_pairs,
     load,
     load_view,
-    maximum,
     reduce_sum,
 )
 from specs.tile.trace import Tile, fail
@@ -84,7 +84,7 @@ def operand(codes: Tile, row: Row) -> Tile:
     return join_pairs(low.to(UINT8), high.to(UINT8)).bitcast(E4M3)
 
 
-def heads_of(p: Any, row: Row, query: tuple[Tile, ...], weights: Tile, live: Tile) -> list[Heads]:
+def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, live: Tile) -> list[Heads]:
     """All heads of one query, BLOCK_H at a time.
 
     query: its indices in q. weights: its row of the weights. live: whether there is such a query.
@@ -136,7 +136,8 @@ def score(keys: Keys, heads: Sequence[Heads]) -> Tile:
     total: Tile | None = None
     for some in heads:
         products = _products(keys, some)
-        weighed = reduce_sum(maximum(products, 0.0) * some.weight[None, :], axis=1)
+        # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
+        weighed = reduce_sum((products + absolute(products)) * (some.weight * 0.5)[None, :], axis=1)
         total = weighed if total is None else total + weighed
     assert total is not None
     return total if heads[0].scales else total * keys.scales[0]

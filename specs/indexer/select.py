@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from specs.indexer.arrays import PER_QUERY
 from specs.lang.axes import Axis, Expr, as_expr, cdiv
 from specs.lang.elements import F32, INT32
 from specs.tile.language import (
@@ -120,11 +121,10 @@ def bounds_of_rows(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
 
 def bounds_of_queries(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
     """From the first column to a length, of the row or, the last row's, of its request."""
-    if p.OWN_LENS:
-        end = load(p.seq_lens, (row,), live)
-    else:
-        end = load(p.seq_lens, (row // p.QUERIES,), live) - (p.QUERIES - 1 - row % p.QUERIES)
-    return row * 0, end
+    request, query = row // p.next_n, row % p.next_n
+    if p.lens == PER_QUERY:
+        return row * 0, load(p.seq_lens, (request, query), live)
+    return row * 0, load(p.seq_lens, (request,), live) - (p.next_n - 1 - query)
 
 
 def group_maxima(space: Space) -> None:

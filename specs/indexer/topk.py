@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from specs.cache.declared import B
 from specs.indexer import arrays as declare
 from specs.indexer.oracle import top_k
-from specs.indexer.paged_logits import L, limits_of
+from specs.indexer.paged_logits import limits_of
 from specs.indexer.select import (
     GROUP,
     LONGEST,
@@ -35,9 +36,9 @@ from specs.indexer.select import (
     select_listed,
 )
 from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, Ref, cdiv, emax
+from specs.lang.axes import Axis, Expr, Ref, cdiv
 from specs.lang.elements import F32, INT32
-from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, Step
 
 R = Axis(name="R", doc="rows")
@@ -50,10 +51,16 @@ def k_attribute() -> Attribute:
     return Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="columns chosen per row")
 
 
+def next_n() -> Attribute:
+    """How many queries a request has."""
+    doc = "queries of a request"
+    return Attribute(name="next_n", kind=int, default=1, minimum=1, maximum=16, doc=doc)
+
+
 def bounds_arrays(decode: bool) -> tuple[Array, ...]:
     """What says which columns rows look at."""
     if decode:
-        return (declare.bounds("seq_lens", "columns that requests, or their rows, look at", Rows(L)),)
+        return (declare.lengths("seq_lens", "columns that rows look at", B, Ref("next_n")),)
     return (
         declare.bounds("row_starts", "first column that every row looks at", R),
         declare.bounds("row_ends", "the column behind the last", R),
@@ -105,7 +112,8 @@ class Selection:
 
     rows: of one launch. total: of the whole problem. columns: width of a row, an axis or an attribute.
     axes, attributes: sizes that bodies and shapes read. bounds, given: which columns rows look at, and the arrays that
-        say so. result: gets what is chosen, from the row behind the first `skip` on. prefix: of names of kernels and axes.
+        say so. result: gets what is chosen, from the row behind the first `skip` on.
+    prefix: of names of kernels and axes.
     """
 
     def __init__(
@@ -212,6 +220,7 @@ class Selection:
             (source, self._read(groups), self._read("floor"), *lists),
             tunables=_tunables(BLOCK_TUNABLE),
             configs=(
+                _config("cuda", 8, when=self.rows <= FEW_ROWS, BLOCK=2048),
                 _config("cuda", 4, BLOCK=1024),
                 _config("xpu", 16, BLOCK=1024),
                 _config("cpu", 4, BLOCK=8192),
@@ -269,6 +278,8 @@ class Selection:
         return tuple(Step(kernel=kernel, when=when, **fields) for kernel, when in found)
 
 
+FEW_ROWS = 264
+"""Rows up to which a program has a multiprocessor of a large GPU for itself, or half of one."""
 SPANS = {"logits": 1, "maxima": GROUP, "wide_maxima": GROUP * GROUP}
 WORDS = {1: "columns", GROUP: "groups", GROUP * GROUP: "groups of groups"}
 BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192), doc="items per step")
@@ -285,9 +296,8 @@ def _rows_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def _decode_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
-    rows = len(inputs["logits"])
-    lens = np.asarray(inputs["seq_lens"])
-    return _chosen(inputs, np.zeros(rows, np.int64), limits_of({"context_lens": lens}, rows, lens.size))
+    last = limits_of(inputs["seq_lens"], inputs["next_n"])
+    return _chosen(inputs, np.zeros(len(last), np.int64), last)
 
 
 def _chosen(inputs: Mapping[str, Any], starts: Any, ends: Any) -> dict[str, Reference]:
@@ -325,7 +335,8 @@ def _rows_sample(case: Sample) -> dict[str, Any]:
 
 def _decode_sample(case: Sample) -> dict[str, Any]:
     sizes, k = case.sizes, int(case.attributes["topk"])  # type: ignore[call-overload]
-    return {"logits": _logits(case), "seq_lens": ends(case, sizes["L"], sizes["W"], k)}
+    shape = case.shapes["seq_lens"]
+    return {"logits": _logits(case), "seq_lens": ends(case, int(np.prod(shape)), sizes["W"], k).reshape(shape)}
 
 
 _EXACT = (("indices", Accuracy(exact=True)),)
@@ -333,14 +344,12 @@ _SOURCE = "DeepSeek-V3.2 and V4, sparse indexer"
 _PREFILL = Selection(
     rows=R, total=R, columns=W, axes=(R, W), bounds=bounds_of_rows, given=bounds_arrays(False), result=indices(R)
 )
-_EACH = emax(R // emax(L, 1), 1)
-_LENS_PER = Axis(name="QUERIES", static=True, value=_EACH, doc="rows of a length")
-_OWN = Axis(name="OWN_LENS", static=True, value=_EACH.equals(1) * 1, doc="whether every row has a length")
 _DECODE = Selection(
     rows=R,
     total=R,
     columns=W,
-    axes=(R, W, L, _LENS_PER, _OWN),
+    axes=(R, W, B),
+    attributes=(next_n(), declare.lens()),
     bounds=bounds_of_queries,
     given=bounds_arrays(True),
     result=indices(R),
@@ -348,8 +357,12 @@ _DECODE = Selection(
 
 
 def _case(name: str, r: int, w: int, k: int, **fields: Any) -> Case:
-    sizes = {"R": r, "W": w} | ({"L": fields.pop("lens")} if "lens" in fields else {})
-    return Case(name=name, sizes=tuple(sizes.items()), attributes=(("topk", k),), **fields)
+    return Case(name=name, sizes=(("R", r), ("W", w)), attributes=(("topk", k),), **fields)
+
+
+def _decode_case(name: str, b: int, n: int, w: int, k: int, lens: str = declare.PER_QUERY, **fields: Any) -> Case:
+    attributes = (("topk", k), ("next_n", n), ("lens", lens))
+    return Case(name=name, sizes=(("R", b * n), ("W", w), ("B", b)), attributes=attributes, **fields)
 
 
 def _op(name: str, doc: str, decode: bool, chosen: Selection, **fields: Any) -> Op:
@@ -359,7 +372,7 @@ def _op(name: str, doc: str, decode: bool, chosen: Selection, **fields: Any) -> 
         source=_SOURCE,
         family="indexer",
         arrays=(logits(R), *bounds_arrays(decode), indices(R)),
-        attributes=(k_attribute(),),
+        attributes=(k_attribute(), *chosen.attributes),
         temporaries=tuple(temporaries(R).values()),
         steps=chosen.steps(attributes=(("first", 0),)),
         accuracy=_EXACT,
@@ -395,22 +408,18 @@ TOPK_ROWS_DECODE = _op(
     "Columns of the largest logits of every decode token.",
     True,
     _DECODE,
-    axes=(R, W, L),
+    axes=(R, W, B),
     constraints=(
-        Constraint(
-            argument="seq_lens",
-            holds=(R % emax(L, 1)).equals(0).and_((L > 0).or_(R.equals(0))),
-            message="one length per row, or per request of as many rows each",
-        ),
+        Constraint(argument="seq_lens", holds=R.equals(B * Ref("next_n")), message="next_n rows for every request"),
     ),
     sample=_decode_sample,
     oracle=_decode_oracle,
     cases=(
-        _case("one-row", 5, 700, 128, lens=5),
-        _case("two-rows-2-d", 8, 600, 64, lens=8, lead=(4, 2)),
-        _case("four-rows-1-d", 8, 600, 64, lens=2),
-        _case("two-levels", 2, 20000, 64, lens=1),
-        _case("no-rows", 0, 64, 16, lens=0),
-        _case("large", 16, 262144, 1024, lens=8, large=True),
+        _decode_case("one-row", 5, 1, 700, 128),
+        _decode_case("two-rows-2-d", 4, 2, 600, 64),
+        _decode_case("four-rows-1-d", 2, 4, 600, 64, declare.PER_REQUEST),
+        _decode_case("two-levels", 1, 2, 20000, 64, declare.PER_REQUEST),
+        _decode_case("no-rows", 0, 1, 64, 16),
+        _decode_case("large", 8, 2, 262144, 1024, large=True),
     ),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 import specs
-import torch_impl.ops as ops
 from parity.inputs import generate
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, quant_view, workspace_shapes
 from specs.lang.elements import BF16, E4M3, F32, UINT8
@@ -15,8 +16,14 @@ from specs.tile.cases import case_launches
 from specs.tile.ir import Opcode, walk
 from specs.tile.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
+from torch_impl import ops
 
-CASES = [("mqa_logits", "fp8"), ("mqa_logits", "mxfp4"), ("paged_mqa_logits", "one-query"), ("paged_mqa_logits", "mxfp4")]
+CASES = [
+    ("mqa_logits", "fp8"),
+    ("mqa_logits", "mxfp4"),
+    ("paged_mqa_logits", "one-query"),
+    ("paged_mqa_logits", "mxfp4"),
+]
 
 
 @pytest.mark.parametrize("target", [TRITON_CUDA, PALLAS_CUDA], ids=lambda target: target.name)
@@ -36,10 +43,11 @@ def test_columns_behind_the_limit_keep_what_they_hold() -> None:
     inputs = generate(op, op.case("two-queries"), "twin", 1)
     given = {name: torch.from_numpy(np.array(raw)) for name, raw in inputs.arrays.items()}
     given["q"] = given["q"].view(torch.float8_e4m3fn)
-    arrays = [given.get(array.name) for array in op.inputs]
-    width, rows = inputs.attributes["max_model_len"], inputs.attributes["block_size"]
+    arrays: list[Any] = [given.get(array.name) for array in op.inputs]
+    values = inputs.values()
+    width, rows = int(values["max_model_len"]), int(values["block_size"])
     out = torch.full((len(given["weights"]), width), 123.0)
-    settings = {"max_model_len": width, "block_size": rows, "implementation": "eager"}
+    settings: dict[str, Any] = {"max_model_len": width, "block_size": rows, "implementation": "eager"}
     whole = ops.paged_mqa_logits(*arrays, **settings)
     ops.paged_mqa_logits(*arrays, **settings, fill=False, out=out)
     seen = torch.arange(width)[None, :] < given["context_lens"].reshape(-1, 1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-import torch_impl.ops as ops
 from specs.indexer.oracle import top_k
 from specs.indexer.select import GROUP, LONGEST
+from torch_impl import ops
 
 WIDTH = LONGEST + 5 * GROUP + 3
 """Two levels, and a last group that is not full."""

@@ -1,11 +1,11 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b3621d6cb491f2b4f880417fb854d1e92c8e534dcdaf243f71bcb2529921691e
+# spec sha256 fa61e08f944b285a5b849bc3b8e5bc99b3db5ac8cc5382f34ef4b4d9c08dbfb9
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
     softmax_scale = 0.08838834764831845
     head_scale = 0.125
-    positions = int64
+    positions = int32
     q = bf16
     cos_sin = f32
     weights = bf16
@@ -30,21 +30,20 @@ def indexer_q_mxfp4(
     stride_cos_sin0,
     stride_weights0,
 ):
-    token = tl.program_id(0)  # specs/indexer/query.py:55
-    head = tl.program_id(1) * 16 + tl.arange(0, 16)  # specs/indexer/query.py:56
-    live = head < H  # specs/indexer/query.py:57
-    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None], other=0.0)  # specs/indexer/query.py:78
-    x = q.to(tl.float32)  # specs/indexer/query.py:78
-    positions = tl.load(positions_ptr + token)  # specs/indexer/query.py:79
-    position = positions.to(tl.int32)  # specs/indexer/query.py:79
-    pair = tl.arange(0, 64) - 32  # specs/indexer/query.py:80
-    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:81
-    pair_1 = tl.maximum(pair, 0)  # specs/indexer/query.py:82
-    cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)  # specs/indexer/query.py:83
-    cosine = cos_sin[None, :]  # specs/indexer/query.py:83
-    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)  # specs/indexer/query.py:84
-    sine = cos_sin_1[None, :]  # specs/indexer/query.py:84
-    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))  # specs/indexer/query.py:85
+    token = tl.program_id(0)  # specs/indexer/query.py:56
+    head = tl.program_id(1) * 16 + tl.arange(0, 16)  # specs/indexer/query.py:57
+    live = head < H  # specs/indexer/query.py:58
+    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None], other=0.0)  # specs/indexer/query.py:79
+    x = q.to(tl.float32)  # specs/indexer/query.py:79
+    position = tl.load(positions_ptr + token)  # specs/indexer/query.py:80
+    pair = tl.arange(0, 64) - 32  # specs/indexer/query.py:81
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:82
+    pair_1 = tl.maximum(pair, 0)  # specs/indexer/query.py:83
+    cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)  # specs/indexer/query.py:84
+    cosine = cos_sin[None, :]  # specs/indexer/query.py:84
+    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)  # specs/indexer/query.py:85
+    sine = cos_sin_1[None, :]  # specs/indexer/query.py:85
+    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))  # specs/indexer/query.py:86
     b = odd * -1.0  # specs/cache/rope.py:29
     x_high = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
     y_high = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
@@ -104,10 +103,10 @@ def indexer_q_mxfp4(
     inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
     odd_2 = tl.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
     turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_1, odd_2)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
-    turn = there[None, :]  # specs/indexer/query.py:87
-    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:88
-    blocks = tl.reshape(x_1, [16, 4, 32])  # specs/indexer/query.py:61
-    amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:62
+    turn = there[None, :]  # specs/indexer/query.py:88
+    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:89
+    blocks = tl.reshape(x_1, [16, 4, 32])  # specs/indexer/query.py:62
+    amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
     amax = tl.maximum(amax_bits, 0x1c00000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
     raw = amax * 0.1666666716337204  # specs/quant/scaling.py:49
     bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
@@ -115,9 +114,9 @@ def indexer_q_mxfp4(
     exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
     broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [16, 4, 1]), [16, 128])  # specs/indexer/query.py:63
-    weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:64
-    weight = weights.to(tl.float32)  # specs/indexer/query.py:64
+    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [16, 4, 1]), [16, 128])  # specs/indexer/query.py:64
+    weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:65
+    weight = weights.to(tl.float32)  # specs/indexer/query.py:65
     bits_3 = y.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:54
     magnitude = (bits_3 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:55
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
@@ -130,9 +129,9 @@ def indexer_q_mxfp4(
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:72
     t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:73
     codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:73
-    tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:70
-    t_1 = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/indexer/query.py:72
-    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:72
-    t_3 = tl.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:72
-    tl.store(q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]), tl.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live[:, None])  # specs/indexer/query.py:72
-    tl.store(weights_out_ptr + (token * H + head), weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:73
+    tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
+    t_1 = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
+    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
+    t_3 = tl.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
+    tl.store(q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]), tl.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live[:, None])  # specs/indexer/query.py:73
+    tl.store(weights_out_ptr + (token * H + head), weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

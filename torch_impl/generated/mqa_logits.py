@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 924081c6aa45ec0294a6d034781356416288e27edced698d2823c8e57c9c9684
+# spec sha256 0636a4a56c482debf5d343b419fd47f00e5515057e27938a91a0cf5cb4be7ed6
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -14,10 +14,10 @@ Generated. Specialised on
     logits = f32
     H = 64
     BLOCK_M = 2
-    BLOCK_N = 128
+    BLOCK_N = 64
     BLOCK_H = 64
     CHUNK = 128
-    TILES = 8
+    TILES = 16
     num_warps = 4
     num_stages = 3
 """
@@ -71,35 +71,35 @@ def mqa_logits(
     code_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:98
     other_1 = tl.permute(code_1, [1, 0])  # specs/indexer/keys.py:100
     weights_3 = tl.load(weights_ptr + (weights_2 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:104
-    first_tile = tl.program_id(1) * 8  # specs/indexer/logits.py:54
-    last_tile = tl.minimum(first_tile + 8, (N + 127) // 128)  # specs/indexer/logits.py:55
-    begin = tl.minimum(tl.maximum(lower_1 // 128, first_tile), last_tile)  # specs/indexer/logits.py:56
-    end_tile = tl.maximum(tl.minimum((upper_2 + 127) // 128, last_tile), begin)  # specs/indexer/logits.py:57
+    first_tile = tl.program_id(1) * 16  # specs/indexer/logits.py:54
+    last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:55
+    begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)  # specs/indexer/logits.py:56
+    end_tile = tl.maximum(tl.minimum((upper_2 + 63) // 64, last_tile), begin)  # specs/indexer/logits.py:57
     for k in tl.range(begin, end_tile, num_stages=3):  # specs/indexer/logits.py:76
-        column_2 = k * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:60
+        column_2 = k * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:60
         live_2 = column_2 < N  # specs/indexer/logits.py:61
         column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:110
         part = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:111
         k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:114
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
-        products = tl.dot(part, other)  # specs/indexer/keys.py:149
-        total = tl.sum(tl.maximum(products, 0.0) * weights_1[None, :], axis=1)  # specs/indexer/keys.py:139
-        value = total * k_scale  # specs/indexer/keys.py:142
+        products = tl.dot(part, other)  # specs/indexer/keys.py:150
+        total = tl.sum((products + tl.abs(products)) * (weights_1 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        value = total * k_scale  # specs/indexer/keys.py:143
         tl.store(logits_ptr + (out_row * N + column_2), tl.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
-        products_1 = tl.dot(part, other_1)  # specs/indexer/keys.py:149
-        total_1 = tl.sum(tl.maximum(products_1, 0.0) * weights_3[None, :], axis=1)  # specs/indexer/keys.py:139
-        value_1 = total_1 * k_scale  # specs/indexer/keys.py:142
+        products_1 = tl.dot(part, other_1)  # specs/indexer/keys.py:150
+        total_1 = tl.sum((products_1 + tl.abs(products_1)) * (weights_3 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        value_1 = total_1 * k_scale  # specs/indexer/keys.py:143
         tl.store(logits_ptr + (out_row_1 * N + column_2), tl.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:78
-        column_4 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:71
-        value_2 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        column_4 = k_1 * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:71
+        value_2 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
         tl.store(logits_ptr + (out_row * N + column_4), value_2, mask=(column_4 < N) & live)  # specs/indexer/logits.py:74
-        value_3 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        value_3 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
         tl.store(logits_ptr + (out_row_1 * N + column_4), value_3, mask=(column_4 < N) & live_1)  # specs/indexer/logits.py:74
     for k_2 in range(end_tile, last_tile):  # specs/indexer/logits.py:79
-        column_5 = k_2 * 128 + tl.arange(0, 128)  # specs/indexer/logits.py:71
-        value_4 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        column_5 = k_2 * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:71
+        value_4 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
         tl.store(logits_ptr + (out_row * N + column_5), value_4, mask=(column_5 < N) & live)  # specs/indexer/logits.py:74
-        value_5 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
+        value_5 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:73
         tl.store(logits_ptr + (out_row_1 * N + column_5), value_5, mask=(column_5 < N) & live_1)  # specs/indexer/logits.py:74

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf39c084652a9a3cce78e1293ed7eca006b050f0811373da991e2bfc0057bb80
+# spec sha256 871505cc3506a099153a34918e661226c301357af5297d963085b86a98c3cfc7
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,14 +1,15 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf39c084652a9a3cce78e1293ed7eca006b050f0811373da991e2bfc0057bb80
+# spec sha256 871505cc3506a099153a34918e661226c301357af5297d963085b86a98c3cfc7
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
     topk = 16
+    next_n = 1
+    lens = query
     logits = f32
     topk_indices = int32
     seq_lens = int32
     QUERIES = 1
-    OWN_LENS = 1
     DECODE_LEVELS = 1
     DECODE_TILE = 256
     num_warps = 4
@@ -23,22 +24,25 @@ import triton.language as tl
 def decode_select_columns(
     logits_ptr, seq_lens_ptr,
     topk_indices_ptr,
-    BN, B, L, BC, max_model_len, first,
+    BN, B, BC, max_model_len, first,
     stride_topk_indices0,
+    stride_seq_lens0,
 ):
-    out_row = tl.program_id(0)  # specs/indexer/select.py:91
-    row = first + out_row  # specs/indexer/select.py:92
-    live = row < BN  # specs/indexer/select.py:93
-    end = tl.load(seq_lens_ptr + row, mask=live, other=0)  # specs/indexer/select.py:124
-    start = row * 0  # specs/indexer/select.py:127
-    count = tl.maximum(start, 0)  # specs/indexer/select.py:96
-    count_1 = tl.minimum(end, max_model_len)  # specs/indexer/select.py:96
+    out_row = tl.program_id(0)  # specs/indexer/select.py:92
+    row = first + out_row  # specs/indexer/select.py:93
+    live = row < BN  # specs/indexer/select.py:94
+    request = row // 1  # specs/indexer/select.py:124
+    query = row % 1  # specs/indexer/select.py:124
+    start = row * 0  # specs/indexer/select.py:126
+    end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:126
+    count = tl.maximum(start, 0)  # specs/indexer/select.py:97
+    count_1 = tl.minimum(end, max_model_len)  # specs/indexer/select.py:97
     first_1 = count // 1  # specs/indexer/select.py:169
     if live & (count_1 - count > 16):  # specs/indexer/select.py:186
         item = first_1 + tl.arange(0, 256)  # specs/indexer/select.py:172
         inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:173
         value = tl.load(logits_ptr + (out_row * max_model_len + item), mask=inside, other=0.0)  # specs/indexer/select.py:174
-        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:112
+        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:113
         keys = tl.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
         count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:279
         count_3 = tl.where(count_2 >= 16, 0, -2147483647)  # specs/indexer/select.py:290

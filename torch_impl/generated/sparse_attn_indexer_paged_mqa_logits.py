@@ -1,10 +1,11 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf39c084652a9a3cce78e1293ed7eca006b050f0811373da991e2bfc0057bb80
+# spec sha256 871505cc3506a099153a34918e661226c301357af5297d963085b86a98c3cfc7
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
     layout = indexer_fp8
     block_size = 16
+    lens = query
     fill = False
     q = e4m3
     cache = uint8
@@ -15,7 +16,6 @@ Generated. Specialised on
     H = 64
     ROWS = 16
     QUERIES = 1
-    OWN_LENS = 1
     BLOCK_M = 1
     BLOCK_N = 128
     BLOCK_H = 64
@@ -33,46 +33,47 @@ import triton.language as tl
 def paged_mqa_logits(
     q_ptr, cache_ptr, weights_ptr, context_lens_ptr, block_tables_ptr,
     logits_ptr,
-    BN, B, BC, L, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
+    B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
     stride_q0, stride_q1,
     stride_cache0,
     stride_weights0,
+    stride_context_lens0,
     stride_block_tables0,
 ):
-    out_request = tl.program_id(0)  # specs/indexer/paged_logits.py:46
-    part = tl.program_id(1)  # specs/indexer/paged_logits.py:46
-    request = first + out_request  # specs/indexer/paged_logits.py:47
-    if request < B:  # specs/indexer/paged_logits.py:52
-        length = tl.load(context_lens_ptr + request * 1 + 0)  # specs/indexer/paged_logits.py:58
-        upper = tl.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:61
-        upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:71
-        first_tile = part * 8  # specs/indexer/paged_logits.py:72
-        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:73
-        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:74
-        if first_tile < end_tile:  # specs/indexer/paged_logits.py:96
-            there = request >= 0  # specs/indexer/paged_logits.py:77
-            weights = request * 1 + 0  # specs/indexer/paged_logits.py:79
+    out_request = tl.program_id(0)  # specs/indexer/paged_logits.py:43
+    part = tl.program_id(1)  # specs/indexer/paged_logits.py:43
+    request = first + out_request  # specs/indexer/paged_logits.py:44
+    if request < B:  # specs/indexer/paged_logits.py:49
+        length = tl.load(context_lens_ptr + request * stride_context_lens0)  # specs/indexer/paged_logits.py:55
+        upper = tl.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:58
+        upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:68
+        first_tile = part * 8  # specs/indexer/paged_logits.py:69
+        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:70
+        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:71
+        if first_tile < end_tile:  # specs/indexer/paged_logits.py:95
+            there = request >= 0  # specs/indexer/paged_logits.py:74
+            row = request * 1 + 0  # specs/indexer/paged_logits.py:75
             head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:94
             inside = (head < 64) & there  # specs/indexer/keys.py:95
             column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:96
-            code = tl.load(q_ptr + ((request * 1 + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:98
+            code = tl.load(q_ptr + (row * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:98
             other = tl.permute(code, [1, 0])  # specs/indexer/keys.py:100
-            weights_1 = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:104
-            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:94
-                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:83
-                entry = column_1 // 16  # specs/indexer/paged_logits.py:84
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:85
-                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:86
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:87
-                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:88
-                inside_1 = column_1 % 16  # specs/indexer/paged_logits.py:88
+            weights = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:104
+            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:93
+                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:82
+                entry = column_1 // 16  # specs/indexer/paged_logits.py:83
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:84
+                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:85
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:86
+                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:87
+                inside_1 = column_1 % 16  # specs/indexer/paged_logits.py:87
                 column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:124
                 start = inside_1 * 128  # specs/indexer/keys.py:124
                 part_1 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:126
                 shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:129
                 cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:130
-                products = tl.dot(part_1, other)  # specs/indexer/keys.py:149
-                total = tl.sum(tl.maximum(products, 0.0) * weights_1[None, :], axis=1)  # specs/indexer/keys.py:139
-                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:90
-                mask = column_1 < upper  # specs/indexer/paged_logits.py:91
-                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:92
+                products = tl.dot(part_1, other)  # specs/indexer/keys.py:150
+                total = tl.sum((products + tl.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:89
+                mask = column_1 < upper  # specs/indexer/paged_logits.py:90
+                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:91

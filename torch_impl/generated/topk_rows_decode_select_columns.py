@@ -1,14 +1,14 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 48c1ea782abe926773c3bfbd12abaf4ce120ea19dc2b332bb07f2b0e05fb7a31
+# spec sha256 55f8dc18d4eb2c8247198cd69e70b843a987e3545c66119d13a213d1ba661825
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
     topk = 128
+    next_n = 1
+    lens = query
     logits = f32
     indices = int32
     seq_lens = int32
-    QUERIES = 1
-    OWN_LENS = 1
     LEVELS = 1
     TILE = 1024
     num_warps = 4
@@ -23,22 +23,25 @@ import triton.language as tl
 def select_columns(
     logits_ptr, seq_lens_ptr,
     indices_ptr,
-    R, W, L, first,
+    R, W, B, first,
     stride_logits0,
+    stride_seq_lens0,
 ):
-    out_row = tl.program_id(0)  # specs/indexer/select.py:91
-    row = first + out_row  # specs/indexer/select.py:92
-    live = row < R  # specs/indexer/select.py:93
-    end = tl.load(seq_lens_ptr + row, mask=live, other=0)  # specs/indexer/select.py:124
-    start = row * 0  # specs/indexer/select.py:127
-    count = tl.maximum(start, 0)  # specs/indexer/select.py:96
-    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:96
+    out_row = tl.program_id(0)  # specs/indexer/select.py:92
+    row = first + out_row  # specs/indexer/select.py:93
+    live = row < R  # specs/indexer/select.py:94
+    request = row // 1  # specs/indexer/select.py:124
+    query = row % 1  # specs/indexer/select.py:124
+    start = row * 0  # specs/indexer/select.py:126
+    end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:126
+    count = tl.maximum(start, 0)  # specs/indexer/select.py:97
+    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:97
     first_1 = count // 1  # specs/indexer/select.py:169
     if live & (count_1 - count > 128):  # specs/indexer/select.py:186
         item = first_1 + tl.arange(0, 1024)  # specs/indexer/select.py:172
         inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:173
         value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=inside, other=0.0)  # specs/indexer/select.py:174
-        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:112
+        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:113
         keys = tl.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
         count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:279
         count_3 = tl.where(count_2 >= 128, 0, -2147483647)  # specs/indexer/select.py:290

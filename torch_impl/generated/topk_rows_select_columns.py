@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ed3888b664786f1271b0506fc9c30a92d1b96611d23a4c569a9135fe092f7d56
+# spec sha256 5e149584e29bcdd29bf600409e00eba96ec77636dbdba3490cb807ed5cc42f2f
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -25,19 +25,19 @@ def select_columns(
     R, W, first,
     stride_logits0,
 ):
-    out_row = tl.program_id(0)  # specs/indexer/select.py:91
-    row = first + out_row  # specs/indexer/select.py:92
-    live = row < R  # specs/indexer/select.py:93
-    start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:118
-    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:118
-    count = tl.maximum(start, 0)  # specs/indexer/select.py:96
-    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:96
+    out_row = tl.program_id(0)  # specs/indexer/select.py:92
+    row = first + out_row  # specs/indexer/select.py:93
+    live = row < R  # specs/indexer/select.py:94
+    start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:119
+    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:119
+    count = tl.maximum(start, 0)  # specs/indexer/select.py:97
+    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:97
     first_1 = count // 1  # specs/indexer/select.py:169
     if live & (count_1 - count > 512):  # specs/indexer/select.py:186
         item = first_1 + tl.arange(0, 4096)  # specs/indexer/select.py:172
         inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:173
         value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=inside, other=0.0)  # specs/indexer/select.py:174
-        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:112
+        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:113
         keys = tl.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:175
         count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:279
         count_3 = tl.where(count_2 >= 512, 0, -2147483647)  # specs/indexer/select.py:290
