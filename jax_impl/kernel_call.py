@@ -137,33 +137,23 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
     elements = {param.name: param.element for param in program.arrays}
     named = [argument.name for argument in (*signature.operands, *signature.results)]
     taken = [*before[: signature.inputs], *(result.name for result in signature.results)]
-    scalars = [launch.sizes[name] for name in program.sizes]
-    for param in program.arrays:
-        strides = launch.arrays[param.name][1].strides
-        scalars += [strides[d] for d in triton_source.runtime_strides(param)]
-    source = triton_road.linked(triton_source.emit(program), platform)
-    source += triton_road.launcher(program.name, pointers, [*taken, *map(str, scalars)])
+    generated = triton_road.linked(triton_source.emit(program), platform)
+    numbers = _numbers(launch, program)
+    compiled = platform == "cuda" and compiled_call.available()
+    passed = triton_road.integers(numbers) if compiled else triton_road.constants(numbers)
     request = triton_road.Request(
-        source=source,
+        source=generated + triton_road.launcher(program.name, [*pointers, *passed.names], [*taken, *passed.arguments]),
         kernel=triton_road.launcher_name(program.name),
         signature=tuple((pointer, elements[name]) for pointer, name in zip(pointers, named, strict=True)),
+        integers=passed.types,
         capability=triton_road.compute_capability(platform),
         num_warps=launch.tunables.get("num_warps", 4),
     )
     stages = launch.tunables.get("num_stages", triton_road.STAGES[platform])
     x, y, z = (*launch.grid, 1, 1)[:3]
-    if platform == "cuda" and compiled_call.available():
-        ptx, shared = triton_road.compiled(request, stages)
-        compiled = compiled_call.CompiledKernel(
-            name=request.kernel,
-            ptx=ptx,
-            shared=shared,
-            num_warps=request.num_warps,
-            capability=request.capability,
-            pointers=len(pointers),
-            grid=(x, y, z),
-        )
-        return compiled_call.call(compiled, signature.structs, dict(signature.aliases))
+    if compiled:
+        ready = triton_road.compiled_kernel(request, stages, passed.values, (x, y, z))
+        return compiled_call.call(ready, signature.structs, dict(signature.aliases))
     kernel = custom_call.TritonKernel(
         name=request.kernel,
         ir=triton_road.triton_ir(request),
@@ -172,6 +162,15 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
         num_stages=stages,
     )
     return custom_call.call(kernel, signature.structs, dict(signature.aliases))
+
+
+def _numbers(launch: Launch, program: Program) -> list[int]:
+    """Sizes and strides in the order in which the generated Triton kernel takes them."""
+    found = [launch.sizes[name] for name in program.sizes]
+    for param in program.arrays:
+        strides = launch.arrays[param.name][1].strides
+        found += [strides[d] for d in triton_source.runtime_strides(param)]
+    return found
 
 
 def _without_aliases(kernel: Callable[..., None], inputs: int, aliased: int) -> Callable[..., None]:

@@ -23,7 +23,10 @@ _ALIGNMENT = 16  # bytes, of every array that XLA allocates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledKernel:
-    """What is launched. shared: bytes of shared memory. pointers: how many arguments it takes, all of them arrays."""
+    """What is launched. shared: bytes of shared memory.
+
+    pointers: how many arrays it takes. integers: type and value of what it takes behind them.
+    """
 
     name: str
     ptx: str
@@ -32,6 +35,7 @@ class CompiledKernel:
     capability: int
     pointers: int
     grid: tuple[int, int, int]
+    integers: tuple[tuple[str, int], ...] = ()
 
 
 def available() -> bool:
@@ -51,6 +55,7 @@ def call(
         kernel.name, kernel.num_warps, 1, kernel.shared, spelled_out(without_scratch(kernel)), "", kernel.capability
     )
     arguments = [plugin.create_array_parameter(0, _ALIGNMENT) for _ in range(kernel.pointers)]
+    arguments += [plugin.create_scalar_parameter(value, kind) for kind, value in kernel.integers]
     launch = plugin.TritonKernelCall(compiled, *kernel.grid, arguments)
     config: Any = zlib.compress(launch.to_proto(kernel.name, b""))  # bytes, which the call takes where it says text
     function = jax.ffi.ffi_call(
@@ -64,7 +69,7 @@ def call(
 
 
 def without_scratch(kernel: CompiledKernel) -> str:
-    """The PTX without the parameters behind the arrays.
+    """The PTX without the parameters behind the kernel's own.
 
     Triton appends pointers to scratch memory that none of our kernels asks for, how many depends on its version, and
     what the plugin passes for them on its own.
@@ -75,10 +80,11 @@ def without_scratch(kernel: CompiledKernel) -> str:
     head, parenthesis, rest = kernel.ptx.partition(f".entry {kernel.name}(")
     parameters, close, body = rest.partition(")")
     names = re.findall(rf"\b{kernel.name}_param_\d+\b", parameters)
-    for name in names[kernel.pointers :]:
+    own = kernel.pointers + len(kernel.integers)
+    for name in names[own:]:
         if re.search(rf"\b{name}\b", body):
             raise Unsupported(f"{kernel.name} with implementation 'triton'", "it asks for scratch memory")
-    kept = ",".join(parameters.split(",")[: kernel.pointers])
+    kept = ",".join(parameters.split(",")[:own])
     return f"{head}{parenthesis}{kept}\n{close}{body}"
 
 
@@ -90,7 +96,6 @@ def spelled_out(ptx: str) -> str:
 
     Of a register that is known to be zero, such as the codes of rows that a mask leaves out whatever is passed,
     assemblers of CUDA 12.8 and 13.0 make 0x7f of the upper half, which is NaN as e4m3, and times a weight of 0 as well.
-    Sizes are constants here, so that there are such rows; in torch they are arguments.
     """
     if "cvt.rn.f16x2.e" not in ptx:
         return ptx

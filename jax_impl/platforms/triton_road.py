@@ -22,6 +22,7 @@ from typing import IO, Any
 import jax
 
 from jax_impl.platforms import environment, ttir_worker, versions
+from jax_impl.platforms.compiled_call import CompiledKernel
 from specs.lang.elements import (
     BF16,
     BOOL,
@@ -87,9 +88,48 @@ def linked(source: str, platform: str) -> str:
     return source.replace("tl.div_rn(", "div_rn(") + _DIVISION
 
 
-def launcher(name: str, pointers: Sequence[str], arguments: Sequence[str]) -> str:
-    """Source of a kernel that takes `pointers` only and calls the kernel `name` with `arguments`."""
-    return f"\n\n@triton.jit\ndef {launcher_name(name)}({', '.join(pointers)}):\n    {name}({', '.join(arguments)})\n"
+def launcher(name: str, parameters: Sequence[str], arguments: Sequence[str]) -> str:
+    """Source of a kernel that takes `parameters` and calls the kernel `name` with `arguments`."""
+    return f"\n\n@triton.jit\ndef {launcher_name(name)}({', '.join(parameters)}):\n    {name}({', '.join(arguments)})\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integers:
+    """How a launcher gets sizes and strides.
+
+    arguments: what the generated kernel is called with. names: parameters of the launcher. values: theirs.
+    """
+
+    arguments: tuple[str, ...]
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+
+    @property
+    def types(self) -> tuple[tuple[str, str, bool], ...]:
+        """Name, type and whether the value is a multiple of 16, for `Request`."""
+        pairs = zip(self.names, self.values, strict=True)
+        return tuple((name, integer_type(value), value % 16 == 0) for name, value in pairs)
+
+
+def constants(values: Sequence[int]) -> Integers:
+    """All written into its source: XLA's call takes arrays only."""
+    return Integers(arguments=tuple(map(str, values)), names=(), values=())
+
+
+def integers(values: Sequence[int]) -> Integers:
+    """All but those of 1 passed, as Triton has it in torch: so the machine code is the same, and serves other sizes."""
+    kept = [(f"n{index}", value) for index, value in enumerate(values) if value != 1]
+    named = {name: name for name, _ in kept}
+    return Integers(
+        arguments=tuple(named.get(f"n{index}", "1") for index in range(len(values))),
+        names=tuple(named),
+        values=tuple(value for _, value in kept),
+    )
+
+
+def integer_type(value: int) -> str:
+    """Of the two that there are, the narrower one that holds the value."""
+    return "i32" if -(1 << 31) <= value < 1 << 31 else "i64"
 
 
 def launcher_name(name: str) -> str:
@@ -99,10 +139,11 @@ def launcher_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A kernel whose arguments are pointers.
+    """A kernel that takes pointers, then integers.
 
     source: text of a module. kernel: name of a function in it. signature: argument -> element format of what it points
-    at. capability: see `compute_capability`.
+    at. integers: argument -> type ("i32" or "i64"), and whether its value is a multiple of 16. capability: see
+    `compute_capability`.
     """
 
     source: str
@@ -110,6 +151,7 @@ class Request:
     signature: tuple[tuple[str, ElementFormat], ...]
     capability: int
     num_warps: int
+    integers: tuple[tuple[str, str, bool], ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -130,6 +172,23 @@ def compiled(request: Request, num_stages: int) -> tuple[str, int]:
     return reply["ptx"], reply["shared"]
 
 
+def compiled_kernel(
+    request: Request, num_stages: int, values: Sequence[int], grid: tuple[int, int, int]
+) -> CompiledKernel:
+    """One launch of a compiled kernel; values: of its integers. Raises as `triton_ir`."""
+    ptx, shared = compiled(request, num_stages)
+    return CompiledKernel(
+        name=request.kernel,
+        ptx=ptx,
+        shared=shared,
+        num_warps=request.num_warps,
+        capability=request.capability,
+        pointers=len(request.signature),
+        integers=tuple((kind, value) for (_, kind, _), value in zip(request.integers, values, strict=True)),
+        grid=grid,
+    )
+
+
 def _asked(request: Request, **more: int) -> dict[str, Any]:
     """The worker's reply to a request."""
     problem = versions.triton_problem()
@@ -141,7 +200,9 @@ def _asked(request: Request, **more: int) -> dict[str, Any]:
             "source": source,
             "kernel": kernel,
             "file": f"<generated {kernel} {hashlib.sha256(source.encode()).hexdigest()[:12]}>",
-            "signature": {name: POINTERS[form] for name, form in request.signature},
+            "signature": {name: POINTERS[form] for name, form in request.signature}
+            | {name: kind for name, kind, _ in request.integers},
+            "unaligned": [name for name, _, aligned in request.integers if not aligned],
             "capability": request.capability,
             "num_warps": request.num_warps,
             **more,

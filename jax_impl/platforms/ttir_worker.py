@@ -3,9 +3,9 @@
 Run by `triton_road` as a process of its own: whether Triton compiles or interprets is decided once per process, and the
 caller's may want it interpreted. Reads requests and writes replies, one JSON object per line; imports nothing of ours.
 
-Request: source, kernel (name of the function), file, signature (argument -> Triton type), capability (of a CUDA device;
-decides which instructions there are), num_warps; num_stages where the kernel is to be compiled. Reply: ir, or ptx and
-shared (bytes of shared memory), or error.
+Request: source, kernel (name of the function), file, signature (argument -> Triton type), unaligned (arguments that are
+no multiples of 16), capability (of a CUDA device; decides which instructions there are), num_warps; and num_stages
+where the kernel is to be compiled. Reply: ir, or ptx and shared (bytes of shared memory), or error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def loaded(request: dict[str, Any]) -> Any:
-    """The kernel of a request, all of whose arguments are aligned pointers."""
+    """The kernel of a request. Its arguments are multiples of 16, but for those said to be not."""
     from triton.compiler.compiler import ASTSource
 
     source, file = request["source"], request["file"]
@@ -25,7 +25,11 @@ def loaded(request: dict[str, Any]) -> Any:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     namespace: dict[str, Any] = {"__name__": "generated"}
     exec(compile(source, file, "exec"), namespace)  # noqa: S102 - running generated source is the point
-    aligned = {(place,): [["tt.divisibility", 16]] for place in range(len(request["signature"]))}
+    aligned = {
+        (place,): [["tt.divisibility", 16]]
+        for place, name in enumerate(request["signature"])
+        if name not in request["unaligned"]
+    }
     return ASTSource(namespace[request["kernel"]], request["signature"], {}, aligned)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
+import jax.numpy as jnp
 import pytest
 
 import specs
 from jax_impl import lowered
-from jax_impl.platforms import triton_road, versions
+from jax_impl.platforms import compiled_call, triton_road, versions
 from jax_impl.platforms.compiled_call import CompiledKernel, spelled_out, without_scratch
 from specs.lang.elements import E4M3, F32, ElementFormat
 from specs.lang.errors import Unsupported
@@ -136,8 +138,45 @@ def scaled_launch(x, y):
     assert spelled_out(compiled_kernel().ptx) == compiled_kernel().ptx
 
 
+@pytest.mark.parametrize("name", ["per_token_group_quant_fp8", "quantize_and_insert_k", "flash_attn_varlen"])
+def test_operations_compile_for_a_card_that_is_not_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What JAX's plugin would launch: as many parameters as are passed, sizes as values and not in the code."""
+    launched: list[CompiledKernel] = []
+
+    def call(kernel: CompiledKernel, results: Any, aliases: Any) -> Any:
+        del aliases
+        launched.append(kernel)
+        return lambda *_: [jnp.zeros(result.shape, result.dtype) for result in results]
+
+    monkeypatch.setattr(compiled_call, "available", lambda: True)
+    monkeypatch.setattr(compiled_call, "call", call)
+    op = specs.get(name)
+    with pytest.raises(ValueError, match="unpack"):  # what is lowered holds no call of XLA's for Triton IR
+        lowered.lower(name, default_case(op), "triton", platform="cuda")
+    (kernel, *_) = launched
+    text = without_scratch(kernel)
+    head = text.partition(f".entry {kernel.name}(")[2].partition(")")[0]
+    kinds = re.findall(r"\.param \.(u64 \.ptr|u32|u64)\b", head)
+    assert kinds[: kernel.pointers] == ["u64 .ptr"] * kernel.pointers
+    wanted = {"i32": "u32", "i64": "u64"}
+    assert kinds[kernel.pointers :] == [wanted[kind] for kind, _ in kernel.integers]
+    assert 1 not in [value for _, value in kernel.integers]
+
+
+def test_integers_of_a_launcher() -> None:
+    passed = triton_road.integers([7, 1, 32, 1 << 40])
+    assert passed.arguments == ("n0", "1", "n2", "n3")
+    assert passed.values == (7, 32, 1 << 40)
+    assert passed.types == (("n0", "i32", False), ("n2", "i32", True), ("n3", "i64", True))
+    assert triton_road.constants([7, 1]).arguments == ("7", "1")
+    assert triton_road.constants([7, 1]).types == ()
+
+
 @pytest.mark.parametrize("platform", ["cuda", "oneapi"])
-def test_arrays_updated_in_place_are_passed_twice_and_used_once(platform: str) -> None:
+def test_arrays_updated_in_place_are_passed_twice_and_used_once(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled_call, "available", lambda: False)
     op = specs.get("quantize_and_insert_k")
     (kernel,) = lowered.lower(op.name, default_case(op), "triton", platform=platform)
     ((operand, result),) = kernel.aliases
