@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 22f789fcf56ee719b32a800da651c3814d26f4b659fd33ee1fc7b7d0622e0f26
+# spec sha256 9a1d5e6befb4e7fad6d8f088747a3330dedba81a60e77842935e93bbf399fa56
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
