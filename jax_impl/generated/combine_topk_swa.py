@@ -25,36 +25,21 @@ from jax.experimental.pallas import triton as plgpu
 
 
 def combine_topk_swa(
-    topk_indices_ref,
-    query_start_loc_ref,
-    seq_lens_ref,
-    gather_lens_ref,
-    combined_indices_ref,
-    combined_lens_ref,
-    *,
-    T,
-    K,
-    R,
-    workspace_rows,
-    compressed_rows,
+    topk_indices_ref, query_start_loc_ref, seq_lens_ref, gather_lens_ref,
+    combined_indices_ref, combined_lens_ref,
+    *, T, K, R, workspace_rows, compressed_rows,
 ):
     token = pl.program_id(0)  # specs/cache/combine.py:44
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
     count = (R + 255) // 256  # specs/cache/lookup.py:46
-
     def step(k, carry):  # specs/cache/lookup.py:46
         (ended,) = carry
         owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:38
         inside = owner < R  # specs/cache/lookup.py:39
-        query_start_loc = plgpu.load(
-            query_start_loc_ref.at[owner + 1], mask=inside, other=0
-        )  # specs/cache/lookup.py:40
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
-        count_1 = jnp.sum(
-            (inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32
-        )  # specs/cache/lookup.py:42
+        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
         return (ended + count_1,)
-
     (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:46
     live = request < R  # specs/cache/combine.py:46
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
@@ -71,20 +56,16 @@ def combine_topk_swa(
     count_2 = jnp.minimum(chosen + visible, 128)  # specs/cache/combine.py:59
     base = request * workspace_rows  # specs/cache/combine.py:60
     first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:61
-
     def step_1(k_1, carry):  # specs/cache/combine.py:74
         () = carry
         column = k_1 * 512 + jnp.arange(512, dtype=jnp.int32)  # specs/cache/combine.py:64
         row = first_row + (column - chosen)  # specs/cache/combine.py:65
         there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:66
         entry = jnp.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:67
-        local = plgpu.load(
-            topk_indices_ref.at[token, column], mask=column < chosen, other=0
-        )  # specs/cache/combine.py:69
+        local = plgpu.load(topk_indices_ref.at[token, column], mask=column < chosen, other=0)  # specs/cache/combine.py:69
         real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:70
         entry_1 = jnp.where(column < chosen, jnp.where(real, base + local, -1), entry)  # specs/cache/combine.py:71
         plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 128)  # specs/cache/combine.py:72
         return ()
-
     () = jax.lax.fori_loop(0, 1, step_1, ())  # specs/cache/combine.py:74
     plgpu.store(combined_lens_ref.at[token], count_2)  # specs/cache/combine.py:75

@@ -21,16 +21,9 @@ from jax.experimental.pallas import triton as plgpu
 
 
 def compressed_slot_mapping(
-    positions_ref,
-    token_to_req_ref,
-    slot_mapping_ref,
-    block_table_ref,
+    positions_ref, token_to_req_ref, slot_mapping_ref, block_table_ref,
     slots_ref,
-    *,
-    T,
-    P,
-    B,
-    NB,
+    *, T, P, B, NB,
 ):
     token = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:67
     own = plgpu.load(slot_mapping_ref.at[token], mask=token < P, other=-1)  # specs/cache/compressed.py:68
@@ -38,9 +31,7 @@ def compressed_slot_mapping(
     position = plgpu.load(positions_ref.at[token], mask=live, other=-1)  # specs/cache/compressed.py:70
     request = plgpu.load(token_to_req_ref.at[token], mask=live, other=-1)  # specs/cache/compressed.py:71
     position_1 = jnp.maximum(position, -1)  # specs/cache/compressed.py:72
-    live_1 = (
-        live & (jax.lax.rem(position_1 + 1, jnp.full((256,), 128, jnp.int32)) == 0) & (position_1 >= 0)
-    )  # specs/cache/compressed.py:73
+    live_1 = live & (jax.lax.rem(position_1 + 1, jnp.full((256,), 128, jnp.int32)) == 0) & (position_1 >= 0)  # specs/cache/compressed.py:73
     entry = jax.lax.div(jnp.maximum(position_1, 0), jnp.full((256,), 128, jnp.int32))  # specs/cache/compressed.py:74
     pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:66
     live_2 = live_1 & (entry >= 0)  # specs/cache/lookup.py:67
@@ -48,7 +39,5 @@ def compressed_slot_mapping(
     page = jax.lax.div(entry_1, jnp.full((256,), 2, jnp.int32))  # specs/cache/lookup.py:69
     live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:70
     block = plgpu.load(block_table_ref.at[request, page], mask=live_3, other=-1)  # specs/cache/lookup.py:71
-    slot = jnp.where(
-        block >= 0, block * 2 + jax.lax.rem(entry_1, jnp.full((256,), 2, jnp.int32)), -1
-    )  # specs/cache/lookup.py:72
+    slot = jnp.where(block >= 0, block * 2 + jax.lax.rem(entry_1, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:72
     plgpu.store(slots_ref.at[token], slot, mask=token < P)  # specs/cache/compressed.py:76

@@ -39,25 +39,9 @@ from jax_impl.platforms.triton_ops import div_rn, exp2, fma, fms, transposed
 
 
 def flash_attention(
-    q_ref,
-    k_ref,
-    v_ref,
-    cu_seqlens_q_ref,
-    cu_seqlens_k_ref,
-    out_ref,
-    lse_ref,
-    *,
-    TQ,
-    HQ,
-    HKV,
-    PAGES,
-    PAGE,
-    BOUNDS,
-    TABLE,
-    SLOPES,
-    LONGEST_Q,
-    max_seqlen_q,
-    max_seqlen_k,
+    q_ref, k_ref, v_ref, cu_seqlens_q_ref, cu_seqlens_k_ref,
+    out_ref, lse_ref,
+    *, TQ, HQ, HKV, PAGES, PAGE, BOUNDS, TABLE, SLOPES, LONGEST_Q, max_seqlen_q, max_seqlen_k,
 ):
     tiles = (LONGEST_Q * 2 + 127) // 128  # specs/flash/work.py:54
     number = pl.program_id(0)  # specs/flash/work.py:55
@@ -79,15 +63,10 @@ def flash_attention(
     t = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:65
     head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
-
     @pl.when(first < queries * 2)  # specs/flash/varlen.py:50
     def branch():
         live_1 = live[:, None]  # specs/flash/varlen.py:101
-        part = plgpu.load(
-            q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]],
-            mask=jnp.broadcast_to(live_1, (128, 64)),
-            other=0.0,
-        )  # specs/flash/varlen.py:104
+        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:104
         shift = keys - queries  # specs/flash/work.py:106
         lowest = jax.lax.div(first, jnp.int32(2)) + shift  # specs/flash/work.py:107
         highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift  # specs/flash/work.py:108
@@ -98,21 +77,14 @@ def flash_attention(
         peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
         t_1 = jnp.full((128,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
         t_2 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-
         def step(tile, carry):  # specs/flash/varlen.py:65
             (carried_3, carried_4, part_1) = carry
             first_3 = tile * 64  # specs/flash/keys.py:37
             position = first_3 + jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:38
             t_3 = first_2 + position  # specs/flash/keys.py:41
-            columns = plgpu.load(
-                k_ref.at[jnp.int32(0), t_3[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]]
-            )  # specs/flash/keys.py:29
-            product = jnp.dot(
-                part, transposed(columns), preferred_element_type=jnp.float32
-            )  # specs/attention/softmax.py:76
-            chunk = plgpu.load(
-                v_ref.at[jnp.int32(0), t_3[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]]
-            )  # specs/flash/keys.py:29
+            columns = plgpu.load(k_ref.at[jnp.int32(0), t_3[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]])  # specs/flash/keys.py:29
+            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+            chunk = plgpu.load(v_ref.at[jnp.int32(0), t_3[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]])  # specs/flash/keys.py:29
             highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:86
             peak_1 = jnp.maximum(carried_3, highest_1 * 1.0)  # specs/attention/softmax.py:87
             base = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
@@ -121,15 +93,9 @@ def flash_attention(
             t_4 = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:91
             total = fma(carried_4, decay, t_4)  # specs/attention/softmax.py:91
             narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
-            product_1 = part_1 * decay[:, None] + jnp.dot(
-                narrow, chunk, preferred_element_type=jnp.float32
-            )  # specs/attention/softmax.py:93
+            product_1 = part_1 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
             return (peak_1, total, product_1)
-
-        (carried, carried_1, carried_2) = jax.lax.fori_loop(
-            0, end_4, step, (peak, t_1, t_2)
-        )  # specs/flash/varlen.py:65
-
+        (carried, carried_1, carried_2) = jax.lax.fori_loop(0, end_4, step, (peak, t_1, t_2))  # specs/flash/varlen.py:65
         def step_1(tile_1, carry):  # specs/flash/varlen.py:65
             (carried_5, carried_6, part_2) = carry
             first_4 = tile_1 * 64  # specs/flash/keys.py:37
@@ -137,28 +103,16 @@ def flash_attention(
             live_2 = position_1 < keys  # specs/flash/keys.py:39
             t_5 = first_2 + position_1  # specs/flash/keys.py:41
             mask = live_2[:, None]  # specs/flash/keys.py:28
-            columns_1 = plgpu.load(
-                k_ref.at[jnp.int32(0), t_5[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]],
-                mask=jnp.broadcast_to(mask, (64, 64)),
-                other=0.0,
-            )  # specs/flash/keys.py:29
-            product_2 = jnp.dot(
-                part, transposed(columns_1), preferred_element_type=jnp.float32
-            )  # specs/attention/softmax.py:76
+            columns_1 = plgpu.load(k_ref.at[jnp.int32(0), t_5[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(mask, (64, 64)), other=0.0)  # specs/flash/keys.py:29
+            product_2 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
             own = t + (keys - queries)  # specs/flash/scores.py:65
-            distance = (tile_1 * 64 + jnp.arange(64, dtype=jnp.int32))[None, :] - own[
-                :, None
-            ]  # specs/flash/scores.py:66
+            distance = (tile_1 * 64 + jnp.arange(64, dtype=jnp.int32))[None, :] - own[:, None]  # specs/flash/scores.py:66
             position_2 = (tile_1 * 64 + jnp.arange(64, dtype=jnp.int32))[None, :]  # specs/flash/scores.py:43
             seen = position_2 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
             score = jnp.where(seen_1, product_2, float("-inf"))  # specs/flash/scores.py:49
             mask_1 = live_2[:, None]  # specs/flash/keys.py:28
-            chunk_1 = plgpu.load(
-                v_ref.at[jnp.int32(0), t_5[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]],
-                mask=jnp.broadcast_to(mask_1, (64, 64)),
-                other=0.0,
-            )  # specs/flash/keys.py:29
+            chunk_1 = plgpu.load(v_ref.at[jnp.int32(0), t_5[:, None], head, jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(mask_1, (64, 64)), other=0.0)  # specs/flash/keys.py:29
             highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:86
             peak_2 = jnp.maximum(carried_5, highest_2 * 1.0)  # specs/attention/softmax.py:87
             base_1 = jnp.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
@@ -167,33 +121,18 @@ def flash_attention(
             t_6 = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
             total_2 = fma(carried_6, decay_1, t_6)  # specs/attention/softmax.py:91
             narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
-            product_3 = part_2 * decay_1[:, None] + jnp.dot(
-                narrow_1, chunk_1, preferred_element_type=jnp.float32
-            )  # specs/attention/softmax.py:93
+            product_3 = part_2 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
             return (peak_2, total_2, product_3)
-
-        (state_peak, state_total, total_1) = jax.lax.fori_loop(
-            end_4, end_3, step_1, (carried, carried_1, carried_2)
-        )  # specs/flash/varlen.py:65
+        (state_peak, state_total, total_1) = jax.lax.fori_loop(end_4, end_3, step_1, (carried, carried_1, carried_2))  # specs/flash/varlen.py:65
         known = state_total > 0.0  # specs/attention/softmax.py:123
-        factor = jnp.where(
-            known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0
-        )  # specs/attention/softmax.py:124
+        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0)  # specs/attention/softmax.py:124
         token = first_1 + t  # specs/flash/work.py:44
         mean = total_1 * factor[:, None]  # specs/flash/results.py:29
         token_1 = token[:, None]  # specs/flash/results.py:43
         mask_2 = live[:, None]  # specs/flash/results.py:45
-        plgpu.store(
-            out_ref.at[token_1, head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]],
-            mean.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(mask_2, (128, 64)),
-        )  # specs/flash/results.py:46
+        plgpu.store(out_ref.at[token_1, head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mean.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_2, (128, 64)))  # specs/flash/results.py:46
         finite = (state_peak > float("-inf")) & (state_peak < float("inf"))  # specs/flash/results.py:52
         base_2 = jnp.where(finite, state_peak, 0.0)  # specs/flash/results.py:53
         total_3 = state_total * exp2(jnp.where(finite, state_peak, float("-inf")) - base_2)  # specs/flash/results.py:54
-        logarithm = jnp.where(
-            finite, (base_2 + jnp.log2(jnp.where(finite, total_3, 1.0))) * 0.6931471805599453, state_peak
-        )  # specs/flash/results.py:57
-        plgpu.store(
-            lse_ref.at[head_1, first_1 + t], jnp.where(state_total != state_total, state_total, logarithm), mask=live
-        )  # specs/flash/results.py:31
+        logarithm = jnp.where(finite, (base_2 + jnp.log2(jnp.where(finite, total_3, 1.0))) * 0.6931471805599453, state_peak)  # specs/flash/results.py:57
+        plgpu.store(lse_ref.at[head_1, first_1 + t], jnp.where(state_total != state_total, state_total, logarithm), mask=live)  # specs/flash/results.py:31

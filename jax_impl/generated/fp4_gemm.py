@@ -29,15 +29,9 @@ from jax_impl.platforms.triton_ops import fma
 
 
 def fp4_gemm(
-    a_ref,
-    b_ref,
-    a_scale_ref,
-    b_scale_ref,
+    a_ref, b_ref, a_scale_ref, b_scale_ref,
     c_ref,
-    *,
-    M,
-    N,
-    KB,
+    *, M, N, KB,
 ):
     pid = pl.program_id(0)  # specs/gemm/tiles.py:18
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
@@ -48,7 +42,6 @@ def fp4_gemm(
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:55
     count = KB // 16  # specs/gemm/fp4.py:56
-
     def step(k, carry):  # specs/gemm/fp4.py:56
         (acc_2,) = carry
         pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
@@ -65,43 +58,22 @@ def fp4_gemm(
         subnormal = biased == 0  # specs/tile/library/codec.py:35
         significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
         exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:37
-        value = significand * jax.lax.bitcast_convert_type(
-            (exponent + 127) << 23, jnp.float32
-        )  # specs/tile/library/codec.py:37
+        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:37
         magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:32
         biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:33
         fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:34
         subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:35
-        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(
-            jnp.float32
-        )  # specs/tile/library/codec.py:36
+        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
-        value_1 = significand_1 * jax.lax.bitcast_convert_type(
-            (exponent_1 + 127) << 23, jnp.float32
-        )  # specs/tile/library/codec.py:37
-        partial = jnp.dot(
-            jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16),
-            jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16),
-            preferred_element_type=jnp.float32,
-        )  # specs/gemm/fp4.py:50
+        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:37
+        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:50
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
         t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
-        a_scale_1 = jnp.where(
-            t == 255,
-            float("nan"),
-            jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)),
-        )  # specs/gemm/tiles.py:58
+        a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:58
         b_scale = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:58
         t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
-        b_scale_1 = jnp.where(
-            t_1 == 255,
-            float("nan"),
-            jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)),
-        )  # specs/gemm/tiles.py:58
+        b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
-
     (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:56
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(
-        c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64))
-    )  # specs/gemm/tiles.py:53
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -34,17 +34,9 @@ from jax_impl.platforms.triton_ops import dot_fp8, fma, pipelined
 
 
 def fp8_bmm(
-    a_ref,
-    b_ref,
-    a_scale_ref,
-    b_scale_ref,
-    bias_ref,
+    a_ref, b_ref, a_scale_ref, b_scale_ref, bias_ref,
     c_ref,
-    *,
-    G,
-    M,
-    N,
-    K,
+    *, G, M, N, K,
 ):
     count = pl.program_id(1)  # specs/gemm/scaled.py:31
     pid = pl.program_id(0)  # specs/gemm/tiles.py:18
@@ -56,25 +48,19 @@ def fp8_bmm(
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
     count_1 = (K + 127) // 128  # specs/gemm/scaled.py:51
-
     def step(k, carry):  # specs/gemm/scaled.py:51
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         a = plgpu.load(a_ref.at[count, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41
         b = plgpu.load(b_ref.at[count, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
-        b_scale = plgpu.load(
-            b_scale_ref.at[count, jax.lax.div(tile_n * 64, jnp.int32(128)), k]
-        )  # specs/gemm/tiles.py:58
+        b_scale = plgpu.load(b_scale_ref.at[count, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         a_scale = plgpu.load(a_scale_ref.at[count, a_rows, k])  # specs/gemm/tiles.py:58
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:81
         product = dot_fp8(a, b)  # specs/gemm/scaled.py:45
         return (fma(product, scale, acc_2),)
-
     (acc_1,) = jax.lax.fori_loop(0, count_1, step, (acc,))  # specs/gemm/scaled.py:51
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(
-        c_ref.at[count, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64))
-    )  # specs/gemm/tiles.py:53
+    plgpu.store(c_ref.at[count, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -32,15 +32,9 @@ from jax_impl.platforms.triton_ops import fma, pipelined
 
 
 def fp8_gemm_w8a16(
-    a_ref,
-    b_ref,
-    b_scale_ref,
-    bias_ref,
+    a_ref, b_ref, b_scale_ref, bias_ref,
     c_ref,
-    *,
-    M,
-    N,
-    K,
+    *, M, N, K,
 ):
     pid = pl.program_id(0)  # specs/gemm/tiles.py:18
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
@@ -51,7 +45,6 @@ def fp8_gemm_w8a16(
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
     count = (K + 127) // 128  # specs/gemm/scaled.py:51
-
     def step(k, carry):  # specs/gemm/scaled.py:51
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
@@ -61,11 +54,8 @@ def fp8_gemm_w8a16(
         scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
         product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:45
         return (fma(product, scale, acc_2),)
-
     (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:51
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(
-        c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64))
-    )  # specs/gemm/tiles.py:53
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

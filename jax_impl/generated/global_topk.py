@@ -21,16 +21,9 @@ from jax.experimental.pallas import triton as plgpu
 
 
 def global_topk(
-    topk_indices_ref,
-    token_to_req_ref,
-    block_table_ref,
-    is_valid_ref,
-    indices_ref,
-    lens_ref,
-    *,
-    T,
-    B,
-    NB,
+    topk_indices_ref, token_to_req_ref, block_table_ref, is_valid_ref,
+    indices_ref, lens_ref,
+    *, T, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/topk.py:42
     column = jnp.arange(64, dtype=jnp.int32)  # specs/cache/topk.py:43
@@ -43,9 +36,7 @@ def global_topk(
     page = jax.lax.div(entry, jnp.full((64,), 16, jnp.int32))  # specs/cache/lookup.py:69
     live_1 = live & (page < pages)  # specs/cache/lookup.py:70
     block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)  # specs/cache/lookup.py:71
-    slot = jnp.where(
-        block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1
-    )  # specs/cache/lookup.py:72
+    slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)  # specs/cache/lookup.py:72
     kept = (slot >= 0).astype(jnp.int32)  # specs/cache/topk.py:48
     rank = jax.lax.cumsum(kept, axis=0)  # specs/cache/topk.py:49
     count = jnp.sum(kept, axis=0, dtype=jnp.int32)  # specs/cache/topk.py:49

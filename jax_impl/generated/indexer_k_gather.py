@@ -25,30 +25,20 @@ from jax_impl.platforms.views import load_view
 
 
 def gather_keys(
-    cache_ref,
-    block_table_ref,
-    cu_seq_lens_ref,
-    dst_k_ref,
-    dst_scale_ref,
-    *,
-    TK,
-    B,
-    NB,
-    PAGES,
-    PAGE_BYTES,
+    cache_ref, block_table_ref, cu_seq_lens_ref,
+    dst_k_ref, dst_scale_ref,
+    *, TK, B, NB, PAGES, PAGE_BYTES,
 ):
     first = pl.program_id(0) * 32  # specs/indexer/gather.py:37
     start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/indexer/gather.py:39
     cu_seq_lens = plgpu.load(cu_seq_lens_ref.at[jnp.int32(B)])  # specs/indexer/gather.py:40
     total = jnp.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:40
-
     @pl.when(first < total)  # specs/indexer/gather.py:53
     def branch():
         row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:43
         first_1 = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
         count = (B + 63) // 64  # specs/cache/lookup.py:46
         t = jnp.full((32,), 0, jnp.int32)  # specs/cache/lookup.py:46
-
         def step(k, carry):  # specs/cache/lookup.py:46
             (ended,) = carry
             owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:38
@@ -58,7 +48,6 @@ def gather_keys(
             over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:43
             t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
             return (ended + t_1,)
-
         (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:46
         live = (row < total) & (request < B)  # specs/indexer/gather.py:45
         cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[request], mask=live, other=0)  # specs/indexer/gather.py:46
@@ -71,18 +60,10 @@ def gather_keys(
         byte = inside_1 * 128  # specs/indexer/gather.py:59
         column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:69
         mask = live_2[:, None]  # specs/indexer/gather.py:70
-        codes = load_view(
-            cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128))
-        )  # specs/indexer/gather.py:71
-        plgpu.store(
-            dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128))
-        )  # specs/indexer/gather.py:72
+        codes = load_view(cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:71
+        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:72
         at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:60
         column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:69
         mask_1 = live_2[:, None]  # specs/indexer/gather.py:70
-        codes_1 = load_view(
-            cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask_1, (32, 4))
-        )  # specs/indexer/gather.py:71
-        plgpu.store(
-            dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask_1, (32, 4))
-        )  # specs/indexer/gather.py:72
+        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:71
+        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:72

@@ -26,26 +26,14 @@ from jax_impl.platforms.triton_ops import split_pairs
 
 
 def indexer_q_mxfp4(
-    positions_ref,
-    q_ref,
-    cos_sin_ref,
-    weights_ref,
-    q_packed_ref,
-    q_scale_ref,
-    weights_out_ref,
-    *,
-    T,
-    H,
-    POSITIONS,
+    positions_ref, q_ref, cos_sin_ref, weights_ref,
+    q_packed_ref, q_scale_ref, weights_out_ref,
+    *, T, H, POSITIONS,
 ):
     token = pl.program_id(0)  # specs/indexer/query.py:56
     head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57
     live = head < H  # specs/indexer/query.py:58
-    q = plgpu.load(
-        q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]],
-        mask=jnp.broadcast_to(live[:, None], (16, 128)),
-        other=0.0,
-    )  # specs/indexer/query.py:79
+    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
     x = q.astype(jnp.float32)  # specs/indexer/query.py:79
     position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:80
     pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:81
@@ -57,12 +45,8 @@ def indexer_q_mxfp4(
     sine = cos_sin_1[None, :]  # specs/indexer/query.py:85
     even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:86
     b = odd * -1.0  # specs/cache/rope.py:29
-    x_high = jax.lax.bitcast_convert_type(
-        jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32
-    )  # specs/cache/rope.py:47
-    y_high = jax.lax.bitcast_convert_type(
-        jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32
-    )  # specs/cache/rope.py:47
+    x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+    y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
     a = even * x_high  # specs/cache/rope.py:35
     b_1 = b * y_high  # specs/cache/rope.py:35
     total = a + b_1  # specs/cache/rope.py:52
@@ -89,17 +73,9 @@ def indexer_q_mxfp4(
     bits = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
     inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
     odd_1 = jnp.where(inward, bits - (1 - (bits & 1)), bits | 1)  # specs/cache/rope.py:64
-    turned_even = (
-        jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits, odd_1)), jnp.float32)
-        .astype(jnp.bfloat16)
-        .astype(jnp.float32)
-    )  # specs/cache/rope.py:43
-    x_high_1 = jax.lax.bitcast_convert_type(
-        jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32
-    )  # specs/cache/rope.py:47
-    y_high_1 = jax.lax.bitcast_convert_type(
-        jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32
-    )  # specs/cache/rope.py:47
+    turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits, odd_1)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+    x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+    y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
     a_2 = even * x_high_1  # specs/cache/rope.py:35
     b_3 = odd * y_high_1  # specs/cache/rope.py:35
     total_6 = a_2 + b_3  # specs/cache/rope.py:52
@@ -126,65 +102,36 @@ def indexer_q_mxfp4(
     bits_1 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
     inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
     odd_2 = jnp.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
-    turned_odd = (
-        jax.lax.bitcast_convert_type(
-            jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32
-        )
-        .astype(jnp.bfloat16)
-        .astype(jnp.float32)
-    )  # specs/cache/rope.py:43
+    turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
     turn = there[None, :]  # specs/indexer/query.py:88
-    x_1 = jnp.concatenate(
-        [jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1
-    ).reshape(16, 128)  # specs/indexer/query.py:89
+    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
     blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:62
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
-    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x1C00000), jnp.float32)  # specs/quant/scaling.py:48
+    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x1c00000), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax * 0.1666666716337204  # specs/quant/scaling.py:49
     bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7FFFFF) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax_bits >= 0x7F800000  # specs/quant/scaling.py:54
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    y = (
-        blocks
-        * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(
-            16, 4, 1
-        )
-    ).reshape(16, 128)  # specs/indexer/query.py:64
+    y = (blocks * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:64
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
     bits_3 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:54
-    magnitude = jax.lax.bitcast_convert_type(bits_3 & 0x7FFFFFFF, jnp.float32)  # specs/tile/library/codec.py:55
+    magnitude = jax.lax.bitcast_convert_type(bits_3 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
-    exponent_3 = jnp.maximum(
-        (jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0
-    )  # specs/tile/library/codec.py:59
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = ((exponent_3 - 0) << 1) + (
-        magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0
-    ).astype(jnp.int32)  # specs/tile/library/codec.py:60
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:60
     code_1 = jnp.where(bits_3 < 0, code | 8, code)  # specs/tile/library/codec.py:65
     codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:71
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:72
     t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:73
     codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:73
-    plgpu.store(
-        q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]],
-        codes_1,
-        mask=jnp.broadcast_to(live[:, None], (16, 64)),
-    )  # specs/indexer/query.py:71
-    t_1 = jax.lax.bitcast_convert_type(
-        jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32
-    )  # specs/indexer/query.py:73
-    t_2 = t_1 & 0x7FFFFFFF  # specs/indexer/query.py:73
+    plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/indexer/query.py:73
+    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
     t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
-    plgpu.store(
-        q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]],
-        jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7F800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8),
-        mask=jnp.broadcast_to(live[:, None], (16, 4)),
-    )  # specs/indexer/query.py:73
-    plgpu.store(
-        weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live
-    )  # specs/indexer/query.py:74
+    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:73
+    plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

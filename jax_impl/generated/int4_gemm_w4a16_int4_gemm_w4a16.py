@@ -31,14 +31,9 @@ from jax_impl.platforms.triton_ops import fma, high_nibbles, low_nibbles, pipeli
 
 
 def int4_gemm_w4a16(
-    a_ref,
-    b_ref,
-    b_scale_ref,
+    a_ref, b_ref, b_scale_ref,
     c_ref,
-    *,
-    M,
-    N,
-    K,
+    *, M, N, K,
 ):
     pid = pl.program_id(0)  # specs/gemm/tiles.py:18
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
@@ -48,15 +43,12 @@ def int4_gemm_w4a16(
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     upper = (K + 127) // 128  # specs/gemm/int4.py:61
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:68
-
     def step(k, carry):  # specs/gemm/int4.py:69
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         there = (rows < M)[:, None]  # specs/gemm/int4.py:83
-        a = plgpu.load(
-            a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0
-        )  # specs/gemm/int4.py:84
+        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4.py:84
         a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:85
         byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:112
@@ -67,9 +59,6 @@ def int4_gemm_w4a16(
         b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:90
         scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:90
         return (fma(partial, scale[None, :], acc_2),)
-
     (acc_1,) = jax.lax.fori_loop(0, upper, step, (acc,))  # specs/gemm/int4.py:69
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(
-        c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64))
-    )  # specs/gemm/tiles.py:53
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

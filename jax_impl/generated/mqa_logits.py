@@ -31,19 +31,9 @@ from jax_impl.platforms.triton_ops import dot_fp8, pipelined, transposed
 
 
 def mqa_logits(
-    q_ref,
-    k_ref,
-    weights_ref,
-    ks_ref,
-    ke_ref,
-    k_scale_ref,
+    q_ref, k_ref, weights_ref, ks_ref, ke_ref, k_scale_ref,
     logits_ref,
-    *,
-    M,
-    MC,
-    N,
-    first,
-    least,
+    *, M, MC, N, first, least,
 ):
     row = pl.program_id(0) * 2  # specs/indexer/logits.py:43
     upper = row * 0  # specs/indexer/logits.py:45
@@ -61,9 +51,7 @@ def mqa_logits(
     head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:94
     inside = (head < 64) & live  # specs/indexer/keys.py:95
     column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:96
-    code = plgpu.load(
-        q_ref.at[query + 0, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0
-    )  # specs/indexer/keys.py:98
+    code = plgpu.load(q_ref.at[query + 0, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:98
     other = transposed(code)  # specs/indexer/keys.py:100
     weights_1 = plgpu.load(weights_ref.at[weights, head], mask=inside, other=0.0)  # specs/indexer/keys.py:104
     query_1 = first + row + 1  # specs/indexer/logits.py:47
@@ -80,78 +68,48 @@ def mqa_logits(
     head_1 = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:94
     inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:95
     column_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:96
-    code_1 = plgpu.load(
-        q_ref.at[query_1 + 0, head_1[:, None], column_1 + 0],
-        mask=jnp.broadcast_to(inside_1[:, None], (64, 128)),
-        other=0.0,
-    )  # specs/indexer/keys.py:98
+    code_1 = plgpu.load(q_ref.at[query_1 + 0, head_1[:, None], column_1 + 0], mask=jnp.broadcast_to(inside_1[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:98
     other_1 = transposed(code_1)  # specs/indexer/keys.py:100
     weights_3 = plgpu.load(weights_ref.at[weights_2, head_1], mask=inside_1, other=0.0)  # specs/indexer/keys.py:104
     first_tile = pl.program_id(1) * 16  # specs/indexer/logits.py:54
     last_tile = jnp.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:55
-    begin = jnp.minimum(
-        jnp.maximum(jax.lax.div(lower_1, jnp.int32(64)), first_tile), last_tile
-    )  # specs/indexer/logits.py:56
-    end_tile = jnp.maximum(
-        jnp.minimum(jax.lax.div(upper_2 + 63, jnp.int32(64)), last_tile), begin
-    )  # specs/indexer/logits.py:57
-
+    begin = jnp.minimum(jnp.maximum(jax.lax.div(lower_1, jnp.int32(64)), first_tile), last_tile)  # specs/indexer/logits.py:56
+    end_tile = jnp.maximum(jnp.minimum(jax.lax.div(upper_2 + 63, jnp.int32(64)), last_tile), begin)  # specs/indexer/logits.py:57
     def step(k, carry):  # specs/indexer/logits.py:76
         k = pipelined(k, 3, warps=4)
         () = carry
         column_2 = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:60
         live_2 = column_2 < N  # specs/indexer/logits.py:61
         column_3 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:110
-        part = plgpu.load(
-            k_ref.at[column_2[:, None], column_3 + 0], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0
-        )  # specs/indexer/keys.py:111
+        part = plgpu.load(k_ref.at[column_2[:, None], column_3 + 0], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:111
         k_scale = plgpu.load(k_scale_ref.at[column_2], mask=live_2, other=0.0)  # specs/indexer/keys.py:114
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
         products = dot_fp8(part, other)  # specs/indexer/keys.py:150
-        total = jnp.sum(
-            (products + jnp.abs(products)) * (weights_1 * 0.5)[None, :], axis=1
-        )  # specs/indexer/keys.py:140
+        total = jnp.sum((products + jnp.abs(products)) * (weights_1 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
         value = total * k_scale  # specs/indexer/keys.py:143
-        plgpu.store(
-            logits_ref.at[out_row, column_2], jnp.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live
-        )  # specs/indexer/logits.py:66
+        plgpu.store(logits_ref.at[out_row, column_2], jnp.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
         products_1 = dot_fp8(part, other_1)  # specs/indexer/keys.py:150
-        total_1 = jnp.sum(
-            (products_1 + jnp.abs(products_1)) * (weights_3 * 0.5)[None, :], axis=1
-        )  # specs/indexer/keys.py:140
+        total_1 = jnp.sum((products_1 + jnp.abs(products_1)) * (weights_3 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
         value_1 = total_1 * k_scale  # specs/indexer/keys.py:143
-        plgpu.store(
-            logits_ref.at[out_row_1, column_2],
-            jnp.where(inside_3, value_1, float("-inf")),
-            mask=(column_2 < N) & live_1,
-        )  # specs/indexer/logits.py:66
+        plgpu.store(logits_ref.at[out_row_1, column_2], jnp.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
         return ()
-
     () = jax.lax.fori_loop(begin, end_tile, step, ())  # specs/indexer/logits.py:76
-
     def step_1(k_1, carry):  # specs/indexer/logits.py:78
         () = carry
         column_4 = k_1 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:71
         value_2 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:73
         plgpu.store(logits_ref.at[out_row, column_4], value_2, mask=(column_4 < N) & live)  # specs/indexer/logits.py:74
         value_3 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:73
-        plgpu.store(
-            logits_ref.at[out_row_1, column_4], value_3, mask=(column_4 < N) & live_1
-        )  # specs/indexer/logits.py:74
+        plgpu.store(logits_ref.at[out_row_1, column_4], value_3, mask=(column_4 < N) & live_1)  # specs/indexer/logits.py:74
         return ()
-
     () = jax.lax.fori_loop(first_tile, begin, step_1, ())  # specs/indexer/logits.py:78
-
     def step_2(k_2, carry):  # specs/indexer/logits.py:79
         () = carry
         column_5 = k_2 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:71
         value_4 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:73
         plgpu.store(logits_ref.at[out_row, column_5], value_4, mask=(column_5 < N) & live)  # specs/indexer/logits.py:74
         value_5 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:73
-        plgpu.store(
-            logits_ref.at[out_row_1, column_5], value_5, mask=(column_5 < N) & live_1
-        )  # specs/indexer/logits.py:74
+        plgpu.store(logits_ref.at[out_row_1, column_5], value_5, mask=(column_5 < N) & live_1)  # specs/indexer/logits.py:74
         return ()
-
     () = jax.lax.fori_loop(end_tile, last_tile, step_2, ())  # specs/indexer/logits.py:79

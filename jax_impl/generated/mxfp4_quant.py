@@ -28,11 +28,8 @@ from jax.experimental.pallas import triton as plgpu
 
 def group_quant(
     x_ref,
-    q_ref,
-    scale_ref,
-    *,
-    M,
-    N,
+    q_ref, scale_ref,
+    *, M, N,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
@@ -41,51 +38,33 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(
-        x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0
-    )  # specs/quant/group.py:42
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x1C00000), jnp.float32)  # specs/quant/scaling.py:48
+    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x1c00000), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax_1 * 0.1666666716337204  # specs/quant/scaling.py:49
     bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax >= 0x7F800000  # specs/quant/scaling.py:54
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x_1 * jnp.where(
-        broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
-    ).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    t = jax.lax.bitcast_convert_type(
-        jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32
-    )  # specs/quant/group.py:46
-    t_1 = t & 0x7FFFFFFF  # specs/quant/group.py:46
+    q = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
+    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
     t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
-    plgpu.store(
-        scale_ref.at[rows[:, None], groups[None, :]],
-        jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7F800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8),
-        mask=live_1,
-    )  # specs/quant/group.py:46
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
     half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
     bits_1 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:54
-    magnitude = jax.lax.bitcast_convert_type(bits_1 & 0x7FFFFFFF, jnp.float32)  # specs/tile/library/codec.py:55
+    magnitude = jax.lax.bitcast_convert_type(bits_1 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
-    exponent_3 = jnp.maximum(
-        (jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0
-    )  # specs/tile/library/codec.py:59
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = ((exponent_3 - 0) << 1) + (
-        magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0
-    ).astype(jnp.int32)  # specs/tile/library/codec.py:60
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:60
     code_1 = jnp.where(bits_1 < 0, code | 8, code)  # specs/tile/library/codec.py:65
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:71
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:72
     t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:73
-    plgpu.store(
-        q_ref.at[rows[:, None, None], columns_1[None, :, :]],
-        t_3.astype(jnp.uint8),
-        mask=jnp.broadcast_to(mask_1, (4, 8, 16)),
-    )  # specs/quant/group.py:59
+    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59

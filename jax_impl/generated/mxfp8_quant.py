@@ -28,11 +28,8 @@ from jax.experimental.pallas import triton as plgpu
 
 def group_quant(
     x_ref,
-    q_ref,
-    scale_ref,
-    *,
-    M,
-    N,
+    q_ref, scale_ref,
+    *, M, N,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
@@ -41,33 +38,19 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(
-        x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0
-    )  # specs/quant/group.py:42
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x4E00000), jnp.float32)  # specs/quant/scaling.py:48
+    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x4e00000), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
     bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax >= 0x7F800000  # specs/quant/scaling.py:54
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
     exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x_1 * jnp.where(
-        broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
-    ).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    t = jax.lax.bitcast_convert_type(
-        jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32
-    )  # specs/quant/group.py:46
-    t_1 = t & 0x7FFFFFFF  # specs/quant/group.py:46
+    q = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
+    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
     t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
-    plgpu.store(
-        scale_ref.at[rows[:, None], groups[None, :]],
-        jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7F800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8),
-        mask=live_1,
-    )  # specs/quant/group.py:46
-    plgpu.store(
-        q_ref.at[rows[:, None, None], columns[None, :, :]],
-        q.astype(jnp.float8_e4m3fn),
-        mask=jnp.broadcast_to(mask, (4, 8, 32)),
-    )  # specs/quant/group.py:48
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:48

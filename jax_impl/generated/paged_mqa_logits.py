@@ -35,26 +35,13 @@ from jax_impl.platforms.views import load_view
 
 
 def paged_mqa_logits(
-    q_ref,
-    cache_ref,
-    weights_ref,
-    context_lens_ref,
-    block_tables_ref,
+    q_ref, cache_ref, weights_ref, context_lens_ref, block_tables_ref,
     logits_ref,
-    *,
-    B,
-    BC,
-    NB,
-    PAGES,
-    PAGE_BYTES,
-    max_model_len,
-    first,
-    least,
+    *, B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
 ):
     out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:43
     part = pl.program_id(1)  # specs/indexer/paged_logits.py:43
     request = first + out_request  # specs/indexer/paged_logits.py:44
-
     @pl.when(request < B)  # specs/indexer/paged_logits.py:49
     def branch():
         length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:55
@@ -62,10 +49,7 @@ def paged_mqa_logits(
         upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:68
         first_tile = part * 8  # specs/indexer/paged_logits.py:69
         last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:70
-        end_tile = jnp.minimum(
-            jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile
-        )  # specs/indexer/paged_logits.py:71
-
+        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:71
         @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:95
         def branch_1():
             there = request >= 0  # specs/indexer/paged_logits.py:74
@@ -73,62 +57,35 @@ def paged_mqa_logits(
             head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:94
             inside = (head < 64) & there  # specs/indexer/keys.py:95
             column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:96
-            code = plgpu.load(
-                q_ref.at[request, jnp.int32(0), head[:, None], column + 0],
-                mask=jnp.broadcast_to(inside[:, None], (64, 128)),
-                other=0.0,
-            )  # specs/indexer/keys.py:98
+            code = plgpu.load(q_ref.at[request, jnp.int32(0), head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:98
             other = transposed(code)  # specs/indexer/keys.py:100
             weights = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:104
-
             def step(k, carry):  # specs/indexer/paged_logits.py:93
                 k = pipelined(k, 2, warps=4)
                 () = carry
                 column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:82
                 entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:83
                 live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:84
-                page = plgpu.load(
-                    block_tables_ref.at[request, entry], mask=live, other=-1
-                )  # specs/indexer/paged_logits.py:85
+                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:85
                 live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:86
                 page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:87
                 inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:87
                 column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:124
                 start = inside_1 * 128  # specs/indexer/keys.py:124
-                part_1 = load_view(
-                    cache_ref,
-                    page_1[:, None],
-                    (start + 0)[:, None],
-                    column_2,
-                    jnp.float8_e4m3fn,
-                    mask=jnp.broadcast_to(live_1[:, None], (128, 128)),
-                )  # specs/indexer/keys.py:126
+                part_1 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:126
                 shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:129
-                cache = load_view(
-                    cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1
-                )  # specs/indexer/keys.py:130
+                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:130
                 products = dot_fp8(part_1, other)  # specs/indexer/keys.py:150
-                total = jnp.sum(
-                    (products + jnp.abs(products)) * (weights * 0.5)[None, :], axis=1
-                )  # specs/indexer/keys.py:140
-                value = jnp.where(
-                    live_1 & (column_1 < upper), total * cache, float("-inf")
-                )  # specs/indexer/paged_logits.py:89
+                total = jnp.sum((products + jnp.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:89
                 mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:90
-                plgpu.store(
-                    logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask
-                )  # specs/indexer/paged_logits.py:91
+                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:91
                 return ()
-
             () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:93
-
         def step_1(k_1, carry):  # specs/indexer/paged_logits.py:104
             () = carry
             column_3 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:99
             value_1 = jnp.full((128,), float("-inf"), jnp.float32)  # specs/indexer/paged_logits.py:101
-            plgpu.store(
-                logits_ref.at[out_request * 1 + 0, column_3], value_1, mask=column_3 < max_model_len
-            )  # specs/indexer/paged_logits.py:102
+            plgpu.store(logits_ref.at[out_request * 1 + 0, column_3], value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:102
             return ()
-
         () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:104

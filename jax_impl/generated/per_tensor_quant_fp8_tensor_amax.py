@@ -22,31 +22,23 @@ from jax.experimental.pallas import triton as plgpu
 def tensor_amax(
     x_ref,
     partial_ref,
-    *,
-    M,
-    N,
+    *, M, N,
 ):
     pid = pl.program_id(0)  # specs/quant/tensor.py:62
     across = (N + 1023) // 1024  # specs/quant/tensor.py:63
     blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:64
     rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))  # specs/quant/tensor.py:73
     t = jnp.full((4,), 0, jnp.int32)  # specs/quant/tensor.py:74
-
     def step(k, carry):  # specs/quant/tensor.py:74
         (amax_1,) = carry
         block = pid + k * 256  # specs/quant/tensor.py:67
         rows = jax.lax.div(block, jnp.int32(across)) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:68
-        columns = jax.lax.rem(block, jnp.int32(across)) * 1024 + jnp.arange(
-            1024, dtype=jnp.int32
-        )  # specs/quant/tensor.py:69
+        columns = jax.lax.rem(block, jnp.int32(across)) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:69
         mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
-        x = plgpu.load(
-            x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0
-        )  # specs/quant/tensor.py:70
+        x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:70
         x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:70
         t_1 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:71
         return (jnp.maximum(amax_1, t_1),)
-
     (amax,) = jax.lax.fori_loop(0, rounds, step, (t,))  # specs/quant/tensor.py:74
     count = jnp.max(amax, axis=0)  # specs/quant/tensor.py:75
     plgpu.store(partial_ref.at[pid], count)  # specs/quant/tensor.py:75

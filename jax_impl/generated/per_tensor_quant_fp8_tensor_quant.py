@@ -25,13 +25,9 @@ from jax_impl.platforms.triton_ops import div_rn
 
 
 def tensor_quant(
-    x_ref,
-    partial_ref,
-    q_ref,
-    scale_ref,
-    *,
-    M,
-    N,
+    x_ref, partial_ref,
+    q_ref, scale_ref,
+    *, M, N,
 ):
     tile_m = pl.program_id(0)  # specs/quant/tensor.py:80
     tile_n = pl.program_id(1)  # specs/quant/tensor.py:80
@@ -39,15 +35,11 @@ def tensor_quant(
     columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:82
     partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:86
     amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:86
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x3B000000), jnp.float32)  # specs/quant/scaling.py:48
+    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x3b000000), jnp.float32)  # specs/quant/scaling.py:48
     t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
     plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57
     x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:90
     x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:90
-    plgpu.store(
-        q_ref.at[rows[:, None], columns[None, :]],
-        div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn),
-        mask=mask_1,
-    )  # specs/quant/tensor.py:91
+    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:91

@@ -30,11 +30,8 @@ from jax_impl.platforms.triton_ops import div_rn
 
 def group_quant(
     x_ref,
-    q_ref,
-    scale_ref,
-    *,
-    M,
-    N,
+    q_ref, scale_ref,
+    *, M, N,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
@@ -43,17 +40,11 @@ def group_quant(
     live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:38
     columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:39
     mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(
-        x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0
-    )  # specs/quant/group.py:42
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:42
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x2EDBE6FF), jnp.float32)  # specs/quant/scaling.py:48
+    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x2edbe6ff), jnp.float32)  # specs/quant/scaling.py:48
     t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
     q = div_rn(x_1, jnp.broadcast_to(t.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:34
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t, mask=live_1)  # specs/quant/group.py:46
-    plgpu.store(
-        q_ref.at[rows[:, None, None], columns[None, :, :]],
-        q.astype(jnp.float8_e4m3fn),
-        mask=jnp.broadcast_to(mask, (4, 8, 128)),
-    )  # specs/quant/group.py:48
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:48

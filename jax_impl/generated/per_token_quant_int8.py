@@ -25,24 +25,18 @@ from jax_impl.platforms.triton_ops import div_rn
 
 def per_token_quant_int8(
     x_ref,
-    q_ref,
-    scale_ref,
-    *,
-    M,
-    N,
+    q_ref, scale_ref,
+    *, M, N,
 ):
     t = pl.program_id(0) * 1 + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:45
     count = (N + 2047) // 2048  # specs/quant/row.py:47
     t_1 = jnp.full((1,), float("-inf"), jnp.float32)  # specs/quant/row.py:108
     t_2 = jnp.full((1,), float("inf"), jnp.float32)  # specs/quant/row.py:108
     t_3 = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:108
-
     def step(k, carry):  # specs/quant/row.py:109
         (high_1, low_1, amax_1) = carry
         columns = k * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:52
-        x = plgpu.load(
-            x_ref.at[t[:, None], columns[None, :]], mask=(columns < N)[None, :], other=0.0
-        )  # specs/quant/row.py:61
+        x = plgpu.load(x_ref.at[t[:, None], columns[None, :]], mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:61
         x_1 = x.astype(jnp.float32)  # specs/quant/row.py:62
         columns_1 = k * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:52
         inside = (columns_1 < N)[None, :]  # specs/quant/row.py:56
@@ -55,29 +49,19 @@ def per_token_quant_int8(
         t_8 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:104
         t_9 = jnp.maximum(amax_1, t_8)  # specs/quant/row.py:104
         return (t_5, t_7, t_9)
-
     (high, low, amax) = jax.lax.fori_loop(0, count, step, (t_1, t_2, t_3))  # specs/quant/row.py:109
-    span = div_rn(
-        jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x3AA67621), jnp.float32), jnp.full((1,), 127.0, jnp.float32)
-    )  # specs/quant/row.py:113
+    span = div_rn(jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x3aa67621), jnp.float32), jnp.full((1,), 127.0, jnp.float32))  # specs/quant/row.py:113
     s = span.astype(jnp.bfloat16).astype(jnp.float32)  # specs/quant/row.py:117
     plgpu.store(scale_ref.at[t], s)  # specs/quant/row.py:72
-
     def step_1(k_1, carry):  # specs/quant/row.py:130
         () = carry
         columns_2 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:52
-        x_2 = plgpu.load(
-            x_ref.at[t[:, None], columns_2[None, :]], mask=(columns_2 < N)[None, :], other=0.0
-        )  # specs/quant/row.py:61
+        x_2 = plgpu.load(x_ref.at[t[:, None], columns_2[None, :]], mask=(columns_2 < N)[None, :], other=0.0)  # specs/quant/row.py:61
         q = div_rn(x_2.astype(jnp.float32), jnp.broadcast_to(s[:, None], (1, 2048)))  # specs/quant/row.py:126
         t_10 = jnp.where(q > 127.0, 127.0, q)  # specs/quant/row.py:128
-        codes = (
-            (jnp.where(q != q, 0.0, jnp.where(t_10 < -128.0, -128.0, t_10)) + 12582912.0 - 12582912.0).astype(jnp.int32)
-            & 255
-        ).astype(jnp.int8)  # specs/quant/row.py:128
+        codes = ((jnp.where(q != q, 0.0, jnp.where(t_10 < -128.0, -128.0, t_10)) + 12582912.0 - 12582912.0).astype(jnp.int32) & 255).astype(jnp.int8)  # specs/quant/row.py:128
         columns_3 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:52
         mask = (columns_3 < N)[None, :]  # specs/quant/row.py:56
         plgpu.store(q_ref.at[t[:, None], columns_3[None, :]], codes, mask=mask)  # specs/quant/row.py:68
         return ()
-
     () = jax.lax.fori_loop(0, count, step_1, ())  # specs/quant/row.py:130

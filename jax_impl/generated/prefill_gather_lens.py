@@ -17,21 +17,15 @@ from jax.experimental.pallas import triton as plgpu
 
 
 def prefill_gather_lens(
-    query_start_loc_ref,
-    seq_lens_ref,
+    query_start_loc_ref, seq_lens_ref,
     gather_lens_ref,
-    *,
-    R,
+    *, R,
 ):
     request = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/metadata.py:108
     inside = request < R  # specs/cache/metadata.py:109
     start = plgpu.load(query_start_loc_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:110
-    query_start_loc = plgpu.load(
-        query_start_loc_ref.at[request + 1], mask=inside, other=0
-    )  # specs/cache/metadata.py:111
+    query_start_loc = plgpu.load(query_start_loc_ref.at[request + 1], mask=inside, other=0)  # specs/cache/metadata.py:111
     query = query_start_loc - start  # specs/cache/metadata.py:111
     seq_lens = plgpu.load(seq_lens_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:112
     before = jnp.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:112
-    plgpu.store(
-        gather_lens_ref.at[request], query + jnp.minimum(before, 127), mask=inside
-    )  # specs/cache/metadata.py:113
+    plgpu.store(gather_lens_ref.at[request], query + jnp.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:113

@@ -30,19 +30,9 @@ from jax_impl.platforms.views import store_view
 
 
 def qnorm_rope_insert(
-    kv_ref,
-    slot_mapping_ref,
-    positions_ref,
-    cos_sin_ref,
-    q_ref,
-    cache_ref,
-    *,
-    T,
-    H,
-    TS,
-    PAGES,
-    PAGE_BYTES,
-    POSITIONS,
+    kv_ref, slot_mapping_ref, positions_ref, cos_sin_ref,
+    q_ref, cache_ref,
+    *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
 ):
     token = pl.program_id(0)  # specs/cache/qnorm.py:52
     part = pl.program_id(1)  # specs/cache/qnorm.py:52
@@ -50,23 +40,18 @@ def qnorm_rope_insert(
     rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:54
     position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:55
     known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:56
-
     @pl.when(part < heads)  # specs/cache/qnorm.py:67
     def branch():
         head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:59
         column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:74
         live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:75
-        q = plgpu.load(
-            q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0
-        )  # specs/cache/qnorm.py:77
+        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:77
         x = q.astype(jnp.float32)  # specs/cache/qnorm.py:77
         t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:78
         mean = t * 0.001953125  # specs/cache/qnorm.py:78
         inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:79
         rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:81
-        q_1 = plgpu.load(
-            q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0
-        )  # specs/cache/qnorm.py:83
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:83
         turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:83
         pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:84
         there = (pair < 32) & known  # specs/cache/qnorm.py:85
@@ -77,18 +62,9 @@ def qnorm_rope_insert(
         even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:88
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:21
         odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:21
-        plgpu.store(
-            q_ref.at[token, head[:, None], column[None, :]],
-            (x * inverse).astype(jnp.bfloat16),
-            mask=live & (column < 448)[None, :],
-        )  # specs/cache/qnorm.py:90
-        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(
-            jnp.bfloat16
-        )  # specs/cache/qnorm.py:91
-        plgpu.store(
-            q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64))
-        )  # specs/cache/qnorm.py:92
-
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:90
+        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:91
+        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:92
     @pl.when(part == heads)  # specs/cache/qnorm.py:68
     def branch_1():
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:62
@@ -104,25 +80,17 @@ def qnorm_rope_insert(
         live_3 = number < 7  # specs/cache/insert.py:100
         index = (number * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
         rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
-        kv = plgpu.load(
-            kv_ref.at[rows[:, None, None], index],
-            mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)),
-            other=0.0,
-        )  # specs/cache/insert.py:116
+        kv = plgpu.load(kv_ref.at[rows[:, None, None], index], mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:116
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
-        amax = jax.lax.bitcast_convert_type(
-            jnp.maximum(amax_bits, 0x38D1B717), jnp.float32
-        )  # specs/quant/scaling.py:48
+        amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
         raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
         bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-        exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+        exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
         exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-        broken = amax_bits >= 0x7F800000  # specs/quant/scaling.py:54
+        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
         exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-        y_1 = x_1 * jnp.where(
-            broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
-        ).reshape(1, 8, 1)  # specs/quant/scaling.py:33
+        y_1 = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(1, 8, 1)  # specs/quant/scaling.py:33
         value = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
         inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
@@ -130,63 +98,32 @@ def qnorm_rope_insert(
         start = data[:, None, None]  # specs/cache/insert.py:163
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        store_view(
-            cache_ref,
-            page[:, None, None],
-            start,
-            (number_1 * 64 + inside_1)[None, :, :],
-            value,
-            mask=jnp.broadcast_to(mask, (1, 8, 64)),
-        )  # specs/cache/insert.py:165
+        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:165
         number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:146
         mask_1 = live_2[:, None]  # specs/cache/insert.py:147
         mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
         start_1 = t_1[:, None]  # specs/cache/insert.py:149
-        t_2 = jax.lax.bitcast_convert_type(
-            jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)),
-            jnp.int32,
-        )  # specs/cache/insert.py:150
-        t_3 = t_2 & 0x7FFFFFFF  # specs/cache/insert.py:150
+        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/cache/insert.py:150
+        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
         t_4 = jnp.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
-        store_view(
-            cache_ref,
-            page[:, None],
-            start_1,
-            number_2[None, :],
-            jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7F800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(
-                jnp.uint8
-            ),
-            mask=mask_2,
-        )  # specs/cache/insert.py:150
+        store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:150
         inside_2 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_3 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
         t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
         index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
-        kv_1 = plgpu.load(
-            kv_ref.at[rows[:, None, None], index_1], mask=jnp.broadcast_to(live_2[:, None, None], (1, 1, 64)), other=0.0
-        )  # specs/cache/insert.py:116
+        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_1], mask=jnp.broadcast_to(live_2[:, None, None], (1, 1, 64)), other=0.0)  # specs/cache/insert.py:116
         x_2 = kv_1.astype(jnp.float32)  # specs/cache/insert.py:116
-        column_1 = (jnp.arange(1, dtype=jnp.int32) * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[
-            None, :
-        ]  # specs/cache/insert.py:123
+        column_1 = (jnp.arange(1, dtype=jnp.int32) * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:123
         rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:124
-        pair_1 = jax.lax.div(
-            jnp.maximum(column_1 - 0, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32)
-        )  # specs/cache/insert.py:125
+        pair_1 = jax.lax.div(jnp.maximum(column_1 - 0, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:125
         live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:126
         position_1 = position[:, None, None]  # specs/cache/insert.py:127
         cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_5, other=0.0)  # specs/cache/insert.py:128
-        sine_1 = plgpu.load(
-            cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0
-        )  # specs/cache/insert.py:129
+        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:129
         even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:130
         b = odd_2 * -1.0  # specs/cache/rope.py:29
-        x_high = jax.lax.bitcast_convert_type(
-            jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32
-        )  # specs/cache/rope.py:47
-        y_high = jax.lax.bitcast_convert_type(
-            jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32
-        )  # specs/cache/rope.py:47
+        x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+        y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         a = even_2 * x_high  # specs/cache/rope.py:35
         b_1 = b * y_high  # specs/cache/rope.py:35
         total = a + b_1  # specs/cache/rope.py:52
@@ -213,19 +150,9 @@ def qnorm_rope_insert(
         bits_1 = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
         inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
         odd_3 = jnp.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
-        turned_even = (
-            jax.lax.bitcast_convert_type(
-                jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_1, odd_3)), jnp.float32
-            )
-            .astype(jnp.bfloat16)
-            .astype(jnp.float32)
-        )  # specs/cache/rope.py:43
-        x_high_1 = jax.lax.bitcast_convert_type(
-            jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32
-        )  # specs/cache/rope.py:47
-        y_high_1 = jax.lax.bitcast_convert_type(
-            jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32
-        )  # specs/cache/rope.py:47
+        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_1, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+        x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
+        y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
         b_3 = odd_2 * y_high_1  # specs/cache/rope.py:35
         total_6 = a_2 + b_3  # specs/cache/rope.py:52
@@ -252,26 +179,13 @@ def qnorm_rope_insert(
         bits_2 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
         odd_4 = jnp.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
-        turned_odd = (
-            jax.lax.bitcast_convert_type(
-                jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_2, odd_4)), jnp.float32
-            )
-            .astype(jnp.bfloat16)
-            .astype(jnp.float32)
-        )  # specs/cache/rope.py:43
-        x_3 = jnp.concatenate(
-            [jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]],
-            axis=-1,
-        ).reshape(1, 1, 64)  # specs/cache/insert.py:132
+        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_2, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
         value_1 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        store_view(
-            cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_1, mask=jnp.broadcast_to(mask_3, (1, 1, 64))
-        )  # specs/cache/insert.py:165
+        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_1, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:165
         index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:170
         mask_4 = live_2[:, None]  # specs/cache/insert.py:171
         value_2 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:173
-        store_view(
-            cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_2, mask=mask_4
-        )  # specs/cache/insert.py:174
+        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_2, mask=mask_4)  # specs/cache/insert.py:174

@@ -24,14 +24,9 @@ from jax_impl.platforms.views import store_view
 
 
 def insert_rows(
-    k_ref,
-    slot_mapping_ref,
+    k_ref, slot_mapping_ref,
     cache_ref,
-    *,
-    T,
-    TS,
-    PAGES,
-    PAGE_BYTES,
+    *, T, TS, PAGES, PAGE_BYTES,
 ):
     token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:34
     live = token < TS  # specs/cache/write.py:35
@@ -44,44 +39,26 @@ def insert_rows(
     inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
     number = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
     index = (number * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
-    k = plgpu.load(
-        k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 128)), other=0.0
-    )  # specs/cache/insert.py:116
+    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 128)), other=0.0)  # specs/cache/insert.py:116
     x = k.astype(jnp.float32)  # specs/cache/insert.py:116
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:139
-    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38D1B717), jnp.float32)  # specs/quant/scaling.py:48
+    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
     raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
     bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
+    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
     exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    infinite = amax_bits == 0x7F800000  # specs/quant/scaling.py:56
-    nan = amax_bits > 0x7F800000  # specs/quant/scaling.py:56
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
     exponent_2 = -exponent_1  # specs/quant/scaling.py:57
-    inverse = jnp.where(
-        infinite, 0.0, jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
-    )  # specs/quant/scaling.py:57
+    inverse = jnp.where(infinite, 0.0, jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32))  # specs/quant/scaling.py:57
     y = x * jnp.where(nan, float("nan"), inverse).reshape(2, 1, 1)  # specs/quant/scaling.py:33
     value = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
     inside_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
     number_1 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
     start = data[:, None, None]  # specs/cache/insert.py:163
     mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    store_view(
-        cache_ref,
-        page[:, None, None],
-        start,
-        (number_1 * 128 + inside_1)[None, :, :],
-        value,
-        mask=jnp.broadcast_to(mask, (2, 1, 128)),
-    )  # specs/cache/insert.py:165
+    store_view(cache_ref, page[:, None, None], start, (number_1 * 128 + inside_1)[None, :, :], value, mask=jnp.broadcast_to(mask, (2, 1, 128)))  # specs/cache/insert.py:165
     number_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:146
     mask_1 = live_1[:, None]  # specs/cache/insert.py:147
     start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:149
-    store_view(
-        cache_ref,
-        page[:, None],
-        start_1,
-        number_2[None, :],
-        jnp.where(infinite | nan, raw, jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)),
-        mask=mask_1,
-    )  # specs/cache/insert.py:150
+    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(infinite | nan, raw, jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), mask=mask_1)  # specs/cache/insert.py:150

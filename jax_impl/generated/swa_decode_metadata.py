@@ -22,35 +22,21 @@ from jax.experimental.pallas import triton as plgpu
 
 
 def swa_decode_metadata(
-    query_start_loc_ref,
-    seq_lens_ref,
-    slot_mapping_ref,
-    block_table_ref,
-    indices_ref,
-    lens_ref,
-    *,
-    T,
-    R,
-    B,
-    NB,
+    query_start_loc_ref, seq_lens_ref, slot_mapping_ref, block_table_ref,
+    indices_ref, lens_ref,
+    *, T, R, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/metadata.py:73
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
     count = (R + 255) // 256  # specs/cache/lookup.py:46
-
     def step(k, carry):  # specs/cache/lookup.py:46
         (ended,) = carry
         owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:38
         inside = owner < R  # specs/cache/lookup.py:39
-        query_start_loc = plgpu.load(
-            query_start_loc_ref.at[owner + 1], mask=inside, other=0
-        )  # specs/cache/lookup.py:40
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
-        count_1 = jnp.sum(
-            (inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32
-        )  # specs/cache/lookup.py:42
+        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
         return (ended + count_1,)
-
     (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:46
     live = request < R  # specs/cache/metadata.py:75
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
@@ -71,8 +57,6 @@ def swa_decode_metadata(
     page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))  # specs/cache/lookup.py:69
     live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:70
     block = plgpu.load(block_table_ref.at[request, page], mask=live_4, other=-1)  # specs/cache/lookup.py:71
-    slot = jnp.where(
-        block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1
-    )  # specs/cache/lookup.py:72
+    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)  # specs/cache/lookup.py:72
     plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/metadata.py:81
     plgpu.store(lens_ref.at[token], count_2)  # specs/cache/metadata.py:82

@@ -21,34 +21,24 @@ from jax.experimental.pallas import triton as plgpu
 
 
 def token_metadata(
-    query_start_loc_ref,
-    seq_lens_ref,
-    slot_mapping_ref,
-    token_to_req_ref,
-    positions_ref,
-    is_valid_ref,
-    *,
-    T,
-    R,
+    query_start_loc_ref, seq_lens_ref, slot_mapping_ref,
+    token_to_req_ref, positions_ref, is_valid_ref,
+    *, T, R,
 ):
     token = pl.program_id(0) * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/metadata.py:41
     inside = token < T  # specs/cache/metadata.py:42
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
     count = (R + 63) // 64  # specs/cache/lookup.py:46
     t = jnp.full((64,), 0, jnp.int32)  # specs/cache/lookup.py:46
-
     def step(k, carry):  # specs/cache/lookup.py:46
         (ended,) = carry
         owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:38
         inside_1 = owner < R  # specs/cache/lookup.py:39
-        query_start_loc = plgpu.load(
-            query_start_loc_ref.at[owner + 1], mask=inside_1, other=0
-        )  # specs/cache/lookup.py:40
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside_1, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
         over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:43
         t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
         return (ended + t_1,)
-
     (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:46
     live = inside & (request < R)  # specs/cache/metadata.py:44
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52

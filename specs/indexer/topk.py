@@ -394,7 +394,7 @@ TOPK_ROWS = _op(
         _case("two-levels", 3, 17000, 600),
         _case("three-levels", 2, 131200, 32),
         _case("few", 9, 37, 5),
-        _case("one", 3, 1, 1),
+        _case("one", 2, 1, 1),
         _case("wider-than-rows", 3, 40, 2048),
         _case("no-columns", 3, 0, 16),
         _case("no-rows", 0, 64, 16),

@@ -142,7 +142,10 @@ def test_gradients_are_refused(op: str) -> None:
     results = as_tuple(public(op)(*wanted, **attributes))
     assert raw(results) == raw(public(op)(*tensors, **attributes)), "a wanted gradient changes no result"
     differentiable = [t for t in results if t.requires_grad]
-    assert differentiable
+    # Numbers of columns have no gradient that could be asked for.
+    assert bool(differentiable) == any(t.is_floating_point() for t in results)
+    if not differentiable:
+        return
     with pytest.raises(Unsupported, match=f"gradient of {op}.*no backward"):
         differentiable[-1].backward(torch.ones_like(differentiable[-1]))
     assert all(leaf.grad is None for leaf in leaves)

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5e149584e29bcdd29bf600409e00eba96ec77636dbdba3490cb807ed5cc42f2f
+# spec sha256 ade78538c9ea48ebd01cc9ceb7322fb7dd38a7fabccc399e89e5ba44cf008f17
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
