@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 74186c54037cbbcd8c7f87d21fb61b79acd84600bc47446adec8138c8ddac6e6
+# spec sha256 b07c6abfa98e2c2d78ac6b7e3abd16de706e007078be97eb072802ee19eadc55
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -26,6 +26,7 @@ Generated. Specialised on
     BLOCK_M = 128
     BLOCK_N = 64
     CHUNK = 128
+    RELOAD = 0
     num_warps = 8
     num_stages = 3
 """
@@ -63,10 +64,10 @@ def flash_attention(
     t = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:65
     head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
-    @pl.when(first < queries * 2)  # specs/flash/varlen.py:50
+    @pl.when(first < queries * 2)  # specs/flash/varlen.py:51
     def branch():
-        live_1 = live[:, None]  # specs/flash/varlen.py:101
-        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:104
+        live_1 = live[:, None]  # specs/flash/varlen.py:113
+        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:116
         shift = keys - queries  # specs/flash/work.py:106
         lowest = jax.lax.div(first, jnp.int32(2)) + shift  # specs/flash/work.py:107
         highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift  # specs/flash/work.py:108

@@ -50,7 +50,7 @@ def paged_mqa_logits(
         first_tile = part * 8  # specs/indexer/paged_logits.py:69
         last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:70
         end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:71
-        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:95
+        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:93
         def branch_1():
             there = request >= 0  # specs/indexer/paged_logits.py:74
             row = request * 1 + 0  # specs/indexer/paged_logits.py:75
@@ -60,16 +60,16 @@ def paged_mqa_logits(
             code = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:98
             other = transposed(code)  # specs/indexer/keys.py:100
             weights = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:104
-            def step(k, carry):  # specs/indexer/paged_logits.py:93
+            def step(k, carry):  # specs/indexer/paged_logits.py:91
                 k = pipelined(k, 2, warps=4)
                 () = carry
-                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:82
-                entry = jax.lax.div(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:83
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:84
-                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:85
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:86
-                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:87
-                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:87
+                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:80
+                entry = jax.lax.div(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:81
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:82
+                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:83
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:84
+                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:85
+                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:85
                 column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:124
                 start = inside_1 * 128  # specs/indexer/keys.py:124
                 part_1 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:126
@@ -77,8 +77,8 @@ def paged_mqa_logits(
                 cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:130
                 products = dot_fp8(part_1, other)  # specs/indexer/keys.py:150
                 total = jnp.sum((products + jnp.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
-                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:89
-                mask = column_1 < upper  # specs/indexer/paged_logits.py:90
-                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:91
+                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
+                mask = column_1 < upper  # specs/indexer/paged_logits.py:88
+                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:89
                 return ()
-            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:93
+            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:91

@@ -50,9 +50,7 @@ def scores(q: Array, keys: Array, scale: float) -> tuple[Array, Array]:
     return scale * (q @ keys.T), (q.shape[1] + 4) * abs(scale) * (np.abs(q) @ np.abs(keys).T)
 
 
-def softmax(
-    score: Array, error: Array, values: Array, sink: Array | None, weights: ElementFormat = BF16
-) -> Row:
+def softmax(score: Array, error: Array, values: Array, sink: Array | None, weights: ElementFormat = BF16) -> Row:
     """The mean of values [n, DV] by scores [R, n], -inf for keys that do not count; sink [R] or None. All float64.
 
     Args:

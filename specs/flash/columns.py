@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from specs.tile.language import arange
 from specs.tile.trace import Tile
 
-LEAST_KEYS, LEAST_VALUES = 32, 64
-"""Columns that a product of queries and keys, and one of weights and values, have at least where tiles are that large.
+LEAST = 64
+"""Columns that a dot has at least where tiles are that large.
 
 The assembler of CUDA 12.8, which comes with Triton 3.6, mixes up the addresses of operands with fewer columns: of 64
-values of a tile, those behind the first 16 were lost.
+values of a tile, those behind the first 16 were lost. On Intel GPUs one wide dot spills less than two narrow ones.
 """
 
 
@@ -32,13 +32,13 @@ class Span:
         return None if self.first + self.count <= self.end else self.columns() < self.end
 
 
-def spans(width: int, limit: int, least: int) -> tuple[Span, ...]:
-    """`width` columns as runs of at most `limit`, and no fewer than `least` unless that is more."""
+def spans(width: int, limit: int) -> tuple[Span, ...]:
+    """`width` columns as runs of at most `limit`, and no fewer than `LEAST` unless that is more."""
     found: list[Span] = []
     first = 0
     while first < width:
         count = limit
-        while count > least and count > width - first:
+        while count > LEAST and count > width - first:
             count //= 2
         found.append(Span(first, count, width))
         first += count

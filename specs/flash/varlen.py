@@ -13,13 +13,14 @@ Source: Dao, FlashAttention-2 (2023); signature and conventions as in vLLM.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from specs.attention.softmax import State, empty, products, weigh
 from specs.flash import arrays as declare
 from specs.flash.cases import CASES
-from specs.flash.columns import LEAST_KEYS, LEAST_VALUES, Span, spans
-from specs.flash.configs import CONFIGS, TUNABLES
+from specs.flash.columns import Span, spans
+from specs.flash.configs import TUNABLES, configs
 from specs.flash.keys import keys_of
 from specs.flash.oracle import oracle
 from specs.flash.results import finish
@@ -52,8 +53,7 @@ def flash_attention(p: Any) -> None:
 
 def attention(p: Any, at: Work) -> State:
     """Softmax state of a program's rows after all keys of its part."""
-    columns = key_columns(p)
-    query = tuple(_query(p, at, span) for span in columns)
+    query = query_of(p, at)
     rule = scoring(p, at)
     tiles = tiles_of(p, at, rule.left, rule.right, p.SPLITS)
     state = empty(p.BLOCK_M, tuple(span.count for span in value_columns(p))).tiles()
@@ -71,11 +71,23 @@ def attention(p: Any, at: Work) -> State:
     return State(state[0], state[1], tuple(state[2:]))
 
 
-def tile_of(p: Any, at: Work, query: tuple[Tile, ...], rule: Scoring, tile: Tile, state: State, masked: bool) -> State:
+Query = Callable[[], Iterable[Tile]]
+"""Chunks of a program's queries [rows, columns]."""
+
+
+def query_of(p: Any, at: Work) -> Query:
+    """The queries, loaded once, or with RELOAD for every tile of keys: see `specs.attention.sparse.query_of`."""
+    if p.RELOAD:
+        return lambda: (_query(p, at, span) for span in key_columns(p))
+    held = tuple(_query(p, at, span) for span in key_columns(p))
+    return lambda: held
+
+
+def tile_of(p: Any, at: Work, query: Query, rule: Scoring, tile: Tile, state: State, masked: bool) -> State:
     """The state after one more tile of keys."""
     keys = keys_of(p, at, tile, masked)
     wide = wide_format(p)
-    product = products(query, [keys.chunk(p.k, span, wide) for span in key_columns(p)])
+    product = products(query(), [keys.chunk(p.k, span, wide) for span in key_columns(p)])
     score = rule.scores(at, product, tile, p.BLOCK_N, masked)
     values = [keys.chunk(p.v, span, wide) for span in value_columns(p)]
     return weigh(state, score, values, rule.scale if rule.plain else None)
@@ -83,12 +95,12 @@ def tile_of(p: Any, at: Work, query: tuple[Tile, ...], rule: Scoring, tile: Tile
 
 def key_columns(p: Any) -> tuple[Span, ...]:
     """Columns of queries and keys."""
-    return spans(p.D, p.CHUNK, LEAST_KEYS)
+    return spans(p.D, p.CHUNK)
 
 
 def value_columns(p: Any) -> tuple[Span, ...]:
     """Columns of values."""
-    return spans(p.DV, p.CHUNK, LEAST_VALUES)
+    return spans(p.DV, p.CHUNK)
 
 
 def wide_format(p: Any) -> ElementFormat:
@@ -107,14 +119,15 @@ def _query(p: Any, at: Work, span: Span) -> Tile:
 def kernel(split: bool) -> Kernel:
     """The kernel that sees all keys of its rows, or one part of them."""
     arguments = tuple(a for a in declare.ARGUMENTS if not (split and a.name == "s_aux"))
+    name = "flash_attention_part" if split else "flash_attention"
     return Kernel(
-        name="flash_attention_part" if split else "flash_attention",
+        name=name,
         doc="Attention of the rows of one request and key head.",
         axes=(*declare.AXES, *declare.DERIVED, SPLITS),
         arrays=(*arguments, *(partials(Access.OUT) if split else declare.results())),
         attributes=(*declare.ATTRIBUTES, splits_attribute()),
         tunables=TUNABLES,
-        configs=CONFIGS,
+        configs=configs(name),
         facts=(("WHOLE_TILES", (declare.PAGE % Ref("BLOCK_N")).equals(0)),),
         grid=(programs(), SPLITS),
         body=flash_attention,

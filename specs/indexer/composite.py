@@ -251,9 +251,7 @@ def _prefill_steps() -> list[Step]:
         names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))
         settings: tuple[tuple[str, object], ...] = (("fill", False), ("first", 0), ("least", TOPK))
         scores.append(
-            Step(
-                kernel=_DENSE, arrays=names, attributes=settings, when=when, repeat=times, advance=("first", TOGETHER)
-            )
+            Step(kernel=_DENSE, arrays=names, attributes=settings, when=when, repeat=times, advance=("first", TOGETHER))
         )
     given = {"row_starts": "ks", "row_ends": "ke"}
     return [*gathers, *scores, *_selection("prefill", _PREFILL, HAS_PREFILL, given, times, TOGETHER)]

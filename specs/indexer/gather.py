@@ -112,9 +112,7 @@ def _case(
     name: str, b: int, tk: int, rows: int, table: int, layout: Paged = INDEXER_FP8, pad: int = 0, **fields: Any
 ) -> Case:
     sizes = {"B": b, "TK": tk, "NB": table, "PAGES": max(1, b * table), "PAGE_BYTES": layout.page_stride(rows) + pad}
-    return Case(
-        name=name, sizes=tuple(sizes.items()), attributes=(("block_size", rows), ("layout", layout)), **fields
-    )
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=(("block_size", rows), ("layout", layout)), **fields)
 
 
 def gather_kernel(

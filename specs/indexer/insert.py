@@ -27,9 +27,7 @@ def attributes() -> tuple[Attribute, ...]:
 def _case(name: str, t: int, pages: int, rows: int, layout: Paged = INDEXER_FP8, pad: int = 0, **fields: Any) -> Case:
     sizes = {"T": t, "TS": fields.pop("ts", t), "PAGES": pages, "PAGE_BYTES": layout.page_stride(rows) + pad}
     sizes |= {"D": layout.width}
-    return Case(
-        name=name, sizes=tuple(sizes.items()), attributes=(("block_size", rows), ("layout", layout)), **fields
-    )
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=(("block_size", rows), ("layout", layout)), **fields)
 
 
 INDEXER_K_INSERT = Op(

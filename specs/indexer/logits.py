@@ -176,7 +176,12 @@ MQA_LOGITS = Op(
         _case("no-queries", 0, 8, 64),
         _case("large", 100, 9000, 64, large=True),
         _case(
-            "large-mxfp4", 40, 5000, 64, INDEXER_MXFP4, large=True,
+            "large-mxfp4",
+            40,
+            5000,
+            64,
+            INDEXER_MXFP4,
+            large=True,
             formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0)),
         ),
     ),

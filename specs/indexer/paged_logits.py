@@ -73,9 +73,7 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
     def run() -> None:
         there = request >= 0
         rows = [request * p.QUERIES + j for j in range(p.QUERIES)]
-        places: list[tuple[Tile | int, ...]] = [
-            (request, j) if p.q.rank > 3 else (row,) for j, row in enumerate(rows)
-        ]
+        places: list[tuple[Tile | int, ...]] = [(request, j) if p.q.rank > 3 else (row,) for j, row in enumerate(rows)]
         heads = [heads_of(p, cut, place, row, there) for place, row in zip(places, rows, strict=True)]
 
         def step(k: Tile) -> None:

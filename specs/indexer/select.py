@@ -62,9 +62,7 @@ def level_axes(width: Expr, prefix: str = "") -> tuple[Axis, Axis]:
     first = first + (width > LONGEST * GROUP) * cdiv(width, GROUP * GROUP)
     return (
         Axis(name=f"{prefix}LEVELS", static=True, value=levels, doc="levels of selection"),
-        Axis(
-            name=f"{prefix}TILE", static=True, value=pow2_at_least(first), doc="keys that the first one selects from"
-        ),
+        Axis(name=f"{prefix}TILE", static=True, value=pow2_at_least(first), doc="keys that the first one selects from"),
     )
 
 

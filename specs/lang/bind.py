@@ -81,9 +81,7 @@ def call_env(
     return {**sizes, **attributes, **layout_facts(attributes), **given}
 
 
-def followed(
-    op: Op, attributes: Mapping[str, object], formats: Mapping[str, ElementFormat]
-) -> dict[str, object]:
+def followed(op: Op, attributes: Mapping[str, object], formats: Mapping[str, ElementFormat]) -> dict[str, object]:
     """Attributes with the formats of the arguments that they follow, where they were left out."""
     found = dict(attributes)
     for attribute in op.attributes:

@@ -1,7 +1,7 @@
 """The IR as text without the author's names, files and lines: equal text means the same program.
 
-    %3 = add %1 %2 : f32[16, 64]
-    %7 = for %4 %5 %6 (%8 %9) { ... yield %12 } : f32[16, 64]
+%3 = add %1 %2 : f32[16, 64]
+%7 = for %4 %5 %6 (%8 %9) { ... yield %12 } : f32[16, 64]
 """
 
 from __future__ import annotations

@@ -63,9 +63,7 @@ def _in_chunks(run: _Run, ops: ArrayOps, state: dict[str, Any], written: list[st
         return [state[name] for name in written]
 
     count = -(-total // chunk)
-    out = ops.loop(
-        ops.const(0, INT32), ops.const(count, INT32), body, [state[name] for name in written]
-    )
+    out = ops.loop(ops.const(0, INT32), ops.const(count, INT32), body, [state[name] for name in written])
     state.update(zip(written, out, strict=True))
 
 

@@ -219,9 +219,7 @@ def _span(memory: Memory) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(memory.sizes, memory.strides, strict=True) if size > 1)
 
 
-def _sizes(
-    program: Program, known: Mapping[str, object], memory: Mapping[str, tuple[str, Memory]]
-) -> dict[str, int]:
+def _sizes(program: Program, known: Mapping[str, object], memory: Mapping[str, tuple[str, Memory]]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for name in program.sizes:
         if "_lead" in name:

@@ -38,9 +38,7 @@ _BINARY: dict[Opcode, tuple[str, int]] = {
 _COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 to 7
 _UNARY_PRECEDENCE = 10
 ATOM = 12
-_STATEMENTS = frozenset(
-    {Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM}
-)
+_STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
 INDENT = "    "
 
 

@@ -305,9 +305,7 @@ class Tile:
 
 Operand = Tile | int | float | bool
 
-_INTEGER_ONLY = frozenset(
-    {Opcode.IDIV, Opcode.IMOD, Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.SHL, Opcode.SHR}
-)
+_INTEGER_ONLY = frozenset({Opcode.IDIV, Opcode.IMOD, Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.SHL, Opcode.SHR})
 _FLOAT_ONLY = frozenset({Opcode.DIV, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR, Opcode.ROUND})
 
 

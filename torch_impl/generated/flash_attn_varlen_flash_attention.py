@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 74186c54037cbbcd8c7f87d21fb61b79acd84600bc47446adec8138c8ddac6e6
+# spec sha256 b07c6abfa98e2c2d78ac6b7e3abd16de706e007078be97eb072802ee19eadc55
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -26,6 +26,7 @@ Generated. Specialised on
     BLOCK_M = 64
     BLOCK_N = 64
     CHUNK = 64
+    RELOAD = 0
     num_warps = 4
     num_stages = 3
 """
@@ -63,9 +64,9 @@ def flash_attention(
     t = row // 2  # specs/flash/work.py:65
     head_1 = head * 2 + row % 2  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
-    if first < queries * 2:  # specs/flash/varlen.py:50
-        live_1 = live[:, None]  # specs/flash/varlen.py:101
-        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:104
+    if first < queries * 2:  # specs/flash/varlen.py:51
+        live_1 = live[:, None]  # specs/flash/varlen.py:113
+        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:116
         shift = keys - queries  # specs/flash/work.py:106
         lowest = first // 2 + shift  # specs/flash/work.py:107
         highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:108

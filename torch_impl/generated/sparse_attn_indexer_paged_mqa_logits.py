@@ -50,7 +50,7 @@ def paged_mqa_logits(
         first_tile = part * 8  # specs/indexer/paged_logits.py:69
         last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:70
         end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:71
-        if first_tile < end_tile:  # specs/indexer/paged_logits.py:95
+        if first_tile < end_tile:  # specs/indexer/paged_logits.py:93
             there = request >= 0  # specs/indexer/paged_logits.py:74
             row = request * 1 + 0  # specs/indexer/paged_logits.py:75
             head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:94
@@ -59,14 +59,14 @@ def paged_mqa_logits(
             code = tl.load(q_ptr + (row * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:98
             other = tl.permute(code, [1, 0])  # specs/indexer/keys.py:100
             weights = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:104
-            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:93
-                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:82
-                entry = column_1 // 16  # specs/indexer/paged_logits.py:83
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:84
-                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:85
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:86
-                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:87
-                inside_1 = column_1 % 16  # specs/indexer/paged_logits.py:87
+            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:91
+                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:80
+                entry = column_1 // 16  # specs/indexer/paged_logits.py:81
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:82
+                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:83
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:84
+                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:85
+                inside_1 = column_1 % 16  # specs/indexer/paged_logits.py:85
                 column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:124
                 start = inside_1 * 128  # specs/indexer/keys.py:124
                 part_1 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:126
@@ -74,6 +74,6 @@ def paged_mqa_logits(
                 cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:130
                 products = tl.dot(part_1, other)  # specs/indexer/keys.py:150
                 total = tl.sum((products + tl.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
-                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:89
-                mask = column_1 < upper  # specs/indexer/paged_logits.py:90
-                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:91
+                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
+                mask = column_1 < upper  # specs/indexer/paged_logits.py:88
+                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:89
