@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0636a4a56c482debf5d343b419fd47f00e5515057e27938a91a0cf5cb4be7ed6
+# spec sha256 dc08306fb4a0a504dbbc502ad751df75467c20e3320116f6ebaf5359e71a8317
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -158,7 +158,7 @@ def configs() -> tuple[Config, ...]:
     return (
         declare.config("cuda", 1, 64, 64, 128, 16, 4, 2, when=declare.DATA < WIDTH),
         declare.config("cuda", 1, 128, 64, 128, 8, 4, 2),
-        declare.config("xpu", 1, 16, 16, 32, 4, 8, 1),
+        declare.config("xpu", 1, 16, 16, 128, 4, 8, 1),
         declare.config("cpu", 1, 256, 64, 128, 4, 4, 1),
         declare.config("interpret", 1, 128, 64, 128, 4, 4, 1),
     )

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e075eb264087bd068f4dd0b08692fd7eb2a0c8b505a6940feb6d1b6a6e25902b
+# spec sha256 23ac264013973e9d3d2c2e0d59233469769558ac4627878c1d8aab94f775e4d1
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 871505cc3506a099153a34918e661226c301357af5297d963085b86a98c3cfc7
+# spec sha256 50ad36aaf50ac9adc4bbc745d0e9cba91b401a09c779f4af4acaa47dcdc5ea6c
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
