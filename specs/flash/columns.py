@@ -10,8 +10,8 @@ from specs.tile.trace import Tile
 LEAST = 64
 """Columns that a dot has at least where tiles are that large.
 
-The assembler of CUDA 12.8, which comes with Triton 3.6, mixes up the addresses of operands with fewer columns: of 64
-values of a tile, those behind the first 16 were lost. On Intel GPUs one wide dot spills less than two narrow ones.
+With 16 or 32 columns of values, torch with Triton 3.6 lost all but the first 16 of 64 keys on an H200, where JAX did not;
+the assembler (CUDA 12.8) is suspected. On Intel GPUs one wide dot spills less than two narrow ones.
 """
 
 

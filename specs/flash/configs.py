@@ -33,7 +33,7 @@ def configs(kernel: str) -> tuple[Config, ...]:
     return (
         _config("cuda", 16, 64, 128, 4, 3, when=_FEW.and_(_NARROW)),
         _config("cuda", 16, 32, 128, 4, 2, when=_FEW),
-        # XLA's Triton puts a fence before every dot, which waits for what is fetched ahead: there the fewest dots win.
+        # XLA's Triton puts a fence before every dot that Triton's own code has not: there the fewest dots won.
         _config("cuda.pallas", 128, 64, 128, 8, 3, when=_NARROW.and_(LONGEST_Q * GROUP > 16)),
         _config("cuda", 64, 64, 64, 4, 3, when=_NARROW),
         _config("cuda", 64, 64, 256, 8, 2, when=_MIDDLE),
