@@ -29,7 +29,7 @@ from benchmarks.session import (
 )
 from benchmarks.variants import Candidate, ours, torch_candidate, torch_float
 
-VLLM, BF16_MATMUL = "vllm triton", "bf16 matmul"
+VLLM, BF16_MATMUL, COPY = "vllm triton", "bf16 matmul", "copy of as many bytes"
 SECTIONS = ("fp8", "int4", "quant", "overhead")
 Shapes = Sequence[Sequence[int]] | None
 
@@ -85,13 +85,18 @@ def _bf16(m: int, n: int, k: int, settings: Settings) -> dict[str, Candidate]:
 
 
 def int4_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
-    """W4A16 product, groups of 128, symmetric. Bytes and their share of a copy: of the weight alone."""
+    """W4A16 product, groups of 128, symmetric. Bytes and their share of a copy: of the weight alone.
+
+    The share is of a copy of 1 GiB; what a copy of only as many bytes reaches, half read and half written, is a line.
+    """
     for given in _problems("int4", "int4_gemm_w4a16", shapes, settings, report):
         with report.guard("int4", given.label):
             m, n, k = given.sizes.values()
             sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
             candidates |= _bf16(m, n, k, settings)
+            copies = contenders.copy_calls(given.nbytes("b") // 2, settings.device, len(sets))
+            candidates[COPY] = torch_candidate(copies, settings.device, compare=False)
             shares = _shares(given.nbytes("b"), 2 * n * k, ceilings)
             run_case("int4", given.label, candidates, settings, report, shares)
             resource_rows("int4", given, sets[0], settings.device, report)
