@@ -64,10 +64,10 @@ def flash_attention(
     t = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:65
     head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
-    @pl.when(first < queries * 2)  # specs/flash/varlen.py:51
+    @pl.when(first < queries * 2)  # specs/flash/varlen.py:52
     def branch():
-        live_1 = live[:, None]  # specs/flash/varlen.py:113
-        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:116
+        live_1 = live[:, None]  # specs/flash/varlen.py:114
+        part = plgpu.load(q_ref.at[(first_1 + t)[:, None], head_1[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:117
         shift = keys - queries  # specs/flash/work.py:106
         lowest = jax.lax.div(first, jnp.int32(2)) + shift  # specs/flash/work.py:107
         highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift  # specs/flash/work.py:108
@@ -78,7 +78,7 @@ def flash_attention(
         peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
         t_1 = jnp.full((128,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
         t_2 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-        def step(tile, carry):  # specs/flash/varlen.py:65
+        def step(tile, carry):  # specs/flash/varlen.py:66
             (carried_3, carried_4, part_1) = carry
             first_3 = tile * 64  # specs/flash/keys.py:37
             position = first_3 + jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:38
@@ -96,8 +96,8 @@ def flash_attention(
             narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
             product_1 = part_1 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
             return (peak_1, total, product_1)
-        (carried, carried_1, carried_2) = jax.lax.fori_loop(0, end_4, step, (peak, t_1, t_2))  # specs/flash/varlen.py:65
-        def step_1(tile_1, carry):  # specs/flash/varlen.py:65
+        (carried, carried_1, carried_2) = jax.lax.fori_loop(0, end_4, step, (peak, t_1, t_2))  # specs/flash/varlen.py:66
+        def step_1(tile_1, carry):  # specs/flash/varlen.py:66
             (carried_5, carried_6, part_2) = carry
             first_4 = tile_1 * 64  # specs/flash/keys.py:37
             position_1 = first_4 + jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:38
@@ -124,7 +124,7 @@ def flash_attention(
             narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
             product_3 = part_2 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
             return (peak_2, total_2, product_3)
-        (state_peak, state_total, total_1) = jax.lax.fori_loop(end_4, end_3, step_1, (carried, carried_1, carried_2))  # specs/flash/varlen.py:65
+        (state_peak, state_total, total_1) = jax.lax.fori_loop(end_4, end_3, step_1, (carried, carried_1, carried_2))  # specs/flash/varlen.py:66
         known = state_total > 0.0  # specs/attention/softmax.py:123
         factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, state_total, 1.0)), 0.0)  # specs/attention/softmax.py:124
         token = first_1 + t  # specs/flash/work.py:44

@@ -70,14 +70,14 @@ def sparse_mla_prefill(
         entry = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:206
         index = plgpu.load(indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:207
         live = (index >= 0) & (index < S)  # specs/attention/sparse.py:210
-        columns = plgpu.load(kv_ref.at[index[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_1 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 64)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_2 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 128)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_3 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 192)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_4 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 256)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_5 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 320)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_6 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 384)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
-        columns_7 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 448)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:73
+        columns = plgpu.load(kv_ref.at[index[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_1 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 64)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_2 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 128)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_3 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 192)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_4 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 256)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_5 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 320)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_6 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 384)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
+        columns_7 = plgpu.load(kv_ref.at[index[:, None], (jnp.arange(64, dtype=jnp.int32) + 448)[None, :]], mask=jnp.broadcast_to(live[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
         score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
         score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
         score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76

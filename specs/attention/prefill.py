@@ -12,7 +12,6 @@ Source: DeepSeek-V3.2 and V4; FlashMLA conventions for the sink, max_logits and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 
 from specs.attention import arrays as declare
 from specs.attention.arrays import SINKS, D, H, T
+from specs.attention.columns import Span, exact_spans
 from specs.attention.decode import owners, references
 from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, lists, queries, rows, sinks
@@ -29,41 +29,13 @@ from specs.lang.axes import Axis, Ref
 from specs.lang.elements import BF16
 from specs.lang.kernel import Array, Attribute, Constraint, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, single
-from specs.tile.language import ArrayHandle, arange, load
-from specs.tile.trace import Tile, fail
+from specs.tile.language import ArrayHandle, load
+from specs.tile.trace import Tile
 from specs.tuned import tuned
 
 S = Axis(name="S", doc="rows of kv")
 P = Axis(name="P", doc="entries of a token's list")
 VALUES = Axis(name="VALUES", static=True, value=Ref("d_v"), doc="columns of a key that are its value")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Columns first .. first + count."""
-
-    first: int
-    count: int
-
-    def columns(self) -> Tile:
-        """Their indices, i32 [count]."""
-        return arange(self.count) + self.first if self.first else arange(self.count)
-
-
-def spans(ends: tuple[int, ...], limit: int) -> tuple[Span, ...]:
-    """Columns up to each of `ends` in turn, as powers of two of at most `limit`."""
-    found: list[Span] = []
-    first = 0
-    for end in ends:
-        while first < end:
-            count = limit
-            while count > end - first:
-                count //= 2
-            if count < 16:
-                raise fail(f"columns {first} .. {end}", "use multiples of 16")
-            found.append(Span(first, count))
-            first += count
-    return tuple(found)
 
 
 def dense_source(kv: ArrayHandle, parts: tuple[Span, ...]) -> Source:
@@ -78,7 +50,7 @@ def dense_source(kv: ArrayHandle, parts: tuple[Span, ...]) -> Source:
 def sparse_mla_prefill(p: Any) -> None:
     """BLOCK_H heads of one token."""
     at = position(p, 1)
-    columns = spans((p.d_v, p.D), p.CHUNK)
+    columns = exact_spans((p.d_v, p.D), p.CHUNK)
     segment = Segment(p.indices, p.topk_length, p.P, p.S, dense_source(p.kv, columns))
     run(p, at, columns, p.d_v, (segment,), 1, partial(finish, p, at))
 

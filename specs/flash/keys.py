@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from specs.flash.columns import Span
+from specs.attention.columns import Span
 from specs.flash.work import Work
 from specs.lang.elements import ElementFormat
 from specs.tile.language import ArrayHandle, arange, both, load, maximum, minimum

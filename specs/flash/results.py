@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from specs.attention.columns import Span
 from specs.attention.softmax import LN_2, LOG2_E, MINUS_INFINITY, State, normaliser
-from specs.flash.columns import Span
 from specs.flash.work import Work
 from specs.lang.elements import F32
 from specs.tile.language import both, exp2, load, log2, maximum, store, where

@@ -1,19 +1,19 @@
-"""Split-KV: the keys of a row in parts that run side by side, and the kernel that merges them in order."""
+"""Split-KV of dense attention: a row's keys in parts that run side by side, and the kernel that merges them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from specs.attention.softmax import MINUS_INFINITY, State, merge, normaliser
+from specs.attention.columns import Span
+from specs.attention.merging import MERGE_TUNABLES, merge_configs, merge_grid, merged, part_arrays
+from specs.attention.softmax import State, normaliser
 from specs.flash import arrays as declare
 from specs.flash.arrays import DV, GROUP, HKV, HQ, LONGEST_K, LONGEST_Q, REQUESTS, TQ
-from specs.flash.columns import Span
 from specs.flash.results import log_sum_exp, sinks, sums_of
 from specs.flash.work import Work
 from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
-from specs.lang.elements import F32
-from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Tunable
-from specs.tile.language import arange, load, program_id, store, when
+from specs.lang.kernel import Access, Array, Attribute, Kernel
+from specs.tile.language import store, when
 
 _ROWS, _PROGRAMS, _KEYS, _MOST = 64, 264, 256, 32
 """Rows of a program; programs that fill a large GPU; least keys of one part; most parts."""
@@ -37,12 +37,7 @@ def splits_attribute() -> Attribute:
 
 def partials(access: Access) -> tuple[Array, ...]:
     """What the parts leave."""
-
-    def array(name: str, doc: str, *columns: Axis) -> Array:
-        shape = (SPLITS, TQ, HQ, *columns)
-        return Array(name=name, doc=f"{doc} of each part", shapes=(shape,), formats=(F32,), access=access)
-
-    return array("partial", "sums", DV), array("partial_peak", "largest score"), array("partial_total", "total")
+    return part_arrays(SPLITS, TQ, HQ, DV, access)
 
 
 def leave_part(p: Any, at: Work, columns: tuple[Span, ...], state: State) -> None:
@@ -58,30 +53,14 @@ def leave_part(p: Any, at: Work, columns: tuple[Span, ...], state: State) -> Non
 
 def merge_parts(p: Any) -> None:
     """One query token, MERGE_H heads, MERGE_D columns: all parts in order."""
-    blocks = (p.HQ + (p.MERGE_H - 1)) // p.MERGE_H
-    tile = program_id(0)
-    token, head = tile // blocks, (tile % blocks) * p.MERGE_H + arange(p.MERGE_H)
-    column = program_id(1) * p.MERGE_D + arange(p.MERGE_D)
-    live = head < p.HQ
-    inside = live[:, None] & (column < p.DV)[None, :]
-    peaks = [load(p.partial_peak, (part, token, head), live, other=MINUS_INFINITY) for part in range(p.SPLITS)]
-    state = merge(
-        peaks,
-        lambda part: (
-            load(p.partial_total, (part, token, head), live),
-            load(p.partial, (part, token, head[:, None], column[None, :]), inside),
-        ),
-    )
-    sink = sinks(p, head, live)
-    mean = state.sums[0] * normaliser(state.peak, state.total, sink)[:, None]
-    store(p.out, (token, head[:, None], column[None, :]), mean.to(p.out.element), inside)
+    at = merged(p, p.HQ, p.DV)
+    sink = sinks(p, at.head, at.live)
+    mean = at.state.sums[0] * normaliser(at.state.peak, at.state.total, sink)[:, None]
+    store(p.out, (at.token, at.head[:, None], at.column[None, :]), mean.to(p.out.element), at.inside)
     if p.return_softmax_lse:
-        logarithm = log_sum_exp(state, sink)
-        when(program_id(1) == 0, lambda: store(p.lse, (head, token), logarithm, live))
+        logarithm = log_sum_exp(at.state, sink)
+        when(at.first, lambda: store(p.lse, (at.head, at.token), logarithm, at.live))
 
-
-_SIZES = {"cuda": (4, 128, 4), "xpu": (4, 128, 2), "cpu": (64, 256, 4), "interpret": (64, 256, 4)}
-_NAMES = ("MERGE_H", "MERGE_D", "num_warps")
 
 MERGE = Kernel(
     name="flash_merge",
@@ -89,12 +68,8 @@ MERGE = Kernel(
     axes=(TQ, HQ, HKV, DV, declare.BOUNDS, declare.PAGE, declare.TABLE, SPLITS),
     arrays=(*partials(Access.IN), *(a for a in declare.ARGUMENTS if a.name == "s_aux"), *declare.results()),
     attributes=(*declare.ATTRIBUTES, splits_attribute()),
-    tunables=(
-        Tunable(name="MERGE_H", values=(1, 2, 4, 8, 16, 64)),
-        Tunable(name="MERGE_D", values=(64, 128, 256, 512)),
-        Tunable(name="num_warps", values=(1, 2, 4, 8)),
-    ),
-    configs=tuple(Config(target=t, values=tuple(zip(_NAMES, size, strict=True))) for t, size in _SIZES.items()),
-    grid=(TQ * cdiv(HQ, Ref("MERGE_H")), cdiv(DV, Ref("MERGE_D"))),
+    tunables=MERGE_TUNABLES,
+    configs=merge_configs({"cuda": (4, 128, 4), "xpu": (4, 128, 2), "cpu": (64, 256, 4), "interpret": (64, 256, 4)}),
+    grid=merge_grid(TQ, HQ, DV),
     body=merge_parts,
 )

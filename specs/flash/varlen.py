@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from specs.attention.columns import Span
 from specs.attention.softmax import State, empty, products, weigh
 from specs.flash import arrays as declare
 from specs.flash.cases import CASES
-from specs.flash.columns import Span, spans
+from specs.flash.columns import spans
 from specs.flash.configs import TUNABLES, configs
 from specs.flash.keys import keys_of
 from specs.flash.oracle import oracle

@@ -64,9 +64,9 @@ def flash_attention(
     t = row // 2  # specs/flash/work.py:65
     head_1 = head * 2 + row % 2  # specs/flash/work.py:66
     live = row < queries * 2  # specs/flash/work.py:67
-    if first < queries * 2:  # specs/flash/varlen.py:51
-        live_1 = live[:, None]  # specs/flash/varlen.py:113
-        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:116
+    if first < queries * 2:  # specs/flash/varlen.py:52
+        live_1 = live[:, None]  # specs/flash/varlen.py:114
+        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:117
         shift = keys - queries  # specs/flash/work.py:106
         lowest = first // 2 + shift  # specs/flash/work.py:107
         highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:108
@@ -77,7 +77,7 @@ def flash_attention(
         peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
         t_1 = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         t_2 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-        for tile in range(end_4):  # specs/flash/varlen.py:65
+        for tile in range(end_4):  # specs/flash/varlen.py:66
             first_3 = tile * 64  # specs/flash/keys.py:37
             position = first_3 + tl.arange(0, 64)  # specs/flash/keys.py:38
             t_3 = first_2 + position  # specs/flash/keys.py:41
@@ -96,7 +96,7 @@ def flash_attention(
             peak = peak_1
             t_1 = total
             t_2 = product_1
-        for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:65
+        for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:66
             first_4 = tile_1 * 64  # specs/flash/keys.py:37
             position_1 = first_4 + tl.arange(0, 64)  # specs/flash/keys.py:38
             live_2 = position_1 < keys  # specs/flash/keys.py:39

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1a55c424a8d62c8ce9201e4b06fdfddbad044b84cb352a1dff89e8583de21afa
+# spec sha256 ab3cd8d1e2d03096f755c771eb99d9c7ef97e9606192d4ffe3c30a99e840690c
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

@@ -69,14 +69,14 @@ def sparse_mla_prefill(
         entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
         index = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:207
         live = (index >= 0) & (index < S)  # specs/attention/sparse.py:210
-        columns = tl.load(kv_ptr + (index[:, None] * stride_kv0 + tl.arange(0, 64)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_1 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 64)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_2 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 128)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_3 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 192)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_4 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 256)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_5 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 320)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_6 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 384)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
-        columns_7 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 448)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:73
+        columns = tl.load(kv_ptr + (index[:, None] * stride_kv0 + tl.arange(0, 64)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_1 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 64)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_2 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 128)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_3 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 192)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_4 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 256)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_5 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 320)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_6 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 384)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
+        columns_7 = tl.load(kv_ptr + (index[:, None] * stride_kv0 + (tl.arange(0, 64) + 448)[None, :]), mask=live[:, None], other=0.0)  # specs/attention/prefill.py:45
         score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
         score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76

@@ -1,0 +1,86 @@
+"""Split-KV: what the parts of a row's keys leave behind, and how a program merges them.
+
+Each part leaves its largest score, its sum of exponentials and its unnormalised sums in float32. They are merged in
+order, so that every run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from specs.attention.softmax import MINUS_INFINITY, State, merge
+from specs.lang.axes import Axis, Expr, Ref, cdiv
+from specs.lang.elements import F32
+from specs.lang.kernel import Access, Array, Config, Tunable
+from specs.tile.language import arange, load, program_id
+from specs.tile.trace import Tile
+
+
+def part_arrays(splits: Axis, tokens: Axis, heads: Axis, columns: Axis, access: Access) -> tuple[Array, ...]:
+    """What the parts leave, by the names that `merged` reads."""
+
+    def array(name: str, doc: str, *inner: Axis) -> Array:
+        shape = (splits, tokens, heads, *inner)
+        return Array(name=name, doc=f"{doc} of each part", shapes=(shape,), formats=(F32,), access=access)
+
+    return array("partial", "sums", columns), array("partial_peak", "largest score"), array("partial_total", "total")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """MERGE_H heads of one token and MERGE_D columns of their values.
+
+    token: i32 scalar. head: i32 [MERGE_H], of which those in `live` exist. column: i32 [MERGE_D]. inside: which of
+    [MERGE_H, MERGE_D] exist. state: peak and total of the heads, and one tile of sums, over all parts.
+    """
+
+    token: Tile
+    head: Tile
+    column: Tile
+    live: Tile
+    inside: Tile
+    state: State
+
+    @property
+    def first(self) -> Tile:
+        """Whether this program has the first columns: what is there once per head is stored by it."""
+        return program_id(1) == 0
+
+
+def merged(p: Any, heads: Tile, columns: Tile) -> Merged:
+    """What a program of `merge_grid` works on; heads, columns: how many there are."""
+    blocks = (heads + (p.MERGE_H - 1)) // p.MERGE_H
+    tile = program_id(0)
+    token, head = tile // blocks, (tile % blocks) * p.MERGE_H + arange(p.MERGE_H)
+    column = program_id(1) * p.MERGE_D + arange(p.MERGE_D)
+    live = head < heads
+    inside = live[:, None] & (column < columns)[None, :]
+    peaks = [load(p.partial_peak, (part, token, head), live, other=MINUS_INFINITY) for part in range(p.SPLITS)]
+    state = merge(
+        peaks,
+        lambda part: (
+            load(p.partial_total, (part, token, head), live),
+            load(p.partial, (part, token, head[:, None], column[None, :]), inside),
+        ),
+    )
+    return Merged(token=token, head=head, column=column, live=live, inside=inside, state=state)
+
+
+MERGE_TUNABLES = (
+    Tunable(name="MERGE_H", values=(1, 2, 4, 8, 16, 64)),
+    Tunable(name="MERGE_D", values=(64, 128, 256, 512)),
+    Tunable(name="num_warps", values=(1, 2, 4, 8)),
+)
+
+
+def merge_grid(tokens: Axis, heads: Axis, columns: Axis) -> tuple[Expr, ...]:
+    """Programs of a kernel that calls `merged`."""
+    return tokens * cdiv(heads, Ref("MERGE_H")), cdiv(columns, Ref("MERGE_D"))
+
+
+def merge_configs(sizes: Mapping[str, tuple[int, int, int]]) -> tuple[Config, ...]:
+    """Rows from the values of `MERGE_TUNABLES`, by target."""
+    names = [tunable.name for tunable in MERGE_TUNABLES]
+    return tuple(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in sizes.items())
