@@ -71,7 +71,7 @@ def _body(op: Op) -> Json:
         "attributes": [_attribute(attribute) for attribute in op.attributes],
         "constraints": [_constraint(constraint) for constraint in op.constraints],
         "temporaries": [_array(array) for array in op.temporaries],
-        "steps": [_step(op, index, step) for index, step in enumerate(op.steps)],
+        "steps": [_step(step, program) for step, program in zip(op.steps, _programs(op), strict=True)],
         "kernels": [_kernel(kernel) for kernel in kernels.values()],
         "accuracy": [{"result": name, **_accuracy(contract)} for name, contract in op.accuracy],
         "cases": [_case(case) for case in op.cases],
@@ -166,7 +166,7 @@ def _constraint(constraint: Constraint) -> Json:
 # Kernels.
 
 
-def _step(op: Op, index: int, step: Step) -> Json:
+def _step(step: Step, program: Json) -> Json:
     return {
         "kernel": step.kernel.name,
         "when": None if step.when is None else show(step.when),
@@ -174,7 +174,7 @@ def _step(op: Op, index: int, step: Step) -> Json:
         "attributes": {name: _setting(value) for name, value in step.attributes},
         "repeat": None if step.repeat is None else show(step.repeat),
         "advance": {} if step.advance is None else {step.advance[0]: show(step.advance[1])},
-        "program": _program(op, index),
+        "program": program,
     }
 
 
@@ -184,14 +184,15 @@ def _setting(value: object) -> Json:
     return {"expression": None, "value": _value(value)}
 
 
-def _program(op: Op, index: int) -> Json:
-    """Which programs a step runs in the cases of the operation, as one hash."""
-    texts: dict[str, None] = {}
+def _programs(op: Op) -> list[Json]:
+    """For every step, which programs it runs in the cases of the operation, as one hash."""
+    texts: list[dict[str, None]] = [{} for _ in op.steps]
     for case in op.cases:
-        launches = case_launches(op, case, config=_CONFIG, strided=True)
-        texts |= {canonical(found.launch.program): None for found in launches if found.index == index}
-    digest = hashlib.sha256("".join(texts).encode()).hexdigest()
-    return {"specialisations": len(texts), "sha256": digest}
+        for found in case_launches(op, case, config=_CONFIG, strided=True):
+            texts[found.index][canonical(found.launch.program)] = None
+    return [
+        {"specialisations": len(text), "sha256": hashlib.sha256("".join(text).encode()).hexdigest()} for text in texts
+    ]
 
 
 def _kernel(kernel: Kernel) -> Json:
