@@ -81,6 +81,10 @@ class ElementFormat:
         if problem := self._problem():
             raise SpecError(f"element format {self.name!r}: {problem}")
 
+    def __hash__(self) -> int:
+        # Formats are looked up for every value of a program; hashing all fields took a fifth of the time.
+        return hash(self.name)
+
     def _problem(self) -> str | None:
         if not self.is_float:
             return None if 1 <= self.bits <= 64 else "integers have 1 to 64 bits"

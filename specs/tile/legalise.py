@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT16, INT32, UINT8, ElementFormat, NanRule
-from specs.tile.ir import ArrayParam, Op, Opcode, Program, Region, TileType, Value
+from specs.tile.ir import ArrayParam, Op, Opcode, Program, Region, TileType, Value, walk
 from specs.tile.language import where
 from specs.tile.library import codec
 from specs.tile.targets import Target
@@ -34,9 +34,10 @@ def legalise(program: Program, target: Target) -> Program:
     """The program with the target's formats only. The original is left as it is."""
     ops = program.ops
     for rewriter in (_Formats(target), _Rounding(target)):
-        with tracing(rewriter.tracer):
-            rewriter.block(list(ops))
-        ops = tuple(rewriter.tracer.ops)
+        if rewriter.wanted(ops):
+            with tracing(rewriter.tracer):
+                rewriter.block(list(ops))
+            ops = tuple(rewriter.tracer.ops)
     arrays = tuple(_raw_param(param, target) for param in program.arrays)
     return replace(program, ops=ops, arrays=arrays)
 
@@ -54,6 +55,10 @@ class _Rewriter:
         self.target = target
         self.tracer = Tracer()
         self.tiles: dict[int, Tile] = {}
+
+    def wanted(self, ops: tuple[Op, ...]) -> bool:
+        """Whether the operations have anything that this rewriter replaces; it may say yes without need."""
+        return True
 
     def block(self, ops: list[Op]) -> None:
         for op in ops:
@@ -255,6 +260,10 @@ class _Formats(_Rewriter):
 
 class _Rounding(_Rewriter):
     """Rounding to integers, the arithmetic of casts included."""
+
+    def wanted(self, ops: tuple[Op, ...]) -> bool:
+        """Whether anything is rounded."""
+        return not self.target.rounds and any(op.code is Opcode.ROUND for op in walk(ops))
 
     def rewrite(self, op: Op) -> None:
         """Replays one operation; rounding becomes an addition and a subtraction."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -32,6 +33,7 @@ class Tracer:
         self._sizes: dict[str, Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self.where: Location | None = None  # overrides the author's frame while a program is rewritten
+        self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
 
     def emit(
         self,
@@ -44,7 +46,7 @@ class Tracer:
         """Records one operation and returns its results."""
         frame = author_frame() if self.where is None else None
         if frame is not None:
-            name_locals(frame)
+            self.name_locals(frame)
         for operand in operands:
             if id(operand.value) in self._inner:
                 raise fail(
@@ -63,6 +65,21 @@ class Tracer:
             result.op = op
         self._blocks[-1].append(op)
         return tuple(Tile(result) for result in op.results)
+
+    def name_locals(self, frame: FrameType) -> None:
+        """Gives the author's variable names to the tiles they hold, a caller's name before a helper's."""
+        frames = _stack(frame)
+        same = 0
+        while same < min(len(frames), len(self._frames)) and frames[same] is self._frames[same]:
+            same += 1
+        # A caller that is still in the same call has assigned nothing since the last operation.
+        for author in frames[max(0, same - 1) :]:
+            if _is_machinery(author.f_code.co_filename):
+                continue
+            for name, held in author.f_locals.items():
+                if type(held) is Tile and held.value.name is None:
+                    held.value.name = name
+        self._frames = frames
 
     def size(self, name: str) -> Tile:
         """The run-time size called `name`, one value per program."""
@@ -106,14 +123,29 @@ def tracer() -> Tracer:
     return _active[-1]
 
 
+@cache
+def _is_machinery(filename: str) -> bool:
+    """Whether a file is the tracer's own. Its library is not: that is written as an author writes."""
+    return filename.startswith(_MACHINERY) and "/library/" not in filename
+
+
 def author_frame() -> FrameType | None:
     """The innermost frame outside this package's machinery."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_MACHINERY):
-        if "/library/" in frame.f_code.co_filename:
-            break
+    while frame is not None and _is_machinery(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+def _stack(frame: FrameType) -> list[FrameType]:
+    """The frame behind all of its callers up to the trace's own."""
+    frames: list[FrameType] = []
+    walker: FrameType | None = frame
+    while walker is not None and walker.f_code.co_name != "trace":
+        frames.append(walker)
+        walker = walker.f_back
+    frames.reverse()
+    return frames
 
 
 def location_of(frame: FrameType | None) -> Location | None:
@@ -132,21 +164,6 @@ def author_location() -> str | None:
 def fail(message: str, hint: str | None = None) -> SpecError:
     """The error for the author's current statement."""
     return SpecError(message, where=author_location(), hint=hint)
-
-
-def name_locals(frame: FrameType) -> None:
-    """Gives the author's variable names to the tiles they hold, a caller's name before a helper's."""
-    frames: list[FrameType] = []
-    walker: FrameType | None = frame
-    while walker is not None and walker.f_code.co_name != "trace":
-        frames.append(walker)
-        walker = walker.f_back
-    for author in reversed(frames):
-        if author.f_code.co_filename.startswith(_MACHINERY) and "/library/" not in author.f_code.co_filename:
-            continue
-        for name, held in author.f_locals.items():
-            if type(held) is Tile and held.value.name is None:
-                held.value.name = name
 
 
 class Tile:
