@@ -13,6 +13,7 @@ import jax_impl.ops
 import specs
 from parity.frameworks import FRAMEWORKS
 from parity.inputs import Inputs, generate
+from specs.indexer import arrays as declare
 from specs.indexer.logits import LOGITS_ACCURACY
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.paged_logits import limits_of
@@ -82,6 +83,21 @@ def replace_attribute(inputs: Inputs, name: str, value: object) -> Inputs:
     """The same call with another value of an attribute."""
     attributes = {**inputs.attributes, name: value}
     return Inputs(op=inputs.op, arrays=inputs.arrays, formats=inputs.formats, attributes=attributes)
+
+
+def test_requests_with_different_numbers_of_tokens_are_single_tokens_with_tables_of_their_own() -> None:
+    inputs = generate(OP, OP.case("mixed"), "twin", 7)
+    tokens = inputs.attributes["next_n"]
+    assert tokens == 2
+    assert inputs.attributes["lens"] == declare.PER_QUERY
+    table, lens = inputs.arrays["block_tables"], inputs.arrays["context_lens"]
+    alone = replace_attribute(inputs, "next_n", 1).replaced(
+        block_tables=np.repeat(table, tokens, axis=0), context_lens=lens.reshape(-1, 1)
+    )
+    for framework, implementation in (("torch", "eager"), ("jax", "xla")):
+        run = FRAMEWORKS[framework].run
+        one, other = (run(given, implementation, "cpu")["topk_indices"].raw for given in (inputs, alone))
+        assert np.array_equal(one, other)
 
 
 def test_logits_never_take_more_than_the_limit() -> None:
