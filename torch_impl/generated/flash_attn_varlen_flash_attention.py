@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b07c6abfa98e2c2d78ac6b7e3abd16de706e007078be97eb072802ee19eadc55
+# spec sha256 c07e89ec2afeea5123ab8ee9fd32fc66ca8fc302c3adf8ded028753fa63d6b41
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
