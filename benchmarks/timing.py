@@ -3,8 +3,8 @@
 A `Queue` holds one pass: a fixed list of calls over different input sets, so that no call finds its inputs in the
 second-level cache. A sample queues many passes without waiting, then waits once; it is the host clock over the whole
 queue, divided by the number of calls. Starting and waiting cost tens of microseconds, which a sample of tens of
-milliseconds makes small. Variants are sampled in turn, round after round, so that clocks and temperature drift over all
-of them alike, and ratios are taken within a round before the median over rounds.
+milliseconds makes small. Variants are sampled in turn, round after round and in an order that changes, so that clocks and
+temperature drift over all of them alike, and ratios are taken within a round before the median over rounds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -84,8 +85,8 @@ def interleave(
         except Exception as error:  # noqa: BLE001 - one variant's failure must not lose the others
             failures[name] = describe_error(error)
     for turn in range(rounds):
-        names = list(passes)
-        for name in [*names[turn % len(names) :], *names[: turn % len(names)]] if names else []:
+        # Another order every time: at a card's power limit, a sample depends on what ran before it.
+        for name in Random(turn).sample(list(passes), len(passes)):
             try:
                 samples[name].append(_sample(queues[name], passes[name]))
             except Exception as error:  # noqa: BLE001
