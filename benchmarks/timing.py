@@ -3,7 +3,7 @@
 A `Queue` holds one pass: a fixed list of calls over different input sets, so that no call finds its inputs in the
 second-level cache. A sample queues many passes without waiting, then waits once; it is the host clock over the whole
 queue, divided by the number of calls. Starting and waiting cost tens of microseconds, which a sample of tens of
-milliseconds makes small. Variants are sampled in turn, round after round and in an order that changes, so that clocks and
+milliseconds makes small. Variants are sampled in turn, round after round in an order that changes, so that clocks and
 temperature drift over all of them alike, and ratios are taken within a round before the median over rounds.
 """
 
@@ -86,7 +86,7 @@ def interleave(
             failures[name] = describe_error(error)
     for turn in range(rounds):
         # Another order every time: at a card's power limit, a sample depends on what ran before it.
-        for name in Random(turn).sample(list(passes), len(passes)):
+        for name in Random(turn).sample(list(passes), len(passes)):  # noqa: S311 - no secret
             try:
                 samples[name].append(_sample(queues[name], passes[name]))
             except Exception as error:  # noqa: BLE001
