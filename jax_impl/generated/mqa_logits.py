@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import dot_fp8, pipelined, transposed
+from jax_impl.platforms.triton_ops import dot_fp8, pipelined, sum_of_products, transposed
 
 
 def mqa_logits(
@@ -85,12 +85,12 @@ def mqa_logits(
         k_scale = plgpu.load(k_scale_ref.at[column_2], mask=live_2, other=0.0)  # specs/indexer/keys.py:114
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
         products = dot_fp8(part, other)  # specs/indexer/keys.py:150
-        total = jnp.sum((products + jnp.abs(products)) * (weights_1 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        total = sum_of_products(products + jnp.abs(products), (weights_1 * 0.5)[None, :], 1)  # specs/indexer/keys.py:140
         value = total * k_scale  # specs/indexer/keys.py:143
         plgpu.store(logits_ref.at[out_row, column_2], jnp.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
         products_1 = dot_fp8(part, other_1)  # specs/indexer/keys.py:150
-        total_1 = jnp.sum((products_1 + jnp.abs(products_1)) * (weights_3 * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+        total_1 = sum_of_products(products_1 + jnp.abs(products_1), (weights_3 * 0.5)[None, :], 1)  # specs/indexer/keys.py:140
         value_1 = total_1 * k_scale  # specs/indexer/keys.py:143
         plgpu.store(logits_ref.at[out_row_1, column_2], jnp.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
         return ()

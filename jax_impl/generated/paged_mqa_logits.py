@@ -30,7 +30,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import dot_fp8, pipelined, transposed
+from jax_impl.platforms.triton_ops import dot_fp8, pipelined, sum_of_products, transposed
 from jax_impl.platforms.views import load_view
 
 
@@ -76,7 +76,7 @@ def paged_mqa_logits(
                 shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:129
                 cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:130
                 products = dot_fp8(part_1, other)  # specs/indexer/keys.py:150
-                total = jnp.sum((products + jnp.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+                total = sum_of_products(products + jnp.abs(products), (weights * 0.5)[None, :], 1)  # specs/indexer/keys.py:140
                 value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
                 mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:88
                 plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:89

@@ -1,7 +1,8 @@
-"""Operations of the Triton dialect that Pallas has no word for; the first seven and `pipelined` are JAX primitives.
+"""Operations of the Triton dialect that Pallas has no word for; all but the pairs and the nibbles are JAX primitives.
 
 `fma`, `fms`, `fnma`: x y + z, x y - z and z - x y in float32, rounded once. Triton's compiler contracts such pairs by
 itself, XLA's contracts none: without them accumulating takes twice the instructions, and the bytes differ.
+`sum_of_products`: a sum along rows whose products are not rounded first, for the same reason.
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
@@ -11,10 +12,11 @@ results below the normal numbers to zero. XLA's does not, takes three more instr
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
 On CUDA devices the kernel may then have all registers: ptxas, not told so, holds programs of one warp to 168.
+
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 
 The others work in Pallas' interpreter too, where the primitives are a multiplication and an addition, a division, a
-float32 dot, `jnp.exp2`, `jnp.transpose` and the counter itself.
+float32 dot, `jnp.exp2`, `jnp.transpose`, a product and a sum, and the counter itself.
 """
 
 from __future__ import annotations
@@ -91,6 +93,13 @@ def dot_fp8(a: jax.Array, b: jax.Array) -> jax.Array:
     return result
 
 
+def sum_of_products(x: jax.Array, y: jax.Array, axis: int) -> jax.Array:
+    """The sum of x * y along `axis`, every product added without being rounded first; float32 tiles that broadcast."""
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    result: jax.Array = _sum_of_products.bind(jnp.broadcast_to(x, shape), jnp.broadcast_to(y, shape), axis=axis)
+    return result
+
+
 def split_pairs(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x[.., 0] and x[.., 1] of a tile [.., 2]."""
     even, odd = jax.lax.split(x, (1, 1), axis=x.ndim - 1)
@@ -136,6 +145,20 @@ def _fma_plain(x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: boo
 
 def _lower_fma(_: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: bool) -> Any:
     return math.fma(arith.negf(x) if minus_product else x, y, arith.negf(z) if minus_addend else z)
+
+
+def _lower_sum_of_products(_: Any, x: Any, y: Any, *, axis: int) -> Any:
+    # A sum is a pair as well: itself times one, which costs nothing where a compiler sees the one.
+    f32 = ir.F32Type.get()
+    make: Any = dialect.ReduceOp  # its stub is of the class below it
+    reduced = make([x, y], axis)
+    block = reduced.regions[0].blocks.append(f32, f32, f32, f32)
+    with ir.InsertionPoint.at_block_begin(block):
+        a, b, c, d = block.arguments
+        one = lowering._full(f32, 1.0)
+        dialect.reduce_return([math.fma(c, d, arith.mulf(a, b)), one])
+    reduced.verify()
+    return reduced.result[0]
 
 
 def _lower_exp2(context: Any, x: Any) -> Any:
@@ -201,6 +224,12 @@ def _lower_dot(context: Any, a: Any, b: Any) -> Any:
 
 
 _fma = _register("fma", lambda x, *_, **__: jax.core.ShapedArray(x.shape, x.dtype), _fma_plain, _lower_fma)
+_sum_of_products = _register(
+    "sum_of_products",
+    lambda x, _, *, axis: jax.core.ShapedArray(x.shape[:axis] + x.shape[axis + 1 :], x.dtype),
+    lambda x, y, *, axis: jnp.sum(x * y, axis=axis),
+    _lower_sum_of_products,
+)
 _div_rn = _register(
     "div_rn",
     lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),

@@ -6,7 +6,7 @@ its groups, and of groups of groups where the row is long; k of those are select
 level but the first being those in the groups that the level before has chosen. Whatever the data, a row is read once
 from end to end, and 8 k of its columns twice more.
 
-Selecting is a search for the k-th largest key by halving the range that it lies in, and ends as soon as k keys are above
+Selecting is a search for the k-th largest key by halving the range that it lies in. It ends as soon as k keys are above
 a bound: keys are the bits of a float as an integer of the same order. The range comes from the keys themselves or from
 the level before, so that ordinary data take about a dozen counts instead of 32. Everything is counted, nothing is moved
 before its place is known, so results are the same on every machine.
@@ -211,7 +211,8 @@ class Level:
     def blocks(self, space: Space, row: Row, block: int) -> Tile | int:
         """How many blocks of items there are."""
         if self.groups is not None:
-            return -(-GROUP * space.p.topk // block)
+            whole: int = -(-GROUP * space.p.topk // block)
+            return whole
         last = tile_cdiv(row.end, self.span) - self.first(row) * GROUP
         return minimum(tile_cdiv(last, block), space.tile // block)
 
@@ -292,7 +293,7 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
     """
     upper, zero = reduce_max(keys, axis=0), full((), 0, INT32)
 
-    def sign(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    def sign(_: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
         middle = minimum(upper, -1)
         return halved(middle, reduce_sum((keys > middle).to(INT32), axis=0), k, lower, upper, above)
 
@@ -302,12 +303,12 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
     # comparison that costs the integer units half of what one with a result of its own does.
     near = minimum(maximum(keys, lower), upper)
 
-    def halve(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    def halve(_: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
         needed = ((above < k) & (middle_of(lower, upper) > lower)).to(INT32)
         found: Bracket = fori_loop(0, needed, step, lower, upper, above)
         return found
 
-    def step(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    def step(_: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
         middle = middle_of(lower, upper)  # of what this loop carries: a compiler may move anything else out of it
         return halved(middle, -reduce_sum((middle - near) >> 31, axis=0), k, lower, upper, above)
 
