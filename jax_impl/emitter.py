@@ -107,7 +107,7 @@ class PallasPrinter(Printer):
     reserved = frozenset(
         {"jax", "jnp", "pl", "plgpu", "range", "float"}
         | {"fma", "fms", "fnma", "div_rn", "exp2", "dot_fp8", "transposed", "pipelined", "sum_of_products"}
-        | {"split_pairs", "low_nibbles", "high_nibbles"}
+        | {"split_pairs", "low_nibbles", "high_nibbles", "low_e2m1_times", "high_e2m1_times"}
         | _VIEWS
         | _SCATTER
     )
@@ -233,7 +233,10 @@ class PallasPrinter(Printer):
         name, given = "split_pairs", [str(text) for text in operands]
         if op.code is Opcode.NIBBLE:
             name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
-            given.insert(1, TYPES[op.result.type.element])
+            if "codes" in op.attrs:
+                name = name.replace("nibbles", "e2m1_times")
+            else:
+                given.insert(1, TYPES[op.result.type.element])
         self.extensions.add(name)
         return Text(f"{name}({', '.join(given)})")
 

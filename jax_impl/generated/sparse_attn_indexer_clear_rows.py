@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4a97b44ab82aba2e157f23abd35db0198ab2c298f9e578e83d5ee8afd97dd9a
+# spec sha256 dfa104b6baac140a430612ccf420273c19dd394f078dfad7ddd8277a4dbfdb0a
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -14,6 +14,7 @@ results below the normal numbers to zero. XLA's does not, takes three more instr
 On CUDA devices the kernel may then have all registers: ptxas, not told so, holds programs of one warp to 168.
 
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
+`low_e2m1_times`, `high_e2m1_times`: likewise, of bytes that hold two e2m1 codes each.
 
 The others work in Pallas' interpreter too, where the primitives are a multiplication and an addition, a division, a
 float32 dot, `jnp.exp2`, `jnp.transpose`, a product and a sum, and the counter itself.
@@ -123,6 +124,27 @@ def low_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax.
 def high_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax.Array:
     """As `low_nibbles`, for bits 4 to 7."""
     return _nibbles(x, dtype, zero, high=True)
+
+
+def low_e2m1_times(x: jax.Array, factor: jax.Array) -> jax.Array:
+    """Values of the e2m1 codes in bits 0 to 3 of each byte times `factor`, bfloat16 that broadcasts to x."""
+    return _e2m1_times(x, factor, high=False)
+
+
+def high_e2m1_times(x: jax.Array, factor: jax.Array) -> jax.Array:
+    """As `low_e2m1_times`, for bits 4 to 7."""
+    return _e2m1_times(x, factor, high=True)
+
+
+def _e2m1_times(x: jax.Array, factor: jax.Array, high: bool) -> jax.Array:
+    (result,) = plgpu.elementwise_inline_asm(
+        ptx.scaled_nibble(high),
+        args=[x, jnp.broadcast_to(factor, x.shape)],
+        constraints=ptx.SCALED_CONSTRAINTS,
+        pack=ptx.NIBBLE_PACK,
+        result_shape_dtypes=[jax.ShapeDtypeStruct(x.shape, jnp.bfloat16)],
+    )
+    return result
 
 
 def _nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None, high: bool) -> jax.Array:

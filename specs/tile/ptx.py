@@ -36,3 +36,22 @@ def nibble(element: ElementFormat, high: bool, zeros: bool) -> str:
         f"prmt.b32 $0, t, 0x{exponent * 4}, 0x5140; prmt.b32 $1, t, 0x{exponent * 4}, 0x7362; "
         f"sub.{kind} $0, $0, {first}; sub.{kind} $1, $1, {second}; }}"
     )
+
+
+SCALED_CONSTRAINTS = "=&r,=&r,r,r,r"
+"""Two results, written before the operands are last read; the bytes; the factors."""
+
+
+def scaled_nibble(high: bool) -> str:
+    """Assembly for `Opcode.NIBBLE` of e2m1 codes: the low or high ones of four bytes, times four BF16, as BF16.
+
+    Sign, exponent and mantissa of a code, put where BF16 has its own, are its value times 2**-126, subnormal where the
+    code is: one product of integers puts them there, and one with 2**126, then one with the factor, are exact.
+    """
+    take = "shr.b32 t, $2, 4; and.b32 t, t, 0x0F0F0F0F;" if high else "and.b32 t, $2, 0x0F0F0F0F;"
+    steps = [
+        f"prmt.b32 {out}, t, 0, {places}; mul.lo.u32 {out}, {out}, 0x1040; and.b32 {out}, {out}, 0x81C081C0; "
+        f"mul.bf16x2 {out}, {out}, m; mul.bf16x2 {out}, {out}, {factor};"
+        for out, places, factor in (("$0", "0x4140", "$3"), ("$1", "0x4342", "$4"))
+    ]
+    return f"{{ .reg .b32 t; .reg .b32 m; mov.b32 m, 0x7E807E80; {take} {' '.join(steps)} }}"

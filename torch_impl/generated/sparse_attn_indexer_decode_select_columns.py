@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4a97b44ab82aba2e157f23abd35db0198ab2c298f9e578e83d5ee8afd97dd9a
+# spec sha256 dfa104b6baac140a430612ccf420273c19dd394f078dfad7ddd8277a4dbfdb0a
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -38,7 +38,7 @@ def decode_select_columns(
     end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:134
     count = tl.maximum(start, 0)  # specs/indexer/select.py:105
     count_1 = tl.minimum(end, max_model_len)  # specs/indexer/select.py:105
-    if live & (count_1 - count > 16):  # specs/indexer/select.py:254
+    if live & (count_1 - count > 16):  # specs/indexer/select.py:255
         number = 0 + tl.arange(0, 32)  # specs/indexer/select.py:193
         group = count // 8 + number  # specs/indexer/select.py:195
         there = group < ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:196
@@ -49,61 +49,61 @@ def decode_select_columns(
         keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:204
         item_1 = tl.reshape(item, [256])  # specs/indexer/select.py:205
         keys_1 = tl.reshape(keys, [256])  # specs/indexer/select.py:205
-        keys_2 = tl.max(tl.reshape(keys_1, [16, 16]), axis=0)  # specs/indexer/select.py:284
-        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:285
-        lower = count_2 - 1  # specs/indexer/select.py:285
-        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:293
-        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:299
-        lower_1 = lower  # specs/indexer/select.py:300
-        upper_1 = upper  # specs/indexer/select.py:300
-        above = 0  # specs/indexer/select.py:300
-        for i in range(straddles):  # specs/indexer/select.py:300
-            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:296
-            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:297
-            enough = found <= 16  # specs/indexer/select.py:329
-            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:330
-            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:330
-            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:330
+        keys_2 = tl.max(tl.reshape(keys_1, [16, 16]), axis=0)  # specs/indexer/select.py:285
+        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:286
+        lower = count_2 - 1  # specs/indexer/select.py:286
+        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:294
+        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:300
+        lower_1 = lower  # specs/indexer/select.py:301
+        upper_1 = upper  # specs/indexer/select.py:301
+        above = 0  # specs/indexer/select.py:301
+        for _ in range(straddles):  # specs/indexer/select.py:301
+            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:297
+            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:298
+            enough = found <= 16  # specs/indexer/select.py:330
+            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:331
+            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:331
+            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:331
             lower_1 = count_3
             upper_1 = count_4
             above = count_5
-        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:303
-        lower_2 = lower_1  # specs/indexer/select.py:314
-        upper_2 = upper_1  # specs/indexer/select.py:314
-        for i_1 in range(31):  # specs/indexer/select.py:314
-            needed = ((above < 16) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:306
-            lower_3 = lower_2  # specs/indexer/select.py:307
-            upper_3 = upper_2  # specs/indexer/select.py:307
-            above_1 = above  # specs/indexer/select.py:307
-            for i_2 in range(needed):  # specs/indexer/select.py:307
-                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:324
-                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:312
-                found_1 = -count_6  # specs/indexer/select.py:312
-                enough_1 = found_1 <= 16  # specs/indexer/select.py:329
-                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:330
-                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:330
-                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:330
+        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:304
+        lower_2 = lower_1  # specs/indexer/select.py:315
+        upper_2 = upper_1  # specs/indexer/select.py:315
+        for __1 in range(31):  # specs/indexer/select.py:315
+            needed = ((above < 16) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:307
+            lower_3 = lower_2  # specs/indexer/select.py:308
+            upper_3 = upper_2  # specs/indexer/select.py:308
+            above_1 = above  # specs/indexer/select.py:308
+            for __2 in range(needed):  # specs/indexer/select.py:308
+                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:325
+                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:313
+                found_1 = -count_6  # specs/indexer/select.py:313
+                enough_1 = found_1 <= 16  # specs/indexer/select.py:330
+                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:331
+                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:331
+                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:331
                 lower_3 = count_7
                 upper_3 = count_8
                 above_1 = count_9
             lower_2 = lower_3
             upper_2 = upper_3
             above = above_1
-        room = 16 - above  # specs/indexer/select.py:235
-        higher = keys_1 > upper_2  # specs/indexer/select.py:339
-        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:339
-        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:341
-        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:342
-        ranks = 0 + t  # specs/indexer/select.py:342
-        ties = ranks >> 16  # specs/indexer/select.py:343
-        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:344
-        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:345
-        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:345
-        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:239
-        passed_2 = 0 + passed_1  # specs/indexer/select.py:240
-        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:250
-        number_1 = tl.arange(0, 16)  # specs/indexer/select.py:267
-        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_1), tl.full([16], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 16))  # specs/indexer/select.py:268
-    if live & (count_1 - count <= 16):  # specs/indexer/select.py:256
-        number_2 = tl.arange(0, 16)  # specs/indexer/select.py:261
-        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 16)  # specs/indexer/select.py:262
+        room = 16 - above  # specs/indexer/select.py:236
+        higher = keys_1 > upper_2  # specs/indexer/select.py:340
+        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:340
+        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:342
+        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:343
+        ranks = 0 + t  # specs/indexer/select.py:343
+        ties = ranks >> 16  # specs/indexer/select.py:344
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:345
+        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:346
+        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:346
+        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:240
+        passed_2 = 0 + passed_1  # specs/indexer/select.py:241
+        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:251
+        number_1 = tl.arange(0, 16)  # specs/indexer/select.py:268
+        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_1), tl.full([16], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 16))  # specs/indexer/select.py:269
+    if live & (count_1 - count <= 16):  # specs/indexer/select.py:257
+        number_2 = tl.arange(0, 16)  # specs/indexer/select.py:262
+        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 16)  # specs/indexer/select.py:263
