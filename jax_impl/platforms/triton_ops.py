@@ -127,7 +127,7 @@ def high_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax
 
 
 def low_e2m1_times(x: jax.Array, factor: jax.Array) -> jax.Array:
-    """Values of the e2m1 codes in bits 0 to 3 of each byte times `factor`, bfloat16 that broadcasts to x."""
+    """Values of the e2m1 codes in bits 0 to 3 of each byte times `factor` / 4, bfloat16 that broadcasts to x."""
     return _e2m1_times(x, factor, high=False)
 
 
@@ -141,7 +141,7 @@ def _e2m1_times(x: jax.Array, factor: jax.Array, high: bool) -> jax.Array:
         ptx.scaled_nibble(high),
         args=[x, jnp.broadcast_to(factor, x.shape)],
         constraints=ptx.SCALED_CONSTRAINTS,
-        pack=ptx.NIBBLE_PACK,
+        pack=ptx.SCALED_PACK,
         result_shape_dtypes=[jax.ShapeDtypeStruct(x.shape, jnp.bfloat16)],
     )
     return result

@@ -29,7 +29,7 @@ from specs.tile.language import (
 from specs.tile.trace import Tile, fail
 
 _SHRUNK = 0.25
-"""Of both operands in MXFP4, so that 6 times the largest scale, 2**127, stays in range; the weights undo it."""
+"""What `scaled_nibble` makes of both operands in MXFP4; the weights undo it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def operands(codes: Tile, scales: Tile) -> tuple[Tile, Tile]:
     """BF16 [n, 64] of the even columns and of the odd ones: codes [n, parts, bytes] and scales [n, parts]."""
     n, parts, count = codes.shape
     codes = codes if codes.element == UINT8 else codes.bitcast(UINT8)
-    factor = (scales.to(F32) * _SHRUNK).to(BF16)[:, :, None]
+    factor = scales.to(F32).to(BF16)[:, :, None]
     even, odd = (scaled_nibble(codes, high, factor).reshape(n, parts * count) for high in (False, True))
     return even, odd
 

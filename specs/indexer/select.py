@@ -193,14 +193,16 @@ class Level:
         number = start // GROUP + arange(count // GROUP)
         if self.groups is None:
             group = self.first(row) + number
-            there = group < tile_cdiv(tile_cdiv(row.end, self.span), GROUP)
         else:
             group = load(self.groups, (row.number, number), number < space.p.topk, other=-1)
-            there = group >= 0
         item = group[:, None] * GROUP + arange(GROUP)[None, :]
+        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        last = tile_cdiv(tile_cdiv(row.end, self.span), GROUP)
+        there = (group < last)[:, None] if self.groups is None else item >= 0
         width = space.width if self.span == 1 else padded(tile_cdiv(space.width, self.span))
-        value = load(self.values, (row.number, item), there[:, None] & (item < width))
-        inside = there[:, None] & (item * self.span < row.end) & ((item + 1) * self.span > row.start)
+        value = load(self.values, (row.number, item), there & (item < width))
+        after = item >= row.start if self.span == 1 else (item + 1) * self.span > row.start
+        inside = there & after & (item * self.span < row.end)
         keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
         return item.reshape(count), keys.reshape(count)
 

@@ -241,7 +241,7 @@ def select_configs(size: Expr) -> tuple[Config, ...]:
 FLOORS = {"groups": "floor", "wide_groups": "wide_floor"}
 SPANS = {"logits": 1, "maxima": GROUP, "wide_maxima": GROUP * GROUP}
 WORDS = {1: "columns", GROUP: "groups", GROUP * GROUP: "groups of groups"}
-BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192), doc="items per step")
+BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192, 16384), doc="items per step")
 
 
 def named(body: Body, name: str) -> Body:

@@ -60,7 +60,7 @@ class Opcode(Enum):
     CAST = "cast"
     BITCAST = "bitcast"
     # attr high: low or high bits of each byte, minus the second operand or 8, as a 16-bit float; or with attr codes, a
-    # format of four bits, its value times the second operand
+    # format of four bits, its value times a quarter of the second operand
     NIBBLE = "nibble"
     # along an axis (attr axis)
     SUM = "sum"

@@ -288,9 +288,10 @@ def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None
 
 
 def scaled_nibble(x: Tile, high: bool, factor: Tile) -> Tile:
-    """The values of the e2m1 codes in the high or low four bits of every byte, times `factor`, as BF16.
+    """The values of the e2m1 codes in the high or low four bits of every byte, times `factor` / 4, as BF16.
 
-    factor: BF16, broadcastable to x. Rounded once; exact for powers of two that keep the product in BF16's range.
+    factor: BF16, broadcastable to x. Exact for every power of two that E8M0 has, as the quarter keeps 6 times 2**127
+    in BF16's range.
     """
     if x.element != UINT8 or factor.element != BF16 or broadcast_shapes(x.shape, factor.shape) != x.shape:
         raise fail(f"scaled_nibble of {x.value.type} times {factor.value.type}: bytes times bf16")

@@ -187,7 +187,7 @@ class _Formats(_Rewriter):
         x, *zero = (self.of(value) for value in op.operands)
         codes = x.to(INT32) >> 4 if op.attrs["high"] else x.to(INT32) & 15
         if "codes" in op.attrs:
-            return self.cast(_e2m1(codes) * self.cast(zero[0], BF16, F32), F32, form)
+            return self.cast(_e2m1(codes) * 0.25 * self.cast(zero[0], BF16, F32), F32, form)
         return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
 
     def splats(self, op: Op) -> bool:

@@ -38,20 +38,21 @@ def nibble(element: ElementFormat, high: bool, zeros: bool) -> str:
     )
 
 
-SCALED_CONSTRAINTS = "=&r,=&r,r,r,r"
-"""Two results, written before the operands are last read; the bytes; the factors."""
+SCALED_PACK = 2
+"""Elements per piece of `scaled_nibble`: what operands of dots hold side by side."""
+SCALED_CONSTRAINTS = "=r,r,r"
+"""The result; the bytes; the factors."""
 
 
 def scaled_nibble(high: bool) -> str:
-    """Assembly for `Opcode.NIBBLE` of e2m1 codes: the low or high ones of four bytes, times four BF16, as BF16.
+    """Assembly for `Opcode.NIBBLE` of e2m1 codes: the low or high ones of two bytes, times two BF16 over 4, as BF16.
 
     Sign, exponent and mantissa of a code, put where BF16 has its own, are its value times 2**-126, subnormal where the
-    code is: one product of integers puts them there, and one with 2**126, then one with the factor, are exact.
+    code is. A product of integers, none of whose bits meet, puts them there; one with 2**124, then one with the factor,
+    are exact.
     """
-    take = "shr.b32 t, $2, 4; and.b32 t, t, 0x0F0F0F0F;" if high else "and.b32 t, $2, 0x0F0F0F0F;"
-    steps = [
-        f"prmt.b32 {out}, t, 0, {places}; mul.lo.u32 {out}, {out}, 0x1040; and.b32 {out}, {out}, 0x81C081C0; "
-        f"mul.bf16x2 {out}, {out}, m; mul.bf16x2 {out}, {out}, {factor};"
-        for out, places, factor in (("$0", "0x4140", "$3"), ("$1", "0x4342", "$4"))
-    ]
-    return f"{{ .reg .b32 t; .reg .b32 m; mov.b32 m, 0x7E807E80; {take} {' '.join(steps)} }}"
+    take, spread = ("0xF0F0", "0x104") if high else ("0x0F0F", "0x1040")
+    return (
+        f"{{ .reg .b32 t; .reg .b32 m; mov.b32 m, 0x7D807D80; and.b32 t, $1, {take}; prmt.b32 t, t, 0, 0x4140; "
+        f"mul.lo.u32 t, t, {spread}; and.b32 t, t, 0x81C081C0; mul.bf16x2 t, t, m; mul.bf16x2 $0, t, $2; }}"
+    )
