@@ -295,7 +295,7 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
     """
     upper, zero = reduce_max(keys, axis=0), full((), 0, INT32)
 
-    def sign(_: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    def sign(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
         middle = minimum(upper, -1)
         return halved(middle, reduce_sum((keys > middle).to(INT32), axis=0), k, lower, upper, above)
 
@@ -305,12 +305,12 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
     # comparison that costs the integer units half of what one with a result of its own does.
     near = minimum(maximum(keys, lower), upper)
 
-    def halve(_: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    def halve(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
         needed = ((above < k) & (middle_of(lower, upper) > lower)).to(INT32)
         found: Bracket = fori_loop(0, needed, step, lower, upper, above)
         return found
 
-    def step(_: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    def step(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
         middle = middle_of(lower, upper)  # of what this loop carries: a compiler may move anything else out of it
         return halved(middle, -reduce_sum((middle - near) >> 31, axis=0), k, lower, upper, above)
 

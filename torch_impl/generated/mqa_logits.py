@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1ec41a410f317f118d54b9966353841e77f0392697348f1078057d56676f90a9
+# spec sha256 4dd8123f44dbd671b561fae6a3fd4a6c471da55aabb26a92f195ba3406a5ca57
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c2d848cd847809c1868baf3d00a46c1367de28197f9aecee0373977fe71fe090
+# spec sha256 0a4ec6a1a67b09510f75d73b7f9bca979dd334bb81bd33c3a2d3278e42679940
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

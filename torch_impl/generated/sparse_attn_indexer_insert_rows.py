@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 dfa104b6baac140a430612ccf420273c19dd394f078dfad7ddd8277a4dbfdb0a
+# spec sha256 f41c014f31061f5b03f36ac1b4812ab498a9ff84c51a06f9e51444c948aa4838
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 34ccf712f0447dead8d9d713e9562b3641246c2df724a4c511d7e11ebca03b89
+# spec sha256 d32d262c13b08007c6885ab1cd20519a1bebd528de95787742868d603b603ab8
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -37,72 +37,74 @@ def select_columns(
     end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:134
     count = tl.maximum(start, 0)  # specs/indexer/select.py:105
     count_1 = tl.minimum(end, W)  # specs/indexer/select.py:105
-    if live & (count_1 - count > 128):  # specs/indexer/select.py:255
+    if live & (count_1 - count > 128):  # specs/indexer/select.py:257
         number = 0 + tl.arange(0, 128)  # specs/indexer/select.py:193
         group = count // 8 + number  # specs/indexer/select.py:195
-        there = group < ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:196
-        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:200
-        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there[:, None] & (item < W), other=0.0)  # specs/indexer/select.py:202
-        inside = there[:, None] & (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:203
+        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:198
+        last = ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:200
+        there = (group < last)[:, None]  # specs/indexer/select.py:201
+        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)  # specs/indexer/select.py:203
+        after = item >= count  # specs/indexer/select.py:204
+        inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:205
         bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:121
-        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:204
-        item_1 = tl.reshape(item, [1024])  # specs/indexer/select.py:205
-        keys_1 = tl.reshape(keys, [1024])  # specs/indexer/select.py:205
-        keys_2 = tl.max(tl.reshape(keys_1, [8, 128]), axis=0)  # specs/indexer/select.py:285
-        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:286
-        lower = count_2 - 1  # specs/indexer/select.py:286
-        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:294
-        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:300
-        lower_1 = lower  # specs/indexer/select.py:301
-        upper_1 = upper  # specs/indexer/select.py:301
-        above = 0  # specs/indexer/select.py:301
-        for _ in range(straddles):  # specs/indexer/select.py:301
-            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:297
-            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:298
-            enough = found <= 128  # specs/indexer/select.py:330
-            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:331
-            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:331
-            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:331
+        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:206
+        item_1 = tl.reshape(item, [1024])  # specs/indexer/select.py:207
+        keys_1 = tl.reshape(keys, [1024])  # specs/indexer/select.py:207
+        keys_2 = tl.max(tl.reshape(keys_1, [8, 128]), axis=0)  # specs/indexer/select.py:287
+        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:288
+        lower = count_2 - 1  # specs/indexer/select.py:288
+        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:296
+        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:302
+        lower_1 = lower  # specs/indexer/select.py:303
+        upper_1 = upper  # specs/indexer/select.py:303
+        above = 0  # specs/indexer/select.py:303
+        for i in range(straddles):  # specs/indexer/select.py:303
+            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:299
+            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:300
+            enough = found <= 128  # specs/indexer/select.py:332
+            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:333
+            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:333
+            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:333
             lower_1 = count_3
             upper_1 = count_4
             above = count_5
-        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:304
-        lower_2 = lower_1  # specs/indexer/select.py:315
-        upper_2 = upper_1  # specs/indexer/select.py:315
-        for __1 in range(31):  # specs/indexer/select.py:315
-            needed = ((above < 128) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:307
-            lower_3 = lower_2  # specs/indexer/select.py:308
-            upper_3 = upper_2  # specs/indexer/select.py:308
-            above_1 = above  # specs/indexer/select.py:308
-            for __2 in range(needed):  # specs/indexer/select.py:308
-                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:325
-                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:313
-                found_1 = -count_6  # specs/indexer/select.py:313
-                enough_1 = found_1 <= 128  # specs/indexer/select.py:330
-                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:331
-                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:331
-                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:331
+        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:306
+        lower_2 = lower_1  # specs/indexer/select.py:317
+        upper_2 = upper_1  # specs/indexer/select.py:317
+        for i_1 in range(31):  # specs/indexer/select.py:317
+            needed = ((above < 128) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:309
+            lower_3 = lower_2  # specs/indexer/select.py:310
+            upper_3 = upper_2  # specs/indexer/select.py:310
+            above_1 = above  # specs/indexer/select.py:310
+            for i_2 in range(needed):  # specs/indexer/select.py:310
+                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:327
+                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:315
+                found_1 = -count_6  # specs/indexer/select.py:315
+                enough_1 = found_1 <= 128  # specs/indexer/select.py:332
+                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:333
+                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:333
+                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:333
                 lower_3 = count_7
                 upper_3 = count_8
                 above_1 = count_9
             lower_2 = lower_3
             upper_2 = upper_3
             above = above_1
-        room = 128 - above  # specs/indexer/select.py:236
-        higher = keys_1 > upper_2  # specs/indexer/select.py:340
-        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:340
-        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:342
-        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:343
-        ranks = 0 + t  # specs/indexer/select.py:343
-        ties = ranks >> 16  # specs/indexer/select.py:344
-        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:345
-        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:346
-        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:346
-        tl.store(indices_ptr + (row * 128 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:240
-        passed_2 = 0 + passed_1  # specs/indexer/select.py:241
-        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:251
-        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:268
-        tl.store(indices_ptr + (row * 128 + number_1), tl.full([128], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 128))  # specs/indexer/select.py:269
-    if live & (count_1 - count <= 128):  # specs/indexer/select.py:257
-        number_2 = tl.arange(0, 128)  # specs/indexer/select.py:262
-        tl.store(indices_ptr + (row * 128 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 128)  # specs/indexer/select.py:263
+        room = 128 - above  # specs/indexer/select.py:238
+        higher = keys_1 > upper_2  # specs/indexer/select.py:342
+        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:342
+        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:344
+        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:345
+        ranks = 0 + t  # specs/indexer/select.py:345
+        ties = ranks >> 16  # specs/indexer/select.py:346
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
+        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
+        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:348
+        tl.store(indices_ptr + (row * 128 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:242
+        passed_2 = 0 + passed_1  # specs/indexer/select.py:243
+        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:253
+        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:270
+        tl.store(indices_ptr + (row * 128 + number_1), tl.full([128], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 128))  # specs/indexer/select.py:271
+    if live & (count_1 - count <= 128):  # specs/indexer/select.py:259
+        number_2 = tl.arange(0, 128)  # specs/indexer/select.py:264
+        tl.store(indices_ptr + (row * 128 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 128)  # specs/indexer/select.py:265
