@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4dd8123f44dbd671b561fae6a3fd4a6c471da55aabb26a92f195ba3406a5ca57
+# spec sha256 cf1e7b4e30a281677bc748928e8b8ef1fc4c37aa0dbe51057e327b9aa7905438
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

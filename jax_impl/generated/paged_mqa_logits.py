@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0a4ec6a1a67b09510f75d73b7f9bca979dd334bb81bd33c3a2d3278e42679940
+# spec sha256 61dc953c26d58169a6fe5f1a5dc14f61a5172d09cc1da6f7f8927579abc1300e
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -75,7 +75,7 @@ def row_of(layout: Paged, chunk: int) -> Row:
 
 def operand(codes: Tile) -> Tile:
     """e4m3 codes as what they are."""
-    return (codes if codes.element == UINT8 else codes.bitcast(UINT8)).bitcast(E4M3)
+    return codes if codes.element == E4M3 else codes.bitcast(E4M3)
 
 
 def operands(codes: Tile, scales: Tile) -> tuple[Tile, Tile]:

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f41c014f31061f5b03f36ac1b4812ab498a9ff84c51a06f9e51444c948aa4838
+# spec sha256 99879bc131424416b43bf1e5a065b16854d1c6e1252c94e69bb9375ee7fad057
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -12,8 +12,8 @@ Generated. Specialised on
     QUERIES = 1
     DECODE_LEVELS = 1
     DECODE_TILE = 256
-    BLOCK = 1024
-    num_warps = 4
+    BLOCK = 4096
+    num_warps = 8
     num_stages = 1
 """
 
