@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -75,7 +77,7 @@ def test_rows_of_any_stride_on_both_sides() -> None:
     assert (buffer[:, 138:] == 7).all()
 
 
-SPREADS = {
+SPREADS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "normal": lambda x: x,
     "below-zero": lambda x: -np.abs(x) - 1e-30,
     "both-signs-of-tiny": lambda x: x * 2.0**-140,
