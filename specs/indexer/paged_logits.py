@@ -156,7 +156,7 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
-        declare.config("cuda", 1, 64, 64, 128, 16, 4, 2, when=declare.DATA < WIDTH),
+        declare.config("cuda", 1, 128, 64, 128, 16, 4, 2, when=declare.DATA < WIDTH),
         declare.config("cuda", 1, 128, 64, 128, 8, 4, 2),
         declare.config("xpu", 1, 16, 16, 128, 4, 8, 1),
         declare.config("cpu", 1, 256, 64, 128, 4, 4, 1),

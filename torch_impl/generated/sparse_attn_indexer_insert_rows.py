@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 50ad36aaf50ac9adc4bbc745d0e9cba91b401a09c779f4af4acaa47dcdc5ea6c
+# spec sha256 99879bc131424416b43bf1e5a065b16854d1c6e1252c94e69bb9375ee7fad057
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
