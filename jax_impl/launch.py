@@ -37,7 +37,7 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
     platform = platform_of(arrays)
     present = [given for given in arrays if given is not None]
     try:
-        signature = [None if a is None else (a.shape, a.dtype, type(a)) for a in arrays]
+        signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
         # Types beside values: 128.0 equals 128, and is refused.
         wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]
         key = (id(op), attributes, (*map(type, attributes),), implementation, platform, wide, *signature)

@@ -240,7 +240,7 @@ def changed_calls(draw: st.DrawFn) -> tuple[str, Tensors, dict[str, Any]]:
     op = draw(st.sampled_from(specs.names()))
     tensors, attributes = small_call(op)
     changed = [*tensors]
-    index = draw(st.sampled_from([i for i, t in enumerate(tensors) if t is not None]))
+    index, given_ = draw(st.sampled_from([(i, t) for i, t in enumerate(tensors) if t is not None]))
     spec = specs.get(op)
     if spec.attributes and draw(st.integers(0, 3)) == 0:
         attribute = draw(st.sampled_from(spec.attributes))
@@ -249,7 +249,7 @@ def changed_calls(draw: st.DrawFn) -> tuple[str, Tensors, dict[str, Any]]:
         near = [value, float(value), value + 1] if isinstance(value, int) else [value]
         attributes[attribute.name] = draw(st.one_of(st.sampled_from([*near, True, 1, 1.0, None, "v4"]), *own))
     else:
-        changed[index] = other_view(draw, tensors[index])
+        changed[index] = other_view(draw, given_)
     return op, tuple(changed), attributes
 
 
