@@ -29,7 +29,7 @@ from specs.tile.plan import Launch, plan
 Arrays = dict[str, Any]
 _ARRAYS = (jax.Array, np.ndarray)
 _functions: dict[Any, tuple[Callable[..., list[Any]], tuple[str, ...]]] = {}
-"""By signature: the jitted function, and the names of the arrays that it takes."""
+"""By what a call was given, and by what that means: the jitted function, and the names of the arrays that it takes."""
 
 
 def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implementation: str | None) -> list[Any]:
@@ -50,8 +50,12 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
         refuse_64_bits(call)
         prepare(chosen, platform)
         names = tuple(array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None)
-        known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform))), names
-        _functions[key] = known
+        # However attributes and the implementation are spelled, there is one function to compile.
+        resolved = (id(op), tuple(call.attributes.items()), chosen, platform, wide, *signature)
+        known = _functions.get(resolved)
+        if known is None:
+            known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform))), names
+        _functions[resolved] = _functions[key] = known
     function, names = known
     return list(function(dict(zip(names, present, strict=True))))
 
