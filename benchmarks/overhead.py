@@ -5,7 +5,8 @@ Nothing waits for the device, and the device is idle before each round, so a ful
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from statistics import median
 from typing import Any
 
 import specs
@@ -16,10 +17,12 @@ from benchmarks.queues import to_jax
 from benchmarks.report import Report, Row
 from benchmarks.resources import record
 from benchmarks.session import Settings
-from benchmarks.timing import Timing, host_seconds
+from benchmarks.timing import Timing, host_samples
 from benchmarks.variants import jax_function, torch_function
 
 SIZES = {"M": 16, "N": 128, "K": 128}
+BARE = "bare launches"
+Variants = dict[str, Callable[[], object]]
 
 
 def overhead_section(settings: Settings, report: Report) -> None:
@@ -34,24 +37,23 @@ def overhead_section(settings: Settings, report: Report) -> None:
 
 
 def _one(given: Problem, settings: Settings, report: Report) -> None:
-    from torch_impl.launch import prepare as prepare_call
-
     tensors = random_sets(given, 1, settings.device)[0]
     wait: Callable[[], None] = _synchronise if settings.device != "cpu" else (lambda: None)
-    bare: float | None = None
+    variants: Variants = {}
     if settings.device != "cpu":
         with report.guard("overhead", given.op.name, "bare launches"):
             launches = record(given, tensors)
-            bare = host_seconds(lambda: [launch() for launch in launches], wait)
-            _row(report, given, f"bare launches ({len(launches)})", bare, None)
+            variants[BARE] = lambda: [launch() for launch in launches]
     with report.guard("overhead", given.op.name, "empty results"):
-        _row(report, given, "allocating the results", host_seconds(_allocate(given, settings.device), wait), None)
-    with report.guard("overhead", given.op.name, "prepared call"):
-        ready = prepare_call(given.op, tensors, given.values, "eager" if settings.device == "cpu" else "triton")
-        _row(report, given, "ours torch, already looked up", host_seconds(lambda: ready(tensors), wait), bare)
+        variants["allocating the results"] = _allocate(given, settings.device)
     with report.guard("overhead", given.op.name, "ours torch"):
+        from torch_impl.launch import prepare as prepare_call
+
+        ready = prepare_call(given.op, tensors, given.values, "eager" if settings.device == "cpu" else "triton")
+        variants["ours torch, already looked up"] = lambda: ready(tensors)
         function = torch_function(given, settings.device)
-        _row(report, given, "ours torch", host_seconds(lambda: function(*tensors), wait), bare)
+        variants["ours torch"] = lambda: function(*tensors)
+    _rows(report, given, host_samples(variants, wait))
     if settings.jax:
         with report.guard("overhead", given.op.name, "ours jax"):
             _jax_rows(given, tensors, settings, report)
@@ -70,8 +72,8 @@ def _jax_rows(given: Problem, tensors: tuple[Any, ...], settings: Settings, repo
     def wait() -> None:
         jax.block_until_ready(jitted(*present))
 
-    _row(report, given, "ours jax", host_seconds(lambda: function(*arrays), wait, calls=100), None)
-    _row(report, given, "ours jax, inside jit", host_seconds(lambda: jitted(*present), wait, calls=100), None)
+    variants = {"ours jax": lambda: function(*arrays), "ours jax, inside jit": lambda: jitted(*present)}
+    _rows(report, given, host_samples(variants, wait))
 
 
 def _restore(present: tuple[Any, ...], pattern: tuple[Any, ...]) -> list[Any]:
@@ -95,10 +97,13 @@ def _synchronise() -> None:
     torch.cuda.synchronize()
 
 
-def _row(report: Report, given: Problem, variant: str, seconds: float, bare: float | None) -> None:
-    """Host time as the time of the row; what it adds to the bare launch as a column."""
-    timing = Timing(samples=(seconds,), host=seconds, method="host")
-    figures = {} if bare is None else {"over bare us": (seconds - bare) * 1e6}
-    report.add(
-        Row(section="overhead", case=f"{given.op.name} {given.label}", variant=variant, timing=timing, figures=figures)
-    )
+def _rows(report: Report, given: Problem, samples: Mapping[str, tuple[float, ...]]) -> None:
+    """Host time as the time of a row; what it adds to the bare launch within a round as a column."""
+    bare = samples.get(BARE)
+    for variant, found in samples.items():
+        timing = Timing(samples=found, host=median(found), method="host")
+        figures = {}
+        if bare is not None and variant.startswith("ours"):
+            figures["over bare us"] = median(ours - launch for ours, launch in zip(found, bare, strict=True)) * 1e6
+        case = f"{given.op.name} {given.label}"
+        report.add(Row(section="overhead", case=case, variant=variant, timing=timing, figures=figures))

@@ -131,19 +131,27 @@ def _sample(queue: Queue, passes: int) -> float:
     return (perf_counter() - start) / (passes * queue.calls)
 
 
-def host_seconds(call: Callable[[], object], wait: Callable[[], None], *, calls: int = 200, rounds: int = 15) -> float:
-    """Host time of one call that returns without waiting: median over rounds, the device idle before each round."""
-    for _ in range(20):
-        call()
-    results: list[float] = []
-    for _ in range(rounds):
-        wait()
-        start = perf_counter()
-        for _ in range(calls):
+def host_samples(
+    variants: Mapping[str, Callable[[], object]], wait: Callable[[], None], *, calls: int = 100, rounds: int = 30
+) -> dict[str, tuple[float, ...]]:
+    """Host time of one call that returns without waiting, per round; the device is idle before each sample.
+
+    Variants take turns within a round: the speed of a shared host changes from one moment to the next, and what one
+    variant adds to another is the difference within a round.
+    """
+    for call in variants.values():
+        for _ in range(20):
             call()
-        results.append((perf_counter() - start) / calls)
+    samples: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, call in variants.items():
+            wait()
+            start = perf_counter()
+            for _ in range(calls):
+                call()
+            samples[name].append((perf_counter() - start) / calls)
     wait()
-    return median(results)
+    return {name: tuple(found) for name, found in samples.items()}
 
 
 def sets_needed(bytes_per_set: int, cache_bytes: int, *, factor: float = 3.0, most: int = 64) -> int:

@@ -28,16 +28,18 @@ from specs.tile.plan import Launch, plan
 
 Arrays = dict[str, Any]
 _ARRAYS = (jax.Array, np.ndarray)
-_functions: dict[Any, Callable[..., list[Any]]] = {}
+_functions: dict[Any, tuple[Callable[..., list[Any]], tuple[str, ...]]] = {}
+"""By what a call was given, and by what that means: the jitted function, and the names of the arrays that it takes."""
 
 
 def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implementation: str | None) -> list[Any]:
     """Runs `op`; arrays and attributes in the order of its spec. Returns in-place arguments, then fresh results."""
     platform = platform_of(arrays)
+    present = [given for given in arrays if given is not None]
     try:
         signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
         # Types beside values: 128.0 equals 128, and is refused.
-        wide = jax.config.read("jax_enable_x64")
+        wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]
         key = (id(op), attributes, (*map(type, attributes),), implementation, platform, wide, *signature)
         known = _functions.get(key)
     except (AttributeError, TypeError):  # not an array, or an attribute without a hash: the checks say so
@@ -47,11 +49,15 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
         chosen = choose(op, platform, implementation)
         refuse_64_bits(call)
         prepare(chosen, platform)
-        known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform)))
-        _functions[key] = known
-    names = [array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None]
-    present = [given for given in arrays if given is not None]
-    return list(known(dict(zip(names, present, strict=True))))
+        names = tuple(array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None)
+        # However attributes and the implementation are spelled, there is one function to compile.
+        resolved = (id(op), tuple(call.attributes.items()), chosen, platform, wide, *signature)
+        known = _functions.get(resolved)
+        if known is None:
+            known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform))), names
+        _functions[resolved] = _functions[key] = known
+    function, names = known
+    return list(function(dict(zip(names, present, strict=True))))
 
 
 def refuse_transforms(op: Op, function: Callable[[Arrays], list[Any]]) -> Callable[[Arrays], list[Any]]:
@@ -101,7 +107,8 @@ def platform_of(arrays: Sequence[Any]) -> str:
     """The platform that concrete arrays live on; the default one while tracing."""
     for array in arrays:
         if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer):
-            return platform_name(next(iter(array.devices())))
+            device = array.device  # of several devices their sharding
+            return platform_name(device if isinstance(device, jax.Device) else next(iter(array.devices())))
     return default_platform()
 
 

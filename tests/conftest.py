@@ -1,6 +1,8 @@
 """Settings every test runs under: the only place in tests/ that touches the environment.
 
     JAX on the CPU      set JAX_PLATFORMS yourself to run the same tests on a device
+    XLA's compiler      on the CPU without most optimisations, whose time would be most of the suite's; set XLA_FLAGS
+                        yourself to have them. `make parity` runs the same cases compiled as users have them
     hypothesis          profile "ci" unless --hypothesis-profile names "dev" or "thorough"
     random data         `rng` and `seed`, derived from the id of the test: no run differs from another
     network             refused, except within this machine
@@ -13,6 +15,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,13 @@ from hypothesis import HealthCheck, settings
 # Read when a framework is first imported, which no test module may have done before this one is.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if os.environ["JAX_PLATFORMS"] == "cpu" and "XLA_FLAGS" not in os.environ:
+    # Programs run once or twice and on few elements: compiling them is what takes long. Parts of a module compiled in
+    # parallel would wait for each other, as every core has a process.
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_parallel_codegen_split_count=1"
+    if version("jaxlib").startswith("0.10."):  # XLA ends the process over a flag that it does not know
+        os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One process per core already: threads of their own would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -71,14 +71,13 @@ def describe(tensor: torch.Tensor) -> ArrayInfo:
     return ArrayInfo(tuple(tensor.shape), form, tensor.stride(), tensor.device)
 
 
-def raw_view(tensor: torch.Tensor, form: ElementFormat) -> torch.Tensor:
-    """The same memory as `form`: raw codes of a format that a target does not know, or narrower pieces of elements.
+def raw_view(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The same memory as `dtype`: raw codes of a format that a target does not know, or narrower pieces of elements.
 
     Narrower ones lie along whichever of the last two dimensions is contiguous, which becomes the last.
     """
-    goal = dtype_of(form)
-    if tensor.dtype == goal:
+    if tensor.dtype == dtype:
         return tensor
-    if tensor.element_size() != goal.itemsize and tensor.stride(-1) != 1:
+    if tensor.element_size() != dtype.itemsize and tensor.stride(-1) != 1:
         tensor = tensor.transpose(-1, -2)
-    return tensor.view(goal)
+    return tensor.view(dtype)

@@ -22,14 +22,19 @@ from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 from specs.tile.targets import EXECUTOR
 from specs.tile.triton_source import emit, runtime_strides
+from torch_impl import repeated
 from torch_impl.arrayops import TorchOps
 from torch_impl.compile import load_kernel
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
 from torch_impl.orders import in_memory_order
+from torch_impl.repeated import Key, traits
 from torch_impl.results import Given, check_given, refuse_aliases, strides_of
 from torch_impl.support import choose, target_of
 
-Tensors = dict[str, torch.Tensor]
+Tensors = Sequence[Any]
+"""Tensors of a call by slot: arguments in the order of the spec, given results, what is allocated; None if absent."""
+Slots = Mapping[str, int]
+Shape = tuple[int, ...]
 Runner = Callable[[Tensors], None]
 
 
@@ -37,32 +42,34 @@ Runner = Callable[[Tensors], None]
 class Prepared:
     """A call ready to run on tensors of the same shapes, strides and dtypes.
 
-    fresh: (name, shape, dtype) of what is allocated: results that are not given, then temporaries.
+    fresh: (name, shape, strides, dtype) of what is allocated: results that are not given, then temporaries.
+    results: slots of the results.
     aligned: caches, with the multiple of bytes that each begins at.
     op: kept alive, because calls are remembered under its identity.
+    arguments: how many it has. writes: whether the caller gave results, which follow the arguments.
     """
 
     op: Op
-    inputs: tuple[str, ...]
-    fresh: tuple[tuple[str, tuple[int, ...], torch.dtype], ...]
-    results: tuple[str, ...]
+    arguments: int
+    writes: bool
+    fresh: tuple[tuple[str, Shape, Shape, torch.dtype], ...]
+    results: tuple[int, ...]
     runners: tuple[Runner, ...]
     device: torch.device
-    aligned: tuple[tuple[str, int], ...] = ()
+    aligned: tuple[tuple[int, str, int], ...] = ()
 
-    def __call__(self, tensors: Given, given: Given = ()) -> list[torch.Tensor]:
-        """Allocates, runs every step, returns the results."""
-        arrays: Tensors = dict(zip(self.inputs, tensors, strict=True))  # type: ignore[arg-type]
-        if given:
-            arrays.update((a.name, t) for a, t in zip(self.op.outputs, given, strict=True) if t is not None)
-        for name, alignment in self.aligned:
-            if arrays[name].data_ptr() % alignment:
+    def __call__(self, tensors: Tensors) -> list[torch.Tensor]:
+        """Allocates, runs every step, returns the results. tensors: arguments, then given results."""
+        arrays = [*tensors]
+        for slot, name, alignment in self.aligned:
+            if arrays[slot].data_ptr() % alignment:
                 raise misaligned(self.op, name, alignment)
-        for name, shape, dtype in self.fresh:
-            arrays[name] = torch.empty(shape, dtype=dtype, device=self.device)
+        device = self.device
+        for _, shape, strides, dtype in self.fresh:  # with strides it takes torch less time
+            arrays.append(torch.empty_strided(shape, strides, dtype=dtype, device=device))
         for runner in self.runners:
             runner(arrays)
-        return [arrays[name] for name in self.results]
+        return [arrays[slot] for slot in self.results]
 
 
 def misaligned(op: Op, name: str, alignment: int) -> WrongStride:
@@ -71,45 +78,64 @@ def misaligned(op: Op, name: str, alignment: int) -> WrongStride:
     return WrongStride(op=op.name, argument=name, expected=expected, actual="a view that begins between")
 
 
-def page_alignments(call: Call) -> tuple[tuple[str, int], ...]:
-    """Caches of a call, with the multiple of bytes at which their pages begin."""
-    found: list[tuple[str, int]] = []
-    for array in call.op.inputs:
+def page_alignments(call: Call) -> tuple[tuple[int, str, int], ...]:
+    """Caches of a call by slot and name, with the multiple of bytes at which their pages begin."""
+    found: list[tuple[int, str, int]] = []
+    for slot, array in enumerate(call.op.inputs):
         if isinstance(array.layout, Pages) and array.name in call.shapes:
             layout = call.attributes[array.layout.layout]
             assert isinstance(layout, Paged)
-            found.append((array.name, layout.alignment))
+            found.append((slot, array.name, layout.alignment))
     return tuple(found)
 
 
-_prepared: dict[Any, Prepared] = {}
 _layouts: dict[str, Paged] = {}  # by name, as operators' schemas carry no objects
 
 
 def run(
-    op: Op, tensors: Given, attributes: tuple[object, ...], implementation: str | None, given: Given = ()
+    op: Op,
+    tensors: Given,
+    attributes: tuple[object, ...],
+    implementation: str | None,
+    given: Given = (),
+    key: Key | None = None,
 ) -> list[torch.Tensor]:
     """Runs `op`; tensors and attributes in the order of its spec. Returns its results.
 
     Args:
         given: tensors for the results in the order of the spec, None for those to allocate; () allocates all.
+        key: of the public function that was called, which finds the call by it from now on.
     """
-    # Types of attributes: 128.0 equals 128, and is refused. Devices: get_device() cannot tell the CPU from meta.
-    key: list[Any] = [id(op), attributes, *map(type, attributes), implementation]
+    every = (*tensors, *given)
+    own: Key | None
     try:
-        for t in (*tensors, *given) if given else tensors:
-            key += (None,) if t is None else (t.shape, t.stride(), t.dtype, t.device)
-        ready = _prepared.get(tuple(key))
+        # Types of attributes: 128.0 equals 128, and is refused.
+        own = (id(op), attributes, (*map(type, attributes),), implementation, traits(every))
+        ready = repeated.calls.get(own)
     except (AttributeError, TypeError, RuntimeError):  # no dense tensor, or an attribute without a hash: see `check`
-        ready = None
+        own = ready = None
     if ready is None:
         ready = prepare(op, tensors, attributes, implementation, given)
-        _prepared[tuple(key)] = ready
-    elif given:
-        refuse_aliases(op, tensors, given, torch.Tensor.data_ptr)
-    if given:
+        if own is not None:
+            repeated.calls[own] = ready
+    if key is not None:
+        repeated.calls[key] = ready
+    return perform(ready, every)
+
+
+def perform(ready: Prepared, every: Tensors) -> list[torch.Tensor]:
+    """Makes a prepared call.
+
+    Args:
+        every: arguments, then given results, whose memory is looked at.
+    """
+    if ready.writes:
+        arguments, given = every[: ready.arguments], every[ready.arguments :]
+        places = [t.data_ptr() for t in every if t is not None]
+        if len({*places}) < len(places):  # or arguments share memory, or something is empty
+            refuse_aliases(ready.op, arguments, given, torch.Tensor.data_ptr)
         torch.autograd.graph.increment_version([t for t in given if t is not None])
-    return ready(tensors, given)
+    return ready(every)
 
 
 def check(op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...]) -> Call:
@@ -161,22 +187,31 @@ def prepare(
     fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes and a.name not in own]
     config = "cpu" if chosen == "eager" else target_of(chosen, device).config
     launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
-    runners = [_runner(launch, chosen, device) for launch in launches if prod(launch.grid)]
+    names = [a.name for a in (*op.inputs, *(op.outputs if given else ()), *fresh)]
+    # The last one wins: a result that is not given is among the fresh.
+    slots = {name: slot for slot, name in enumerate(names)}
+    runners = [_runner(launch, slots, chosen, device) for launch in launches if prod(launch.grid)]
     return Prepared(
         op=op,
-        inputs=tuple(a.name for a in op.inputs),
-        fresh=tuple((a.name, call.shapes[a.name], dtype_of(call.formats[a.name])) for a in fresh),
-        results=tuple(a.name for a in op.outputs if a.name in call.shapes),
+        arguments=len(op.inputs),
+        writes=any(t is not None for t in given),
+        fresh=tuple((a.name, *_packed(call.shapes[a.name]), dtype_of(call.formats[a.name])) for a in fresh),
+        results=tuple(slots[a.name] for a in op.outputs if a.name in call.shapes),
         runners=tuple(runners),
         device=device,
         aligned=page_alignments(call),
     )
 
 
-def _runner(launch: Launch, implementation: str, device: torch.device) -> Runner:
+def _packed(shape: Shape) -> tuple[Shape, Shape]:
+    """A shape and the strides with which torch itself allocates it."""
+    return shape, tuple(torch.empty(shape, device="meta").stride())
+
+
+def _runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
     if implementation == "eager":
-        return _eager(launch, device)
-    return triton_runner(launch, implementation, device)
+        return _eager(launch, slots, device)
+    return triton_runner(launch, slots, implementation, device)
 
 
 def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
@@ -184,26 +219,24 @@ def triton_source(launch: Launch, implementation: str, device: torch.device) -> 
     return emit(legalise(launch.program, target_of(implementation, device)))
 
 
-def triton_runner(launch: Launch, implementation: str, device: torch.device) -> Runner:
+def triton_runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
     """Launches the generated Triton kernel (or interprets it)."""
     program = legalise(launch.program, target_of(implementation, device))
-    kernel = load_kernel(emit(program), program.name)
     ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
-    names = [(launch.arrays[p.name][0], p.element) for p in ordered]
-    raw = [(launch.arrays[p.name][0], p.element) for p in ordered if _is_raw(launch, p)]
+    taken = [slots[launch.arrays[p.name][0]] for p in ordered]
+    raw = [(index, dtype_of(p.element)) for index, p in enumerate(ordered) if _is_raw(launch, p)]
     scalars = [launch.sizes[name] for name in program.sizes]
     for param in program.arrays:
         memory = launch.arrays[param.name][1]
         scalars += [memory.strides[d] for d in runtime_strides(param)]
-    grid = launch.grid
     options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
+    start = load_kernel(emit(program), program.name)[launch.grid]
 
     def runner(arrays: Tensors) -> None:
-        if raw:
-            views = {name: raw_view(arrays[name], form) for name, form in raw}
-            kernel[grid](*[views.get(name, arrays[name]) for name, _ in names], *scalars, **options)
-        else:
-            kernel[grid](*[arrays[name] for name, _ in names], *scalars, **options)
+        given = [arrays[slot] for slot in taken]
+        for index, dtype in raw:
+            given[index] = raw_view(given[index], dtype)
+        start(*given, *scalars, **options)
 
     return runner
 
@@ -213,15 +246,18 @@ def _is_raw(launch: Launch, param: ArrayParam) -> bool:
     return dtype_of(launch.formats[param.name]) != dtype_of(param.element)
 
 
-def _eager(launch: Launch, device: torch.device) -> Runner:
+def _eager(launch: Launch, slots: Slots, device: torch.device) -> Runner:
     program = legalise(launch.program, EXECUTOR)
     ops = TorchOps(device)
+    taken = []
+    for param in program.arrays:
+        name, memory = launch.arrays[param.name]
+        taken.append((param.name, slots[name], dtype_of(param.element), memory))
 
     def runner(arrays: Tensors) -> None:
         buffers = {}
-        for param in program.arrays:
-            name, memory = launch.arrays[param.name]
-            buffers[param.name] = Buffer(_flat(raw_view(arrays[name], param.element)), memory.strides)
+        for name, slot, dtype, memory in taken:
+            buffers[name] = Buffer(_flat(raw_view(arrays[slot], dtype)), memory.strides)
         with torch.no_grad():
             execute(program, ops, buffers, launch.sizes, launch.grid)
 

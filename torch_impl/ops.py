@@ -18,8 +18,9 @@ from specs.lang.op import Op
 from specs.lang.paged import Paged
 from specs.lang.signature import docstring, parameters
 from torch_impl.formats import DTYPES, dtype_of, format_of
-from torch_impl.launch import check, layout_name, run
+from torch_impl.launch import check, layout_name, perform, run
 from torch_impl.platforms import environment
+from torch_impl.repeated import known, plain
 from torch_impl.results import (
     Given,
     allocated,
@@ -160,22 +161,6 @@ def _empty(op: Op, tensors: tuple[Any, ...], attributes: tuple[Any, ...], given:
     return found
 
 
-def plain(*tensors: Any) -> bool:
-    """Whether nothing but this call looks at the tensors: no tracing, no modes, no subclasses, no gradient wanted.
-
-    Then the dispatcher has nothing to add, and the call goes straight to the launcher.
-    """
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():  # noqa: SLF001 - no public word for it
-        return False
-    for t in tensors:
-        # What is no tensor at all goes to the launcher, whose refusal is clearer than the dispatcher's.
-        if not isinstance(t, torch.Tensor):
-            continue
-        if type(t) is not torch.Tensor or (t.requires_grad and torch.is_grad_enabled()):
-            return False
-    return True
-
-
 def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     """A function with the spec's signature that calls the launcher, or the operator where someone listens."""
     tensors = [array.name for array in op.inputs]
@@ -183,18 +168,25 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     layouts = {a.name for a in op.attributes if a.kind is Paged}
     passed = [(name, f"layout_name({name})" if name in layouts else name) for name in (*attributes, "implementation")]
     keywords = [f"{name}={value}" for name, value in passed]
+    numbers = [f"type({a.name})" for a in op.attributes if a.kind in (int, float, bool)]
+    values = ", ".join([*attributes, *numbers, "implementation"])
     dtypes = [a.name for a in op.attributes if a.kind is ElementFormat]
     lines = [f"def {op.name}({', '.join([*parameters(op), *(['out=None'] if writer else [])])}):"]
-    lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
-    given = ", ".join(tensors)
-    call = f"run(op, ({given},), ({''.join(f'{a}, ' for a in attributes)}), implementation"
+    lines += [f"    every = tensors = ({''.join(f'{name}, ' for name in tensors)})"]
     if writer:
-        lines += ["    if out is not None:", *(f"        {line}" for line in _writing(op, call, tensors, keywords))]
-    lines += [f"    if plain({given}):", f"        return unpack({call}))"]
+        lines += ["    if out is not None:"]
+        lines += [f"        entries = {_entries(op)}", "        every = (*tensors, *entries)"]
+    lines += [f"    key, ready = known({op.name!r}, ({values},), every)"]
+    lines += ["    if ready is not None:", "        return bare(perform(ready, every))"]
+    lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
+    lines += ["    if plain(every):", f"        attributes = ({''.join(f'{a}, ' for a in attributes)})"]
+    lines += ["        return bare(run(op, tensors, attributes, implementation, every[len(tensors):], key))"]
+    lines += [*_writing(op, tensors, keywords)] if writer else []
     lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]
     lines += ["    return results" if len(op.outputs) == 1 else "    return unpack(results or ())"]
     namespace: dict[str, Any] = {"operator": operator, "writer": writer, "op": op, "as_entries": as_entries}
     namespace |= {"as_dtype": as_dtype, "layout_name": layout_name, "unpack": unpack, "plain": plain, "run": run}
+    namespace |= {"known": known, "perform": perform, "bare": bare}
     namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
@@ -203,25 +195,28 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     return function
 
 
-def _writing(op: Op, call: str, tensors: list[str], keywords: list[str]) -> list[str]:
-    """The part of a public function that writes into given results, by `call` or through the operator."""
+def _entries(op: Op) -> str:
+    """Source of the given results, one per result, from `out`."""
     names = tuple(array.name for array in op.outputs)
-    several = f"as_entries({op.name!r}, {names!r}, {always_there(op)}, out)"
+    return "(out,)" if len(names) == 1 else f"as_entries({op.name!r}, {names!r}, {always_there(op)}, out)"
+
+
+def _writing(op: Op, tensors: list[str], keywords: list[str]) -> list[str]:
+    """The part of a public function that writes into given results through the operator."""
     own = [f"{keyword(array)}=as_bytes(entries[{index}])" for index, array in enumerate(op.outputs)]
     through = ", ".join([*[f"as_bytes({name})" for name in tensors], *keywords, *own])
     dtypes = "".join(f"{dtype_text(op, array)}, " for array in op.outputs)
-    return [
-        f"entries = {'(out,)' if len(names) == 1 else several}",
-        f"if plain({', '.join(tensors)}, *entries):",
-        f"    return unpack({call}, entries))",
-        f"return unpack(merged(entries, writer({through}), ({dtypes})))",
-    ]
+    return ["    if out is not None:", f"        return unpack(merged(entries, writer({through}), ({dtypes})))"]
+
+
+def bare(results: list[Any]) -> Any:
+    """What a caller gets: one result by itself, several as a tuple, None if there is none."""
+    return results[0] if len(results) == 1 else tuple(results) or None
 
 
 def unpack(results: list[Any] | tuple[Any, ...]) -> Any:
-    """What a caller gets: one result by itself, several as a tuple, those that a mode does not have left out."""
-    present = [result for result in results if result is not None]
-    return present[0] if len(present) == 1 else tuple(present) or None
+    """What a caller gets of results as an operator returns them: None for those that a mode does not have."""
+    return bare([result for result in results if result is not None])
 
 
 def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:

@@ -19,6 +19,14 @@ def test_processes_inherit_the_settings(subprocess_environment: Callable[..., di
     assert (changed["JAX_PLATFORMS"], changed["PATH"]) == ("planted", subprocess_environment()["PATH"])
 
 
+def test_xla_skips_optimisations_unless_told_its_flags(subprocess_environment: Callable[..., dict[str, str]]) -> None:
+    import jax
+
+    settings_, flag = subprocess_environment(), "--xla_cpu_parallel_codegen_split_count=1"
+    ours = settings_["JAX_PLATFORMS"] == "cpu" and flag in settings_["XLA_FLAGS"]
+    assert jax.config.read("jax_disable_most_optimizations") == ours
+
+
 def test_remote_addresses_are_refused() -> None:
     # Looked at first: where the guard is missing, this stops before anything is sent.
     assert socket.socket.connect is not _socket.socket.connect

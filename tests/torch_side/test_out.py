@@ -16,7 +16,7 @@ from specs.lang.results import overlap
 from specs.tile.plan import plan
 from tests.torch_side.calls import as_tuple, public, raw, small_call, with_lead
 from tests.torch_side.test_registration import _CHECKS, ROWS, floats
-from torch_impl import launch
+from torch_impl import launch, repeated
 from torch_impl.launch import layout_name
 from torch_impl.ops import out_schema
 from torch_impl.support import explain
@@ -108,7 +108,7 @@ def test_packed_results_take_the_same_kernel(op: str, monkeypatch: pytest.Monkey
         return found
 
     monkeypatch.setattr(launch, "plan", watched)
-    monkeypatch.setattr(launch, "_prepared", {})
+    monkeypatch.setattr(repeated, "calls", {})
     tensors, attributes = small_call(op)
     want = as_tuple(public(op)(*tensors, **attributes))
     keys.reverse()
@@ -123,10 +123,12 @@ def test_nothing_is_allocated_for_them(op: str, monkeypatch: pytest.MonkeyPatch)
     tensors, attributes = small_call(op)
     want = as_tuple(public(op)(*tensors, **attributes))
     names = {array.name for array in specs.get(op).outputs}
-    monkeypatch.setattr(launch, "_prepared", {})
+    monkeypatch.setattr(repeated, "calls", {})
     public(op)(*tensors, **attributes)
     public(op)(*tensors, **attributes, out=as_out(op, like(want)))
-    without, given = ({name for name, _, _ in ready.fresh} for ready in launch._prepared.values())
+    kept = [{name for name, *_ in ready.fresh} for ready in repeated.calls.values()]
+    assert kept == [kept[0], kept[0], kept[-1], kept[-1]], "by the launcher's key, then by the public function's"
+    without, given = kept[0], kept[-1]
     assert names & without
     assert given == without - names
 
