@@ -1,6 +1,6 @@
 """Times the sparse indexer: `python -m benchmarks.indexer --help`.
 
-Sections: decode (logits over FP8 pages), prefill (logits over dense FP8 keys), topk (against torch.topk and
+Sections: decode (logits over FP8 and MXFP4 pages), prefill (logits over dense FP8 keys), topk (against torch.topk and
 jax.lax.top_k). Every call of a pass has inputs of its own, so that they come from memory. Floors are lines of their
 own, computed from the copy bandwidth and the bf16 product of the same run; those of top-k are one read of the rows and
 three of them. DeepGEMM is timed beside the logits where it can be imported.
@@ -48,7 +48,7 @@ def jax_ours(case: Case, implementation: str) -> Function:
 
 def deep_gemm(case: Case) -> Function | None:
     """DeepGEMM's logits with our arguments; None where it cannot be imported or has no such kernel."""
-    if case.op != "paged_mqa_logits" or importlib.util.find_spec("deep_gemm") is None:
+    if case.op != "paged_mqa_logits" or "layout" in case.attributes or importlib.util.find_spec("deep_gemm") is None:
         return None
     import torch
 

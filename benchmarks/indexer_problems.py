@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from specs.indexer.layouts import INDEXER_FP8, WIDTH, workspace_shapes
+import numpy as np
+
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, MX_GROUP, WIDTH, workspace_shapes
+from specs.lang.elements import E2M1, E8M0
 
 Inputs = tuple[Any, ...]
 BLOCK = 64
@@ -77,6 +80,55 @@ def paged_case(requests: int, keys: int, heads: int) -> Case:
         label=f"B{requests} keys {keys} H{heads}",
         attributes={"max_model_len": keys, "block_size": BLOCK, "fill": False},
         moved={"keys": requests * keys * _ROW_BYTES, "logits": _COLUMN_BYTES * requests * keys},
+        flops=2 * requests * keys * heads * WIDTH,
+        make=make,
+        error=error,
+    )
+
+
+def packed_case(requests: int, keys: int, heads: int) -> Case:
+    """As `paged_case`, over MXFP4 keys."""
+    pages, stride, share = -(-keys // BLOCK), INDEXER_MXFP4.row_stride, INDEXER_MXFP4.share
+    data, end = BLOCK * stride, BLOCK * INDEXER_MXFP4.row_bytes
+
+    def make(generator: Any) -> Inputs:
+        import torch
+
+        device, count = generator.device, requests * pages
+
+        def drawn(low: int, high: int, *shape: int) -> Any:
+            return torch.randint(low, high, shape, generator=generator, device=device, dtype=torch.uint8)
+
+        cache = torch.zeros((count, INDEXER_MXFP4.page_stride(BLOCK)), dtype=torch.uint8, device=device)
+        cache[:, :data], cache[:, data:end] = drawn(0, 256, count, data), drawn(124, 131, count, end - data)
+        weights = torch.randn((requests, heads), generator=generator, device=device)
+        lens = torch.full((requests, 1), keys, dtype=torch.int32, device=device)
+        table = torch.randperm(count, generator=generator, device=device).reshape(requests, pages).int()
+        q, q_scale = drawn(0, 256, requests, 1, heads, stride), drawn(124, 131, requests, 1, heads, share)
+        return q, cache, weights, lens, table, q_scale
+
+    def values(codes: Any, scales: Any) -> Any:
+        import torch
+
+        pairs = torch.stack([codes & 15, codes >> 4], dim=-1).flatten(-2)
+        known, powers = (torch.tensor(form.decode(np.arange(1 << form.bits))).to(codes.device) for form in (E2M1, E8M0))
+        return known[pairs.long()] * powers[scales.long()].repeat_interleave(MX_GROUP, dim=-1)
+
+    def error(inputs: Inputs, result: Any) -> float:
+        import torch
+
+        q, cache, weights, _, table, q_scale = (x[:CHECKED] if i != 1 else x for i, x in enumerate(inputs))
+        held = cache[table.long()]
+        codes, scales = held[..., :data].reshape(CHECKED, -1, stride), held[..., data:end].reshape(CHECKED, -1, share)
+        products = torch.einsum("bhd,bnd->bnh", values(q[:, 0], q_scale[:, 0]), values(codes, scales)).relu()
+        expected = torch.einsum("bnh,bh->bn", products, weights.double())
+        return _distance(result[:CHECKED], expected[:, :keys])
+
+    return Case(
+        op="paged_mqa_logits",
+        label=f"MXFP4 B{requests} keys {keys} H{heads}",
+        attributes={"max_model_len": keys, "block_size": BLOCK, "fill": False, "layout": INDEXER_MXFP4},
+        moved={"keys": requests * keys * INDEXER_MXFP4.row_bytes, "logits": _COLUMN_BYTES * requests * keys},
         flops=2 * requests * keys * heads * WIDTH,
         make=make,
         error=error,
@@ -169,13 +221,13 @@ def _distance(result: Any, expected: Any) -> float:
 
 
 FAMILIES: Mapping[str, tuple[Case, ...]] = {
-    "decode": (paged_case(64, 8192, 64), paged_case(64, 32768, 64)),
+    "decode": (paged_case(64, 8192, 64), paged_case(64, 32768, 64), packed_case(64, 32768, 64)),
     "prefill": (dense_case(1024, 16384, 64),),
     "topk": (topk_case(4096, 32768, 1024), topk_case(64, 262144, 1024), topk_case(4096, 8192, 512)),
 }
 # Sizes that only try the programs.
 QUICK: Mapping[str, tuple[Case, ...]] = {
-    "decode": (paged_case(2, 128, 16),),
+    "decode": (paged_case(2, 128, 16), packed_case(2, 128, 16)),
     "prefill": (dense_case(4, 64, 16),),
     "topk": (topk_case(3, 600, 32),),
 }
