@@ -7,6 +7,7 @@ from math import prod
 
 import specs
 from parity.inputs import layout_of
+from specs.lang.elements import ElementFormat
 from specs.lang.op import Case, Op
 from specs.tile.cases import case_launches
 from specs.tile.ir import walk
@@ -22,13 +23,17 @@ def rows(case: Case) -> int:
 
 
 @cache
-def small_case(op: str) -> Case:
+def small_case(op: str, without: ElementFormat | None = None) -> Case:
     """The smallest case with at least three rows and one leading dimension, in which nothing is empty.
 
     Of programs of different length a shorter one: what tests wait for is the compiler.
+
+    Args:
+        without: a format that no array has.
     """
     spec = specs.get(op)
     usable = [case for case in spec.cases if not case.large and case.lead is None and rows(case) > 2]
+    usable = [case for case in usable if without not in layout_of(spec, case).formats.values()]
     volumes = {case.name: prod(size for _, size in case.sizes) for case in usable}
     filled = [case for case in usable if volumes[case.name]]
     return min(filled, key=lambda case: (_length(spec, case) // QUICK, volumes[case.name]))

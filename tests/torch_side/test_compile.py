@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import specs
+from specs.lang.elements import E8M0
+from tests.small import small_case
 from tests.torch_side.calls import operator, performed, public, raw, small_call, with_lead
 from tests.torch_side.test_registration import ROWS
 
@@ -27,7 +29,9 @@ def _fresh() -> Iterator[None]:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("op", specs.names())
 def test_compiled_gives_the_same_bytes(op: str, backend: str) -> None:
-    tensors, attributes = small_call(op)
+    # Inductor passes over calls with E8M0 tensors, and then refuses those that write their arguments (torch 2.13).
+    left_out = E8M0 if specs.get(op).mutated and backend == "inductor" else None
+    tensors, attributes = small_call(op, small_case(op, left_out))
 
     def function(*given: Any) -> Any:
         return public(op)(*given, **attributes)
