@@ -13,11 +13,11 @@ import pytest
 from jax import export
 
 import specs
-from jax_impl import ops
+from jax_impl import launch, ops
 from jax_impl.support import IMPLEMENTATIONS
 from parity.frameworks import to_jax
 from parity.inputs import generate
-from specs.lang.elements import ElementFormat
+from specs.lang.elements import E4M3, ElementFormat
 from specs.lang.errors import Unsupported
 from specs.lang.kernel import choice_name
 from specs.lang.signature import shape_text
@@ -156,6 +156,26 @@ def test_spellings_of_a_dtype(op: str, spelling: str) -> None:
                 ]
                 assert raw(results[0]) == raw(results[1])
                 assert [a.dtype for a in as_tuple(results[0])] == [a.dtype for a in as_tuple(results[1])]
+
+
+def test_spellings_share_one_executable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other values, dtypes of arguments and implementations have one of their own."""
+    monkeypatch.setattr(launch, "_functions", {})
+    x = jnp.ones((3, 64), jnp.float32)
+
+    def executables() -> int:
+        return len({id(function) for function, _ in launch._functions.values()})
+
+    for element in ("e4m3", jnp.float8_e4m3fn, E4M3, np.dtype(jnp.float8_e4m3fn)):
+        for implementation in ("xla", None):
+            ops.per_token_quant_fp8(x, element=element, implementation=implementation)
+    ops.per_token_quant_fp8(np.asarray(x))
+    assert executables() == 1
+    ops.per_token_quant_fp8(x, element="e5m2")
+    ops.per_token_quant_fp8(x.astype(jnp.bfloat16))
+    ops.per_token_quant_fp8(x[:2])
+    ops.per_token_quant_fp8(x, implementation="interpret")
+    assert executables() == 5
 
 
 @pytest.mark.parametrize("op", specs.names())
