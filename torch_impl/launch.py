@@ -67,7 +67,7 @@ class Prepared:
         device = self.device
         for _, shape, strides, dtype in self.fresh:  # with strides it takes torch less time
             arrays.append(torch.empty_strided(shape, strides, dtype=dtype, device=device))
-        if device.index is None or device.index == torch.accelerator.current_device_index():
+        if device.type == "cpu" or device.index == torch.accelerator.current_device_index():
             self._launch(arrays)
         else:  # Triton launches on the current device, wherever the tensors are
             with torch.accelerator.device_index(device.index):
