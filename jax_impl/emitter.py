@@ -106,8 +106,8 @@ class PallasPrinter(Printer):
 
     reserved = frozenset(
         {"jax", "jnp", "pl", "plgpu", "range", "float"}
-        | {"fma", "fms", "fnma", "div_rn", "exp2", "dot_fp8", "transposed", "pipelined"}
-        | {"split_pairs", "low_nibbles", "high_nibbles"}
+        | {"fma", "fms", "fnma", "div_rn", "exp2", "dot_fp8", "transposed", "pipelined", "sum_of_products"}
+        | {"split_pairs", "low_nibbles", "high_nibbles", "low_e2m1_times", "high_e2m1_times"}
         | _VIEWS
         | _SCATTER
     )
@@ -123,6 +123,8 @@ class PallasPrinter(Printer):
             self.host.add(id(op.result))
         elif op.code in (Opcode.ADD, Opcode.SUB) and op.result.type.element == F32:
             return self._contracted(op) or super().expression(op)
+        elif op.code is Opcode.SUM and op.result.type.element == F32:
+            return self._summed(op) or super().expression(op)
         elif op.code in (Opcode.IDIV, Opcode.IMOD):
             call = "jax.lax.div" if op.code is Opcode.IDIV else "jax.lax.rem"
             return Text(f"{call}({', '.join(self._same_shape(op))})")
@@ -142,6 +144,18 @@ class PallasPrinter(Printer):
                 terms = (*product.op.operands, other)
                 return Text(f"{name}({', '.join(self.of(term) for term in terms)})")
         return None
+
+    def _summed(self, op: Op) -> Text | None:
+        """A sum of float32 products of the rows of a matrix with one row of weights as one operation, likewise."""
+        (product,) = op.operands
+        alone = self._only_here(product) and self.home[id(product)] == self.home[id(op.result)]
+        if not alone or product.op is None or product.op.code is not Opcode.MUL or op.attrs["axis"] != 1:
+            return None
+        if (1, product.type.shape[1]) not in [term.type.shape for term in product.op.operands]:
+            return None
+        self.extensions.add("sum_of_products")
+        x, y = (self.of(term) for term in product.op.operands)
+        return Text(f"sum_of_products({x}, {y}, {op.attrs['axis']})")
 
     def _is_host(self, value: Value) -> bool:
         return id(value) in self.host or (value.op is not None and value.op.code in (Opcode.SIZE, Opcode.CONST))
@@ -219,7 +233,10 @@ class PallasPrinter(Printer):
         name, given = "split_pairs", [str(text) for text in operands]
         if op.code is Opcode.NIBBLE:
             name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
-            given.insert(1, TYPES[op.result.type.element])
+            if "codes" in op.attrs:
+                name = name.replace("nibbles", "e2m1_times")
+            else:
+                given.insert(1, TYPES[op.result.type.element])
         self.extensions.add(name)
         return Text(f"{name}({', '.join(given)})")
 

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 50ad36aaf50ac9adc4bbc745d0e9cba91b401a09c779f4af4acaa47dcdc5ea6c
+# spec sha256 f41c014f31061f5b03f36ac1b4812ab498a9ff84c51a06f9e51444c948aa4838
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -30,7 +30,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import dot_fp8, pipelined, transposed
+from jax_impl.platforms.triton_ops import dot_fp8, pipelined, sum_of_products, transposed
 from jax_impl.platforms.views import load_view
 
 
@@ -54,12 +54,13 @@ def paged_mqa_logits(
         def branch_1():
             there = request >= 0  # specs/indexer/paged_logits.py:74
             row = request * 1 + 0  # specs/indexer/paged_logits.py:75
-            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:94
-            inside = (head < 64) & there  # specs/indexer/keys.py:95
-            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:96
-            code = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:98
-            other = transposed(code)  # specs/indexer/keys.py:100
-            weights = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:104
+            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:97
+            inside = (head < 64) & there  # specs/indexer/keys.py:98
+            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:99
+            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:107
+            part_1 = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:109
+            other = transposed(part_1)  # specs/indexer/keys.py:112
+            t = weight * 0.5  # specs/indexer/keys.py:112
             def step(k, carry):  # specs/indexer/paged_logits.py:91
                 k = pipelined(k, 2, warps=4)
                 () = carry
@@ -70,13 +71,13 @@ def paged_mqa_logits(
                 live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:84
                 page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:85
                 inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:85
-                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:124
-                start = inside_1 * 128  # specs/indexer/keys.py:124
-                part_1 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:126
-                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:129
-                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:130
-                products = dot_fp8(part_1, other)  # specs/indexer/keys.py:150
-                total = jnp.sum((products + jnp.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+                start = inside_1 * 128  # specs/indexer/keys.py:137
+                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:137
+                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:144
+                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:146
+                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:149
+                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:159
+                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:163
                 value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:88
                 plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:89

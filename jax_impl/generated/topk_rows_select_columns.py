@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ade78538c9ea48ebd01cc9ceb7322fb7dd38a7fabccc399e89e5ba44cf008f17
+# spec sha256 18653dd9d241604efc35d4de70f86c4747a849dd32ad133aa5123cf288387852
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -10,6 +10,7 @@ Generated. Specialised on
     row_ends = int32
     LEVELS = 1
     TILE = 4096
+    BLOCK = 1024
     num_warps = 4
     num_stages = 1
 """
@@ -25,44 +26,92 @@ def select_columns(
     indices_ref,
     *, R, W, first,
 ):
-    out_row = pl.program_id(0)  # specs/indexer/select.py:90
-    row = first + out_row  # specs/indexer/select.py:91
-    live = row < R  # specs/indexer/select.py:92
-    start = plgpu.load(row_starts_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:117
-    end = plgpu.load(row_ends_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:117
-    count = jnp.maximum(start, 0)  # specs/indexer/select.py:95
-    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:95
-    first_1 = jax.lax.div(count, jnp.int32(1))  # specs/indexer/select.py:167
-    @pl.when(live & (count_1 - count > 512))  # specs/indexer/select.py:184
+    out_row = pl.program_id(0)  # specs/indexer/select.py:100
+    row = first + out_row  # specs/indexer/select.py:101
+    live = row < R  # specs/indexer/select.py:102
+    start = plgpu.load(row_starts_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:127
+    end = plgpu.load(row_ends_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:127
+    count = jnp.maximum(start, 0)  # specs/indexer/select.py:105
+    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:105
+    @pl.when(live & (count_1 - count > 512))  # specs/indexer/select.py:257
     def branch():
-        item = first_1 + jnp.arange(4096, dtype=jnp.int32)  # specs/indexer/select.py:170
-        inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:171
-        value = plgpu.load(logits_ref.at[out_row, item], mask=inside, other=0.0)  # specs/indexer/select.py:172
-        bits = jnp.where(value == 0.0, 0, jax.lax.bitcast_convert_type(value, jnp.int32))  # specs/indexer/select.py:111
-        keys = jnp.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:173
-        count_2 = jnp.sum((keys >= 0).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:277
-        count_3 = jnp.where(count_2 >= 512, jnp.int32(0), jnp.int32(-2147483647))  # specs/indexer/select.py:288
-        def step(i, carry):  # specs/indexer/select.py:288
-            (least_1,) = carry
-            higher = least_1 + (1 << (30 - i))  # specs/indexer/select.py:284
-            count_4 = jnp.sum((keys >= higher).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:277
-            return (jnp.where(count_4 >= 512, higher, least_1),)
-        (least,) = jax.lax.fori_loop(0, 31, step, (count_3,))  # specs/indexer/select.py:288
-        bound = least + 1  # specs/indexer/select.py:175
-        count_5 = jnp.sum((keys >= bound).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:277
-        room = 512 - count_5  # specs/indexer/select.py:175
-        higher_1 = (keys > least).astype(jnp.int32)  # specs/indexer/select.py:297
-        equal = ((keys == least) & (keys > -2147483647)).astype(jnp.int32)  # specs/indexer/select.py:297
-        ranks = jax.lax.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:299
-        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:300
-        kept = (keys > least) | ((keys == least) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:301
-        place = 0 + (ranks & 65535) + jnp.minimum(ties, room) - 1  # specs/indexer/select.py:302
-        plgpu.store(indices_ref.at[row, place], jnp.arange(4096, dtype=jnp.int32), mask=kept)  # specs/indexer/select.py:179
-        count_6 = jnp.sum((keys >= -2147483646).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:277
-        count_7 = jnp.minimum(count_6, 512)  # specs/indexer/select.py:180
-        number = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:266
-        plgpu.store(indices_ref.at[row, number], jnp.full((512,), -1, jnp.int32), mask=(number >= count_7) & (number < 512))  # specs/indexer/select.py:267
-    @pl.when(live & (count_1 - count <= 512))  # specs/indexer/select.py:186
+        number = 0 + jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:193
+        group = jax.lax.div(count, jnp.int32(8)) + number  # specs/indexer/select.py:195
+        item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]  # specs/indexer/select.py:198
+        last = jax.lax.div(jax.lax.div(count_1 + 0, jnp.int32(1)) + 7, jnp.int32(8))  # specs/indexer/select.py:200
+        there = (group < last)[:, None]  # specs/indexer/select.py:201
+        value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < W), other=0.0)  # specs/indexer/select.py:203
+        after = item >= count  # specs/indexer/select.py:204
+        inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:205
+        bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:121
+        keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:206
+        keys_1 = keys.reshape(4096)  # specs/indexer/select.py:207
+        keys_2 = jnp.max(keys_1.reshape(8, 512), axis=0)  # specs/indexer/select.py:287
+        count_2 = jnp.min(keys_2, axis=0)  # specs/indexer/select.py:288
+        lower = count_2 - 1  # specs/indexer/select.py:288
+        upper = jnp.max(keys_1, axis=0)  # specs/indexer/select.py:296
+        straddles = ((lower < -1) & (upper > -1)).astype(jnp.int32)  # specs/indexer/select.py:302
+        def step(i, carry):  # specs/indexer/select.py:303
+            (lower_2, upper_2, above_1) = carry
+            middle = jnp.minimum(upper_2, -1)  # specs/indexer/select.py:299
+            found = jnp.sum((keys_1 > middle).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:300
+            enough = found <= 512  # specs/indexer/select.py:332
+            count_3 = jnp.where(enough, lower_2, middle)  # specs/indexer/select.py:333
+            count_4 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:333
+            count_5 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:333
+            return (count_3, count_4, count_5)
+        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, 0))  # specs/indexer/select.py:303
+        near = jnp.minimum(jnp.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:306
+        def step_1(i_1, carry):  # specs/indexer/select.py:317
+            (lower_3, upper_3, above_3) = carry
+            needed = ((above_3 < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3)).astype(jnp.int32)  # specs/indexer/select.py:309
+            def step_2(i_2, carry):  # specs/indexer/select.py:310
+                (lower_4, upper_4, above_4) = carry
+                middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:327
+                count_6 = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:315
+                found_1 = -count_6  # specs/indexer/select.py:315
+                enough_1 = found_1 <= 512  # specs/indexer/select.py:332
+                count_7 = jnp.where(enough_1, lower_4, middle_1)  # specs/indexer/select.py:333
+                count_8 = jnp.where(enough_1, middle_1, upper_4)  # specs/indexer/select.py:333
+                count_9 = jnp.where(enough_1, found_1, above_4)  # specs/indexer/select.py:333
+                return (count_7, count_8, count_9)
+            (carried_1, carried_2, carried_3) = jax.lax.fori_loop(0, needed, step_2, (lower_3, upper_3, above_3))  # specs/indexer/select.py:310
+            return (carried_1, carried_2, carried_3)
+        (carried, least, above_2) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))  # specs/indexer/select.py:317
+        room = 512 - above_2  # specs/indexer/select.py:238
+        last_1 = jax.lax.div(count_1 + 0, jnp.int32(1)) - jax.lax.div(count, jnp.int32(8)) * 8  # specs/indexer/select.py:218
+        count_10 = jnp.minimum(jax.lax.div(last_1 + 1023, jnp.int32(1024)), 4)  # specs/indexer/select.py:219
+        def step_3(i_3, carry):  # specs/indexer/select.py:252
+            (before,) = carry
+            start_1 = i_3 * 1024  # specs/indexer/select.py:246
+            number_1 = jax.lax.div(start_1, jnp.int32(8)) + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:193
+            group_1 = jax.lax.div(count, jnp.int32(8)) + number_1  # specs/indexer/select.py:195
+            item_1 = group_1[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]  # specs/indexer/select.py:198
+            last_2 = jax.lax.div(jax.lax.div(count_1 + 0, jnp.int32(1)) + 7, jnp.int32(8))  # specs/indexer/select.py:200
+            there_1 = (group_1 < last_2)[:, None]  # specs/indexer/select.py:201
+            value_1 = plgpu.load(logits_ref.at[out_row, item_1], mask=there_1 & (item_1 < W), other=0.0)  # specs/indexer/select.py:203
+            after_1 = item_1 >= count  # specs/indexer/select.py:204
+            inside_1 = there_1 & after_1 & (item_1 * 1 < count_1)  # specs/indexer/select.py:205
+            bits_1 = jax.lax.bitcast_convert_type(value_1, jnp.int32)  # specs/indexer/select.py:121
+            keys_3 = jnp.where(inside_1, jnp.where(bits_1 < 0, -2147483648 - bits_1, bits_1), -2147483647)  # specs/indexer/select.py:206
+            item_2 = item_1.reshape(1024)  # specs/indexer/select.py:207
+            keys_4 = keys_3.reshape(1024)  # specs/indexer/select.py:207
+            higher = keys_4 > least  # specs/indexer/select.py:342
+            equal = (keys_4 == least) & (keys_4 > -2147483647)  # specs/indexer/select.py:342
+            passed_1 = higher.astype(jnp.int32) + (equal.astype(jnp.int32) << 16)  # specs/indexer/select.py:344
+            t = jax.lax.cumsum(passed_1, axis=0)  # specs/indexer/select.py:345
+            ranks = before + t  # specs/indexer/select.py:345
+            ties = ranks >> 16  # specs/indexer/select.py:346
+            kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
+            place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
+            passed_2 = jnp.sum(passed_1, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:348
+            plgpu.store(indices_ref.at[row, place], item_2 - count, mask=place >= 0)  # specs/indexer/select.py:242
+            return (before + passed_2,)
+        (passed,) = jax.lax.fori_loop(0, count_10, step_3, (0,))  # specs/indexer/select.py:252
+        count_11 = (passed & 65535) + jnp.minimum(passed >> 16, room)  # specs/indexer/select.py:253
+        number_2 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:270
+        plgpu.store(indices_ref.at[row, number_2], jnp.full((512,), -1, jnp.int32), mask=(number_2 >= count_11) & (number_2 < 512))  # specs/indexer/select.py:271
+    @pl.when(live & (count_1 - count <= 512))  # specs/indexer/select.py:259
     def branch_1():
-        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:260
-        plgpu.store(indices_ref.at[row, number_1], jnp.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:261
+        number_3 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:264
+        plgpu.store(indices_ref.at[row, number_3], jnp.where(number_3 < count_1 - count, number_3, -1), mask=number_3 < 512)  # specs/indexer/select.py:265

@@ -1,7 +1,8 @@
-"""Operations of the Triton dialect that Pallas has no word for; the first seven and `pipelined` are JAX primitives.
+"""Operations of the Triton dialect that Pallas has no word for; all but the pairs and the nibbles are JAX primitives.
 
 `fma`, `fms`, `fnma`: x y + z, x y - z and z - x y in float32, rounded once. Triton's compiler contracts such pairs by
 itself, XLA's contracts none: without them accumulating takes twice the instructions, and the bytes differ.
+`sum_of_products`: a sum along rows whose products are not rounded first, for the same reason.
 `div_rn`: float32 division, correctly rounded (the dialect's plain division is approximate on GPUs).
 `dot_fp8`: a dot of FP8 tiles whose partial sums stay in the dot unit's own accumulator; Pallas' dot asks for a float32
 addition after every instruction instead, which Triton's does not.
@@ -11,10 +12,12 @@ results below the normal numbers to zero. XLA's does not, takes three more instr
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
 On CUDA devices the kernel may then have all registers: ptxas, not told so, holds programs of one warp to 168.
+
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
+`low_e2m1_times`, `high_e2m1_times`: likewise, of bytes that hold two e2m1 codes each.
 
 The others work in Pallas' interpreter too, where the primitives are a multiplication and an addition, a division, a
-float32 dot, `jnp.exp2`, `jnp.transpose` and the counter itself.
+float32 dot, `jnp.exp2`, `jnp.transpose`, a product and a sum, and the counter itself.
 """
 
 from __future__ import annotations
@@ -91,6 +94,13 @@ def dot_fp8(a: jax.Array, b: jax.Array) -> jax.Array:
     return result
 
 
+def sum_of_products(x: jax.Array, y: jax.Array, axis: int) -> jax.Array:
+    """The sum of x * y along `axis`, every product added without being rounded first; float32 tiles that broadcast."""
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    result: jax.Array = _sum_of_products.bind(jnp.broadcast_to(x, shape), jnp.broadcast_to(y, shape), axis=axis)
+    return result
+
+
 def split_pairs(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x[.., 0] and x[.., 1] of a tile [.., 2]."""
     even, odd = jax.lax.split(x, (1, 1), axis=x.ndim - 1)
@@ -116,6 +126,27 @@ def high_nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None = None) -> jax
     return _nibbles(x, dtype, zero, high=True)
 
 
+def low_e2m1_times(x: jax.Array, factor: jax.Array) -> jax.Array:
+    """Values of the e2m1 codes in bits 0 to 3 of each byte times `factor` / 4, bfloat16 that broadcasts to x."""
+    return _e2m1_times(x, factor, high=False)
+
+
+def high_e2m1_times(x: jax.Array, factor: jax.Array) -> jax.Array:
+    """As `low_e2m1_times`, for bits 4 to 7."""
+    return _e2m1_times(x, factor, high=True)
+
+
+def _e2m1_times(x: jax.Array, factor: jax.Array, high: bool) -> jax.Array:
+    (result,) = plgpu.elementwise_inline_asm(
+        ptx.scaled_nibble(high),
+        args=[x, jnp.broadcast_to(factor, x.shape)],
+        constraints=ptx.SCALED_CONSTRAINTS,
+        pack=ptx.SCALED_PACK,
+        result_shape_dtypes=[jax.ShapeDtypeStruct(x.shape, jnp.bfloat16)],
+    )
+    return result
+
+
 def _nibbles(x: jax.Array, dtype: Any, zero: jax.Array | None, high: bool) -> jax.Array:
     form, zeros = BF16 if dtype == jnp.bfloat16 else F16, zero is not None
     offset = ptx.nibble_offset(form)
@@ -136,6 +167,20 @@ def _fma_plain(x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: boo
 
 def _lower_fma(_: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: bool) -> Any:
     return math.fma(arith.negf(x) if minus_product else x, y, arith.negf(z) if minus_addend else z)
+
+
+def _lower_sum_of_products(_: Any, x: Any, y: Any, *, axis: int) -> Any:
+    # A sum is a pair as well: itself times one, which costs nothing where a compiler sees the one.
+    f32 = ir.F32Type.get()
+    make: Any = dialect.ReduceOp  # its stub is of the class below it
+    reduced = make([x, y], axis)
+    block = reduced.regions[0].blocks.append(f32, f32, f32, f32)
+    with ir.InsertionPoint.at_block_begin(block):
+        a, b, c, d = block.arguments
+        one = lowering._full(f32, 1.0)
+        dialect.reduce_return([math.fma(c, d, arith.mulf(a, b)), one])
+    reduced.verify()
+    return reduced.result[0]
 
 
 def _lower_exp2(context: Any, x: Any) -> Any:
@@ -201,6 +246,12 @@ def _lower_dot(context: Any, a: Any, b: Any) -> Any:
 
 
 _fma = _register("fma", lambda x, *_, **__: jax.core.ShapedArray(x.shape, x.dtype), _fma_plain, _lower_fma)
+_sum_of_products = _register(
+    "sum_of_products",
+    lambda x, _, *, axis: jax.core.ShapedArray(x.shape[:axis] + x.shape[axis + 1 :], x.dtype),
+    lambda x, y, *, axis: jnp.sum(x * y, axis=axis),
+    _lower_sum_of_products,
+)
 _div_rn = _register(
     "div_rn",
     lambda x, _: jax.core.ShapedArray(x.shape, x.dtype),

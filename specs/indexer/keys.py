@@ -2,9 +2,10 @@
 
     score = scale[n] sum_h weights[h] relu( sum_d q[h, d] k[n, d] )
 
-Codes go into the dots as they are: FP8 codes directly, e2m1 codes as the e4m3 codes of a 64th of their values (the same
-bits, moved), so that no wider copy of an operand exists. One FP8 scale per key is a factor of the sum; MXFP4 scales,
-one per 32 columns of query and key, are factors of the partial dots.
+FP8 codes go into the dots as they are, and the one scale of a key is a factor of the sum. MXFP4 has a scale per 32
+columns of query and key. A code times a power of two is exact in BF16, so both become BF16 and one sum goes over all
+columns: scales as factors of partial dots, four per score, cost more than the dots. Sums may go over columns in any
+order, so the even ones, in low nibbles, are one operand and the odd ones another.
 """
 
 from __future__ import annotations
@@ -13,55 +14,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from specs.lang.elements import E4M3, F32, INT32, UINT8
+from specs.lang.elements import BF16, E4M3, F32, UINT8
 from specs.lang.paged import Paged
 from specs.tile.language import (
     ArrayHandle,
     absolute,
     arange,
     dot,
-    join_pairs,
     load,
     load_view,
     reduce_sum,
+    scaled_nibble,
 )
 from specs.tile.trace import Tile, fail
 
-_GROWN = 2.0**6  # undoes what e2m1 bits mean as e4m3, whose exponent bias is 7 instead of 1
+_SHRUNK = 0.25
+"""What `scaled_nibble` makes of both operands in MXFP4; the weights undo it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """One tile of keys. parts: operands e4m3 [n, columns]. scales: float32 [n], one per part, or one for all."""
+    """One tile of keys. parts: operands [n, columns]. scale: float32 [n], None where it is in them."""
 
     parts: tuple[Tile, ...]
-    scales: tuple[Tile, ...]
+    scale: Tile | None
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Some heads of one query. parts: operands e4m3 [columns, heads], as those of keys.
+    """Some heads of one query. parts: operands [columns, heads], as those of keys.
 
-    scales: float32 [heads], one per part; none in FP8. weight: float32 [heads], zero behind the last head.
+    weight: float32 [heads], zero behind the last head; half of it, and in MXFP4 without what operands were shrunk by.
     """
 
     parts: tuple[Tile, ...]
-    scales: tuple[Tile, ...]
     weight: Tile
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How a row of 128 columns is cut into operands: bytes of each, and whether every part has a scale."""
+    """How the bytes of a row of 128 columns are read: parts of so many each.
+
+    packed: two codes per byte, and a scale per part; the parts are one tile then, else each is an operand.
+    """
 
     parts: int
     bytes: int
     packed: bool
-
-    @property
-    def scaled(self) -> bool:
-        """Whether queries have scales of their own."""
-        return self.packed
 
 
 def row_of(layout: Paged, chunk: int) -> Row:
@@ -74,14 +73,18 @@ def row_of(layout: Paged, chunk: int) -> Row:
     return Row(field.count // chunk, chunk, False)
 
 
-def operand(codes: Tile, row: Row) -> Tile:
-    """e4m3 [n, columns] of codes [n, bytes]."""
-    if not row.packed:
-        return codes if codes.element == E4M3 else codes.bitcast(E4M3)
-    wide = (codes if codes.element == UINT8 else codes.bitcast(UINT8)).to(INT32)
-    low = ((wide & 7) << 2) | ((wide & 8) << 4)
-    high = ((wide & 112) >> 2) | (wide & 128)
-    return join_pairs(low.to(UINT8), high.to(UINT8)).bitcast(E4M3)
+def operand(codes: Tile) -> Tile:
+    """e4m3 codes as what they are."""
+    return codes if codes.element == E4M3 else codes.bitcast(E4M3)
+
+
+def operands(codes: Tile, scales: Tile) -> tuple[Tile, Tile]:
+    """BF16 [n, 64] of the even columns and of the odd ones: codes [n, parts, bytes] and scales [n, parts]."""
+    n, parts, count = codes.shape
+    codes = codes if codes.element == UINT8 else codes.bitcast(UINT8)
+    factor = scales.to(F32).to(BF16)[:, :, None]
+    even, odd = (scaled_nibble(codes, high, factor).reshape(n, parts * count) for high in (False, True))
+    return even, odd
 
 
 def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, live: Tile) -> list[Heads]:
@@ -93,63 +96,71 @@ def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, liv
     for first in range(0, p.H, p.BLOCK_H):
         head = first + arange(p.BLOCK_H)
         inside = (head < p.H) & live
-        column = arange(row.bytes)[None, :]
-        codes = [
-            load(p.q, (*query, head[:, None], column + part * row.bytes), inside[:, None]) for part in range(row.parts)
-        ]
-        parts = tuple(operand(code, row).transpose() for code in codes)
-        scales: tuple[Tile, ...] = ()
-        if row.scaled:
-            scales = tuple(load(p.q_scale, (*query, head, part), inside).to(F32) for part in range(row.parts))
-        found.append(Heads(parts, scales, load(p.weights, (weights, head), inside)))
+        weight = load(p.weights, (weights, head), inside)
+        if row.packed:
+            at, column = packed_columns(row)
+            codes = load(p.q, (*query, head[:, None, None], column), inside[:, None, None])
+            scales = load(p.q_scale, (*query, head[:, None], at), inside[:, None])
+            parts: tuple[Tile, ...] = operands(codes, scales)
+            weight = weight * _SHRUNK**-2
+        else:
+            column = arange(row.bytes)[None, :]
+            parts = tuple(
+                operand(load(p.q, (*query, head[:, None], column + part * row.bytes), inside[:, None]))
+                for part in range(row.parts)
+            )
+        found.append(Heads(tuple(part.transpose() for part in parts), weight * 0.5))
     return found
+
+
+def packed_columns(row: Row) -> tuple[Tile, Tile]:
+    """Numbers of scales [1, parts] and of bytes [1, parts, bytes] of a packed row."""
+    at = arange(row.parts)[None, :]
+    return at, at[:, :, None] * row.bytes + arange(row.bytes)[None, None, :]
 
 
 def dense_keys(p: Any, row: Row, index: Tile, live: Tile) -> Keys:
     """Keys `index` [n] of arrays k and k_scale."""
+    if row.packed:
+        at, column = packed_columns(row)
+        codes = load(p.k, (index[:, None, None], column), live[:, None, None])
+        return Keys(operands(codes, load(p.k_scale, (index[:, None], at), live[:, None])), None)
     column = arange(row.bytes)[None, :]
-    codes = [load(p.k, (index[:, None], column + part * row.bytes), live[:, None]) for part in range(row.parts)]
-    parts = tuple(operand(code, row) for code in codes)
-    if not row.packed:
-        return Keys(parts, (load(p.k_scale, (index,), live).to(F32),))
-    return Keys(parts, tuple(load(p.k_scale, (index, part), live).to(F32) for part in range(row.parts)))
+    parts = [load(p.k, (index[:, None], column + part * row.bytes), live[:, None]) for part in range(row.parts)]
+    return Keys(tuple(operand(part) for part in parts), load(p.k_scale, (index,), live).to(F32))
 
 
 def paged_keys(cache: ArrayHandle, layout: Paged, rows: int, row: Row, page: Tile, inside: Tile, live: Tile) -> Keys:
     """Keys of a paged cache: row `inside` of every `page` [n], of pages with `rows` rows."""
-    place = layout.places[0]
-    form = place.field.format
+    form = layout.places[0].field.format
     assert form.scale is not None
-    element = UINT8 if row.packed else form.element
-    column, start = arange(row.bytes)[None, :], inside * layout.row_stride
-    codes = [
-        load_view(cache, page[:, None], (start + part * row.bytes)[:, None], column, element, live[:, None])
+    start, shares = inside * layout.row_stride, inside * layout.share + rows * layout.row_stride
+    if row.packed:
+        at, column = packed_columns(row)
+        place, mask = (page[:, None, None], start[:, None, None]), live[:, None, None]
+        codes = load_view(cache, *place, column, UINT8, mask)
+        scales = load_view(cache, page[:, None], shares[:, None], at, form.scale, live[:, None])
+        return Keys(operands(codes, scales), None)
+    column = arange(row.bytes)[None, :]
+    parts = [
+        load_view(cache, page[:, None], (start + part * row.bytes)[:, None], column, form.element, live[:, None])
         for part in range(row.parts)
     ]
-    shares = inside * layout.share + rows * layout.row_stride
-    scales = [load_view(cache, page, shares, group, form.scale, live).to(F32) for group in range(place.field.groups)]
-    return Keys(tuple(operand(code, row) for code in codes), tuple(scales))
+    scale = load_view(cache, page, shares, 0, form.scale, live).to(F32)
+    return Keys(tuple(operand(part) for part in parts), scale)
 
 
 def score(keys: Keys, heads: Sequence[Heads]) -> Tile:
     """Scores of all keys of a tile, float32 [n]."""
     total: Tile | None = None
     for some in heads:
-        products = _products(keys, some)
+        products: Tile | None = None
+        for part, other in zip(keys.parts, some.parts, strict=True):
+            product = dot(part, other, products if keys.scale is None else None)
+            products = product if products is None or keys.scale is None else products + product
+        assert products is not None
         # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
-        weighed = reduce_sum((products + absolute(products)) * (some.weight * 0.5)[None, :], axis=1)
+        weighed = reduce_sum((products + absolute(products)) * some.weight[None, :], axis=1)
         total = weighed if total is None else total + weighed
     assert total is not None
-    return total if heads[0].scales else total * keys.scales[0]
-
-
-def _products(keys: Keys, heads: Heads) -> Tile:
-    """Dots of keys and heads, float32 [n, heads]."""
-    total: Tile | None = None
-    for number, (part, other) in enumerate(zip(keys.parts, heads.parts, strict=True)):
-        product = dot(part, other)
-        if heads.scales:
-            product = product * ((keys.scales[number] * _GROWN)[:, None] * (heads.scales[number] * _GROWN)[None, :])
-        total = product if total is None else total + product
-    assert total is not None
-    return total
+    return total if keys.scale is None else total * keys.scale

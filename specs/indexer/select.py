@@ -2,12 +2,14 @@
 
 The k largest elements of a row, first ones first among equals, lie in the k groups that are first by (maximum, number):
 each of these has an element that precedes all elements of any other group. So one pass over a row leaves the maxima of
-its groups, and of groups of groups where the row is long; k of those are selected, level by level. Of the 8 k elements
-in them only those matter that are not below the least maximum, because k of them are not: usually little more than k.
-Whatever the data, a row is read once, and an eighth of it or less a second time.
+its groups, and of groups of groups where the row is long; k of those are selected, level by level, the items of every
+level but the first being those in the groups that the level before has chosen. Whatever the data, a row is read once
+from end to end, and 8 k of its columns twice more.
 
-Selecting is a search for the k-th largest key, bit by bit: keys are the bits of a float as an integer of the same
-order. Everything is counted, nothing is moved before its place is known, so results are the same on every machine.
+Selecting is a search for the k-th largest key by halving the range that it lies in. It ends as soon as k keys are above
+a bound: keys are the bits of a float as an integer of the same order. The range comes from the keys themselves or from
+the level before, so that ordinary data take about a dozen counts instead of 32. Everything is counted, nothing is moved
+before its place is known, so results are the same on every machine.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from specs.tile.language import (
     minimum,
     program_id,
     reduce_max,
+    reduce_min,
     reduce_sum,
     store,
     when,
@@ -42,7 +45,9 @@ GROUP = 8
 LONGEST = 16384  # keys that one program selects from, at most
 MOST = 2048  # what may be selected
 LOWEST = 1 - (1 << 31)  # below the key of every number: nothing
+_SIGN = -(1 << 31)
 _LOW_HALF = 0xFFFF
+_ALIGNED = 16
 
 
 def pow2_at_least(size: Expr, low: int = 256) -> Expr:
@@ -52,6 +57,11 @@ def pow2_at_least(size: Expr, low: int = 256) -> Expr:
         total = total + (size > at) * at
         at *= 2
     return total
+
+
+def padded(items: Any) -> Any:
+    """Room in memory for the keys of so many items, an expression or a tile: rows begin where wide reads may."""
+    return (items + (_ALIGNED - 1)) // _ALIGNED * _ALIGNED
 
 
 def level_axes(width: Expr, prefix: str = "") -> tuple[Axis, Axis]:
@@ -108,8 +118,8 @@ class Row:
 
 def row_key(value: Tile) -> Tile:
     """i32 keys that order as float32 values do, both zeros the same."""
-    bits = where(value == 0.0, 0, value.bitcast(INT32))
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    bits = value.bitcast(INT32)
+    return where(bits < 0, _SIGN - bits, bits)
 
 
 def bounds_of_rows(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
@@ -157,102 +167,96 @@ def _store_maxima(space: Space, row: Tile, block: Tile, keys: Tile) -> None:
         store(p.wide_maxima, (row, number), wider, number < (space.width + (GROUP * GROUP - 1)) // (GROUP * GROUP))
 
 
-def select(space: Space, values: ArrayHandle, chosen: ArrayHandle, floor: ArrayHandle | None, span: int) -> None:
-    """One row: the first k of all its items by (value, number), in ascending order of their numbers.
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What one level selects from, and what it leaves.
 
-    values: of the items, float32 or keys. chosen: gets the numbers, -1 behind the last; counted from the row's first
-    column where items are columns. floor: gets the least of their keys. span: columns that an item stands for.
+    values: of all items, float32 or keys. span: columns that an item stands for. groups: that items are taken from, and
+    floor: a key that k items are not below, both from the level before; None at the first level, which takes all items.
+    chosen: gets numbers of items in ascending order, -1 behind the last; counted from the row's first column where
+    items are columns. leaves: gets a floor for the next level.
     """
-    p, row = space.p, space.row()
-    first = row.start // span
 
-    def some() -> None:
-        item = first + arange(space.tile)
-        inside = (item * span < row.end) & ((item + 1) * span > row.start)
-        value = load(values, (row.number, item), inside)
+    values: ArrayHandle
+    span: int
+    chosen: ArrayHandle
+    groups: ArrayHandle | None = None
+    floor: ArrayHandle | None = None
+    leaves: ArrayHandle | None = None
+
+    def items(self, space: Space, row: Row, start: Tile | int, count: int) -> tuple[Tile, Tile]:
+        """Numbers of `count` items from item `start` of the level on, and their keys, `LOWEST` where there is none.
+
+        Both are multiples of GROUP. Items come in whole groups, so that several are read at once; what is read beside
+        the row's own is still in memory that belongs to the array.
+        """
+        number = start // GROUP + arange(count // GROUP)
+        if self.groups is None:
+            group = self.first(row) + number
+        else:
+            group = load(self.groups, (row.number, number), number < space.p.topk, other=-1)
+        item = group[:, None] * GROUP + arange(GROUP)[None, :]
+        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        last = tile_cdiv(tile_cdiv(row.end, self.span), GROUP)
+        there = (group < last)[:, None] if self.groups is None else item >= 0
+        width = space.width if self.span == 1 else padded(tile_cdiv(space.width, self.span))
+        value = load(self.values, (row.number, item), there & (item < width))
+        after = item >= row.start if self.span == 1 else (item + 1) * self.span > row.start
+        inside = there & after & (item * self.span < row.end)
         keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
-        least = kth_largest(p.topk, lambda bound: count_from(keys, bound))
-        room = p.topk - count_from(keys, least + 1)
-        zero = full((), 0, INT32)
-        place, kept = ranked(keys, least, room, zero, zero)
-        goal = row.goal if span == 1 else row.number
-        store(chosen, (goal, place), arange(space.tile) if span == 1 else first + arange(space.tile), kept)
-        fill_behind(p, chosen, goal, minimum(count_from(keys, full((), LOWEST + 1, INT32)), p.topk))
-        if floor is not None:
-            store(floor, (row.number,), least)
+        return item.reshape(count), keys.reshape(count)
 
-    when(row.live & (row.end - row.start > p.topk), some)
-    if span == 1:
-        when(row.live & (row.end - row.start <= p.topk), lambda: short_row(p, chosen, row))
+    def first(self, row: Row) -> Tile:
+        """Group of the first item."""
+        return row.start // (self.span * GROUP)
 
-
-def collect(space: Space, values: ArrayHandle, groups: ArrayHandle, span: int) -> None:
-    """One row: items of the groups that were chosen, as far as they are not below the floor, in ascending order."""
-    p, row = space.p, space.row()
-
-    def items() -> None:
-        floor = load(p.floor, (row.number,))
-
-        def tile(k: Tile, placed: Tile) -> Tile:
-            index = k * p.BLOCK + arange(p.BLOCK)
-            group = load(groups, (row.number, index // GROUP), index < GROUP * p.topk, other=-1)
-            item = group * GROUP + index % GROUP
-            inside = (group >= 0) & (item * span < row.end) & ((item + 1) * span > row.start)
-            value = load(values, (row.number, item), inside)
-            keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
-            wanted = (keys >= floor) & inside
-            place = placed + cumsum(wanted.to(INT32), axis=0) - 1
-            store(p.list_keys, (row.number, place), keys, wanted)
-            store(p.list_items, (row.number, place), item - row.start if span == 1 else item, wanted)
-            return placed + reduce_sum(wanted.to(INT32), axis=0)
-
-        tiles = -(-GROUP * p.topk // p.BLOCK)
-        store(p.list_count, (row.number,), fori_loop(0, tiles, tile, full((), 0, INT32)))
-
-    when(row.live & (row.end - row.start > p.topk), items)
+    def blocks(self, space: Space, row: Row, block: int) -> Tile | int:
+        """How many blocks of items there are."""
+        if self.groups is not None:
+            whole: int = -(-GROUP * space.p.topk // block)
+            return whole
+        last = tile_cdiv(row.end, self.span) - self.first(row) * GROUP
+        return minimum(tile_cdiv(last, block), space.tile // block)
 
 
-def select_listed(space: Space, chosen: ArrayHandle, floor: ArrayHandle | None, span: int) -> None:
-    """One row: as `select`, of the items that were collected. The first BLOCK of them stay in registers."""
-    p, row = space.p, space.row()
-    goal = row.goal if span == 1 else row.number
+def select(space: Space, level: Level) -> None:
+    """One row: the first k items of a level by (value, number).
+
+    All of their keys are in registers while the k-th largest is searched. They are read a second time, `BLOCK` at a
+    time, to be put in their places: running sums of all of them at once take several registers per key, which leave a
+    multiprocessor room for one row instead of four.
+    """
+    p, row, k = space.p, space.row(), space.p.topk
+    size = space.tile if level.groups is None else _power(GROUP * k)
+    block = min(p.BLOCK, size)
+    goal = row.goal if level.span == 1 else row.number
 
     def some() -> None:
-        count = load(p.list_count, (row.number,))
-        tiles = tile_cdiv(count, p.BLOCK)
+        item, keys = level.items(space, row, 0, size)
+        lower = surely_below(keys, k) if level.floor is None else load(level.floor, (row.number,)) - 1
+        least, above = kth_largest(keys, k, lower)
+        room = k - above
 
-        def keys_of(k: Tile | int) -> Tile:
-            index = k * p.BLOCK + arange(p.BLOCK)
-            return load(p.list_keys, (row.number, index), index < count, other=LOWEST)
+        def put(item: Tile, keys: Tile, before: Tile) -> Tile:
+            place, passed = ranked(keys, least, room, before)
+            store(level.chosen, (goal, place), item - row.start if level.span == 1 else item, place >= 0)
+            return before + passed
 
-        held = keys_of(0)
-
-        def counted(bound: Tile) -> Tile:
-            found: Tile = fori_loop(
-                1, tiles, lambda k, total: total + count_from(keys_of(k), bound), count_from(held, bound)
-            )
-            return found
-
-        least = kth_largest(p.topk, counted)
-        room = p.topk - counted(least + 1)
-
-        def put(k: Tile | int, keys: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile]:
-            place, kept = ranked(keys, least, room, above, tied)
-            item = load(p.list_items, (row.number, k * p.BLOCK + arange(p.BLOCK)), kept)
-            store(chosen, (goal, place), item, kept)
-            higher, equal = (reduce_sum(some.to(INT32), axis=0) for some in (keys > least, keys == least))
-            return above + higher, tied + equal
+        def block_of(i: Tile, before: Tile) -> Tile:
+            return put(*level.items(space, row, i * block, block), before)
 
         zero = full((), 0, INT32)
-        above, tied = put(0, held, zero, zero)
-        fori_loop(1, tiles, lambda k, above, tied: put(k, keys_of(k), above, tied), above, tied)
-        fill_behind(p, chosen, goal, minimum(count, p.topk))
-        if floor is not None:
-            store(floor, (row.number,), least)
+        if block == size:
+            passed = put(item, keys, zero)
+        else:
+            passed = fori_loop(0, level.blocks(space, row, block), block_of, zero)
+        fill_behind(p, level.chosen, goal, (passed & _LOW_HALF) + minimum(passed >> 16, room))
+        if level.leaves is not None:
+            store(level.leaves, (row.number,), least)
 
-    when(row.live & (row.end - row.start > p.topk), some)
-    if span == 1:
-        when(row.live & (row.end - row.start <= p.topk), lambda: short_row(p, chosen, row))
+    when(row.live & (row.end - row.start > k), some)
+    if level.span == 1:
+        when(row.live & (row.end - row.start <= k), lambda: short_row(p, level.chosen, row))
 
 
 def short_row(p: Any, chosen: ArrayHandle, row: Row) -> None:
@@ -268,36 +272,77 @@ def fill_behind(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
 
 
 def _width(p: Any) -> int:
-    width: int = 1 << max(p.topk - 1, 0).bit_length()
-    return width
+    return _power(p.topk)
 
 
-def count_from(keys: Tile, bound: Tile) -> Tile:
-    """How many keys are not below a bound."""
-    return reduce_sum((keys >= bound).to(INT32), axis=0)
+def _power(size: int) -> int:
+    """The least power of two that is not below `size`."""
+    return 1 << max(size - 1, 0).bit_length()
 
 
-def kth_largest(k: int, counted: Callable[[Tile], Tile]) -> Tile:
-    """The k-th largest key, `LOWEST` where there are fewer. counted: how many keys are not below a bound."""
-
-    def bit(i: Tile, least: Tile) -> Tile:
-        higher = least + (full((), 1, INT32) << (30 - i))
-        return where(counted(higher) >= k, higher, least)
-
-    zero = full((), 0, INT32)
-    least: Tile = fori_loop(0, 31, bit, where(counted(zero) >= k, zero, LOWEST))
-    return least
+def surely_below(keys: Tile, k: int) -> Tile:
+    """A bound that the k-th largest of `keys` is above: below the largest keys of each of k sets or more."""
+    (size,), sets = keys.shape, _power(k)
+    if sets < size:
+        keys = reduce_max(keys.reshape(size // sets, sets), axis=0)
+    return reduce_min(keys, axis=0) - 1
 
 
-def ranked(keys: Tile, least: Tile, room: Tile, above: Tile, tied: Tile) -> tuple[Tile, Tile]:
-    """Where each key goes, and which do: those above `least`, and of those equal to it the first `room`.
+def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
+    """A bound, and how many keys are above it: k, or fewer and with those equal to it at least k.
 
-    above, tied: how many such keys there were before.
+    lower: the k-th largest key is above it.
     """
-    higher, equal = (keys > least).to(INT32), ((keys == least) & (keys > LOWEST)).to(INT32)
+    upper, zero = reduce_max(keys, axis=0), full((), 0, INT32)
+
+    def sign(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
+        middle = minimum(upper, -1)
+        return halved(middle, reduce_sum((keys > middle).to(INT32), axis=0), k, lower, upper, above)
+
+    straddles = ((lower < -1) & (upper > -1)).to(INT32)
+    lower, upper, above = fori_loop(0, straddles, sign, lower, upper, zero)
+    # From here on the range is shorter than 2**31, and so is every difference of two keys: the sign of one is a
+    # comparison that costs the integer units half of what one with a result of its own does.
+    near = minimum(maximum(keys, lower), upper)
+
+    def halve(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
+        needed = ((above < k) & (middle_of(lower, upper) > lower)).to(INT32)
+        found: Bracket = fori_loop(0, needed, step, lower, upper, above)
+        return found
+
+    def step(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
+        middle = middle_of(lower, upper)  # of what this loop carries: a compiler may move anything else out of it
+        return halved(middle, -reduce_sum((middle - near) >> 31, axis=0), k, lower, upper, above)
+
+    _, least, above = fori_loop(0, 31, halve, lower, upper, above)
+    return least, above
+
+
+Bracket = tuple[Tile, Tile, Tile]
+"""A key that more than k keys are above, or none is not; one that k or fewer are above; and how many those are."""
+
+
+def middle_of(lower: Tile, upper: Tile) -> Tile:
+    """Half their sum, rounded down, without the sum, which may overflow."""
+    return (lower & upper) + ((lower ^ upper) >> 1)
+
+
+def halved(middle: Tile, found: Tile, k: int, lower: Tile, upper: Tile, above: Tile) -> Bracket:
+    """The bracket after `found` keys were found to be above `middle`, which lies in it."""
+    enough = found <= k
+    return where(enough, lower, middle), where(enough, middle, upper), where(enough, found, above)
+
+
+def ranked(keys: Tile, least: Tile, room: Tile, before: Tile) -> tuple[Tile, Tile]:
+    """Where each key goes, -1 for nowhere: those above `least` do, and of those equal to it the first `room`.
+
+    before: how many such keys there were before: above it in the low half, equal to it in the high half. The second
+    result is how many there are here, in the same form.
+    """
+    higher, equal = keys > least, (keys == least) & (keys > LOWEST)
     # Both counts in one running sum: there are fewer keys than half an integer counts.
-    ranks = cumsum(higher + (equal << 16), axis=0)
-    ties = tied + (ranks >> 16)
-    kept = (keys > least) | ((keys == least) & (keys > LOWEST) & (ties <= room))
-    place = above + (ranks & _LOW_HALF) + minimum(ties, room) - 1
-    return place, kept
+    passed = higher.to(INT32) + (equal.to(INT32) << 16)
+    ranks = before + cumsum(passed, axis=0)
+    ties = ranks >> 16
+    kept = higher | (equal & (ties <= room))
+    return where(kept, (ranks & _LOW_HALF) + minimum(ties, room) - 1, -1), reduce_sum(passed, axis=0)

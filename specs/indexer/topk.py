@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,14 @@ from specs.indexer.select import (
     LONGEST,
     MOST,
     Bounds,
+    Level,
     Space,
     bounds_of_queries,
     bounds_of_rows,
-    collect,
     group_maxima,
     level_axes,
+    padded,
     select,
-    select_listed,
 )
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv
@@ -85,16 +86,14 @@ def _temporary(name: str, doc: str, rows: Expr, columns: Any, access: Access) ->
 
 def temporaries(rows: Expr, columns: Expr = W, access: Access = Access.OUT) -> dict[str, Array]:
     """What the levels leave to each other."""
-    groups, wide_groups = ((columns + (size - 1)) // size for size in (GROUP, GROUP * GROUP))
+    groups, wide_groups = (padded((columns + (size - 1)) // size) for size in (GROUP, GROUP * GROUP))
     return {
         "maxima": _temporary("maxima", "keys of groups of columns", rows, groups, access),
         "wide_maxima": _temporary("wide_maxima", "keys of groups of groups", rows, wide_groups, access),
         "groups": _temporary("groups", "groups that columns are taken from", rows, K, access),
         "wide_groups": _temporary("wide_groups", "groups that groups are taken from", rows, K, access),
-        "floor": _temporary("floor", "least of their keys", rows, None, access),
-        "list_keys": _temporary("list_keys", "keys of what is left to select from", rows, K * GROUP, access),
-        "list_items": _temporary("list_items", "their numbers", rows, K * GROUP, access),
-        "list_count": _temporary("list_count", "how many there are", rows, None, access),
+        "floor": _temporary("floor", "key that k groups are not below", rows, None, access),
+        "wide_floor": _temporary("wide_floor", "key that k groups of groups are not below", rows, None, access),
     }
 
 
@@ -179,87 +178,39 @@ class Selection:
             return kernel
         return replace(kernel, name=f"{self.prefix}group_maxima_wide", arrays=(*kernel.arrays, out["wide_maxima"]))
 
-    def select(self, name: str, values: str, chosen: str) -> Kernel:
-        """The first level: from all items."""
+    def select(self, name: str, values: str, chosen: str, groups: str = "") -> Kernel:
+        """One level. groups: that its items are taken from, where a level came before."""
         span = SPANS[values]
         source = logits(self.rows, self.columns) if values == "logits" else self._read(values)
-        results = self._results(chosen, span)
+        given = (self._read(groups), self._read(FLOORS[groups])) if groups else ()
+        written = temporaries(self.rows, self.columns)
+        results = (self.result,) if span == 1 else (written[chosen], written[FLOORS[chosen]])
 
         def body(p: Any) -> None:
-            floor = None if span == 1 else p.floor
-            select(self.space(p), getattr(p, values), getattr(p, results[0].name), floor, span)
+            array = partial(getattr, p)
+            level = Level(
+                values=array(values),
+                span=span,
+                chosen=array(results[0].name),
+                groups=array(groups) if groups else None,
+                floor=array(FLOORS[groups]) if groups else None,
+                leaves=None if span == 1 else array(FLOORS[chosen]),
+            )
+            select(self.space(p), level)
 
+        taken = " of chosen groups" if groups else ""
         return self._kernel(
             name,
-            f"The k first {WORDS[span]} of every row.",
-            (source, *results),
-            tunables=_tunables(),
-            configs=(
-                _config("cuda", 4, when=self.tile <= 4096),
-                _config("cuda", 8),
-                _config("xpu", 32),
-                _config("cpu", 4),
-                _config("interpret", 4),
-            ),
-            grid=(self.rows,),
-            body=named(body, name),
-        )
-
-    def collect(self, name: str, values: str, groups: str) -> Kernel:
-        """Items of the groups that the level before has chosen."""
-        span = SPANS[values]
-        source = logits(self.rows, self.columns) if values == "logits" else self._read(values)
-        lists = tuple(temporaries(self.rows, self.columns)[n] for n in ("list_keys", "list_items", "list_count"))
-
-        def body(p: Any) -> None:
-            collect(self.space(p), getattr(p, values), getattr(p, groups), span)
-
-        return self._kernel(
-            name,
-            f"Those {WORDS[span]} of chosen groups that may be among the k first.",
-            (source, self._read(groups), self._read("floor"), *lists),
+            f"The k first {WORDS[span]}{taken} of every row.",
+            (source, *given, *results),
             tunables=_tunables(BLOCK_TUNABLE),
-            configs=(
-                _config("cuda", 8, when=self.rows <= FEW_ROWS, BLOCK=2048),
-                _config("cuda", 4, BLOCK=1024),
-                _config("xpu", 16, BLOCK=1024),
-                _config("cpu", 4, BLOCK=8192),
-                _config("interpret", 4, BLOCK=4096),
-            ),
-            grid=(self.rows,),
-            body=named(body, name),
-        )
-
-    def select_listed(self, name: str, chosen: str, span: int) -> Kernel:
-        """The levels behind: from what was collected."""
-        results = self._results(chosen, span)
-
-        def body(p: Any) -> None:
-            floor = None if span == 1 else p.floor
-            select_listed(self.space(p), getattr(p, results[0].name), floor, span)
-
-        return self._kernel(
-            name,
-            f"The k first of the {WORDS[span]} that are left.",
-            (*(self._read(n) for n in ("list_keys", "list_items", "list_count")), *results),
-            tunables=_tunables(BLOCK_TUNABLE),
-            configs=(
-                _config("cuda", 4, when=K > 512, BLOCK=2048),
-                _config("cuda", 4, BLOCK=1024),
-                _config("xpu", 16, BLOCK=1024),
-                _config("cpu", 4, BLOCK=4096),
-                _config("interpret", 4, BLOCK=2048),
-            ),
+            configs=select_configs(K * GROUP if groups else self.tile),
             grid=(self.rows,),
             body=named(body, name),
         )
 
     def _read(self, name: str) -> Array:
         return temporaries(self.rows, self.columns, Access.IN)[name]
-
-    def _results(self, chosen: str, span: int) -> tuple[Array, ...]:
-        written = temporaries(self.rows, self.columns)
-        return (self.result,) if span == 1 else (written[chosen], written["floor"])
 
     def steps(self, **fields: Any) -> tuple[Step, ...]:
         """All levels in order. fields: of every step."""
@@ -270,19 +221,27 @@ class Selection:
             (self.maxima(True), three),
             (self.select("select_groups", "maxima", "groups"), two),
             (self.select("select_wide_groups", "wide_maxima", "wide_groups"), three),
-            (self.collect("collect_groups", "maxima", "wide_groups"), three),
-            (self.select_listed("select_listed_groups", "groups", SPANS["maxima"]), three),
-            (self.collect("collect_columns", "logits", "groups"), self.levels > 1),
-            (self.select_listed("select_listed_columns", "indices", 1), self.levels > 1),
+            (self.select("select_groups_of_groups", "maxima", "groups", "wide_groups"), three),
+            (self.select("select_columns_of_groups", "logits", "indices", "groups"), self.levels > 1),
         )
         return tuple(Step(kernel=kernel, when=when, **fields) for kernel, when in found)
 
 
-FEW_ROWS = 264
-"""Rows up to which a program has a multiprocessor of a large GPU for itself, or half of one."""
+def select_configs(size: Expr) -> tuple[Config, ...]:
+    """Configurations of a level that selects from `size` items."""
+    return (
+        _config("cuda", 4, when=size <= 4096, BLOCK=1024),
+        _config("cuda", 8, BLOCK=2048),
+        _config("xpu", 32, BLOCK=2048),
+        _config("cpu", 4, BLOCK=4096),
+        _config("interpret", 4, BLOCK=2048),
+    )
+
+
+FLOORS = {"groups": "floor", "wide_groups": "wide_floor"}
 SPANS = {"logits": 1, "maxima": GROUP, "wide_maxima": GROUP * GROUP}
 WORDS = {1: "columns", GROUP: "groups", GROUP * GROUP: "groups of groups"}
-BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192), doc="items per step")
+BLOCK_TUNABLE = Tunable(name="BLOCK", values=(256, 512, 1024, 2048, 4096, 8192, 16384), doc="items per step")
 
 
 def named(body: Body, name: str) -> Body:

@@ -59,7 +59,9 @@ class Opcode(Enum):
     # whole numbers only; integers to narrower integers keep the low bits.
     CAST = "cast"
     BITCAST = "bitcast"
-    NIBBLE = "nibble"  # attr high: low or high bits of each byte, minus the second operand or 8, as a 16-bit float
+    # attr high: low or high bits of each byte, minus the second operand or 8, as a 16-bit float; or with attr codes, a
+    # format of four bits, its value times a quarter of the second operand
+    NIBBLE = "nibble"
     # along an axis (attr axis)
     SUM = "sum"
     AMAX = "amax"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from specs.lang.elements import BF16, BOOL, F16, F32, INT32, INT64, UINT8, ElementFormat
+from specs.lang.elements import BF16, BOOL, E2M1, F16, F32, INT32, INT64, UINT8, ElementFormat
 from specs.tile.ir import ArrayParam, Opcode, Region, TileType, Value, broadcast_shapes
 from specs.tile.trace import (
     LoopBody,
@@ -285,6 +285,18 @@ def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None
         raise fail(f"nibble of {x.value.type} as {element.name} minus {zero.value.type}")
     operands = (x,) if zero is None else (x, zero)
     return tracer().emit(Opcode.NIBBLE, operands, (TileType(element, x.shape),), {"high": high})[0]
+
+
+def scaled_nibble(x: Tile, high: bool, factor: Tile) -> Tile:
+    """The values of the e2m1 codes in the high or low four bits of every byte, times `factor` / 4, as BF16.
+
+    factor: BF16, broadcastable to x. Exact for every power of two that E8M0 has, as the quarter keeps 6 times 2**127
+    in BF16's range.
+    """
+    if x.element != UINT8 or factor.element != BF16 or broadcast_shapes(x.shape, factor.shape) != x.shape:
+        raise fail(f"scaled_nibble of {x.value.type} times {factor.value.type}: bytes times bf16")
+    attrs: dict[str, object] = {"high": high, "codes": E2M1}
+    return tracer().emit(Opcode.NIBBLE, (x, factor), (TileType(BF16, x.shape),), attrs)[0]
 
 
 def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile, stages: int | None = None) -> Any:

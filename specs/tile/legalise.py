@@ -16,6 +16,7 @@ from specs.tile.library import codec
 from specs.tile.targets import Target
 from specs.tile.trace import Tile, Tracer, constant, tracing
 
+_HALF = 0x3F000000  # 0.5 as float32
 _ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: the sum has no bits left for a fraction, and is rounded to nearest even
 
 
@@ -185,6 +186,8 @@ class _Formats(_Rewriter):
         form = op.result.type.element
         x, *zero = (self.of(value) for value in op.operands)
         codes = x.to(INT32) >> 4 if op.attrs["high"] else x.to(INT32) & 15
+        if "codes" in op.attrs:
+            return self.cast(_e2m1(codes) * 0.25 * self.cast(zero[0], BF16, F32), F32, form)
         return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
 
     def splats(self, op: Op) -> bool:
@@ -262,3 +265,10 @@ class _Rounding(_Rewriter):
             self.bind(op.result, (self.of(op.operands[0]) + _ROUNDING_MAGIC) - _ROUNDING_MAGIC)
         else:
             super().rewrite(op)
+
+
+def _e2m1(codes: Tile) -> Tile:
+    """float32 values of i32 e2m1 codes: exponent and mantissa lie in float32's as they do in the code, but for 0.5."""
+    magnitude = codes & 7
+    bits = where(magnitude < 2, magnitude * _HALF, (magnitude << 22) + _HALF)
+    return (bits | ((codes & 8) << 28)).bitcast(F32)

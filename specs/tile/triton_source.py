@@ -162,11 +162,17 @@ class TritonPrinter(Printer):
 
     def _nibble(self, op: Op, operands: list[Text]) -> Text:
         form, high, zeros = op.result.type.element, bool(op.attrs["high"]), len(operands) > 1
-        name = f"{'HIGH' if high else 'LOW'}_NIBBLES{'_MINUS_ZERO' if zeros else ''}_{form.name.upper()}"
-        self.assembly[name] = ptx.nibble(form, high, zeros)
-        given = [str(operands[0]), *(f"{zero.inside(8)} + {ptx.nibble_offset(form)}" for zero in operands[1:])]
-        settings = f"dtype={TYPES[form]}, is_pure=True, pack={ptx.NIBBLE_PACK}"
-        constraints = ptx.nibble_constraints(zeros)
+        settings = f"dtype={TYPES[form]}, is_pure=True, pack="
+        if "codes" in op.attrs:
+            name = f"{'HIGH' if high else 'LOW'}_E2M1_TIMES"
+            self.assembly[name] = ptx.scaled_nibble(high)
+            given = [str(operand) for operand in operands]
+            constraints, settings = ptx.SCALED_CONSTRAINTS, f"{settings}{ptx.SCALED_PACK}"
+        else:
+            name = f"{'HIGH' if high else 'LOW'}_NIBBLES{'_MINUS_ZERO' if zeros else ''}_{form.name.upper()}"
+            self.assembly[name] = ptx.nibble(form, high, zeros)
+            given = [str(operands[0]), *(f"{zero.inside(8)} + {ptx.nibble_offset(form)}" for zero in operands[1:])]
+            constraints, settings = ptx.nibble_constraints(zeros), f"{settings}{ptx.NIBBLE_PACK}"
         return Text(f'tl.inline_asm_elementwise({name}, "{constraints}", [{", ".join(given)}], {settings})')
 
     def pointer(self, op: Op) -> str:

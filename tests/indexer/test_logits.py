@@ -11,31 +11,58 @@ import torch
 import specs
 from parity.inputs import generate
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, quant_view, workspace_shapes
-from specs.lang.elements import BF16, E4M3, F32, UINT8
+from specs.lang.elements import BF16, E4M3, F32, UINT8, ElementFormat
 from specs.tile.cases import case_launches
 from specs.tile.ir import Opcode, walk
 from specs.tile.legalise import legalise
-from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
+from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, Target
 from torch_impl import ops
 
+NAN_SCALE = 255
 CASES = [
-    ("mqa_logits", "fp8"),
-    ("mqa_logits", "mxfp4"),
-    ("paged_mqa_logits", "one-query"),
-    ("paged_mqa_logits", "mxfp4"),
+    ("mqa_logits", "fp8", E4M3),
+    ("mqa_logits", "mxfp4", BF16),
+    ("paged_mqa_logits", "one-query", E4M3),
+    ("paged_mqa_logits", "mxfp4", BF16),
 ]
 
 
 @pytest.mark.parametrize("target", [TRITON_CUDA, PALLAS_CUDA], ids=lambda target: target.name)
-@pytest.mark.parametrize(("name", "case"), CASES)
-def test_codes_go_into_the_dots_as_they_are(name: str, case: str, target: object) -> None:
+@pytest.mark.parametrize(("name", "case", "form"), CASES)
+def test_operands_of_dots_are_as_narrow_as_their_codes_and_scales_allow(
+    name: str, case: str, form: ElementFormat, target: Target
+) -> None:
     op = specs.get(name)
     for found in case_launches(op, op.case(case), config="cuda", strided=True):
         program = walk(legalise(found.launch.program, target).ops)
         dots = [operation for operation in program if operation.code is Opcode.DOT]
         assert dots
-        assert {value.type.element for dot in dots for value in dot.operands[:2]} == {E4M3}
-        assert BF16 not in {value.type.element for operation in program for value in operation.results}
+        assert {value.type.element for dot in dots for value in dot.operands[:2]} == {form}
+
+
+@pytest.mark.parametrize("scale", [0, 1, 126, 127, 253, 254, 255])
+def test_codes_times_scales_at_both_ends_of_their_range(scale: int) -> None:
+    """One key and one query of one head whose scales undo each other; scale 255 is NaN."""
+    codes = torch.zeros((1, 64), dtype=torch.uint8)
+    codes[0, 3], codes[0, 20] = 0x07, 0x91  # columns 6 and 7, 40 and 41: 6, 0, 0.5, -0.5
+    k_scale = torch.full((1, 4), scale, dtype=torch.uint8)
+    q_scale = torch.full((1, 1, 4), max(254 - scale, 0), dtype=torch.uint8)
+    start, end = torch.tensor([[0], [1]], dtype=torch.int32)
+    found = ops.mqa_logits(
+        codes[:, None],
+        codes,
+        torch.ones((1, 1)),
+        start,
+        end,
+        k_scale.view(torch.float8_e8m0fnu),
+        q_scale.view(torch.float8_e8m0fnu),
+        layout=INDEXER_MXFP4,
+        implementation="eager",
+    )
+    if scale == NAN_SCALE:
+        assert found.isnan().all()
+    else:
+        assert found.item() == 6.0**2 + 2 * 0.5**2
 
 
 def test_columns_behind_the_limit_keep_what_they_hold() -> None:

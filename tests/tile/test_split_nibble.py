@@ -11,13 +11,13 @@ import pytest
 import specs
 from specs.lang.axes import Axis, cdiv
 from specs.lang.bind import ArrayInfo, bind
-from specs.lang.elements import BF16, F16, F32, INT32, UINT8, ElementFormat
+from specs.lang.elements import BF16, E2M1, F16, F32, INT32, UINT8, ElementFormat
 from specs.lang.errors import SpecError
 from specs.lang.kernel import Array
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Op
 from specs.tile.ir import Opcode, walk
-from specs.tile.language import arange, load, nibble, program_id, split_pairs, store
+from specs.tile.language import arange, load, nibble, program_id, scaled_nibble, split_pairs, store
 from specs.tile.legalise import legalise
 from specs.tile.plan import plan
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_INTERPRET
@@ -94,6 +94,28 @@ def test_generated_triton_holds_its_assembly(form: ElementFormat, zeros: bool) -
     assert source.count(" = tl.constexpr(") == 2
     assert ("bf16x2" in source) == (form is BF16)
     compile(source, "generated", "exec")
+
+
+def scaled(p: Any) -> None:
+    where = indices(ROWS, COLUMNS)
+    factor = load(p.factor, (arange(ROWS),)).to(BF16)[:, None]
+    x = load(p.x, where)
+    store(p.low, where, scaled_nibble(x, False, factor))
+    store(p.high, where, scaled_nibble(x, True, factor))
+
+
+EXPONENTS = np.arange(ROWS) - ROWS // 2
+
+
+@pytest.mark.parametrize("implementation", implementations())
+def test_values_of_codes_of_every_byte(implementation: str) -> None:
+    inputs = {"x": BYTES, "factor": (2.0**EXPONENTS).astype(np.float32)}
+    result = (BYTES.shape, BF16)
+    op = tiny(scaled, {"x": (BYTES.shape, UINT8), "factor": ((ROWS,), F32)}, {"low": result, "high": result})
+    out = run(op, inputs, implementation)
+    for name, codes in (("low", BYTES & 15), ("high", BYTES >> 4)):
+        values = E2M1.decode(codes) * 2.0 ** (EXPONENTS[:, None] - 2)
+        np.testing.assert_array_equal(out[name], BF16.encode(values))
 
 
 # Arrays in a narrower format, and derived sizes.

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 50ad36aaf50ac9adc4bbc745d0e9cba91b401a09c779f4af4acaa47dcdc5ea6c
+# spec sha256 f41c014f31061f5b03f36ac1b4812ab498a9ff84c51a06f9e51444c948aa4838
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 50ad36aaf50ac9adc4bbc745d0e9cba91b401a09c779f4af4acaa47dcdc5ea6c
+# spec sha256 f41c014f31061f5b03f36ac1b4812ab498a9ff84c51a06f9e51444c948aa4838
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -53,12 +53,13 @@ def paged_mqa_logits(
         if first_tile < end_tile:  # specs/indexer/paged_logits.py:93
             there = request >= 0  # specs/indexer/paged_logits.py:74
             row = request * 1 + 0  # specs/indexer/paged_logits.py:75
-            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:94
-            inside = (head < 64) & there  # specs/indexer/keys.py:95
-            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:96
-            code = tl.load(q_ptr + (row * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:98
-            other = tl.permute(code, [1, 0])  # specs/indexer/keys.py:100
-            weights = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:104
+            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:97
+            inside = (head < 64) & there  # specs/indexer/keys.py:98
+            weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:99
+            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:107
+            part_1 = tl.load(q_ptr + (row * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:109
+            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:112
+            t = weight * 0.5  # specs/indexer/keys.py:112
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:91
                 column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:80
                 entry = column_1 // 16  # specs/indexer/paged_logits.py:81
@@ -67,13 +68,13 @@ def paged_mqa_logits(
                 live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:84
                 page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:85
                 inside_1 = column_1 % 16  # specs/indexer/paged_logits.py:85
-                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:124
-                start = inside_1 * 128  # specs/indexer/keys.py:124
-                part_1 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:126
-                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:129
-                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:130
-                products = tl.dot(part_1, other)  # specs/indexer/keys.py:150
-                total = tl.sum((products + tl.abs(products)) * (weights * 0.5)[None, :], axis=1)  # specs/indexer/keys.py:140
+                start = inside_1 * 128  # specs/indexer/keys.py:137
+                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:137
+                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:144
+                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:146
+                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:149
+                products = tl.dot(part_2, other)  # specs/indexer/keys.py:159
+                total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:163
                 value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:88
                 tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:89

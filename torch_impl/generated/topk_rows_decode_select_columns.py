@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 55f8dc18d4eb2c8247198cd69e70b843a987e3545c66119d13a213d1ba661825
+# spec sha256 d32d262c13b08007c6885ab1cd20519a1bebd528de95787742868d603b603ab8
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -11,6 +11,7 @@ Generated. Specialised on
     seq_lens = int32
     LEVELS = 1
     TILE = 1024
+    BLOCK = 1024
     num_warps = 4
     num_stages = 1
 """
@@ -27,42 +28,83 @@ def select_columns(
     stride_logits0,
     stride_seq_lens0,
 ):
-    out_row = tl.program_id(0)  # specs/indexer/select.py:90
-    row = first + out_row  # specs/indexer/select.py:91
-    live = row < R  # specs/indexer/select.py:92
-    request = row // 1  # specs/indexer/select.py:122
-    query = row % 1  # specs/indexer/select.py:122
-    start = row * 0  # specs/indexer/select.py:124
-    end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:124
-    count = tl.maximum(start, 0)  # specs/indexer/select.py:95
-    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:95
-    first_1 = count // 1  # specs/indexer/select.py:167
-    if live & (count_1 - count > 128):  # specs/indexer/select.py:184
-        item = first_1 + tl.arange(0, 1024)  # specs/indexer/select.py:170
-        inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:171
-        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=inside, other=0.0)  # specs/indexer/select.py:172
-        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:111
-        keys = tl.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:173
-        count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-        count_3 = tl.where(count_2 >= 128, 0, -2147483647)  # specs/indexer/select.py:288
-        for i in range(31):  # specs/indexer/select.py:288
-            higher = count_3 + (1 << (30 - i))  # specs/indexer/select.py:284
-            count_4 = tl.sum((keys >= higher).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-            count_3 = tl.where(count_4 >= 128, higher, count_3)
-        bound = count_3 + 1  # specs/indexer/select.py:175
-        count_5 = tl.sum((keys >= bound).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-        room = 128 - count_5  # specs/indexer/select.py:175
-        higher_1 = (keys > count_3).to(tl.int32)  # specs/indexer/select.py:297
-        equal = ((keys == count_3) & (keys > -2147483647)).to(tl.int32)  # specs/indexer/select.py:297
-        ranks = tl.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:299
-        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:300
-        kept = (keys > count_3) | ((keys == count_3) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:301
-        place = 0 + (ranks & 65535) + tl.minimum(ties, room) - 1  # specs/indexer/select.py:302
-        tl.store(indices_ptr + (row * 128 + place), tl.arange(0, 1024), mask=kept)  # specs/indexer/select.py:179
-        count_6 = tl.sum((keys >= -2147483646).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-        count_7 = tl.minimum(count_6, 128)  # specs/indexer/select.py:180
-        number = tl.arange(0, 128)  # specs/indexer/select.py:266
-        tl.store(indices_ptr + (row * 128 + number), tl.full([128], -1, tl.int32), mask=(number >= count_7) & (number < 128))  # specs/indexer/select.py:267
-    if live & (count_1 - count <= 128):  # specs/indexer/select.py:186
-        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:260
-        tl.store(indices_ptr + (row * 128 + number_1), tl.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 128)  # specs/indexer/select.py:261
+    out_row = tl.program_id(0)  # specs/indexer/select.py:100
+    row = first + out_row  # specs/indexer/select.py:101
+    live = row < R  # specs/indexer/select.py:102
+    request = row // 1  # specs/indexer/select.py:132
+    query = row % 1  # specs/indexer/select.py:132
+    start = row * 0  # specs/indexer/select.py:134
+    end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:134
+    count = tl.maximum(start, 0)  # specs/indexer/select.py:105
+    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:105
+    if live & (count_1 - count > 128):  # specs/indexer/select.py:257
+        number = 0 + tl.arange(0, 128)  # specs/indexer/select.py:193
+        group = count // 8 + number  # specs/indexer/select.py:195
+        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:198
+        last = ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:200
+        there = (group < last)[:, None]  # specs/indexer/select.py:201
+        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)  # specs/indexer/select.py:203
+        after = item >= count  # specs/indexer/select.py:204
+        inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:205
+        bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:121
+        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:206
+        item_1 = tl.reshape(item, [1024])  # specs/indexer/select.py:207
+        keys_1 = tl.reshape(keys, [1024])  # specs/indexer/select.py:207
+        keys_2 = tl.max(tl.reshape(keys_1, [8, 128]), axis=0)  # specs/indexer/select.py:287
+        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:288
+        lower = count_2 - 1  # specs/indexer/select.py:288
+        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:296
+        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:302
+        lower_1 = lower  # specs/indexer/select.py:303
+        upper_1 = upper  # specs/indexer/select.py:303
+        above = 0  # specs/indexer/select.py:303
+        for i in range(straddles):  # specs/indexer/select.py:303
+            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:299
+            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:300
+            enough = found <= 128  # specs/indexer/select.py:332
+            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:333
+            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:333
+            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:333
+            lower_1 = count_3
+            upper_1 = count_4
+            above = count_5
+        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:306
+        lower_2 = lower_1  # specs/indexer/select.py:317
+        upper_2 = upper_1  # specs/indexer/select.py:317
+        for i_1 in range(31):  # specs/indexer/select.py:317
+            needed = ((above < 128) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:309
+            lower_3 = lower_2  # specs/indexer/select.py:310
+            upper_3 = upper_2  # specs/indexer/select.py:310
+            above_1 = above  # specs/indexer/select.py:310
+            for i_2 in range(needed):  # specs/indexer/select.py:310
+                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:327
+                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:315
+                found_1 = -count_6  # specs/indexer/select.py:315
+                enough_1 = found_1 <= 128  # specs/indexer/select.py:332
+                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:333
+                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:333
+                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:333
+                lower_3 = count_7
+                upper_3 = count_8
+                above_1 = count_9
+            lower_2 = lower_3
+            upper_2 = upper_3
+            above = above_1
+        room = 128 - above  # specs/indexer/select.py:238
+        higher = keys_1 > upper_2  # specs/indexer/select.py:342
+        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:342
+        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:344
+        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:345
+        ranks = 0 + t  # specs/indexer/select.py:345
+        ties = ranks >> 16  # specs/indexer/select.py:346
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
+        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
+        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:348
+        tl.store(indices_ptr + (row * 128 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:242
+        passed_2 = 0 + passed_1  # specs/indexer/select.py:243
+        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:253
+        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:270
+        tl.store(indices_ptr + (row * 128 + number_1), tl.full([128], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 128))  # specs/indexer/select.py:271
+    if live & (count_1 - count <= 128):  # specs/indexer/select.py:259
+        number_2 = tl.arange(0, 128)  # specs/indexer/select.py:264
+        tl.store(indices_ptr + (row * 128 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 128)  # specs/indexer/select.py:265

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ade78538c9ea48ebd01cc9ceb7322fb7dd38a7fabccc399e89e5ba44cf008f17
+# spec sha256 18653dd9d241604efc35d4de70f86c4747a849dd32ad133aa5123cf288387852
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -10,6 +10,7 @@ Generated. Specialised on
     row_ends = int32
     LEVELS = 1
     TILE = 4096
+    BLOCK = 1024
     num_warps = 4
     num_stages = 1
 """
@@ -25,40 +26,97 @@ def select_columns(
     R, W, first,
     stride_logits0,
 ):
-    out_row = tl.program_id(0)  # specs/indexer/select.py:90
-    row = first + out_row  # specs/indexer/select.py:91
-    live = row < R  # specs/indexer/select.py:92
-    start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:117
-    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:117
-    count = tl.maximum(start, 0)  # specs/indexer/select.py:95
-    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:95
-    first_1 = count // 1  # specs/indexer/select.py:167
-    if live & (count_1 - count > 512):  # specs/indexer/select.py:184
-        item = first_1 + tl.arange(0, 4096)  # specs/indexer/select.py:170
-        inside = (item * 1 < count_1) & ((item + 1) * 1 > count)  # specs/indexer/select.py:171
-        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=inside, other=0.0)  # specs/indexer/select.py:172
-        bits = tl.where(value == 0.0, 0, value.to(tl.int32, bitcast=True))  # specs/indexer/select.py:111
-        keys = tl.where(inside, bits ^ ((bits >> 31) & 0x7fffffff), -2147483647)  # specs/indexer/select.py:173
-        count_2 = tl.sum((keys >= 0).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-        count_3 = tl.where(count_2 >= 512, 0, -2147483647)  # specs/indexer/select.py:288
-        for i in range(31):  # specs/indexer/select.py:288
-            higher = count_3 + (1 << (30 - i))  # specs/indexer/select.py:284
-            count_4 = tl.sum((keys >= higher).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-            count_3 = tl.where(count_4 >= 512, higher, count_3)
-        bound = count_3 + 1  # specs/indexer/select.py:175
-        count_5 = tl.sum((keys >= bound).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-        room = 512 - count_5  # specs/indexer/select.py:175
-        higher_1 = (keys > count_3).to(tl.int32)  # specs/indexer/select.py:297
-        equal = ((keys == count_3) & (keys > -2147483647)).to(tl.int32)  # specs/indexer/select.py:297
-        ranks = tl.cumsum(higher_1 + (equal << 16), axis=0)  # specs/indexer/select.py:299
-        ties = 0 + (ranks >> 16)  # specs/indexer/select.py:300
-        kept = (keys > count_3) | ((keys == count_3) & (keys > -2147483647) & (ties <= room))  # specs/indexer/select.py:301
-        place = 0 + (ranks & 65535) + tl.minimum(ties, room) - 1  # specs/indexer/select.py:302
-        tl.store(indices_ptr + (row * 512 + place), tl.arange(0, 4096), mask=kept)  # specs/indexer/select.py:179
-        count_6 = tl.sum((keys >= -2147483646).to(tl.int32), axis=0)  # specs/indexer/select.py:277
-        count_7 = tl.minimum(count_6, 512)  # specs/indexer/select.py:180
-        number = tl.arange(0, 512)  # specs/indexer/select.py:266
-        tl.store(indices_ptr + (row * 512 + number), tl.full([512], -1, tl.int32), mask=(number >= count_7) & (number < 512))  # specs/indexer/select.py:267
-    if live & (count_1 - count <= 512):  # specs/indexer/select.py:186
-        number_1 = tl.arange(0, 512)  # specs/indexer/select.py:260
-        tl.store(indices_ptr + (row * 512 + number_1), tl.where(number_1 < count_1 - count, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:261
+    out_row = tl.program_id(0)  # specs/indexer/select.py:100
+    row = first + out_row  # specs/indexer/select.py:101
+    live = row < R  # specs/indexer/select.py:102
+    start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:127
+    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:127
+    count = tl.maximum(start, 0)  # specs/indexer/select.py:105
+    count_1 = tl.minimum(end, W)  # specs/indexer/select.py:105
+    if live & (count_1 - count > 512):  # specs/indexer/select.py:257
+        number = 0 + tl.arange(0, 512)  # specs/indexer/select.py:193
+        group = count // 8 + number  # specs/indexer/select.py:195
+        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:198
+        last = ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:200
+        there = (group < last)[:, None]  # specs/indexer/select.py:201
+        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)  # specs/indexer/select.py:203
+        after = item >= count  # specs/indexer/select.py:204
+        inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:205
+        bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:121
+        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:206
+        keys_1 = tl.reshape(keys, [4096])  # specs/indexer/select.py:207
+        keys_2 = tl.max(tl.reshape(keys_1, [8, 512]), axis=0)  # specs/indexer/select.py:287
+        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:288
+        lower = count_2 - 1  # specs/indexer/select.py:288
+        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:296
+        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:302
+        lower_1 = lower  # specs/indexer/select.py:303
+        upper_1 = upper  # specs/indexer/select.py:303
+        above = 0  # specs/indexer/select.py:303
+        for i in range(straddles):  # specs/indexer/select.py:303
+            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:299
+            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:300
+            enough = found <= 512  # specs/indexer/select.py:332
+            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:333
+            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:333
+            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:333
+            lower_1 = count_3
+            upper_1 = count_4
+            above = count_5
+        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:306
+        lower_2 = lower_1  # specs/indexer/select.py:317
+        upper_2 = upper_1  # specs/indexer/select.py:317
+        for i_1 in range(31):  # specs/indexer/select.py:317
+            needed = ((above < 512) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:309
+            lower_3 = lower_2  # specs/indexer/select.py:310
+            upper_3 = upper_2  # specs/indexer/select.py:310
+            above_1 = above  # specs/indexer/select.py:310
+            for i_2 in range(needed):  # specs/indexer/select.py:310
+                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:327
+                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:315
+                found_1 = -count_6  # specs/indexer/select.py:315
+                enough_1 = found_1 <= 512  # specs/indexer/select.py:332
+                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:333
+                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:333
+                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:333
+                lower_3 = count_7
+                upper_3 = count_8
+                above_1 = count_9
+            lower_2 = lower_3
+            upper_2 = upper_3
+            above = above_1
+        room = 512 - above  # specs/indexer/select.py:238
+        last_1 = (count_1 + 0) // 1 - count // 8 * 8  # specs/indexer/select.py:218
+        count_10 = tl.minimum((last_1 + 1023) // 1024, 4)  # specs/indexer/select.py:219
+        before = 0  # specs/indexer/select.py:252
+        for i_3 in range(count_10):  # specs/indexer/select.py:252
+            start_1 = i_3 * 1024  # specs/indexer/select.py:246
+            number_1 = start_1 // 8 + tl.arange(0, 128)  # specs/indexer/select.py:193
+            group_1 = count // 8 + number_1  # specs/indexer/select.py:195
+            item_1 = group_1[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:198
+            last_2 = ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:200
+            there_1 = (group_1 < last_2)[:, None]  # specs/indexer/select.py:201
+            value_1 = tl.load(logits_ptr + (out_row * stride_logits0 + item_1), mask=there_1 & (item_1 < W), other=0.0)  # specs/indexer/select.py:203
+            after_1 = item_1 >= count  # specs/indexer/select.py:204
+            inside_1 = there_1 & after_1 & (item_1 * 1 < count_1)  # specs/indexer/select.py:205
+            bits_1 = value_1.to(tl.int32, bitcast=True)  # specs/indexer/select.py:121
+            keys_3 = tl.where(inside_1, tl.where(bits_1 < 0, -2147483648 - bits_1, bits_1), -2147483647)  # specs/indexer/select.py:206
+            item_2 = tl.reshape(item_1, [1024])  # specs/indexer/select.py:207
+            keys_4 = tl.reshape(keys_3, [1024])  # specs/indexer/select.py:207
+            higher = keys_4 > upper_2  # specs/indexer/select.py:342
+            equal = (keys_4 == upper_2) & (keys_4 > -2147483647)  # specs/indexer/select.py:342
+            passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:344
+            t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:345
+            ranks = before + t  # specs/indexer/select.py:345
+            ties = ranks >> 16  # specs/indexer/select.py:346
+            kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
+            place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
+            passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:348
+            tl.store(indices_ptr + (row * 512 + place), item_2 - count, mask=place >= 0)  # specs/indexer/select.py:242
+            before = before + passed_1
+        count_11 = (before & 65535) + tl.minimum(before >> 16, room)  # specs/indexer/select.py:253
+        number_2 = tl.arange(0, 512)  # specs/indexer/select.py:270
+        tl.store(indices_ptr + (row * 512 + number_2), tl.full([512], -1, tl.int32), mask=(number_2 >= count_11) & (number_2 < 512))  # specs/indexer/select.py:271
+    if live & (count_1 - count <= 512):  # specs/indexer/select.py:259
+        number_3 = tl.arange(0, 512)  # specs/indexer/select.py:264
+        tl.store(indices_ptr + (row * 512 + number_3), tl.where(number_3 < count_1 - count, number_3, -1), mask=number_3 < 512)  # specs/indexer/select.py:265
