@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f41c014f31061f5b03f36ac1b4812ab498a9ff84c51a06f9e51444c948aa4838
+# spec sha256 fadcfad1841471c5ba78d41f9f6284d19872bf55e2d2c6d08c652db5f8545c9e
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on
