@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fadcfad1841471c5ba78d41f9f6284d19872bf55e2d2c6d08c652db5f8545c9e
+# spec sha256 6b5ed12b836a651e804ba2086d0038917ee92e8a4b5986a1af8976b616f20400
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -170,6 +170,7 @@ def configs() -> tuple[Config, ...]:
     return (
         declare.config("cuda", 16, 64, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
         declare.config("cuda", 16, 128, 64, 128, 8, 4, 2),
+        declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
         declare.config("xpu", 1, 16, 16, 128, 4, 16, 1),
         declare.config("cpu", 16, 256, 64, 128, 4, 4, 1),
         declare.config("interpret", 16, 128, 64, 64, 4, 4, 1, when=declare.DATA < WIDTH),

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2860efa7ccadca86def01e1b318c7b90f0cf23acdf9cb1e6d225496ade946eb9
+# spec sha256 2ede72cf381147011564ff43b853905e6f70eda8b37e835a56406176dd368121
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

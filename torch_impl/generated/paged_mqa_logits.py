@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3c00503ad2c0744ff74acb2137e1819ab5e0cae13e7c30f17423dea73e66bfbf
+# spec sha256 458cecf13ab172a8a49abac67e641ce967bedbbbc52b4b52c91312bc13398685
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
