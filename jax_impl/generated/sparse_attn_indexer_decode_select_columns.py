@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6b5ed12b836a651e804ba2086d0038917ee92e8a4b5986a1af8976b616f20400
+# spec sha256 b6685408eec9c3e8c71b89f010bc3ef5089dc22ee6407fcb96a2cf7a9aea7d87
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -12,8 +12,8 @@ Generated. Specialised on
     QUERIES = 1
     DECODE_LEVELS = 1
     DECODE_TILE = 256
-    BLOCK = 1024
-    num_warps = 4
+    BLOCK = 4096
+    num_warps = 8
     num_stages = 1
 """
 

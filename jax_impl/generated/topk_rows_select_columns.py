@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 18653dd9d241604efc35d4de70f86c4747a849dd32ad133aa5123cf288387852
+# spec sha256 23bfb81f2b0b89b61d541d2329c03dbe24e94d464508107e791b669f4c59296c
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -10,8 +10,8 @@ Generated. Specialised on
     row_ends = int32
     LEVELS = 1
     TILE = 4096
-    BLOCK = 1024
-    num_warps = 4
+    BLOCK = 4096
+    num_warps = 8
     num_stages = 1
 """
 
@@ -45,6 +45,7 @@ def select_columns(
         inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:205
         bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:121
         keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:206
+        item_1 = item.reshape(4096)  # specs/indexer/select.py:207
         keys_1 = keys.reshape(4096)  # specs/indexer/select.py:207
         keys_2 = jnp.max(keys_1.reshape(8, 512), axis=0)  # specs/indexer/select.py:287
         count_2 = jnp.min(keys_2, axis=0)  # specs/indexer/select.py:288
@@ -79,39 +80,21 @@ def select_columns(
             return (carried_1, carried_2, carried_3)
         (carried, least, above_2) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))  # specs/indexer/select.py:317
         room = 512 - above_2  # specs/indexer/select.py:238
-        last_1 = jax.lax.div(count_1 + 0, jnp.int32(1)) - jax.lax.div(count, jnp.int32(8)) * 8  # specs/indexer/select.py:218
-        count_10 = jnp.minimum(jax.lax.div(last_1 + 1023, jnp.int32(1024)), 4)  # specs/indexer/select.py:219
-        def step_3(i_3, carry):  # specs/indexer/select.py:252
-            (before,) = carry
-            start_1 = i_3 * 1024  # specs/indexer/select.py:246
-            number_1 = jax.lax.div(start_1, jnp.int32(8)) + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:193
-            group_1 = jax.lax.div(count, jnp.int32(8)) + number_1  # specs/indexer/select.py:195
-            item_1 = group_1[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]  # specs/indexer/select.py:198
-            last_2 = jax.lax.div(jax.lax.div(count_1 + 0, jnp.int32(1)) + 7, jnp.int32(8))  # specs/indexer/select.py:200
-            there_1 = (group_1 < last_2)[:, None]  # specs/indexer/select.py:201
-            value_1 = plgpu.load(logits_ref.at[out_row, item_1], mask=there_1 & (item_1 < W), other=0.0)  # specs/indexer/select.py:203
-            after_1 = item_1 >= count  # specs/indexer/select.py:204
-            inside_1 = there_1 & after_1 & (item_1 * 1 < count_1)  # specs/indexer/select.py:205
-            bits_1 = jax.lax.bitcast_convert_type(value_1, jnp.int32)  # specs/indexer/select.py:121
-            keys_3 = jnp.where(inside_1, jnp.where(bits_1 < 0, -2147483648 - bits_1, bits_1), -2147483647)  # specs/indexer/select.py:206
-            item_2 = item_1.reshape(1024)  # specs/indexer/select.py:207
-            keys_4 = keys_3.reshape(1024)  # specs/indexer/select.py:207
-            higher = keys_4 > least  # specs/indexer/select.py:342
-            equal = (keys_4 == least) & (keys_4 > -2147483647)  # specs/indexer/select.py:342
-            passed_1 = higher.astype(jnp.int32) + (equal.astype(jnp.int32) << 16)  # specs/indexer/select.py:344
-            t = jax.lax.cumsum(passed_1, axis=0)  # specs/indexer/select.py:345
-            ranks = before + t  # specs/indexer/select.py:345
-            ties = ranks >> 16  # specs/indexer/select.py:346
-            kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
-            place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
-            passed_2 = jnp.sum(passed_1, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:348
-            plgpu.store(indices_ref.at[row, place], item_2 - count, mask=place >= 0)  # specs/indexer/select.py:242
-            return (before + passed_2,)
-        (passed,) = jax.lax.fori_loop(0, count_10, step_3, (0,))  # specs/indexer/select.py:252
-        count_11 = (passed & 65535) + jnp.minimum(passed >> 16, room)  # specs/indexer/select.py:253
-        number_2 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:270
-        plgpu.store(indices_ref.at[row, number_2], jnp.full((512,), -1, jnp.int32), mask=(number_2 >= count_11) & (number_2 < 512))  # specs/indexer/select.py:271
+        higher = keys_1 > least  # specs/indexer/select.py:342
+        equal = (keys_1 == least) & (keys_1 > -2147483647)  # specs/indexer/select.py:342
+        passed = higher.astype(jnp.int32) + (equal.astype(jnp.int32) << 16)  # specs/indexer/select.py:344
+        t = jax.lax.cumsum(passed, axis=0)  # specs/indexer/select.py:345
+        ranks = 0 + t  # specs/indexer/select.py:345
+        ties = ranks >> 16  # specs/indexer/select.py:346
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
+        place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
+        passed_1 = jnp.sum(passed, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:348
+        plgpu.store(indices_ref.at[row, place], item_1 - count, mask=place >= 0)  # specs/indexer/select.py:242
+        passed_2 = 0 + passed_1  # specs/indexer/select.py:243
+        count_10 = (passed_2 & 65535) + jnp.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:253
+        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:270
+        plgpu.store(indices_ref.at[row, number_1], jnp.full((512,), -1, jnp.int32), mask=(number_1 >= count_10) & (number_1 < 512))  # specs/indexer/select.py:271
     @pl.when(live & (count_1 - count <= 512))  # specs/indexer/select.py:259
     def branch_1():
-        number_3 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:264
-        plgpu.store(indices_ref.at[row, number_3], jnp.where(number_3 < count_1 - count, number_3, -1), mask=number_3 < 512)  # specs/indexer/select.py:265
+        number_2 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:264
+        plgpu.store(indices_ref.at[row, number_2], jnp.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 512)  # specs/indexer/select.py:265

@@ -168,7 +168,7 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
-        declare.config("cuda", 16, 64, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
+        declare.config("cuda", 16, 128, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
         declare.config("cuda", 16, 128, 64, 128, 8, 4, 2),
         declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
         declare.config("xpu", 1, 16, 16, 128, 4, 16, 1),

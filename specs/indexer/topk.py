@@ -204,7 +204,7 @@ class Selection:
             f"The k first {WORDS[span]}{taken} of every row.",
             (source, *given, *results),
             tunables=_tunables(BLOCK_TUNABLE),
-            configs=select_configs(K * GROUP if groups else self.tile),
+            configs=select_configs(K * GROUP if groups else self.tile, self.rows),
             grid=(self.rows,),
             body=named(body, name),
         )
@@ -227,10 +227,15 @@ class Selection:
         return tuple(Step(kernel=kernel, when=when, **fields) for kernel, when in found)
 
 
-def select_configs(size: Expr) -> tuple[Config, ...]:
-    """Configurations of a level that selects from `size` items."""
+FEW_ROWS = 264
+"""Rows up to which a program has a multiprocessor of a large GPU for itself, or half of one."""
+
+
+def select_configs(size: Expr, rows: Expr) -> tuple[Config, ...]:
+    """Configurations of a level that selects from `size` items; those for CUDA devices measured on an H200."""
     return (
-        _config("cuda", 4, when=size <= 4096, BLOCK=1024),
+        _config("cuda", 8, when=(rows <= FEW_ROWS) + (size > 8192) > 0, BLOCK=4096),
+        _config("cuda", 4, when=size <= 4096, BLOCK=2048),
         _config("cuda", 8, BLOCK=2048),
         _config("xpu", 32, BLOCK=2048),
         _config("cpu", 4, BLOCK=4096),

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 from types import FrameType
 
 from specs.lang.elements import BOOL, INT32, ElementFormat
@@ -86,24 +87,31 @@ class Tracer:
         self._inner |= {id(value) for value in values}
 
 
-_active: list[Tracer] = []
+class _Active(local):
+    """The tracers of one thread, innermost last: kernels are traced when they are first called, from any thread."""
+
+    def __init__(self) -> None:
+        self.tracers: list[Tracer] = []
+
+
+_active = _Active()
 
 
 @contextmanager
 def tracing(tracer: Tracer) -> Iterator[Tracer]:
     """Makes `tracer` the one that tiles record into."""
-    _active.append(tracer)
+    _active.tracers.append(tracer)
     try:
         yield tracer
     finally:
-        _active.pop()
+        _active.tracers.pop()
 
 
 def tracer() -> Tracer:
     """The active tracer."""
-    if not _active:
+    if not _active.tracers:
         raise SpecError("tile operations only exist while a kernel body is traced", where=author_location())
-    return _active[-1]
+    return _active.tracers[-1]
 
 
 def author_frame() -> FrameType | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -73,3 +75,34 @@ def test_rows_of_any_stride_on_both_sides() -> None:
     assert np.array_equal(out.numpy(), expected(logits, [0, 0], [1300, 77], 128))
     assert (buffer[:, :10] == 7).all()
     assert (buffer[:, 138:] == 7).all()
+
+
+SPREADS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "normal": lambda x: x,
+    "below-zero": lambda x: -np.abs(x) - 1e-30,
+    "both-signs-of-tiny": lambda x: x * 2.0**-140,
+    "wide": lambda x: np.sign(x) * np.exp(20 * np.abs(x)),
+    "few-values": np.round,
+    "runs": np.sort,
+    "one-value-and-one-more": lambda x: np.where(np.arange(x.size) == x.size // 2, 1.0, -7.5),
+}
+
+
+@pytest.mark.parametrize("k", [1, 31, 600])
+@pytest.mark.parametrize("width", [700, 5000, WIDTH])
+@pytest.mark.parametrize("spread", list(SPREADS))
+def test_the_search_ends_at_the_right_key_whatever_its_bounds(spread: str, width: int, k: int) -> None:
+    rows = SPREADS[spread](np.random.default_rng(4).standard_normal(width)).astype(np.float32)
+    logits = torch.from_numpy(np.stack([rows, np.roll(rows, 17)]))
+    starts, ends = [0, 3], [width, width - 5]
+    assert np.array_equal(chosen(logits, starts, ends, k), expected(logits, starts, ends, k))
+
+
+def test_nan_is_the_largest_or_with_a_sign_the_smallest() -> None:
+    logits = torch.arange(900.0)[None, :].repeat(2, 1)
+    bits = logits.view(torch.int32)
+    bits[0, :2] = torch.tensor([0x7FC00000, 0x7FFFFFFF], dtype=torch.int32)  # the second: every bit but the sign
+    bits[1, 898:] = torch.tensor([0x7FC00000 - (1 << 31), -1], dtype=torch.int32)
+    found = chosen(logits, [0, 0], [900, 900], 10)
+    assert found[0].tolist() == [0, 1, *range(892, 900)]
+    assert found[1].tolist() == list(range(888, 898))

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 458cecf13ab172a8a49abac67e641ce967bedbbbc52b4b52c91312bc13398685
+# spec sha256 da32f9aba513e9c9ff950a3a28bcd29d451113c5d9466bed8776c142f81fe67c
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

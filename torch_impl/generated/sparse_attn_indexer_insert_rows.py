@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6b5ed12b836a651e804ba2086d0038917ee92e8a4b5986a1af8976b616f20400
+# spec sha256 b6685408eec9c3e8c71b89f010bc3ef5089dc22ee6407fcb96a2cf7a9aea7d87
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

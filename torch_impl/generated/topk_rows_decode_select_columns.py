@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d32d262c13b08007c6885ab1cd20519a1bebd528de95787742868d603b603ab8
+# spec sha256 ac16d4743c1651405bd10f0cfb67c41113404476ca8797e6da26b643e29d9709
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -11,8 +11,8 @@ Generated. Specialised on
     seq_lens = int32
     LEVELS = 1
     TILE = 1024
-    BLOCK = 1024
-    num_warps = 4
+    BLOCK = 4096
+    num_warps = 8
     num_stages = 1
 """
 

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 18653dd9d241604efc35d4de70f86c4747a849dd32ad133aa5123cf288387852
+# spec sha256 23bfb81f2b0b89b61d541d2329c03dbe24e94d464508107e791b669f4c59296c
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -10,8 +10,8 @@ Generated. Specialised on
     row_ends = int32
     LEVELS = 1
     TILE = 4096
-    BLOCK = 1024
-    num_warps = 4
+    BLOCK = 4096
+    num_warps = 8
     num_stages = 1
 """
 
@@ -44,6 +44,7 @@ def select_columns(
         inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:205
         bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:121
         keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:206
+        item_1 = tl.reshape(item, [4096])  # specs/indexer/select.py:207
         keys_1 = tl.reshape(keys, [4096])  # specs/indexer/select.py:207
         keys_2 = tl.max(tl.reshape(keys_1, [8, 512]), axis=0)  # specs/indexer/select.py:287
         count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:288
@@ -86,37 +87,20 @@ def select_columns(
             upper_2 = upper_3
             above = above_1
         room = 512 - above  # specs/indexer/select.py:238
-        last_1 = (count_1 + 0) // 1 - count // 8 * 8  # specs/indexer/select.py:218
-        count_10 = tl.minimum((last_1 + 1023) // 1024, 4)  # specs/indexer/select.py:219
-        before = 0  # specs/indexer/select.py:252
-        for i_3 in range(count_10):  # specs/indexer/select.py:252
-            start_1 = i_3 * 1024  # specs/indexer/select.py:246
-            number_1 = start_1 // 8 + tl.arange(0, 128)  # specs/indexer/select.py:193
-            group_1 = count // 8 + number_1  # specs/indexer/select.py:195
-            item_1 = group_1[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:198
-            last_2 = ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:200
-            there_1 = (group_1 < last_2)[:, None]  # specs/indexer/select.py:201
-            value_1 = tl.load(logits_ptr + (out_row * stride_logits0 + item_1), mask=there_1 & (item_1 < W), other=0.0)  # specs/indexer/select.py:203
-            after_1 = item_1 >= count  # specs/indexer/select.py:204
-            inside_1 = there_1 & after_1 & (item_1 * 1 < count_1)  # specs/indexer/select.py:205
-            bits_1 = value_1.to(tl.int32, bitcast=True)  # specs/indexer/select.py:121
-            keys_3 = tl.where(inside_1, tl.where(bits_1 < 0, -2147483648 - bits_1, bits_1), -2147483647)  # specs/indexer/select.py:206
-            item_2 = tl.reshape(item_1, [1024])  # specs/indexer/select.py:207
-            keys_4 = tl.reshape(keys_3, [1024])  # specs/indexer/select.py:207
-            higher = keys_4 > upper_2  # specs/indexer/select.py:342
-            equal = (keys_4 == upper_2) & (keys_4 > -2147483647)  # specs/indexer/select.py:342
-            passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:344
-            t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:345
-            ranks = before + t  # specs/indexer/select.py:345
-            ties = ranks >> 16  # specs/indexer/select.py:346
-            kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
-            place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
-            passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:348
-            tl.store(indices_ptr + (row * 512 + place), item_2 - count, mask=place >= 0)  # specs/indexer/select.py:242
-            before = before + passed_1
-        count_11 = (before & 65535) + tl.minimum(before >> 16, room)  # specs/indexer/select.py:253
-        number_2 = tl.arange(0, 512)  # specs/indexer/select.py:270
-        tl.store(indices_ptr + (row * 512 + number_2), tl.full([512], -1, tl.int32), mask=(number_2 >= count_11) & (number_2 < 512))  # specs/indexer/select.py:271
+        higher = keys_1 > upper_2  # specs/indexer/select.py:342
+        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:342
+        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:344
+        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:345
+        ranks = 0 + t  # specs/indexer/select.py:345
+        ties = ranks >> 16  # specs/indexer/select.py:346
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:347
+        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:348
+        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:348
+        tl.store(indices_ptr + (row * 512 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:242
+        passed_2 = 0 + passed_1  # specs/indexer/select.py:243
+        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:253
+        number_1 = tl.arange(0, 512)  # specs/indexer/select.py:270
+        tl.store(indices_ptr + (row * 512 + number_1), tl.full([512], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 512))  # specs/indexer/select.py:271
     if live & (count_1 - count <= 512):  # specs/indexer/select.py:259
-        number_3 = tl.arange(0, 512)  # specs/indexer/select.py:264
-        tl.store(indices_ptr + (row * 512 + number_3), tl.where(number_3 < count_1 - count, number_3, -1), mask=number_3 < 512)  # specs/indexer/select.py:265
+        number_2 = tl.arange(0, 512)  # specs/indexer/select.py:264
+        tl.store(indices_ptr + (row * 512 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 512)  # specs/indexer/select.py:265
