@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 08f8c3d1fa2a63a9c71a1ea3616940b1c1c69fd1f5da58c8843ae705b84118be
+# spec sha256 eeb83bab535c1bc8028265181132efa56e7809e0bebdf41b10cfbf52729ea0c0
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

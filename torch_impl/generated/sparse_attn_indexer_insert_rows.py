@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b6685408eec9c3e8c71b89f010bc3ef5089dc22ee6407fcb96a2cf7a9aea7d87
+# spec sha256 277802258040193e5b6224d83cf77843655168791570ebb1afd1847f777c102e
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
