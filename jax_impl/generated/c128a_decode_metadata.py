@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7878debc27580475ea12e0622f9886186a4c9db33c7bf47fb3d83521e98add9d
+# spec sha256 30a628951abfec27cdd11f9443d4c1ccaa761938ebe381beab397837457bf69e
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

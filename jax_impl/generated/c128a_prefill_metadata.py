@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 201f344d731c7e097f5d0bb0d8fb6aaece15435930b1de12eadfdf6ac0524b4c
+# spec sha256 0a2bf169a234d3bc69f5ca5fd5700a873aa5346d90fde4ef8657edc60b88d0e7
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

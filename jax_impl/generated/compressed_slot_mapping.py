@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a433e7aa79fc3358cbbb1f4dd1ce855fdd2c4b1ffb95d80895f05b573ccbb9bb
+# spec sha256 bdabc03db8ce6df2802d9f2d1cc5a30e87b10e7cc1069fdab9fd20ef43f7d0b6
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bad907770ab1bf22ed60f0e78c59dd249a4af0f6ec86e7fbb3ec1bcae1f4c70f
+# spec sha256 8ec1444566cddb0acbf675fde19de73c1043b53f62ca19d33a0b2bbbd2669d22
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

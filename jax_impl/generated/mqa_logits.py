@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf1e7b4e30a281677bc748928e8b8ef1fc4c37aa0dbe51057e327b9aa7905438
+# spec sha256 eeb83bab535c1bc8028265181132efa56e7809e0bebdf41b10cfbf52729ea0c0
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -48,13 +48,13 @@ def mqa_logits(
     upper_1 = jnp.where(seen, jnp.maximum(upper, end), upper)  # specs/indexer/logits.py:52
     out_row = row + 0  # specs/indexer/logits.py:53
     weights = query + 0  # specs/indexer/logits.py:53
-    head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:97
-    inside = (head < 64) & live  # specs/indexer/keys.py:98
-    weight = plgpu.load(weights_ref.at[weights, head], mask=inside, other=0.0)  # specs/indexer/keys.py:99
-    column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:107
-    part = plgpu.load(q_ref.at[query + 0, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:109
-    other = transposed(part)  # specs/indexer/keys.py:112
-    t = weight * 0.5  # specs/indexer/keys.py:112
+    head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
+    inside = (head < 64) & live  # specs/indexer/keys.py:102
+    weight = plgpu.load(weights_ref.at[weights, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
+    column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
+    part = plgpu.load(q_ref.at[query + 0, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+    other = transposed(part)  # specs/indexer/keys.py:116
+    t = weight * 0.5  # specs/indexer/keys.py:116
     query_1 = first + row + 1  # specs/indexer/logits.py:47
     live_1 = (row + 1 < MC) & (query_1 < M)  # specs/indexer/logits.py:48
     ks_1 = plgpu.load(ks_ref.at[query_1], mask=live_1, other=0)  # specs/indexer/logits.py:49
@@ -66,13 +66,13 @@ def mqa_logits(
     upper_2 = jnp.where(seen_1, jnp.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:52
     out_row_1 = row + 1  # specs/indexer/logits.py:53
     weights_1 = query_1 + 0  # specs/indexer/logits.py:53
-    head_1 = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:97
-    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:98
-    weight_1 = plgpu.load(weights_ref.at[weights_1, head_1], mask=inside_1, other=0.0)  # specs/indexer/keys.py:99
-    column_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:107
-    part_1 = plgpu.load(q_ref.at[query_1 + 0, head_1[:, None], column_1 + 0], mask=jnp.broadcast_to(inside_1[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:109
-    other_1 = transposed(part_1)  # specs/indexer/keys.py:112
-    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:112
+    head_1 = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
+    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:102
+    weight_1 = plgpu.load(weights_ref.at[weights_1, head_1], mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
+    column_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
+    part_1 = plgpu.load(q_ref.at[query_1 + 0, head_1[:, None], column_1 + 0], mask=jnp.broadcast_to(inside_1[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+    other_1 = transposed(part_1)  # specs/indexer/keys.py:116
+    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:116
     first_tile = pl.program_id(1) * 16  # specs/indexer/logits.py:54
     last_tile = jnp.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:55
     begin = jnp.minimum(jnp.maximum(jax.lax.div(lower_1, jnp.int32(64)), first_tile), last_tile)  # specs/indexer/logits.py:56
@@ -82,18 +82,18 @@ def mqa_logits(
         () = carry
         column_2 = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:60
         live_2 = column_2 < N  # specs/indexer/logits.py:61
-        column_3 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:128
-        part_2 = plgpu.load(k_ref.at[column_2[:, None], column_3 + 0], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:129
-        k_scale = plgpu.load(k_scale_ref.at[column_2], mask=live_2, other=0.0)  # specs/indexer/keys.py:130
+        column_3 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:132
+        part_2 = plgpu.load(k_ref.at[column_2[:, None], column_3 + 0], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:133
+        k_scale = plgpu.load(k_scale_ref.at[column_2], mask=live_2, other=0.0)  # specs/indexer/keys.py:134
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
-        products = dot_fp8(part_2, other)  # specs/indexer/keys.py:159
-        total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:163
-        value = total * k_scale  # specs/indexer/keys.py:166
+        products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
+        total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
+        value = total * k_scale  # specs/indexer/keys.py:170
         plgpu.store(logits_ref.at[out_row, column_2], jnp.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
-        products_1 = dot_fp8(part_2, other_1)  # specs/indexer/keys.py:159
-        total_1 = sum_of_products(products_1 + jnp.abs(products_1), t_1[None, :], 1)  # specs/indexer/keys.py:163
-        value_1 = total_1 * k_scale  # specs/indexer/keys.py:166
+        products_1 = dot_fp8(part_2, other_1)  # specs/indexer/keys.py:163
+        total_1 = sum_of_products(products_1 + jnp.abs(products_1), t_1[None, :], 1)  # specs/indexer/keys.py:167
+        value_1 = total_1 * k_scale  # specs/indexer/keys.py:170
         plgpu.store(logits_ref.at[out_row_1, column_2], jnp.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
         return ()
     () = jax.lax.fori_loop(begin, end_tile, step, ())  # specs/indexer/logits.py:76

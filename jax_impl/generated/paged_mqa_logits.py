@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 61dc953c26d58169a6fe5f1a5dc14f61a5172d09cc1da6f7f8927579abc1300e
+# spec sha256 da32f9aba513e9c9ff950a3a28bcd29d451113c5d9466bed8776c142f81fe67c
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -16,7 +16,7 @@ Generated. Specialised on
     H = 64
     ROWS = 64
     QUERIES = 1
-    BLOCK_M = 1
+    BLOCK_M = 16
     BLOCK_N = 128
     BLOCK_H = 64
     CHUNK = 128
@@ -46,47 +46,47 @@ def paged_mqa_logits(
     def branch():
         length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:55
         upper = jnp.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:58
-        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:68
-        first_tile = part * 8  # specs/indexer/paged_logits.py:69
-        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:70
-        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:71
-        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:93
+        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:78
+        first_tile = part * 8  # specs/indexer/paged_logits.py:79
+        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:80
+        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:81
+        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:105
         def branch_1():
-            there = request >= 0  # specs/indexer/paged_logits.py:74
-            row = request * 1 + 0  # specs/indexer/paged_logits.py:75
-            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:97
-            inside = (head < 64) & there  # specs/indexer/keys.py:98
-            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:99
-            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:107
-            part_1 = plgpu.load(q_ref.at[request, jnp.int32(0), head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:109
-            other = transposed(part_1)  # specs/indexer/keys.py:112
-            t = weight * 0.5  # specs/indexer/keys.py:112
-            def step(k, carry):  # specs/indexer/paged_logits.py:91
+            known = request >= 0  # specs/indexer/paged_logits.py:84
+            row = request * 1 + 0  # specs/indexer/paged_logits.py:87
+            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
+            inside = (head < 64) & known  # specs/indexer/keys.py:102
+            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
+            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
+            part_1 = plgpu.load(q_ref.at[request, jnp.int32(0), head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+            other = transposed(part_1)  # specs/indexer/keys.py:116
+            t = weight * 0.5  # specs/indexer/keys.py:116
+            def step(k, carry):  # specs/indexer/paged_logits.py:103
                 k = pipelined(k, 2, warps=4)
                 () = carry
-                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:80
-                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:81
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:82
-                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:83
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:84
-                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:85
-                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:85
-                start = inside_1 * 128  # specs/indexer/keys.py:137
-                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:137
-                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:144
-                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:146
-                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:149
-                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:159
-                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:163
-                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
-                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:88
-                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:89
+                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:92
+                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:93
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:94
+                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:95
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:96
+                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:97
+                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:97
+                start = inside_1 * 128  # specs/indexer/keys.py:141
+                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:141
+                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:148
+                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:150
+                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:153
+                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
+                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
+                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:99
+                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:100
+                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:101
                 return ()
-            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:91
-        def step_1(k_1, carry):  # specs/indexer/paged_logits.py:102
+            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:103
+        def step_1(k_1, carry):  # specs/indexer/paged_logits.py:114
             () = carry
-            column_3 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:97
-            value_1 = jnp.full((128,), float("-inf"), jnp.float32)  # specs/indexer/paged_logits.py:99
-            plgpu.store(logits_ref.at[out_request * 1 + 0, column_3], value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:100
+            column_3 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:109
+            value_1 = jnp.full((128,), float("-inf"), jnp.float32)  # specs/indexer/paged_logits.py:111
+            plgpu.store(logits_ref.at[out_request * 1 + 0, column_3], value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:112
             return ()
-        () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:102
+        () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:114

@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d551963a03ed7afb680f7b9af87a92c694a427d0bc7823ca5dca42ba4f4944fb
+# spec sha256 ffbb8c73e491f8936c62ae83ce7bf4ab148128aa65a1f654a9856c62dc284cb0
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

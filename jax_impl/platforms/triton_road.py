@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import jax
 
@@ -161,8 +162,19 @@ def triton_ir(request: Request) -> str:
     Raises:
         Unsupported: there is no triton package, or not one that is known, or it refuses the source.
     """
-    text: str = _asked(request)["ir"]
-    return text
+    return held_transposes(_asked(request)["ir"])
+
+
+_TRANSPOSE: Final = re.compile(r"^( *)%(\S+) = tt\.trans (%\S+) (.*: (tensor<[^>]*>) -> .*)$", re.MULTILINE)
+
+
+def held_transposes(text: str) -> str:
+    """Triton IR in which XLA does not move transposes ahead of what computes their operands.
+
+    As `triton_ops.transposed` does it for Pallas, for the same reason.
+    """
+    region = r"\1%held\2 = scf.execute_region -> \5 {\n\1  scf.yield \3 : \5\n\1}\n"
+    return _TRANSPOSE.sub(region + r"\1%\2 = tt.trans %held\2 \4", text)
 
 
 @lru_cache(maxsize=4096)

@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import specs
 from parity.xpu.topologies import BY_NAME
 from specs.lang.errors import Unsupported
+from specs.tile.cases import case_call
 
 _THUNK = re.compile(
     r"kCustomKernel .*?\b(\S+) grid: \[(\d+), (\d+), (\d+)\] threads: \[(\d+), \d+, \d+\]\s+shared_memory: (\d+)"
@@ -46,13 +48,18 @@ class Compiler:
         self._placements: dict[str, Any] = {}
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply to a request."""
+        """The reply to a request. JAX's 64-bit types are on where the case has such arrays."""
+        import jax
+
         from jax_impl.lowered import lower
 
-        start = time.perf_counter()
-        found = lower(request["op"], request["case"], request["road"], platform="oneapi", tuned=request["tuned"])
-        lowered = time.perf_counter() - start
-        return {"launches": [self._launch(one, request["cards"]) for one in found], "seconds": lowered}
+        op = specs.get(request["op"])
+        formats = case_call(op, op.case(request["case"]), strided=False).formats.values()
+        with jax.enable_x64(any(form.storage_bits == 64 for form in formats)):
+            start = time.perf_counter()
+            found = lower(op.name, request["case"], request["road"], platform="oneapi", tuned=request["tuned"])
+            lowered = time.perf_counter() - start
+            return {"launches": [self._launch(one, request["cards"]) for one in found], "seconds": lowered}
 
     def _launch(self, one: Any, cards: Sequence[str]) -> dict[str, Any]:
         reply: dict[str, Any] = {

@@ -35,6 +35,13 @@ _MOVES: Final = frozenset(
 # Names, decorations, capabilities, types: whose words are literals, or which come before any value.
 _NOT_CODE: Final = frozenset({3, 5, 6, 10, 11, 14, 15, 16, 17, 19, 20, 21, 72, 248, 249})
 
+TYPES: Final = range(19, 40)
+"""Declarations of types."""
+_UNTYPED: Final = frozenset({*range(2, 12), *range(13, 18), *TYPES, *range(71, 76)})
+"""Names, modes, capabilities, types, decorations: their first two words are not a type and a value of it. Read as such,
+a literal that happens to be some value's number would give that value a type."""
+_EXTENDED: Final = 12  # an instruction of an imported set, such as OpenCL's functions: its fourth word is the function
+
 _BARRIERS: Final = "intel_manageable_barrier_"
 """Barriers in two halves: functions init, arrive, wait and release that the GPU's compiler supplies."""
 
@@ -97,6 +104,13 @@ class Module:
                 counts[current] = counts.get(current, 0) + 1
         points = (one for one in self.instructions if one.opcode == _ENTRY_POINT)
         return {_text(one.words[2:]): counts.get(one.words[1], 0) for one in points}
+
+    @property
+    def types(self) -> dict[int, int]:
+        """Value -> its type."""
+        declared = {one.words[0] for one in self.instructions if one.opcode in TYPES}
+        results = (one.words for one in self.instructions if one.opcode not in _UNTYPED and len(one.words) > 1)
+        return {words[1]: words[0] for words in results if words[0] in declared}
 
     @property
     def imports(self) -> dict[str, int]:
@@ -222,11 +236,8 @@ def _moved_as_half(module: Module) -> Module:
     types = narrow | {
         one.words[0] for one in module.instructions if one.opcode == _TYPE_VECTOR and one.words[1] in narrow
     }
-    values = {one.words[1] for one in module.instructions if len(one.words) > 1 and one.words[0] in types}
-    named = values | types
-    if any(
-        one.opcode not in (_TYPE_FLOAT, *_MOVES, *_NOT_CODE) and named & set(one.words) for one in module.instructions
-    ):
+    named = types | {value for value, kind in module.types.items() if kind in types}
+    if any(one.opcode not in (_TYPE_FLOAT, *_MOVES, *_NOT_CODE) and named & _ids(one) for one in module.instructions):
         return module
     kept: list[Instruction] = []
     capability = Instruction(_CAPABILITY, (_FLOAT16_CAPABILITY,))
@@ -239,6 +250,11 @@ def _moved_as_half(module: Module) -> Module:
         elif one.opcode != _EXTENSION or _text(one.words) != "SPV_KHR_bfloat16":
             kept.append(one)
     return Module(header=module.header, instructions=tuple(kept))
+
+
+def _ids(one: Instruction) -> set[int]:
+    """The numbers of types and values in an instruction. Some may be literals, but for the one that is met often."""
+    return set(one.words[:3] + one.words[4:] if one.opcode == _EXTENDED else one.words)
 
 
 def _text(words: tuple[int, ...]) -> str:

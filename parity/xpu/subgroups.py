@@ -20,7 +20,6 @@ _LANES: Final = 32
 
 _ENTRY_POINT, _MODE, _CAPABILITY, _LOAD, _STORE, _DECORATE = 15, 16, 17, 61, 62, 71
 _INT, _BOOL, _VECTOR, _ARRAY, _POINTER, _CONSTANT, _FUNCTION, _VARIABLE = 21, 20, 23, 28, 32, 43, 54, 59
-_TYPES: Final = range(19, 40)
 _ACCESS, _EXTRACT, _CONVERT, _ADD, _SUBTRACT, _OR, _AND, _SHIFT = 65, 81, 113, 128, 130, 197, 199, 194
 _LOGICAL_OR, _SELECT, _BARRIER = 166, 169, 224
 _LOCAL_SIZE, _SUBGROUP_SIZE, _BUILT_IN, _LOCAL_ID, _SUBGROUP_ID, _WORKGROUP = 17, 35, 11, 27, 40, 4
@@ -75,8 +74,7 @@ class _Writer:
         variables = {one.words[1]: pointers[one.words[0]] for one in code if one.opcode == _VARIABLE}
         self._places = variables[self._place]
         self._component = next(one.words[1] for one in code if one.opcode == _VECTOR and one.words[0] == self._places)
-        types = {one.words[0] for one in code if one.opcode in _TYPES}
-        self._types = {one.words[1]: one.words[0] for one in code if len(one.words) > 1 and one.words[0] in types}
+        self._types = module.types
         self._threads = next(one.words[2] for one in code if one.opcode == _MODE and one.words[1] == _LOCAL_SIZE)
         self._word = self._type(_INT, 32, 0)
         self._bool = self._type(_BOOL)

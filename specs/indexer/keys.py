@@ -5,7 +5,8 @@
 FP8 codes go into the dots as they are, and the one scale of a key is a factor of the sum. MXFP4 has a scale per 32
 columns of query and key. A code times a power of two is exact in BF16, so both become BF16 and one sum goes over all
 columns: scales as factors of partial dots, four per score, cost more than the dots. Sums may go over columns in any
-order, so the even ones, in low nibbles, are one operand and the odd ones another.
+order, so the even ones, in low nibbles, are one operand and the odd ones another; with CHUNK = 128 they are joined, for
+machines that multiply without matrix units, on which each dot costs registers of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from specs.tile.language import (
     absolute,
     arange,
     dot,
+    join_pairs,
     load,
     load_view,
     reduce_sum,
@@ -56,18 +58,20 @@ class Row:
     """How the bytes of a row of 128 columns are read: parts of so many each.
 
     packed: two codes per byte, and a scale per part; the parts are one tile then, else each is an operand.
+    joined: whether even and odd columns of packed rows make one operand, not two.
     """
 
     parts: int
     bytes: int
     packed: bool
+    joined: bool = False
 
 
 def row_of(layout: Paged, chunk: int) -> Row:
     """The cut of a layout's rows; FP8 rows in operands of `chunk` columns."""
     (field,) = layout.fields
     if field.format.packing is not None:
-        return Row(field.groups, field.group // field.format.packing.per_word, True)
+        return Row(field.groups, field.group // field.format.packing.per_word, True, joined=chunk == field.count)
     if field.format.element != E4M3 or field.groups != 1:
         raise fail(f"layout '{layout.name}': the logits are of e4m3 rows with one scale, or of e2m1 rows")
     return Row(field.count // chunk, chunk, False)
@@ -78,13 +82,13 @@ def operand(codes: Tile) -> Tile:
     return codes if codes.element == E4M3 else codes.bitcast(E4M3)
 
 
-def operands(codes: Tile, scales: Tile) -> tuple[Tile, Tile]:
-    """BF16 [n, 64] of the even columns and of the odd ones: codes [n, parts, bytes] and scales [n, parts]."""
+def operands(codes: Tile, scales: Tile, row: Row) -> tuple[Tile, ...]:
+    """BF16 [n, 64] of the even columns and of the odd ones, or [n, 128]: codes [n, parts, bytes], scales [n, parts]."""
     n, parts, count = codes.shape
     codes = codes if codes.element == UINT8 else codes.bitcast(UINT8)
     factor = scales.to(F32).to(BF16)[:, :, None]
     even, odd = (scaled_nibble(codes, high, factor).reshape(n, parts * count) for high in (False, True))
-    return even, odd
+    return (join_pairs(even, odd),) if row.joined else (even, odd)
 
 
 def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, live: Tile) -> list[Heads]:
@@ -101,7 +105,7 @@ def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, liv
             at, column = packed_columns(row)
             codes = load(p.q, (*query, head[:, None, None], column), inside[:, None, None])
             scales = load(p.q_scale, (*query, head[:, None], at), inside[:, None])
-            parts: tuple[Tile, ...] = operands(codes, scales)
+            parts = operands(codes, scales, row)
             weight = weight * _SHRUNK**-2
         else:
             column = arange(row.bytes)[None, :]
@@ -124,7 +128,7 @@ def dense_keys(p: Any, row: Row, index: Tile, live: Tile) -> Keys:
     if row.packed:
         at, column = packed_columns(row)
         codes = load(p.k, (index[:, None, None], column), live[:, None, None])
-        return Keys(operands(codes, load(p.k_scale, (index[:, None], at), live[:, None])), None)
+        return Keys(operands(codes, load(p.k_scale, (index[:, None], at), live[:, None]), row), None)
     column = arange(row.bytes)[None, :]
     parts = [load(p.k, (index[:, None], column + part * row.bytes), live[:, None]) for part in range(row.parts)]
     return Keys(tuple(operand(part) for part in parts), load(p.k_scale, (index,), live).to(F32))
@@ -140,7 +144,7 @@ def paged_keys(cache: ArrayHandle, layout: Paged, rows: int, row: Row, page: Til
         place, mask = (page[:, None, None], start[:, None, None]), live[:, None, None]
         codes = load_view(cache, *place, column, UINT8, mask)
         scales = load_view(cache, page[:, None], shares[:, None], at, form.scale, live[:, None])
-        return Keys(operands(codes, scales), None)
+        return Keys(operands(codes, scales, row), None)
     column = arange(row.bytes)[None, :]
     parts = [
         load_view(cache, page[:, None], (start + part * row.bytes)[:, None], column, form.element, live[:, None])

@@ -112,10 +112,12 @@ def result(rows: Expr, columns: Any) -> Array:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 1024 x 16384."""
     return (
-        declare.config("cuda", 4, 64, 64, 128, 16, 4, 2, when=declare.DATA < WIDTH),
+        declare.config("cuda", 4, 64, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
         declare.config("cuda", 2, 64, 64, 128, 16, 4, 3),
+        declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
         declare.config("xpu", 1, 16, 16, 128, 4, 8, 1),
         declare.config("cpu", 4, 128, 64, 128, 4, 4, 1),
+        declare.config("interpret", 2, 128, 64, 64, 4, 4, 1, when=declare.DATA < WIDTH),
         declare.config("interpret", 2, 128, 64, 128, 4, 4, 1),
     )
 

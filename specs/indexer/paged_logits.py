@@ -29,7 +29,7 @@ from specs.lang.elements import F32, UINT8
 from specs.lang.kernel import Access, Attribute, Config, Dim, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
-from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, when, where
+from specs.tile.language import arange, both, fori_loop, full, load, maximum, minimum, program_id, store, when, where
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile
 
@@ -39,7 +39,7 @@ ALL_REQUESTS = Axis(name="BC", value=B, doc="requests of one launch")
 
 
 def paged_mqa_logits(p: Any) -> None:
-    """All queries of one request, and TILES tiles of its keys."""
+    """BLOCK_M queries of one request, and TILES tiles of its keys."""
     out_request, part = program_id(0), program_id(1)
     request = p.first + out_request
 
@@ -49,19 +49,29 @@ def paged_mqa_logits(p: Any) -> None:
     when(request < p.B, scores)
 
 
-def limit_of(p: Any, request: Tile, query: int) -> Tile:
-    """How many keys a query of a request sees."""
+def limit_of(p: Any, request: Tile, query: Tile | int, there: Tile | None) -> Tile:
+    """How many keys a query of a request sees; none if it is not there."""
     if p.lens == declare.PER_QUERY:
-        length = load(p.context_lens, (request, query))
+        length = load(p.context_lens, (request, query), there)
     else:
         length = load(p.context_lens, (request,)) - (p.QUERIES - 1 - query)
-    return minimum(length, p.max_model_len)
+    limit = minimum(length, p.max_model_len)
+    return limit if there is None else where(there, limit, 0)
+
+
+def queries_of(p: Any) -> list[tuple[Tile | int, Tile | None]]:
+    """Queries of this program by their numbers within the request, and whether there is such a one."""
+    if p.BLOCK_M >= p.QUERIES:
+        return [(query, None) for query in range(p.QUERIES)]
+    queries = [program_id(2) * p.BLOCK_M + j for j in range(p.BLOCK_M)]
+    return [(query, query < p.QUERIES if p.QUERIES % p.BLOCK_M else None) for query in queries]
 
 
 def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None:
     """Scores of part `part` of a request's keys."""
     cut = row_of(p.layout, p.CHUNK)
-    limits = [limit_of(p, request, j) for j in range(p.QUERIES)]
+    queries = queries_of(p)
+    limits = [limit_of(p, request, query, there) for query, there in queries]
     upper = limits[0]
     for other in limits[1:]:
         upper = maximum(upper, other)
@@ -71,10 +81,12 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
     end_tile = minimum(maximum(tile_cdiv(maximum(upper, 0), p.BLOCK_N), first_tile), last_tile)
 
     def run() -> None:
-        there = request >= 0
-        rows = [request * p.QUERIES + j for j in range(p.QUERIES)]
-        places: list[tuple[Tile | int, ...]] = [(request, j) if p.q.rank > 3 else (row,) for j, row in enumerate(rows)]
-        heads = [heads_of(p, cut, place, row, there) for place, row in zip(places, rows, strict=True)]
+        known = request >= 0
+        heads = []
+        for query, there in queries:
+            row = request * p.QUERIES + query
+            place: tuple[Tile | int, ...] = (request, query) if p.q.rank > 3 else (row,)
+            heads.append(heads_of(p, cut, place, row, known if there is None else known & there))
 
         def step(k: Tile) -> None:
             column = k * p.BLOCK_N + arange(p.BLOCK_N)
@@ -83,10 +95,10 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
             page = load(p.block_tables, (request, entry), live, other=-1)
             live = live & (page >= 0) & (page < p.PAGES)
             held = paged_keys(p.cache, p.layout, p.ROWS, cut, where(live, page, 0), column % p.ROWS, live)
-            for j, (limit, own) in enumerate(zip(limits, heads, strict=True)):
+            for (query, there), limit, own in zip(queries, limits, heads, strict=True):
                 value = where(live & (column < limit), score(held, own), MINUS_INFINITY)
-                mask = column < (p.max_model_len if p.fill else limit)
-                store(p.logits, (out_request * p.QUERIES + j, column), value, mask)
+                mask = both(column < (p.max_model_len if p.fill else limit), there)
+                store(p.logits, (out_request * p.QUERIES + query, column), value, mask)
 
         fori_loop(first_tile, end_tile, step, stages=p.num_stages)
 
@@ -95,9 +107,9 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
 
         def blank(k: Tile) -> None:
             column = k * p.BLOCK_N + arange(p.BLOCK_N)
-            for j in range(p.QUERIES):
+            for query, there in queries:
                 value = full((p.BLOCK_N,), MINUS_INFINITY, F32)
-                store(p.logits, (out_request * p.QUERIES + j, column), value, column < p.max_model_len)
+                store(p.logits, (out_request * p.QUERIES + query, column), value, both(column < p.max_model_len, there))
 
         fori_loop(end_tile, last_tile, blank)
 
@@ -156,11 +168,13 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
-        declare.config("cuda", 1, 128, 64, 128, 16, 4, 2, when=declare.DATA < WIDTH),
-        declare.config("cuda", 1, 128, 64, 128, 8, 4, 2),
-        declare.config("xpu", 1, 16, 16, 128, 4, 8, 1),
-        declare.config("cpu", 1, 256, 64, 128, 4, 4, 1),
-        declare.config("interpret", 1, 128, 64, 128, 4, 4, 1),
+        declare.config("cuda", 16, 128, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
+        declare.config("cuda", 16, 128, 64, 128, 8, 4, 2),
+        declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
+        declare.config("xpu", 1, 16, 16, 128, 4, 16, 1),
+        declare.config("cpu", 16, 256, 64, 128, 4, 4, 1),
+        declare.config("interpret", 16, 128, 64, 64, 4, 4, 1, when=declare.DATA < WIDTH),
+        declare.config("interpret", 16, 128, 64, 128, 4, 4, 1),
     )
 
 
@@ -203,7 +217,7 @@ def kernel(requests: Axis = ALL_REQUESTS, tokens: Axis | None = None, each: Axis
         ),
         tunables=declare.tunables(),
         configs=configs(),
-        grid=(requests, cdiv(COLUMNS, Ref("BLOCK_N") * Ref("TILES"))),
+        grid=(requests, cdiv(COLUMNS, Ref("BLOCK_N") * Ref("TILES")), cdiv(each, Ref("BLOCK_M"))),
         body=paged_mqa_logits,
     )
 

@@ -173,9 +173,7 @@ def test_integers_of_a_launcher() -> None:
 
 
 @pytest.mark.parametrize("platform", ["cuda", "oneapi"])
-def test_arrays_updated_in_place_are_passed_twice_and_used_once(
-    platform: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_arrays_updated_in_place_are_passed_twice_and_used_once(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_call, "available", lambda: False)
     op = specs.get("quantize_and_insert_k")
     (kernel,) = lowered.lower(op.name, default_case(op), "triton", platform=platform)
@@ -199,3 +197,23 @@ def test_both_roads_take_the_same_arrays() -> None:
                 assert (mine.name, mine.array, mine.form.dtype) == (yours.name, yours.array, yours.form.dtype)
                 assert mine.form.size == yours.form.size
             assert (one.aliases, one.grid, one.num_warps) == (other.aliases, other.grid, other.num_warps)
+
+
+TRANSPOSED = """
+@triton.jit
+def scaled(x_ptr, y_ptr, factor):
+    i, j = tl.arange(0, 16)[:, None], tl.arange(0, 32)[None, :]
+    x = tl.load(x_ptr + i * 32 + j) * factor
+    tl.store(y_ptr + tl.trans(j) * 16 + tl.trans(i), tl.trans(x))
+"""
+
+
+def test_xla_does_not_look_through_what_is_transposed() -> None:
+    start = SOURCE[: SOURCE.index("@triton.jit")]
+    text = ir_of(start + TRANSPOSED + triton_road.launcher("scaled", ["x", "y"], ["x", "y", "3.0"]))
+    found = re.findall(r"tt\.trans (%\w+) .* : tensor<16x32xf32> ->", text)
+    assert found
+    for held in found:
+        (value,) = re.findall(rf"{held} = scf\.execute_region -> tensor<16x32xf32> {{\n +scf\.yield (%\w+) :", text)
+        assert re.search(rf"{value} = arith\.mulf", text)
+    assert text.count("tt.trans") == text.count("scf.execute_region")

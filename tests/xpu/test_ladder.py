@@ -140,3 +140,12 @@ def test_kernel_climbs_every_rung(road: Any) -> None:
         assert row.rung(rung).answer == "yes", f"{rung}: {row.rung(rung).reason}"
     assert row.rung(EXECUTED).note == "same bytes"
     assert row.rung(REAL).answer == "not run"
+
+
+@NEEDS_PLUGIN
+@pytest.mark.parametrize("road", ["pallas", "triton"])
+def test_64_bit_arrays_are_switched_on_where_a_case_has_them(road: Any) -> None:
+    op = specs.get("compressed_slot_mapping")
+    with Ladder(HERE) as ladder:
+        (row,) = ladder.climb(Attempt(op=op, case=op.case("c4a-int64"), road=road, tuned={}), (LOWERED, EXECUTED))
+    assert (row.rung(EXECUTED).answer, row.rung(EXECUTED).note) == ("yes", "same bytes"), row.rungs

@@ -115,6 +115,25 @@ def test_computing_with_bfloat16_stays_an_obstacle(computing: Instruction) -> No
     assert "bfloat16" in obstacles(before)[0]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [Instruction(12, (WORD, 31, 1, HALF, 40)), Instruction(ADD, (WORD, 31, 16, 40))],
+    ids=["function of a set", "width of a float"],
+)
+def test_literal_that_is_a_number_of_a_bfloat16_value_is_none(other: Instruction) -> None:
+    moved = Instruction(LOAD, (HALF, 30, ARGUMENT))
+    before = module(moved, other, capabilities=(6, 5116), floats=(16, 0))
+    assert not obstacles(for_cpu(before))
+    computing = Instruction(12, (WORD, 32, 1, 27, 30))
+    assert obstacles(for_cpu(module(moved, other, computing, capabilities=(6, 5116), floats=(16, 0))))
+
+
+def test_types_are_those_of_values() -> None:
+    value, call = Instruction(LOAD, (PAIR, 30, ARGUMENT)), Instruction(12, (HALF, 31, 1, 27, 30))
+    found = module(Instruction(71, (PAIR, 44, 2)), value, call, Instruction(62, (ARGUMENT, 30)))
+    assert found.types == {ARGUMENT: WORD, 30: PAIR, 31: HALF}
+
+
 def test_module_without_any_of_it_stays_as_it_is() -> None:
     before = module(Instruction(LOAD, (WORD, 30, ARGUMENT)))
     assert for_cpu(before) == before

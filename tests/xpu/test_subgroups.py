@@ -10,10 +10,12 @@ import pytest
 from parity.xpu.spirv import MAGIC, Instruction, Module
 from parity.xpu.subgroups import written_out
 
-VOID, WORD, FLOAT, WIDE, VECTOR, INPUT, SCOPE, PLACE, KERNEL = 1, 2, 3, 4, 5, 6, 7, 8, 9
-VALUE, LANE, CLUSTER, RESULT = 20, 21, 22, 30
+VOID, WORD, FLOAT, WIDE, VECTOR, INPUT, SCOPE, PLACE, KERNEL = 1, 2, 3, 4, 12, 6, 7, 8, 9
+SEVEN = 5  # a constant; its number is also that of a storage class, which is a literal and no value
+VALUE, LANE, CLUSTER, WIDE_LANE, OUTSIDE, RESULT = 20, 21, 22, 23, 24, 30
 THREADS, LANES = 64, 32
-FUNCTION, LOAD, STORE, BARRIER, END = 54, 61, 62, 224, 56
+FUNCTION, PARAMETER, LOAD, STORE, BARRIER, END = 54, 55, 61, 62, 224, 56
+WIDTHS = {WORD: 32, WIDE: 64}
 
 
 def module(*body: Instruction, capability: int = 65, cluster: int = 8) -> Module:
@@ -29,10 +31,14 @@ def module(*body: Instruction, capability: int = 65, cluster: int = 8) -> Module
         Instruction(21, (WIDE, 64, 0)),
         Instruction(23, (VECTOR, WIDE, 3)),
         Instruction(32, (INPUT, 1, VECTOR)),
+        Instruction(43, (WORD, SEVEN, 7)),
+        Instruction(32, (OUTSIDE, SEVEN, FLOAT)),
         Instruction(43, (WORD, SCOPE, 3)),
         Instruction(43, (WORD, CLUSTER, cluster)),
         Instruction(59, (INPUT, PLACE, 1)),
         Instruction(FUNCTION, (VOID, KERNEL, 0, VOID)),
+        Instruction(PARAMETER, (WORD, LANE)),
+        Instruction(PARAMETER, (WIDE, WIDE_LANE)),
         *body,
         Instruction(END, ()),
     ]
@@ -61,13 +67,20 @@ def ran(found: Module, value: Callable[[int], float], lane: Callable[[int], int]
     """What every thread has as the result. Threads run side by side, one instruction at a time."""
     constants = {one.words[1]: one.words[2] for one in found.instructions if one.opcode == 43}
     body = found.instructions[next(i for i, one in enumerate(found.instructions) if one.opcode == FUNCTION) + 1 :]
-    threads: list[dict[int, float]] = [{**constants, VALUE: value(t), LANE: lane(t)} for t in range(THREADS)]
+    threads: list[dict[int, float]] = [
+        {**constants, VALUE: value(t), LANE: lane(t), WIDE_LANE: lane(t)} for t in range(THREADS)
+    ]
+    kinds = {one.words[1]: one.words[0] for one in found.instructions if one.opcode in (43, PARAMETER)}
     memory: dict[tuple[int, int], float] = {}
     places: list[dict[int, tuple[int, int]]] = [{} for _ in threads]
     pending: set[tuple[int, int]] = set()
     for one in body:
         if one.opcode == BARRIER:
             pending.clear()
+        if one.opcode not in (BARRIER, STORE, END):
+            kinds[one.words[1]] = one.words[0]
+        if one.opcode == 113:
+            assert WIDTHS[kinds[one.words[1]]] != WIDTHS[kinds[one.words[2]]], "a conversion to the same width"
         for number, (known, reached) in enumerate(zip(threads, places, strict=True)):
             match one.opcode, one.words:
                 case 61, (_, result, source) if source == PLACE:
@@ -88,16 +101,21 @@ def ran(found: Module, value: Callable[[int], float], lane: Callable[[int], int]
                 case opcode, (_, result, a, b) if opcode in BINARY:
                     known[result] = BINARY[opcode](known[a], known[b])
                 case opcode, _:
-                    assert opcode in (BARRIER, END, 71), opcode
+                    assert opcode in (BARRIER, END, PARAMETER), opcode
     return [known[RESULT] for known in threads]
 
 
-def shuffle(opcode: int) -> Module:
-    return written_out(module(Instruction(opcode, (FLOAT, RESULT, SCOPE, VALUE, LANE))))
+def shuffle(opcode: int, lane: int = LANE) -> Module:
+    return written_out(module(Instruction(opcode, (FLOAT, RESULT, SCOPE, VALUE, lane))))
 
 
-def test_shuffle_reads_from_the_threads_own_sub_group() -> None:
-    found = ran(shuffle(345), lambda t: 1000.0 + t, lambda t: (t * 5 + 1) % LANES)
+def test_number_of_a_lane_that_looks_like_a_storage_class() -> None:
+    assert ran(shuffle(346, SEVEN), float, lambda _: 0) == [float(t ^ 7) for t in range(THREADS)]
+
+
+@pytest.mark.parametrize("lane", [LANE, WIDE_LANE], ids=["32 bits", "64 bits"])
+def test_shuffle_reads_from_the_threads_own_sub_group(lane: int) -> None:
+    found = ran(shuffle(345, lane), lambda t: 1000.0 + t, lambda t: (t * 5 + 1) % LANES)
     assert found == [1000.0 + (t // LANES * LANES) + (t * 5 + 1) % LANES for t in range(THREADS)]
 
 

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 632119168416369c40fb6c8c2d4e38fe0ea89558712e0ee89c14c3dcefab9d35
+# spec sha256 aa48a7a97a73663f7ee7cdbf9cbb0559b51d635fd64c71410614003ba5c60f09
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf1e7b4e30a281677bc748928e8b8ef1fc4c37aa0dbe51057e327b9aa7905438
+# spec sha256 eeb83bab535c1bc8028265181132efa56e7809e0bebdf41b10cfbf52729ea0c0
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -48,13 +48,13 @@ def mqa_logits(
     upper_1 = tl.where(seen, tl.maximum(upper, end), upper)  # specs/indexer/logits.py:52
     out_row = row + 0  # specs/indexer/logits.py:53
     weights = query + 0  # specs/indexer/logits.py:53
-    head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:97
-    inside = (head < 64) & live  # specs/indexer/keys.py:98
-    weight = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:99
-    column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:107
-    part = tl.load(q_ptr + ((query + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:109
-    other = tl.permute(part, [1, 0])  # specs/indexer/keys.py:112
-    t = weight * 0.5  # specs/indexer/keys.py:112
+    head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+    inside = (head < 64) & live  # specs/indexer/keys.py:102
+    weight = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
+    column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
+    part = tl.load(q_ptr + ((query + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
+    other = tl.permute(part, [1, 0])  # specs/indexer/keys.py:116
+    t = weight * 0.5  # specs/indexer/keys.py:116
     query_1 = first + row + 1  # specs/indexer/logits.py:47
     live_1 = (row + 1 < MC) & (query_1 < M)  # specs/indexer/logits.py:48
     ks_1 = tl.load(ks_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:49
@@ -66,13 +66,13 @@ def mqa_logits(
     upper_2 = tl.where(seen_1, tl.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:52
     out_row_1 = row + 1  # specs/indexer/logits.py:53
     weights_1 = query_1 + 0  # specs/indexer/logits.py:53
-    head_1 = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:97
-    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:98
-    weight_1 = tl.load(weights_ptr + (weights_1 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:99
-    column_1 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:107
-    part_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:109
-    other_1 = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:112
-    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:112
+    head_1 = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:102
+    weight_1 = tl.load(weights_ptr + (weights_1 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
+    column_1 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
+    part_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:113
+    other_1 = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
+    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:116
     first_tile = tl.program_id(1) * 16  # specs/indexer/logits.py:54
     last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:55
     begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)  # specs/indexer/logits.py:56
@@ -80,18 +80,18 @@ def mqa_logits(
     for k in tl.range(begin, end_tile, num_stages=3):  # specs/indexer/logits.py:76
         column_2 = k * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:60
         live_2 = column_2 < N  # specs/indexer/logits.py:61
-        column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:128
-        part_2 = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:129
-        k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:130
+        column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:132
+        part_2 = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:133
+        k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:134
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:63
-        products = tl.dot(part_2, other)  # specs/indexer/keys.py:159
-        total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:163
-        value = total * k_scale  # specs/indexer/keys.py:166
+        products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
+        total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:167
+        value = total * k_scale  # specs/indexer/keys.py:170
         tl.store(logits_ptr + (out_row * N + column_2), tl.where(inside_2, value, float("-inf")), mask=(column_2 < N) & live)  # specs/indexer/logits.py:66
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:63
-        products_1 = tl.dot(part_2, other_1)  # specs/indexer/keys.py:159
-        total_1 = tl.sum((products_1 + tl.abs(products_1)) * t_1[None, :], axis=1)  # specs/indexer/keys.py:163
-        value_1 = total_1 * k_scale  # specs/indexer/keys.py:166
+        products_1 = tl.dot(part_2, other_1)  # specs/indexer/keys.py:163
+        total_1 = tl.sum((products_1 + tl.abs(products_1)) * t_1[None, :], axis=1)  # specs/indexer/keys.py:167
+        value_1 = total_1 * k_scale  # specs/indexer/keys.py:170
         tl.store(logits_ptr + (out_row_1 * N + column_2), tl.where(inside_3, value_1, float("-inf")), mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:66
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:78
         column_4 = k_1 * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:71

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 61dc953c26d58169a6fe5f1a5dc14f61a5172d09cc1da6f7f8927579abc1300e
+# spec sha256 da32f9aba513e9c9ff950a3a28bcd29d451113c5d9466bed8776c142f81fe67c
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -16,7 +16,7 @@ Generated. Specialised on
     H = 64
     ROWS = 64
     QUERIES = 1
-    BLOCK_M = 1
+    BLOCK_M = 16
     BLOCK_N = 128
     BLOCK_H = 64
     CHUNK = 128
@@ -46,39 +46,39 @@ def paged_mqa_logits(
     if request < B:  # specs/indexer/paged_logits.py:49
         length = tl.load(context_lens_ptr + request * stride_context_lens0)  # specs/indexer/paged_logits.py:55
         upper = tl.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:58
-        upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:68
-        first_tile = part * 8  # specs/indexer/paged_logits.py:69
-        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:70
-        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:71
-        if first_tile < end_tile:  # specs/indexer/paged_logits.py:93
-            there = request >= 0  # specs/indexer/paged_logits.py:74
-            row = request * 1 + 0  # specs/indexer/paged_logits.py:75
-            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:97
-            inside = (head < 64) & there  # specs/indexer/keys.py:98
-            weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:99
-            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:107
-            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:109
-            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:112
-            t = weight * 0.5  # specs/indexer/keys.py:112
-            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:91
-                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:80
-                entry = column_1 // 64  # specs/indexer/paged_logits.py:81
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:82
-                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:83
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:84
-                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:85
-                inside_1 = column_1 % 64  # specs/indexer/paged_logits.py:85
-                start = inside_1 * 128  # specs/indexer/keys.py:137
-                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:137
-                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:144
-                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:146
-                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:149
-                products = tl.dot(part_2, other)  # specs/indexer/keys.py:159
-                total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:163
-                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:87
-                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:88
-                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:89
-        for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:102
-            column_3 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:97
-            value_1 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/paged_logits.py:99
-            tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_3), value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:100
+        upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:78
+        first_tile = part * 8  # specs/indexer/paged_logits.py:79
+        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:80
+        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:81
+        if first_tile < end_tile:  # specs/indexer/paged_logits.py:105
+            known = request >= 0  # specs/indexer/paged_logits.py:84
+            row = request * 1 + 0  # specs/indexer/paged_logits.py:87
+            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+            inside = (head < 64) & known  # specs/indexer/keys.py:102
+            weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
+            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
+            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
+            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
+            t = weight * 0.5  # specs/indexer/keys.py:116
+            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:103
+                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:92
+                entry = column_1 // 64  # specs/indexer/paged_logits.py:93
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:94
+                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:95
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:96
+                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:97
+                inside_1 = column_1 % 64  # specs/indexer/paged_logits.py:97
+                start = inside_1 * 128  # specs/indexer/keys.py:141
+                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:141
+                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:148
+                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:150
+                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:153
+                products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
+                total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:167
+                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:99
+                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:100
+                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:101
+        for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:114
+            column_3 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:109
+            value_1 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/paged_logits.py:111
+            tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_3), value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:112

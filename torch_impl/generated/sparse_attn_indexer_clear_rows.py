@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 99879bc131424416b43bf1e5a065b16854d1c6e1252c94e69bb9375ee7fad057
+# spec sha256 277802258040193e5b6224d83cf77843655168791570ebb1afd1847f777c102e
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

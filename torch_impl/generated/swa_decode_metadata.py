@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2b2f90f4ac5d17d8b561e7ce8e5b4afe56373c8c0f7744453ea4ef2d7d1ecfcf
+# spec sha256 b141f8808231df66e0089cde829f0c1c4d2193c7db744b1794bf8ca720ec7f37
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

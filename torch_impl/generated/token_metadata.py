@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 350ef5bff7e809dc1674981dc07883472c10e9f448eebc45bc27013e477c9e17
+# spec sha256 4aff8062d5ba1fe76f7bac03384f1de0b60c883bff53ae098cce52272ee54fde
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on
