@@ -42,14 +42,16 @@ TITLES: Final = {
     "fp8": "`fp8_gemm`, scales 1x128 by 128x128",
     "int4": "`int4_gemm_w4a16`, groups of 128; share: of the weight's bytes",
     "quant": "`per_token_group_quant_fp8`, groups of 128",
-    "decode": "`sparse_mla_decode_fp8` and, with keys of the indexer, `paged_mqa_logits`",
-    "prefill": "`sparse_mla_prefill` and, with keys of the indexer, `mqa_logits`",
+    "decode": "`sparse_mla_decode_fp8`, V4 pages of 64 rows",
+    "prefill": "`sparse_mla_prefill`",
     "insert": "`qnorm_rope_kv_insert`",
     "quantize": "`quantize_and_insert_k`",
     "gather": "`dequant_gather_k`",
-    "causal": "`flash_attn_varlen`, causal",
-    "paged": "`flash_attn_varlen`, one query per request over pages of keys",
-    "topk": "`topk_rows`",
+    "causal": "`flash_attn_varlen`, causal, 32 and 8 heads of 128",
+    "paged": "`flash_attn_varlen`, one query per request over pages",
+    "paged_logits": "`paged_mqa_logits`",
+    "dense_logits": "`mqa_logits`",
+    "topk": "`topk_rows`; floor: three reads",
 }
 
 
@@ -109,16 +111,16 @@ def table(section: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tables(records: Iterable[Mapping[str, Any]]) -> str:
-    """The tables of all records, each record under the machine it was made on."""
+    """The tables of all records, behind the machine that they were made on."""
     parts: list[str] = []
     for record in records:
         machine = record["machine"]
         versions = ", ".join(f"{name} {machine[name]}" for name in ("torch", "triton", "jax") if name in machine)
-        parts.append(f"{machine.get('name', machine.get('device', '?'))}, {versions}; microseconds:")
+        head = f"{machine.get('name', machine.get('device', '?'))}, {versions}; microseconds:"
         rows = record["rows"]
-        parts += [
-            table(s, [r for r in rows if r["section"] == s]) for s in TITLES if any(r["section"] == s for r in rows)
-        ]
+        found = [[row for row in rows if row["section"] == section] for section in TITLES]
+        shown = [table(rows[0]["section"], rows) for rows in found if rows]
+        parts += shown if head in parts or not shown else [head, *shown]
     return "\n\n".join(parts)
 
 

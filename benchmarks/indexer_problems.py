@@ -221,13 +221,13 @@ def _distance(result: Any, expected: Any) -> float:
 
 
 FAMILIES: Mapping[str, tuple[Case, ...]] = {
-    "decode": (paged_case(64, 8192, 64), paged_case(64, 32768, 64), packed_case(64, 32768, 64)),
-    "prefill": (dense_case(1024, 16384, 64),),
+    "paged_logits": (paged_case(64, 8192, 64), paged_case(64, 32768, 64), packed_case(64, 32768, 64)),
+    "dense_logits": (dense_case(1024, 16384, 64),),
     "topk": (topk_case(4096, 32768, 1024), topk_case(64, 262144, 1024), topk_case(4096, 8192, 512)),
 }
 # Sizes that only try the programs.
 QUICK: Mapping[str, tuple[Case, ...]] = {
-    "decode": (paged_case(2, 128, 16), packed_case(2, 128, 16)),
-    "prefill": (dense_case(4, 64, 16),),
+    "paged_logits": (paged_case(2, 128, 16), packed_case(2, 128, 16)),
+    "dense_logits": (dense_case(4, 64, 16),),
     "topk": (topk_case(3, 600, 32),),
 }
