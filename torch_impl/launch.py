@@ -124,9 +124,9 @@ def run(
     if ready is None:
         ready = prepare(op, tensors, attributes, implementation, given)
         if own is not None:
-            repeated.calls[own] = ready
+            repeated.keep(own, ready)
     if key is not None:
-        repeated.calls[key] = ready
+        repeated.keep(key, ready)
     return perform(ready, every)
 
 

@@ -9,18 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
 import torch
 
 Key = tuple[Any, ...]
+KEPT = 8192
+"""Calls that are kept. A server meets new lengths for as long as it runs; the oldest entries go first."""
 calls: dict[Key, Any] = {}
 """What the launcher keeps of a call, by the keys of public functions and by its own."""
+_keeping = Lock()
 PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
 """Types of tensors without a say of their own in what is done with them."""
 _modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 - no public word for either
 _transforms = torch._C._functorch.peek_interpreter_stack  # noqa: SLF001
 _traits = attrgetter("shape", "dtype", "device")  # one call into C for three
+
+
+def keep(key: Key, ready: Any) -> None:
+    """Keeps a call under a key."""
+    with _keeping:
+        while len(calls) >= KEPT:
+            del calls[next(iter(calls))]
+        calls[key] = ready
 
 
 def traits(tensors: Sequence[Any]) -> Key:

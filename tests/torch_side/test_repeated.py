@@ -54,6 +54,15 @@ def test_the_same_call_is_found_again(op: str, unchecked: Callable[[], None]) ->
     assert raw(performed(op, public(op), tensors, **attributes)) == raw(want)
 
 
+def test_the_oldest_calls_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated, "KEPT", 4)
+    monkeypatch.setattr(repeated, "calls", {})
+    for rows in (*range(1, 9), 1):
+        codes, _ = public("per_token_group_quant_fp8")(torch.full((rows, 128), 448.0, dtype=torch.bfloat16))
+        assert torch.equal(codes.float(), torch.full((rows, 128), 448.0))
+        assert 0 < len(repeated.calls) <= 4
+
+
 def test_weights_may_be_parameters(unchecked: Callable[[], None]) -> None:
     tensors, attributes = gemm()
     want = public("fp8_gemm")(*tensors, **attributes)
