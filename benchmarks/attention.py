@@ -24,7 +24,16 @@ from benchmarks.attention_queues import distinct, jax_inputs, jax_replacing_queu
 from benchmarks.problems import registered
 from benchmarks.queues import jax_queue, torch_queue
 from benchmarks.report import Report, Row
-from benchmarks.session import Ceilings, Settings, add_arguments, measure_ceilings, open_report, run_case, settings_of
+from benchmarks.session import (
+    SHARE,
+    Ceilings,
+    Settings,
+    add_arguments,
+    measure_ceilings,
+    open_report,
+    run_case,
+    settings_of,
+)
 from benchmarks.timing import Queue, Timing
 from benchmarks.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH, Candidate
 
@@ -186,7 +195,7 @@ def _figures(
     columns = {"TFLOP/s": case.flops / seconds / 1e12} if case.flops else {}
     columns["GB/s"] = case.nbytes / seconds / 1e9
     if limits is not None:
-        columns["share of copy"] = case.nbytes / seconds / limits.copy
+        columns[SHARE] = case.nbytes / seconds / limits.copy
         columns["over floor"] = seconds / max(limits.floors(case).values())
     if variant in errors:
         with report.guard(name, case.label, f"{variant}, error"):

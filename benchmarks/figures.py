@@ -16,17 +16,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from benchmarks.session import SHARE, VERSUS
+from benchmarks.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH
+
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 FLOOR, OURS = "floor", "ours, Triton"
-SHARE: Final = "share of copy"
 WARM: Final = ", warm"
 
 # Column, and how the names of the variants in it begin: of several, the fastest counts, of floors the highest.
 COLUMNS: Final = {
     FLOOR: ("floor",),
-    OURS: ("ours torch",),
-    "ours, JAX `pallas`": ("ours jax",),
-    "ours, JAX `triton`": ("ours jax, triton",),
+    OURS: (OURS_TORCH,),
+    "ours, JAX `pallas`": (OURS_JAX,),
+    "ours, JAX `triton`": (OURS_JAX_TRITON,),
     "vLLM Triton": ("vllm triton", "vLLM Triton", "vLLM unified"),
     "FlashMLA": ("FlashMLA",),
     "SDPA flash": ("SDPA flash",),
@@ -85,7 +87,7 @@ def cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, Cell]:
         column = column_of(row["variant"])
         if column is None or row["timing"] is None:
             continue
-        ratio = math.nan if column in (FLOOR, OURS) else row["figures"].get("vs ours", math.nan)
+        ratio = math.nan if column in (FLOOR, OURS) else row["figures"].get(VERSUS, math.nan)
         share = row["figures"].get(SHARE, math.nan) if column == OURS else math.nan
         cell = Cell(time=median(row["timing"]["samples"]) * 1e6, ratio=ratio, share=share)
         before = found.get(column)

@@ -19,6 +19,7 @@ from benchmarks.queues import jax_queue, jax_sets, torch_queue
 from benchmarks.report import Report, Row
 from benchmarks.resources import resource_rows
 from benchmarks.session import (
+    SHARE,
     Ceilings,
     Settings,
     add_arguments,
@@ -147,7 +148,7 @@ def _shares(moved: int, wide: int, ceilings: Ceilings | None) -> Figures:
         rate = (wide if BF16_MATMUL in variant else moved) / seconds
         columns = {"GB/s": rate / 1e9}
         if ceilings is not None:
-            columns["share of copy"] = rate / ceilings.copy
+            columns[SHARE] = rate / ceilings.copy
         return columns
 
     return figures

@@ -15,7 +15,7 @@ from benchmarks.report import Report, Row, cache_bytes, machine_facts
 from benchmarks.timing import Queue, Timing, describe_error, interleave, ratio, sets_needed
 from benchmarks.variants import OURS_TORCH, Candidate, difference
 
-VERSUS = "vs ours"
+VERSUS, SHARE = "vs ours", "share of copy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
