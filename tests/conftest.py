@@ -2,7 +2,7 @@
 
     JAX on the CPU      set JAX_PLATFORMS yourself to run the same tests on a device
     XLA's compiler      on the CPU without most optimisations, whose time would be most of the suite's; set XLA_FLAGS
-                        yourself to have them. `make parity` runs cases of its own operations compiled as users have them
+                        yourself to have them. `make parity` compiles the cases of its operations as users do
     hypothesis          profile "ci" unless --hypothesis-profile names "dev" or "thorough"
     random data         `rng` and `seed`, derived from the id of the test: no run differs from another
     network             refused, except within this machine
