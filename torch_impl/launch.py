@@ -223,12 +223,14 @@ def _runner(launch: Launch, slots: Slots, implementation: str, device: torch.dev
 
 def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
     """The Triton source that a launch runs."""
-    return emit(legalise(launch.program, target_of(implementation, device)))
+    target = target_of(implementation, device)
+    return emit(legalise(launch.program, target), target.overlaps)
 
 
 def triton_runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
     """Launches the generated Triton kernel (or interprets it)."""
-    program = legalise(launch.program, target_of(implementation, device))
+    target = target_of(implementation, device)
+    program = legalise(launch.program, target)
     ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
     taken = [slots[launch.arrays[p.name][0]] for p in ordered]
     raw = [(index, dtype_of(p.element)) for index, p in enumerate(ordered) if _is_raw(launch, p)]
@@ -237,7 +239,9 @@ def triton_runner(launch: Launch, slots: Slots, implementation: str, device: tor
         memory = launch.arrays[param.name][1]
         scalars += [memory.strides[d] for d in runtime_strides(param)]
     options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
-    start = load_kernel(emit(program), program.name)[launch.grid]
+    if target.overlaps:
+        options["launch_pdl"] = True
+    start = load_kernel(emit(program, target.overlaps), program.name)[launch.grid]
 
     def runner(arrays: Tensors) -> None:
         given = [arrays[slot] for slot in taken]

@@ -9,10 +9,12 @@ import torch
 
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
-from specs.tile.targets import TRITON_CUDA, TRITON_INTERPRET, TRITON_XPU, Target
+from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU, Target
 from torch_impl.platforms import environment
 
 IMPLEMENTATIONS = ("triton", "eager", "interpret")
+HOPPER = (9, 0)
+"""Compute capability from which kernels can wait for each other (`Target.overlaps`)."""
 
 
 def explain(device: torch.device | str) -> dict[str, str | None]:
@@ -69,4 +71,13 @@ def target_of(implementation: str, device: torch.device) -> Target:
     """The Triton target of an implementation on a device."""
     if implementation == "interpret":
         return TRITON_INTERPRET
-    return TRITON_XPU if device.type == "xpu" else TRITON_CUDA
+    if device.type == "xpu":
+        return TRITON_XPU
+    return TRITON_HOPPER if _capability(device) >= HOPPER else TRITON_CUDA
+
+
+@lru_cache(maxsize=64)
+def _capability(device: torch.device) -> tuple[int, int]:
+    """Compute capability of a CUDA device; (0, 0) where torch sees none, or one of another maker."""
+    seen = torch.version.cuda is not None and torch.cuda.is_available()
+    return torch.cuda.get_device_capability(device) if seen else (0, 0)

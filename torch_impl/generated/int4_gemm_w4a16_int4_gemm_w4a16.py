@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b020b25e13ddb6b3e67393378083f873f6b69bcfb8ce0e0b48e46bf4085c292d
+# spec sha256 a6225264db29bb80b4620108f43e033ec0e64375c935c15c279fafb565117f5a
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -65,21 +65,21 @@ def int4_gemm_w4a16(
     tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-    upper = (K + 127) // 128  # specs/gemm/int4.py:61
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:68
-    for k in tl.range(upper, num_stages=3):  # specs/gemm/int4.py:69
+    steps = (K + 127) // 128  # specs/gemm/int4.py:61
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:69
+    for k in tl.range(steps, num_stages=3):  # specs/gemm/int4.py:70
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        there = (rows < M)[:, None]  # specs/gemm/int4.py:83
-        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:84
-        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:85
+        there = (rows < M)[:, None]  # specs/gemm/int4.py:84
+        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:85
+        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:86
         byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:112
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:115
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:115
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:89
-        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:89
-        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:90
-        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:90
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:113
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:116
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:116
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:90
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:90
+        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:91
+        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:91
         acc = acc + partial * scale[None, :]
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
