@@ -86,10 +86,13 @@ class Tracer:
         while walker is not None and walker not in self._frames and walker.f_code.co_name != "trace":
             entered.append(walker)
             walker = walker.f_back
-        same = self._frames.index(walker) + 1 if walker in self._frames else 0
-        self._frames[same:] = reversed(entered)
+        entered.reverse()
+        while self._frames and self._frames[-1] is not walker:
+            self._frames.pop()
         # A caller that is still in the same call has assigned nothing since the last operation.
-        for author in self._frames[max(0, same - 1) :]:
+        changed = [*self._frames[-1:], *entered]
+        self._frames += entered
+        for author in changed:
             if _is_machinery(author.f_code.co_filename):
                 continue
             for name, held in author.f_locals.items():
