@@ -92,15 +92,12 @@ class Printer(ABC):
         folded = self._folded(ops)
         if len(results) == 1 and self._only_here(results[0]):
             folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
+        statements = {Opcode.STORE: self.store, Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
         for op in ops:
             if op.code is Opcode.CONST:
                 self.text[id(op.result)] = self.literal(op)
-            elif op.code is Opcode.STORE:
-                self.store(op, depth)
-            elif op.code is Opcode.FOR:
-                self.loop(op, depth)
-            elif op.code is Opcode.WHEN:
-                self.branch(op, depth)
+            elif op.code in statements:
+                statements[op.code](op, depth)
             elif op.code is Opcode.SIZE:
                 self.text[id(op.result)] = Text(str(op.attrs["name"]))
             elif len(op.results) > 1:

@@ -46,16 +46,17 @@ class Tracer:
     ) -> tuple[Tile, ...]:
         """Records one operation and returns its results."""
         where = self.here()
+        values: list[Value] = []
         for operand in operands:
             if id(operand.value) in self._inner:
                 raise fail(
                     f"{operand!r} belongs to a loop or a branch, and is used outside of it",
                     "let the loop carry it, or store it inside",
                 )
-        # Lists first: this runs for every operation, and generators would take a tenth of a trace.
-        values = tuple([operand.value for operand in operands])
+            values.append(operand.value)
+        # Tuples of lists: this runs for every operation, and generators would take a tenth of a trace.
         results = tuple([Value(kind) for kind in types])
-        op = Op(code, values, results, attrs or {}, where, region)
+        op = Op(code, tuple(values), results, attrs or {}, where, region)
         for result in results:
             result.op = op
         self._blocks[-1].append(op)
@@ -380,19 +381,20 @@ def binary(code: Opcode, x: Operand, y: Operand) -> Tile:
         x = constant(x, y.element)
     if not isinstance(y, Tile):
         y = constant(y, x.element)
-    if x.element != y.element:
+    left, right = x.value.type, y.value.type
+    if left.element != right.element:
         raise fail(
-            f"{code.value} of {x.value.type} and {y.value.type}: element formats differ",
+            f"{code.value} of {left} and {right}: element formats differ",
             "nothing is promoted: cast one operand with .to()",
         )
     check_operand(code, x)
-    shape = broadcast_shapes(x.shape, y.shape)
+    shape = broadcast_shapes(left.shape, right.shape)
     if shape is None:
         raise fail(
-            f"{code.value} of {x.value.type} and {y.value.type}: shapes do not broadcast",
+            f"{code.value} of {left} and {right}: shapes do not broadcast",
             "give both tiles the same rank with [:, None]",
         )
-    element = BOOL if code in COMPARISONS else x.element
+    element = BOOL if code in COMPARISONS else left.element
     return tracer().emit(code, (x, y), (TileType(element, shape),))[0]
 
 
