@@ -307,7 +307,7 @@ class PallasPrinter(Printer):
         """`pl.when` over a local function."""
         assert op.region is not None
         self.line(f"@pl.when({self.of(op.operands[0])})", depth, op)
-        self.line(f"def {self._unique('branch')}():", depth)
+        self.line(f"def {self.unique('branch')}():", depth)
         self.block(op.region.ops, depth + 1)
 
     def loop(self, op: Op, depth: int) -> None:
@@ -315,7 +315,7 @@ class PallasPrinter(Printer):
         assert op.region is not None
         index, *carried = op.region.parameters
         lower, upper, *init = (self.of(value) for value in op.operands)
-        step = self._unique("step")
+        step = self.unique("step")
         results = [self.fresh(value, "carried") for value in op.results]
         names = [self.fresh(value, "carried") for value in carried]
         counter = self.fresh(index, "k")
@@ -328,14 +328,6 @@ class PallasPrinter(Printer):
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         self.line(f"return {_tuple([self.of(value) for value in op.region.results])}", depth + 1)
         self.line(f"{_tuple(results)} = jax.lax.fori_loop({lower}, {upper}, {step}, {_tuple(init)})", depth, op)
-
-    def _unique(self, base: str) -> str:
-        name, count = base, 0
-        while name in self.taken:
-            count += 1
-            name = f"{base}_{count}"
-        self.taken.add(name)
-        return name
 
 
 def _tuple(items: list[str] | list[Text]) -> str:

@@ -15,6 +15,9 @@ from specs.lang.elements import ElementFormat
 class Opcode(Enum):
     """All operations. The value is the name an emitter may print."""
 
+    # Members are looked up for every operation of a program; Enum would hash their names, in Python.
+    __hash__ = object.__hash__
+
     # leaves
     CONST = "const"  # attr value: Python number
     SIZE = "size"  # attr name: a dynamic axis, an i32 scalar
@@ -207,8 +210,10 @@ def walk(ops: tuple[Op, ...] | list[Op]) -> list[Op]:
 
 def broadcast_shapes(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] | None:
     """The common shape of two operands of equal rank (or a scalar and anything), else None."""
-    if not a or not b:
-        return a or b
+    if a == b or not b:
+        return a
+    if not a:
+        return b
     if len(a) != len(b):
         return None
     if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=True)):

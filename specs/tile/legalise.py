@@ -6,11 +6,12 @@ arithmetic of `library.codec`; dot operands that the dot unit does not take are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
 from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT16, INT32, UINT8, ElementFormat, NanRule
-from specs.tile.ir import ArrayParam, Op, Opcode, Program, Region, TileType, Value, walk
+from specs.tile.ir import ArrayParam, Location, Op, Opcode, Program, Region, TileType, Value, walk
 from specs.tile.language import where
 from specs.tile.library import codec
 from specs.tile.targets import Target
@@ -49,12 +50,24 @@ def _raw_param(param: ArrayParam, target: Target) -> ArrayParam:
     return replace(param, element=raw_format(param.element))
 
 
+class _Replay(Tracer):
+    """Records operations that stand where others stood."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.where: Location | None = None
+
+    def here(self) -> Location | None:
+        """Where the author wrote the operation that is rewritten."""
+        return self.where
+
+
 class _Rewriter:
     """Replays operations into a new tracer. `tiles` maps old values to new tiles."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.tracer = Tracer()
+        self.tracer = _Replay()
         self.tiles: dict[int, Tile] = {}
 
     def wanted(self, ops: tuple[Op, ...]) -> bool:
@@ -65,7 +78,6 @@ class _Rewriter:
         for op in ops:
             self.tracer.where = op.where
             self.rewrite(op)
-        self.tracer.where = None
 
     def of(self, value: Value) -> Tile:
         return self.tiles[id(value)]
@@ -135,6 +147,26 @@ def _is_scattered(store: Op) -> bool:
 class _Formats(_Rewriter):
     """Element formats, casts and dots."""
 
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        # What a target that has all of a program's formats may still lack; `rewrite` copies where this says no.
+        self.lacking: dict[Opcode, Callable[[Op], bool]] = {
+            Opcode.LOAD: lambda op: "view" in op.attrs and not target.views,
+            Opcode.STORE: lambda op: not target.views if "view" in op.attrs else self.scatters(op),
+            Opcode.CAST: lambda op: not self.casts(op.operands[0].type.element, op.result.type.element),
+            Opcode.DOT: lambda op: op.operands[0].type.element not in target.dot,
+            Opcode.NIBBLE: lambda _: not target.nibbles,
+            **dict.fromkeys((Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.BROADCAST), self.splats),
+        }
+
+    def wanted(self, ops: tuple[Op, ...]) -> bool:
+        """Whether the target lacks a format or an operation."""
+        everything = walk(ops)
+        formats = {value.type.element for op in everything for value in op.results}
+        if not all(is_native(form, self.target) for form in formats):
+            return True
+        return any(op.code in self.lacking and self.lacking[op.code](op) for op in everything)
+
     def rewrite(self, op: Op) -> None:
         """Replays one operation; what touches a format that is not native is spelled out."""
         match op.code:
@@ -146,7 +178,7 @@ class _Formats(_Rewriter):
             case Opcode.STORE if "view" in op.attrs:
                 self.store_view(op)
                 return
-            case Opcode.STORE if op.attrs["masked"] and not self.target.scatters and _is_scattered(op):
+            case Opcode.STORE if self.scatters(op):
                 self.copy(op, op.attrs | {"scatter": True})
                 return
             case Opcode.CAST:
@@ -165,6 +197,10 @@ class _Formats(_Rewriter):
                 return
         self.bind(op.result, new)
 
+    def scatters(self, op: Op) -> bool:
+        """Whether a store's masked elements may point at what others are stored to, which the target would mind."""
+        return bool(op.attrs["masked"]) and not self.target.scatters and _is_scattered(op)
+
     def cast(self, x: Tile, source: ElementFormat, goal: ElementFormat) -> Tile:
         """x, a value (or the raw codes) of `source`, as `goal` (or its raw codes)."""
         if source == goal:
@@ -175,7 +211,7 @@ class _Formats(_Rewriter):
             return codec.encode(x.to(F32), goal).to(raw_format(goal) if goal.bits < 8 else goal)
         if not is_native(goal, self.target):
             return codec.encode(x.to(F32), goal).to(raw_format(goal))
-        if not (goal.is_float and goal.bits < 16 and source.is_float):
+        if self.casts(source, goal):
             return x.to(goal)
         x = wide = x.to(F32)
         if not self.target.saturating:
@@ -186,6 +222,12 @@ class _Formats(_Rewriter):
         # With several codes to choose from, every library has a NaN of its own.
         codes = x.to(goal).bitcast(raw_format(goal))
         return where(codec.is_nan(wide), goal.nan_code or 0, codes).bitcast(goal)
+
+    def casts(self, source: ElementFormat, goal: ElementFormat) -> bool:
+        """Whether the target's own cast between two of its formats means what the program's does."""
+        if not (source.is_float and goal.is_float):
+            return not (source.is_float and goal.is_integer and goal.bits < 32)
+        return goal.bits >= 16 or (source == F32 and self.target.saturating and goal.nan is not NanRule.IEEE)
 
     def nibble(self, op: Op) -> Tile:
         form = op.result.type.element
@@ -198,8 +240,9 @@ class _Formats(_Rewriter):
     def splats(self, op: Op) -> bool:
         """Whether a scalar truth value would be broadcast where that is not possible."""
         kind = op.result.type
-        scalar = any(not value.type.shape for value in op.operands)
-        return not self.target.splats_truth and scalar and bool(kind.shape) and kind.element == BOOL
+        if self.target.splats_truth or not kind.shape or kind.element != BOOL:
+            return False
+        return any(not value.type.shape for value in op.operands)
 
     def truth(self, op: Op) -> Tile:
         """The operation with its scalar truth values broadcast as integers."""

@@ -68,6 +68,7 @@ class Printer(ABC):
         self.lines: list[str] = []
         self.text: dict[int, Text] = {}
         self.taken = set(self.reserved) | set(program.sizes)
+        self._last: Counter[str] = Counter()  # the number that `unique` gave last
         everything = walk(program.ops)
         self.home = homes(program.ops)
         self.uses = Counter(id(v) for op in everything for v in op.operands)
@@ -89,19 +90,16 @@ class Printer(ABC):
         A sole result of a loop body that has no name is folded into the assignment that carries it on.
         """
         folded = self._folded(ops)
-        if len(results) == 1 and results[0].name is None and self.uses[id(results[0])] == 1:
+        if len(results) == 1 and self._only_here(results[0]):
             folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
+        statements = {Opcode.STORE: self.store, Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
         for op in ops:
-            if op.code is Opcode.STORE:
-                self.store(op, depth)
-            elif op.code is Opcode.FOR:
-                self.loop(op, depth)
-            elif op.code is Opcode.WHEN:
-                self.branch(op, depth)
+            if op.code is Opcode.CONST:
+                self.text[id(op.result)] = self.literal(op)
+            elif op.code in statements:
+                statements[op.code](op, depth)
             elif op.code is Opcode.SIZE:
                 self.text[id(op.result)] = Text(str(op.attrs["name"]))
-            elif op.code is Opcode.CONST:
-                self.text[id(op.result)] = self.literal(op)
             elif len(op.results) > 1:
                 expression = self.expression(op)
                 names = [self.fresh(result) for result in op.results]
@@ -119,11 +117,9 @@ class Printer(ABC):
         user = {id(v): op for op in ops for v in op.operands}
         folded: set[int] = set()
         for op in ops:
-            if op.code in _STATEMENTS or op.code is Opcode.STORE or len(op.results) != 1:
-                continue
-            consumer = user.get(id(op.result))
-            if op.result.name is None and self.uses[id(op.result)] == 1 and consumer is not None:
-                if consumer.code is not Opcode.FOR:
+            if len(op.results) == 1 and op.code not in _STATEMENTS and self._only_here(op.result):
+                consumer = user.get(id(op.result))
+                if consumer is not None and consumer.code is not Opcode.FOR:
                     folded.add(id(op))
         return folded
 
@@ -143,12 +139,17 @@ class Printer(ABC):
         """A unique Python name for a value, the author's where there is one; also becomes its text."""
         base = value.name or default
         base = base if base.isidentifier() and not keyword.iskeyword(base) else default
-        name, count = base, 0
-        while name in self.taken:
-            count += 1
-            name = f"{base}_{count}"
-        self.taken.add(name)
+        name = self.unique(base)
         self.text[id(value)] = Text(name)
+        return name
+
+    def unique(self, base: str) -> str:
+        """A name that is not taken yet, and is from now on: `base`, or `base` with a number."""
+        name = base
+        while name in self.taken:
+            self._last[base] += 1
+            name = f"{base}_{self._last[base]}"
+        self.taken.add(name)
         return name
 
     def carried_name(self, init: Value, parameter: Value, result: Value) -> tuple[str, bool]:

@@ -33,8 +33,8 @@ class Tracer:
         self._blocks: list[list[Op]] = [self.ops]
         self._sizes: dict[str, Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
-        self.where: Location | None = None  # overrides the author's frame while a program is rewritten
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
+        self._lines: dict[tuple[str, int], Location] = {}
 
     def emit(
         self,
@@ -45,42 +45,60 @@ class Tracer:
         region: Region | None = None,
     ) -> tuple[Tile, ...]:
         """Records one operation and returns its results."""
-        frame = author_frame() if self.where is None else None
-        if frame is not None:
-            self.name_locals(frame)
+        where = self.here()
+        values: list[Value] = []
         for operand in operands:
             if id(operand.value) in self._inner:
                 raise fail(
                     f"{operand!r} belongs to a loop or a branch, and is used outside of it",
                     "let the loop carry it, or store it inside",
                 )
-        op = Op(
-            code=code,
-            operands=tuple(operand.value for operand in operands),
-            results=tuple(Value(type=t) for t in types),
-            attrs=attrs or {},
-            where=self.where or location_of(frame),
-            region=region,
-        )
-        for result in op.results:
+            values.append(operand.value)
+        # Tuples of lists: this runs for every operation, and generators would take a tenth of a trace.
+        results = tuple([Value(kind) for kind in types])
+        op = Op(code, tuple(values), results, attrs or {}, where, region)
+        for result in results:
             result.op = op
         self._blocks[-1].append(op)
-        return tuple(Tile(result) for result in op.results)
+        return tuple([Tile(result) for result in results])
+
+    def constant(self, value: Number, element: ElementFormat) -> Tile:
+        """Records a scalar constant. No statement is made of it, so it has no line."""
+        result = Value(TileType(element))
+        result.op = Op(Opcode.CONST, (), (result,), {"value": value}, None)
+        self._blocks[-1].append(result.op)
+        return Tile(result)
+
+    def here(self) -> Location | None:
+        """Where the author's current statement is; the tiles that its variables hold take their names."""
+        frame = author_frame()
+        if frame is None:
+            return None
+        self.name_locals(frame)
+        line = (frame.f_code.co_filename, frame.f_lineno)
+        if line not in self._lines:
+            self._lines[line] = location_of(frame)
+        return self._lines[line]
 
     def name_locals(self, frame: FrameType) -> None:
         """Gives the author's variable names to the tiles they hold, a caller's name before a helper's."""
-        frames = _stack(frame)
-        same = 0
-        while same < min(len(frames), len(self._frames)) and frames[same] is self._frames[same]:
-            same += 1
+        entered: list[FrameType] = []
+        walker: FrameType | None = frame
+        while walker is not None and walker not in self._frames and walker.f_code.co_name != "trace":
+            entered.append(walker)
+            walker = walker.f_back
+        entered.reverse()
+        while self._frames and self._frames[-1] is not walker:
+            self._frames.pop()
         # A caller that is still in the same call has assigned nothing since the last operation.
-        for author in frames[max(0, same - 1) :]:
+        changed = [*self._frames[-1:], *entered]
+        self._frames += entered
+        for author in changed:
             if _is_machinery(author.f_code.co_filename):
                 continue
             for name, held in author.f_locals.items():
                 if type(held) is Tile and held.value.name is None:
                     held.value.name = name
-        self._frames = frames
 
     def size(self, name: str) -> Tile:
         """The run-time size called `name`, one value per program."""
@@ -145,28 +163,15 @@ def author_frame() -> FrameType | None:
     return frame
 
 
-def _stack(frame: FrameType) -> list[FrameType]:
-    """The frame behind all of its callers up to the trace's own."""
-    frames: list[FrameType] = []
-    walker: FrameType | None = frame
-    while walker is not None and walker.f_code.co_name != "trace":
-        frames.append(walker)
-        walker = walker.f_back
-    frames.reverse()
-    return frames
-
-
-def location_of(frame: FrameType | None) -> Location | None:
+def location_of(frame: FrameType) -> Location:
     """File (relative to the project where it lies inside) and line of a frame."""
-    if frame is None:
-        return None
     return Location(frame.f_code.co_filename.removeprefix(_ROOT + "/"), frame.f_lineno)
 
 
 def author_location() -> str | None:
     """`file:line` of the author's statement."""
-    where = location_of(author_frame())
-    return str(where) if where else None
+    frame = author_frame()
+    return None if frame is None else str(location_of(frame))
 
 
 def fail(message: str, hint: str | None = None) -> SpecError:
@@ -338,7 +343,7 @@ def constant(value: Number, element: ElementFormat) -> Tile:
     """A scalar constant of `element`."""
     if element.is_integer and not isinstance(value, (int, bool)):
         raise fail(f"{value!r} is not a value of {element.name}", "cast the tile to a float format first")
-    return tracer().emit(Opcode.CONST, (), (TileType(element),), {"value": value})[0]
+    return tracer().constant(value, element)
 
 
 def check_shape(shape: Sequence[int]) -> None:
@@ -376,19 +381,20 @@ def binary(code: Opcode, x: Operand, y: Operand) -> Tile:
         x = constant(x, y.element)
     if not isinstance(y, Tile):
         y = constant(y, x.element)
-    if x.element != y.element:
+    left, right = x.value.type, y.value.type
+    if left.element != right.element:
         raise fail(
-            f"{code.value} of {x.value.type} and {y.value.type}: element formats differ",
+            f"{code.value} of {left} and {right}: element formats differ",
             "nothing is promoted: cast one operand with .to()",
         )
     check_operand(code, x)
-    shape = broadcast_shapes(x.shape, y.shape)
+    shape = broadcast_shapes(left.shape, right.shape)
     if shape is None:
         raise fail(
-            f"{code.value} of {x.value.type} and {y.value.type}: shapes do not broadcast",
+            f"{code.value} of {left} and {right}: shapes do not broadcast",
             "give both tiles the same rank with [:, None]",
         )
-    element = BOOL if code in COMPARISONS else x.element
+    element = BOOL if code in COMPARISONS else left.element
     return tracer().emit(code, (x, y), (TileType(element, shape),))[0]
 
 
