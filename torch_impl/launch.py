@@ -224,7 +224,8 @@ def _runner(launch: Launch, slots: Slots, implementation: str, device: torch.dev
 def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
     """The Triton source that a launch runs."""
     target = target_of(implementation, device)
-    return emit(legalise(launch.program, target), target.overlaps)
+    program = legalise(launch.program, target)
+    return emit(program, waits=target.overlaps, hands_over=target.overlaps and not launch.alone)
 
 
 def triton_runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
@@ -241,7 +242,7 @@ def triton_runner(launch: Launch, slots: Slots, implementation: str, device: tor
     options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
     if target.overlaps:
         options["launch_pdl"] = True
-    start = load_kernel(emit(program, target.overlaps), program.name)[launch.grid]
+    start = load_kernel(triton_source(launch, implementation, device), program.name)[launch.grid]
 
     def runner(arrays: Tensors) -> None:
         given = [arrays[slot] for slot in taken]

@@ -37,6 +37,7 @@ class Launch:
     formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
     sizes: run-time sizes the program takes, in its order.
     default: the configuration behind the tunables, whether or not the caller has set others.
+    alone: whether the call has no other step.
     """
 
     kernel: Kernel
@@ -48,6 +49,7 @@ class Launch:
     formats: Mapping[str, ElementFormat]
     tunables: Mapping[str, int]
     default: Config
+    alone: bool
 
 
 def plan(
@@ -96,6 +98,7 @@ def plan(
         formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
         default=default,
+        alone=len(call.op.active_steps(call.env)) == 1,
     )
 
 

@@ -50,7 +50,7 @@ TRITON_CUDA = Target(
     views=True,
     config="cuda",
 )
-# Compute capability 9.0 and above. On an H200 calls of one kernel in a row take 0.3 to 1.2 us less each.
+# Compute capability 9.0 and above.
 TRITON_HOPPER = replace(TRITON_CUDA, name="triton-hopper", overlaps=True)
 TRITON_XPU = Target(
     name="triton-xpu",

@@ -60,17 +60,20 @@ _REDUCTIONS = {
 
 
 @lru_cache(maxsize=4096)
-def emit(program: Program, overlaps: bool = False) -> str:
+def emit(program: Program, waits: bool = False, hands_over: bool = False) -> str:
     """Source of a module with one kernel, called like the program.
 
-    overlaps: the kernel may be launched while the one before it still runs (`specs.tile.targets.Target`): it waits for
-    that one before it touches memory, and lets the next one start when all that is left to it is its last store.
+    waits: the kernel may be launched while the one before it still runs (`Target.overlaps`), and waits for that one
+        before it touches memory. On an H200, calls of one operation in a row then take 0.2 to 0.7 us less each.
+    hands_over: lets the next kernel start when its last store is all that is left to it, and not only where it ends.
+        That gains 0.6 us between the two kernels of a split product, and costs as much as 2 us where the programs of a
+        kernel are many and short: those of the next one take their places.
     """
     printer = TritonPrinter(program)
     printer.block(list(program.ops), 1)
-    if overlaps:
-        if program.ops[-1].code is Opcode.STORE:
-            printer.lines.insert(printer.last_store, f"{INDENT}tl.extra.cuda.gdc_launch_dependents()")
+    if hands_over and program.ops[-1].code is Opcode.STORE:
+        printer.lines.insert(printer.last_store, f"{INDENT}tl.extra.cuda.gdc_launch_dependents()")
+    if waits:
         printer.lines.insert(0, f"{INDENT}tl.extra.cuda.gdc_wait()")
     header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
     header += [f"    {name} = {value}" for name, value in program.specialisation]

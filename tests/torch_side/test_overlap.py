@@ -34,15 +34,26 @@ def _body(source: str) -> list[str]:
 def test_kernels_wait_first_and_let_the_next_one_in_before_their_last_store(name: str) -> None:
     for launch in _launches(name):
         program = legalise(launch.program, TRITON_HOPPER)
-        plain, overlapping = _body(emit(program)), _body(emit(program, overlaps=True))
+        plain, waiting, both = (_body(emit(program, *how)) for how in ((), (True,), (True, True)))
         assert not any("gdc" in line for line in plain)
-        assert [line for line in overlapping if "gdc" not in line] == plain
-        assert overlapping[0].strip() == WAIT
-        places = [place for place, line in enumerate(overlapping) if line.strip() == GO]
+        assert [line.strip() for line in waiting[:1]] == [WAIT]
+        assert waiting[1:] == plain
+        places = [place for place, line in enumerate(both) if line.strip() == GO]
+        assert [line for line in both if line.strip() != GO] == waiting
         assert len(places) <= 1
-        assert sum("gdc" in line for line in overlapping) == 1 + len(places)
         for place in places:
-            assert [line.strip().startswith("tl.store(") for line in overlapping[place + 1 :]] == [True]
+            assert [line.strip().startswith("tl.store(") for line in both[place + 1 :]] == [True]
+
+
+def test_only_steps_of_several_let_the_next_kernel_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "target_of", lambda *_: TRITON_HOPPER)
+    device = torch.device("cuda", 0)
+    op = specs.get("int4_gemm_w4a16")
+    for case, hands_over in (("one-row", [False]), ("splits", [True, True])):
+        launches = [found.launch for found in case_launches(op, op.case(case), config="cuda", strided=True)]
+        sources = [launching.triton_source(launch, "triton", device) for launch in launches]
+        assert [GO in source for source in sources] == hands_over
+        assert all(WAIT in source for source in sources)
 
 
 @pytest.mark.parametrize(
