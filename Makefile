@@ -56,8 +56,9 @@ setup: $(INSTALLED) ## Create .venv with the pinned packages (the other targets 
 
 test: lint unit ## Everything CI checks: lint, types, tests.
 
-lint: $(INSTALLED) ## ruff and mypy.
+lint: $(INSTALLED) ## ruff (rules and layout) and mypy.
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy $(SOURCES)
 
 # The real checkpoint: its declared dependencies would bring a second model stack, of which nothing is used.

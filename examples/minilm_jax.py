@@ -115,9 +115,7 @@ def run(given: Problem) -> Array:
     """Embeddings of the sentences, float32 [sentences, hidden]."""
     tokens, config = given.tokens, given.assets.config
     batch = Batch(*(jnp.asarray(x) for x in (tokens.ids, tokens.positions, tokens.starts)))
-    embeddings = encode(
-        load(given), batch, longest=tokens.longest, heads=config.heads, eps=config.layer_norm_eps
-    )
+    embeddings = encode(load(given), batch, longest=tokens.longest, heads=config.heads, eps=config.layer_norm_eps)
     return np.asarray(embeddings)
 
 

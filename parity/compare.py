@@ -135,9 +135,7 @@ class Bounded:
                 steps=ulp_distance(got, want, self.element),
                 bad=bad,
                 unwritten=poisoned & bad,
-                histogram=_histogram(
-                    "share of bound", SHARE_EDGES, share[share > 0], int((share == 0).sum())
-                ),
+                histogram=_histogram("share of bound", SHARE_EDGES, share[share > 0], int((share == 0).sum())),
             )
         )
 
@@ -184,9 +182,7 @@ def _histogram(
 ) -> Histogram:
     bins = np.clip(np.searchsorted(edges, data, side="left") - 1, 0, len(edges) - 2)
     counts = np.bincount(bins, minlength=len(edges) - 1)
-    return Histogram(
-        quantity=quantity, edges=edges, counts=tuple(int(count) for count in counts), identical=identical
-    )
+    return Histogram(quantity=quantity, edges=edges, counts=tuple(int(count) for count in counts), identical=identical)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -255,6 +251,5 @@ def _message(measured: _Measured, mismatches: int, worst: tuple[Worst, ...]) -> 
     return (
         f"failed: {mismatches} of {what} {'differ' if exact else 'outside the bound'}; "
         f"worst at {list(first.coordinate)}: {first.actual:.9g}, expected {first.expected:.9g}, "
-        f"error {first.error:.3g}, bound {first.bound:.3g}"
-        + (f"; {unwritten} never written" if unwritten else "")
+        f"error {first.error:.3g}, bound {first.bound:.3g}" + (f"; {unwritten} never written" if unwritten else "")
     )

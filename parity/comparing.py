@@ -32,15 +32,11 @@ def run_cases(
     with progress(sum(len(op.cases) for op in ops) * len(kinds)) as step:
         step("")
 
-        def after(
-            _done: int, _total: int, op: str, case: Case, kind: Kind, _rows: tuple[CaseResult, ...]
-        ) -> None:
+        def after(_done: int, _total: int, op: str, case: Case, kind: Kind, _rows: tuple[CaseResult, ...]) -> None:
             step(f"{op}, {case.name}, {kind}")
 
         names = [op.name for op in ops]
-        results = run_all(
-            names, seed=seed, implementations=implementations, device=device, kinds=kinds, progress=after
-        )
+        results = run_all(names, seed=seed, implementations=implementations, device=device, kinds=kinds, progress=after)
     return run_record(results, watch=watch, seed=seed, device=device)
 
 

@@ -13,9 +13,7 @@ from specs.lang.op import Case, Op
 def op_files(op: Op, names: Sequence[Name], case: Case, device: str) -> Files:
     """Sources of one operation under the paths of its golden sources."""
     return {
-        EMITTERS[name].folder / file: text
-        for name in names
-        for file, text in sources(op, name, case, device).items()
+        EMITTERS[name].folder / file: text for name in names for file, text in sources(op, name, case, device).items()
     }
 
 
@@ -55,5 +53,3 @@ def check(files: Files, *, renew: bool, show_diff: bool, whole: bool, root: Path
     if not found:
         sys.stdout.write(f"{len(files)} generated files are up to date\n")
     return 1 if found and not renew else 0
-
-

@@ -116,11 +116,7 @@ def guarded(
     # Neighbouring guard bytes differ, so that neither a constant fill nor a shifted copy restores them.
     buffer[:] = np.arange(buffer.size, dtype=np.uint64) * 37 + POISON_BYTE
     inside = np.zeros(buffer.size, np.bool_)
-    rows = (
-        inside[offset : offset + span].reshape(-1, row * width)
-        if span
-        else inside[:0].reshape(0, row * width)
-    )
+    rows = inside[offset : offset + span].reshape(-1, row * width) if span else inside[:0].reshape(0, row * width)
     rows[:, : shape[-1] * width] = True
     data = buffer[offset : offset + span].view(kind).reshape(*shape[:-1], row)[..., : shape[-1]]
     poison(data, element)

@@ -104,9 +104,7 @@ class Inputs:
 
     def replaced(self, **arrays: Raw) -> Inputs:
         """The same call with other arrays of the same formats."""
-        return Inputs(
-            op=self.op, arrays={**self.arrays, **arrays}, formats=self.formats, attributes=self.attributes
-        )
+        return Inputs(op=self.op, arrays={**self.arrays, **arrays}, formats=self.formats, attributes=self.attributes)
 
 
 def layout_of(op: Op, case: Case) -> Layout:

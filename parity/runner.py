@@ -187,9 +187,7 @@ def _run(
             expected = expectations(inputs, call)
         except Exception as error:  # noqa: BLE001 - as in _attempt: nothing can be judged, and the run goes on
             outcomes = {name: _unjudged(outcome, error) for name, outcome in outcomes.items()}
-    shared = _Case(
-        case=case, kind=kind, seed=seed, layout=layout, inputs=inputs, call=call, expected=expected
-    )
+    shared = _Case(case=case, kind=kind, seed=seed, layout=layout, inputs=inputs, call=call, expected=expected)
     rows = [shared.against_oracle(outcome) for outcome in outcomes.values()]
     left, right = (_of(outcomes, framework) for framework in FRAMEWORKS)
     return (*rows, *(shared.against(one, other) for one in left for other in right))
@@ -304,9 +302,7 @@ class _Case:
         texts = [e.accuracy.derivation(e.terms, e.form, accumulator) for e in left]
         return "; ".join((*texts, accumulator.doc))
 
-    def _judged(
-        self, pair: str, verdicts: Mapping[str, Verdict], seconds: float, derivation: str
-    ) -> CaseResult:
+    def _judged(self, pair: str, verdicts: Mapping[str, Verdict], seconds: float, derivation: str) -> CaseResult:
         return judged(
             _worst(verdicts),
             **self._facts(pair),

@@ -94,8 +94,7 @@ class WrongCall:
 
     def __str__(self) -> str:
         arrays = {
-            name: f"{self.inputs.formats[name].name}{list(raw.shape)}"
-            for name, raw in self.inputs.arrays.items()
+            name: f"{self.inputs.formats[name].name}{list(raw.shape)}" for name, raw in self.inputs.arrays.items()
         }
         values = {name: choice_name(value) for name, value in self.inputs.attributes.items()}
         return f"{self.inputs.op.name}: {self.mistake.value} of '{self.subject}': {arrays} {values}"
@@ -163,9 +162,7 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
         return frozenset(ranges)
     attributes = followed(op, inputs.attributes, inputs.formats)
     env = call_env(op, _with_derived(op, sizes, inputs), attributes, inputs.arrays, inputs.formats)
-    return frozenset(
-        (errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env)
-    )
+    return frozenset((errors.ConstraintViolated, c.argument) for c in op.constraints if not c.holds.evaluate(env))
 
 
 def _with_derived(op: Op, sizes: Mapping[str, int], inputs: Inputs) -> dict[str, int]:
@@ -173,18 +170,12 @@ def _with_derived(op: Op, sizes: Mapping[str, int], inputs: Inputs) -> dict[str,
     known = {**{axis.name: 0 for axis in op.axes if axis.value is None}, **sizes}
     for axis in op.derived_axes:
         assert axis.value is not None
-        known[axis.name] = axis.value.evaluate(
-            call_env(op, known, inputs.attributes, inputs.arrays, inputs.formats)
-        )
+        known[axis.name] = axis.value.evaluate(call_env(op, known, inputs.attributes, inputs.arrays, inputs.formats))
     return known
 
 
 def _names(dims: Dims) -> set[str]:
-    return {
-        name
-        for dim in dims
-        for name in (as_expr(dim.axis) if isinstance(dim, Rows) else as_expr(dim)).names()
-    }
+    return {name for dim in dims for name in (as_expr(dim.axis) if isinstance(dim, Rows) else as_expr(dim)).names()}
 
 
 def _axes_of(array: Array, attributes: Mapping[str, object]) -> set[str]:
@@ -314,9 +305,7 @@ def with_attribute(inputs: Inputs, name: str, value: object) -> WrongCall | None
     if meant == inputs.attributes[name]:
         return None
     expected = _mode_refusals(replace(inputs, attributes={**inputs.attributes, name: meant}), name)
-    return (
-        WrongCall(inputs=changed, mistake=Mistake.MODE, subject=name, expected=expected) if expected else None
-    )
+    return WrongCall(inputs=changed, mistake=Mistake.MODE, subject=name, expected=expected) if expected else None
 
 
 def _mode_refusals(inputs: Inputs, name: str) -> frozenset[Refusal]:
@@ -327,15 +316,11 @@ def _mode_refusals(inputs: Inputs, name: str) -> frozenset[Refusal]:
         return frozenset(refusal for refusal in pages if refusal is not None)
     surplus = {n for n in inputs.arrays if not op.array(n).shapes_for(attributes)}
     missing = {
-        a.name
-        for a in op.inputs
-        if a.name not in inputs.arrays and a.shapes_for(attributes) and a.required(attributes)
+        a.name for a in op.inputs if a.name not in inputs.arrays and a.shapes_for(attributes) and a.required(attributes)
     }
     formats = {n for n in inputs.arrays if op.array(n).formats == name}
     if surplus or missing or formats:
-        refusals: set[Refusal] = {(errors.Surplus, n) for n in surplus} | {
-            (errors.Missing, n) for n in missing
-        }
+        refusals: set[Refusal] = {(errors.Surplus, n) for n in surplus} | {(errors.Missing, n) for n in missing}
         refusals |= {(errors.WrongFormat, n) for n in formats}
         return frozenset(refusals | _shape_refusals_by(inputs, name))
     found = solutions(op, {n: raw.shape for n, raw in inputs.arrays.items()}, attributes)
@@ -350,8 +335,7 @@ def _shape_refusals_by(inputs: Inputs, attribute: str) -> frozenset[Refusal]:
     decided = [
         a
         for a in op.inputs
-        if a.name in inputs.arrays
-        and (attribute in (a.by, a.order) or attribute in _axes_of(a, inputs.attributes))
+        if a.name in inputs.arrays and (attribute in (a.by, a.order) or attribute in _axes_of(a, inputs.attributes))
     ]
     shared = {name for a in decided for name in _axes_of(a, inputs.attributes)} & axes
     names = {a.name for a in decided} | set(_sharing(inputs, shared) if decided else ())
@@ -471,9 +455,7 @@ def wrong_calls(op: Op, case: Case) -> list[WrongCall]:
     found: list[WrongCall | None] = []
     for name, raw in inputs.arrays.items():
         found += [
-            reshaped(inputs, name, shape)
-            for shape in dict.fromkeys(shapes_near(raw.shape))
-            if shape != raw.shape
+            reshaped(inputs, name, shape) for shape in dict.fromkeys(shapes_near(raw.shape)) if shape != raw.shape
         ]
         found += [reformatted(inputs, name, form) for form in FORMATS]
         found += [passed_as(inputs, name, passed) for passed in Passed]

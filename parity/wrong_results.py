@@ -66,9 +66,7 @@ def wrong_results(op: Op, case: Case) -> list[WrongResult]:
         for mistake, error, other in wrong:
             expected: frozenset[Refusal] = frozenset({(error, name)})
             results = (*right[:index], other, *right[index + 1 :])
-            found.append(
-                WrongResult(inputs=inputs, mistake=mistake, subject=name, expected=expected, results=results)
-            )
+            found.append(WrongResult(inputs=inputs, mistake=mistake, subject=name, expected=expected, results=results))
     return found
 
 

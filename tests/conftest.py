@@ -1,12 +1,12 @@
 """Settings every test runs under: the only place in tests/ that touches the environment.
 
-    JAX on the CPU      set JAX_PLATFORMS yourself to run the same tests on a device
-    XLA's compiler      on the CPU without most optimisations, whose time would be most of the suite's; set XLA_FLAGS
-                        yourself to have them. `make parity` compiles the cases of its operations as users do
-    hypothesis          profile "ci" unless --hypothesis-profile names "dev" or "thorough"
-    random data         `rng` and `seed`, derived from the id of the test: no run differs from another
-    network             refused, except within this machine
-    warnings, timeouts  [tool.pytest.ini_options] in pyproject.toml
+JAX on the CPU      set JAX_PLATFORMS yourself to run the same tests on a device
+XLA's compiler      on the CPU without most optimisations, whose time would be most of the suite's; set XLA_FLAGS
+                    yourself to have them. `make parity` compiles the cases of its operations as users do
+hypothesis          profile "ci" unless --hypothesis-profile names "dev" or "thorough"
+random data         `rng` and `seed`, derived from the id of the test: no run differs from another
+network             refused, except within this machine
+warnings, timeouts  [tool.pytest.ini_options] in pyproject.toml
 """
 
 from __future__ import annotations

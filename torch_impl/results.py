@@ -55,9 +55,7 @@ def check_given(call: Call, given: Given, device: torch.device) -> None:
             continue
         name = entry(call.op, index)
         if not isinstance(tensor, torch.Tensor):
-            raise WrongType(
-                op=call.op.name, argument=name, expected="a torch.Tensor", actual=type(tensor).__name__
-            )
+            raise WrongType(op=call.op.name, argument=name, expected="a torch.Tensor", actual=type(tensor).__name__)
         if tensor.layout is not torch.strided:
             raise WrongType(op=call.op.name, argument=name, expected="a strided tensor", actual=tensor.layout)
     check_results(call, [None if t is None else describe(t) for t in given], device)

@@ -24,8 +24,7 @@ def operations(record: RunRecord) -> Markup:
     """All operations, those with failures unfolded."""
     numbers = {id(result): number for number, result in enumerate(record.results)}
     sections = [
-        _operation(op, [(numbers[id(result)], result) for result in found])
-        for op, found in record.by_op.items()
+        _operation(op, [(numbers[id(result)], result) for result in found]) for op, found in record.by_op.items()
     ]
     return tag("section", tag("h2", "Operations", id="operations"), *sections)
 
@@ -80,24 +79,18 @@ def _pictures(number: int, result: CaseResult) -> Markup:
         figures.append(parts.figure("Errors", histogram.describe(shown.histogram), drawing))
     if shown.scale_map is not None:
         words = heatmap.describe_scales(shown.scale_map)
-        figures.append(
-            parts.figure(shown.scale_map.title, words, heatmap.draw_scales(shown.scale_map, f"s{number}"))
-        )
+        figures.append(parts.figure(shown.scale_map.title, words, heatmap.draw_scales(shown.scale_map, f"s{number}")))
     if shown.worst:
         figures.append(parts.figure("Worst elements", "Worst first, at most eight.", _worst(shown.worst)))
     facts = [("Shape", result.shape), ("Formats", result.formats)]
-    facts += [
-        (name, words) for name, words in (("Bound", result.bound), ("Derivation", result.derivation)) if words
-    ]
+    facts += [(name, words) for name, words in (("Bound", result.bound), ("Derivation", result.derivation)) if words]
     seed = "" if result.seed is None else f", seed {result.seed}"
     facts.append(("Inputs", f"{result.data} data{seed}"))
     facts += [("Time", wording.duration(result.seconds))] if result.seconds is not None else []
     summary = tag(
         "summary", tag("b", result.case), tag("span", result.pair, class_="soft"), parts.status(result.status)
     )
-    inside = tag(
-        "div", parts.definitions(facts), tag("div", join(*figures), class_="figures"), class_="inside"
-    )
+    inside = tag("div", parts.definitions(facts), tag("div", join(*figures), class_="figures"), class_="inside")
     failed = result.status == "failed"
     return tag("details", summary, inside, class_="case-pictures", id=f"case-{number}", open=failed)
 

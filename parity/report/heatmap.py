@@ -36,9 +36,7 @@ def draw_scales(scales: ScaleMap, name: str) -> Markup:
         svg.text(LEFT - 10, (top + bottom) / 2, scales.rows, "axis-label", "middle", turn=-90),
     )
     legend = _legend(scales, bottom + 30)
-    return svg.picture(
-        name, scales.title, describe_scales(scales), bottom + 62, *cells, frame, *labels, *legend
-    )
+    return svg.picture(name, scales.title, describe_scales(scales), bottom + 62, *cells, frame, *labels, *legend)
 
 
 def describe_scales(scales: ScaleMap) -> str:
@@ -52,9 +50,7 @@ def describe_scales(scales: ScaleMap) -> str:
     if low[0] == high[0]:
         return f"Every scale is {wording.power_of_two(low[0])}.{absent}"
     per_cell = (
-        f" A cell shows the largest of {scales.step[0]}×{scales.step[1]} scales."
-        if scales.step != (1, 1)
-        else ""
+        f" A cell shows the largest of {scales.step[0]}×{scales.step[1]} scales." if scales.step != (1, 1) else ""
     )
     smallest = f"{wording.power_of_two(low[0])} in row {low[1]}, column {low[2]}"
     largest = f"{wording.power_of_two(high[0])} in row {high[1]}, column {high[2]}"
@@ -101,9 +97,7 @@ def _cells(scales: ScaleMap, top: float, width: float, height: float) -> list[Ma
                 drawn.append(tag("rect", label, class_=kind, fill=colour, **place))
             else:
                 corner = f"M{number(x)} {number(y)}"
-                paths.setdefault(colour, []).append(
-                    f"{corner}h{number(span)}v{number(height)}h-{number(span)}z"
-                )
+                paths.setdefault(colour, []).append(f"{corner}h{number(span)}v{number(height)}h-{number(span)}z")
             start = c
     for colour, corners in paths.items():
         drawn.append(tag("path", class_="cell" if colour else "void", fill=colour, d="".join(corners)))
@@ -134,9 +128,7 @@ def draw_similarity(table: Similarity, name: str) -> Markup:
     ]
     off_diagonal = [table.values[r][c] for r in range(n) for c in range(r)] or [1.0]
     low, high = min(off_diagonal), max(off_diagonal)
-    description = (
-        f"Cosine similarities of {n} sentences; those of two different ones lie in {low:.3f} to {high:.3f}."
-    )
+    description = f"Cosine similarities of {n} sentences; those of two different ones lie in {low:.3f} to {high:.3f}."
     return svg.picture(name, f"Similarities, {table.scheme}", description, _side(n), *cells, *_names(n))
 
 
@@ -157,9 +149,7 @@ def draw_change(table: Similarity, reference: Similarity, name: str, largest: fl
             words = _signless_zero(f"{change:+.1f}")
             strength = min(abs(change) / largest, 1.0) if largest else 0.0
             cells.append(_printed(r, c, n, words, "rise" if change > 0 else "fall", strength))
-    description = (
-        f"Change from float32 in thousandths; largest magnitude {largest_change(table, reference):.2f}."
-    )
+    description = f"Change from float32 in thousandths; largest magnitude {largest_change(table, reference):.2f}."
     return svg.picture(name, f"Change under {table.scheme}", description, _side(n), *cells, *_names(n))
 
 
@@ -190,9 +180,7 @@ def _side(n: int) -> float:
 def _printed(r: int, c: int, n: int, words: str, kind: str, strength: float) -> Markup:
     width, height = _size(n), _size(n) * 0.8
     x, y = LEFT + c * width, 8 + (r - 1) * height
-    box = svg.rect(
-        x + 1, y + 1, width - 2, height - 2, f"shade {kind}", fill_opacity=float(0.06 + 0.54 * strength)
-    )
+    box = svg.rect(x + 1, y + 1, width - 2, height - 2, f"shade {kind}", fill_opacity=float(0.06 + 0.54 * strength))
     return tag("g", box, svg.text(x + width / 2, y + height / 2 + 4, words, "figure", "middle"))
 
 

@@ -29,8 +29,7 @@ def draw(histogram: Histogram, name: str) -> Markup:
     top = max(1.0, log10(max((*counts, 1)))) + 0.15
     slot = (RIGHT - LEFT) / reach
     bars = [
-        _bar(counts[i], LEFT + i * slot, slot, top, beyond=not bounded or histogram.edges[i] >= 1)
-        for i in range(reach)
+        _bar(counts[i], LEFT + i * slot, slot, top, beyond=not bounded or histogram.edges[i] >= 1) for i in range(reach)
     ]
     axis = _share_axis(histogram, slot) if bounded else _ulp_axis(histogram, slot, reach)
     title = "Errors as a share of the bound" if bounded else "Errors in ulp"
@@ -55,9 +54,7 @@ def describe(histogram: Histogram) -> str:
         return f"All {wording.whole(total)} elements are identical."
     last = histogram.edges[filled[-1] + 1]
     if histogram.quantity == "share of bound":
-        beyond = sum(
-            count for count, edge in zip(histogram.counts, histogram.edges, strict=False) if edge >= 1
-        )
+        beyond = sum(count for count, edge in zip(histogram.counts, histogram.edges, strict=False) if edge >= 1)
         if beyond:
             return f"{wording.whole(beyond)} of {wording.whole(total)} elements are beyond the bound."
         return f"No error of {wording.whole(total)} elements is above {last:g} of its bound."
@@ -120,7 +117,5 @@ def _ulp_axis(histogram: Histogram, slot: float, reach: int) -> list[Markup]:
         finite = upper != inf
         label = f">{2 ** int(histogram.edges[i])}" if not finite else f"≤{2 ** int(upper)}"
         drawn.append(svg.text(LEFT + (i + 0.5) * slot, BASE + 14, label, "tick", "middle"))
-    drawn.append(
-        svg.text((LEFT + RIGHT) / 2, HEIGHT - 6, "steps of the output format (ulp)", "axis-label", "middle")
-    )
+    drawn.append(svg.text((LEFT + RIGHT) / 2, HEIGHT - 6, "steps of the output format (ulp)", "axis-label", "middle"))
     return drawn

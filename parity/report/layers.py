@@ -33,10 +33,7 @@ def draw(linears: tuple[LinearResult, ...], order: tuple[str, ...], scheme: str,
             svg.text(_x(share), bottom + 14, f"{share:g}", "tick", "middle"),
         )
     ]
-    names = [
-        svg.text(LEFT - 10, TOP + ROW * (i + 0.5) + 4, str(layer), "tick", "end")
-        for i, layer in enumerate(rows)
-    ]
+    names = [svg.text(LEFT - 10, TOP + ROW * (i + 0.5) + 4, str(layer), "tick", "end") for i, layer in enumerate(rows)]
     stripes = [svg.rect(LEFT, TOP + ROW * i, EDGE - LEFT, ROW, "stripe") for i in range(0, len(rows), 2)]
     marks = [_mark(result, order, TOP + ROW * rows.index(result.layer)) for result in linears]
     return svg.picture(

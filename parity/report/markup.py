@@ -36,9 +36,7 @@ def tag(name: str, /, *children: str, **attributes: Attribute) -> Markup:
 
 def join(*children: str) -> Markup:
     """Children one after the other."""
-    return Markup(
-        "".join(child if isinstance(child, Markup) else escape(child, quote=False) for child in children)
-    )
+    return Markup("".join(child if isinstance(child, Markup) else escape(child, quote=False) for child in children))
 
 
 def _attribute(key: str, given: Attribute) -> str:

@@ -91,9 +91,7 @@ def _similarities(model: ModelSection, number: int) -> Markup:
             heatmap.draw_similarity(reference, f"c{number}-0"),
         )
     ]
-    pictures += [
-        _change(table, reference, f"c{number}-{i}", largest) for i, table in enumerate(schemes, start=1)
-    ]
+    pictures += [_change(table, reference, f"c{number}-{i}", largest) for i, table in enumerate(schemes, start=1)]
     note = "What a scheme changes is given in thousandths, with its sign: orange rises, blue falls."
     return join(
         tag("h3", "Sentence similarities"),

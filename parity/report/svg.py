@@ -16,9 +16,7 @@ WIDTH: Final = 320
 Anchor = Literal["start", "middle", "end"]
 
 
-def picture(
-    name: str, title: str, description: str, height: float, *children: str, width: float = WIDTH
-) -> Markup:
+def picture(name: str, title: str, description: str, height: float, *children: str, width: float = WIDTH) -> Markup:
     """An accessible drawing.
 
     Args:
@@ -54,9 +52,7 @@ def text(x: float, y: float, words: str, kind: str = "", anchor: Anchor = "start
     """Words on a baseline, turned by `turn` degrees around their anchor."""
     rotation = f"rotate({number(turn)} {number(x)} {number(y)})" if turn else None
     shown = None if anchor == "start" else anchor
-    return tag(
-        "text", words, class_=kind or None, x=float(x), y=float(y), text_anchor=shown, transform=rotation
-    )
+    return tag("text", words, class_=kind or None, x=float(x), y=float(y), text_anchor=shown, transform=rotation)
 
 
 MARKERS: Final = ("circle", "square", "diamond", "triangle", "wedge", "cross", "bar", "ring")
@@ -91,8 +87,7 @@ def marker(shape: str, x: float, y: float, kind: str, r: float = 4.0, title: str
         return tag("circle", *label, class_=kind + hollow, cx=float(x), cy=float(y), r=float(r))
     corners = outlines[shape]
     points = " ".join(
-        f"{number(x + dx * r)},{number(y + dy * r)}"
-        for dx, dy in zip(corners[::2], corners[1::2], strict=True)
+        f"{number(x + dx * r)},{number(y + dy * r)}" for dx, dy in zip(corners[::2], corners[1::2], strict=True)
     )
     return tag("polygon", *label, class_=kind, points=points)
 

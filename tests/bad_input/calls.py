@@ -81,9 +81,7 @@ def problem(outcome: Outcome) -> str | None:
     if not isinstance(error, ArgumentError):
         return f"{call}: {type(error).__name__}: {error}"
     if (type(error), error.argument) not in call.expected:
-        expected = " or ".join(
-            f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str)
-        )
+        expected = " or ".join(f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str))
         return f"{call}: {expected} expected, got {type(error).__name__} of '{error.argument}': {error}"
     parts = (error.op, error.argument, error.expected, error.actual)
     if not all(part.strip() and part in str(error) for part in parts):
@@ -162,6 +160,4 @@ def _random_attribute(draw: st.DrawFn, inputs: Inputs) -> WrongCall | None:
     attribute = draw(st.sampled_from(inputs.op.attributes))
     values = st.integers() | st.floats() | st.text(max_size=8) | st.booleans() | st.binary(max_size=3)
     own = st.sampled_from(attribute.choices) if attribute.choices else st.nothing()
-    return with_attribute(
-        inputs, attribute.name, draw(values | st.sampled_from(ALL) | st.lists(st.integers()) | own)
-    )
+    return with_attribute(inputs, attribute.name, draw(values | st.sampled_from(ALL) | st.lists(st.integers()) | own))

@@ -80,14 +80,9 @@ def test_every_kind_of_mistake_is_made() -> None:
 def test_every_argument_attribute_and_constraint_is_broken(op: str) -> None:
     spec = specs.get(op)
     subjects = {call.subject for call in calls_of(op)}
-    assert subjects >= {array.name for array in spec.inputs} | {
-        attribute.name for attribute in spec.attributes
-    }
+    assert subjects >= {array.name for array in spec.inputs} | {attribute.name for attribute in spec.attributes}
     refused = {
-        argument
-        for call in calls_of(op)
-        for kind, argument in call.expected
-        if kind is errors.ConstraintViolated
+        argument for call in calls_of(op) for kind, argument in call.expected if kind is errors.ConstraintViolated
     }
     assert refused == {constraint.argument for constraint in spec.constraints}
 

@@ -80,10 +80,7 @@ def argument(call: WrongCall, name: str, tensors: dict[int, torch.Tensor]) -> An
 def arguments(call: WrongCall, tensors: dict[int, torch.Tensor]) -> list[Any]:
     """Arguments in the order of the signature, None for those that are left out."""
     names = call.inputs.arrays
-    return [
-        argument(call, array.name, tensors) if array.name in names else None
-        for array in call.inputs.op.inputs
-    ]
+    return [argument(call, array.name, tensors) if array.name in names else None for array in call.inputs.op.inputs]
 
 
 def memory(tensor: Any) -> bytes:
@@ -97,9 +94,7 @@ Tensors = dict[int, torch.Tensor]
 Through = Callable[[WrongCall, Tensors, Spy], Outcome]
 
 
-def attempt(
-    call: WrongCall, function: Any, attributes: Mapping[str, Any], tensors: Tensors, spy: Spy
-) -> Outcome:
+def attempt(call: WrongCall, function: Any, attributes: Mapping[str, Any], tensors: Tensors, spy: Spy) -> Outcome:
     """Makes a call and looks at its arguments afterwards."""
     given_, reached = arguments(call, tensors), spy.reached
     before = [memory(tensor) for tensor in given_]
@@ -135,9 +130,7 @@ def run_right(inputs: Inputs) -> None:
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(
-        patch, (launch, "plan"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__")
-    )
+    return Spy(patch, (launch, "plan"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__"))
 
 
 @cache
@@ -149,8 +142,7 @@ def outcomes(op: str) -> tuple[tuple[Outcome, Outcome | None], ...]:
         spy = watched(patch)
         calls = [call for call in calls_of(op) if expressible(call)]
         return tuple(
-            (public(call, tensors, spy), operator(call, tensors, spy) if schema_holds(call) else None)
-            for call in calls
+            (public(call, tensors, spy), operator(call, tensors, spy) if schema_holds(call) else None) for call in calls
         )
 
 
@@ -189,9 +181,7 @@ def refused_by_torch(outcome: Outcome) -> bool:
 def test_enough_different_refusals(record_property: Callable[[str, object], None]) -> None:
     pairs = [pair for op in specs.names() for pair in outcomes(op)]
     plain = {one.key for one, _ in pairs if isinstance(one.error, ArgumentError)}
-    through_operators = {
-        two.key for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)
-    }
+    through_operators = {two.key for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)}
     record_property("torch_refusals", (len(plain), len(through_operators)))
     assert min(len(plain), len(through_operators)) >= LEAST_REFUSALS
 

@@ -15,9 +15,7 @@ from specs.quant.group import GROUP_QUANT, group_quantiser
 from tests.rules.source import own_modules
 
 NAME = "e3m4"
-E3M4 = ElementFormat(
-    name=NAME, kind=Kind.FLOAT, bits=8, exponent_bits=3, mantissa_bits=4, bias=3, nan=NanRule.ALL_ONES
-)
+E3M4 = ElementFormat(name=NAME, kind=Kind.FLOAT, bits=8, exponent_bits=3, mantissa_bits=4, bias=3, nan=NanRule.ALL_ONES)
 INVENTED = BlockFormat(name="e3m4_48", element=E3M4, block=(1, 48), scale=BF16, amax_floor=1e-10)
 QUANT = group_quantiser("e3m4_48_quant", INVENTED, "E3M4 codes of groups of 48, with one bfloat16 scale each.")
 ROWS, COLUMNS = 37, 48 * 19  # neither is a multiple of the tile

@@ -65,9 +65,7 @@ def test_reference_and_bound_are_float64() -> None:
         _f32(np.array([1.0], np.float32), np.array([1.0]))
 
 
-@pytest.mark.parametrize(
-    "actual", [np.ones((2, 3), np.float32), np.ones((3, 2), np.float64), np.ones(6, np.float32)]
-)
+@pytest.mark.parametrize("actual", [np.ones((2, 3), np.float32), np.ones((3, 2), np.float64), np.ones(6, np.float32)])
 def test_another_shape_or_dtype_is_a_failed_verdict(actual: np.ndarray) -> None:
     ones = np.ones((3, 2))
     for comparison in (_f32(ones, ones), Exact(expected=ones.astype(np.float32), element=F32)):
@@ -97,9 +95,7 @@ def test_the_worst_elements_come_first_and_are_at_most_eight() -> None:
     ]  # fmt: skip
     assert verdict.worst[1].error == 18
     assert verdict.mismatches == 18
-    assert verdict.message.startswith(
-        "failed: 18 of 20 elements of f32 outside the bound; worst at [3, 4]: nan"
-    )
+    assert verdict.message.startswith("failed: 18 of 20 elements of f32 outside the bound; worst at [3, 4]: nan")
 
 
 def test_elements_that_share_the_worst_share_keep_their_order() -> None:

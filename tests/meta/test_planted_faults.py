@@ -22,9 +22,7 @@ faults = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name
 @data_kinds
 @shapes
 @formats
-def test_honest_output_passes(
-    comparison: str, data: str, shape: tuple[int, int, int], element: ElementFormat
-) -> None:
+def test_honest_output_passes(comparison: str, data: str, shape: tuple[int, int, int], element: ElementFormat) -> None:
     problem = DATA[data](shape, element)
     verdict = COMPARISONS[comparison](problem).compare(problem.honest)
     assert verdict.passed, verdict.message

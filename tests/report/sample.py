@@ -30,9 +30,7 @@ from tests.meta.problems import Problem, bounded, exact, gaussian, grid
 
 PRODUCT = (67, 96, 512)
 FORMULA = "u(bf16) |ref| + η + (1 + u) · K · u(float32) · (|A| |B|)"
-DERIVATION = (
-    "one rounding to bf16, u = 2⁻⁸; K = 512 float32 additions in any order, u = 2⁻²⁴; no scale is rounded"
-)
+DERIVATION = "one rounding to bf16, u = 2⁻⁸; K = 512 float32 additions in any order, u = 2⁻²⁴; no scale is rounded"
 SENTENCES = (
     "A kernel is written once.",
     "The same kernel runs on two frameworks.",
@@ -174,9 +172,7 @@ def model_section() -> ModelSection:
             shape="M=56 N=384 K=384",
             pair="torch:eager vs oracle",
             status="passed",
-            bound_share=float(
-                level * np.exp(0.25 * rng.standard_normal()) * (1.6 if linear == "down" else 1)
-            ),
+            bound_share=float(level * np.exp(0.25 * rng.standard_normal()) * (1.6 if linear == "down" else 1)),
             max_ulp=0.5 + float(abs(rng.standard_normal()) / 4),
         )
         for scheme, level in schemes.items()
@@ -185,9 +181,7 @@ def model_section() -> ModelSection:
     ]
     points = rng.standard_normal((3, 24))[[0, 0, 0, 1, 1, 2, 2]] + 0.6 * rng.standard_normal((7, 24))
     similarities = [_similarity("float32", "torch:eager", points)]
-    for (scheme, level), implementation in zip(
-        schemes.items(), ("torch:eager", "jax:xla", "jax:xla"), strict=True
-    ):
+    for (scheme, level), implementation in zip(schemes.items(), ("torch:eager", "jax:xla", "jax:xla"), strict=True):
         moved = points + level / 40 * rng.standard_normal(points.shape)
         similarities.append(_similarity(scheme, implementation, moved))
     return ModelSection(
@@ -247,9 +241,7 @@ def special_case() -> CaseResult:
     """NaN and infinities among the numbers of a result."""
     expected = np.array([[1.0, np.inf], [2.0, 3.0]]).astype(ml_dtypes.bfloat16)
     actual = np.array([[np.nan, np.inf], [-np.inf, 3.0]]).astype(ml_dtypes.bfloat16)
-    rule = Bounded(
-        reference=expected.astype(np.float64), bound=np.ones((2, 2)), dtype=expected.dtype, element=BF16
-    )
+    rule = Bounded(reference=expected.astype(np.float64), bound=np.ones((2, 2)), dtype=expected.dtype, element=BF16)
     return judged(
         rule.compare(actual),
         op="fp8_gemm",

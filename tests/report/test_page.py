@@ -148,9 +148,7 @@ def test_the_headline_never_counts_what_did_not_run(counts: tuple[int, ...], wor
 
 
 def test_a_record_without_anything_still_renders() -> None:
-    empty = RunRecord(
-        started="", command="", seed=0, seconds=0.0, environment={}, versions={}, spec_hashes={}
-    )
+    empty = RunRecord(started="", command="", seed=0, seconds=0.0, environment={}, versions={}, spec_hashes={})
     assert "No case was run" in render(empty)
     bare = replace(record(), models=(ModelSection(name="all-MiniLM-L6-v2"),))
     assert "all-MiniLM-L6-v2" in render(bare)

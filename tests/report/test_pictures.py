@@ -22,9 +22,7 @@ INF = float("inf")
 
 def _bounded(errors: list[float]) -> Histogram:
     reference = np.zeros(len(errors))
-    rule = Bounded(
-        reference=reference, bound=np.ones_like(reference), dtype=np.dtype(np.float32), element=F32
-    )
+    rule = Bounded(reference=reference, bound=np.ones_like(reference), dtype=np.dtype(np.float32), element=F32)
     found = rule.compare(np.array(errors, np.float32)).histogram
     assert found is not None
     return found
@@ -73,9 +71,7 @@ def test_histogram_of_an_exact_comparison() -> None:
 
 
 def test_scale_maps_keep_the_largest_scale_of_each_cell() -> None:
-    scales = np.exp2(
-        np.arange(3 * MAX_ROWS * 2 * MAX_COLUMNS, dtype=np.float64).reshape(3 * MAX_ROWS, -1) % 251 - 100
-    )
+    scales = np.exp2(np.arange(3 * MAX_ROWS * 2 * MAX_COLUMNS, dtype=np.float64).reshape(3 * MAX_ROWS, -1) % 251 - 100)
     made = scale_map(scales, title="t", rows="r", columns="c")
     assert made.step == (3, 2)
     assert (len(made.log2), len(made.log2[0])) == (MAX_ROWS, MAX_COLUMNS)

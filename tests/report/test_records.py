@@ -111,8 +111,6 @@ def test_the_schema_accepts_the_file_and_describes_every_field() -> None:
 
 
 def test_an_empty_run_is_a_record() -> None:
-    empty = RunRecord(
-        started="", command="", seed=0, seconds=0.0, environment={}, versions={}, spec_hashes={}
-    )
+    empty = RunRecord(started="", command="", seed=0, seconds=0.0, environment={}, versions={}, spec_hashes={})
     assert from_json(to_json(empty)) == empty
     assert set(empty.counts.values()) == {0}

@@ -71,9 +71,7 @@ def test_powers_times_and_durations() -> None:
     assert wording.moment("yesterday") == "yesterday"
 
 
-@pytest.mark.parametrize(
-    ("x", "inside"), [(None, True), (0.0, True), (1.0, True), (1.0000001, False), (INF, False)]
-)
+@pytest.mark.parametrize(("x", "inside"), [(None, True), (0.0, True), (1.0, True), (1.0000001, False), (INF, False)])
 def test_within(x: float | None, inside: bool) -> None:
     assert wording.within(x) == inside
     assert inside == (wording.share(x) in {"–", "0", "1.00"})

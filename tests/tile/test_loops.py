@@ -44,9 +44,7 @@ def test_trip_count_from_memory(implementation: str) -> None:
         def step(k: Tile, total: Tile, count: Tile) -> tuple[Tile, Tile]:
             return total + load(p.x, (k,)), count + 1
 
-        total, count = fori_loop(
-            load(p.starts, (i,)), load(p.starts, (i + 1,)), step, zeros((), F32), zeros((), INT32)
-        )
+        total, count = fori_loop(load(p.starts, (i,)), load(p.starts, (i + 1,)), step, zeros((), F32), zeros((), INT32))
         store(p.y, (i,), total)
         store(p.counts, (i,), count)
 

@@ -94,6 +94,7 @@ def test_leading_dimensions_that_do_not_collapse(case: str, implementation: str)
     import torch
 
     from torch_impl.launch import run as run_op
+
     shape = LEADS[case]
     full = torch.arange(int(np.prod(shape)), dtype=torch.float32).reshape(shape)
     if case == "collapses":
@@ -136,6 +137,7 @@ def test_wide_offsets_reach_beyond_32_bits_in_torch(implementation: str) -> None
     import torch
 
     from torch_impl.launch import run as run_op
+
     stride = (1 << 31) // 5 + 64
     memory = torch.empty(stride * 5 + 2, dtype=torch.uint8)
     x = memory.as_strided((6, 2), (stride, 1))

@@ -184,9 +184,7 @@ SAMPLES: dict[Opcode, Sample] = {
         expected=lambda x, i: (bits(x) & 0x7FFFFFFF, np.abs(i)),
         results=(INT32, INT32),
     ),
-    Opcode.NOT: Sample(
-        inputs={"i": INTEGERS}, tiles=lambda i: ~(i > 0), expected=lambda i: ~(i > 0), results=(BOOL,)
-    ),
+    Opcode.NOT: Sample(inputs={"i": INTEGERS}, tiles=lambda i: ~(i > 0), expected=lambda i: ~(i > 0), results=(BOOL,)),
     Opcode.EXP2: _float(tl.exp2, lambda x: np.exp2(x.astype(np.float64)), HALVES * np.float32(3.7), _exp2_bound),
     Opcode.LOG2: _float(tl.log2, lambda x: np.log2(x.astype(np.float64)), POSITIVE + np.float32(4), _log2_bound),
     Opcode.SQRT: _float(tl.sqrt, lambda x: np.sqrt(x.astype(np.float64)), POSITIVE, _sqrt_bound),

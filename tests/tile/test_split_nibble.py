@@ -144,9 +144,7 @@ def byte_reader(order: str) -> Op:
         name="x", doc="words", shapes=((W, n),), formats=(INT32,), order="weight_order", layout=words.layout
     )
     attribute = replace(weight, default=order)
-    return replace(
-        op, axes=(W,), arrays=(declared, y), attributes=(attribute,), steps=(replace(step, kernel=kernel),)
-    )
+    return replace(op, axes=(W,), arrays=(declared, y), attributes=(attribute,), steps=(replace(step, kernel=kernel),))
 
 
 @pytest.mark.parametrize("words", [1, 3, 8])

@@ -47,9 +47,7 @@ ACCUMULATE: Op = single(
         axes=(M, N),
         arrays=(_array("x", Access.IN), _array("total", Access.INOUT), _array("change", Access.OUT)),
         tunables=(Tunable(name="BLOCK", values=(BLOCK,)),),
-        configs=tuple(
-            Config(target=target, values=(("BLOCK", BLOCK),)) for target in ("cuda", "cpu", "interpret")
-        ),
+        configs=tuple(Config(target=target, values=(("BLOCK", BLOCK),)) for target in ("cuda", "cpu", "interpret")),
         grid=(cdiv(M, Ref("BLOCK")), cdiv(N, Ref("BLOCK"))),
         body=body,
     ),

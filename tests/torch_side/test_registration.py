@@ -107,9 +107,7 @@ def test_fake_results_are_like_the_real_ones(op: str) -> None:
             tensors, attributes = small_call(op, case)
             fake = faked(op, tensors, attributes)
             real = as_tuple(public(op)(*tensors, **attributes))
-            assert [(t.shape, t.dtype, t.stride()) for t in fake] == [
-                (t.shape, t.dtype, t.stride()) for t in real
-            ]
+            assert [(t.shape, t.dtype, t.stride()) for t in fake] == [(t.shape, t.dtype, t.stride()) for t in real]
 
 
 @pytest.mark.parametrize("op", ROWS)
@@ -122,9 +120,7 @@ def test_fake_results_keep_leading_dimensions(op: str) -> None:
 
 def floats(tensors: Tensors) -> tuple[Tensors, list[torch.Tensor]]:
     """The arguments with gradients wanted of all that torch can differentiate."""
-    wanted = tuple(
-        t if t is None or not t.is_floating_point() else t.detach().requires_grad_() for t in tensors
-    )
+    wanted = tuple(t if t is None or not t.is_floating_point() else t.detach().requires_grad_() for t in tensors)
     return wanted, [t for t in wanted if t is not None and t.requires_grad]
 
 
