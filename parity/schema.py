@@ -74,6 +74,8 @@ class AxisModel(_Model):
     """What divides every size accepted."""
     value: str | None
     """What the size follows from, null where the arrays passed state it."""
+    otherwise: int
+    """Size where no array that is passed states it."""
 
 
 class ShapesBy(_Model):

@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0a2bf169a234d3bc69f5ca5fd5700a873aa5346d90fde4ef8657edc60b88d0e7
+# spec sha256 4b40b808995e2b2b1bd201ca397d59face013d1d09c35e6d7564d3f4e3203ca9
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c07e89ec2afeea5123ab8ee9fd32fc66ca8fc302c3adf8ded028753fa63d6b41
+# spec sha256 9b45d037b376053515cb015746908818fa233e1c54614073c69e2da73e8a93b3
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ae25cf1a9f8150ab7ec5f7244c16d91b6a4134c7c30995985daf7b9a813c0d85
+# spec sha256 9ae0599c5fbe89625e219406a5257b6ee6a6dd439fd17245fd0563e3e01324b2
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

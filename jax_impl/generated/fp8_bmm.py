@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ccda99312af6b6080130448a92ea4651738b2cad86d94ef2b071608889c9bfea
+# spec sha256 8630352eb1ea6374096206c3677e9e3b7017e909d5913f780f74f51a56fa8b56
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

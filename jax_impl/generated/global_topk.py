@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8ec1444566cddb0acbf675fde19de73c1043b53f62ca19d33a0b2bbbd2669d22
+# spec sha256 0cf711ccaf858a89adc203cf5f1f975b878e6f2487543876ae8a48d362494f46
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

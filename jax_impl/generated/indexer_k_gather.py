@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 721e2e61ab7b596e5137416b1c7c31354853c15a35f38fefaa0110515d401477
+# spec sha256 9403329406e130496e77c64e3ae16cde16448c2378bbfb3540343d00781888fe
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c0e8b0a02da054b7ab94c9e2f3aec88022dd000eb5b745b3905b0b1c6c68444e
+# spec sha256 713ae32194ff9c2aa71f3b4767f55c30ee2fed97f767708ede2160ea32cc472c
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7dc61231a00f3aaf00501ad97bc3b51a169a75affcb38449238f66d718de82b1
+# spec sha256 d741a105ed6576eb73b6658a453f72666c6a764cdbdd80dd1a87fbb2d39e6d8e
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

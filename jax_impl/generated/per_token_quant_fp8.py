@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 03c01f83ae81fbc1ee413b41dace76d754b5eea3176560b7aa426b390cbfec52
+# spec sha256 2ec959a096a072259cde82dc28c37356640a3a337060c5293fd33d4c2353da1d
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

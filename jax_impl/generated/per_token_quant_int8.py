@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 033553f62ce7fdd3cb093382310f9006280b7f72472903f9e3c5c2f229724b81
+# spec sha256 5041282d1bea47484baf50bb62a1ad8e422dd99dc394856faf40901e64a1c696
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ffbb8c73e491f8936c62ae83ce7bf4ab148128aa65a1f654a9856c62dc284cb0
+# spec sha256 9dd0f8837f3c31829f6b66953598f9b2968b11711ed380f3fb5fa52c7c4f67ac
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

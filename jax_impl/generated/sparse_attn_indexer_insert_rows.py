@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 277802258040193e5b6224d83cf77843655168791570ebb1afd1847f777c102e
+# spec sha256 3361cc647ad4ed3d0c7455b5360d7986fd0bac55a748d03827a127e4b32ff7c2
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

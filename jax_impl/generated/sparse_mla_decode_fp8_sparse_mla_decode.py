@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ab3cd8d1e2d03096f755c771eb99d9c7ef97e9606192d4ffe3c30a99e840690c
+# spec sha256 5169a8f1a18a041bf440bef810d4c1ae9f85155b3bf588a200292c71bc83e1a4
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

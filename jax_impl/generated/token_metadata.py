@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4aff8062d5ba1fe76f7bac03384f1de0b60c883bff53ae098cce52272ee54fde
+# spec sha256 cd40be36fb89d485a89b933ca9384753e04b8b5b4c30ecef922375e2c6d141bd
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

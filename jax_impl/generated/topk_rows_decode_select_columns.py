@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ac16d4743c1651405bd10f0cfb67c41113404476ca8797e6da26b643e29d9709
+# spec sha256 87b86cdce665946948570f8b5f37619244d312c1c67f4a49affb803e68b32d96
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

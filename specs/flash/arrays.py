@@ -12,7 +12,7 @@ HQ = Axis(name="HQ", minimum=1, doc="query heads")
 HKV = Axis(name="HKV", minimum=1, doc="key heads")
 D = Axis(name="D", static=True, minimum=1, maximum=1024, doc="columns of a query and of a key")
 DV = Axis(name="DV", static=True, minimum=1, maximum=1024, doc="columns of a value")
-PAGES = Axis(name="PAGES", doc="pages; one without a block table")
+PAGES = Axis(name="PAGES", otherwise=1, doc="pages; one without a block table")
 PAGE = Axis(name="PAGE", doc="keys of a page; all keys without a block table")
 BOUNDS = Axis(name="BOUNDS", minimum=1, doc="requests + 1")
 TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
@@ -182,7 +182,9 @@ CONSTRAINTS = (
         holds=_PAGED.equals(Ref("has_seqused_k")),
         message="a block table together with seqused_k, and none with cu_seqlens_k",
     ),
-    Constraint(argument="k", holds=_PAGED.or_(PAGES <= 1), message="one page of keys where there is no block table"),
+    Constraint(
+        argument="k", holds=_PAGED.or_(PAGES.equals(1)), message="one page of keys where there is no block table"
+    ),
     Constraint(
         argument="alibi_slopes",
         holds=(SLOPES <= 1).or_(SLOPES.equals(REQUESTS)),

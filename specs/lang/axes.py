@@ -104,7 +104,8 @@ class Axis(Expr):
     """A symbolic size.
 
     `static` axes specialise the generated code; the others are run-time integers in Triton and shapes in JAX.
-    An axis with a `value` is no array's to state: it follows from the other sizes.
+    An axis with a `value` is no array's to state: it follows from the other sizes. `otherwise` is the size where no
+    array states it that is passed, or none in the shape in which it is passed.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Axis(Expr):
     maximum: int | None = None
     multiple_of: int = 1
     value: Expr | None = None
+    otherwise: int = 0
     doc: str = ""
 
     def evaluate(self, env: Env) -> int:

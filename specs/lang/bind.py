@@ -312,7 +312,7 @@ class _Binder:
                     self.fail_shape(array, sizes)
         for axis in self.op.axes:
             if axis.value is None:
-                self.sizes.setdefault(axis.name, 0)  # stated by arrays that were left out only
+                self.sizes.setdefault(axis.name, axis.otherwise)
         for axis in self.op.derived_axes:
             assert axis.value is not None
             env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)

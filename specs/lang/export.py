@@ -92,6 +92,7 @@ def _axis(axis: Axis) -> Json:
         "maximum": axis.maximum,
         "multiple_of": axis.multiple_of,
         "value": None if axis.value is None else show(axis.value),
+        "otherwise": axis.otherwise,
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 from parity.guard import bit_view
 from parity.inputs import Inputs, generate
 from specs.flash.varlen import FLASH_ATTN_VARLEN
+from specs.lang.errors import ArgumentError
 from tests.cache.judging import judge
 from tests.contract import suite
 from tests.flash.problems import dense, extended, paged
@@ -37,6 +38,15 @@ def test_one_page_without_a_table() -> None:
     """Dense keys are taken with and without a dimension for the only page."""
     inputs = dense(LENGTHS, causal=True)
     assert_same(inputs, inputs.replaced(k=inputs.arrays["k"][None], v=inputs.arrays["v"][None]))
+
+
+@pytest.mark.parametrize("pages", [0, 2])
+def test_no_other_number_of_pages_without_a_table(pages: int) -> None:
+    """With none, lengths would be held to the rows of a page, of which there is no memory."""
+    inputs = dense(LENGTHS, causal=True)
+    k, v = (inputs.arrays[name][None].repeat(pages, axis=0) for name in ("k", "v"))
+    with pytest.raises(ArgumentError, match="one page of keys"):
+        inputs.replaced(k=k, v=v).layout.call()
 
 
 @pytest.mark.parametrize("road", ROADS)

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 aa48a7a97a73663f7ee7cdbf9cbb0559b51d635fd64c71410614003ba5c60f09
+# spec sha256 3133f1e500726a48d0a367aeb2c9b3fb33923b839e577eea658e2b79e3dfad97
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

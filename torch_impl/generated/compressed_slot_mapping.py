@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bdabc03db8ce6df2802d9f2d1cc5a30e87b10e7cc1069fdab9fd20ef43f7d0b6
+# spec sha256 76a471200f6a7e6df5df8df2e9b5f1bfb6efa0115e8a19140c12a4bd1e83fb3c
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3cdc6ba0f603b676534b78a4b130566a8fbe33493626ee5adc121ab8feda3838
+# spec sha256 d5356c97fbf8d89fa826e0c5db52321605b7014e9916d7df278fb9aafbd2551f
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

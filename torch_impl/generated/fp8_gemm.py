@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d015c93f6734f8f18f73dd7244ab821edc9230160671b9a0e5593153432cb04f
+# spec sha256 ab80717dfeaaee5d3dba7d8e07cfb051f055777a40ac91f6c52954a800dc4226
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

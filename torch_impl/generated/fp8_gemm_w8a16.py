@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 538e91400c060f482307f4c11ce5c72e3402e4b22ce4aa649df719733dc216f5
+# spec sha256 498a0dda1b03bb4b33ff3d30f485fa90e8f45a9aa0167f5f5ae86f3bda5a1825
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

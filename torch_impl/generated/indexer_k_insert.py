@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 07fa2b795a61c84b96c680c1422c32c0db6f935122222e069f118eaa48931874
+# spec sha256 78b97dda4e5835310baa62fd575fad98e66d23abcaf9383ed3875bf9f14e9fe7
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fa61e08f944b285a5b849bc3b8e5bc99b3db5ac8cc5382f34ef4b4d9c08dbfb9
+# spec sha256 578b97db7bfc09e8f679f5d3fb141d0d599510f98acb8fdbc570b71ae49f8d8d
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

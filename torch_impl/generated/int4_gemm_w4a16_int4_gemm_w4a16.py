@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a6225264db29bb80b4620108f43e033ec0e64375c935c15c279fafb565117f5a
+# spec sha256 79908dcf6fb4d6f00aa7e7b42ce665b09d3029c18dbf6e6ee76656af78eaee2a
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 eeb83bab535c1bc8028265181132efa56e7809e0bebdf41b10cfbf52729ea0c0
+# spec sha256 91f86bc4183b3dd3a2eadecf2bb0e52afc12f90250e2d1e2ff0dba9b57583911
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

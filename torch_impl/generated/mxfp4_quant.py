@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d92506f7fec328158ab19d67c1b673c16c2c470b4127df3cbc515cf14ad3f5ae
+# spec sha256 11766c4f1ed072f21351ec0424f218b1fd8153571d443913af89518a3bbb0fd8
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 10dc3281cbdd5695afdee4903ff83c049a908b094809071913b5469dec4e1631
+# spec sha256 d9e782634db8cd46232fec3224b9d44aec255e358e2e0c9ca7e33aa09172a053
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 da32f9aba513e9c9ff950a3a28bcd29d451113c5d9466bed8776c142f81fe67c
+# spec sha256 840d2b6b0eae9fc6be34d25d23c8a4118a9654d66e269a5e66e9d038d292fb68
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

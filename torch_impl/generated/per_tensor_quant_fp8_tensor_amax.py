@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 75c8df739dda97f1832f5f30fae61a8de39d705b2f5669a1a6d110f3cf5bab8d
+# spec sha256 9e2105d8a7a340478280f93967bcef393a8a1b79ad4fe773d804a9b38a1dff24
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

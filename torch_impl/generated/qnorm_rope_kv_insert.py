@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 43bbcc11858e84566acb4fba157a458da1e60e3edbe923f21c6c6acdf466af8a
+# spec sha256 745d72b52658746d240f05b21e3b223798f544a0dbd0cfe4d85a9d0cb1e8bf90
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4ce9e67950747ace21245ee83b24575c4ca7ad8707c952fb1b7b8e24f8ee99af
+# spec sha256 bf0bf6ba6e50d0f3fb54a1c32ec816d378c24c753bb92f88f6709b49e70ba0fc
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

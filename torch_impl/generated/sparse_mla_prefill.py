@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 53a715e9603988353ffc8c59e6cf03ef64818f49ad54c35cc08791e07983a596
+# spec sha256 a321b7352aa358b781f19a02337fa14315d33d9fee5b020eddac8fa1950eb88e
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

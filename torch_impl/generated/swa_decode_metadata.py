@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b141f8808231df66e0089cde829f0c1c4d2193c7db744b1794bf8ca720ec7f37
+# spec sha256 2975967cab488cf69c1246eb1cf4034753b6aeae9ad42a7d438fb827f3adc081
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

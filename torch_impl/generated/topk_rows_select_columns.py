@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 23bfb81f2b0b89b61d541d2329c03dbe24e94d464508107e791b669f4c59296c
+# spec sha256 9967d800f54e30b78ce98eece5476bb24ee26aa5443ec6e2abaf97d903089e3e
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
