@@ -40,15 +40,17 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def _keys(inputs: Mapping[str, Any], b: int) -> tuple[Array, Array]:
-    """Keys and values of a request [keys, heads, columns]."""
+    """Keys and values of a request [keys, heads, columns]; no more than its table and the pages have."""
     k, v = inputs["k"], inputs["v"]
     if "block_table" not in inputs:
         bounds = np.asarray(inputs["cu_seqlens_k"], np.int64)
         rows = slice(bounds[b], bounds[b + 1])
         return k.reshape(-1, *k.shape[-2:])[rows], v.reshape(-1, *v.shape[-2:])[rows]
-    position = np.arange(int(inputs["seqused_k"][b]))
-    page = np.asarray(inputs["block_table"], np.int64)[b, position // k.shape[1]]
-    return k[page, position % k.shape[1]], v[page, position % k.shape[1]]
+    table, size = np.asarray(inputs["block_table"], np.int64)[b], max(k.shape[1], 1)
+    room = len(table) * k.shape[1] if len(k) else 0
+    position = np.arange(min(int(inputs["seqused_k"][b]), room))
+    page, row = table[position // size], position % size
+    return k[page, row], v[page, row]
 
 
 def _attend(inputs: Mapping[str, Any], b: int, head: int, q: Array, keys: Array, values: Array) -> Row:

@@ -50,6 +50,24 @@ def test_no_other_number_of_pages_without_a_table(pages: int) -> None:
 
 
 @pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("splits", [1, 3])
+@pytest.mark.parametrize("missing", ["pages", "rows of a page", "entries of the table"])
+def test_lengths_are_held_to_the_memory_that_there_is(missing: str, splits: int, road: str) -> None:
+    """A cache without memory has no keys, whatever the lengths say."""
+    inputs = paged(LENGTHS, 16, causal=True, splits=splits)
+    k, v, table = (inputs.arrays[name] for name in ("k", "v", "block_table"))
+    if missing == "pages":
+        k, v = k[:0], v[:0]
+    elif missing == "rows of a page":
+        k, v = k[:, :0], v[:, :0]
+    else:
+        table = table[:, :0]
+    results = judge(inputs.replaced(k=k, v=v, block_table=table), road)
+    assert not bit_view(results["out"]).any()
+    assert (results["lse"] == -np.inf).all()
+
+
+@pytest.mark.parametrize("road", ROADS)
 def test_rows_that_see_nothing_are_zero(road: str) -> None:
     """More queries than keys: the first see none. Their lse is the sink's score, or -inf without one."""
     inputs = dense(((6, 2), (3, 0)), causal=True)
