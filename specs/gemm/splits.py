@@ -39,7 +39,7 @@ def step_of(k: Tile, split: Tile | None, splits: int) -> Tile:
     """The k-th step of a part.
 
     Parts take turns, so that what runs side by side reads neighbouring pieces of a row. On an H200 products with INT4
-    weights of 16x4096x14336 and 16x8192x28672 take 2 to 3 % less than with parts of consecutive steps.
+    weights of 16x4096x14336 take 3.5 % less than with parts of consecutive steps, of 16x8192x28672 1.5 %.
     """
     return k if split is None else k * splits + split
 

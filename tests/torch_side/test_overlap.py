@@ -93,10 +93,10 @@ def test_only_kernels_that_wait_are_launched_early(target: Target, monkeypatch: 
 
     monkeypatch.setattr(launching, "target_of", lambda *_: target)
     monkeypatch.setattr(launching, "load_kernel", lambda source, *_: Kernel(source))
+    monkeypatch.setattr(launching, "raw_view", lambda tensor, *_: tensor)
     for launch in _launches("int4_gemm_w4a16"):
         slots = {name: slot for slot, (name, _) in enumerate(launch.arrays.values())}
         tensors = [torch.empty(0, dtype=torch.uint8) for _ in slots]
-        monkeypatch.setattr(launching, "raw_view", lambda tensor, *_: tensor)
         launching.triton_runner(launch, slots, "triton", torch.device("cuda", 0))(tensors)
     assert seen
     assert set(seen) == {(target.overlaps, target.overlaps)}
