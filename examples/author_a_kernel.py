@@ -22,6 +22,7 @@ from specs.lang.elements import BF16, E4M3, F32
 from specs.lang.formats import GROUP_FLOOR
 from specs.lang.kernel import Access, Array, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Reference, single
+from specs.lang.readiness import READY
 from specs.quant.scaling import scale_of
 from specs.tile.cases import case_launches
 from specs.tile.language import arange, exp2, load, program_id, reduce_max, store
@@ -128,7 +129,7 @@ def implementations() -> list[str]:
     from jax_impl.support import default_platform
     from torch_impl.support import explain
 
-    names = ["torch eager"] + (["torch interpret"] if explain("cpu")["interpret"] is None else [])
+    names = ["torch eager"] + (["torch interpret"] if explain("cpu")["interpret"] == READY else [])
     return names + ["jax xla"] + (["jax interpret"] if default_platform() == "cpu" else [])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -13,6 +14,7 @@ import specs
 from parity.frameworks import FRAMEWORKS, JAX_PLATFORMS
 from parity.records import Device
 from parity.xpu import tools
+from specs.lang.readiness import can_run
 
 PACKAGES: Final = ("jax", "jaxlib", "torch", "triton", "numpy", "ml_dtypes")
 DEVICES: Final = tuple(JAX_PLATFORMS)
@@ -138,10 +140,14 @@ def reasons(framework: str, op: str, device: str) -> dict[str, str | None]:
     if framework == "torch":
         from torch_impl.ops import explain as explain_torch
 
-        return explain_torch(op, device)
+        return _reasons_of(explain_torch(op, device))
     from jax_impl.ops import explain as explain_jax
 
-    return explain_jax(op, JAX_PLATFORMS[device])
+    return _reasons_of(explain_jax(op, JAX_PLATFORMS[device]))
+
+
+def _reasons_of(answers: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name: None if can_run(answer) else answer for name, answer in answers.items()}
 
 
 def record_devices(used: str) -> tuple[Device, ...]:

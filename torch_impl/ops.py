@@ -16,6 +16,7 @@ from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.kernel import Access, Attribute
 from specs.lang.op import Op
 from specs.lang.paged import Paged
+from specs.lang.readiness import WITHOUT_PREFERENCE
 from specs.lang.signature import docstring, parameters
 from torch_impl.formats import DTYPES, dtype_of, format_of
 from torch_impl.launch import check, layout_name, perform, run
@@ -229,14 +230,27 @@ def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
     return DTYPES[form]
 
 
-def explain(name: str, device: torch.device | str = "cpu") -> dict[str, str | None]:
-    """Implementation -> None where it can run, else why not."""
-    from torch_impl.support import explain as reasons
+def explain(name: str, device: torch.device | str | None = None) -> dict[str, str]:
+    """Implementation -> "ready" where it can run, else why not. Unless asked otherwise, a call gets the first that can.
 
-    specs.get(name)  # every operation runs the same way; an unknown name is refused
-    return reasons(device)
+    Args:
+        device: cpu, cuda (or gpu), xpu (or oneapi, sycl); None for where new tensors go.
+
+    Raises:
+        ArgumentError: there is no such device.
+    """
+    from torch_impl.support import device_named
+    from torch_impl.support import explain as answers
+
+    return answers(device_named(specs.get(name).name, device))  # an unknown name is refused
+
+
+def why(name: str, device: torch.device | str | None = None) -> str:
+    """Why the first implementation of `explain` that can run is taken."""
+    explain(name, device)
+    return WITHOUT_PREFERENCE
 
 
 _functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}
 globals().update(_functions)
-__all__ = [*_functions, "choose", "explain", "out_schema", "schema"]  # noqa: PLE0604 - names of operations
+__all__ = [*_functions, "choose", "explain", "out_schema", "schema", "why"]  # noqa: PLE0604 - names of operations

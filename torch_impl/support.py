@@ -9,6 +9,7 @@ import torch
 
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
+from specs.lang.readiness import DEVICE_NAMES, READY, device_called, said
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU, Target
 from torch_impl.platforms import environment
 
@@ -17,10 +18,28 @@ HOPPER = (9, 0)
 """Compute capability from which kernels can wait for each other (`Target.overlaps`)."""
 
 
-def explain(device: torch.device | str) -> dict[str, str | None]:
-    """Implementation -> None where it can run on `device`, else the reason why not, in order of preference."""
+_OWN_WORDS = {"gpu": "cuda", "oneapi": "xpu", "sycl": "xpu"}
+
+
+def device_named(op: str, device: torch.device | str | None) -> torch.device:
+    """The device that a user of `explain` means, by torch's words or XLA's; None for where tensors go by default.
+
+    Raises:
+        ArgumentError: there is no such device.
+    """
+    if device is None:
+        device = torch.get_default_device()
+    kind, colon, index = str(device).partition(":")
+    try:
+        return torch.device(device_called(op, "device", kind, _OWN_WORDS) + colon + index)
+    except RuntimeError:  # an index that is no number
+        raise NotAChoice(op=op, argument="device", expected=", ".join(DEVICE_NAMES), actual=repr(device)) from None
+
+
+def explain(device: torch.device | str) -> dict[str, str]:
+    """Implementation -> `READY` where it can run on `device`, else the reason why not, in order of preference."""
     where = torch.device(device)
-    return {name: _reason(name, where.type) for name in IMPLEMENTATIONS}
+    return {name: said(_reason(name, where.type)) for name in IMPLEMENTATIONS}
 
 
 @lru_cache(maxsize=64)
@@ -57,13 +76,13 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
         )
     reasons = explain(device)
     if implementation is None:
-        chosen = next((name for name, why in reasons.items() if why is None), None)
+        chosen = next((name for name, answer in reasons.items() if answer == READY), None)
         if chosen is None:
-            raise Unsupported(f"{op.name} on {device}", {n: why or "" for n, why in reasons.items()})
+            raise Unsupported(f"{op.name} on {device}", reasons)
         return chosen
-    why = reasons[implementation]
-    if why is not None:
-        raise Unsupported(f"{op.name} with implementation '{implementation}'", why)
+    answer = reasons[implementation]
+    if answer != READY:
+        raise Unsupported(f"{op.name} with implementation '{implementation}'", answer)
     return implementation
 
 

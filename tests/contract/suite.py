@@ -18,6 +18,7 @@ from parity.records import CaseResult
 from parity.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
 from specs.lang.kernel import Array, Rows
 from specs.lang.op import Case, Op
+from specs.lang.readiness import can_run
 from tests.small import rows as rows_of
 
 SEED = 20261121
@@ -32,9 +33,9 @@ def available(op: str, device: str) -> tuple[str, ...]:
     from jax_impl.ops import explain as explain_jax
     from torch_impl.ops import explain as explain_torch
 
-    reasons = {f"torch:{name}": why for name, why in explain_torch(op, device).items()}
+    reasons: dict[str, str | None] = {f"torch:{name}": why for name, why in explain_torch(op, device).items()}
     reasons |= {f"jax:{name}": why for name, why in explain_jax(op, device).items()}
-    return tuple(name for name in IMPLEMENTATIONS if reasons[name] is None)
+    return tuple(name for name in IMPLEMENTATIONS if can_run(reasons[name]))
 
 
 def pairs(op: str, device: str) -> list[str]:

@@ -16,7 +16,7 @@ from specs.lang.errors import Unsupported
 from specs.lang.kernel import Access, Rows, choice_name
 from specs.lang.paged import Paged
 from specs.lang.signature import shape_text
-from tests.small import small_case, with_floats
+from tests.small import with_floats
 from tests.torch_side.calls import (
     Tensors,
     as_tuple,
@@ -194,17 +194,3 @@ def test_help_names_shapes_and_formats(op: str) -> None:
     assert all(name in lines["implementation"] for name in IMPLEMENTATIONS)
     assert "ArgumentError" in text
     assert "Unsupported" in text
-
-
-@pytest.mark.parametrize("op", specs.names())
-def test_explain_tells_what_runs(op: str) -> None:
-    reasons = ops.explain(op, "cpu")
-    assert tuple(reasons) == IMPLEMENTATIONS
-    assert reasons["eager"] is None
-    assert "cuda" in str(reasons["triton"])
-    assert all(ops.explain(op, "meta").values()), "nothing runs on tensors without data"
-    tensors, attributes = small_call(op, small_case(op))
-    for name, why in reasons.items():
-        if why is not None:
-            with pytest.raises(Unsupported, match=why):
-                public(op)(*tensors, **attributes, implementation=name)

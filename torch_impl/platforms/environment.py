@@ -10,6 +10,10 @@ import os
 
 import torch
 
+_VARIABLE = "TRITON_INTERPRET"
+_TRUE = ("1", "true", "on", "yes", "y")
+"""What Triton reads as yes."""
+
 
 def gpu_available() -> bool:
     """Whether torch sees a device that Triton compiles for."""
@@ -19,15 +23,18 @@ def gpu_available() -> bool:
 def prepare() -> None:
     """Called before the first import of triton."""
     if not gpu_available():
-        os.environ.setdefault("TRITON_INTERPRET", "1")
+        os.environ.setdefault(_VARIABLE, "1")
 
 
 def interpreter_problem() -> str | None:
     """Why kernels cannot be interpreted in this process, None where they can."""
     prepare()
+    asked = os.environ.get(_VARIABLE, "")
     import triton
     import triton.language as tl
 
-    if isinstance(tl.sum, triton.JITFunction):
-        return "triton was imported before torch_impl could ask it to interpret: import torch_impl.ops first"
-    return None
+    if not isinstance(tl.sum, triton.JITFunction):
+        return None
+    if asked.lower() not in _TRUE:
+        return f"{_VARIABLE}={asked} tells Triton to compile in this process: unset it, or set it to 1"
+    return "triton was imported before torch_impl could ask it to interpret: import torch_impl.ops first"

@@ -1,0 +1,40 @@
+"""Words in which both frameworks say what can run: `ops.explain`, and the names that its devices go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from specs.lang.errors import NotAChoice
+
+READY = "ready"
+"""What `explain` says of an implementation that can run; anything else is the reason why it cannot."""
+WITHOUT_PREFERENCE = "it is the first that can run"
+"""What `why` says where nothing but the order of preference decides."""
+
+_CUDA, _XPU = ("cuda", "gpu"), ("xpu", "oneapi", "sycl")
+DEVICE_NAMES = ("cpu", *_CUDA, *_XPU)
+"""What users of either framework call a device: torch's words and XLA's."""
+
+
+def said(reason: str | None) -> str:
+    """What `explain` says for a reason, None for none."""
+    return READY if reason is None else reason
+
+
+def can_run(answer: str | None) -> bool:
+    """Whether an answer of `explain` is that the implementation can run."""
+    return answer is None or answer == READY
+
+
+def device_called(op: str, argument: str, name: str, own: Mapping[str, str]) -> str:
+    """The framework's own word for a device that goes by one of `DEVICE_NAMES`.
+
+    Args:
+        own: word of the framework by those of its users; a name that is not listed is the framework's word.
+
+    Raises:
+        ArgumentError: no device is called so.
+    """
+    if name not in DEVICE_NAMES:
+        raise NotAChoice(op=op, argument=argument, expected=", ".join(DEVICE_NAMES), actual=repr(name))
+    return own.get(name, name)
