@@ -34,6 +34,7 @@ def run_record(
     seed: int,
     device: str,
     models: Sequence[ModelSection] = (),
+    interrupted: bool = False,
 ) -> RunRecord:
     """The record of a run on `device` that is over now. Models count as users of every operation."""
     ops = specs.names() if models else dict.fromkeys(result.op for result in results)
@@ -48,6 +49,7 @@ def run_record(
         devices=record_devices(device),
         results=tuple(results),
         models=tuple(models),
+        interrupted=interrupted,
     )
 
 

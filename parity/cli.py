@@ -6,14 +6,15 @@
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
 
-Exit status: 0 all is well, 1 something failed or is stale, 2 wrong usage. Frameworks are imported by the commands that
-compute, never before.
+Exit statuses: see `parity.status`. Frameworks are imported by the commands that compute, never before.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -23,6 +24,7 @@ import specs
 from parity.golden import DEVICE, EMITTERS, Name
 from parity.inputs import KINDS, Kind
 from parity.printing import console, print_section, print_table, say
+from parity.status import NOT_RUN, STATUSES_TEXT
 from specs.lang.op import Case, Op
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="LLM kernels from declarative specs: look at them, generate their sources, compare implementations.",
+    epilog=STATUSES_TEXT,
 )
 
 
@@ -46,9 +49,17 @@ def main() -> None:
 # -- arguments -------------------------------------------------------------------------------------------------------
 
 
+def _unknown(kind: str, name: str, known: Iterable[str]) -> typer.BadParameter:
+    """What to raise for a name that there is not: the one that was meant, as far as it can be told, and all."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    rest = f", did you mean {close[0]!r}? There are" if close else "; there are"
+    return typer.BadParameter(f"no {kind} is called {name!r}{rest} {', '.join(names)}")
+
+
 def _op(name: str) -> Op:
     if name not in specs.names():
-        raise typer.BadParameter(f"no operation is called {name!r}; there are {', '.join(specs.names())}")
+        raise _unknown("operation", name, specs.names())
     return specs.get(name)
 
 
@@ -59,8 +70,7 @@ def _case(op: Op, name: str | None) -> Case:
         return default_case(op)
     found = [case for case in op.cases if case.name == name]
     if not found:
-        known = ", ".join(case.name for case in op.cases)
-        raise typer.BadParameter(f"{op.name} has no case called {name!r}; there are {known}")
+        raise _unknown(f"case of {op.name}", name, (case.name for case in op.cases))
     return found[0]
 
 
@@ -70,13 +80,13 @@ def _emitters(name: str | None) -> tuple[Name, ...]:
     for known in EMITTERS:
         if known == name:
             return (known,)
-    raise typer.BadParameter(f"no target is called {name!r}; there are {', '.join(EMITTERS)}")
+    raise _unknown("target", name, EMITTERS)
 
 
 def _kinds(names: list[str] | None) -> tuple[Kind, ...]:
     for name in names or ():
         if name not in KINDS:
-            raise typer.BadParameter(f"no kind of data is called {name!r}; there are {', '.join(KINDS)}")
+            raise _unknown("kind of data", name, KINDS)
     return tuple(kind for kind in KINDS if not names or kind in names)
 
 
@@ -90,8 +100,7 @@ def _implementations(text: str | None) -> tuple[str, ...]:
     for name in (part.strip() for part in text.split(",")):
         found = [known for known in IMPLEMENTATIONS if name in (known, known.partition(":")[2])]
         if not found:
-            known = ", ".join(IMPLEMENTATIONS)
-            raise typer.BadParameter(f"no implementation is called {name!r}; there are {known}")
+            raise _unknown("implementation", name, IMPLEMENTATIONS)
         chosen |= dict.fromkeys(found)
     return tuple(chosen)
 
@@ -110,22 +119,48 @@ def _ladder(file: Path | None, report: Path | None) -> LadderRecord | None:
         raise typer.BadParameter(f"{file} is no record of `parity xpu --json`: {error}") from None
 
 
-def _device(name: str) -> str:
+def _known_somewhere(ops: Iterable[Op], cases: Iterable[str]) -> None:
+    """Refuses a case that none of the operations has."""
+    known = dict.fromkeys(case.name for op in ops for case in op.cases)
+    for name in cases:
+        if name not in known:
+            raise _unknown("case", name, known)
+
+
+def _device(name: str | None) -> str:
     from parity.environment_report import DEVICES
 
+    if name is None:
+        return "cpu"
     if name not in DEVICES:
-        raise typer.BadParameter(f"no device is called {name!r}; there are {', '.join(DEVICES)}")
+        raise _unknown("device", name, DEVICES)
     return name
 
 
+def _of_both(implementations: tuple[str, ...]) -> tuple[str, ...]:
+    """Implementations among which there is one of each framework."""
+    from parity.frameworks import FRAMEWORKS
+
+    for framework in FRAMEWORKS:
+        if not any(name.startswith(f"{framework}:") for name in implementations):
+            raise typer.BadParameter(f"the job compares frameworks: --implementations names none of {framework}")
+    return implementations
+
+
 OpName = Annotated[str, typer.Argument(metavar="OP", help="Name of an operation.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of all inputs.")]
-ReportOption = Annotated[Path | None, typer.Option(help="Write a self-contained HTML page here.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the record of the run here.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of all inputs: the one that rows and reports print.")]
+ReportOption = Annotated[
+    Path | None, typer.Option(help="Write a self-contained HTML page here.", dir_okay=False, writable=True)
+]
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", help="Write the record of the run here.", dir_okay=False, writable=True)
+]
 LadderOption = Annotated[
     Path | None, typer.Option("--xpu", help="Record of `parity xpu --json`, for the report's section on Intel GPUs.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or xpu.")]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="cpu, cuda or xpu; named, it has to be there. cpu when left out.")
+]
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
@@ -192,8 +227,7 @@ def emit(
     names = _emitters(target)
     for name in names:
         if device not in EMITTERS[name].targets():
-            known = ", ".join(EMITTERS[name].targets())
-            raise typer.BadParameter(f"{name} has no device called {device!r}; there are {known}")
+            raise _unknown(f"device of {name}", device, EMITTERS[name].targets())
     if op is None:
         files = emitting.all_files(names, whole=target is None)
     else:
@@ -215,23 +249,49 @@ def run(
     ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations; all when left out.")] = None,
     seed: SeedOption = 0,
     implementations: Annotated[
-        str | None, typer.Option(help="Names separated by commas, such as torch:eager,jax:xla or interpret.")
+        str | None,
+        typer.Option(
+            help="Names separated by commas, such as torch:eager,jax:xla or interpret; each has to run. "
+            "All that can run when left out."
+        ),
     ] = None,
+    case: Annotated[list[str] | None, typer.Option(help="Cases to run; all when left out.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="twin or random; both when left out.")] = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Save the inputs of every case that failed, or that --case names, below this folder, "
+            "with a script that makes the call.",
+            file_okay=False,
+            writable=True,
+        ),
+    ] = None,
     json_file: JsonOption = None,
     report: ReportOption = None,
     xpu: LadderOption = None,
 ) -> None:
-    """Compare implementations with the oracle and with each other. Status 1 when a case failed."""
+    """Compare implementations with the oracle and with each other.
+
+    Every failure prints the command that repeats it. Status 1 when a case failed, 3 when what was asked for by name
+    (--device, --implementations, --case) did not run, or nothing did.
+    """
     from parity import comparing
+    from parity.status import Asked
 
     ladder = _ladder(xpu, report)
     chosen = [_op(name) for name in ops or specs.names()]
+    cases = tuple(dict.fromkeys(case or ()))
+    for op in chosen if ops else ():
+        for name in cases:
+            _case(op, name)
+    _known_somewhere(chosen, cases)
+    names = _implementations(implementations)
     record = comparing.run_cases(
-        chosen, seed=seed, implementations=_implementations(implementations), kinds=_kinds(kind), device=_device(device)
+        chosen, seed=seed, implementations=names, kinds=_kinds(kind), device=_device(device), cases=cases, save=save
     )
-    raise typer.Exit(comparing.deliver(record, json_file, report, ladder=ladder))
+    asked = Asked(ops=tuple(ops or ()), cases=cases, implementations=names if implementations else (), device=device)
+    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder))
 
 
 @app.command()
@@ -240,25 +300,29 @@ def job(
     implementations: Annotated[
         str, typer.Option(help="Names separated by commas; at least one of each framework.")
     ] = "torch:eager,jax:xla",
-    device: DeviceOption = "cpu",
+    device: DeviceOption = None,
     quick: Annotated[bool, typer.Option("--quick", help="One scheme, and no cases of operations.")] = False,
     json_file: JsonOption = None,
     report: ReportOption = None,
     xpu: LadderOption = None,
 ) -> None:
-    """The main job: a real model quantised in every scheme, and every case. Status 1 when anything failed."""
+    """The main job: a real model quantised in every scheme, and every case.
+
+    Status 1 when anything failed, 3 when the model, the device or one of the implementations did not run.
+    """
     from parity import comparing
+    from parity.status import Asked
     from specs.lang.errors import Unsupported
 
     ladder = _ladder(xpu, report)
+    names = _of_both(_implementations(implementations))
     try:
-        record = comparing.run_job(
-            seed=seed, device=_device(device), implementations=_implementations(implementations), quick=quick
-        )
+        record = comparing.run_job(seed=seed, device=_device(device), implementations=names, quick=quick)
     except Unsupported as refusal:
-        typer.echo(f"not run: {refusal}", err=True)
-        raise typer.Exit(1) from None
-    raise typer.Exit(comparing.deliver(record, json_file, report, brief=True, ladder=ladder))
+        typer.echo(f"asked for and not run: {refusal}", err=True)
+        raise typer.Exit(NOT_RUN) from None
+    asked = Asked(implementations=names, device=device)
+    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, brief=True, ladder=ladder))
 
 
 @app.command()
@@ -274,13 +338,16 @@ def xpu(
     json_file: JsonOption = None,
     report: ReportOption = None,
 ) -> None:
-    """Intel GPUs: every kernel up to the last rung that can be reached here. Status 1 when one was refused."""
+    """Intel GPUs: every kernel up to the last rung that can be reached here.
+
+    Status 1 when a kernel was refused or computes wrongly, 3 when nothing could be run.
+    """
     from parity.xpu import command
     from parity.xpu.ladder import RUNGS, attempts
     from parity.xpu.record import EXECUTED, ROADS
 
     if road is not None and road not in ROADS:
-        raise typer.BadParameter(f"no source is called {road!r}; there are {', '.join(ROADS)}")
+        raise _unknown("source", road, ROADS)
     roads = [known for known in ROADS if road in (None, known)]
     if write and search is None:
         raise typer.BadParameter("--write goes with --search")

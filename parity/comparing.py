@@ -12,10 +12,11 @@ from parity.assemble import Stopwatch, run_record
 from parity.describe import Row, Section
 from parity.inputs import Kind
 from parity.model_sections import model_sections, reasons
-from parity.printing import console, print_section, say
+from parity.printing import console, print_section, say, write_text
 from parity.records import CaseResult, RunRecord, count
 from parity.records_json import to_json
-from parity.runner import run_all
+from parity.runner import IMPLEMENTATIONS, inputs_of, repeat_case, run_all
+from parity.status import NOTHING_NAMED, Asked, exit_status, not_run
 from parity.table import print_record, progress
 from parity.xpu.record import LadderRecord
 from specs.lang.op import Case, Op
@@ -25,19 +26,63 @@ JOB_FAMILIES = ("quant", "gemm")
 
 
 def run_cases(
-    ops: Sequence[Op], *, seed: int, implementations: Sequence[str], kinds: Sequence[Kind], device: str
+    ops: Sequence[Op],
+    *,
+    seed: int,
+    implementations: Sequence[str],
+    kinds: Sequence[Kind],
+    device: str,
+    cases: Sequence[str] = (),
+    save: Path | None = None,
 ) -> RunRecord:
-    """Every case of some operations, with a progress bar where somebody is watching."""
-    watch = Stopwatch()
-    with progress(sum(len(op.cases) for op in ops) * len(kinds)) as step:
+    """Cases of some operations, with a progress bar where somebody is watching; an interrupt ends it early.
+
+    cases: names of those to run; all cases where none is named.
+    save: folder for the inputs of every case that failed, and of every case that was named.
+    """
+    watch, found = Stopwatch(), list[CaseResult]()
+    total = sum(not cases or case.name in cases for op in ops for case in op.cases) * len(kinds)
+    with progress(total) as step:
         step("")
 
-        def after(_done: int, _total: int, op: str, case: Case, kind: Kind, _rows: tuple[CaseResult, ...]) -> None:
+        def after(_done: int, _total: int, op: str, case: Case, kind: Kind, rows: tuple[CaseResult, ...]) -> None:
+            found.extend(rows)
+            if save is not None and (cases or any(row.status == "failed" for row in rows)):
+                say(console(), f"saved: {save_case(save, specs.get(op), case, kind, seed, device, rows)}")
             step(f"{op}, {case.name}, {kind}")
 
-        names = [op.name for op in ops]
-        results = run_all(names, seed=seed, implementations=implementations, device=device, kinds=kinds, progress=after)
-    return run_record(results, watch=watch, seed=seed, device=device)
+        names, interrupted = [op.name for op in ops], False
+        try:
+            results: Sequence[CaseResult] = run_all(
+                names,
+                seed=seed,
+                implementations=implementations,
+                device=device,
+                kinds=kinds,
+                cases=cases,
+                progress=after,
+            )
+        except KeyboardInterrupt:
+            results, interrupted = found, True
+    return run_record(results, watch=watch, seed=seed, device=device, interrupted=interrupted)
+
+
+def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: str, rows: Sequence[CaseResult]) -> Path:
+    """Writes the inputs of a case, and a script for everything that ran on them; returns the folder of the case."""
+    from parity.saving import save
+
+    ran = [row for row in rows if row.status in ("passed", "failed")]
+    names = [name for name in IMPLEMENTATIONS if any(name in row.pair.split(" vs ") for row in ran)]
+    target = folder / f"{op.name}-{case.name}-{kind}-{seed}"
+    save(
+        inputs_of(op, case, kind, seed),
+        target,
+        implementations=names,
+        device=device,
+        title=f"{op.name}, case {case.name}, {kind} data, seed {seed}",
+        repeat=repeat_case(op, case, kind, seed, device, names),
+    )
+    return target
 
 
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
@@ -77,11 +122,13 @@ def deliver(
     json_file: Path | None,
     report: Path | None,
     *,
+    asked: Asked = NOTHING_NAMED,
     brief: bool = False,
     ladder: LadderRecord | None = None,
 ) -> int:
-    """Prints a record, writes the files that were asked for, and returns the exit status.
+    """Prints a record, writes the files that were asked for, and returns the exit status (see `parity.status`).
 
+    asked: what was asked for by name, and has to have run.
     brief: one row per operation instead of one per case; the files hold everything either way.
     ladder: a walk through Intel's compilers, for the report.
     """
@@ -91,6 +138,7 @@ def deliver(
         for result in record.results:
             if result.status == "failed":
                 say(out, f"failed: {result.op}, {result.case}, {result.pair}: {result.reason}")
+                say(out, f"  repeat: {result.repeat}")
     elif record.results:
         print_record(record, out)
     for model in record.models:
@@ -99,14 +147,19 @@ def deliver(
         for line in reasons(model):
             say(out, line)
     if json_file is not None:
-        _write(json_file, to_json(record))
+        write_text(json_file, to_json(record))
         say(out, f"record: {json_file}")
     if report is not None:
         from parity.report import render
 
-        _write(report, render(record, ladder))
+        write_text(report, render(record, ladder))
         say(out, f"report: {report}")
-    return 1 if failed(record) else 0
+    missing = not_run(record, asked)
+    for line in missing:
+        print(f"asked for and not run: {line}", file=sys.stderr)
+    if record.interrupted:
+        print(f"interrupted after {len(record.results)} comparisons", file=sys.stderr)
+    return exit_status(record, missing)
 
 
 def operations_section(results: Sequence[CaseResult]) -> Section:
@@ -121,15 +174,3 @@ def operations_section(results: Sequence[CaseResult]) -> Section:
         rows.append((op, counts, f"{twins} of {len(ran)}", wording.share(share)))
     columns = ("operation", "comparisons", "exact twins identical", "of bound, random data")
     return Section(title="Every operation, every case that a CPU can take", columns=columns, rows=tuple(rows))
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-
-
-def failed(record: RunRecord) -> bool:
-    """Whether anything in the record failed."""
-    linears = (linear.status for model in record.models for linear in model.linears)
-    steps = (step.status for model in record.models for step in model.steps)
-    return "failed" in (*linears, *steps, *(result.status for result in record.results))

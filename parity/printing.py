@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from rich import box
@@ -52,3 +53,9 @@ def aligned(columns: Row, rows: Sequence[Row]) -> list[str]:
     lines = (columns, *rows)
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes a file, and the folders that lead to it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")

@@ -91,9 +91,11 @@ class CaseResult:
     pictures: Pictures = Pictures()
     """What a report draws."""
     seed: int | None = None
-    """Seed of the inputs."""
+    """Seed from which the inputs follow, together with the names of operation, case and data."""
     seconds: float | None = None
     """Wall time of both sides and the comparison, in seconds."""
+    repeat: str = ""
+    """Command that makes this comparison again, on the same inputs; only where it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +251,7 @@ class RunRecord:
     command: str
     """Command line."""
     seed: int
-    """Seed from which the seeds of the cases are derived."""
+    """Seed of the run: that of every case."""
     seconds: float
     """Wall time of the run, in seconds."""
     environment: dict[str, str]
@@ -264,6 +266,8 @@ class RunRecord:
     """In the order in which the cases ran."""
     models: tuple[ModelSection, ...] = ()
     """Real models, if any were run."""
+    interrupted: bool = False
+    """Whether somebody ended the run before everything had run."""
     schema_version: int = SCHEMA_VERSION
     """Version of this layout."""
 
@@ -304,6 +308,7 @@ def judged(
     scale_map: ScaleMap | None = None,
     seed: int | None = None,
     seconds: float | None = None,
+    repeat: str = "",
 ) -> CaseResult:
     """The result of a case that ran, from its verdict."""
     twin: TwinVerdict = "not applicable"
@@ -326,4 +331,5 @@ def judged(
         pictures=Pictures(histogram=verdict.histogram, worst=verdict.worst, scale_map=scale_map),
         seed=seed,
         seconds=seconds,
+        repeat="" if verdict.passed else repeat,
     )

@@ -7,9 +7,11 @@ every JAX one: byte for byte in the same cases, otherwise within the sum of both
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -39,6 +41,8 @@ BOUND = "u_out |ref| + η_out + (1 + u_out) ((terms + extra) u_acc + t_acc) Σ|t
 SAME_BYTES = "same bytes"
 ORACLE = "oracle"
 
+Repeat = Callable[[Sequence[str]], str]
+"""From names of implementations to the command that runs them on the same inputs again."""
 Progress = Callable[[int, int, str, Case, Kind, tuple[CaseResult, ...]], None]
 """Called after every case: cases done, cases in all, operation, case, kind of data, results."""
 
@@ -140,7 +144,7 @@ def run_case(
     """One case on one kind of data: implementations against the oracle, then torch ones against JAX ones.
 
     Args:
-        seed: of the inputs; the same seed gives the same bytes.
+        seed: of the inputs, which differ from case to case (see `seed_of`); the same seed gives the same bytes.
         implementations: some of `IMPLEMENTATIONS`.
         device: "cpu", "cuda" or "xpu".
 
@@ -151,7 +155,18 @@ def run_case(
     # Inputs of large cases take a while to make: not for nothing.
     if all(_missing(name, case, device) for name in implementations):
         return _run(layout_of(op, case), None, case, kind, seed, implementations, device)
-    return run_inputs(generate(op, case, kind, seed), case, kind, seed, implementations, device)
+    inputs = inputs_of(op, case, kind, seed)
+    repeat = partial(repeat_case, op, case, kind, seed, device) if case in op.cases else None
+    return run_inputs(inputs, case, kind, seed, implementations, device, repeat)
+
+
+def inputs_of(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
+    """The inputs of `run_case`.
+
+    Raises:
+        ArgumentError: the case is not one that the operation accepts.
+    """
+    return generate(op, case, kind, seed_of(seed, op.name, case.name, kind))
 
 
 def run_inputs(
@@ -161,13 +176,15 @@ def run_inputs(
     seed: int | None = None,
     implementations: Sequence[str] = IMPLEMENTATIONS,
     device: str = "cpu",
+    repeat: Repeat | None = None,
 ) -> tuple[CaseResult, ...]:
     """As `run_case`, for inputs that are there already.
 
-    `kind` "twin" promises that every partial sum is exact.
+    `kind` "twin" promises that every partial sum is exact. repeat: gives the command that runs some implementations on
+    these inputs again, None where there is none.
     """
     _check_names(inputs.op, implementations)
-    return _run(inputs.layout, inputs, case, kind, seed, implementations, device)
+    return _run(inputs.layout, inputs, case, kind, seed, implementations, device, repeat)
 
 
 def _run(
@@ -178,6 +195,7 @@ def _run(
     seed: int | None,
     implementations: Sequence[str],
     device: str,
+    repeat: Repeat | None = None,
 ) -> tuple[CaseResult, ...]:
     call = layout.call()
     outcomes = {name: _attempt(inputs, call, name, case, device) for name in implementations}
@@ -187,7 +205,9 @@ def _run(
             expected = expectations(inputs, call)
         except Exception as error:  # noqa: BLE001 - as in _attempt: nothing can be judged, and the run goes on
             outcomes = {name: _unjudged(outcome, error) for name, outcome in outcomes.items()}
-    shared = _Case(case=case, kind=kind, seed=seed, layout=layout, inputs=inputs, call=call, expected=expected)
+    shared = _Case(
+        case=case, kind=kind, seed=seed, layout=layout, inputs=inputs, call=call, expected=expected, repeat=repeat
+    )
     rows = [shared.against_oracle(outcome) for outcome in outcomes.values()]
     left, right = (_of(outcomes, framework) for framework in FRAMEWORKS)
     return (*rows, *(shared.against(one, other) for one in left for other in right))
@@ -252,6 +272,7 @@ class _Case:
     inputs: Inputs | None
     call: Call
     expected: Mapping[str, Expected]
+    repeat: Repeat | None
 
     @property
     def exact(self) -> bool:
@@ -310,10 +331,17 @@ class _Case:
             derivation=derivation,
             scale_map=_scales(self.inputs, self.expected),
             seconds=seconds,
+            repeat=self._repeat(pair),
         )
 
     def _row(self, pair: str, *, status: Status, reason: str) -> CaseResult:
-        return CaseResult(**self._facts(pair), status=status, reason=reason)
+        repeat = self._repeat(pair) if status == "failed" else ""
+        return CaseResult(**self._facts(pair), status=status, reason=reason, repeat=repeat)
+
+    def _repeat(self, pair: str) -> str:
+        if self.repeat is None:
+            return ""
+        return self.repeat([side for side in pair.split(" vs ") if side != ORACLE])
 
     def _facts(self, pair: str) -> dict[str, Any]:
         return {
@@ -389,9 +417,16 @@ def _scales(inputs: Inputs | None, expected: Mapping[str, Expected]) -> ScaleMap
 
 
 def seed_of(base: int, op: str, case: str, kind: Kind) -> int:
-    """Seed of one case's inputs, from the seed of the run and the case's names; below 2**48."""
+    """What one case's inputs are drawn with, from the seed of the run and the case's names; below 2**48."""
     text = f"{base}/{op}/{case}/{kind}".encode()
     return int.from_bytes(blake2b(text, digest_size=6).digest(), "little")
+
+
+def repeat_case(op: Op, case: Case, kind: Kind, seed: int, device: str, implementations: Sequence[str]) -> str:
+    """The command that runs implementations on one case, and on the same inputs."""
+    where = [] if device == "cpu" else ["--device", device]
+    chosen = ["--case", case.name, "--kind", kind, "--seed", str(seed), "--implementations", ",".join(implementations)]
+    return shlex.join(["python", "-m", "parity", "run", op.name, *chosen, *where])
 
 
 def run_all(
@@ -401,12 +436,14 @@ def run_all(
     implementations: Sequence[str] = IMPLEMENTATIONS,
     device: str = "cpu",
     kinds: Sequence[Kind] = KINDS,
+    cases: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> tuple[CaseResult, ...]:
     """Every case of the named operations (None: all there are) on every kind of data.
 
     Args:
-        seed: the seeds of the cases are derived from it.
+        seed: that of every case.
+        cases: names of those to run, of every operation; all cases where none is named.
         progress: called after every case.
 
     Raises:
@@ -414,10 +451,10 @@ def run_all(
         ArgumentError: no implementation has that name.
     """
     ops = [specs.get(name) for name in (specs.names() if names is None else names)]
-    todo = [(op, case, kind) for op in ops for case in op.cases for kind in kinds]
+    todo = [(op, case, kind) for op in ops for case in op.cases if not cases or case.name in cases for kind in kinds]
     found: list[CaseResult] = []
     for done, (op, case, kind) in enumerate(todo, start=1):
-        rows = run_case(op, case, kind, seed_of(seed, op.name, case.name, kind), implementations, device)
+        rows = run_case(op, case, kind, seed, implementations, device)
         found += rows
         if progress is not None:
             progress(done, len(todo), op.name, case, kind, rows)

@@ -96,12 +96,14 @@ def _row(result: CaseResult, *, wide: bool) -> list[Text]:
 
 
 def _reason(result: CaseResult) -> Text:
-    """Why a case did not pass; for a failure also the bound that was used."""
+    """Why a case did not pass; for a failure also the bound that was used, and the command that repeats it."""
     name = f"{wording.SYMBOLS[result.status]} {result.op}, {result.case}, {result.pair}: "
     line = Text.assemble((name, STYLES[result.status]), result.reason)
     if result.status == "failed" and result.bound:
         derived = f" ({result.derivation})" if result.derivation else ""
         line.append(f"\n  bound: {result.bound}{derived}", "dim")
+    if result.repeat:
+        line.append(f"\n  repeat: {result.repeat}")
     return line
 
 

@@ -64,7 +64,12 @@ def _rows(number: int, result: CaseResult) -> list[Markup]:
     )
     if not result.reason:
         return [row]
-    return [row, tag("tr", tag("td", result.reason, colspan=len(HEADINGS)), class_=f"why {kind}")]
+    return [row, tag("tr", tag("td", result.reason, *_repeat(result), colspan=len(HEADINGS)), class_=f"why {kind}")]
+
+
+def _repeat(result: CaseResult) -> list[Markup]:
+    """The command that makes a comparison again, where there is one, on a line of its own."""
+    return [tag("div", "Repeat with ", tag("code", result.repeat, class_="command"))] if result.repeat else []
 
 
 def _data(result: CaseResult) -> str:

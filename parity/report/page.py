@@ -97,6 +97,7 @@ def _header(record: RunRecord) -> Markup:
             class_="kicker",
         ),
         tag("h1", headline(counts)),
+        *([tag("p", "Interrupted: what follows is what had run until then.")] if record.interrupted else []),
         tag("ul", *strip, class_="strip"),
         status_bar(counts),
         tag(

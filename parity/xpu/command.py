@@ -14,7 +14,8 @@ from parity.assemble import Stopwatch, command
 from parity.describe import Section
 from parity.environment_report import machine, versions
 from parity.inputs import KINDS
-from parity.printing import console, print_section, say
+from parity.printing import console, print_section, say, write_text
+from parity.status import FAILED, NOT_RUN, OK, Asked
 from parity.table import progress
 from parity.xpu import search as searching
 from parity.xpu.ladder import CARDS, RUNGS, Attempt, walk
@@ -51,30 +52,30 @@ def deliver(record: LadderRecord, json_file: Path | None, report: Path | None) -
     for section in sections(record):
         print_section(out, section)
     if json_file is not None:
-        json_file.write_text(to_json(record), encoding="utf-8")
+        write_text(json_file, to_json(record))
         say(out, f"record: {json_file}")
     if report is not None:
         from parity.xpu.page import render
 
-        report.write_text(render(record), encoding="utf-8")
+        write_text(report, render(record))
         say(out, f"report: {report}")
     if any(record.counts(rung)["yes"] for rung in record.rungs):
-        return 1 if record.failed else 0
+        return FAILED if record.failed else OK
     print("nothing was run: see the reasons above", file=sys.stderr)
-    return 1
+    return NOT_RUN
 
 
 def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool) -> int:
     """Looks for tunables of an operation's kernels that spill least; prints them, or puts them where the defaults are.
 
     Returns:
-        Exit status: 1 where nothing could be searched, or something found could not be written.
+        Exit status: 3 where nothing could be searched, 1 where something found could not be written.
     """
     tools, out = find(), console()
     problems = [*tools.problems, *(f"no ocloc here knows {card}" for card in CARDS if card not in tools.offline)]
     if problems:
         print(f"not run: {'; '.join(problems)}", file=sys.stderr)
-        return 1
+        return NOT_RUN
     found = searching.search(op, tools, roads=roads, progress=lambda text: print(text, file=sys.stderr, flush=True))
     for one in found:
         print_section(out, _tried(one.tried))
@@ -84,8 +85,8 @@ def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool
     if json_file is not None:
         told = [[asdict(candidate) for candidate in one.tried] for one in found]
         text = json.dumps({"op": op.name, "roads": list(roads), "tried": told}, indent=1)
-        json_file.write_text(text + "\n", encoding="utf-8")
-    return put(found) if write else 0
+        write_text(json_file, text + "\n")
+    return put(found) if write else OK
 
 
 def _tried(candidates: Sequence[Candidate]) -> Section:
@@ -117,7 +118,7 @@ def put(found: Sequence[Found]) -> int:
             "xpu", {(one.group.kernel.name, one.group.row.name): dict(one.tried[-1].tunables) for one in named}
         )
         print(f"{file}: {len(named)} configurations written; `parity emit --all --write` renews what names their specs")
-    return 1 if len(named) < len(better) else 0
+    return FAILED if len(named) < len(better) else OK
 
 
 def _values(tunables: Mapping[str, int]) -> str:
@@ -134,7 +135,9 @@ def real(ops: Sequence[Op], seed: int, json_file: Path | None) -> int:
         print(line, file=sys.stderr)
     if not found.implementations:
         print("not run: no framework here sees an Intel GPU", file=sys.stderr)
-        return 1
+        return NOT_RUN
     record = comparing.run_cases(ops, seed=seed, implementations=found.implementations, kinds=KINDS, device="xpu")
     record = replace(record, environment={**record.environment, **found.environment})
-    return comparing.deliver(record, json_file or Path("parity-xpu-real.json"), None)
+    names = tuple(op.name for op in ops)
+    asked = Asked(ops=names if names != specs.names() else (), device="xpu")
+    return comparing.deliver(record, json_file or Path("parity-xpu-real.json"), None, asked=asked)

@@ -22,7 +22,7 @@ from parity.xpu.record import LadderRecord, to_json
 from specs.lang.errors import Unsupported
 from specs.lang.export import content_hash
 
-OK, FAILED, WRONG_USAGE = 0, 1, 2
+OK, FAILED, WRONG_USAGE, NOT_RUN = 0, 1, 2, 3
 ASKED: dict[str, Any] = {}
 
 
@@ -64,7 +64,9 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[CaseResult]:
         (["passed"], OK),
         (["passed", "unsupported", "not run"], OK),
         (["passed", "failed"], FAILED),
-        ([], OK),
+        (["failed", "not run"], FAILED),
+        (["unsupported", "not run"], NOT_RUN),
+        ([], NOT_RUN),
     ],
 )
 def test_status_of_a_run(found: list[CaseResult], statuses: list[Status], exit_code: int) -> None:
@@ -79,6 +81,7 @@ def test_run_passes_on_what_was_asked_for(found: list[CaseResult]) -> None:
         "seed": 5,
         "implementations": ("torch:interpret", "jax:interpret", "jax:xla"),
         "kinds": ("twin",),
+        "cases": (),
         "device": "cpu",
     }
 
@@ -110,7 +113,7 @@ def test_run_writes_record_and_report(found: list[CaseResult], tmp_path: Path) -
 
 
 def test_report_holds_the_walk_that_it_is_given(found: list[CaseResult], tmp_path: Path) -> None:
-    del found
+    found.append(case_result("fp8_gemm", "passed"))
     ladder, report = tmp_path / "parity-xpu.json", tmp_path / "run.html"
     said = parity("run", "fp8_gemm", "--xpu", str(ladder), "--report", str(report))
     assert said.exit_code == WRONG_USAGE, "there is no such file"
@@ -128,7 +131,13 @@ def test_report_holds_the_walk_that_it_is_given(found: list[CaseResult], tmp_pat
 def outcome(status: Status) -> LinearOutcome:
     """One linear of the model."""
     reason = "" if status == "passed" else "because of the layer"
-    facts: dict[str, Any] = {"scheme": "s", "layer": 4, "linear": "query", "shape": "M=1", "pair": "p vs oracle"}
+    facts: dict[str, Any] = {
+        "scheme": "s",
+        "layer": 4,
+        "linear": "query",
+        "shape": "M=1",
+        "pair": "torch:eager vs jax:xla",
+    }
     return LinearOutcome(**facts, status=status, bound_share=0.5, reason=reason)
 
 
@@ -189,6 +198,13 @@ def test_what_failed_in_the_model_fails_the_job(
     assert "because of the layer" in said.stdout
 
 
+def test_a_job_whose_layers_did_not_run_has_not_passed(found: list[CaseResult], model: list[Status]) -> None:
+    model.append("unsupported")
+    said = parity("job", "--quick")
+    assert said.exit_code == NOT_RUN
+    assert "jax:xla: because of the layer" in said.stderr
+
+
 def test_a_failed_case_fails_the_job(found: list[CaseResult], model: list[Status]) -> None:
     found.append(case_result("fp8_gemm", "failed"))
     model.append("passed")
@@ -204,6 +220,6 @@ def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(minilm, "run", run)
     monkeypatch.setattr(assets, "folder", Path)
     said = parity("job", "--quick")
-    assert said.exit_code == FAILED
+    assert said.exit_code == NOT_RUN
     assert "not run" in said.output
     assert "its files are not installed" in said.output

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from parity import wording
-from parity.comparing import failed
 from parity.model_sections import cosine_section, drift_section, model_sections, reasons, stages_section
 from parity.records import Drift, ModelSection
 from parity.report import drift, whole
+from parity.status import FAILED, OK, exit_status
 from tests.report.sample import SIDES, STAGES, model_section, record
 
 PAIR = " vs ".join(SIDES)
@@ -78,7 +78,8 @@ def test_a_failed_operation_is_shown_and_fails_the_run() -> None:
     assert list(reasons(broken)) == [f"failed: bf16, layer 0, query, {PAIR}: 3 of 9 elements <&>"]
     assert any("1 passed, 1 failed" in row for row in stages_section(broken).rows)
     passed = replace(record(), results=(), models=(sample,))
-    assert (failed(passed), failed(replace(passed, models=(broken,)))) == (False, True)
+    assert exit_status(passed, ()) == OK
+    assert exit_status(replace(passed, models=(broken,)), ()) == FAILED
 
 
 def test_tables_of_the_terminal_hold_every_number() -> None:
