@@ -114,7 +114,7 @@ def per_token_quant_int8(
     Returns:
         q: codes, format of element [..M, N]
         scale: scale of every row, f32 [..M]
-        zero_point: code of zero, when the codes are uint8, int32 uint8: [..M]
+        zero_point: code of zero, when the codes are uint8, int32 int8: none; uint8: [..M]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -191,12 +191,13 @@ def fp8_gemm(
     Args:
         a: activations, e4m3 or e5m2 [..M, K]
         b: weight, format of a [K, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a (1 where left out in a mode without groups), f32 or e8m0 tensor: [];
+        a_scale: scales of a (1 where left out in a mode that does not need them), f32 or e8m0 tensor: [];
             token_channel: [..M]; token_tensor: [..M]; tensor_channel: []; block: [..M, cdiv(K, group)]; mx:
             [..M, K // 32], optional
-        b_scale: scales of b, in the order of the weight where they have both dimensions, f32 or e8m0 tensor:
-            []; token_channel: [N]; token_tensor: []; tensor_channel: [N]; block: [cdiv(K, group), cdiv(N,
-            group)]; mx: [K // 32, N] (last two swapped at weight_order="nk"), optional
+        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight
+            where they have both dimensions, f32 or e8m0 tensor: []; token_channel: [N]; token_tensor: [];
+            tensor_channel: [N]; block: [cdiv(K, group), cdiv(N, group)]; mx: [K // 32, N] (last two swapped
+            at weight_order="nk"), optional
         bias: addend, f32 or bf16 or f16 [N], optional
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'token_channel', 'token_tensor',
             'tensor_channel', 'block', 'mx'. Required.
@@ -234,12 +235,13 @@ def fp8_bmm(
     Args:
         a: activations, e4m3 or e5m2 [G, M, K]
         b: weight, format of a [G, K, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a (1 where left out in a mode without groups), f32 or e8m0 tensor: [G];
+        a_scale: scales of a (1 where left out in a mode that does not need them), f32 or e8m0 tensor: [G];
             token_channel: [G, M]; token_tensor: [G, M]; tensor_channel: [G]; block: [G, M, cdiv(K, group)];
             mx: [G, M, K // 32], optional
-        b_scale: scales of b, in the order of the weight where they have both dimensions, f32 or e8m0 tensor:
-            [G]; token_channel: [G, N]; token_tensor: [G]; tensor_channel: [G, N]; block: [G, cdiv(K, group),
-            cdiv(N, group)]; mx: [G, K // 32, N] (last two swapped at weight_order="nk"), optional
+        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight
+            where they have both dimensions, f32 or e8m0 tensor: [G]; token_channel: [G, N]; token_tensor:
+            [G]; tensor_channel: [G, N]; block: [G, cdiv(K, group), cdiv(N, group)]; mx: [G, K // 32, N] (last
+            two swapped at weight_order="nk"), optional
         bias: addend, f32 or bf16 or f16 [N], optional
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'token_channel', 'token_tensor',
             'tensor_channel', 'block', 'mx'. Required.
@@ -275,9 +277,9 @@ def fp8_gemm_w8a16(
     Args:
         a: activations, bf16 or f16 [..M, K]
         b: weight, e4m3 or e5m2 [K, N] (last two swapped at weight_order="nk")
-        b_scale: scales of b, in the order of the weight where they have both dimensions, f32 or e8m0 tensor:
-            []; token_channel: [N]; token_tensor: []; tensor_channel: [N]; block: [cdiv(K, group), cdiv(N,
-            group)]; mx: [K // 32, N] (last two swapped at weight_order="nk"), optional
+        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight
+            where they have both dimensions, f32 or e8m0 tensor: []; channel: [N]; block: [cdiv(K, group),
+            cdiv(N, group)] (last two swapped at weight_order="nk"), optional
         bias: addend, f32 or bf16 or f16 [N], optional
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'channel', 'block'. Required.
         group: edge of the square weight blocks (mode block). One of 64, 128, 256. Default 128.
@@ -508,10 +510,10 @@ def sparse_mla_prefill(
 
     Returns:
         out: weighted means of the values, bf16 [T, H, VALUES]
-        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 True:
-            [T, H]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 False:
+            none; True: [T, H]
         lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
-            True: [T, H]
+            False: none; True: [T, H]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -567,10 +569,10 @@ def sparse_mla_decode_fp8(
 
     Returns:
         out: weighted means of the values, bf16 [T, H, VALUES]
-        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 True:
-            [T, H]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 False:
+            none; True: [T, H]
         lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
-            True: [T, H]
+            False: none; True: [T, H]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -644,8 +646,8 @@ def flash_attn_varlen(
 
     Returns:
         out: weighted means of the values; 0 for a query that sees no key, format of out_dtype [TQ, HQ, DV]
-        lse: natural logarithm of the sum of exponentials, the sink included; -inf for none, f32 True: [HQ,
-            TQ]
+        lse: natural logarithm of the sum of exponentials, the sink included; -inf for none, f32 False: none;
+            True: [HQ, TQ]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -1094,7 +1096,8 @@ def mqa_logits(
         ke: the key behind the last one, int32 [M]
         k_scale: scales of the keys, f32 or e8m0 indexer_fp8: [N]; indexer_fp8_plain: [N]; indexer_mxfp4: [N,
             4]
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [M, H, 4], optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_fp8: none; indexer_fp8_plain: none;
+            indexer_mxfp4: [M, H, 4], optional
         layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
@@ -1136,7 +1139,8 @@ def paged_mqa_logits(
         weights: weights of the heads, f32 [B * QUERIES, H]
         context_lens: keys that queries see, int32 query: [B, QUERIES]; request: [B]
         block_tables: pages of every request in order, int32 [B, NB]
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [B, QUERIES, H, 4], optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_fp8: none; indexer_fp8_plain: none;
+            indexer_mxfp4: [B, QUERIES, H, 4], optional
         max_model_len: columns of the result: keys of the longest request. Required.
         layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
@@ -1264,7 +1268,8 @@ def sparse_attn_indexer(
         k: keys to insert, rotated, bf16 [T, D], optional
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS],
             optional
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_mxfp4: [T, H, 4], optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_fp8: none; indexer_fp8_plain: none;
+            indexer_mxfp4: [T, H, 4], optional
         topk: keys chosen per token. Required.
         next_n: queries of a request. Default 1.
         lens: "query": every query has a length; "request": a request has one, which its last query sees, and

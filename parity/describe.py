@@ -124,7 +124,7 @@ def shapes_text(array: Array) -> str:
     else:
         choices: dict[str, list[str]] = {}
         for choice, shapes in array.shapes_by:
-            choices.setdefault(" or ".join(shape_text(shape) for shape in shapes), []).append(choice)
+            choices.setdefault(" or ".join(shape_text(shape) for shape in shapes) or "none", []).append(choice)
         text = "; ".join(f"{', '.join(names)}: {shape}" for shape, names in choices.items())
     if array.order is None:
         return text

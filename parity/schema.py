@@ -84,7 +84,7 @@ class ShapesBy(_Model):
     attribute: str
     """Attribute that decides."""
     choices: dict[str, list[list[str]]]
-    """Accepted shapes per choice; a choice that is not listed does not take the array."""
+    """Accepted shapes of every choice; none where the array is not taken."""
 
 
 class SwappedBy(_Model):

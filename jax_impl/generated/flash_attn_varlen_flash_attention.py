@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b45d037b376053515cb015746908818fa233e1c54614073c69e2da73e8a93b3
+# spec sha256 e325e50b0d748c9588b20f7d46f69da23a637220f53565e4d6d5c733d7d928dc
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

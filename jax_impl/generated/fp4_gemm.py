@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9ae0599c5fbe89625e219406a5257b6ee6a6dd439fd17245fd0563e3e01324b2
+# spec sha256 4e07d5d3359979ce094c1909def0ff38bf4d5f258ad60d6c87ac3bf7e2e2d8ef
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

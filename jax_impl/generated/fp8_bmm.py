@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8630352eb1ea6374096206c3677e9e3b7017e909d5913f780f74f51a56fa8b56
+# spec sha256 22452cf46538c73d486fdcd1c89a1fc2b3a75ce6d298da357c225af168533f0d
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ab80717dfeaaee5d3dba7d8e07cfb051f055777a40ac91f6c52954a800dc4226
+# spec sha256 48d9784934c205b48d6bbe82b7d06ce73e38c7e284fa76408c95d6ee74c06c28
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

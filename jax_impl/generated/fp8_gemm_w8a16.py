@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 498a0dda1b03bb4b33ff3d30f485fa90e8f45a9aa0167f5f5ae86f3bda5a1825
+# spec sha256 efd5bc51486258aeb6ee57637f9dadbca42d799e17f46a28168c133daa95de34
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

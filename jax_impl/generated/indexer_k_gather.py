@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9403329406e130496e77c64e3ae16cde16448c2378bbfb3540343d00781888fe
+# spec sha256 abb537e0455b2253762ea7f55583cb1d1d3ed6d2ee8e272cdde3d1da17c94ab8
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

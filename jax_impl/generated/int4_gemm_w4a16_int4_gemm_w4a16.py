@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 79908dcf6fb4d6f00aa7e7b42ce665b09d3029c18dbf6e6ee76656af78eaee2a
+# spec sha256 3fe3f95497fabe0cee358e0fb0b237b2e1819db63bfcf0ccdbb5b62ad78bdd2b
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 91f86bc4183b3dd3a2eadecf2bb0e52afc12f90250e2d1e2ff0dba9b57583911
+# spec sha256 4e114ddb669c7dcf9f9ab13cdce8089e1e993b5a724dfe00343f17d8e7868d4f
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 11766c4f1ed072f21351ec0424f218b1fd8153571d443913af89518a3bbb0fd8
+# spec sha256 6eab55404106c4fa3382aa6995d28ed15d627d283df24daf1d59384dbfa8251b
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

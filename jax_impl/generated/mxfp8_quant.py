@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d9e782634db8cd46232fec3224b9d44aec255e358e2e0c9ca7e33aa09172a053
+# spec sha256 9cbac3a79127e11cbfba2a91f4b080c04bb572e5f4eb1696042b8dc4c6032e02
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

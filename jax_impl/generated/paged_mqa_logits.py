@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 840d2b6b0eae9fc6be34d25d23c8a4118a9654d66e269a5e66e9d038d292fb68
+# spec sha256 5f84d54a6f83bd62cb0400dcb6073a1fd5e16476b7122b0223bc5ff4553fb72d
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9e2105d8a7a340478280f93967bcef393a8a1b79ad4fe773d804a9b38a1dff24
+# spec sha256 4de8d9160445e09ec6804527f4a7ff19d00f8230532828aef5a87a74c3bc635e
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2ec959a096a072259cde82dc28c37356640a3a337060c5293fd33d4c2353da1d
+# spec sha256 8ea790edc81fa3847d4f20330d242fc03eea90d679b53456ae94f8bc08d5776b
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

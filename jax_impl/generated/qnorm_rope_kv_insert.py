@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 745d72b52658746d240f05b21e3b223798f544a0dbd0cfe4d85a9d0cb1e8bf90
+# spec sha256 487b9ac790626b31ab299a08908f1aac4e0fff43e6b75f1fc50d7cff0cc935b8
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

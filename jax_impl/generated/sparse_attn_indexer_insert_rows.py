@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3361cc647ad4ed3d0c7455b5360d7986fd0bac55a748d03827a127e4b32ff7c2
+# spec sha256 ba81e49e3db1edcd43954223b66eb68414bbb95dce4aba8e0e66a781c3533a56
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -28,9 +28,9 @@ def insert_rows(
     cache_ref,
     *, T, TS, PAGES, PAGE_BYTES,
 ):
-    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:34
-    live = token < TS  # specs/cache/write.py:35
-    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:36
+    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:35
+    live = token < TS  # specs/cache/write.py:36
+    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:37
     held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
     page = jax.lax.div(held, jnp.full((2,), 16, jnp.int32))  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3361cc647ad4ed3d0c7455b5360d7986fd0bac55a748d03827a127e4b32ff7c2
+# spec sha256 ba81e49e3db1edcd43954223b66eb68414bbb95dce4aba8e0e66a781c3533a56
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -43,7 +43,7 @@ def sink() -> Array:
 
 def results(width: Axis = VALUES) -> tuple[Array, ...]:
     """out, and on request the largest scores and the logarithms of the sums of exponentials."""
-    shape = (("True", ((T, H),)),)
+    shape = (("False", ()), ("True", ((T, H),)))
     return (
         Array(
             name="out", doc="weighted means of the values", shapes=((T, H, width),), formats=(BF16,), access=Access.OUT

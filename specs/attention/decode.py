@@ -26,7 +26,7 @@ from specs.attention.splits import merge_kernel, partials, splits_attribute, spl
 from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, UINT8
+from specs.lang.elements import BF16, INT64, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
 from specs.lang.layouts import Pages
 from specs.lang.op import Case, Op, Reference, Sample, Step
@@ -275,7 +275,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
         _case("one-part", 4, 16, 33, 40, attributes={"splits": 1}, sinks=20),
         _case("many-parts", 3, 8, 128, 300, attributes={"splits": 7, **_LSE}),
         _case("v32", 3, 5, 20, 40, layout=V32, attributes=_LSE),
-        _case("v41", 3, 8, 20, 40, layout=V41),
+        _case("v41", 3, 8, 20, 40, layout=V41, formats=(("swa_indices", INT64), ("topk_indices", INT64))),
         _case("v41-fp4", 3, 8, 20, 40, layout=V41_FP4),
         _case("bf16", 3, 8, 20, 40, layout=BF16_512, absent=("attn_sink",)),
         _case("one-head", 1, 1, 1, 1),

@@ -26,7 +26,7 @@ from specs.attention.sampling import SCALE, lists, queries, rows, sinks
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16
+from specs.lang.elements import BF16, INT64
 from specs.lang.kernel import Array, Attribute, Constraint, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, single
 from specs.tile.language import ArrayHandle, load
@@ -156,7 +156,7 @@ SPARSE_MLA_PREFILL: Op = single(
     cases=(
         _case("v4", 7, 8, 1200, 128),
         _case("no-lengths", 4, 22, 300, 67, absent=("topk_length",)),
-        _case("no-sink", 4, 3, 300, 50, absent=("attn_sink",)),
+        _case("no-sink", 4, 3, 300, 50, absent=("attn_sink",), formats=(("indices", INT64),)),
         _case("d576", 3, 16, 200, 40, 576),
         _case("d128", 3, 8, 200, 40, 128, attributes={"d_v": 64}),
         _case("one-entry", 1, 1, 1, 1, attributes={"return_lse": False}),

@@ -17,13 +17,13 @@ import numpy as np
 
 from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
 from specs.cache.insert import Rotation, insert, target_of
-from specs.cache.layouts import BF16_512, V4, V41, V41_FP4
+from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.rope import rotate
 from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
 from specs.cache.write import TS, T, fits, slot_mapping
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, F32, INT32
+from specs.lang.elements import BF16, F32, INT32, INT64
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
@@ -234,7 +234,15 @@ QNORM_ROPE_KV_INSERT: Op = single(
         _case("v41", 4, 4, 8, 16, V41),
         _case("v41-fp4", 4, 4, 2, 16, V41_FP4),
         _case("bf16", 3, 3, 2, 4, BF16_512),
-        _case("bf16-table", 4, 4, 2, 16, formats=(("cos_sin", BF16),)),
+        _case(
+            "bf16-table",
+            4,
+            4,
+            2,
+            16,
+            formats=(("cos_sin", BF16), ("slot_mapping", INT64), ("positions", INT64)),
+        ),
+        _case("v32", 4, 4, 2, 16, V32),
         _case("one-token", 1, 1, 64, 64),
         _case("no-rows", 0, 0, 8, 16),
         _case("large", 256, 250, 128, 64, large=True),

@@ -19,6 +19,7 @@ from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
+from specs.lang.elements import INT64
 from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
@@ -122,7 +123,7 @@ QUANTIZE_AND_INSERT_K: Op = single(
     cases=(
         _case("v4", 17, 17, 3, 16),
         _case("v4-64", 70, 67, 2, 64),
-        _case("two-rows-a-page", 9, 9, 8, 2),
+        _case("two-rows-a-page", 9, 9, 8, 2, formats=(("slot_mapping", INT64),)),
         _case("v32", 12, 12, 2, 8, V32, pad=16),
         _case("v41", 12, 11, 2, 8, V41),
         _case("v41-fp4", 12, 12, 2, 8, V41_FP4),

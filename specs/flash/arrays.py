@@ -124,7 +124,7 @@ def results() -> tuple[Array, ...]:
         name="lse",
         doc="natural logarithm of the sum of exponentials, the sink included; -inf for none",
         by=WITH_LSE,
-        shapes_by=(("True", ((HQ, TQ),)),),
+        shapes_by=(("False", ()), ("True", ((HQ, TQ),))),
         formats=(F32,),
         access=Access.OUT,
     )

@@ -75,6 +75,17 @@ CASES = (
         attributes={"causal": True},
     ),
     _case(
+        "fp8-e5m2",
+        2,
+        9,
+        (2, 1),
+        (32, 32),
+        (1, 30, 1),
+        "s_aux",
+        formats=(("q", E5M2), ("k", E4M3), ("s_aux", BF16)),
+        attributes={"out_dtype": F16},
+    ),
+    _case(
         "fp8",
         3,
         40,

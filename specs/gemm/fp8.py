@@ -7,6 +7,7 @@ and sb depend on k and n is the explicit `scale_mode` (recognising it from shape
 
     mode            a_scale            b_scale                        formats of the scales
     tensor          one value          one value                      float32, E8M0
+    channel         none (w8a16)       one per column                 float32, E8M0
     token_channel   one per row        one per column                 float32, E8M0
     token_tensor    one per row        one value                      float32, E8M0
     tensor_channel  one value          one per column                 float32, E8M0
@@ -16,8 +17,10 @@ and sb depend on k and n is the explicit `scale_mode` (recognising it from shape
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from specs.gemm.oracle import scaled_product
-from specs.gemm.scaled import G, K, M, N, config, facts, grid, scaled_gemm, tunables, weight_order
+from specs.gemm.scaled import GROUPED, G, K, M, N, config, facts, grid, scaled_gemm, tunables, weight_order
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Literal, Ref, cdiv
 from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32
@@ -27,6 +30,8 @@ from specs.lang.op import Case, Op, single
 from specs.tuned import tuned
 
 MODES = ("tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx")
+MODES_W8A16 = ("tensor", "channel", "block")
+_NEEDED = ("channel", "block", "mx")  # modes in which a missing scale is a mistake, and does not mean 1
 _FREE = Dense(inner=Inner.FREE)
 _SCALES = (F32, E8M0)
 _GROUP = Ref("group")
@@ -53,6 +58,7 @@ def _b_scale(lead: Shape = ()) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
     channel: tuple[Shape, ...] = ((*lead, N), (*lead, 1, N), (*lead, N, 1))
     return (
         ("tensor", _one(lead)),
+        ("channel", channel),
         ("token_channel", channel),
         ("token_tensor", _one(lead)),
         ("tensor_channel", channel),
@@ -61,7 +67,14 @@ def _b_scale(lead: Shape = ()) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
     )
 
 
-def _arrays(rows: Dim, lead: Shape, a_formats: tuple[object, ...], out: str, scaled_a: bool) -> tuple[Array, ...]:
+def _arrays(
+    rows: Dim, lead: Shape, a_formats: tuple[object, ...], out: str, modes: tuple[str, ...], scaled_a: bool
+) -> tuple[Array, ...]:
+    def of_modes(shapes_by: tuple[tuple[str, tuple[Shape, ...]], ...]) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
+        return tuple((mode, shapes) for mode, shapes in shapes_by if mode in modes)
+
+    needed = tuple(mode for mode in modes if mode in _NEEDED)
+    grouped = tuple(mode for mode in modes if mode in GROUPED)
     a = Array(name="a", doc="activations", shapes=((*lead, rows, K),), formats=a_formats)  # type: ignore[arg-type]
     b = Array(
         name="b",
@@ -73,25 +86,26 @@ def _arrays(rows: Dim, lead: Shape, a_formats: tuple[object, ...], out: str, sca
     )
     a_scale = Array(
         name="a_scale",
-        doc="scales of a (1 where left out in a mode without groups)",
+        doc="scales of a (1 where left out in a mode that does not need them)",
         by="scale_mode",
-        shapes_by=_a_scale(rows, lead),
+        shapes_by=of_modes(_a_scale(rows, lead)),
         formats=_SCALES,
         optional=True,
-        required_for=("block", "mx"),
+        required_for=needed,
         layout=_FREE,
         role=Role.SCALE,
     )
     b_scale = Array(
         name="b_scale",
-        doc="scales of b, in the order of the weight where they have both dimensions",
+        doc="scales of b (1 where left out in a mode that does not need them), in the order of the weight where they "
+        "have both dimensions",
         by="scale_mode",
-        shapes_by=_b_scale(lead),
+        shapes_by=of_modes(_b_scale(lead)),
         formats=_SCALES,
         optional=True,
-        required_for=("block", "mx"),
+        required_for=needed,
         order="weight_order",
-        order_for=("block", "mx"),
+        order_for=grouped,
         layout=_FREE,
         role=Role.SCALE,
     )
@@ -155,7 +169,7 @@ def _kernel(name: str, doc: str, batched: bool, scaled_a: bool, modes: tuple[str
     rows: Dim = M if batched else Rows(M)
     lead: Shape = (G,) if batched else ()
     formats = (E4M3, E5M2) if scaled_a else (BF16, F16)
-    arrays = _arrays(rows, lead, formats, "out_dtype" if scaled_a else "a", scaled_a)
+    arrays = _arrays(rows, lead, formats, "out_dtype" if scaled_a else "a", modes, scaled_a)
     attributes = (_scale_mode(modes), _GROUP_SIZE, weight_order(), *((_OUT,) if scaled_a else ()))
     return Kernel(
         name=name,
@@ -211,9 +225,17 @@ FP8_GEMM: Op = single(
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         *_COMMON,
-        _case("token-channel", 65, 144, 384, "token_channel"),
+        _case("token-channel", 65, 144, 384, "token_channel", formats=(("bias", BF16),)),
         _case("token-tensor-lead", 12, 96, 160, "token_tensor", lead=(2, 1, 6)),
-        _case("tensor-channel-bias", 16, 72, 320, "tensor_channel", attributes={"out_dtype": F16}),
+        _case(
+            "tensor-channel-bias",
+            16,
+            72,
+            320,
+            "tensor_channel",
+            formats=(("bias", F16),),
+            attributes={"out_dtype": F16},
+        ),
         _case("unit-scales", 9, 64, 96, "tensor", absent=("a_scale", "b_scale", "bias")),
         _case("mx", 40, 100, 352, "mx", formats=(("a_scale", E8M0), ("b_scale", E8M0))),
         _case("e5m2-f32", 20, 80, 256, "block", formats=(("a", E5M2),), attributes={"out_dtype": F32}),
@@ -230,7 +252,7 @@ FP8_GEMM: Op = single(
 
 def _batched(name: str, g: int, m: int, n: int, k: int, mode: str, **fields: object) -> Case:
     case = _case(name, m, n, k, mode, **fields)
-    return Case(name=name, sizes=(("G", g), *case.sizes), attributes=case.attributes, absent=case.absent)
+    return replace(case, sizes=(("G", g), *case.sizes))
 
 
 FP8_BMM: Op = single(
@@ -243,7 +265,30 @@ FP8_BMM: Op = single(
         _batched("o-projection", 4, 9, 128, 256, "block"),
         _batched("ragged", 3, 17, 72, 200, "block", attributes={"weight_order": "kn"}),
         _batched("token-channel", 2, 33, 40, 96, "token_channel", absent=("bias",)),
+        _batched(
+            "token-tensor",
+            2,
+            5,
+            24,
+            72,
+            "token_tensor",
+            formats=(("a", E5M2), ("a_scale", E8M0), ("b_scale", E8M0), ("bias", BF16)),
+            attributes={"out_dtype": F32},
+        ),
+        _batched(
+            "tensor-channel",
+            3,
+            4,
+            40,
+            64,
+            "tensor_channel",
+            formats=(("bias", F16),),
+            attributes={"out_dtype": F16, "weight_order": "kn"},
+        ),
+        _batched("group-64", 2, 5, 100, 192, "block", attributes={"group": 64}),
+        _batched("group-256", 2, 5, 300, 512, "block", absent=("bias",), attributes={"group": 256}),
         _batched("tensor", 5, 1, 64, 64, "tensor"),
+        _batched("unit-scales", 2, 3, 32, 40, "tensor", absent=("a_scale", "b_scale", "bias")),
         _batched("mx", 2, 16, 48, 64, "mx"),
     ),
 )
@@ -254,15 +299,26 @@ FP8_GEMM_W8A16: Op = single(
         "Product of 16-bit activations and an FP8 weight.",
         False,
         False,
-        ("tensor", "channel", "block"),
+        MODES_W8A16,
     ),
     family="gemm",
     oracle=scaled_product,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         *_COMMON,
-        _case("channel-lead", 30, 200, 136, "channel", lead=(5, 6)),
+        _case("channel-lead", 30, 200, 136, "channel", lead=(5, 6), formats=(("bias", BF16),)),
+        _case(
+            "channel-f16",
+            5,
+            72,
+            264,
+            "channel",
+            formats=(("a", F16), ("b", E5M2), ("bias", F16)),
+            attributes={"weight_order": "kn"},
+        ),
         _case("f16-e5m2", 18, 96, 264, "block", formats=(("a", F16), ("b", E5M2))),
+        _case("group-64", 5, 100, 192, "block", formats=(("b_scale", E8M0),), attributes={"group": 64}),
+        _case("group-256", 5, 300, 512, "block", absent=("bias",), attributes={"group": 256}),
         _case("unit-scale", 3, 64, 96, "tensor", absent=("b_scale", "bias")),
         _case("no-rows", 0, 64, 128, "block"),
     ),

@@ -49,11 +49,13 @@ def query(*rows: Dim) -> Array:
 
 def query_scale(*rows: Dim) -> Array:
     """Scales of the queries where weights do not hold them."""
+    named: dict[str, tuple[Shape, ...]] = {form.name: () for form in ALL}  # FP8: `weights` hold the scales
+    named[INDEXER_MXFP4.name] = ((*rows, H, PARTS),)
     return Array(
         name="q_scale",
         doc="scales of the queries, one per 32 columns",
         by="layout",
-        shapes_by=((INDEXER_MXFP4.name, ((*rows, H, PARTS),)),),
+        shapes_by=tuple(named.items()),
         formats=(E8M0,),
         optional=True,
         required_for=(INDEXER_MXFP4.name,),

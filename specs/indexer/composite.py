@@ -31,7 +31,7 @@ from specs.indexer.arrays import DATA, H
 from specs.indexer.arrays import N as KEYS
 from specs.indexer.gather import gather_kernel
 from specs.indexer.insert import attributes as layout_attributes
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH
 from specs.indexer.logits import M
 from specs.indexer.logits import kernel as dense_kernel
 from specs.indexer.logits import oracle as dense_oracle
@@ -44,7 +44,7 @@ from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds
 from specs.indexer.topk import Selection, logits, next_n, temporaries
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
-from specs.lang.elements import E4M3, E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.elements import E4M3, E8M0, F32, INT32, INT64, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
@@ -398,7 +398,8 @@ SPARSE_ATTN_INDEXER = Op(
         _case("prefill", prefill=(2, 9, 90), insert=False),
         _case("mixed", decode=(2, 2, 70), prefill=(2, 7, 80)),
         _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),
-        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), attributes=_SMALL),
+        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), attributes=_SMALL, formats=(("slot_mapping", INT64),)),
+        _case("plain-scales", decode=(1, 1, 40), prefill=(1, 3, 20), layout=INDEXER_FP8_PLAIN),
         _case("padding-only", padding=4),
         _case("large", decode=(8, 2, 17000), prefill=(3, 30, 17000), topk=512, rows=64, large=True),
     ),

@@ -18,7 +18,7 @@ from specs.cache.declared import NB, B, index
 from specs.cache.lookup import owner_of
 from specs.cache.sampling import block_table, filled, rows_of
 from specs.indexer.insert import attributes
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv
 from specs.lang.elements import E4M3, UINT8, ElementFormat
@@ -172,7 +172,7 @@ INDEXER_K_GATHER: Op = single(
         _case("fp8", 5, 400, 64, 3),
         _case("mxfp4", 3, 100, 16, 4, INDEXER_MXFP4, pad=32, formats=(("dst_k", UINT8),)),
         _case("fp8-bytes", 2, 20, 2, 9, formats=(("dst_k", UINT8),)),
-        _case("many-requests", 70, 700, 8, 2),
+        _case("many-requests", 70, 700, 8, 2, INDEXER_FP8_PLAIN),
         _case("no-requests", 0, 8, 16, 1),
         _case("no-rows", 3, 0, 16, 1),
         _case("large", 8, 65536, 64, 128, large=True),

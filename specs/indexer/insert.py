@@ -13,6 +13,7 @@ from specs.cache.arrays import layout_attributes
 from specs.cache.write import INSERT_ROWS, fits, oracle, sample
 from specs.indexer.layouts import ALL, INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
 from specs.lang.accuracy import Accuracy
+from specs.lang.elements import INT64
 from specs.lang.kernel import Attribute
 from specs.lang.op import Case, Op, Step
 from specs.lang.paged import Paged
@@ -45,7 +46,7 @@ INDEXER_K_INSERT = Op(
     accuracy=(("cache", Accuracy(exact=True)),),
     cases=(
         _case("fp8", 70, 2, 64, ts=67),
-        _case("fp8-plain", 17, 3, 16, INDEXER_FP8_PLAIN),
+        _case("fp8-plain", 17, 3, 16, INDEXER_FP8_PLAIN, formats=(("slot_mapping", INT64),)),
         _case("mxfp4", 70, 3, 64, INDEXER_MXFP4, pad=64),
         _case("two-rows-a-page", 9, 8, 2),
         _case("no-rows", 0, 2, 64),

@@ -16,7 +16,7 @@ import numpy as np
 from specs.indexer import arrays as declare
 from specs.indexer.arrays import H, N
 from specs.indexer.keys import dense_keys, heads_of, row_of, score
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, key_scales, query_scales, visible, weights
 from specs.lang.accuracy import Accuracy
@@ -172,7 +172,7 @@ MQA_LOGITS = Op(
     cases=(
         _case("fp8", 33, 300, 64),
         _case("mxfp4", 9, 200, 64, INDEXER_MXFP4, formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0))),
-        _case("fp8-bytes", 5, 131, 22, formats=(("q", UINT8), ("k", UINT8))),
+        _case("fp8-bytes", 5, 131, 22, INDEXER_FP8_PLAIN, formats=(("q", UINT8), ("k", UINT8))),
         _case("one-query", 1, 1, 1),
         _case("no-keys", 3, 0, 64),
         _case("no-queries", 0, 8, 64),

@@ -228,5 +228,6 @@ INDEXER_Q_MXFP4 = _op(
     INDEXER_MXFP4,
     _FP4_RESULTS,
     quantise_query_mxfp4,
+    _case("int64-positions", 4, 16, formats=(("positions", INT64),), attributes=_TWIN),
     _case("large", 1024, 64, positions=65536, large=True),
 )

@@ -7,7 +7,7 @@ else (checks, signatures, output shapes, both sources) is derived from these val
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Union
 
@@ -15,6 +15,7 @@ from specs.lang.axes import Axis, Expr, ExprLike
 from specs.lang.elements import ElementFormat
 from specs.lang.layouts import Dense, Layout
 from specs.lang.paged import Paged
+from specs.lang.where import declared_at
 
 
 class Access(Enum):
@@ -63,8 +64,8 @@ class Array:
 
     shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only: by
         further ones, or by lacking the first ones).
-    by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes); a choice that is not
-        listed does not take the array at all.
+    by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes) for every choice of it;
+        one that does not take the array at all has no shapes: (choice, ()).
     formats: accepted element formats, or the name of the array or format attribute that decides.
     order: name of the attribute that, at "nk", says that the last two dimensions are passed swapped.
     order_for: choices of `by` to which `order` applies (empty = all).
@@ -84,12 +85,17 @@ class Array:
     order_for: tuple[str, ...] = ()
     layout: Layout = Dense()
     role: Role = Role.DATA
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
 
     def shapes_for(self, attributes: Mapping[str, object]) -> tuple[Shape, ...]:
         """Accepted shapes under these attributes; empty when the array is not taken."""
         if self.by is None:
             return self.shapes
-        return dict(self.shapes_by).get(choice_name(attributes[self.by]), ())
+        value = attributes[self.by]
+        shapes = dict(self.shapes_by)
+        # Layouts of one's own are no choices by name, and take no array that depends on one.
+        return shapes.get(value.name, ()) if isinstance(value, Paged) else shapes[choice_name(value)]
 
     def swapped(self, attributes: Mapping[str, object]) -> bool:
         """Whether the last two dimensions are passed in the other order than `shapes` states."""
@@ -121,6 +127,8 @@ class Attribute:
     maximum: int | None = None
     dynamic: bool = False
     follows: str | None = None
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +186,11 @@ class Kernel:
     facts: tuple[tuple[str, Expr], ...] = ()
     grid: tuple[ExprLike, ...]
     body: Body
+
+    def __post_init__(self) -> None:
+        from specs.lang.declarations import check_kernel
+
+        check_kernel(self)
 
     def array(self, name: str) -> Array:
         """The array called `name`."""

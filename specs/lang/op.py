@@ -11,8 +11,10 @@ import numpy as np
 
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr
+from specs.lang.declarations import check_op
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel
+from specs.lang.where import declared_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Case:
     formats: tuple[tuple[str, object], ...] = ()
     lead: tuple[int, ...] | None = None
     large: bool = False
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +134,12 @@ class Op:
     cases: tuple[Case, ...] = ()
     family: str = ""
     sample: Sampler | None = None
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
     _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
+        check_op(self)
         self._index.update({array.name: array for array in (*self.arrays, *self.temporaries)})
 
     @property

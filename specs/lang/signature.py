@@ -99,7 +99,9 @@ def _shapes(array: Array) -> str:
     if array.by is None:
         text = " or ".join(shape_text(shape) for shape in array.shapes) + by_rows_text(array)
     else:
-        text = "; ".join(f"{choice}: {shape_text(shapes[0])}" for choice, shapes in array.shapes_by)
+        text = "; ".join(
+            f"{choice}: {shape_text(shapes[0]) if shapes else 'none'}" for choice, shapes in array.shapes_by
+        )
     if array.order is not None:
         text += f' (last two swapped at {array.order}="nk")'
     return text + (", optional" if array.optional else "")

@@ -202,7 +202,12 @@ MXFP8_QUANT = group_quantiser(
     "mxfp8_quant",
     MXFP8,
     "MXFP8: e4m3 codes with one E8M0 scale per 32 elements.",
-    (_case("hidden", 7, 384), _case("one-block", 65, 32), _case("lead", 12, 96, lead=(3, 4)), _case("no-rows", 0, 64)),
+    (
+        _case("hidden", 7, 384),
+        _case("one-block", 65, 32, formats=(("x", F16),)),
+        _case("lead", 12, 96, lead=(3, 4), formats=(("x", F32),)),
+        _case("no-rows", 0, 64),
+    ),
 )
 MXFP4_QUANT = group_quantiser(
     "mxfp4_quant",
@@ -210,7 +215,7 @@ MXFP4_QUANT = group_quantiser(
     "MXFP4: e2m1 codes, two per byte, with one E8M0 scale per 32 elements.",
     (
         _case("hidden", 7, 384),
-        _case("one-block", 65, 32),
+        _case("one-block", 65, 32, formats=(("x", F16),)),
         _case("lead", 12, 96, lead=(3, 4)),
         _case("f32-input", 5, 160, formats=(("x", F32),)),
         _case("no-rows", 0, 64),

@@ -142,7 +142,7 @@ def _arrays(codes: Any, zero_point: bool) -> tuple[Array, ...]:
         name="zero_point",
         doc="code of zero, when the codes are uint8",
         by="element",
-        shapes_by=(("uint8", ((Rows(M),),)),),
+        shapes_by=(("int8", ()), ("uint8", ((Rows(M),),))),
         formats=(INT32,),
         access=Access.OUT,
     )
@@ -189,7 +189,7 @@ def _case(name: str, m: int, n: int, **fields: Any) -> Case:
 _COMMON = (
     _case("hidden", 7, 512),
     _case("ragged", 19, 67),
-    _case("lead", 12, 130, lead=(3, 1, 4)),
+    _case("lead", 12, 130, lead=(3, 1, 4), formats=(("x", F16),)),
     _case("no-rows", 0, 5),
 )
 
@@ -216,6 +216,7 @@ PER_TOKEN_QUANT_INT8: Op = single(
     accuracy=(("q", EXACT), ("scale", EXACT), ("zero_point", EXACT)),
     cases=(
         *_COMMON,
+        _case("f32", 5, 96, formats=(("x", F32),)),
         _case("asymmetric", 9, 200, attributes=(("element", UINT8),)),
         _case("asymmetric-f16", 9, 200, attributes=(("element", UINT8),), formats=(("x", F16),)),
     ),

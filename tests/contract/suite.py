@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 import specs
-from parity.frameworks import FRAMEWORKS, jax_missing, torch_missing
+from parity.frameworks import (
+    FRAMEWORKS,
+    Result,
+    from_jax,
+    from_torch,
+    jax_missing,
+    to_jax,
+    to_torch,
+    torch_missing,
+)
 from parity.guard import bit_view
 from parity.inputs import KINDS, Inputs, Kind, Raw, generate, layout_of
 from parity.records import CaseResult
@@ -140,3 +149,14 @@ def assert_same(actual: Mapping[str, Raw], expected: Mapping[str, Raw]) -> None:
         got = actual[name]
         assert (got.shape, got.dtype) == (want.shape, want.dtype), name
         np.testing.assert_array_equal(bit_view(got), bit_view(want), err_msg=name)
+
+
+def converters(framework: str) -> tuple[Any, Callable[..., Any], Callable[..., Result]]:
+    """The public operations of a framework, and the way into it and back."""
+    if framework == "torch":
+        from torch_impl import ops
+
+        return ops, to_torch, from_torch
+    from jax_impl import ops as jax_ops
+
+    return jax_ops, to_jax, from_jax

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 import numpy as np
 import pytest
 
 import specs
-from parity.frameworks import Result, from_jax, from_torch, to_jax, to_torch
 from parity.guard import bit_view
 from parity.inputs import Inputs
 from specs.lang.axes import as_expr
@@ -101,7 +98,7 @@ def test_an_empty_bias_is_no_bias(op: str, implementation: str, device: str) -> 
     spec = specs.get(op)
     inputs = suite.inputs_of(spec, replace(suite.base_case(spec), absent=("b_zp", "g_idx", "bias")))
     framework, _, name = implementation.partition(":")
-    package, convert, back = converters(framework)
+    package, convert, back = suite.converters(framework)
     given = {n: convert(raw, inputs.formats[n], device) for n, raw in inputs.arrays.items()}
     nothing = convert(np.empty(0, np.float32), F32, device)
     results = []
@@ -110,14 +107,3 @@ def test_an_empty_bias_is_no_bias(op: str, implementation: str, device: str) -> 
         returned = getattr(package, op)(*arguments, **inputs.attributes, implementation=name)
         results.append({"c": back(returned).raw})
     suite.assert_same(results[1], results[0])
-
-
-def converters(framework: str) -> tuple[Any, Callable[..., Any], Callable[..., Result]]:
-    """The public operations of a framework, and the way into it and back."""
-    if framework == "torch":
-        from torch_impl import ops
-
-        return ops, to_torch, from_torch
-    from jax_impl import ops as jax_ops
-
-    return jax_ops, to_jax, from_jax

@@ -184,7 +184,7 @@ def test_help_names_shapes_and_formats(op: str) -> None:
     lines = {line.strip().partition(":")[0]: line for line in text.splitlines() if ":" in line}
     for array in spec.arrays:
         line = lines[array.name]
-        shapes = [shapes[0] for _, shapes in array.shapes_by] if array.by else list(array.shapes)
+        shapes = [shapes[0] for _, shapes in array.shapes_by if shapes] if array.by else list(array.shapes)
         assert all(shape_text(shape) in line for shape in shapes), line
         formats = [array.formats] if isinstance(array.formats, str) else [form.name for form in array.formats]
         assert all(name in line for name in formats), line

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 78b97dda4e5835310baa62fd575fad98e66d23abcaf9383ed3875bf9f14e9fe7
+# spec sha256 298e30d4f981d7bf5e6b7b61e30376816b5bfd378511e562dc30e16128b86806
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -27,9 +27,9 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:34
-    live = token < TS  # specs/cache/write.py:35
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:36
+    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:35
+    live = token < TS  # specs/cache/write.py:36
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:37
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
     page = held // 64  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

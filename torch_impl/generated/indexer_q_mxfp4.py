@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 578b97db7bfc09e8f679f5d3fb141d0d599510f98acb8fdbc570b71ae49f8d8d
+# spec sha256 d3d553f133d7b29c10691721c15897141fd01a1e6e2ef819846b2fd5c00af0ae
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5041282d1bea47484baf50bb62a1ad8e422dd99dc394856faf40901e64a1c696
+# spec sha256 fb3a7beb92030f68f6c602b48a4c4fe1b0896a3ff3bbf08c26c813d437bd9ce1
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

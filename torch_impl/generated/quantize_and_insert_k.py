@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bf0bf6ba6e50d0f3fb54a1c32ec816d378c24c753bb92f88f6709b49e70ba0fc
+# spec sha256 fe2c8a8871575d2a775da62ccf79a8759a669c5b0b0799467ca0d2ae19aa7e64
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -27,9 +27,9 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:34
-    live = token < TS  # specs/cache/write.py:35
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:36
+    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:35
+    live = token < TS  # specs/cache/write.py:36
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:37
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
     page = held // 16  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

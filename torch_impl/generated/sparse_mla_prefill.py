@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a321b7352aa358b781f19a02337fa14315d33d9fee5b020eddac8fa1950eb88e
+# spec sha256 69a8a23da2961d54afe9b05626079ec8d4cad6e89b5c56976a6756cf4422d584
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
