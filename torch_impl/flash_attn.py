@@ -36,16 +36,16 @@ def flash_attn_varlen_func(
     block_table: torch.Tensor | None = None,
     alibi_slopes: torch.Tensor | None = None,
     window_size: Sequence[int] | None = None,
-    softcap: float = 0.0,
+    softcap: float | None = 0.0,
     seqused_k: torch.Tensor | None = None,
     cu_seqlens_k: torch.Tensor | None = None,
     dropout_p: float = 0.0,
     scheduler_metadata: object = None,
-    fa_version: int = 2,
+    fa_version: int | None = 2,
     q_descale: torch.Tensor | None = None,
     k_descale: torch.Tensor | None = None,
     v_descale: torch.Tensor | None = None,
-    num_splits: int = 0,
+    num_splits: int | None = 0,
     return_softmax_lse: bool = False,
     s_aux: torch.Tensor | None = None,
     return_attn_probs: bool = False,
@@ -65,8 +65,11 @@ def flash_attn_varlen_func(
         num_splits: parts of the keys; 0 as many as the batch leaves room for, any other number makes a result
             independent of the batch.
         out: where the result goes; states its format where queries are FP8, which is bfloat16 otherwise.
-        dropout_p, scheduler_metadata, fa_version, return_attn_probs, dynamic_causal, mask_mod, aux_tensors: only
-            their defaults.
+        cu_seqlens_k, seqused_k: where dense keys of requests begin, and how many of each are used; all if left out.
+            With block_table, seqused_k alone.
+        softcap: c of c tanh(score / c); 0 or None for no cap.
+        fa_version: 2, 3, 4 or None, which give the same result: there is one kernel.
+        dropout_p, scheduler_metadata, return_attn_probs, dynamic_causal, mask_mod, aux_tensors: only their defaults.
 
     Returns:
         out [total, heads, Dv], and with `return_softmax_lse` also lse float32 [heads, total].
@@ -95,10 +98,10 @@ def flash_attn_varlen_func(
         causal=bool(causal),
         window_left=left,
         window_right=right,
-        softcap=float(softcap),
+        softcap=float(softcap or 0.0),
         out_dtype=(torch.bfloat16 if out is None else out.dtype) if narrow else None,
         return_softmax_lse=return_softmax_lse,
-        splits=num_splits,
+        splits=num_splits or 0,
         implementation=implementation,
         out=given,
     )
@@ -107,7 +110,7 @@ def flash_attn_varlen_func(
 _INERT: Mapping[str, tuple[object, ...]] = {
     "dropout_p": (0, 0.0),
     "scheduler_metadata": (None,),
-    "fa_version": (2, None),
+    "fa_version": (2, 3, 4, None),
     "return_attn_probs": (False,),
     "dynamic_causal": (None,),
     "mask_mod": (None,),

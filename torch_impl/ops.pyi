@@ -641,11 +641,12 @@ def flash_attn_varlen(
         k: keys, request after request, or in pages, bf16 or f16 or e4m3 or e5m2 [PAGES, PAGE, HKV, D] or
             [PAGE, HKV, D]
         v: values, as keys, format of k [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
-        cu_seqlens_q: first query of every request, and the number of all; a request may have none, int32
-            [BOUNDS]
-        cu_seqlens_k: first key of every request, and the number of all; for keys without pages, int32
+        cu_seqlens_q: first query of every request, and the end of the last; other rows of q are of no
+            request, int32 [BOUNDS]
+        cu_seqlens_k: first key of every request, and the end of the last; for keys without pages, int32
             [BOUNDS], optional
-        seqused_k: keys of every request; for keys in pages, int32 [BOUNDS - 1], optional
+        seqused_k: keys of every request, the first ones in its pages or of its dense keys, int32 [BOUNDS -
+            1], optional
         block_table: pages of every request in order; what lies behind the needed ones is not looked at, int32
             [BOUNDS - 1, TABLE], optional
         alibi_slopes: what a score loses per position of distance, per head, or per request and head, f32
@@ -673,9 +674,10 @@ def flash_attn_varlen(
             Refused where it begins at the address of an argument.
 
     Returns:
-        out: weighted means of the values; 0 for a query that sees no key, format of out_dtype [TQ, HQ, DV]
-        lse: natural logarithm of the sum of exponentials, the sink included; -inf for none, f32 False: none;
-            True: [HQ, TQ]
+        out: weighted means of the values; 0 for a query that sees no key, and in rows that no request owns,
+            format of out_dtype [TQ, HQ, DV]
+        lse: natural logarithm of the sum of exponentials, the sink included; -inf for none, and in rows of no
+            request, f32 False: none; True: [HQ, TQ]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.

@@ -34,41 +34,41 @@ def qnorm_rope_insert(
     q_ref, cache_ref,
     *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
 ):
-    token = pl.program_id(0)  # specs/cache/qnorm.py:52
-    part = pl.program_id(1)  # specs/cache/qnorm.py:52
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:53
-    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:54
-    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:55
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:56
-    @pl.when(part < heads)  # specs/cache/qnorm.py:67
+    token = pl.program_id(0)  # specs/cache/qnorm.py:54
+    part = pl.program_id(1)  # specs/cache/qnorm.py:54
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:55
+    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:56
+    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:57
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:58
+    @pl.when(part < heads)  # specs/cache/qnorm.py:69
     def branch():
-        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:59
-        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:74
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:75
-        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:77
-        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:77
-        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:78
-        mean = t * 0.001953125  # specs/cache/qnorm.py:78
-        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:79
-        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:81
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:83
-        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:83
-        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:84
-        there = (pair < 32) & known  # specs/cache/qnorm.py:85
-        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:86
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:86
-        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:87
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:87
-        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:88
+        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:61
+        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:76
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:77
+        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:79
+        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:79
+        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:80
+        mean = t * 0.001953125  # specs/cache/qnorm.py:80
+        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:81
+        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:83
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:85
+        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:85
+        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:86
+        there = (pair < 32) & known  # specs/cache/qnorm.py:87
+        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:88
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:88
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:89
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:89
+        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:90
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:21
         odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:21
-        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:90
-        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:91
-        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:92
-    @pl.when(part == heads)  # specs/cache/qnorm.py:68
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:92
+        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:93
+        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:94
+    @pl.when(part == heads)  # specs/cache/qnorm.py:70
     def branch_1():
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:62
-        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:63
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:64
+        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:65
         held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
         page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

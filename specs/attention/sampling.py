@@ -40,8 +40,9 @@ def lists(sample: Sample, free: Array, tokens: int, width: int, total: int) -> L
         length[0] = width
     if tokens > 2:
         length[2], length[1] = 0, width + 3  # lengths beyond the width are clamped
+        length[3:4] = -2  # and those below 0
     index = rng.integers(-(2**31), 2**31 - 1, (tokens, width))
-    inside = np.arange(width) < np.minimum(length, width)[:, None]
+    inside = np.arange(width) < length[:, None]
     drawn = rng.random((tokens, width))
     live = inside & (drawn >= 1 / 8)
     index = np.where(inside, np.where(drawn < 1 / 16, -1 - (index & 7), total + (index & 1023)), index)

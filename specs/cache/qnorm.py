@@ -6,6 +6,8 @@
 rope turns the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and
 rounded once. The rotated columns of a key are rounded correctly to bfloat16 (zeros positive), then stored or
 quantised; its other columns are quantised as they are. No temporary exists, and `kv` is not changed.
+
+A token whose position is outside the table, as padding may have it, leaves its row of q as it is and writes no key.
 """
 
 from __future__ import annotations
@@ -132,14 +134,17 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     q, kv, table, positions = inputs["q"], inputs["kv"], inputs["cos_sin"], np.asarray(inputs["positions"], np.int64)
     n = table.shape[1]
     inverse = 1.0 / np.sqrt((q**2).mean(-1, keepdims=True) + np.float32(inputs["eps"]))
-    y, rows = q * inverse, table[positions]
+    known = (positions >= 0) & (positions < len(table))
+    y, rows = q * inverse, table[np.where(known, positions, 0)] if len(table) else np.zeros((len(q), n))
     magnitude = np.abs(y)
     magnitude[..., -n:] = rope_magnitude(y[..., -n:], rows[:, None])
     y[..., -n:] = rope(y[..., -n:], rows[:, None])
     keys_ = np.array(kv)
     keys_[:, -n:] = rope_rounded(kv[:, -n:], rows)
     pages, slots_ = np.array(inputs["cache"]), np.asarray(inputs["slot_mapping"])
+    slots_ = np.where(known[: len(slots_)], slots_, -1)
     inputs["layout"].write(pages, slots_, keys_[: len(slots_)], inputs["block_size"])
+    y, magnitude = (np.where(known[:, None, None], new, old) for new, old in ((y, q), (magnitude, 0.0)))
     return {"q": Reference(value=y, magnitude=magnitude), "cache": Reference(value=pages)}
 
 
@@ -153,14 +158,20 @@ def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:
 
 
 def sample(case: Sample) -> dict[str, Any]:
-    """Slots with some to be skipped; for twin data, queries whose mean square is a power of four that swallows eps."""
+    """Slots with some to be skipped; for twin data, queries whose mean square is a power of four that swallows eps.
+
+    In random data some positions are outside the table.
+    """
     sizes, layout = case.sizes, layout_of(case)
+    positions = case.rng.integers(0, sizes["POSITIONS"], sizes["T"])
+    if case.kind == "random":
+        positions[2::7], positions[4::7] = -1, sizes["POSITIONS"]
     drawn = {
         "slot_mapping": slots(case, sizes["TS"]),
         "cache": filled(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows_of(case)),
         "kv": keys(case, sizes["T"]),
         "cos_sin": table(case, sizes["POSITIONS"], sizes["ROPE"]),
-        "positions": case.rng.integers(0, sizes["POSITIONS"], sizes["T"]),
+        "positions": positions,
     }
     if case.kind == "twin":
         shape = (sizes["T"], sizes["H"], layout.width)

@@ -75,14 +75,14 @@ ARGUMENTS = (
     ),
     Array(
         name="cu_seqlens_q",
-        doc="first query of every request, and the number of all; a request may have none",
+        doc="first query of every request, and the end of the last; other rows of q are of no request",
         shapes=((BOUNDS,),),
         formats=(INT32,),
         role=Role.INDEX,
         layout=_FREE,
     ),
-    _lengths("cu_seqlens_k", "first key of every request, and the number of all; for keys without pages", BOUNDS),
-    _lengths("seqused_k", "keys of every request; for keys in pages", REQUESTS),
+    _lengths("cu_seqlens_k", "first key of every request, and the end of the last; for keys without pages", BOUNDS),
+    _lengths("seqused_k", "keys of every request, the first ones in its pages or of its dense keys", REQUESTS),
     Array(
         name="block_table",
         doc="pages of every request in order; what lies behind the needed ones is not looked at",
@@ -115,14 +115,14 @@ def results() -> tuple[Array, ...]:
     """out, and on request the logarithms of the sums of exponentials."""
     out = Array(
         name="out",
-        doc="weighted means of the values; 0 for a query that sees no key",
+        doc="weighted means of the values; 0 for a query that sees no key, and in rows that no request owns",
         shapes=((TQ, HQ, DV),),
         formats="out_dtype",
         access=Access.OUT,
     )
     lse = Array(
         name="lse",
-        doc="natural logarithm of the sum of exponentials, the sink included; -inf for none",
+        doc="natural logarithm of the sum of exponentials, the sink included; -inf for none, and in rows of no request",
         by=WITH_LSE,
         shapes_by=(("False", ()), ("True", ((HQ, TQ),))),
         formats=(F32,),
@@ -174,13 +174,13 @@ CONSTRAINTS = (
     ),
     Constraint(
         argument="cu_seqlens_k",
-        holds=Ref("has_cu_seqlens_k").differs(Ref("has_seqused_k")),
-        message="exactly one of cu_seqlens_k and seqused_k",
+        holds=_PAGED.differs(Ref("has_cu_seqlens_k")),
+        message="cu_seqlens_k for keys without a block table, and none with one",
     ),
     Constraint(
-        argument="block_table",
-        holds=_PAGED.equals(Ref("has_seqused_k")),
-        message="a block table together with seqused_k, and none with cu_seqlens_k",
+        argument="seqused_k",
+        holds=_PAGED.equals(0).or_(Ref("has_seqused_k")),
+        message="seqused_k together with a block table",
     ),
     Constraint(
         argument="k", holds=_PAGED.or_(PAGES.equals(1)), message="one page of keys where there is no block table"

@@ -10,6 +10,7 @@ from specs.lang.op import Case
 
 _OPTIONAL = ("alibi_slopes", "s_aux", "q_descale", "k_descale", "v_descale")
 _LSE = {"return_softmax_lse": True}
+_PADDED = {"max_seqlen_q": 4, "splits": 3, **_LSE}  # of 40 rows, 12 at most are of requests
 
 
 def _case(
@@ -21,13 +22,17 @@ def _case(
     pages: tuple[int, int, int],
     *with_: str,
     slopes: int = 1,
+    used: bool = False,
     **fields: Any,
 ) -> Case:
-    """pages: (how many, keys of each, how many a request may have); (1, keys, 1) for keys without pages."""
+    """pages: (how many, keys of each, how many a request may have); (1, keys, 1) for keys without pages.
+
+    used: whether such keys have lengths beside their bounds.
+    """
     sizes = {"TQ": queries, "HQ": heads[0], "HKV": heads[1], "D": widths[0], "DV": widths[1]}
     sizes |= {"PAGES": pages[0], "PAGE": pages[1], "TABLE": pages[2], "BOUNDS": requests + 1, "SLOPES": slopes}
     absent = tuple(name for name in _OPTIONAL if name not in with_)
-    absent += ("seqused_k", "block_table") if pages[0] == 1 else ("cu_seqlens_k",)
+    absent += ("block_table", *(() if used else ("seqused_k",))) if pages[0] == 1 else ("cu_seqlens_k",)
     attributes = {"softmax_scale": SCALE, **fields.pop("attributes", {})}
     return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), absent=absent, **fields)
 
@@ -112,6 +117,9 @@ CASES = (
     _case("mla", 2, 4, (16, 1), (576, 512), (12, 16, 6), attributes={"max_seqlen_q": 2, "causal": True}),
     _case("no-queries", 2, 0, (4, 2), (32, 32), (1, 20, 1), attributes=_LSE),
     _case("no-requests", 0, 0, (4, 2), (32, 32), (1, 0, 1)),
+    _case("rows-of-no-request", 0, 9, (6, 2), (32, 48), (2, 16, 1), "s_aux", attributes=_LSE),
+    _case("parts-padded", 3, 40, (4, 2), (32, 80), (24, 16, 8), "s_aux", attributes=_PADDED),
+    _case("used", 3, 30, (4, 2), (32, 32), (1, 60, 1), used=True, attributes={"causal": True, **_LSE}),
     _case("no-keys", 2, 9, (4, 2), (32, 32), (1, 0, 1), "s_aux", attributes=_LSE),
     _case("large", 5, 900, (32, 8), (128, 128), (1, 1500, 1), large=True, attributes={"causal": True, **_LSE}),
     _case(

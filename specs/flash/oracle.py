@@ -19,14 +19,15 @@ _SLOPE = 4.0  # of slope times distance, in its own
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition, request by request and head by head."""
-    q, starts = inputs["q"], np.asarray(inputs["cu_seqlens_q"], np.int64)
+    q = inputs["q"]
     total, heads, _ = q.shape
+    starts = np.clip(np.asarray(inputs["cu_seqlens_q"], np.int64), 0, total)
     width = inputs["v"].shape[-1]
     out, out_magnitude = (np.zeros((total, heads, width)) for _ in range(2))
     lse, lse_magnitude = np.full((heads, total), -np.inf), np.zeros((heads, total))
     for b in range(len(starts) - 1):
         rows = slice(starts[b], starts[b + 1])
-        if starts[b] == starts[b + 1]:
+        if starts[b] >= starts[b + 1]:
             continue  # of such a request nothing else is looked at
         keys, values = _keys(inputs, b)
         for head in range(heads):
@@ -43,9 +44,11 @@ def _keys(inputs: Mapping[str, Any], b: int) -> tuple[Array, Array]:
     """Keys and values of a request [keys, heads, columns]; no more than its table and the pages have."""
     k, v = inputs["k"], inputs["v"]
     if "block_table" not in inputs:
-        bounds = np.asarray(inputs["cu_seqlens_k"], np.int64)
-        rows = slice(bounds[b], bounds[b + 1])
-        return k.reshape(-1, *k.shape[-2:])[rows], v.reshape(-1, *v.shape[-2:])[rows]
+        k, v = (keys.reshape(-1, *keys.shape[-2:]) for keys in (k, v))
+        first, end = np.clip(np.asarray(inputs["cu_seqlens_k"], np.int64)[b : b + 2], 0, len(k))
+        if "seqused_k" in inputs:
+            end = min(end, first + max(0, int(inputs["seqused_k"][b])))
+        return k[first:end], v[first:end]
     table, size = np.asarray(inputs["block_table"], np.int64)[b], max(k.shape[1], 1)
     room = len(table) * k.shape[1] if len(k) else 0
     position = np.arange(min(int(inputs["seqused_k"][b]), room))

@@ -1,5 +1,8 @@
 """Test data of variable-length attention: lengths with empty requests, pages full of NaN, exact twins.
 
+Random data has rows of q that no request owns, before the first one and behind the last, and dense keys of that kind,
+which are NaN.
+
 Twin data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and
 what is left is one quotient, whose neighbourhood holds no tie of the result's format as long as there are less than a
 few thousand keys. Capped scores are all zero.
@@ -36,17 +39,26 @@ def lengths(rng: np.random.Generator, total: int, count: int, longest: int) -> A
     return found
 
 
-def bounds(counts: Array) -> Array:
-    """First element of each run, and the number of all."""
-    return np.concatenate([[0], np.cumsum(counts)])
+def bounds(counts: Array, first: int = 0) -> Array:
+    """First element of each run, and the end of the last."""
+    return first + np.concatenate([[0], np.cumsum(counts)])
+
+
+def owned(case: Sample, rows: int, count: int, longest: int) -> tuple[int, int]:
+    """First row that requests own, and how many they do: all in twin data; at most `longest` each of `count`."""
+    rng, most = case.rng, min(rows, longest * count)
+    total = most if case.kind == "twin" else int(rng.integers(most - most // 4, most + 1))
+    return (0 if case.kind == "twin" else int(rng.integers(0, rows - total + 1))), total
 
 
 def sample(case: Sample) -> dict[str, Any]:
     """Lengths, tables, and the numbers of every array; what no request names is NaN."""
     sizes, rng = case.sizes, case.rng
     requests = sizes["BOUNDS"] - 1
-    queries = lengths(rng, sizes["TQ"], requests, _limit(case, "max_seqlen_q") or sizes["TQ"])
-    drawn: dict[str, Any] = {"cu_seqlens_q": bounds(queries), **_descales(case)}
+    longest = _limit(case, "max_seqlen_q") or sizes["TQ"]
+    first, total = owned(case, sizes["TQ"], requests, longest)
+    queries = lengths(rng, total, requests, longest)
+    drawn: dict[str, Any] = {"cu_seqlens_q": bounds(queries, first), **_descales(case)}
     paged = sizes["PAGES"] > 1
     if paged:
         room = min(sizes["TABLE"] * sizes["PAGE"], _limit(case, "max_seqlen_k") or 2**30)
@@ -57,12 +69,17 @@ def sample(case: Sample) -> dict[str, Any]:
         drawn |= {"seqused_k": used, "block_table": _table(case, counts, queries)}
         drawn["cu_seqlens_k"] = bounds(np.zeros(requests, int))
     else:
-        counts = lengths(rng, sizes["PAGE"], requests, _limit(case, "max_seqlen_k") or sizes["PAGE"])
+        longest = _limit(case, "max_seqlen_k") or sizes["PAGE"]
+        first, total = owned(case, sizes["PAGE"], requests, longest)
+        counts = lengths(rng, total, requests, longest)
+        used = counts if case.kind == "twin" else rng.integers(-1, counts + 2)  # also more than there are
         drawn |= {
-            "cu_seqlens_k": bounds(counts),
-            "seqused_k": counts,
+            "cu_seqlens_k": bounds(counts, first),
+            "seqused_k": used,
             "block_table": np.zeros((requests, sizes["TABLE"]), int),
         }
+        if "seqused_k" in case.shapes:
+            counts = np.clip(used, 0, counts)
     return drawn | _numbers(case, drawn, counts, paged)
 
 
@@ -117,11 +134,12 @@ def _numbers(case: Sample, drawn: dict[str, Any], counts: Array, paged: bool) ->
         slopes = np.exp2(-8.0 * (1 + np.arange(heads)) / heads) * np.ones((max(1, sizes["SLOPES"]), 1))
         sinks = rng.standard_normal(heads) * 4
         sinks[1::5], sinks[2::7] = -np.inf, np.inf
-    if paged:
-        used = np.zeros(shape[:2], bool)
-        for b, count in enumerate(counts):
-            if drawn["cu_seqlens_q"][b] < drawn["cu_seqlens_q"][b + 1]:
-                position = np.arange(count)
-                used[drawn["block_table"][b, position // shape[1]], position % shape[1]] = True
-        k[~used], v[~used] = np.nan, np.nan
+    used = np.zeros(shape[:2], bool)
+    for b, count in enumerate(counts):
+        position = np.arange(count)
+        if not paged:
+            used[0, drawn["cu_seqlens_k"][b] + position] = True
+        elif drawn["cu_seqlens_q"][b] < drawn["cu_seqlens_q"][b + 1]:
+            used[drawn["block_table"][b, position // shape[1]], position % shape[1]] = True
+    k[~used], v[~used] = np.nan, np.nan
     return {"q": q, "k": k, "v": v, "alibi_slopes": slopes, "s_aux": sinks}

@@ -6,14 +6,15 @@ from typing import Any
 
 from specs.attention.columns import Span
 from specs.attention.merging import MERGE_TUNABLES, merge_configs, merge_grid, merged, part_arrays
-from specs.attention.softmax import State, normaliser
+from specs.attention.softmax import MINUS_INFINITY, State, normaliser
 from specs.flash import arrays as declare
 from specs.flash.arrays import DV, GROUP, HKV, HQ, LONGEST_K, LONGEST_Q, REQUESTS, TQ
 from specs.flash.results import log_sum_exp, sinks, sums_of
-from specs.flash.work import Work
+from specs.flash.work import Work, owned_rows
 from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.kernel import Access, Array, Attribute, Kernel
-from specs.tile.language import store, when
+from specs.tile.language import store, when, where
+from specs.tile.trace import Tile
 
 _ROWS, _PROGRAMS, _KEYS, _MOST = 64, 264, 256, 32
 """Rows of a program; programs that fill a large GPU; least keys of one part; most parts."""
@@ -43,12 +44,20 @@ def partials(access: Access) -> tuple[Array, ...]:
 def leave_part(p: Any, at: Work, columns: tuple[Span, ...], state: State) -> None:
     """Leaves what a program has found in its part of the keys."""
     assert at.split is not None
-    for span, total in zip(columns, sums_of(p, at, state), strict=True):
-        inside, live = span.inside(), at.live[:, None]
-        place = (at.split, at.token[:, None], at.query_head[:, None], span.columns()[None, :])
-        store(p.partial, place, total, live if inside is None else live & inside[None, :])
-    store(p.partial_peak, (at.split, at.token, at.query_head), state.peak, at.live)
-    store(p.partial_total, (at.split, at.token, at.query_head), state.total, at.live)
+    found = State(state.peak, state.total, sums_of(p, at, state))
+    store_part(p, at.split, at.token, at.query_head, at.live, columns, found)
+
+
+def store_part(
+    p: Any, split: Tile, token: Tile, head: Tile, live: Tile, columns: tuple[Span, ...], state: State
+) -> None:
+    """Stores the state of rows (token, head) as part `split` of their keys."""
+    for span, total in zip(columns, state.sums, strict=True):
+        inside, mask = span.inside(), live[:, None]
+        place = (split, token[:, None], head[:, None], span.columns()[None, :])
+        store(p.partial, place, total, mask if inside is None else mask & inside[None, :])
+    store(p.partial_peak, (split, token, head), state.peak, live)
+    store(p.partial_total, (split, token, head), state.total, live)
 
 
 def merge_parts(p: Any) -> None:
@@ -59,14 +68,19 @@ def merge_parts(p: Any) -> None:
     store(p.out, (at.token, at.head[:, None], at.column[None, :]), mean.to(p.out.element), at.inside)
     if p.return_softmax_lse:
         logarithm = log_sum_exp(at.state, sink)
+        if sink is not None:  # merged, a row that no request owns looks like one that sees no key but the sink
+            first, end = owned_rows(p)
+            owned = (at.token >= first) & (at.token < end)
+            logarithm = where(owned, logarithm, MINUS_INFINITY)
         when(at.first, lambda: store(p.lse, (at.head, at.token), logarithm, at.live))
 
 
+_MERGED = ("cu_seqlens_q", "s_aux")
 MERGE = Kernel(
     name="flash_merge",
     doc="Results of split attention, merged in order.",
     axes=(TQ, HQ, HKV, DV, declare.BOUNDS, declare.PAGE, declare.TABLE, SPLITS),
-    arrays=(*partials(Access.IN), *(a for a in declare.ARGUMENTS if a.name == "s_aux"), *declare.results()),
+    arrays=(*partials(Access.IN), *(a for a in declare.ARGUMENTS if a.name in _MERGED), *declare.results()),
     attributes=(*declare.ATTRIBUTES, splits_attribute()),
     tunables=MERGE_TUNABLES,
     configs=merge_configs({"cuda": (4, 128, 4), "xpu": (4, 128, 2), "cpu": (64, 256, 4), "interpret": (64, 256, 4)}),

@@ -8,6 +8,10 @@ i + shift, where shift = keys - queries lets the last of both be level. causal: 
 multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of the
 values (of the queries, where values are FP8).
 
+Rows of q before cu_seqlens_q[0], and from cu_seqlens_q[-1] on, belong to no request, as in batches that are padded to
+a fixed size: their out is 0 and their lse -inf. Bounds and lengths are clamped to the arrays. Rows of a request after
+its first max_seqlen_q are not computed, and hold anything.
+
 Source: Dao, FlashAttention-2 (2023); signature and conventions as in vLLM.
 """
 
@@ -28,6 +32,7 @@ from specs.flash.results import finish
 from specs.flash.sampling import sample
 from specs.flash.scores import Scoring, scoring
 from specs.flash.splits import MERGE, SPLITS, leave_part, partials, splits_attribute
+from specs.flash.unowned import fill_unowned
 from specs.flash.work import Work, programs, tiles_of, work
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Ref
@@ -39,7 +44,7 @@ from specs.tile.trace import Tile
 
 
 def flash_attention(p: Any) -> None:
-    """BLOCK_M rows of one request and key head, over one part of its keys."""
+    """BLOCK_M rows of one request and key head, over one part of its keys; behind the last request, rows of none."""
     at = work(p, p.SPLITS)
 
     def attend() -> None:
@@ -50,6 +55,7 @@ def flash_attention(p: Any) -> None:
             finish(p, at, value_columns(p), state)
 
     when(at.first < at.request.queries * p.GROUP, attend)
+    when(at.request.number == p.BOUNDS - 1, lambda: fill_unowned(p, at, value_columns(p)))
 
 
 def attention(p: Any, at: Work) -> State:

@@ -2,6 +2,9 @@
 
 The query heads of a key head lie beside each other in a program's rows, queries after that, so that a tile of keys
 serves all of them: row m of a request is query m // GROUP and head m % GROUP of the group.
+
+Behind the requests the grid has programs for one more, which has no queries: they fill the rows that no request owns
+(`specs.flash.unowned`).
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from specs.flash.arrays import GROUP, HKV, LONGEST_Q, REQUESTS
+from specs.flash.arrays import BOUNDS, GROUP, HKV, LONGEST_Q
 from specs.lang.axes import Expr, Ref, cdiv
 from specs.tile.language import arange, load, maximum, minimum, program_id
 from specs.tile.trace import Tile
@@ -46,12 +49,12 @@ class Work:
 
 def programs() -> Expr:
     """How many programs a part of the keys takes."""
-    return cdiv(LONGEST_Q * GROUP, Ref("BLOCK_M")) * HKV * REQUESTS
+    return cdiv(LONGEST_Q * GROUP, Ref("BLOCK_M")) * HKV * BOUNDS
 
 
 def work(p: Any, splits: int) -> Work:
     """From the grid: tiles of rows within heads within requests; the last tiles, which see most keys, begin."""
-    tiles = (p.LONGEST_Q * p.GROUP + (p.BLOCK_M - 1)) // p.BLOCK_M
+    tiles = tiles_per_head(p)
     number = program_id(0)
     rest = number // tiles
     first = (tiles - 1 - number % tiles) * p.BLOCK_M
@@ -69,22 +72,39 @@ def work(p: Any, splits: int) -> Work:
     )
 
 
+def tiles_per_head(p: Any) -> Tile:
+    """Programs of one request and key head."""
+    count: Tile = (p.LONGEST_Q * p.GROUP + (p.BLOCK_M - 1)) // p.BLOCK_M
+    return count
+
+
 def request_of(p: Any, number: Tile) -> Request:
-    """What the arguments say about a request, held to the arrays that there are."""
-    query, queries = _between(p.cu_seqlens_q, number, p.TQ)
+    """Bounds of a request, clamped to the extents of the arrays; no queries behind the last request."""
+    query, queries = _between(p, p.cu_seqlens_q, number, p.TQ)
+    used = None if p.seqused_k is None else maximum(load(p.seqused_k, (number,), number < p.BOUNDS - 1), 0)
     if p.block_table is None:
-        key, keys = _between(p.cu_seqlens_k, number, p.PAGE)
-        return Request(number, query, queries, key, keys)
-    room = p.TABLE * p.PAGE * minimum(p.PAGES, 1)
-    keys = minimum(maximum(load(p.seqused_k, (number,)), 0), room)
-    return Request(number, query, queries, 0, keys)
+        key, keys = _between(p, p.cu_seqlens_k, number, p.PAGE)
+        return Request(number, query, queries, key, keys if used is None else minimum(keys, used))
+    assert used is not None
+    return Request(number, query, queries, 0, minimum(used, p.TABLE * p.PAGE * minimum(p.PAGES, 1)))
 
 
-def _between(bounds: Any, number: Tile, total: Tile) -> tuple[Tile, Tile]:
+def _between(p: Any, bounds: Any, number: Tile, total: Tile) -> tuple[Tile, Tile]:
     """First element and number of elements of a request."""
-    first = minimum(maximum(load(bounds, (number,)), 0), total)
-    end = minimum(load(bounds, (number + 1,)), total)
+    first = clamped(load(bounds, (number,)), total)
+    end = minimum(load(bounds, (minimum(number + 1, p.BOUNDS - 1),)), total)
     return first, maximum(end - first, 0)
+
+
+def owned_rows(p: Any) -> tuple[Tile, Tile]:
+    """Half-open range [first, end) of the query rows that requests own."""
+    first = clamped(load(p.cu_seqlens_q, (0,)), p.TQ)
+    return first, maximum(clamped(load(p.cu_seqlens_q, (p.BOUNDS - 1,)), p.TQ), first)
+
+
+def clamped(bound: Tile, total: Tile) -> Tile:
+    """A bound from data, clamped to 0 .. total."""
+    return minimum(maximum(bound, 0), total)
 
 
 @dataclass(frozen=True, slots=True)

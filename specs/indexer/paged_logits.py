@@ -152,6 +152,8 @@ def sample(case: Sample) -> dict[str, Any]:
     lens.reshape(-1)[:: max(1, lens.size // 2)] = longest
     if lens.size > 3:
         lens.reshape(-1)[3] = 0
+    if case.kind == "random":  # a request of padding, and lengths that lie outside
+        lens.reshape(-1)[1:4] = (0, longest + width + 3, -4)[: max(0, lens.size - 1)]
     used = np.full(sizes["B"], sizes["NB"])
     table = block_table(case, sizes["B"], sizes["NB"], used)
     if sizes["B"] > 1 and sizes["NB"] > 1:

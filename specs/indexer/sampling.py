@@ -72,6 +72,8 @@ def visible(case: Sample, rows: int, columns: int) -> tuple[Array, Array]:
     start[::5], end[::5] = 0, columns
     if rows > 3:
         start[3], end[3] = columns // 2, columns // 2 - 1
+    if case.kind == "random":  # a row of padding, and bounds that lie outside
+        start[2:3], end[2:3], start[4:5], end[4:5] = 0, 0, -3, columns + 5
     return start, end
 
 

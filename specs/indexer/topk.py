@@ -294,6 +294,7 @@ def _rows_sample(case: Sample) -> dict[str, Any]:
     end = ends(case, sizes["R"], sizes["W"], k)
     start = case.rng.integers(0, np.maximum(sizes["W"] // 3, 1), sizes["R"])
     start[::2] = 0
+    start[3::4] = -2  # nothing is before the first column
     return {"logits": _logits(case), "row_starts": start, "row_ends": end}
 
 

@@ -43,7 +43,7 @@ def execute(
     if total:
         largest = max((v.type.size for op in walk(program.ops) for v in op.results), default=1)
         chunk = min(total, max(1, _CHUNK_ELEMENTS // largest))
-        run = _Run(program, ops, buffers, sizes, grid)
+        run = Run(program, ops, buffers, sizes, grid)
         if chunk == total:
             run.chunk(state, ops.arange(total), None)
         else:
@@ -51,7 +51,7 @@ def execute(
     return {name: state[name] for name in written}
 
 
-def _in_chunks(run: _Run, ops: ArrayOps, state: dict[str, Any], written: list[str], total: int, chunk: int) -> None:
+def _in_chunks(run: Run, ops: ArrayOps, state: dict[str, Any], written: list[str], total: int, chunk: int) -> None:
     def body(k: Any, carried: list[Any]) -> list[Any]:
         state.update(zip(written, carried, strict=True))
         point = ops.arange(chunk) + k * chunk
@@ -67,7 +67,7 @@ def _in_chunks(run: _Run, ops: ArrayOps, state: dict[str, Any], written: list[st
     state.update(zip(written, out, strict=True))
 
 
-class _Run:
+class Run:
     """One execution: the program's environment for one chunk of grid points at a time."""
 
     def __init__(

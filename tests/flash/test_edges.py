@@ -14,7 +14,7 @@ from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.lang.errors import ArgumentError
 from tests.cache.judging import judge
 from tests.contract import suite
-from tests.flash.problems import dense, extended, paged
+from tests.flash.problems import call, dense, extended, paged
 
 ROADS = ("torch:eager", "torch:interpret", "jax:xla")
 LENGTHS = ((5, 18), (0, 7), (1, 40), (9, 3), (2, 0))
@@ -137,3 +137,66 @@ def test_no_attribute_is_ignored(argument: str, values: tuple[Any, Any]) -> None
     """Existing kernels take some of these and do nothing with them."""
     one, two = (judge(dense(LENGTHS, **{argument: value}))["out"] for value in values)
     assert (bit_view(one) != bit_view(two)).any()
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("splits", [1, 3])
+def test_rows_of_no_request_are_empty(splits: int, road: str) -> None:
+    """Batches padded to a fixed size, before the first request and behind the last; sinks do not show there."""
+    sinks = np.array([1.5, -2.0, np.inf, -np.inf])
+    inputs = extended(dense(LENGTHS, causal=True, splits=splits), s_aux=sinks)
+    first, total = 3, len(inputs.arrays["q"])
+    q = np.full((first + total + 40, *inputs.arrays["q"].shape[1:]), 0x7FC0, np.uint16).view(inputs.arrays["q"].dtype)
+    q[first : first + total] = inputs.arrays["q"]
+    results = judge(inputs.replaced(q=q, cu_seqlens_q=inputs.arrays["cu_seqlens_q"] + np.int32(first)), road)
+    own = (np.arange(len(q)) >= first) & (np.arange(len(q)) < first + total)
+    assert not bit_view(results["out"])[~own].any()
+    assert (results["lse"][:, ~own] == -np.inf).all()
+    alone = suite.run(inputs, road, "cpu")
+    np.testing.assert_array_equal(bit_view(results["out"])[own], bit_view(alone["out"]))
+    np.testing.assert_array_equal(results["lse"][:, own], alone["lse"])
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("splits", [1, 3])
+def test_bounds_are_held_to_the_memory_that_there_is(splits: int, road: str) -> None:
+    """What reaches beyond the arrays is cut off; descending bounds are of no rows."""
+    inputs = dense(LENGTHS, causal=True, splits=splits, max_seqlen_q=40)
+    bounds = np.array([-4, 5, 9, 7, 2**31 - 1, 2**31 - 1], np.int32)
+    judge(inputs.replaced(cu_seqlens_k=bounds), road)
+    judge(inputs.replaced(cu_seqlens_q=np.array([-9, 4, 4, 9, 10**6, 10**6], np.int32)), road)
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_dense_keys_of_which_some_are_used(road: str) -> None:
+    """Keys begin at cu_seqlens_k; seqused_k says how many count, and no request reaches into the next one's."""
+    inputs = dense(LENGTHS, causal=True)
+    used = np.array([7, -3, 0, 900, 0], np.int32)
+    starts, keys = inputs.arrays["cu_seqlens_k"], []
+    for b, (_, count) in enumerate(LENGTHS):
+        keys.append(np.arange(starts[b], starts[b] + np.clip(used[b], 0, count)))
+    chosen = np.concatenate(keys)
+    short = inputs.replaced(
+        k=inputs.arrays["k"][chosen],
+        v=inputs.arrays["v"][chosen],
+        cu_seqlens_k=np.concatenate([[0], np.cumsum([len(part) for part in keys])]).astype(np.int32),
+    )
+    assert_same(short, extended(inputs, seqused_k=used), road)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("cu_seqlens_k", "block_table", "seqused_k"), "none with one"),
+        (("seqused_k",), "cu_seqlens_k for keys without a block table"),
+        (("block_table",), "seqused_k together with a block table"),
+    ],
+)
+def test_what_says_where_keys_are(arguments: tuple[str, ...], message: str) -> None:
+    pages, flat = paged(LENGTHS), dense(LENGTHS)
+    known = {**pages.arrays, "cu_seqlens_k": flat.arrays["cu_seqlens_k"]}
+    given = {name: known[name] for name in ("q", "k", "v", "cu_seqlens_q", *arguments)}
+    if "block_table" not in arguments:
+        given |= {name: flat.arrays[name] for name in "kv"}
+    with pytest.raises(ArgumentError, match=message):
+        call(given, {}).layout.call()

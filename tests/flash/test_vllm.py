@@ -123,7 +123,7 @@ def test_the_scheduler_has_nothing_to_say() -> None:
     ("argument", "value"),
     [
         ("dropout_p", 0.1),
-        ("fa_version", 3),
+        ("fa_version", 5),
         ("scheduler_metadata", torch.zeros(3)),
         ("return_attn_probs", True),
         ("mask_mod", len),
@@ -139,3 +139,23 @@ def test_what_is_not_inert_is_refused(argument: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=argument if argument != "num_splits" else "splits"):
         flash_attn_varlen_func(**given, out=out, **{argument: value})
     assert (out == 3.0).all()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"softcap": None}, {"num_splits": None}, *({"fa_version": version} for version in (None, 2, 3, 4))]
+)
+def test_what_asks_for_nothing_is_taken(settings: dict[str, Any]) -> None:
+    given = arguments()
+    assert torch.equal(flash_attn_varlen_func(**given, **settings), flash_attn_varlen_func(**given))
+
+
+def test_dense_keys_of_which_some_are_used() -> None:
+    """Both arguments, as flash-attention has them: where keys begin, and how many count."""
+    given = arguments()
+    k, v = (given.pop(name).reshape(-1, KEY_HEADS, WIDTH) for name in "kv")
+    del given["block_table"]
+    starts, used = torch.tensor([0, 40, 80, 120], dtype=torch.int32), given.pop("seqused_k")
+    found = flash_attn_varlen_func(**given, k=k, v=v, cu_seqlens_k=starts, seqused_k=used)
+    keys = [torch.cat([t[s : s + n] for s, n in zip(starts[:-1].tolist(), used.tolist(), strict=True)]) for t in (k, v)]
+    ends = torch.cat([torch.zeros(1), used.cumsum(0)]).to(torch.int32)
+    assert torch.equal(found, flash_attn_varlen_func(**given, k=keys[0], v=keys[1], cu_seqlens_k=ends))

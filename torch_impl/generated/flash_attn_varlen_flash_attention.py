@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e325e50b0d748c9588b20f7d46f69da23a637220f53565e4d6d5c733d7d928dc
+# spec sha256 5f7b2586fb3b9ed2a8401c61264e00587a823f880ecbb4d786a15f8d4014380b
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -44,40 +44,40 @@ def flash_attention(
     stride_k0, stride_k1, stride_k2,
     stride_v0, stride_v1, stride_v2,
 ):
-    tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:54
-    number = tl.program_id(0)  # specs/flash/work.py:55
-    rest = number // tiles  # specs/flash/work.py:56
-    first = (tiles - 1 - number % tiles) * 64  # specs/flash/work.py:57
-    row = first + tl.arange(0, 64)  # specs/flash/work.py:58
-    number_1 = rest // HKV  # specs/flash/work.py:59
-    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + number_1)  # specs/flash/work.py:85
-    first_1 = tl.minimum(tl.maximum(cu_seqlens_q, 0), TQ)  # specs/flash/work.py:85
-    cu_seqlens_q_1 = tl.load(cu_seqlens_q_ptr + number_1 + 1)  # specs/flash/work.py:86
-    end = tl.minimum(cu_seqlens_q_1, TQ)  # specs/flash/work.py:86
-    queries = tl.maximum(end - first_1, 0)  # specs/flash/work.py:87
-    cu_seqlens_k = tl.load(cu_seqlens_k_ptr + number_1)  # specs/flash/work.py:85
-    first_2 = tl.minimum(tl.maximum(cu_seqlens_k, 0), PAGE)  # specs/flash/work.py:85
-    cu_seqlens_k_1 = tl.load(cu_seqlens_k_ptr + number_1 + 1)  # specs/flash/work.py:86
-    end_1 = tl.minimum(cu_seqlens_k_1, PAGE)  # specs/flash/work.py:86
-    keys = tl.maximum(end_1 - first_2, 0)  # specs/flash/work.py:87
-    head = rest % HKV  # specs/flash/work.py:60
-    t = row // 2  # specs/flash/work.py:65
-    head_1 = head * 2 + row % 2  # specs/flash/work.py:66
-    live = row < queries * 2  # specs/flash/work.py:67
-    if first < queries * 2:  # specs/flash/varlen.py:52
-        live_1 = live[:, None]  # specs/flash/varlen.py:114
-        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:117
-        shift = keys - queries  # specs/flash/work.py:106
-        lowest = first // 2 + shift  # specs/flash/work.py:107
-        highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:108
-        end_2 = tl.minimum(keys, tl.maximum(highest + 1, 0))  # specs/flash/work.py:113
-        full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))  # specs/flash/work.py:113
-        end_3 = (end_2 + 63) // 64  # specs/flash/work.py:117
-        end_4 = full_end // 64  # specs/flash/work.py:117
+    tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:77
+    number = tl.program_id(0)  # specs/flash/work.py:58
+    rest = number // tiles  # specs/flash/work.py:59
+    first = (tiles - 1 - number % tiles) * 64  # specs/flash/work.py:60
+    row = first + tl.arange(0, 64)  # specs/flash/work.py:61
+    number_1 = rest // HKV  # specs/flash/work.py:62
+    bound = tl.load(cu_seqlens_q_ptr + number_1)  # specs/flash/work.py:94
+    first_1 = tl.minimum(tl.maximum(bound, 0), TQ)  # specs/flash/work.py:107
+    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + tl.minimum(number_1 + 1, BOUNDS - 1))  # specs/flash/work.py:95
+    end = tl.minimum(cu_seqlens_q, TQ)  # specs/flash/work.py:95
+    queries = tl.maximum(end - first_1, 0)  # specs/flash/work.py:96
+    bound_1 = tl.load(cu_seqlens_k_ptr + number_1)  # specs/flash/work.py:94
+    first_2 = tl.minimum(tl.maximum(bound_1, 0), PAGE)  # specs/flash/work.py:107
+    cu_seqlens_k = tl.load(cu_seqlens_k_ptr + tl.minimum(number_1 + 1, BOUNDS - 1))  # specs/flash/work.py:95
+    end_1 = tl.minimum(cu_seqlens_k, PAGE)  # specs/flash/work.py:95
+    keys = tl.maximum(end_1 - first_2, 0)  # specs/flash/work.py:96
+    head = rest % HKV  # specs/flash/work.py:63
+    t = row // 2  # specs/flash/work.py:68
+    head_1 = head * 2 + row % 2  # specs/flash/work.py:69
+    live = row < queries * 2  # specs/flash/work.py:70
+    if first < queries * 2:  # specs/flash/varlen.py:57
+        live_1 = live[:, None]  # specs/flash/varlen.py:120
+        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:123
+        shift = keys - queries  # specs/flash/work.py:126
+        lowest = first // 2 + shift  # specs/flash/work.py:127
+        highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:128
+        end_2 = tl.minimum(keys, tl.maximum(highest + 1, 0))  # specs/flash/work.py:133
+        full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))  # specs/flash/work.py:133
+        end_3 = (end_2 + 63) // 64  # specs/flash/work.py:137
+        end_4 = full_end // 64  # specs/flash/work.py:137
         peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
         t_1 = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         t_2 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-        for tile in range(end_4):  # specs/flash/varlen.py:66
+        for tile in range(end_4):  # specs/flash/varlen.py:72
             first_3 = tile * 64  # specs/flash/keys.py:37
             position = first_3 + tl.arange(0, 64)  # specs/flash/keys.py:38
             t_3 = first_2 + position  # specs/flash/keys.py:41
@@ -96,7 +96,7 @@ def flash_attention(
             peak = peak_1
             t_1 = total
             t_2 = product_1
-        for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:66
+        for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:72
             first_4 = tile_1 * 64  # specs/flash/keys.py:37
             position_1 = first_4 + tl.arange(0, 64)  # specs/flash/keys.py:38
             live_2 = position_1 < keys  # specs/flash/keys.py:39
@@ -126,7 +126,7 @@ def flash_attention(
             t_2 = product_3
         known = t_1 > 0.0  # specs/attention/softmax.py:123
         factor = tl.where(known, tl.div_rn(1.0, tl.where(known, t_1, 1.0)), 0.0)  # specs/attention/softmax.py:124
-        token = first_1 + t  # specs/flash/work.py:44
+        token = first_1 + t  # specs/flash/work.py:47
         mean = t_2 * factor[:, None]  # specs/flash/results.py:29
         token_1 = token[:, None]  # specs/flash/results.py:43
         mask_2 = live[:, None]  # specs/flash/results.py:45
@@ -136,3 +136,25 @@ def flash_attention(
         total_2 = t_1 * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)  # specs/flash/results.py:54
         logarithm = tl.where(finite, (base_2 + tl.log2(tl.where(finite, total_2, 1.0))) * 0.6931471805599453, peak)  # specs/flash/results.py:57
         tl.store(lse_ptr + (head_1 * TQ + first_1 + t), tl.where(t_1 != t_1, t_1, logarithm), mask=live)  # specs/flash/results.py:31
+    if number_1 == BOUNDS - 1:  # specs/flash/varlen.py:58
+        bound_2 = tl.load(cu_seqlens_q_ptr)  # specs/flash/work.py:101
+        first_5 = tl.minimum(tl.maximum(bound_2, 0), TQ)  # specs/flash/work.py:107
+        bound_3 = tl.load(cu_seqlens_q_ptr + BOUNDS - 1)  # specs/flash/work.py:102
+        end_5 = tl.maximum(tl.minimum(tl.maximum(bound_3, 0), TQ), first_5)  # specs/flash/work.py:102
+        per_head = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:77
+        programs = per_head * HKV  # specs/flash/unowned.py:24
+        own_1 = head * per_head + first // 64  # specs/flash/unowned.py:24
+        count = (TQ - (end_5 - first_5)) * HQ  # specs/flash/unowned.py:25
+        tiles_1 = (count + 63) // 64  # specs/flash/unowned.py:26
+        count_1 = (tl.maximum(tiles_1 - own_1, 0) + (programs - 1)) // programs  # specs/flash/unowned.py:34
+        for step in range(count_1):  # specs/flash/unowned.py:34
+            row_1 = (own_1 + step * programs) * 64 + tl.arange(0, 64)  # specs/flash/unowned.py:29
+            token_2 = row_1 // HQ  # specs/flash/unowned.py:30
+            token_3 = tl.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))  # specs/flash/unowned.py:31
+            head_2 = row_1 % HQ  # specs/flash/unowned.py:32
+            live_3 = row_1 < count  # specs/flash/unowned.py:32
+            zero = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+            token_4 = token_3[:, None]  # specs/flash/results.py:43
+            mask_3 = live_3[:, None]  # specs/flash/results.py:45
+            tl.store(out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + tl.arange(0, 64)[None, :]), zero.to(tl.bfloat16), mask=mask_3)  # specs/flash/results.py:46
+            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_3)  # specs/flash/unowned.py:46

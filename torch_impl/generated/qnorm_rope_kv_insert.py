@@ -34,39 +34,39 @@ def qnorm_rope_insert(
     stride_cache0,
     stride_cos_sin0,
 ):
-    token = tl.program_id(0)  # specs/cache/qnorm.py:52
-    part = tl.program_id(1)  # specs/cache/qnorm.py:52
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:53
-    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:54
-    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:55
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:56
-    if part < heads:  # specs/cache/qnorm.py:67
-        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:59
-        column = tl.arange(0, 512)  # specs/cache/qnorm.py:74
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:75
-        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:77
-        x = q.to(tl.float32)  # specs/cache/qnorm.py:77
-        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:78
-        mean = t * 0.001953125  # specs/cache/qnorm.py:78
-        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:79
-        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:81
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:83
-        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:83
-        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:84
-        there = (pair < 32) & known  # specs/cache/qnorm.py:85
-        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:86
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:86
-        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:87
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:87
-        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:88
+    token = tl.program_id(0)  # specs/cache/qnorm.py:54
+    part = tl.program_id(1)  # specs/cache/qnorm.py:54
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:55
+    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:56
+    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:57
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:58
+    if part < heads:  # specs/cache/qnorm.py:69
+        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:61
+        column = tl.arange(0, 512)  # specs/cache/qnorm.py:76
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:77
+        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:79
+        x = q.to(tl.float32)  # specs/cache/qnorm.py:79
+        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:80
+        mean = t * 0.001953125  # specs/cache/qnorm.py:80
+        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:81
+        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:83
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:85
+        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:85
+        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:86
+        there = (pair < 32) & known  # specs/cache/qnorm.py:87
+        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:88
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:88
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:89
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:89
+        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:90
         even_1 = even * cosine - odd * sine  # specs/cache/rope.py:21
         odd_1 = even * sine + odd * cosine  # specs/cache/rope.py:21
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:90
-        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:91
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:92
-    if part == heads:  # specs/cache/qnorm.py:68
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:62
-        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:63
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:92
+        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:93
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:94
+    if part == heads:  # specs/cache/qnorm.py:70
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:64
+        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:65
         held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
         page = held // 16  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
