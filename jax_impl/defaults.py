@@ -9,23 +9,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specs.lang.op import Op
+from specs.lang.readiness import DEQUANT_ON_CPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Default:
-    """One row: `implementation` for operations on a platform, and why. ops: their names; empty for all others."""
+    """One row: `implementation` for operations on a platform, and why.
+
+    ops: their names; empty for all others. products: only operations that have a weight to dequantise.
+    """
 
     platform: str
     ops: tuple[str, ...] = ()
+    products: bool = False
     implementation: str
     reason: str
 
-    def holds(self, op: str, platform: str) -> bool:
+    def holds(self, op: Op, platform: str) -> bool:
         """Whether the row speaks about this operation."""
-        return platform == self.platform and (not self.ops or op in self.ops)
+        wanted = not self.ops or op.name in self.ops
+        return platform == self.platform and wanted and (not self.products or op.framework_product is not None)
 
 
 DEFAULTS = (
+    Default(
+        platform="cpu",
+        products=True,
+        implementation="dequant",
+        reason=DEQUANT_ON_CPU,
+    ),
     Default(
         platform="oneapi",
         ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm"),
@@ -41,7 +53,6 @@ DEFAULTS = (
 )
 
 
-def default(op: Op | str, platform: str) -> Default | None:
+def default(op: Op, platform: str) -> Default | None:
     """The row for an operation, None where the first implementation that can run is taken."""
-    name = op if isinstance(op, str) else op.name
-    return next((row for row in DEFAULTS if row.holds(name, platform)), None)
+    return next((row for row in DEFAULTS if row.holds(op, platform)), None)

@@ -11,7 +11,7 @@ from specs.lang.paged import Paged
 
 _Array: TypeAlias = jax.Array | np.ndarray[Any, Any]
 _Format: TypeAlias = DTypeLike | ElementFormat | str
-_Implementation: TypeAlias = Literal["pallas", "triton", "xla", "interpret"]
+_Implementation: TypeAlias = Literal["pallas", "triton", "xla", "dequant", "interpret"]
 
 def per_token_group_quant_fp8(
     x: _Array,
@@ -34,7 +34,8 @@ def per_token_group_quant_fp8(
         scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
         ue8m0: round scales up to powers of two. Default False.
         eps: smallest magnitude a group is scaled for. Default 1e-10.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -58,7 +59,8 @@ def per_token_quant_fp8(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -85,7 +87,8 @@ def per_tensor_quant_fp8(
         static_scale: the scale to use; computed from the largest magnitude when left out, f32 [] or [1],
             optional
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -109,7 +112,8 @@ def per_token_quant_int8(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of int8, uint8. Default 'int8'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -134,7 +138,8 @@ def mxfp8_quant(
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: codes, e4m3 [..M, N]
@@ -158,7 +163,8 @@ def mxfp4_quant(
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: codes, uint8 [..M, N // 2]
@@ -205,7 +211,8 @@ def fp8_gemm(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -249,7 +256,8 @@ def fp8_bmm(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         c: result, format of out_dtype [G, M, N]
@@ -285,7 +293,8 @@ def fp8_gemm_w8a16(
         group: edge of the square weight blocks (mode block). One of 64, 128, 256. Default 128.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         c: result, format of a [..M, N]
@@ -326,7 +335,8 @@ def int4_gemm_w4a16(
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         c: result, format of a [..M, N]
@@ -362,7 +372,8 @@ def fp4_gemm(
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -395,7 +406,8 @@ def quantize_and_insert_k(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
@@ -434,7 +446,8 @@ def qnorm_rope_kv_insert(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q: queries, bf16 [T, H, D]
@@ -471,7 +484,8 @@ def dequant_gather_k(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         out: workspace, bf16 [BO, M, D]
@@ -506,7 +520,8 @@ def sparse_mla_prefill(
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
         d_v: columns of a key that are its value. Default 512.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         out: weighted means of the values, bf16 [T, H, VALUES]
@@ -565,7 +580,8 @@ def sparse_mla_decode_fp8(
         splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the
             last bits of a token's result may depend on the number of tokens; any other number: they do not.
             Default 0.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         out: weighted means of the values, bf16 [T, H, VALUES]
@@ -643,7 +659,8 @@ def flash_attn_varlen(
         splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that
             the last bits of a query's result may depend on the number of requests; any other number: they do
             not. Default 0.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         out: weighted means of the values; 0 for a query that sees no key, and in rows that no request owns,
@@ -694,7 +711,8 @@ def combine_topk_swa(
         workspace_rows: rows of the workspace per request (M). Required.
         compressed_rows: rows of them that hold compressed entries (N). Required.
         max_image_tokens: most tokens that images add to a window. Default 0.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         combined_indices: rows of the workspace, -1 behind the last, int32 [T, cdiv(((topk + window) +
@@ -727,7 +745,8 @@ def global_topk(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         is_valid: whether a token is none of padding, bool [T]
         block_size: entries of a page. Required.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         indices: slots, -1 behind the last, int32 [T, K]
@@ -756,7 +775,8 @@ def token_metadata(
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         token_to_req: request of every token; -1 in padding, int32 [T]
@@ -792,7 +812,8 @@ def swa_decode_metadata(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         window: sliding window, the token itself included. Default 128.
         block_size: tokens of a page. Default 64.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, window]
@@ -821,7 +842,8 @@ def prefill_gather_lens(
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         window: sliding window, the token itself included. Default 128.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         gather_lens: rows to gather, the last ones of a request, int32 [R]
@@ -856,7 +878,8 @@ def c128a_decode_metadata(
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
         block_size: compressed entries of a page. Default 2.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, width]
@@ -884,7 +907,8 @@ def c128a_prefill_metadata(
         positions: position of every token in its request, int32 or int64 [T]
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         indices: 0, 1, .. as far as entries exist, then -1, int32 [T, width]
@@ -917,7 +941,8 @@ def compressed_slot_mapping(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         ratio: original tokens per compressed entry. Default 128.
         block_size: original tokens that a page stands for, a multiple of ratio. Default 256.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         slots: slots; -1 for tokens that complete no entry, and for those of padding, format of slot_mapping
@@ -953,7 +978,8 @@ def indexer_q_fp8(
             weights. Required.
         head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
             Required.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q_fp8: codes, e4m3 [T, H, 128]
@@ -989,7 +1015,8 @@ def indexer_q_mxfp4(
             weights. Required.
         head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
             Required.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         q_packed: codes, two per byte, uint8 [T, H, 64]
@@ -1025,7 +1052,8 @@ def indexer_k_insert(
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
@@ -1062,7 +1090,8 @@ def indexer_k_gather(
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         dst_k: codes of the keys, as bytes or in their format, e4m3 or uint8 [TK, layout_data]
@@ -1104,7 +1133,8 @@ def mqa_logits(
             Default 'indexer_fp8'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         logits: scores, f32 [M, N]
@@ -1151,7 +1181,8 @@ def paged_mqa_logits(
             each query before it one less. One of 'query', 'request'. Default 'query'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         logits: scores, f32 [B * QUERIES, max_model_len]
@@ -1180,7 +1211,8 @@ def topk_rows(
         row_starts: first column that every row looks at, int32 [R]
         row_ends: the column behind the last, int32 [R]
         topk: columns chosen per row. Required.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         indices: columns of the largest logits, ascending; -1 behind the last, int32 [R, topk]
@@ -1212,7 +1244,8 @@ def topk_rows_decode(
         next_n: queries of a request. Default 1.
         lens: "query": every query has a length; "request": a request has one, which its last query sees, and
             each query before it one less. One of 'query', 'request'. Default 'query'.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         indices: columns of the largest logits, ascending; -1 behind the last, int32 [R, topk]
@@ -1284,7 +1317,8 @@ def sparse_attn_indexer(
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of pallas, triton, xla, interpret; None takes the first that the device supports.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         topk_indices: keys chosen for every token, ascending; -1 behind the last, int32 [BUF, topk]

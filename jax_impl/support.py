@@ -13,9 +13,10 @@ from jax_impl.platforms import versions
 from jax_impl.platforms.devices import platform_name
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
+from specs.lang.readiness import NO_WEIGHT
 from specs.tile.targets import EXECUTOR, EXECUTOR_XPU, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, Target
 
-IMPLEMENTATIONS = ("pallas", "triton", "xla", "interpret")
+IMPLEMENTATIONS = ("pallas", "triton", "xla", "dequant", "interpret")
 COMPILED = ("cuda", "oneapi")
 """Platforms whose XLA compiles Triton IR."""
 
@@ -44,19 +45,21 @@ def lowering_for(platform: str) -> Iterator[None]:
         _elsewhere.reset(token)
 
 
-def explain(platform: str | None = None, op: Op | str = "") -> dict[str, str | None]:
+def explain(platform: str | None = None, op: Op | None = None) -> dict[str, str | None]:
     """Implementation -> None where it can run on `platform`, else the reason why not, in order of preference.
 
     op: whose preference, of which `defaults.default` tells the reason.
     """
     where = platform or default_platform()
-    row = default(op, where)
+    row = None if op is None else default(op, where)
     first = [] if row is None else [row.implementation]
-    return {name: _reason(name, where) for name in [*first, *IMPLEMENTATIONS]}
+    return {name: _reason(name, where, op) for name in [*first, *IMPLEMENTATIONS]}
 
 
-def _reason(implementation: str, platform: str) -> str | None:
+def _reason(implementation: str, platform: str, op: Op | None) -> str | None:
     match implementation:
+        case "dequant":
+            return None if op is not None and op.framework_product is not None else NO_WEIGHT
         case "pallas" | "triton":
             if platform not in COMPILED:
                 return _without_triton(platform)

@@ -254,6 +254,10 @@ class Framework:
 
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = {
-    "torch": Framework(implementations=("eager", "interpret", "triton"), missing=torch_missing, run=run_torch),
-    "jax": Framework(implementations=("xla", "interpret", "pallas", "triton"), missing=jax_missing, run=run_jax),
+    "torch": Framework(
+        implementations=("eager", "dequant", "interpret", "triton"), missing=torch_missing, run=run_torch
+    ),
+    "jax": Framework(
+        implementations=("xla", "dequant", "interpret", "pallas", "triton"), missing=jax_missing, run=run_jax
+    ),
 }

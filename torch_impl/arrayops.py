@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -45,6 +46,24 @@ _BINARY: dict[Opcode, Callable[[Any, Any], Any]] = {
 }
 _REDUCE: dict[Opcode, Callable[..., Any]] = {Opcode.AMAX: torch.amax, Opcode.AMIN: torch.amin}
 
+_EIGHT_BITS = frozenset({torch.float8_e4m3fn, torch.float8_e5m2})
+
+
+@cache
+def _values(dtype: torch.dtype) -> torch.Tensor:
+    """float32 values of the 256 codes of an 8-bit format."""
+    with torch.inference_mode(False):  # a tensor that is kept serves calls under any mode
+        return torch.arange(256, dtype=torch.uint8, device="cpu").view(dtype).to(torch.float32)
+
+
+def _decoded(x: torch.Tensor) -> torch.Tensor:
+    """float32 values of 8-bit floats by table, in the same strides: torch's own cast takes 5 times as long on a CPU."""
+    codes = x.view(torch.uint8)
+    order = sorted(range(codes.dim()), key=codes.stride, reverse=True)  # elements in the order of memory
+    codes = codes.permute(order)
+    values = torch.index_select(_values(x.dtype), 0, codes.reshape(-1).to(torch.int32)).view(codes.shape)
+    return values.permute([order.index(d) for d in range(len(order))])
+
 
 class TorchOps:
     """ArrayOps on one device. Buffers are written in place."""
@@ -64,6 +83,8 @@ class TorchOps:
 
     def cast(self, x: torch.Tensor, element: ElementFormat) -> torch.Tensor:
         """Conversion; nearest even."""
+        if x.dtype in _EIGHT_BITS and x.device.type == "cpu":
+            return _decoded(x).to(DTYPES[element])
         return x.to(DTYPES[element])
 
     def bitcast(self, x: torch.Tensor, element: ElementFormat) -> torch.Tensor:

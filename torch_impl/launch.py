@@ -22,7 +22,7 @@ from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
 from specs.tile.targets import EXECUTOR
 from specs.tile.triton_source import emit, runtime_strides
-from torch_impl import repeated
+from torch_impl import dequant, repeated
 from torch_impl.arrayops import TorchOps
 from torch_impl.compile import load_kernel
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
@@ -181,7 +181,8 @@ def prepare(
     op: Op, tensors: Given, attributes: tuple[object, ...], implementation: str | None, given: Given = ()
 ) -> Prepared:
     """Checks a call and builds everything that repeated calls share."""
-    call, strides = in_memory_order(check(op, tensors, attributes), tensors)
+    asked = check(op, tensors, attributes)
+    call, strides = in_memory_order(asked, tensors)
     device = next(t.device for t in tensors if t is not None)
     own: set[str] = set()
     if given:
@@ -192,12 +193,16 @@ def prepare(
     if given:  # after it, as tensors without memory begin nowhere
         refuse_aliases(op, tensors, given, torch.Tensor.data_ptr)
     fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes and a.name not in own]
-    config = "cpu" if chosen == "eager" else target_of(chosen, device).config
-    launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
     names = [a.name for a in (*op.inputs, *(op.outputs if given else ()), *fresh)]
     # The last one wins: a result that is not given is among the fresh.
     slots = {name: slot for slot, name in enumerate(names)}
-    runners = [_runner(launch, slots, chosen, device) for launch in launches if prod(launch.grid)]
+    if chosen == "dequant":
+        fresh = [a for a in fresh if a in op.outputs]
+        runners = [dequant.runner(asked, slots, device)]
+    else:
+        config = "cpu" if chosen == "eager" else target_of(chosen, device).config
+        launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
+        runners = [_runner(launch, slots, chosen, device) for launch in launches if prod(launch.grid)]
     return Prepared(
         op=op,
         arguments=len(op.inputs),

@@ -16,7 +16,7 @@ from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.kernel import Access, Attribute
 from specs.lang.op import Op
 from specs.lang.paged import Paged
-from specs.lang.readiness import WITHOUT_PREFERENCE
+from specs.lang.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
 from specs.lang.signature import docstring, parameters
 from torch_impl.formats import DTYPES, dtype_of, format_of
 from torch_impl.launch import check, layout_name, perform, run
@@ -242,13 +242,13 @@ def explain(name: str, device: torch.device | str | None = None) -> dict[str, st
     from torch_impl.support import device_named
     from torch_impl.support import explain as answers
 
-    return answers(device_named(specs.get(name).name, device))  # an unknown name is refused
+    op = specs.get(name)  # an unknown name is refused
+    return answers(device_named(op.name, device), op)
 
 
 def why(name: str, device: torch.device | str | None = None) -> str:
     """Why the first implementation of `explain` that can run is taken."""
-    explain(name, device)
-    return WITHOUT_PREFERENCE
+    return DEQUANT_ON_CPU if next(iter(explain(name, device))) == "dequant" else WITHOUT_PREFERENCE
 
 
 _functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}

@@ -10,7 +10,7 @@ from specs.lang.paged import Paged
 from torch_impl.support import choose as choose
 
 _Format: TypeAlias = torch.dtype | ElementFormat | str
-_Implementation: TypeAlias = Literal["triton", "eager", "interpret"]
+_Implementation: TypeAlias = Literal["triton", "eager", "dequant", "interpret"]
 
 def per_token_group_quant_fp8(
     x: torch.Tensor,
@@ -34,7 +34,8 @@ def per_token_group_quant_fp8(
         scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
         ue8m0: round scales up to powers of two. Default False.
         eps: smallest magnitude a group is scaled for. Default 1e-10.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free.
             Refused where it begins at the address of an argument.
@@ -60,7 +61,8 @@ def per_token_quant_fp8(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free.
             Refused where it begins at the address of an argument.
@@ -89,7 +91,8 @@ def per_tensor_quant_fp8(
         static_scale: the scale to use; computed from the largest magnitude when left out, f32 [] or [1],
             optional
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free.
             Refused where it begins at the address of an argument.
@@ -115,7 +118,8 @@ def per_token_quant_int8(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of int8, uint8. Default 'int8'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale, zero_point) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -142,7 +146,8 @@ def mxfp8_quant(
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free.
             Refused where it begins at the address of an argument.
@@ -168,7 +173,8 @@ def mxfp4_quant(
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free.
             Refused where it begins at the address of an argument.
@@ -217,7 +223,8 @@ def fp8_gemm(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -263,7 +270,8 @@ def fp8_bmm(
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -301,7 +309,8 @@ def fp8_gemm_w8a16(
         group: edge of the square weight blocks (mode block). One of 64, 128, 256. Default 128.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -344,7 +353,8 @@ def int4_gemm_w4a16(
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -382,7 +392,8 @@ def fp4_gemm(
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -416,7 +427,8 @@ def quantize_and_insert_k(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -455,7 +467,8 @@ def qnorm_rope_kv_insert(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -491,7 +504,8 @@ def dequant_gather_k(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -527,7 +541,8 @@ def sparse_mla_prefill(
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
         d_v: columns of a key that are its value. Default 512.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -588,7 +603,8 @@ def sparse_mla_decode_fp8(
         splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the
             last bits of a token's result may depend on the number of tokens; any other number: they do not.
             Default 0.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -668,7 +684,8 @@ def flash_attn_varlen(
         splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that
             the last bits of a query's result may depend on the number of requests; any other number: they do
             not. Default 0.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (out, lse) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free.
             Refused where it begins at the address of an argument.
@@ -721,7 +738,8 @@ def combine_topk_swa(
         workspace_rows: rows of the workspace per request (M). Required.
         compressed_rows: rows of them that hold compressed entries (N). Required.
         max_image_tokens: most tokens that images add to a window. Default 0.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (combined_indices, combined_lens) into, None for those to allocate,
             which is then returned: shape, format and device of the result; the last dimension is contiguous,
             other strides are free. Refused where it begins at the address of an argument.
@@ -756,7 +774,8 @@ def global_topk(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         is_valid: whether a token is none of padding, bool [T]
         block_size: entries of a page. Required.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -787,7 +806,8 @@ def token_metadata(
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (token_to_req, positions, is_valid) into, None for those to allocate,
             which is then returned: shape, format and device of the result; the last dimension is contiguous,
             other strides are free. Refused where it begins at the address of an argument.
@@ -825,7 +845,8 @@ def swa_decode_metadata(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         window: sliding window, the token itself included. Default 128.
         block_size: tokens of a page. Default 64.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -856,7 +877,8 @@ def prefill_gather_lens(
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         window: sliding window, the token itself included. Default 128.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write gather_lens into, which is then returned: shape, format and device of the
             result; the last dimension is contiguous, other strides are free. Refused where it begins at the
             address of an argument.
@@ -893,7 +915,8 @@ def c128a_decode_metadata(
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
         block_size: compressed entries of a page. Default 2.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -923,7 +946,8 @@ def c128a_prefill_metadata(
         positions: position of every token in its request, int32 or int64 [T]
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result;
             the last dimension is contiguous, other strides are free. Refused where it begins at the address
             of an argument.
@@ -958,7 +982,8 @@ def compressed_slot_mapping(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         ratio: original tokens per compressed entry. Default 128.
         block_size: original tokens that a page stands for, a multiple of ratio. Default 256.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write slots into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -996,7 +1021,8 @@ def indexer_q_fp8(
             weights. Required.
         head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
             Required.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q_fp8, weights_out) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides
             are free. Refused where it begins at the address of an argument.
@@ -1034,7 +1060,8 @@ def indexer_q_mxfp4(
             weights. Required.
         head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
             Required.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q_packed, q_scale, weights_out) into, None for those to allocate,
             which is then returned: shape, format and device of the result; the last dimension is contiguous,
             other strides are free. Refused where it begins at the address of an argument.
@@ -1071,7 +1098,8 @@ def indexer_k_insert(
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1107,7 +1135,8 @@ def indexer_k_gather(
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1149,7 +1178,8 @@ def mqa_logits(
             Default 'indexer_fp8'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write logits into, which is then returned: shape, format and device of the result;
             the last dimension is contiguous, other strides are free. Refused where it begins at the address
             of an argument.
@@ -1198,7 +1228,8 @@ def paged_mqa_logits(
             each query before it one less. One of 'query', 'request'. Default 'query'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write logits into, which is then returned: shape, format and device of the result;
             the last dimension is contiguous, other strides are free. Refused where it begins at the address
             of an argument.
@@ -1229,7 +1260,8 @@ def topk_rows(
         row_starts: first column that every row looks at, int32 [R]
         row_ends: the column behind the last, int32 [R]
         topk: columns chosen per row. Required.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result;
             the last dimension is contiguous, other strides are free. Refused where it begins at the address
             of an argument.
@@ -1263,7 +1295,8 @@ def topk_rows_decode(
         next_n: queries of a request. Default 1.
         lens: "query": every query has a length; "request": a request has one, which its last query sees, and
             each query before it one less. One of 'query', 'request'. Default 'query'.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result;
             the last dimension is contiguous, other strides are free. Refused where it begins at the address
             of an argument.
@@ -1335,7 +1368,8 @@ def sparse_attn_indexer(
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
-        implementation: one of triton, eager, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
+            supports.
 
     Returns:
         None.

@@ -9,11 +9,11 @@ import torch
 
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
-from specs.lang.readiness import DEVICE_NAMES, READY, device_called, said
+from specs.lang.readiness import DEVICE_NAMES, NO_WEIGHT, READY, device_called, said
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU, Target
 from torch_impl.platforms import environment
 
-IMPLEMENTATIONS = ("triton", "eager", "interpret")
+IMPLEMENTATIONS = ("triton", "eager", "dequant", "interpret")
 HOPPER = (9, 0)
 """Compute capability from which kernels can wait for each other (`Target.overlaps`)."""
 
@@ -36,14 +36,16 @@ def device_named(op: str, device: torch.device | str | None) -> torch.device:
         raise NotAChoice(op=op, argument="device", expected=", ".join(DEVICE_NAMES), actual=repr(device)) from None
 
 
-def explain(device: torch.device | str) -> dict[str, str]:
+def explain(device: torch.device | str, op: Op | None = None) -> dict[str, str]:
     """Implementation -> `READY` where it can run on `device`, else the reason why not, in order of preference."""
     where = torch.device(device)
-    return {name: said(_reason(name, where.type)) for name in IMPLEMENTATIONS}
+    product = op is not None and op.framework_product is not None
+    first = ["dequant"] if product and where.type == "cpu" else []
+    return {name: said(_reason(name, where.type, product)) for name in [*first, *IMPLEMENTATIONS]}
 
 
 @lru_cache(maxsize=64)
-def _reason(implementation: str, device: str) -> str | None:
+def _reason(implementation: str, device: str, product: bool) -> str | None:
     triton = importlib.util.find_spec("triton") is not None
     match implementation:
         case "triton":
@@ -52,6 +54,8 @@ def _reason(implementation: str, device: str) -> str | None:
             return None if triton else "the triton package is not installed"
         case "eager":
             return None if device in ("cpu", "cuda", "xpu") else f"not tried on {device} devices"
+        case "dequant":
+            return None if product else NO_WEIGHT
         case "interpret":
             if device != "cpu":
                 return f"the interpreter reads host memory, the arrays are on {device}"
@@ -74,7 +78,7 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
         )
-    reasons = explain(device)
+    reasons = explain(device, op)
     if implementation is None:
         chosen = next((name for name, answer in reasons.items() if answer == READY), None)
         if chosen is None:

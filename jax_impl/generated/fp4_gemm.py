@@ -40,18 +40,18 @@ def fp4_gemm(
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:55
-    count = KB // 16  # specs/gemm/fp4.py:56
-    def step(k, carry):  # specs/gemm/fp4.py:56
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:56
+    count = KB // 16  # specs/gemm/fp4.py:57
+    def step(k, carry):  # specs/gemm/fp4.py:57
         (acc_2,) = carry
         pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:45
-        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:45
-        b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:46
-        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:46
-        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:47
-        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:48
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:49
+        a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:46
+        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:46
+        b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:47
+        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:47
+        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:48
+        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:49
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:50
         magnitude = a_codes & 7  # specs/tile/library/codec.py:32
         biased = magnitude >> 1  # specs/tile/library/codec.py:33
         fraction = magnitude & 1  # specs/tile/library/codec.py:34
@@ -66,7 +66,7 @@ def fp4_gemm(
         significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
         value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:37
-        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:50
+        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:51
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
         t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
         a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:58
@@ -74,6 +74,6 @@ def fp4_gemm(
         t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
         b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:56
+    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:57
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from specs.gemm.dequant_packed import FP4_PRODUCT
 from specs.gemm.oracle import product, spread
 from specs.gemm.scaled import M, N, config, grid, tunables, weight_order
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
@@ -159,6 +160,7 @@ FP4_GEMM: Op = single(
         Constraint(argument="a", holds=(BYTES % 16).equals(0), message="K divisible by 32 (16 bytes per scale)"),
     ),
     oracle=oracle,
+    framework_product=FP4_PRODUCT,
     accuracy=(("c", Accuracy(terms=BYTES * PER_BYTE, extra=8)),),
     cases=(
         _case("one-row", 1, 384, 384, ("bias",)),

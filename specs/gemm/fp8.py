@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from specs.gemm.dequant_fp8 import FP8_PRODUCT
 from specs.gemm.oracle import scaled_product
 from specs.gemm.scaled import GROUPED, G, K, M, N, config, facts, grid, scaled_gemm, tunables, weight_order
 from specs.lang.accuracy import Accuracy
@@ -222,6 +223,7 @@ FP8_GEMM: Op = single(
     source="DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx",
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
+    framework_product=FP8_PRODUCT,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         *_COMMON,
@@ -260,6 +262,7 @@ FP8_BMM: Op = single(
     family="gemm",
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
+    framework_product=FP8_PRODUCT,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         _batched("o-projection", 4, 9, 128, 256, "block"),
@@ -303,6 +306,7 @@ FP8_GEMM_W8A16: Op = single(
     ),
     family="gemm",
     oracle=scaled_product,
+    framework_product=FP8_PRODUCT,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         *_COMMON,

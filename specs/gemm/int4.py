@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from specs.gemm.dequant_packed import INT4_PRODUCT
 from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order, within_a_group
 from specs.gemm.splits import SPLITS, partial_sums, reduce_splits, step_of, steps_of
@@ -311,6 +312,7 @@ INT4_GEMM_W4A16 = Op(
         ),
     ),
     oracle=oracle,
+    framework_product=INT4_PRODUCT,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         _case("one-row", 1, 384, 384, 128, _SYMMETRIC),

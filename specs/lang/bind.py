@@ -114,6 +114,19 @@ def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str
     )
 
 
+def check_some(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str, object]) -> None:
+    """Checks some arguments of a call against each other; the others come later.
+
+    Raises:
+        ArgumentError: one of its subclasses, for the first mistake found.
+    """
+    binder = _Binder(op, check_attributes(op, attributes))
+    for name, info in arrays.items():
+        binder.take(op.array(name), info)
+    binder.check_shapes(partly=True)
+    binder.check_devices(arrays)
+
+
 def check_attributes(op: Op, given: Mapping[str, object]) -> dict[str, object]:
     """Values of all attributes, defaults filled in."""
     known = {attribute.name for attribute in op.attributes}
@@ -249,7 +262,9 @@ class _Binder:
             form = self.attributes[array.formats]
             assert isinstance(form, ElementFormat)
             return (form,)
-        return (self.formats[array.formats],)
+        if array.formats in self.formats:
+            return (self.formats[array.formats],)
+        return self.allowed(self.op.array(array.formats))  # where only some arguments are looked at
 
     def choose(self, array: Array, shapes: tuple[Shape, ...], shape: tuple[int, ...], passed: tuple[int, ...]) -> Shape:
         """The accepted shape that the rank (and dimensions of size 1) speak for."""
@@ -303,13 +318,18 @@ class _Binder:
         passed = _swap(sizes) if array.swapped(self.attributes) else sizes
         raise errors.WrongShape(op=self.op.name, argument=array.name, expected=self.want(array), actual=list(passed))
 
-    def finish(self) -> None:
-        """Checks the dimensions that are expressions, then the constraints."""
+    def check_shapes(self, partly: bool = False) -> None:
+        """Checks the dimensions that are expressions; `partly`: not those of axes that nothing states yet."""
         for array, shape, sizes in self.later:
             _, dims, (_, rest) = _split(shape, sizes)
             for dim, size in zip(dims, rest, strict=True):
-                if self.known(dim) != size:
+                known = self.known(dim)
+                if known != size and not (partly and known is None):
                     self.fail_shape(array, sizes)
+
+    def finish(self) -> None:
+        """Checks the dimensions that are expressions, then the constraints."""
+        self.check_shapes()
         for axis in self.op.axes:
             if axis.value is None:
                 self.sizes.setdefault(axis.name, axis.otherwise)

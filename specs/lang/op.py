@@ -106,6 +106,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrameworkProduct:
+    """How a product is given to the framework's own matrix product (see `specs.gemm.dequant`).
+
+    weight, activations: from an array namespace and what a call passes, the dequantised operands.
+    constant: arguments of which the dequantised weight is made, in the order of the signature; a caller who keeps the
+        weight passes the others.
+    """
+
+    weight: Callable[..., Any]
+    activations: Callable[..., Any]
+    constant: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
     """A public operation.
 
@@ -117,6 +131,7 @@ class Op:
         hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
         index argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by
         their roles, and names of arguments that are not passed are ignored.
+    framework_product: of products, how the framework's own matrix product serves them.
     """
 
     name: str
@@ -134,6 +149,7 @@ class Op:
     cases: tuple[Case, ...] = ()
     family: str = ""
     sample: Sampler | None = None
+    framework_product: FrameworkProduct | None = None
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
     _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)

@@ -10,6 +10,10 @@ READY = "ready"
 """What `explain` says of an implementation that can run; anything else is the reason why it cannot."""
 WITHOUT_PREFERENCE = "it is the first that can run"
 """What `why` says where nothing but the order of preference decides."""
+NO_WEIGHT = "only products have a weight to dequantise"
+"""Why an operation has no implementation "dequant"."""
+DEQUANT_ON_CPU = "a CPU's own matrix product is faster than tiles (docs/benchmarks.md), and the contract is the same"
+"""Why products take the implementation "dequant" on CPUs."""
 
 _CUDA, _XPU = ("cuda", "gpu"), ("xpu", "oneapi", "sycl")
 DEVICE_NAMES = ("cpu", *_CUDA, *_XPU)

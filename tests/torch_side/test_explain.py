@@ -22,7 +22,10 @@ OP = "fp8_gemm"
 @pytest.mark.parametrize("op", specs.names())
 def test_what_is_ready_runs_and_the_rest_says_why_not(op: str) -> None:
     answers = ops.explain(op, "cpu")
-    assert tuple(answers) == IMPLEMENTATIONS
+    assert sorted(answers) == sorted(IMPLEMENTATIONS)
+    product = specs.get(op).framework_product is not None
+    assert (next(iter(answers)) == "dequant") == product  # what a call on a CPU gets
+    assert ("matrix product" in ops.why(op, "cpu")) == product
     assert answers["eager"] == READY == "ready"
     assert "cuda" in answers["triton"]
     tensors, attributes = small_call(op)
@@ -59,7 +62,7 @@ def test_left_out_the_device_is_that_of_new_tensors() -> None:
 
 
 def test_why_gives_a_reason() -> None:
-    assert ops.why(OP) == ops.why(OP, "gpu") == "it is the first that can run"
+    assert ops.why(OP, "gpu") == ops.why("mxfp8_quant", "cpu") == "it is the first that can run"
 
 
 ASKED = """

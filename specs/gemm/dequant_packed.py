@@ -1,0 +1,95 @@
+"""INT4 and FP4 weights (and FP4 activations) as `specs.gemm.dequant` multiplies them: nibbles become float32 codes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from specs.gemm.dequant import Factors, Operands, Weight, bias_of, scale_factors, swap
+from specs.lang.elements import F32, INT32
+from specs.lang.op import FrameworkProduct
+from specs.tile.arrayops import ArrayOps
+from specs.tile.ir import Opcode
+
+SYMMETRIC_ZERO = 8.0
+MX_GROUP = 32
+
+
+def nibbles(ops: ArrayOps, words: Any, per_word: int) -> Any:
+    """i32 nibbles of integers along the last dimension, lowest first: [.., W] -> [.., per_word * W]."""
+    shift = ops.binary(Opcode.MUL)(ops.arange(per_word), ops.const(4, INT32))
+    wide = ops.binary(Opcode.SHR)(ops.cast(words, INT32)[..., None], shift)  # arithmetic: the mask takes the sign off
+    return ops.reshape(
+        ops.binary(Opcode.AND)(wide, ops.const(15, INT32)), (*words.shape[:-1], per_word * words.shape[-1])
+    )
+
+
+def _along_k(ops: ArrayOps, words: Any, per_word: int, by_rows: bool) -> Any:
+    """i32 [K, N] of words that hold several k: [N, K / per_word] (`by_rows`) or [K / per_word, N]."""
+    return swap(ops, nibbles(ops, words if by_rows else swap(ops, words), per_word))
+
+
+def int4_weight(ops: ArrayOps, given: Operands) -> Weight:
+    """Codes minus zero points as float32 [K, N], scales [G, N]."""
+    by_rows = given.attributes["weight_order"] == "nk"
+    codes = ops.cast(_along_k(ops, given.arrays["b"], 8, by_rows), F32)
+    depth, columns = codes.shape
+    size = given.attributes["group_size"]
+    assert isinstance(size, int)
+    group = depth if size == -1 else size
+    if "b_zp" in given.arrays:
+        zero = ops.cast(nibbles(ops, given.arrays["b_zp"], 8), F32)[:, None, :]
+        groups = ops.reshape(codes, (depth // group, group, columns))
+        codes = ops.reshape(ops.binary(Opcode.SUB)(groups, zero), (depth, columns))
+    else:
+        codes = ops.binary(Opcode.SUB)(codes, ops.const(SYMMETRIC_ZERO, F32))
+    scales = scale_factors(ops, given.arrays["b_scale"], given.formats["b_scale"])
+    factors = Factors(values=codes, scales=scales)
+    return Weight(factors=factors, group=None if size == -1 else group, bias=bias_of(ops, given))
+
+
+def int4_activations(ops: ArrayOps, given: Operands) -> Factors:
+    """a as float32 [M, K], its columns in the order of the weight's rows."""
+    a = given.arrays["a"]
+    depth = a.shape[-1]
+    a = ops.cast(ops.reshape(a, (prod(a.shape[:-1]), depth)), F32)
+    order = given.arrays.get("g_idx")
+    return Factors(values=a if order is None else a[..., order])
+
+
+def fp4_weight(ops: ArrayOps, given: Operands) -> Weight:
+    """Codes as float32 [K, N], scales [K / 32, N]."""
+    codes = _along_k(ops, given.arrays["b"], 2, given.attributes["weight_order"] == "nk")
+    scales = scale_factors(ops, given.swapped("b_scale", ops), given.formats["b_scale"])
+    return Weight(factors=Factors(values=e2m1(ops, codes), scales=scales), group=MX_GROUP, bias=bias_of(ops, given))
+
+
+def fp4_activations(ops: ArrayOps, given: Operands) -> Factors:
+    """Codes of a as float32 [M, K], scales [M, K / 32]."""
+    a, scale = given.arrays["a"], given.arrays["a_scale"]
+    codes = nibbles(ops, ops.reshape(a, (prod(a.shape[:-1]), a.shape[-1])), 2)
+    factors = scale_factors(ops, ops.reshape(scale, (codes.shape[0], scale.shape[-1])), given.formats["a_scale"])
+    return Factors(values=e2m1(ops, codes), scales=factors)
+
+
+def e2m1(ops: ArrayOps, codes: Any) -> Any:
+    """float32 values of i32 e2m1 codes: twice the magnitude is 0, 1, 2, 3, 4, 6, 8, 12."""
+
+    def number(value: int) -> Any:
+        return ops.const(value, INT32)
+
+    binary = ops.binary
+    magnitude = binary(Opcode.AND)(codes, number(7))
+    exponent = binary(Opcode.MAX)(binary(Opcode.SHR)(magnitude, number(1)), number(1))
+    significand = binary(Opcode.OR)(binary(Opcode.AND)(magnitude, number(1)), number(2))
+    large = binary(Opcode.SHL)(significand, binary(Opcode.SUB)(exponent, number(1)))
+    twice = ops.where(binary(Opcode.LT)(magnitude, number(4)), magnitude, large)
+    value = binary(Opcode.MUL)(ops.cast(twice, F32), ops.const(0.5, F32))
+    negative = binary(Opcode.NE)(binary(Opcode.AND)(codes, number(8)), number(0))
+    return ops.where(negative, ops.unary(Opcode.NEG)(value), value)
+
+
+INT4_PRODUCT = FrameworkProduct(
+    weight=int4_weight, activations=int4_activations, constant=("b", "b_scale", "b_zp", "bias")
+)
+FP4_PRODUCT = FrameworkProduct(weight=fp4_weight, activations=fp4_activations, constant=("b", "b_scale", "bias"))

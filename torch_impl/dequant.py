@@ -1,0 +1,127 @@
+"""Products by torch's matmul over a dequantised weight: the implementation "dequant", and weights a caller keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+import specs
+from specs.gemm.dequant import Kept, Operands, Weight, kept, multiply, product_of
+from specs.lang.bind import Call, check_attributes
+from specs.lang.elements import ElementFormat
+from specs.lang.errors import WrongType
+from specs.lang.op import Op
+from torch_impl.arrayops import TorchOps
+from torch_impl.formats import describe, dtype_of, format_of
+from torch_impl.repeated import traits
+
+
+def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callable[[Sequence[Any]], None]:
+    """A function of a call's tensors, by slot, that writes the result of the product.
+
+    Args:
+        call: as the caller made it, with the weight in the order in which it is passed.
+    """
+    operation, ops = product_of(call.op), TorchOps(device)
+    taken = [(array.name, slots[array.name]) for array in call.op.inputs if array.name in call.shapes]
+    (output,) = call.op.outputs
+    result, shape = slots[output.name], call.shapes[output.name]
+
+    def run(tensors: Sequence[Any]) -> None:
+        arrays = {name: tensors[slot] for name, slot in taken}
+        with torch.no_grad():
+            given = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
+            total = multiply(ops, operation.activations(ops, given), operation.weight(ops, given))
+            tensors[result].copy_(total.reshape(shape))
+
+    return run
+
+
+class DequantisedWeight:
+    """A weight dequantised once, for products by torch's own matmul: called with the operation's other arguments.
+
+    It holds four bytes per code: `weight.factors.values` is float32 [.., K, N].
+    """
+
+    def __init__(self, own: Kept, weight: Weight, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
+        self.kept, self.weight = own, weight
+        self._device, self._ops = device, TorchOps(device)
+        # Of the kept arguments only the shapes are looked at from here on.
+        self._shaped = {name: tensor.to("meta") for name, tensor in tensors.items()}
+        self._calls: dict[Any, Call] = {}
+
+    def __call__(self, a: torch.Tensor, a_scale: torch.Tensor | None = None, **rest: torch.Tensor) -> torch.Tensor:
+        """The product's result, as the operation returns it.
+
+        Raises:
+            ArgumentError: the arguments do not fit the weight.
+        """
+        given = {"a": a, **rest} if a_scale is None else {"a": a, "a_scale": a_scale, **rest}
+        call = self._checked(given)
+        arrays = self._shaped | given
+        with torch.no_grad():
+            operands = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
+            total = multiply(self._ops, product_of(call.op).activations(self._ops, operands), self.weight)
+        (result,) = call.op.outputs
+        return total.reshape(call.shapes[result.name]).to(dtype_of(call.formats[result.name]))
+
+    def _checked(self, given: Mapping[str, torch.Tensor]) -> Call:
+        """The checked call, which is found again for tensors of the same shapes, strides, dtypes and device."""
+        _tensors(self.kept.op, given)
+        key = (tuple(given), traits(tuple(given.values())))
+        call = self._calls.get(key)
+        if call is None:
+            call = self.kept.call({name: describe(tensor) for name, tensor in given.items()})
+            if len(self._calls) >= _KEPT:
+                self._calls.clear()
+            self._calls[key] = call
+        return call
+
+
+_KEPT = 256  # calls by shape that one weight remembers
+
+
+def dequantise(name: str, b: torch.Tensor, b_scale: torch.Tensor | None = None, **rest: Any) -> DequantisedWeight:
+    """The weight of the product `name`, dequantised once, to be called with the activations.
+
+        weight = dequantise("fp8_gemm", w, w_scale, scale_mode="token_channel", weight_order="nk")
+        c = weight(a, a_scale)
+
+    The result keeps the operation's contract, as its implementation "dequant" does. On a CPU most of the time of a
+    product with few rows is spent on dequantising the weight; this spends it once.
+
+    Args:
+        name: of the operation.
+        b, b_scale: the weight and its scales, as the operation takes them.
+        rest: the operation's other arguments that belong to the weight (b_zp, bias), and its attributes.
+
+    Raises:
+        ArgumentError: the arguments do not fit each other.
+        Unsupported: the operation is no product.
+    """
+    op = specs.get(name)
+    names = {array.name for array in op.inputs}
+    tensors = {"b": b, "b_scale": b_scale, **{n: x for n, x in rest.items() if n in names}}
+    tensors = {n: x for n, x in tensors.items() if x is not None}
+    _tensors(op, tensors)
+    attributes = {n: _resolved(op, n, x) for n, x in rest.items() if n not in names}
+    own = kept(op, {n: describe(x) for n, x in tensors.items()}, attributes)
+    formats = {n: info.format for n, info in own.infos}
+    given = Operands(arrays=tensors, formats=formats, attributes=check_attributes(op, attributes))
+    with torch.no_grad():
+        weight = product_of(op).weight(TorchOps(b.device), given)
+    return DequantisedWeight(own, weight, tensors, b.device)
+
+
+def _tensors(op: Op, given: Mapping[str, Any]) -> None:
+    for name, tensor in given.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise WrongType(op=op.name, argument=name, expected="a torch.Tensor", actual=type(tensor).__name__)
+
+
+def _resolved(op: Op, name: str, value: object) -> object:
+    """An attribute as the binder takes it: dtypes become formats."""
+    wanted = any(a.name == name and a.kind is ElementFormat for a in op.attributes)
+    return format_of(op.name, name, value) if wanted and value is not None else value
