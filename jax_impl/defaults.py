@@ -40,7 +40,7 @@ DEFAULTS = (
     ),
     Default(
         platform="oneapi",
-        ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "fp4_gemm"),
+        ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "int4_gemm_w4a8", "fp4_gemm"),
         implementation="xla",
         reason="XLA hands dots to oneDNN, which uses the matrix units; Triton's pipeline for oneapi makes them "
         "multiplications and additions on vectors, in tiles small enough for the registers (not measured)",

@@ -348,6 +348,60 @@ def int4_gemm_w4a16(
         Unsupported: the call is right, but the implementation or the device cannot run it.
     """
 
+def int4_gemm_w4a8(
+    a: _Array,
+    b: _Array,
+    a_scale: _Array,
+    b_scale: _Array,
+    a_zp: _Array | None = None,
+    b_zp: _Array | None = None,
+    g_idx: _Array | None = None,
+    channel_scale: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    group_size: Literal[-1, 32, 64, 128, 256],
+    weight_order: Literal["kn", "nk"] = "kn",
+    scale_mode: Literal["token", "tensor"] = "token",
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
+
+    Source: GPTQ (Frantar et al., 2022) storage order; QServe (Lin et al., 2024) for int8 activations
+
+    Args:
+        a: activations, int8 or uint8 or e4m3 [..M, K]
+        b: weight, eight k per word, int32 [K // 8, N] (last two swapped at weight_order="nk")
+        a_scale: scales of a, f32 or bf16 or f16 token: [..M]; tensor: []
+        b_scale: scales, f32 or bf16 or f16 or e4m3 -1: [1, N]; 32: [cdiv(K, group_size), N]; 64: [cdiv(K,
+            group_size), N]; 128: [cdiv(K, group_size), N]; 256: [cdiv(K, group_size), N]
+        a_zp: zero points of an integer a; 0 when left out, int32 token: [..M]; tensor: [], optional
+        b_zp: zero points, eight n per word; 8 everywhere when left out, int32 -1: [1, N // 8]; 32: [cdiv(K,
+            group_size), N // 8]; 64: [cdiv(K, group_size), N // 8]; 128: [cdiv(K, group_size), N // 8]; 256:
+            [cdiv(K, group_size), N // 8], optional
+        g_idx: act-order: column of a that multiplies row k of the weight, int32 [K], optional
+        channel_scale: further scales of the weight, one per column; 1 when left out, f32 [N] or [1, N] or [N,
+            1], optional
+        bias: addend, f32 or bf16 or f16 [N], optional
+        group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
+        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
+            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        scale_mode: whether a has a scale (and a zero point) per token, or one for all. One of 'token',
+            'tensor'. Default 'token'.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
+
+    Returns:
+        c: result, format of out_dtype [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
 def fp4_gemm(
     a: _Array,
     b: _Array,

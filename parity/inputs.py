@@ -258,6 +258,12 @@ def _codes(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
     return np.asarray(codes).view(raw_dtype(form))
 
 
+def _offset(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
+    """Zero points of bytes: most of them codes, some far outside."""
+    whole = rng.integers(0, 256, shape) + np.where(rng.random(shape) < 1 / 8, rng.integers(-(2**20), 2**20, shape), 0)
+    return encode(whole, form)
+
+
 def _permutation(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
     return encode(rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1), form)
 
@@ -266,9 +272,11 @@ _RECIPES: Final[Mapping[tuple[Kind, Role], Draw]] = {
     ("random", Role.DATA): _normal,
     ("random", Role.SCALE): _lognormal,
     ("random", Role.ADDEND): _normal,
+    ("random", Role.OFFSET): _offset,
     ("twin", Role.DATA): _small,
     ("twin", Role.SCALE): _powers,
     ("twin", Role.ADDEND): _whole,
+    ("twin", Role.OFFSET): _small,
     **{(kind, role): _codes for kind in KINDS for role in (Role.CODES, Role.ZERO_POINT)},
     **{(kind, Role.PERMUTATION): _permutation for kind in KINDS},
 }

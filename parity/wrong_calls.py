@@ -255,8 +255,6 @@ def reformatted(inputs: Inputs, name: str, form: ElementFormat) -> WrongCall | N
     else:
         allowed = (*declared, *((UINT8,) if E8M0 in declared else ()))
     subjects = [name] if form not in allowed else followers if form != inputs.formats[name] else []
-    if not subjects:
-        return None
     changed = Inputs(
         op=inputs.op,
         arrays={**inputs.arrays, name: _filled(inputs.arrays[name].shape, form)},
@@ -264,7 +262,12 @@ def reformatted(inputs: Inputs, name: str, form: ElementFormat) -> WrongCall | N
         attributes=inputs.attributes,
     )
     expected: frozenset[Refusal] = frozenset((errors.WrongFormat, subject) for subject in subjects)
-    return WrongCall(inputs=changed, mistake=Mistake.FORMAT, subject=name, expected=expected)
+    if (
+        not subjects and isinstance(declared, tuple) and form in declared
+    ):  # accepted by itself, and perhaps not beside the other arguments
+        found = solutions(inputs.op, changed.layout.shapes, inputs.attributes)
+        expected = min((violations(changed, sizes) for sizes in found), key=len, default=frozenset())
+    return WrongCall(inputs=changed, mistake=Mistake.FORMAT, subject=name, expected=expected) if expected else None
 
 
 def attribute_refusal(attribute: Attribute, value: object) -> type[errors.ArgumentError] | None:

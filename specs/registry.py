@@ -15,6 +15,7 @@ from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
+from specs.gemm.int4_w4a8 import INT4_GEMM_W4A8
 from specs.indexer.composite import SPARSE_ATTN_INDEXER
 from specs.indexer.gather import INDEXER_K_GATHER
 from specs.indexer.insert import INDEXER_K_INSERT
@@ -40,6 +41,7 @@ OPS: dict[str, Op] = {
         FP8_BMM,
         FP8_GEMM_W8A16,
         INT4_GEMM_W4A16,
+        INT4_GEMM_W4A8,
         FP4_GEMM,
         QUANTIZE_AND_INSERT_K,
         QNORM_ROPE_KV_INSERT,

@@ -41,24 +41,24 @@ def int4_gemm_w4a16(
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    steps = (K + 127) // 128  # specs/gemm/int4.py:62
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4.py:70
-    def step(k, carry):  # specs/gemm/int4.py:71
+    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
+    def step(k, carry):  # specs/gemm/int4_tiles.py:64
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        there = (rows < M)[:, None]  # specs/gemm/int4.py:85
-        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4.py:86
-        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4.py:87
+        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
+        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4_tiles.py:82
+        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
         byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4.py:114
-        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:117
-        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4.py:117
-        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:91
-        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4.py:91
-        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4.py:92
-        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4.py:92
+        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
+        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4_tiles.py:90
+        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4_tiles.py:90
         return (fma(partial, scale[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/int4.py:71
+    (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/int4_tiles.py:64
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -174,8 +174,9 @@ def _groups(ops: ArrayOps, a: Factors, w: Factors, size: int, first: int, end: i
     left = ops.transpose(left, (*order, len(lead) + 1, len(lead), len(lead) + 2))
     right = ops.reshape(w.values[..., depth, :], (*w.values.shape[:-2], count, size, columns))
     partial = ops.matmul(left, right)
-    by_row = [ops.transpose(s[..., first:end], (*order, len(lead) + 1, len(lead)))[..., None] for s in a.scales]
-    by_column = [s[..., first:end, None, :] for s in w.scales]
+    by_row = [s if s.shape[-1] == 1 else s[..., first:end] for s in a.scales]
+    by_row = [ops.transpose(s, (*order, len(lead) + 1, len(lead)))[..., None] for s in by_row]
+    by_column = [(s if s.shape[-2] == 1 else s[..., first:end, :])[..., None, :] for s in w.scales]
     return ops.reduce(Opcode.SUM, _scaled(ops, partial, by_row, by_column), len(lead))
 
 

@@ -57,6 +57,28 @@ def int4_activations(ops: ArrayOps, given: Operands) -> Factors:
     return Factors(values=a if order is None else a[..., order])
 
 
+def int4_a8_weight(ops: ArrayOps, given: Operands) -> Weight:
+    """As `int4_weight`, with the further scale of every column, [1, N]."""
+    weight = int4_weight(ops, given)
+    if "channel_scale" not in given.arrays:
+        return weight
+    values = weight.factors.values
+    channel = ops.reshape(given.arrays["channel_scale"], (1, values.shape[-1]))
+    factors = Factors(values=values, scales=(*weight.factors.scales, channel))
+    return Weight(factors=factors, group=weight.group, bias=weight.bias)
+
+
+def int4_a8_activations(ops: ArrayOps, given: Operands) -> Factors:
+    """As `int4_activations`, without the zero points of a, and its scales [M, 1] or [1, 1]."""
+    values = int4_activations(ops, given).values
+    rows = values.shape[0] if given.attributes["scale_mode"] == "token" else 1
+    if "a_zp" in given.arrays:
+        zero = ops.reshape(ops.cast(given.arrays["a_zp"], F32), (rows, 1))
+        values = ops.binary(Opcode.SUB)(values, zero)
+    scale = ops.cast(ops.reshape(given.arrays["a_scale"], (rows, 1)), F32)
+    return Factors(values=values, scales=(scale,))
+
+
 def fp4_weight(ops: ArrayOps, given: Operands) -> Weight:
     """Codes as float32 [K, N], scales [K / 32, N]."""
     codes = _along_k(ops, given.arrays["b"], 2, given.attributes["weight_order"] == "nk")
@@ -91,5 +113,10 @@ def e2m1(ops: ArrayOps, codes: Any) -> Any:
 
 INT4_PRODUCT = FrameworkProduct(
     weight=int4_weight, activations=int4_activations, constant=("b", "b_scale", "b_zp", "bias")
+)
+INT4_A8_PRODUCT = FrameworkProduct(
+    weight=int4_a8_weight,
+    activations=int4_a8_activations,
+    constant=("b", "b_scale", "b_zp", "channel_scale", "bias"),
 )
 FP4_PRODUCT = FrameworkProduct(weight=fp4_weight, activations=fp4_activations, constant=("b", "b_scale", "bias"))

@@ -32,6 +32,7 @@ class Role(Enum):
     DATA = "data"
     SCALE = "positive scales"
     ZERO_POINT = "packed zero points"
+    OFFSET = "zero points, one whole number each"
     PERMUTATION = "a permutation of the axis"
     CODES = "arbitrary codes"
     ADDEND = "addend"

@@ -65,21 +65,21 @@ def int4_gemm_w4a16(
     tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-    steps = (K + 127) // 128  # specs/gemm/int4.py:62
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4.py:70
-    for k in tl.range(steps, num_stages=3):  # specs/gemm/int4.py:71
+    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
+    for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        there = (rows < M)[:, None]  # specs/gemm/int4.py:85
-        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4.py:86
-        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4.py:87
+        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
+        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4_tiles.py:82
+        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
         byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4.py:114
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:117
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4.py:117
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4.py:91
-        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4.py:91
-        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4.py:92
-        scale = b_scale.to(tl.float32)  # specs/gemm/int4.py:92
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:87
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:87
+        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4_tiles.py:90
+        scale = b_scale.to(tl.float32)  # specs/gemm/int4_tiles.py:90
         acc = acc + partial * scale[None, :]
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53

@@ -1,0 +1,68 @@
+# int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 01ad6decb0c5a7e82a1c14d063b563ede09f8c2e2a6475527fa2296ee067c16b
+"""int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
+
+Generated. Specialised on
+    group_size = 128
+    weight_order = nk
+    scale_mode = token
+    out_dtype = bf16
+    a = int8
+    b = uint8
+    a_scale = f32
+    b_scale = f32
+    c = bf16
+    SPLITS = 1
+    even_m = False
+    even_n = True
+    even_k = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 3
+    UNROLL = 1
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import fma, high_nibbles, low_nibbles, pipelined, split_pairs
+
+
+def int4_gemm_w4a8(
+    a_ref, b_ref, a_scale_ref, b_scale_ref,
+    c_ref,
+    *, M, N, K,
+):
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
+    def step(k, carry):  # specs/gemm/int4_tiles.py:64
+        k = pipelined(k, 3, warps=4)
+        (acc_2,) = carry
+        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
+        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0)  # specs/gemm/int4_tiles.py:82
+        a_even, a_odd = split_pairs(a.astype(jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
+        byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
+        scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4_tiles.py:90
+        return (fma(partial, scale[None, :], acc_2),)
+    (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/int4_tiles.py:64
+    a_scale = plgpu.load(a_scale_ref.at[rows], mask=rows < M, other=0.0)  # specs/gemm/int4_w4a8.py:75
+    acc_3 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:75
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,0 +1,89 @@
+# int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 01ad6decb0c5a7e82a1c14d063b563ede09f8c2e2a6475527fa2296ee067c16b
+"""int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
+
+Generated. Specialised on
+    group_size = 128
+    weight_order = nk
+    scale_mode = token
+    out_dtype = bf16
+    a = int8
+    b = uint8
+    a_scale = f32
+    b_scale = f32
+    c = bf16
+    SPLITS = 1
+    even_m = False
+    even_n = True
+    even_k = True
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
+    GROUP_M = 1
+    num_warps = 4
+    num_stages = 3
+    UNROLL = 1
+"""
+
+import triton
+import triton.language as tl
+
+HIGH_NIBBLES_BF16 = tl.constexpr(
+    "{ .reg .b32 t; "
+    ".reg .b32 m; "
+    "mov.b32 m, 0x43084308; "
+    "shr.b32 t, $2, 4; "
+    "and.b32 t, t, 0x0F0F0F0F; "
+    "prmt.b32 $0, t, 0x43434343, 0x5140; "
+    "prmt.b32 $1, t, 0x43434343, 0x7362; "
+    "sub.bf16x2 $0, $0, m; "
+    "sub.bf16x2 $1, $1, m; "
+    "}"
+)
+LOW_NIBBLES_BF16 = tl.constexpr(
+    "{ .reg .b32 t; "
+    ".reg .b32 m; "
+    "mov.b32 m, 0x43084308; "
+    "and.b32 t, $2, 0x0F0F0F0F; "
+    "prmt.b32 $0, t, 0x43434343, 0x5140; "
+    "prmt.b32 $1, t, 0x43434343, 0x7362; "
+    "sub.bf16x2 $0, $0, m; "
+    "sub.bf16x2 $1, $1, m; "
+    "}"
+)
+
+
+@triton.jit
+def int4_gemm_w4a8(
+    a_ptr, b_ptr, a_scale_ptr, b_scale_ptr,
+    c_ptr,
+    M, N, K,
+    stride_a0,
+    stride_b1,
+    stride_b_scale0,
+):
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
+    for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
+        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
+        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
+        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0)  # specs/gemm/int4_tiles.py:82
+        a_even, a_odd = tl.split(tl.reshape(a.to(tl.bfloat16), [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
+        byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:87
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:87
+        scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4_tiles.py:90
+        acc = acc + partial * scale[None, :]
+    a_scale = tl.load(a_scale_ptr + rows, mask=rows < M, other=0.0)  # specs/gemm/int4_w4a8.py:75
+    acc_1 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:75
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
