@@ -77,7 +77,10 @@ class Exact:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bounded:
-    """|actual - reference| <= bound in every element; NaN and infinities only where the reference has them.
+    """|actual - reference| <= bound in every element; NaN only where the reference has it.
+
+    Infinities only where the reference has them, or where some number within the bound of it rounds to that infinity
+    in the output's format (and the other way round, where the reference is a rounded result itself).
 
     reference: float64 result of the oracle, not rounded to the output format.
     bound: float64, same shape: the largest error allowed, derived from the specification. Finite and not
@@ -113,9 +116,10 @@ class Bounded:
         if refusal is not None:
             return refusal
         got, want = values(actual, self.element), self.reference
-        error = _error(got, want)
+        error = self._error(got, want)
         poisoned = is_poison(actual, self.element)
-        bad = np.where(np.isfinite(want), error > self.bound, error > 0)
+        steps = ulp_distance(got, want, self.element)
+        bad = np.where(np.isfinite(self.bound), error > self.bound, error > 0)
         if self.element.bits > 8:
             # A NaN that was asked for and left over from the poison differ in their payloads, except in one
             # byte.
@@ -132,12 +136,25 @@ class Bounded:
                 error=error,
                 bound=self.bound,
                 share=share,
-                steps=ulp_distance(got, want, self.element),
+                steps=np.where(np.isinf(error) | ~np.isinf(steps), steps, 0.0),
                 bad=bad,
                 unwritten=poisoned & bad,
                 histogram=_histogram("share of bound", SHARE_EDGES, share[share > 0], int((share == 0).sum())),
             )
         )
+
+    def _error(self, got: Float64, want: Float64) -> Float64:
+        """|got - want|; where one is infinite, how much the other lacks to round to it: inf if more than the bound."""
+        error, least = _error(got, want), self.element.least_infinite
+        if least is None:
+            return error
+        finite = np.where(np.isfinite(got), got, want)
+        with np.errstate(invalid="ignore"):
+            one = np.isinf(got) ^ np.isinf(want)
+            one &= np.isfinite(finite) & (np.sign(got) == np.sign(want))
+            lack = np.maximum(least - np.abs(np.where(one, finite, 0.0)), 0.0)
+            reached = one & np.isfinite(self.bound) & (lack <= self.bound)
+        return np.where(reached, lack, error)
 
 
 Comparison = Exact | Bounded

@@ -55,6 +55,13 @@ class Expected:
     accuracy: Accuracy
     reference: Reference
     terms: int
+    moved: bool = False
+    """Whether codes are moved as they are, those of NaN too."""
+
+    def same_bytes(self, expected: Raw) -> Exact:
+        """The rule for these bytes."""
+        free = self.form.is_float and not self.moved
+        return Exact(expected=expected, element=self.form, nan_payload_free=free)
 
     @property
     def raw(self) -> Raw:
@@ -77,7 +84,7 @@ class Expected:
     def rule(self, kind: Kind, accumulator: Accumulator) -> Comparison:
         """How an implementation is compared with the oracle."""
         if self.accuracy.same_bytes(kind == "twin"):
-            return Exact(expected=self.raw, element=self.form, nan_payload_free=self.form.is_float)
+            return self.same_bytes(self.raw)
         value = np.asarray(self.reference.value, np.float64)
         dtype = raw_dtype(self.form)
         return Bounded(reference=value, bound=self.bound(accumulator), dtype=dtype, element=self.form)
@@ -99,12 +106,18 @@ def expectations(inputs: Inputs, call: Call) -> dict[str, Expected]:
     """The oracle's results, in place and fresh, by name."""
     with np.errstate(all="ignore"):
         references = inputs.op.oracle(inputs.values())
-    names = [a.name for a in inputs.op.arrays if a.access is not Access.IN and a.name in call.shapes]
     found = {}
-    for name in names:
-        accuracy = inputs.op.accuracy_of(name)
-        form, terms = call.formats[name], accuracy.count(call.sizes)
-        found[name] = Expected(form=form, accuracy=accuracy, reference=references[name], terms=terms)
+    for array in inputs.op.arrays:
+        if array.access is Access.IN or array.name not in call.shapes:
+            continue
+        accuracy = inputs.op.accuracy_of(array.name)
+        found[array.name] = Expected(
+            form=call.formats[array.name],
+            accuracy=accuracy,
+            reference=references[array.name],
+            terms=accuracy.count(call.sizes),
+            moved=array.role is Role.CODES,
+        )
     return found
 
 
@@ -301,8 +314,7 @@ class _Case:
         for name, expected in self.expected.items():
             base = other.results[name]
             if expected.accuracy.same_bytes(self.kind == "twin"):
-                free = base.form.is_float
-                rule: Comparison = Exact(expected=base.raw, element=base.form, nan_payload_free=free)
+                rule: Comparison = expected.same_bytes(base.raw)
             else:
                 bound = expected.bound(one.accumulator) + expected.bound(other.accumulator)
                 # Where the oracle is not finite, so must both be.

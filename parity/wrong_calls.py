@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import product
-from math import isfinite, prod
+from math import inf, prod
 from typing import Any, Final
 
 import numpy as np
@@ -34,7 +34,7 @@ from parity.page_calls import (
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
 from specs.lang.bind import call_env, followed, layout_facts
-from specs.lang.elements import ALL, E8M0, UINT8, ElementFormat
+from specs.lang.elements import ALL, E8M0, F32, UINT8, ElementFormat
 from specs.lang.kernel import Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
 from specs.lang.layouts import Dense, Inner, Pages
@@ -282,7 +282,8 @@ def attribute_refusal(attribute: Attribute, value: object) -> type[errors.Argume
         return errors.NotAChoice
     if isinstance(value, int | float) and not isinstance(value, bool):
         low, high = attribute.minimum, attribute.maximum
-        inside = isfinite(value) and (low is None or low <= value) and (high is None or value <= high)
+        largest = F32.max_finite if attribute.kind is float else inf
+        inside = abs(value) <= largest and (low is None or low <= value) and (high is None or value <= high)
         return None if inside else errors.OutOfRange
     return None
 
@@ -435,7 +436,7 @@ def values_of(attribute: Attribute, passed: object = None) -> Iterator[object]:
             yield from (choice - 1, choice + 1, -choice)
             yield float(choice)  # equal to a choice that is accepted, and of another type
     if attribute.kind is float:
-        yield from (float("nan"), float("inf"))
+        yield from (float("nan"), float("inf"), 2 * F32.max_finite)
     for end, step in ((attribute.minimum, -1), (attribute.maximum, 1)):
         if end is not None:
             yield attribute.kind(end + step)

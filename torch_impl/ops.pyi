@@ -33,7 +33,8 @@ def per_token_group_quant_fp8(
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
         ue8m0: round scales up to powers of two. Default False.
-        eps: smallest magnitude a group is scaled for. Default 1e-10.
+        eps: smallest magnitude a group is scaled for; the least keeps scales normal float32 numbers. Default
+            1e-10.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device
             supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
@@ -127,7 +128,10 @@ def per_token_quant_int8(
     Returns:
         q: codes, format of element [..M, N]
         scale: scale of every row, f32 [..M]
-        zero_point: code of zero, when the codes are uint8, int32 int8: none; uint8: [..M]
+        zero_point: code of zero, when the codes are uint8; in rows further from zero than 32896 = 2**23 / 255
+            times their extent (255e-5 at least) codes may be off by more than one, and from 8421504 = 2**31 /
+            255 times on zero points saturate at int32 and rows decode to other values, int32 int8: none;
+            uint8: [..M]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.

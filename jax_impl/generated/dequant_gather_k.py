@@ -53,8 +53,8 @@ def gather_rows(
         values = load_view(cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:84
         code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:132
         codes = code & 255  # specs/tile/library/pages.py:124
-        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
+        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], (values.astype(jnp.float32) * spread).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
@@ -63,8 +63,8 @@ def gather_rows(
         values_1 = load_view(cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (16, 64)))  # specs/tile/library/pages.py:84
         code_1 = code >> 8  # specs/tile/library/pages.py:123
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
-        value_2 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_3 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
+        value_2 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_3 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:116
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], (index + 64)[None, :]], (values_1.astype(jnp.float32) * spread_1).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index_1 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
@@ -73,8 +73,8 @@ def gather_rows(
         values_2 = load_view(cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (16, 64)))  # specs/tile/library/pages.py:84
         code_2 = code >> 16  # specs/tile/library/pages.py:123
         codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
-        value_4 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_5 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
+        value_4 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_5 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:116
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], (index_1 + 128)[None, :]], (values_2.astype(jnp.float32) * spread_2).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index_2 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
@@ -83,8 +83,8 @@ def gather_rows(
         values_3 = load_view(cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (16, 64)))  # specs/tile/library/pages.py:84
         code_3 = code >> 24  # specs/tile/library/pages.py:123
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
-        value_6 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_7 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
+        value_6 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_7 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], (index_2 + 192)[None, :]], (values_3.astype(jnp.float32) * spread_3).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index_3 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
@@ -94,8 +94,8 @@ def gather_rows(
         start_6 = start + 4  # specs/tile/library/pages.py:131
         code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:132
         codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
-        value_8 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_9 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
+        value_8 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_9 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:116
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], (index_3 + 256)[None, :]], (values_4.astype(jnp.float32) * spread_4).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index_4 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
@@ -104,8 +104,8 @@ def gather_rows(
         values_5 = load_view(cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_8, (16, 64)))  # specs/tile/library/pages.py:84
         code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
-        value_10 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_11 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
+        value_10 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_11 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:116
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], (index_4 + 320)[None, :]], (values_5.astype(jnp.float32) * spread_5).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index_5 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
@@ -114,8 +114,8 @@ def gather_rows(
         values_6 = load_view(cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_9, (16, 64)))  # specs/tile/library/pages.py:84
         code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
         codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
-        value_12 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_13 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
+        value_12 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_13 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
         plgpu.store(out_ref.at[request, goal[:, None], (index_5 + 384)[None, :]], (values_6.astype(jnp.float32) * spread_6).astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:62
         index_6 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31

@@ -52,20 +52,20 @@ def fp4_gemm(
         shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:48
         a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:49
         b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:50
-        magnitude = a_codes & 7  # specs/tile/library/codec.py:32
-        biased = magnitude >> 1  # specs/tile/library/codec.py:33
-        fraction = magnitude & 1  # specs/tile/library/codec.py:34
-        subnormal = biased == 0  # specs/tile/library/codec.py:35
-        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
-        exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:37
-        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:37
-        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:32
-        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:33
-        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:34
-        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:35
-        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:36
-        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
-        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:37
+        magnitude = a_codes & 7  # specs/tile/library/codec.py:34
+        biased = magnitude >> 1  # specs/tile/library/codec.py:35
+        fraction = magnitude & 1  # specs/tile/library/codec.py:36
+        subnormal = biased == 0  # specs/tile/library/codec.py:37
+        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:38
+        exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:39
+        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
+        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:34
+        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:35
+        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:36
+        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:37
+        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:38
+        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
+        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
         partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:51
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
         t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 298e30d4f981d7bf5e6b7b61e30376816b5bfd378511e562dc30e16128b86806
+# spec sha256 ef043d0b28236df3951d28052d262198641bf7b788876cc35d603727842d91c0
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -42,23 +42,25 @@ def insert_rows(
     k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 128)), other=0.0)  # specs/cache/insert.py:116
     x = k.astype(jnp.float32)  # specs/cache/insert.py:116
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:139
-    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
-    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-    bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:57
-    inverse = jnp.where(infinite, 0.0, jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32))  # specs/quant/scaling.py:57
-    y = x * jnp.where(nan, float("nan"), inverse).reshape(2, 1, 1)  # specs/quant/scaling.py:33
-    value = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
+    bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+    raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
+    inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
+    y = x * jnp.where(nan, float("nan"), inverse_1).reshape(2, 1, 1)  # specs/quant/scaling.py:35
+    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
     inside_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
     number_1 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
     start = data[:, None, None]  # specs/cache/insert.py:163
     mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    store_view(cache_ref, page[:, None, None], start, (number_1 * 128 + inside_1)[None, :, :], value, mask=jnp.broadcast_to(mask, (2, 1, 128)))  # specs/cache/insert.py:165
+    store_view(cache_ref, page[:, None, None], start, (number_1 * 128 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 1, 128)))  # specs/cache/insert.py:165
     number_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:146
     mask_1 = live_1[:, None]  # specs/cache/insert.py:147
     start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:149
-    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(infinite | nan, raw, jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), mask=mask_1)  # specs/cache/insert.py:150
+    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:150

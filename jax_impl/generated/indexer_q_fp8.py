@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 713ae32194ff9c2aa71f3b4767f55c30ee2fed97f767708ede2160ea32cc472c
+# spec sha256 c92416001acf618584001e9b32187effa4b16923bdbbfdd019d9bd93a80ce0c2
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -106,18 +106,20 @@ def indexer_q_fp8(
     x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
     blocks = x_1.reshape(16, 1, 128)  # specs/indexer/query.py:62
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
-    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
-    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:57
-    inverse = jnp.where(infinite, 0.0, jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32))  # specs/quant/scaling.py:57
-    y = (blocks * jnp.where(nan, float("nan"), inverse).reshape(16, 1, 1)).reshape(16, 128)  # specs/indexer/query.py:64
+    bits_2 = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+    raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
+    inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
+    y = (blocks * jnp.where(nan, float("nan"), inverse_1).reshape(16, 1, 1)).reshape(16, 128)  # specs/indexer/query.py:64
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
     plgpu.store(q_fp8_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], y.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live[:, None], (16, 128)))  # specs/indexer/query.py:67
-    weight_1 = weight * jnp.where(infinite | nan, raw, jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)).reshape(16)  # specs/indexer/query.py:68
+    weight_1 = weight * jnp.where(infinite | nan, raw, value).reshape(16)  # specs/indexer/query.py:68
     plgpu.store(weights_out_ref.at[token, head], weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d3d553f133d7b29c10691721c15897141fd01a1e6e2ef819846b2fd5c00af0ae
+# spec sha256 b70a3edd13d6499ef9e85b32ec1a9601c9a792eb60c60af2975233502b379012
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -107,30 +107,32 @@ def indexer_q_mxfp4(
     x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
     blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:62
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
-    amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x1c00000), jnp.float32)  # specs/quant/scaling.py:48
-    raw = amax * 0.1666666716337204  # specs/quant/scaling.py:49
-    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    y = (blocks * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:64
+    bits_2 = jnp.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
+    raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
+    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+    y = (blocks * jnp.where(broken, float("nan"), inverse).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:64
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
-    bits_3 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:54
-    magnitude = jax.lax.bitcast_convert_type(bits_3 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
-    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
-    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:60
-    code_1 = jnp.where(bits_3 < 0, code | 8, code)  # specs/tile/library/codec.py:65
-    codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:66
-    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:71
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:72
-    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:73
-    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:73
+    bits_4 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:56
+    magnitude = jax.lax.bitcast_convert_type(bits_4 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
+    code_1 = jnp.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
+    codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
+    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:86
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:87
+    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:88
+    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:88
     plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
-    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/indexer/query.py:73
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
     t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
     plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:73

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6eab55404106c4fa3382aa6995d28ed15d627d283df24daf1d59384dbfa8251b
+# spec sha256 be9205894819346e570ffb894ce32d68d452c36c080438c53d5955a0db5a8f10
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -41,30 +41,32 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x1c00000), jnp.float32)  # specs/quant/scaling.py:48
-    raw = amax_1 * 0.1666666716337204  # specs/quant/scaling.py:49
-    bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
+    raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
+    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
+    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/quant/group.py:46
     t_1 = t & 0x7fffffff  # specs/quant/group.py:46
     t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46
     half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
-    bits_1 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:54
-    magnitude = jax.lax.bitcast_convert_type(bits_1 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:55
-    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
-    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:60
-    code_1 = jnp.where(bits_1 < 0, code | 8, code)  # specs/tile/library/codec.py:65
-    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
-    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:71
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:72
-    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:73
+    bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
+    magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
+    code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
+    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:86
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:87
+    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:88
     plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:59

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9cbac3a79127e11cbfba2a91f4b080c04bb572e5f4eb1696042b8dc4c6032e02
+# spec sha256 86db3603b6ee3863ff6e1cd32faa8b6db05dcc7750e51bfe9184061052f41ac3
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -7,7 +7,7 @@ Generated. Specialised on
     element = e4m3
     scale_format = e8m0
     ue8m0 = True
-    eps = 5.266214691683848e-36
+    eps = 1.1754943508222875e-38
     per_byte = 1
     x = bf16
     q = e4m3
@@ -41,15 +41,20 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x4e00000), jnp.float32)  # specs/quant/scaling.py:48
-    raw = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
-    bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(4, 8, 1)  # specs/quant/scaling.py:33
-    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/quant/group.py:46
+    bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:50
+    lifted = bits < 0xd800000  # specs/quant/scaling.py:54
+    bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
+    raw = jax.lax.bitcast_convert_type(bits_1, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    exponent_2 = jnp.maximum(jnp.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
+    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)  # specs/quant/scaling.py:80
+    exponent_3 = -exponent_2  # specs/quant/scaling.py:62
+    inverse = jax.lax.bitcast_convert_type((exponent_3 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
+    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/quant/group.py:46
     t_1 = t & 0x7fffffff  # specs/quant/group.py:46
     t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:46

@@ -35,8 +35,8 @@ def tensor_quant(
     columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:82
     partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:86
     amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:86
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x3b000000), jnp.float32)  # specs/quant/scaling.py:48
-    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
+    t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
     plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d741a105ed6576eb73b6658a453f72666c6a764cdbdd80dd1a87fbb2d39e6d8e
+# spec sha256 02496a84dfb35b76a56976913eab7d2ca7de4c569553bd6bd8bddfa255c78984
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -43,8 +43,8 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:42
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
-    amax_1 = jax.lax.bitcast_convert_type(jnp.maximum(amax, 0x2edbe6ff), jnp.float32)  # specs/quant/scaling.py:48
-    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
-    q = div_rn(x_1, jnp.broadcast_to(t.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:34
+    bits = jnp.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
+    t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    q = div_rn(x_1, jnp.broadcast_to(t.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:36
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t, mask=live_1)  # specs/quant/group.py:46
     plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:48

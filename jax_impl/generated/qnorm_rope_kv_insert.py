@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 487b9ac790626b31ab299a08908f1aac4e0fff43e6b75f1fc50d7cff0cc935b8
+# spec sha256 63ca73e612d0d0cc4efcfb349fd4e80e67d21cfd13204595849f2a502ea5e9e5
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,41 +34,41 @@ def qnorm_rope_insert(
     q_ref, cache_ref,
     *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
 ):
-    token = pl.program_id(0)  # specs/cache/qnorm.py:54
-    part = pl.program_id(1)  # specs/cache/qnorm.py:54
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:55
-    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:56
-    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:57
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:58
-    @pl.when(part < heads)  # specs/cache/qnorm.py:69
+    token = pl.program_id(0)  # specs/cache/qnorm.py:66
+    part = pl.program_id(1)  # specs/cache/qnorm.py:66
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:67
+    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:68
+    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:69
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:70
+    @pl.when(part < heads)  # specs/cache/qnorm.py:81
     def branch():
-        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:61
-        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:76
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:77
-        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:79
-        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:79
-        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:80
-        mean = t * 0.001953125  # specs/cache/qnorm.py:80
-        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:81
-        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:83
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:85
-        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:85
-        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:86
-        there = (pair < 32) & known  # specs/cache/qnorm.py:87
-        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:88
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:88
-        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:89
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:89
-        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:90
+        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:73
+        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:88
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:89
+        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:91
+        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:91
+        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:92
+        mean = t * 0.001953125  # specs/cache/qnorm.py:92
+        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:93
+        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:95
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:97
+        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:97
+        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:98
+        there = (pair < 32) & known  # specs/cache/qnorm.py:99
+        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:100
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:100
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:101
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:101
+        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:102
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:21
         odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:21
-        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:92
-        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:93
-        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:94
-    @pl.when(part == heads)  # specs/cache/qnorm.py:70
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:104
+        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:105
+        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:106
+    @pl.when(part == heads)  # specs/cache/qnorm.py:82
     def branch_1():
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:64
-        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:65
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:76
+        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:77
         held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
         page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
@@ -83,27 +83,29 @@ def qnorm_rope_insert(
         kv = plgpu.load(kv_ref.at[rows[:, None, None], index], mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:116
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
-        amax = jax.lax.bitcast_convert_type(jnp.maximum(amax_bits, 0x38d1b717), jnp.float32)  # specs/quant/scaling.py:48
-        raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-        bits = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:63
-        exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:64
-        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
-        exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-        y_1 = x_1 * jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)).reshape(1, 8, 1)  # specs/quant/scaling.py:33
-        value = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
+        bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+        raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
+        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+        value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+        exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+        inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+        y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:35
+        value_1 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
         inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
         live_4 = number_1 < 7  # specs/cache/insert.py:100
         start = data[:, None, None]  # specs/cache/insert.py:163
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:165
+        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:165
         number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:146
         mask_1 = live_2[:, None]  # specs/cache/insert.py:147
         mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
         start_1 = t_1[:, None]  # specs/cache/insert.py:149
-        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)), jnp.int32)  # specs/cache/insert.py:150
+        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:150
         t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
         t_4 = jnp.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
         store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:150
@@ -147,10 +149,10 @@ def qnorm_rope_insert(
         b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
         error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
         error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
-        bits_1 = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
+        bits_2 = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
         inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
-        odd_3 = jnp.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
-        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_1, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+        odd_3 = jnp.where(inward, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
+        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_2, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
         x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
@@ -176,16 +178,16 @@ def qnorm_rope_insert(
         b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
         error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
         error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
-        bits_2 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
+        bits_3 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
-        odd_4 = jnp.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
-        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_2, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
+        odd_4 = jnp.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:64
+        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
         x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
-        value_1 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
+        value_2 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_1, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:165
+        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:165
         index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:170
         mask_4 = live_2[:, None]  # specs/cache/insert.py:171
-        value_2 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:173
-        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_2, mask=mask_4)  # specs/cache/insert.py:174
+        value_3 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:173
+        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:174

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ba81e49e3db1edcd43954223b66eb68414bbb95dce4aba8e0e66a781c3533a56
+# spec sha256 d182fd90e632d21c1b716c70467255e8c767eb9e647339c9ed6c4ca6c6f290e3
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -54,8 +54,8 @@ def sparse_mla_decode(
     head = jax.lax.rem(rest, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/attention/sparse.py:82
     token = jax.lax.div(rest, jnp.int32(blocks))  # specs/attention/sparse.py:84
     t = head < H  # specs/attention/sparse.py:84
-    count = COMP_PAGES * 2  # specs/attention/decode.py:66
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
+    count = COMP_PAGES * 2  # specs/attention/decode.py:67
+    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:69
     part = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
     index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:31
     part_1 = plgpu.load(q_ref.at[token, head[:, None], (index + 64)[None, :]], mask=jnp.broadcast_to(t[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
@@ -92,9 +92,9 @@ def sparse_mla_decode(
         entry = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:206
         index_7 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:207
         live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:210
-        slot = jnp.maximum(index_7, 0)  # specs/attention/decode.py:52
-        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:53
-        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:53
+        slot = jnp.maximum(index_7, 0)  # specs/attention/decode.py:53
+        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:54
+        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:54
         t_10 = row * 576  # specs/tile/library/pages.py:61
         start = row * 8 + 1152  # specs/tile/library/pages.py:62
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
@@ -102,8 +102,8 @@ def sparse_mla_decode(
         values = load_view(comp_cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1, (64, 64)))  # specs/tile/library/pages.py:84
         code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:132
         codes = code & 255  # specs/tile/library/pages.py:124
-        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
+        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
         columns = (values.astype(jnp.float32) * spread).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:82
@@ -111,8 +111,8 @@ def sparse_mla_decode(
         values_1 = load_view(comp_cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:84
         code_1 = code >> 8  # specs/tile/library/pages.py:123
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
-        value_2 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_3 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
+        value_2 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_3 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:116
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:100
         columns_1 = (values_1.astype(jnp.float32) * spread_1).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:82
@@ -120,8 +120,8 @@ def sparse_mla_decode(
         values_2 = load_view(comp_cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (64, 64)))  # specs/tile/library/pages.py:84
         code_2 = code >> 16  # specs/tile/library/pages.py:123
         codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
-        value_4 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_5 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
+        value_4 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_5 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:116
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
         columns_2 = (values_2.astype(jnp.float32) * spread_2).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:82
@@ -129,8 +129,8 @@ def sparse_mla_decode(
         values_3 = load_view(comp_cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:84
         code_3 = code >> 24  # specs/tile/library/pages.py:123
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
-        value_6 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_7 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
+        value_6 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_7 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:100
         columns_3 = (values_3.astype(jnp.float32) * spread_3).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:82
@@ -139,8 +139,8 @@ def sparse_mla_decode(
         start_6 = start + 4  # specs/tile/library/pages.py:131
         code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:132
         codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
-        value_8 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_9 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
+        value_8 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_9 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:116
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
         columns_4 = (values_4.astype(jnp.float32) * spread_4).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:82
@@ -148,8 +148,8 @@ def sparse_mla_decode(
         values_5 = load_view(comp_cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (64, 64)))  # specs/tile/library/pages.py:84
         code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
-        value_10 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_11 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
+        value_10 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_11 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:116
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:100
         columns_5 = (values_5.astype(jnp.float32) * spread_5).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:82
@@ -157,8 +157,8 @@ def sparse_mla_decode(
         values_6 = load_view(comp_cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (64, 64)))  # specs/tile/library/pages.py:84
         code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
         codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
-        value_12 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_13 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
+        value_12 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_13 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
         columns_6 = (values_6.astype(jnp.float32) * spread_6).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
@@ -196,9 +196,9 @@ def sparse_mla_decode(
         entry_1 = k_1 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/attention/sparse.py:206
         index_8 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
         live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:210
-        slot_1 = jnp.maximum(index_8, 0)  # specs/attention/decode.py:52
-        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:53
-        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:53
+        slot_1 = jnp.maximum(index_8, 0)  # specs/attention/decode.py:53
+        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:54
+        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:54
         t_12 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
         start_11 = t_12[:, None]  # specs/tile/library/pages.py:82
@@ -206,8 +206,8 @@ def sparse_mla_decode(
         values_7 = load_view(swa_cache_ref, page_1[:, None], start_11, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_10, (64, 64)))  # specs/tile/library/pages.py:84
         code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:132
         codes_7 = code_7 & 255  # specs/tile/library/pages.py:124
-        value_14 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_15 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
+        value_14 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_15 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:116
         spread_7 = jnp.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
         columns_8 = (values_7.astype(jnp.float32) * spread_7).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:82
@@ -215,8 +215,8 @@ def sparse_mla_decode(
         values_8 = load_view(swa_cache_ref, page_1[:, None], start_12, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_11, (64, 64)))  # specs/tile/library/pages.py:84
         code_8 = code_7 >> 8  # specs/tile/library/pages.py:123
         codes_8 = code_8 & 255  # specs/tile/library/pages.py:124
-        value_16 = jax.lax.bitcast_convert_type(codes_8 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_17 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
+        value_16 = jax.lax.bitcast_convert_type(codes_8 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_17 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:116
         spread_8 = jnp.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
         columns_9 = (values_8.astype(jnp.float32) * spread_8).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:82
@@ -224,8 +224,8 @@ def sparse_mla_decode(
         values_9 = load_view(swa_cache_ref, page_1[:, None], start_13, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_12, (64, 64)))  # specs/tile/library/pages.py:84
         code_9 = code_7 >> 16  # specs/tile/library/pages.py:123
         codes_9 = code_9 & 255  # specs/tile/library/pages.py:124
-        value_18 = jax.lax.bitcast_convert_type(codes_9 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_19 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
+        value_18 = jax.lax.bitcast_convert_type(codes_9 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_19 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
         spread_9 = jnp.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
         columns_10 = (values_9.astype(jnp.float32) * spread_9).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:82
@@ -233,8 +233,8 @@ def sparse_mla_decode(
         values_10 = load_view(swa_cache_ref, page_1[:, None], start_14, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_13, (64, 64)))  # specs/tile/library/pages.py:84
         code_10 = code_7 >> 24  # specs/tile/library/pages.py:123
         codes_10 = code_10 & 255  # specs/tile/library/pages.py:124
-        value_20 = jax.lax.bitcast_convert_type(codes_10 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_21 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
+        value_20 = jax.lax.bitcast_convert_type(codes_10 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_21 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:116
         spread_10 = jnp.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
         columns_11 = (values_10.astype(jnp.float32) * spread_10).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:82
@@ -243,8 +243,8 @@ def sparse_mla_decode(
         start_16 = start_10 + 4  # specs/tile/library/pages.py:131
         code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:132
         codes_11 = code_11 & 255  # specs/tile/library/pages.py:124
-        value_22 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_23 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
+        value_22 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_23 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:116
         spread_11 = jnp.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
         columns_12 = (values_11.astype(jnp.float32) * spread_11).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:82
@@ -252,8 +252,8 @@ def sparse_mla_decode(
         values_12 = load_view(swa_cache_ref, page_1[:, None], start_17, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_15, (64, 64)))  # specs/tile/library/pages.py:84
         code_12 = code_11 >> 8  # specs/tile/library/pages.py:123
         codes_12 = code_12 & 255  # specs/tile/library/pages.py:124
-        value_24 = jax.lax.bitcast_convert_type(codes_12 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_25 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
+        value_24 = jax.lax.bitcast_convert_type(codes_12 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_25 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:116
         spread_12 = jnp.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
         columns_13 = (values_12.astype(jnp.float32) * spread_12).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:82
@@ -261,8 +261,8 @@ def sparse_mla_decode(
         values_13 = load_view(swa_cache_ref, page_1[:, None], start_18, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_16, (64, 64)))  # specs/tile/library/pages.py:84
         code_13 = code_11 >> 16  # specs/tile/library/pages.py:123
         codes_13 = code_13 & 255  # specs/tile/library/pages.py:124
-        value_26 = jax.lax.bitcast_convert_type(codes_13 << 23, jnp.float32)  # specs/tile/library/codec.py:87
-        value_27 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
+        value_26 = jax.lax.bitcast_convert_type(codes_13 << 23, jnp.float32)  # specs/tile/library/codec.py:115
+        value_27 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:116
         spread_13 = jnp.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
         columns_14 = (values_13.astype(jnp.float32) * spread_13).astype(jnp.bfloat16)  # specs/tile/library/pages.py:77
         start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:82

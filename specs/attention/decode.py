@@ -23,6 +23,7 @@ from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, Lists, lists, peak_of, queries, rows, sinks
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
+from specs.cache.arrays import pages_of
 from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
@@ -79,7 +80,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
         for cache, name, rows_ in (("comp", "topk", "comp_block_size"), ("swa", "swa", "block_size")):
             if f"{cache}_cache" not in inputs:
                 continue
-            pages, size = inputs[f"{cache}_cache"], inputs[rows_]
+            pages, size = pages_of(inputs, f"{cache}_cache", rows_)
             listed = np.asarray(inputs[f"{name}_indices"], np.int64)[t].reshape(-1)
             listed = listed[: max(0, int(inputs[f"{name}_lens"][t]))]
             slots = listed[(listed >= 0) & (listed < len(pages) * size)]

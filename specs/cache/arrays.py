@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from specs.cache.layouts import ALL, V4
 from specs.lang.axes import Axis
@@ -31,6 +35,18 @@ def cache(access: Access, name: str = "cache", doc: str = "pages of the layout",
         role=Role.CODES,
         **fields,
     )
+
+
+def pages_of(
+    inputs: Mapping[str, Any], name: str = "cache", block_size: str = "block_size"
+) -> tuple[np.ndarray[Any, Any], int]:
+    """What an oracle takes of a cache: pages uint8 [pages, bytes] and rows of a page, in whichever form it is passed.
+
+    A view of the argument where that is contiguous.
+    """
+    pages, rows = np.asarray(inputs[name]), inputs[block_size]
+    flat = pages.reshape(len(pages), prod(pages.shape[1:]))
+    return flat, pages.shape[1] if rows is None else rows
 
 
 def layout_attributes() -> tuple[Attribute, ...]:

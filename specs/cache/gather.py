@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes, pages_of
 from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.sampling import block_table, filled, rows_of
 from specs.lang.accuracy import Accuracy
@@ -64,7 +64,7 @@ def gather(p: Any, request: Tile, row: Tile, length: Tile, count: Tile) -> None:
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition above."""
-    out, pages, layout, rows = np.array(inputs["out"]), inputs["cache"], inputs["layout"], inputs["block_size"]
+    out, layout, (pages, rows) = np.array(inputs["out"]), inputs["layout"], pages_of(inputs)
     lengths = np.asarray(inputs["seq_lens"], np.int64)
     counts = np.asarray(inputs.get("gather_lens", lengths), np.int64)
     for b, (length, count) in enumerate(zip(lengths, counts, strict=True)):

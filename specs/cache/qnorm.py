@@ -17,7 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
+from specs.cache.arrays import (
+    INTEGERS,
+    PAGE_BYTES,
+    PAGES,
+    ROWS,
+    VALUES,
+    D,
+    cache,
+    configs,
+    layout_attributes,
+    pages_of,
+)
 from specs.cache.insert import Rotation, insert, target_of
 from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.rope import rotate
@@ -47,6 +58,7 @@ from specs.tile.trace import Tile
 H = Axis(name="H", doc="query heads")
 POSITIONS = Axis(name="POSITIONS", doc="rows of the table")
 ROPE = Axis(name="ROPE", static=True, minimum=2, multiple_of=2, doc="columns that are rotated")
+LEAST_EPS = 2.0**-102  # beside it, squares that are lost as subnormal numbers (less than 2**-126 each) are less than u
 
 
 def qnorm_rope_insert(p: Any) -> None:
@@ -141,11 +153,12 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     y[..., -n:] = rope(y[..., -n:], rows[:, None])
     keys_ = np.array(kv)
     keys_[:, -n:] = rope_rounded(kv[:, -n:], rows)
-    pages, slots_ = np.array(inputs["cache"]), np.asarray(inputs["slot_mapping"])
+    cached, slots_ = np.array(inputs["cache"], order="C"), np.asarray(inputs["slot_mapping"])
     slots_ = np.where(known[: len(slots_)], slots_, -1)
-    inputs["layout"].write(pages, slots_, keys_[: len(slots_)], inputs["block_size"])
+    pages, size = pages_of({**inputs, "cache": cached})
+    inputs["layout"].write(pages, slots_, keys_[: len(slots_)], size)
     y, magnitude = (np.where(known[:, None, None], new, old) for new, old in ((y, q), (magnitude, 0.0)))
-    return {"q": Reference(value=y, magnitude=magnitude), "cache": Reference(value=pages)}
+    return {"q": Reference(value=y, magnitude=magnitude), "cache": Reference(value=cached)}
 
 
 def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:
@@ -199,7 +212,7 @@ _KERNEL = Kernel(
         Array(name="cos_sin", doc="cosines, then sines", shapes=((POSITIONS, ROPE),), formats=(F32, BF16)),
     ),
     attributes=(
-        Attribute(name="eps", kind=float, default=1e-6, minimum=0, doc="added to the mean square"),
+        Attribute(name="eps", kind=float, default=1e-6, minimum=LEAST_EPS, doc="added to the mean square"),
         *layout_attributes(),
     ),
     tunables=(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes
+from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes, pages_of
 from specs.cache.insert import insert, target_of
 from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
@@ -40,11 +40,10 @@ def insert_rows(p: Any) -> None:
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition above, in bytes."""
-    layout, pages = inputs["layout"], np.array(inputs["cache"])
-    slots_ = np.asarray(inputs["slot_mapping"])
-    rows = inputs["block_size"]
-    layout.write(pages, slots_, inputs["k"][: len(slots_)], rows)
-    return {"cache": Reference(value=pages)}
+    cached, slots_ = np.array(inputs["cache"], order="C"), np.asarray(inputs["slot_mapping"])
+    pages, rows = pages_of({**inputs, "cache": cached})
+    inputs["layout"].write(pages, slots_, inputs["k"][: len(slots_)], rows)
+    return {"cache": Reference(value=cached)}
 
 
 def sample(case: Sample) -> dict[str, Any]:

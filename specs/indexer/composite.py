@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, pages_of
 from specs.cache.declared import NB, B, index
 from specs.cache.sampling import block_table, rows_of, slots
 from specs.cache.write import INSERT_ROWS, TS, T, slot_mapping
@@ -77,21 +77,23 @@ def clear_rows(p: Any) -> None:
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition above, from the oracles of its parts."""
-    layout, rows, k = inputs["layout"], inputs["block_size"], inputs["topk"]
-    out, cached = np.array(inputs["topk_indices"]), np.array(inputs["cache"])
+    layout, k = inputs["layout"], inputs["topk"]
+    out, cached = np.array(inputs["topk_indices"]), np.array(inputs["cache"], order="C")
+    inputs = {**inputs, "cache": cached}
+    pages_, rows = pages_of(inputs)
     if "k" in inputs:
         slots_ = np.asarray(inputs["slot_mapping"])
-        layout.write(cached, slots_, inputs["k"][: len(slots_)], rows)
+        layout.write(pages_, slots_, inputs["k"][: len(slots_)], rows)
     decoded = len(inputs.get("block_tables", ())) * inputs["next_n"]
     rest = len(inputs.get("ks", ()))
     out[decoded + rest : len(inputs["q"])] = -1
     if decoded:
-        found = paged_oracle({**inputs, "cache": cached, **_queries(inputs, slice(0, decoded))})["logits"].value
+        found = paged_oracle({**inputs, **_queries(inputs, slice(0, decoded))})["logits"].value
         limits = limits_of(inputs["context_lens"], inputs["next_n"])
         for i, limit in enumerate(limits):
             out[i] = top_k(found[i], 0, min(limit, found.shape[1]), k)
     if rest:
-        part = {**inputs, **_queries(inputs, slice(decoded, decoded + rest)), **_gathered(inputs, cached)}
+        part = {**inputs, **_queries(inputs, slice(decoded, decoded + rest)), **_gathered(inputs, pages_, rows)}
         found = dense_oracle(part)["logits"].value
         for i, (start, end) in enumerate(zip(inputs["ks"], inputs["ke"], strict=True)):
             out[decoded + i] = top_k(found[i], int(start), min(int(end), found.shape[1]), k)
@@ -102,9 +104,9 @@ def _queries(inputs: Mapping[str, Any], part: slice) -> dict[str, Any]:
     return {name: inputs[name][part] for name in ("q", "weights", "q_scale") if name in inputs}
 
 
-def _gathered(inputs: Mapping[str, Any], cached: np.ndarray[Any, Any]) -> dict[str, Any]:
+def _gathered(inputs: Mapping[str, Any], cached: np.ndarray[Any, Any], rows: int) -> dict[str, Any]:
     """Codes and scales of the prefill requests' keys, as `mqa_logits` takes them."""
-    layout, rows, count = inputs["layout"], inputs["block_size"], inputs["gathered_rows"]
+    layout, count = inputs["layout"], inputs["gathered_rows"]
     stride, share, form = layout.row_stride, layout.share, layout.fields[0].format.scale
     starts = np.minimum(np.asarray(inputs["cu_seq_lens"], np.int64) - int(inputs["cu_seq_lens"][0]), count)
     data, raw = np.zeros((count, stride), np.uint8), np.zeros((count, share), np.uint8)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, cache
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, cache, pages_of
 from specs.cache.declared import NB, B
 from specs.cache.sampling import block_table, rows_of
 from specs.indexer import arrays as declare
@@ -123,7 +123,7 @@ def limits_of(lens: Any, queries: int) -> np.ndarray[Any, Any]:
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition above, float64."""
-    layout, rows, width = inputs["layout"], inputs["block_size"], inputs["max_model_len"]
+    layout, width, (cached, rows) = inputs["layout"], inputs["max_model_len"], pages_of(inputs)
     q = decoded(inputs["q"], inputs["formats"]["q"], layout, inputs.get("q_scale"))
     q = q.reshape(-1, *q.shape[-2:])
     table, weights_ = np.asarray(inputs["block_tables"], np.int64), inputs["weights"]
@@ -135,8 +135,8 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
             continue
         column = np.arange(min(limit, table.shape[1] * rows))
         page = table[i // queries, column // rows]
-        fits = np.flatnonzero((page >= 0) & (page < len(inputs["cache"])))
-        k = layout.read(inputs["cache"], page[fits] * rows + column[fits] % rows, rows)
+        fits = np.flatnonzero((page >= 0) & (page < len(cached)))
+        k = layout.read(cached, page[fits] * rows + column[fits] % rows, rows)
         found = logits(q[i : i + 1], k, weights_[i : i + 1])
         value[i, fits], magnitude[i, fits] = found[0][0], found[1][0]
     return {"logits": Reference(value=value, magnitude=magnitude)}

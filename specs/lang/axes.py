@@ -80,14 +80,14 @@ class Expr:
         return BinaryExpr("and", self, other)
 
 
-ExprLike = Union[Expr, int, str, ElementFormat]
+ExprLike = Union[Expr, int, float, str, ElementFormat]
 
 
 @dataclass(frozen=True, slots=True)
 class Literal(Expr):
-    """A constant; strings and formats occur only where an attribute is compared with one of its choices."""
+    """A constant; floats, strings and formats occur only where an attribute is compared with them."""
 
-    value: int | str | ElementFormat
+    value: int | float | str | ElementFormat
 
     def evaluate(self, env: Env) -> int:
         return self.value  # type: ignore[return-value]

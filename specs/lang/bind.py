@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
-from specs.lang.elements import E8M0, UINT8, ElementFormat
+from specs.lang.elements import E8M0, F32, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, Shape
 from specs.lang.layouts import Pages, packed_strides
 from specs.lang.op import Op
@@ -149,12 +148,18 @@ def _check_attribute(op: Op, a: Attribute, value: object) -> object:
         raise errors.WrongType(op=op.name, argument=a.name, expected=a.kind.__name__, actual=repr(value))
     if a.choices and value not in a.choices and a.kind is not Paged:
         raise errors.NotAChoice(op=op.name, argument=a.name, expected=_choices(a), actual=_name(value))
-    if isinstance(value, float) and not isfinite(value):
-        raise errors.OutOfRange(op=op.name, argument=a.name, expected="a finite number", actual=value)
+    if isinstance(value, float) and not abs(value) <= F32.max_finite:
+        raise errors.OutOfRange(op=op.name, argument=a.name, expected="a finite float32", actual=value)
     low, high = a.minimum, a.maximum
     if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
-        raise errors.OutOfRange(op=op.name, argument=a.name, expected=f"{low} .. {high}", actual=value)
+        raise errors.OutOfRange(op=op.name, argument=a.name, expected=_limits(a), actual=value)
     return value
+
+
+def _limits(a: Attribute) -> str:
+    if a.minimum is not None and a.maximum is not None:
+        return f"{a.minimum} .. {a.maximum}"
+    return f">= {a.minimum}" if a.maximum is None else f"<= {a.maximum}"
 
 
 def _layout_called(op: Op, a: Attribute, name: str) -> Paged:

@@ -9,7 +9,7 @@ code stands for after the zero point is taken off:
 
     amax   = max(|x| over the block, amax_floor)          a block of zeros has a small positive scale
     s      = as the scale rule says, then rounded to the scale format
-    z      = -round_half_even(low / s), then clamped to the zero point's format
+    z      = -round_half_even(low / s), then saturated to the zero point's format (its nearest end; NaN: 0)
     codes  = element.encode(x / s + z)                    the addition only where there is a zero point
 
 A NaN or an infinity poisons its own block and no other: it reaches amax, the rule passes it on, and a scale
@@ -38,7 +38,7 @@ class ScaleRule(Enum):
 
     AMAX = "s = fl32(amax * fl32(1 / max))"
     AMAX_QUOTIENT = "s = fl32(amax / max)"
-    POW2_CEIL = "s = 2 ** ceil(log2(fl32(amax * fl32(1 / max)))), exponent limited to [-127, 127]"
+    POW2_CEIL = "s = 2 ** ceil(log2(amax * fl32(1 / max))), product of 24 bits, exponent limited to [-127, 127]"
     RANGE = "s = fl32(max(fl32(high - low), amax_floor) / (codes - 1)), low and high the extreme values"
     RANGE_WITH_ZERO = "as RANGE, with low and high widened to include zero, so that a code stands for zero"
     GIVEN = "scales are passed in"
@@ -148,9 +148,12 @@ class BlockFormat:
             return f"scales in {self.scale.name} cannot carry NaN, or are finer than float32"
         if self.rule is ScaleRule.GIVEN:
             return None
+        if self.rule is ScaleRule.POW2_CEIL and not self.amax_floor >= F32.min_normal:
+            return f"amax_floor {self.amax_floor:g} is less than {F32.min_normal:g}"
         zero = np.zeros(1, np.float32)
-        if not self.scale.decode(self._scale_codes(self._raw_scale(zero, zero)))[0] > 0:
-            return f"amax_floor {self.amax_floor:g} gives a block of zeros the scale 0"
+        least = self.scale.decode(self._scale_codes(self._raw_scale(zero, zero)))[0]
+        if self.scale.mantissa_bits and not least >= F32.min_normal:
+            return f"amax_floor {self.amax_floor:g} gives a block of zeros the scale {least:g}, no normal float32"
         return None
 
     @property
@@ -333,11 +336,12 @@ class BlockFormat:
         amax = np.maximum(np.maximum(np.abs(low), np.abs(high)), floor)
         if self.rule is ScaleRule.AMAX_QUOTIENT:
             return np.asarray(amax / largest)
-        scale = np.asarray(amax * np.float32(1.0 / self.largest))
+        factor = np.float32(1.0 / self.largest)
         if self.rule is ScaleRule.AMAX:
-            return scale
-        power = np.ldexp(np.float32(1), np.clip(ceil_log2(scale), -127, 127))
-        return np.where(np.isfinite(scale), power, scale)
+            return np.asarray(amax * factor)
+        fraction, exponent = np.frexp(amax)  # so that the product of a small amax is rounded like any other
+        power = np.ldexp(np.float32(1), np.clip(ceil_log2(fraction * factor) + exponent, -127, 127))
+        return np.where(np.isfinite(amax), power, amax)
 
     def _range(self, low: Array, high: Array) -> tuple[Array, Array]:
         """The range that the codes span."""

@@ -196,6 +196,16 @@ class ElementFormat:
         """numpy (or ml_dtypes) type whose values are those of the format, where one exists."""
         return _NUMPY_DTYPES.get(self.name)
 
+    @property
+    def least_infinite(self) -> float | None:
+        """The least magnitude that rounds to infinity; None for formats in which none does.
+
+        Half a step above the largest finite value, whose code is odd: the tie goes up.
+        """
+        if self.overflow is not Overflow.INFINITY:
+            return None
+        return self.max_finite + math.ulp(self.max_finite) * 2.0 ** (51 - self.mantissa_bits)
+
     def holds(self, other: ElementFormat) -> bool:
         """Whether every finite value of `other` is exactly a value of this format."""
         inside = self.min_finite <= other.min_finite and other.max_finite <= self.max_finite

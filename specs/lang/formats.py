@@ -38,6 +38,11 @@ _DEEPSEEK = "DeepSeek-V3 technical report, section 3.3"
 _OCPMX = "OCP Microscaling Formats (MX) 1.0; exponents rounded up"
 
 
+def least_floor(element: ElementFormat) -> float:
+    """The least floor of amax for which a float32 scale is a normal number: max_finite * 2**-126."""
+    return element.max_finite * F32.min_normal
+
+
 def per_tensor(element: ElementFormat) -> BlockFormat:
     """One float32 scale per matrix."""
     return BlockFormat(name=f"per_tensor_{element.name}", element=element, amax_floor=ROW_FLOOR)
@@ -141,7 +146,7 @@ MXFP8 = BlockFormat(
     block=(1, 32),
     scale=E8M0,
     rule=ScaleRule.POW2_CEIL,
-    amax_floor=448.0 * 2.0**-126,  # zeros get the scale 2**-126, which float32 holds as a normal number
+    amax_floor=2.0**-126,  # zeros get code 0, the scale 2**-127
     source=_OCPMX,
 )
 MXFP4 = BlockFormat(
@@ -150,7 +155,7 @@ MXFP4 = BlockFormat(
     block=(1, 32),
     scale=E8M0,
     rule=ScaleRule.POW2_CEIL,
-    amax_floor=6.0 * 2.0**-126,  # zeros get the scale 2**-126, which float32 holds as a normal number
+    amax_floor=6.0 * 2.0**-126,  # zeros get code 1, the scale 2**-126
     packing=_PAIRS,
     source=_OCPMX,
 )

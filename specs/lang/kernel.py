@@ -124,8 +124,8 @@ class Attribute:
     default: object = None
     required: bool = False
     choices: tuple[object, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     dynamic: bool = False
     follows: str | None = None
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)

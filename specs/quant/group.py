@@ -13,7 +13,7 @@ from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, ExprLike, Ref, cdiv
 from specs.lang.blocks import BlockFormat, ScaleRule
 from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, ElementFormat
-from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, token_group
+from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, least_floor, token_group
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Step
 from specs.quant.oracle import block_oracle
@@ -84,7 +84,13 @@ _ATTRIBUTES = (
     _attribute("element", ElementFormat, E4M3, "format of the codes", (E4M3, E5M2)),
     _attribute("scale_format", ElementFormat, F32, "format of the scales; e8m0 implies ue8m0", (F32, E8M0)),
     _attribute("ue8m0", bool, False, "round scales up to powers of two"),
-    Attribute(name="eps", kind=float, default=GROUP_FLOOR, minimum=0, doc="smallest magnitude a group is scaled for"),
+    Attribute(
+        name="eps",
+        kind=float,
+        default=GROUP_FLOOR,
+        minimum=least_floor(E4M3),
+        doc="smallest magnitude a group is scaled for; the least keeps scales normal float32 numbers",
+    ),
 )
 
 
@@ -176,7 +182,14 @@ PER_TOKEN_GROUP_QUANT_FP8 = Op(
     axes=(M, N),
     arrays=_arrays(_GROUP, 1, "element", "scale_format"),
     attributes=_ATTRIBUTES,
-    constraints=(Constraint(argument="x", holds=(N % _GROUP).equals(0), message="N divisible by the group"),),
+    constraints=(
+        Constraint(argument="x", holds=(N % _GROUP).equals(0), message="N divisible by the group"),
+        Constraint(
+            argument="eps",
+            holds=Ref("element").differs(E5M2).or_(Ref("eps") >= least_floor(E5M2)),
+            message=f"eps >= {least_floor(E5M2)} (57344 * 2**-126) for e5m2",
+        ),
+    ),
     steps=(
         Step(kernel=GROUP_QUANT, when=Ref("scale_format").differs(E8M0), attributes=(("per_byte", 1),)),
         Step(kernel=GROUP_QUANT, when=Ref("scale_format").equals(E8M0), attributes=(("per_byte", 1), ("ue8m0", True))),

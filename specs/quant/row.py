@@ -23,13 +23,12 @@ from specs.tile.language import (
     program_id,
     reduce_max,
     reduce_min,
-    round_even,
     store,
     where,
     zeros,
 )
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.library.codec import is_nan, magnitude_bits
+from specs.tile.library.codec import clamp_finite, is_nan, magnitude_bits, nearest, saturate
 from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
@@ -118,9 +117,9 @@ def row_quant_int8(p: Any) -> None:
     row.store_once(p.scale, s)
     shift = None
     if not symmetric:
-        shift = -round_even(low / s)
-        shift = where(is_nan(shift), 0.0, shift)
-        row.store_once(p.zero_point, shift.to(INT32))
+        shift = -nearest(low / s)
+        row.store_once(p.zero_point, saturate(shift))
+        shift = where(is_nan(shift), 0.0, clamp_finite(shift, INT32))  # as it is stored
 
     def write(k: Tile) -> None:
         q = row.load(k) / s[:, None]
@@ -128,6 +127,14 @@ def row_quant_int8(p: Any) -> None:
         row.store(k, q.to(p.element))
 
     fori_loop(0, row.blocks, write)
+
+
+# Codes are quotients x / s of float32, up to 255 apart, plus the zero point: whole steps are lost from 2**23 on.
+_ZERO_POINT = (
+    "code of zero, when the codes are uint8; in rows further from zero than "
+    f"{2**23 // 255} = 2**23 / 255 times their extent (255e-5 at least) codes may be off by more than one, and from "
+    f"{2**31 // 255} = 2**31 / 255 times on zero points saturate at int32 and rows decode to other values"
+)
 
 
 def _arrays(codes: Any, zero_point: bool) -> tuple[Array, ...]:
@@ -140,7 +147,7 @@ def _arrays(codes: Any, zero_point: bool) -> tuple[Array, ...]:
         return (x, q, scale)
     zero = Array(
         name="zero_point",
-        doc="code of zero, when the codes are uint8",
+        doc=_ZERO_POINT,
         by="element",
         shapes_by=(("int8", ()), ("uint8", ((Rows(M),),))),
         formats=(INT32,),

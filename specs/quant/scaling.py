@@ -18,6 +18,8 @@ from specs.tile.library.codec import pow2
 from specs.tile.trace import Tile
 
 INFINITY_BITS = 0x7F800000
+# Magnitudes below the one are multiplied by 2**64 before they are divided by the largest code: quotients stay normal.
+_LIFTED_BELOW, _LIFT = 2.0**-100, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,27 @@ def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, pow
     """The scale that maps a block with largest magnitude `amax` onto the range of `element`.
 
     s = fl(max(amax, floor) * fl(1 / max_finite)), rounded up to a power of two on request, and rounded to the format it
-    is stored in.
+    is stored in. A floor for which s would be no normal float32 (2**-126 and above at that) asks for powers of two.
     """
-    amax = maximum(amax_bits, float_bits(floor)).bitcast(F32)
-    raw = amax * float(np.float32(1.0 / element.max_finite))
+    bits = maximum(amax_bits, float_bits(floor))
+    factor = float(np.float32(1.0 / element.max_finite))
+    lifted: Tile | None = None
+    if floor * factor < F32.min_normal:
+        lifted = bits < float_bits(_LIFTED_BELOW)
+        bits = where(lifted, bits + (_LIFT << 23), bits)
+    raw = bits.bitcast(F32) * factor
     if not power_of_two:
         return Scale(raw.to(stored).to(F32), None)
     exponent = ceil_log2(raw)
+    if lifted is not None:
+        exponent = maximum(where(lifted, exponent - _LIFT, exponent), -E8M0.bias)
+    value, inverse = pow2(exponent) if lifted is None else e8m0_value(exponent), pow2(-exponent)
     if stored == E8M0:
         broken = amax_bits >= INFINITY_BITS
-        return Scale(where(broken, float("nan"), pow2(exponent)), where(broken, float("nan"), pow2(-exponent)))
+        return Scale(where(broken, float("nan"), value), where(broken, float("nan"), inverse))
     infinite, nan = amax_bits == INFINITY_BITS, amax_bits > INFINITY_BITS
-    inverse = where(infinite, 0.0, pow2(-exponent))
-    return Scale(where(infinite | nan, raw, pow2(exponent)), where(nan, float("nan"), inverse))
+    inverse = where(infinite, 0.0, inverse)
+    return Scale(where(infinite | nan, raw, value), where(nan, float("nan"), inverse))
 
 
 def ceil_log2(x: Tile) -> Tile:
@@ -63,6 +73,11 @@ def ceil_log2(x: Tile) -> Tile:
     bits = x.bitcast(INT32)
     exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).to(INT32)
     return minimum(maximum(exponent, -E8M0.bias), E8M0.bias)
+
+
+def e8m0_value(exponent: Tile) -> Tile:
+    """2**exponent as float32, for i32 exponents in [-127, 127]: the least of them is subnormal."""
+    return where(exponent == -E8M0.bias, 1 << 22, (exponent + 127) << 23).bitcast(F32)
 
 
 def pack_pairs(codes: Tile) -> Tile:

@@ -75,7 +75,9 @@ def encode_block(block: Array, form: BlockFormat) -> tuple[Array, float]:
     if form.rule is ScaleRule.AMAX_QUOTIENT:
         scale = F32(amax / F32(form.largest))
     if form.rule is ScaleRule.POW2_CEIL:
-        scale = F32(2.0 ** min(max(_ceil_log2(float(scale)), -127), 127))
+        fraction, power = math.frexp(amax)
+        exponent = _ceil_log2(float(F32(fraction) * F32(1.0 / form.largest))) + power
+        scale = F32(2.0 ** min(max(exponent, -127), 127))
     codes = [_code(F32(F32(v) / scale), form.element) for v in block.flat]
     return np.array(codes).reshape(block.shape), float(scale)
 

@@ -77,11 +77,15 @@ MXFP8_BLOCKS = {
         "7e0100028008",
         127,
     ),
-    # The floor asks for 2**-126; half of a full block under it is 224 = 1.75 * 2**7, exponent 7 + 7, mantissa 6.
-    "negative zero": ([-0.0], "80", 1),
-    "half of the smallest scale": ([448.0 * 2.0**-127], "76", 1),
-    "smallest scale in full": ([448.0 * 2.0**-126], "7e", 1),
-    "smallest float32": ([-(2.0**-149)], "80", 1),
+    # The floor, 2**-126, asks for the smallest scale, 2**-127.
+    "negative zero": ([-0.0], "80", 0),
+    "smallest scale in full": ([448.0 * 2.0**-127], "7e", 0),
+    # Half of a full block is 224 = 1.75 * 2**7, exponent 7 + 7, mantissa 6.
+    "above the smallest scale": ([above(448.0 * 2.0**-127)], "76", 1),
+    "twice the smallest scale in full": ([448.0 * 2.0**-126], "7e", 1),
+    # 1 = 2**0, exponent 0 + 7; -2**-149 / 2**-127 rounds to -0.0.
+    "as large as the smallest scale": ([2.0**-127, 2.0**-128], "3830", 0),
+    "smallest float32": ([-(2.0**-149)], "80", 0),
     # amax / 448 is between 2**119 and 2**120; amax / 2**120 rounds to 256 = 2**8, exponent 8 + 7.
     "largest float32": ([F32_MAX, -F32_MAX], "78f8", 247),
 }

@@ -8,7 +8,7 @@ import pytest
 
 from parity.compare import Bounded, Exact
 from parity.ulp import Float64
-from specs.lang.elements import BF16, F32
+from specs.lang.elements import BF16, E4M3, F16, F32, ElementFormat
 from specs.lang.errors import ArgumentError
 
 INF, NAN = float("inf"), float("nan")
@@ -139,3 +139,40 @@ def test_strided_empty_and_scalar_outputs() -> None:
     scalar = np.full((), 2.0)
     verdict = _f32(scalar, scalar).compare(np.full((), 7.0, np.float32))
     assert (verdict.status, verdict.worst[0].coordinate) == ("failed", ())
+
+
+def rounded_up(element: ElementFormat, exact: float, bound: float, given: float) -> str:
+    """How a result of a format is judged."""
+    dtype = element.numpy_dtype
+    assert dtype is not None
+    comparison = Bounded(reference=np.array([exact]), bound=np.array([bound]), dtype=dtype, element=element)
+    return comparison.compare(np.array([given]).astype(dtype)).status
+
+
+@pytest.mark.parametrize("element", [F16, BF16, F32], ids=lambda form: form.name)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_rounds_to_infinity_may_be_infinite(element: ElementFormat, sign: int) -> None:
+    largest, least = element.max_finite, element.least_infinite
+    assert least is not None
+    step = least - largest
+    dtype = element.numpy_dtype
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.float32(least).astype(dtype))
+        assert np.float32(np.nextafter(np.float64(least), 0)).astype(dtype) == largest or element is not F32
+    for exact in (least, 1.5 * least, 1e3 * least):
+        assert rounded_up(element, sign * exact, step / 2, sign * INF) == "passed"
+        assert rounded_up(element, sign * exact, step / 2, -sign * INF) == "failed"
+        assert rounded_up(element, sign * exact, step / 2, NAN) == "failed"
+    # Within the bound of the edge either is right; further below it only the finite number, further above only inf.
+    assert rounded_up(element, sign * (least - step / 4), step / 2, sign * INF) == "passed"
+    assert rounded_up(element, sign * (least + step / 4), 2 * step, sign * largest) == "passed"
+    assert rounded_up(element, sign * (least - step), step / 2, sign * INF) == "failed"
+    assert rounded_up(element, sign * (least + step), step / 2, sign * largest) == "failed"
+    # The reference may be a rounded result itself.
+    assert rounded_up(element, sign * INF, 2 * step, sign * largest) == "passed"
+    assert rounded_up(element, sign * INF, step / 2, sign * largest) == "failed"
+    assert rounded_up(element, sign * INF, INF, sign * largest) == "failed"
+
+
+def test_formats_without_infinity_have_no_such_edge() -> None:
+    assert E4M3.least_infinite is None

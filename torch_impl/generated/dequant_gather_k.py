@@ -52,14 +52,14 @@ def gather_rows(
         values = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:84
         code = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:132
         codes = code & 255  # specs/tile/library/pages.py:124
-        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
+        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
         column = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
         code_1 = code >> 8  # specs/tile/library/pages.py:123
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
-        value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
+        value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:116
         tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), (values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index = tl.arange(0, 128)  # specs/tile/library/pages.py:31
         start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:82
@@ -67,14 +67,14 @@ def gather_rows(
         values_1 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:84
         code_2 = code >> 16  # specs/tile/library/pages.py:123
         codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
-        value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
+        value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:116
         spread_1 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
         column_1 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
         code_3 = code >> 24  # specs/tile/library/pages.py:123
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
-        value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
+        value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
         tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), (values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_1 = tl.arange(0, 128)  # specs/tile/library/pages.py:31
         start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:82
@@ -83,14 +83,14 @@ def gather_rows(
         start_4 = start + 4  # specs/tile/library/pages.py:131
         code_4 = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start_4).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:132
         codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
-        value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
+        value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:116
         spread_2 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
         column_2 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
         code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
-        value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
+        value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:116
         tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), (values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
         start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:82
@@ -98,8 +98,8 @@ def gather_rows(
         values_3 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:84
         code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
         codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
-        value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
+        value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_3 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
         tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), (values_3.to(tl.float32) * spread_3).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31

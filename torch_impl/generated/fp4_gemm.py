@@ -52,20 +52,20 @@ def fp4_gemm(
         shift = tl.arange(0, 2) * 4  # specs/gemm/fp4.py:48
         a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, None, :]) & 15, [16, 32])  # specs/gemm/fp4.py:49
         b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :, None]) & 15, [32, 64])  # specs/gemm/fp4.py:50
-        magnitude = a_codes & 7  # specs/tile/library/codec.py:32
-        biased = magnitude >> 1  # specs/tile/library/codec.py:33
-        fraction = magnitude & 1  # specs/tile/library/codec.py:34
-        subnormal = biased == 0  # specs/tile/library/codec.py:35
-        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:36
-        exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:37
-        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
-        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:32
-        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:33
-        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:34
-        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:35
-        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:36
-        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:37
-        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:37
+        magnitude = a_codes & 7  # specs/tile/library/codec.py:34
+        biased = magnitude >> 1  # specs/tile/library/codec.py:35
+        fraction = magnitude & 1  # specs/tile/library/codec.py:36
+        subnormal = biased == 0  # specs/tile/library/codec.py:37
+        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:38
+        exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:39
+        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:39
+        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:34
+        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:35
+        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:36
+        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:37
+        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:38
+        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
+        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:39
         partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:51
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
         t = a_scale.to(tl.int32)  # specs/gemm/tiles.py:58

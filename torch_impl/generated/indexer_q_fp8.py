@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 713ae32194ff9c2aa71f3b4767f55c30ee2fed97f767708ede2160ea32cc472c
+# spec sha256 c92416001acf618584001e9b32187effa4b16923bdbbfdd019d9bd93a80ce0c2
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -106,18 +106,20 @@ def indexer_q_fp8(
     x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:89
     blocks = tl.reshape(x_1, [16, 1, 128])  # specs/indexer/query.py:62
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
-    amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:57
-    inverse = tl.where(infinite, 0.0, ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:57
-    y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse), [16, 1, 1]), [16, 128])  # specs/indexer/query.py:64
+    bits_2 = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+    raw = bits_2.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
+    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
+    y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse_1), [16, 1, 1]), [16, 128])  # specs/indexer/query.py:64
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.to(tl.float32)  # specs/indexer/query.py:65
     tl.store(q_fp8_ptr + (token * (H * 128) + head[:, None] * 128 + tl.arange(0, 128)[None, :]), y.to(tl.float8e4nv), mask=live[:, None])  # specs/indexer/query.py:67
-    weight_1 = weight * tl.reshape(tl.where(infinite | nan, raw, ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)), [16])  # specs/indexer/query.py:68
+    weight_1 = weight * tl.reshape(tl.where(infinite | nan, raw, value), [16])  # specs/indexer/query.py:68
     tl.store(weights_out_ptr + (token * H + head), weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

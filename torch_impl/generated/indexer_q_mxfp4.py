@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d3d553f133d7b29c10691721c15897141fd01a1e6e2ef819846b2fd5c00af0ae
+# spec sha256 b70a3edd13d6499ef9e85b32ec1a9601c9a792eb60c60af2975233502b379012
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -107,30 +107,32 @@ def indexer_q_mxfp4(
     x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:89
     blocks = tl.reshape(x_1, [16, 4, 32])  # specs/indexer/query.py:62
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
-    amax = tl.maximum(amax_bits, 0x1c00000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    raw = amax * 0.1666666716337204  # specs/quant/scaling.py:49
-    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [16, 4, 1]), [16, 128])  # specs/indexer/query.py:64
+    bits_2 = tl.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
+    raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), inverse), [16, 4, 1]), [16, 128])  # specs/indexer/query.py:64
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.to(tl.float32)  # specs/indexer/query.py:65
-    bits_3 = y.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:54
-    magnitude = (bits_3 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:55
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
-    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:60
-    code_1 = tl.where(bits_3 < 0, code | 8, code)  # specs/tile/library/codec.py:65
-    codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:66
-    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:71
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:72
-    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:73
-    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:73
+    bits_4 = y.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
+    magnitude = (bits_4 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
+    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
+    code_1 = tl.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
+    codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
+    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:86
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:87
+    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:88
+    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:88
     tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
-    t_1 = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
+    t_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
     t_3 = tl.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
     tl.store(q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]), tl.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live[:, None])  # specs/indexer/query.py:73

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6eab55404106c4fa3382aa6995d28ed15d627d283df24daf1d59384dbfa8251b
+# spec sha256 be9205894819346e570ffb894ce32d68d452c36c080438c53d5955a0db5a8f10
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -41,30 +41,32 @@ def group_quant(
     x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
     x_1 = x.to(tl.float32)  # specs/quant/group.py:42
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
-    amax_1 = tl.maximum(amax, 0x1c00000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    raw = amax_1 * 0.1666666716337204  # specs/quant/scaling.py:49
-    bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:54
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    q = x_1 * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [4, 8, 1])  # specs/quant/scaling.py:33
-    t = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
+    bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
+    raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
+    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
     t_1 = t & 0x7fffffff  # specs/quant/group.py:46
     t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
     tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
     half = tl.arange(0, 16)  # specs/quant/group.py:55
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
     mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
-    bits_1 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:54
-    magnitude = (bits_1 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:55
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:58
-    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:59
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:60
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:60
-    code_1 = tl.where(bits_1 < 0, code | 8, code)  # specs/tile/library/codec.py:65
-    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:66
-    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:71
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:72
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:73
+    bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
+    magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
+    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
+    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
+    code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
+    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:86
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:87
+    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:88
     tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:59

@@ -33,8 +33,8 @@ def tensor_quant(
     columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:82
     partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:86
     amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:86
-    amax_1 = tl.maximum(amax, 0x3b000000).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
+    bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
+    t = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
     tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d741a105ed6576eb73b6658a453f72666c6a764cdbdd80dd1a87fbb2d39e6d8e
+# spec sha256 02496a84dfb35b76a56976913eab7d2ca7de4c569553bd6bd8bddfa255c78984
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -41,8 +41,8 @@ def group_quant(
     x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
     x_1 = x.to(tl.float32)  # specs/quant/group.py:42
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
-    amax_1 = tl.maximum(amax, 0x2edbe6ff).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    t = amax_1 * 0.0022321429569274187  # specs/quant/scaling.py:49
-    q = tl.div_rn(x_1, tl.reshape(t, [4, 8, 1]))  # specs/quant/scaling.py:34
+    bits = tl.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
+    t = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    q = tl.div_rn(x_1, tl.reshape(t, [4, 8, 1]))  # specs/quant/scaling.py:36
     tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), t, mask=live_1)  # specs/quant/group.py:46
     tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 487b9ac790626b31ab299a08908f1aac4e0fff43e6b75f1fc50d7cff0cc935b8
+# spec sha256 63ca73e612d0d0cc4efcfb349fd4e80e67d21cfd13204595849f2a502ea5e9e5
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,39 +34,39 @@ def qnorm_rope_insert(
     stride_cache0,
     stride_cos_sin0,
 ):
-    token = tl.program_id(0)  # specs/cache/qnorm.py:54
-    part = tl.program_id(1)  # specs/cache/qnorm.py:54
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:55
-    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:56
-    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:57
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:58
-    if part < heads:  # specs/cache/qnorm.py:69
-        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:61
-        column = tl.arange(0, 512)  # specs/cache/qnorm.py:76
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:77
-        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:79
-        x = q.to(tl.float32)  # specs/cache/qnorm.py:79
-        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:80
-        mean = t * 0.001953125  # specs/cache/qnorm.py:80
-        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:81
-        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:83
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:85
-        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:85
-        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:86
-        there = (pair < 32) & known  # specs/cache/qnorm.py:87
-        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:88
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:88
-        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:89
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:89
-        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:90
+    token = tl.program_id(0)  # specs/cache/qnorm.py:66
+    part = tl.program_id(1)  # specs/cache/qnorm.py:66
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:67
+    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:68
+    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:69
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:70
+    if part < heads:  # specs/cache/qnorm.py:81
+        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:73
+        column = tl.arange(0, 512)  # specs/cache/qnorm.py:88
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:89
+        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:91
+        x = q.to(tl.float32)  # specs/cache/qnorm.py:91
+        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:92
+        mean = t * 0.001953125  # specs/cache/qnorm.py:92
+        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:93
+        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:95
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:97
+        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:97
+        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:98
+        there = (pair < 32) & known  # specs/cache/qnorm.py:99
+        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:100
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:100
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:101
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:101
+        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:102
         even_1 = even * cosine - odd * sine  # specs/cache/rope.py:21
         odd_1 = even * sine + odd * cosine  # specs/cache/rope.py:21
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:92
-        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:93
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:94
-    if part == heads:  # specs/cache/qnorm.py:70
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:64
-        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:65
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:104
+        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:105
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:106
+    if part == heads:  # specs/cache/qnorm.py:82
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:76
+        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:77
         held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
         page = held // 16  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
@@ -81,27 +81,29 @@ def qnorm_rope_insert(
         kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index), mask=rows_1 & live_3[None, :, :], other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.to(tl.float32)  # specs/cache/insert.py:116
         amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
-        amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-        raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-        bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-        exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
-        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
-        exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-        y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [1, 8, 1])  # specs/quant/scaling.py:33
-        value = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:143
+        bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+        raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+        bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
+        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+        value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+        exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+        inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+        y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse_1), [1, 8, 1])  # specs/quant/scaling.py:35
+        value_1 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:143
         inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
         number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
         live_4 = number_1 < 7  # specs/cache/insert.py:100
         start = data[:, None, None]  # specs/cache/insert.py:163
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value, mask=mask)  # specs/cache/insert.py:165
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:165
         number_2 = tl.arange(0, 8)  # specs/cache/insert.py:146
         mask_1 = live_2[:, None]  # specs/cache/insert.py:147
         mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
         start_1 = t_1[:, None]  # specs/cache/insert.py:149
-        t_2 = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/cache/insert.py:150
+        t_2 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/cache/insert.py:150
         t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
         t_4 = tl.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
         tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_2[None, :], tl.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, tl.where(t_4 > 254, 254, t_4)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:150
@@ -145,10 +147,10 @@ def qnorm_rope_insert(
         b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
         error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
         error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
-        bits_1 = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
+        bits_2 = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
         inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
-        odd_3 = tl.where(inward, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
-        turned_even = tl.where(total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits_1, odd_3)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
+        odd_3 = tl.where(inward, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
+        turned_even = tl.where(total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits_2, odd_3)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
         x_high_1 = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         y_high_1 = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:35
@@ -174,16 +176,16 @@ def qnorm_rope_insert(
         b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
         error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
         error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
-        bits_2 = total_11.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
+        bits_3 = total_11.to(tl.int32, bitcast=True)  # specs/cache/rope.py:62
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
-        odd_4 = tl.where(inward_1, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:64
-        turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_2, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
+        odd_4 = tl.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:64
+        turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
         x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_2), tl.where(rotary_1, turned_odd, odd_2)), [1, 1, 64])  # specs/cache/insert.py:132
-        value_1 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
+        value_2 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_1, mask=mask_3)  # specs/cache/insert.py:165
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:165
         index_2 = tl.arange(0, 1)  # specs/cache/insert.py:170
         mask_4 = live_2[:, None]  # specs/cache/insert.py:171
-        value_2 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:173
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_2, mask=mask_4)  # specs/cache/insert.py:174
+        value_3 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:173
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:174

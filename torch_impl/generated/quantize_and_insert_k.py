@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fe2c8a8871575d2a775da62ccf79a8759a669c5b0b0799467ca0d2ae19aa7e64
+# spec sha256 2db7efc121bb096855c7d7d5c8c5d1b66c0ee45e37dadaa3f4a3b5337e9242dd
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -44,27 +44,29 @@ def insert_rows(
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=rows & live_2[None, :, :], other=0.0)  # specs/cache/insert.py:116
     x = k.to(tl.float32)  # specs/cache/insert.py:116
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
-    amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-    bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:54
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:55
-    y = x * tl.reshape(tl.where(broken, float("nan"), ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)), [2, 8, 1])  # specs/quant/scaling.py:33
-    value = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
+    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+    y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [2, 8, 1])  # specs/quant/scaling.py:35
+    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
     inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
     live_3 = number_1 < 7  # specs/cache/insert.py:100
     start = data[:, None, None]  # specs/cache/insert.py:163
     rows_1 = live_1[:, None, None]  # specs/cache/insert.py:109
     mask = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:110
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value, mask=mask)  # specs/cache/insert.py:165
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:165
     number_2 = tl.arange(0, 8)  # specs/cache/insert.py:146
     mask_1 = live_1[:, None]  # specs/cache/insert.py:147
     mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
     start_1 = t[:, None]  # specs/cache/insert.py:149
-    t_1 = tl.where(broken, float("nan"), ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)).to(tl.int32, bitcast=True)  # specs/cache/insert.py:150
+    t_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/cache/insert.py:150
     t_2 = t_1 & 0x7fffffff  # specs/cache/insert.py:150
     t_3 = tl.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/cache/insert.py:150
     tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_2[None, :], tl.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:150
@@ -74,11 +76,11 @@ def insert_rows(
     index_1 = t_4[None, :, :] + 448  # specs/cache/insert.py:115
     k_1 = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index_1), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
     x_1 = k_1.to(tl.float32)  # specs/cache/insert.py:116
-    value_1 = x_1.to(tl.bfloat16)  # specs/cache/insert.py:76
+    value_2 = x_1.to(tl.bfloat16)  # specs/cache/insert.py:76
     start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
     mask_3 = live_1[:, None, None]  # specs/cache/insert.py:109
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_4[None, :, :], value_1, mask=mask_3)  # specs/cache/insert.py:165
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_4[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:165
     index_2 = tl.arange(0, 1)  # specs/cache/insert.py:170
     mask_4 = live_1[:, None]  # specs/cache/insert.py:171
-    value_2 = tl.full([2, 1], 0, tl.uint8)  # specs/cache/insert.py:173
-    tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t + 7)[:, None] + index_2[None, :], value_2, mask=mask_4)  # specs/cache/insert.py:174
+    value_3 = tl.full([2, 1], 0, tl.uint8)  # specs/cache/insert.py:173
+    tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:174

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ba81e49e3db1edcd43954223b66eb68414bbb95dce4aba8e0e66a781c3533a56
+# spec sha256 d182fd90e632d21c1b716c70467255e8c767eb9e647339c9ed6c4ca6c6f290e3
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -41,23 +41,25 @@ def insert_rows(
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
     x = k.to(tl.float32)  # specs/cache/insert.py:116
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
-    amax = tl.maximum(amax_bits, 0x38d1b717).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:48
-    raw = amax * 0.0022321429569274187  # specs/quant/scaling.py:49
-    bits = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:63
-    exponent = (bits >> 23) - 127 + ((bits & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:64
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:65
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:56
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:56
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:57
-    inverse = tl.where(infinite, 0.0, ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True))  # specs/quant/scaling.py:57
-    y = x * tl.reshape(tl.where(nan, float("nan"), inverse), [2, 1, 1])  # specs/quant/scaling.py:33
-    value = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
+    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
+    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
+    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
+    y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:35
+    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
     inside_1 = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
     start = data[:, None, None]  # specs/cache/insert.py:163
     mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value, mask=mask)  # specs/cache/insert.py:165
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:165
     number_2 = tl.arange(0, 1)  # specs/cache/insert.py:146
     mask_1 = live_1[:, None]  # specs/cache/insert.py:147
     start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:149
-    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number_2[None, :], tl.where(infinite | nan, raw, ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)), mask=mask_1)  # specs/cache/insert.py:150
+    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number_2[None, :], tl.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:150

@@ -55,8 +55,8 @@ def sparse_mla_decode(
     head = rest % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
     token = rest // blocks  # specs/attention/sparse.py:84
     t = head < H  # specs/attention/sparse.py:84
-    count = COMP_PAGES * 2  # specs/attention/decode.py:66
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:68
+    count = COMP_PAGES * 2  # specs/attention/decode.py:67
+    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:69
     part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:31
     part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
@@ -92,9 +92,9 @@ def sparse_mla_decode(
         entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
         index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:207
         live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:210
-        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:52
-        page = slot // 2  # specs/attention/decode.py:53
-        row = slot % 2  # specs/attention/decode.py:53
+        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:53
+        page = slot // 2  # specs/attention/decode.py:54
+        row = slot % 2  # specs/attention/decode.py:54
         t_10 = row * 576  # specs/tile/library/pages.py:61
         start = row * 8 + 1152  # specs/tile/library/pages.py:62
         start_1 = t_10[:, None]  # specs/tile/library/pages.py:82
@@ -102,8 +102,8 @@ def sparse_mla_decode(
         values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:84
         code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:132
         codes = code & 255  # specs/tile/library/pages.py:124
-        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:88
+        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
         columns = (values.to(tl.float32) * spread).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:82
@@ -111,8 +111,8 @@ def sparse_mla_decode(
         values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:84
         code_1 = code >> 8  # specs/tile/library/pages.py:123
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
-        value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:88
+        value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:116
         spread_1 = tl.where(codes_1 == 255, float("nan"), value_3)[:, None]  # specs/tile/library/pages.py:100
         columns_1 = (values_1.to(tl.float32) * spread_1).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:82
@@ -120,8 +120,8 @@ def sparse_mla_decode(
         values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:84
         code_2 = code >> 16  # specs/tile/library/pages.py:123
         codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
-        value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:88
+        value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:116
         spread_2 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
         columns_2 = (values_2.to(tl.float32) * spread_2).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:82
@@ -129,8 +129,8 @@ def sparse_mla_decode(
         values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:84
         code_3 = code >> 24  # specs/tile/library/pages.py:123
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
-        value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:88
+        value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
         spread_3 = tl.where(codes_3 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:100
         columns_3 = (values_3.to(tl.float32) * spread_3).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:82
@@ -139,8 +139,8 @@ def sparse_mla_decode(
         start_6 = start + 4  # specs/tile/library/pages.py:131
         code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:132
         codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
-        value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:88
+        value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:116
         spread_4 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
         columns_4 = (values_4.to(tl.float32) * spread_4).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:82
@@ -148,8 +148,8 @@ def sparse_mla_decode(
         values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:84
         code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
-        value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:88
+        value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:116
         spread_5 = tl.where(codes_5 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:100
         columns_5 = (values_5.to(tl.float32) * spread_5).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:82
@@ -157,8 +157,8 @@ def sparse_mla_decode(
         values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:84
         code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
         codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
-        value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:88
+        value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_6 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
         columns_6 = (values_6.to(tl.float32) * spread_6).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:82
@@ -203,9 +203,9 @@ def sparse_mla_decode(
         entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
         index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
         live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:210
-        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:52
-        page_1 = slot_1 // 16  # specs/attention/decode.py:53
-        row_1 = slot_1 % 16  # specs/attention/decode.py:53
+        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:53
+        page_1 = slot_1 // 16  # specs/attention/decode.py:54
+        row_1 = slot_1 % 16  # specs/attention/decode.py:54
         t_12 = row_1 * 576  # specs/tile/library/pages.py:61
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
         start_11 = t_12[:, None]  # specs/tile/library/pages.py:82
@@ -213,8 +213,8 @@ def sparse_mla_decode(
         values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:84
         code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:132
         codes_7 = code_7 & 255  # specs/tile/library/pages.py:124
-        value_14 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_15 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:88
+        value_14 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_15 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_14)  # specs/tile/library/codec.py:116
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_15)[:, None]  # specs/tile/library/pages.py:100
         columns_8 = (values_7.to(tl.float32) * spread_7).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:82
@@ -222,8 +222,8 @@ def sparse_mla_decode(
         values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:84
         code_8 = code_7 >> 8  # specs/tile/library/pages.py:123
         codes_8 = code_8 & 255  # specs/tile/library/pages.py:124
-        value_16 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_17 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:88
+        value_16 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_17 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_16)  # specs/tile/library/codec.py:116
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_17)[:, None]  # specs/tile/library/pages.py:100
         columns_9 = (values_8.to(tl.float32) * spread_8).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:82
@@ -231,8 +231,8 @@ def sparse_mla_decode(
         values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:84
         code_9 = code_7 >> 16  # specs/tile/library/pages.py:123
         codes_9 = code_9 & 255  # specs/tile/library/pages.py:124
-        value_18 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_19 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:88
+        value_18 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_19 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
         spread_9 = tl.where(codes_9 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:100
         columns_10 = (values_9.to(tl.float32) * spread_9).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:82
@@ -240,8 +240,8 @@ def sparse_mla_decode(
         values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:84
         code_10 = code_7 >> 24  # specs/tile/library/pages.py:123
         codes_10 = code_10 & 255  # specs/tile/library/pages.py:124
-        value_20 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_21 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:88
+        value_20 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_21 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_20)  # specs/tile/library/codec.py:116
         spread_10 = tl.where(codes_10 == 255, float("nan"), value_21)[:, None]  # specs/tile/library/pages.py:100
         columns_11 = (values_10.to(tl.float32) * spread_10).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:82
@@ -250,8 +250,8 @@ def sparse_mla_decode(
         start_16 = start_10 + 4  # specs/tile/library/pages.py:131
         code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:132
         codes_11 = code_11 & 255  # specs/tile/library/pages.py:124
-        value_22 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_23 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:88
+        value_22 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_23 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_22)  # specs/tile/library/codec.py:116
         spread_11 = tl.where(codes_11 == 255, float("nan"), value_23)[:, None]  # specs/tile/library/pages.py:100
         columns_12 = (values_11.to(tl.float32) * spread_11).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:82
@@ -259,8 +259,8 @@ def sparse_mla_decode(
         values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:84
         code_12 = code_11 >> 8  # specs/tile/library/pages.py:123
         codes_12 = code_12 & 255  # specs/tile/library/pages.py:124
-        value_24 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_25 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:88
+        value_24 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_25 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:116
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:100
         columns_13 = (values_12.to(tl.float32) * spread_12).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:82
@@ -268,8 +268,8 @@ def sparse_mla_decode(
         values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:84
         code_13 = code_11 >> 16  # specs/tile/library/pages.py:123
         codes_13 = code_13 & 255  # specs/tile/library/pages.py:124
-        value_26 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:87
-        value_27 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:88
+        value_26 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_27 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_26)  # specs/tile/library/codec.py:116
         spread_13 = tl.where(codes_13 == 255, float("nan"), value_27)[:, None]  # specs/tile/library/pages.py:100
         columns_14 = (values_13.to(tl.float32) * spread_13).to(tl.bfloat16)  # specs/tile/library/pages.py:77
         start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:82

@@ -11,6 +11,8 @@ from specs.lang.elements import F32, INT32, ElementFormat, NanRule, Overflow
 from specs.tile.language import absolute, full, maximum, round_even, where
 from specs.tile.trace import Tile
 
+_EXACT_BITS = 22  # integers of so many bits are float32 numbers that `round_even` takes
+
 
 def pow2(exponent: Tile) -> Tile:
     """2**exponent as float32, for i32 exponents in [-126, 127]."""
@@ -74,9 +76,35 @@ def _decode_integer(codes: Tile, form: ElementFormat) -> Tile:
 
 
 def _encode_integer(x: Tile, form: ElementFormat) -> Tile:
+    if form.bits > _EXACT_BITS:
+        codes = saturate(nearest(x), form)
+        return codes if form.bits == 32 else codes & ((1 << form.bits) - 1)
     clamped = where(x > form.max_finite, form.max_finite, x)
     clamped = where(clamped < form.min_finite, form.min_finite, clamped)
     return round_even(where(is_nan(x), 0.0, clamped)).to(INT32) & ((1 << form.bits) - 1)
+
+
+def nearest(x: Tile) -> Tile:
+    """The nearest whole number, ties to even, of any float32; `round_even` is for |x| < 2**22 only."""
+    small = absolute(x) < 2.0**23  # from there on every float32 is whole
+    part = where(small, x, 0.0)
+    even = round_even(part * 0.5) * 2.0
+    return where(small, even + round_even(part - even), x)
+
+
+def saturate(x: Tile, form: ElementFormat = INT32) -> Tile:
+    """Whole float32 numbers as integers of `form` (32 bits at most), in i32: out of range its nearest end, NaN 0.
+
+    Machines differ in what a cast of a number out of range gives (the least integer on x86, the nearest end in PTX,
+    anything in SPIR-V), so no such number is cast.
+    """
+    beyond = 2.0 ** (form.bits - int(form.signed))  # max_finite of 32 bits is no float32
+    inside = where((x >= form.min_finite) & (x < beyond), x, 0.0)
+    if form.bits == 32 and not form.signed:
+        inside = where(inside >= 2.0**31, inside - 2.0**32, inside)
+    top = -1 if form.bits == 32 and not form.signed else int(form.max_finite)
+    codes = where(x >= beyond, top, inside.to(INT32))
+    return where(x < form.min_finite, int(form.min_finite), codes)
 
 
 def _decode_wide(codes: Tile, form: ElementFormat) -> Tile:
