@@ -32,7 +32,7 @@ XPU_NATIVE := $(XPU_VENV)/native/versions.txt
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit parity golden model lock xpu xpu-native xpu-parity sycl clean
+.PHONY: help setup test lint unit parity docs golden model lock xpu xpu-native xpu-parity sycl clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -74,6 +74,9 @@ unit: $(MODEL) ## The tests alone.
 parity: $(MODEL) ## Compare both implementations with the oracle and write parity-report.html and .json.
 	OPENBLAS_NUM_THREADS=1 $(PY) -m parity job --report parity-report.html --json parity-report.json \
 	  $(addprefix --xpu ,$(wildcard parity-xpu.json)) $(PARITY_ARGS)
+
+docs: $(INSTALLED) ## The documentation site, in build/site; warnings are errors.
+	$(PY) -m sphinx -q -W --keep-going -b html docs build/site
 
 golden: $(INSTALLED) ## Regenerate the golden sources of both frameworks from the specs.
 	$(PY) -m parity emit --all --write

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from specs.version import __version__
+
 if TYPE_CHECKING:
     from specs.lang.op import Op
 
@@ -25,3 +27,6 @@ def get(name: str) -> Op:
     if name not in OPS:
         raise KeyError(f"no operation called {name!r}; there are {', '.join(OPS)}")
     return OPS[name]
+
+
+__all__ = ["__version__", "get", "names"]
