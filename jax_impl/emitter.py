@@ -22,7 +22,7 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.tile.ir import Op, Opcode, Program, Value, broadcast_shapes, index_count
+from specs.tile.ir import COMPARISONS, Op, Opcode, Program, Value, broadcast_shapes, index_count
 from specs.tile.printer import ATOM, INDENT, Printer, Text, is_const
 
 TYPES: dict[ElementFormat, str] = {
@@ -57,8 +57,20 @@ _REDUCTIONS = {
     Opcode.AMIN: "jnp.min",
     Opcode.CUMSUM: "jax.lax.cumsum",
 }
-_HOST = frozenset({Opcode.ADD, Opcode.SUB, Opcode.MUL, Opcode.IDIV, Opcode.IMOD})
-
+_HOST = COMPARISONS | {
+    Opcode.ADD,
+    Opcode.SUB,
+    Opcode.MUL,
+    Opcode.IDIV,
+    Opcode.IMOD,
+    Opcode.AND,
+    Opcode.OR,
+    Opcode.XOR,
+    Opcode.SHL,
+    Opcode.SHR,
+    Opcode.NEG,
+}
+"""Operators that Python has for sizes, which are its own integers (and truth values) while a kernel is traced."""
 
 _VIEWS = frozenset({"load_view", "store_view"})
 _SCATTER = frozenset({"scatter"})
@@ -160,6 +172,11 @@ class PallasPrinter(Printer):
     def _is_host(self, value: Value) -> bool:
         return id(value) in self.host or (value.op is not None and value.op.code in (Opcode.SIZE, Opcode.CONST))
 
+    def tensor(self, value: Value) -> Text:
+        """An operand of what only arrays have: Python numbers are given a type, whose width x64 does not change."""
+        text = self.of(value)
+        return Text(f"{TYPES[value.type.element]}({text})") if self._is_host(value) else text
+
     def _same_shape(self, op: Op) -> list[str]:
         """Operands as arrays of the result's shape: lax operations broadcast nothing."""
         shape, form = op.result.type.shape, TYPES[op.result.type.element]
@@ -178,6 +195,9 @@ class PallasPrinter(Printer):
         """An operation in JAX's words."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
+        if op.operands and all(self._is_host(value) for value in op.operands):
+            first = self.tensor(op.operands[0])
+            operands = [first, *operands[1:]]
         if code in _CALLS or code in _REDUCTIONS:
             return self._call(op, operands)
         form = TYPES[new.element]
@@ -189,15 +209,13 @@ class PallasPrinter(Printer):
             case Opcode.NOT:
                 return Text(f"jnp.logical_not({first})")
             case Opcode.CAST:
-                return Text(f"{first.inside(ATOM)}.astype({form})")
+                return self._cast(op)
             case Opcode.BITCAST:
                 return Text(f"jax.lax.bitcast_convert_type({first}, {form})")
             case Opcode.RESHAPE:
                 return Text(f"{first.inside(ATOM)}.reshape({', '.join(map(str, new.shape))})")
-            case Opcode.BROADCAST if is_const(op.operands[0]):
-                return Text(f"jnp.full({new.shape}, {first}, {form})")
             case Opcode.BROADCAST:
-                return Text(f"jnp.broadcast_to({first}, {new.shape})")
+                return self._broadcast(op)
             case Opcode.TRANSPOSE if op.attrs["permutation"] == (1, 0):
                 self.extensions.add("transposed")
                 return Text(f"transposed({first})")
@@ -211,6 +229,16 @@ class PallasPrinter(Printer):
             case Opcode.SPLIT | Opcode.NIBBLE:
                 return self._unpack(op, operands)
         raise AssertionError(code)
+
+    def _cast(self, op: Op) -> Text:
+        text, form = self.of(op.operands[0]), TYPES[op.result.type.element]
+        return Text(f"{form}({text})" if self._is_host(op.operands[0]) else f"{text.inside(ATOM)}.astype({form})")
+
+    def _broadcast(self, op: Op) -> Text:
+        text, new = self.of(op.operands[0]), op.result.type
+        if self._is_host(op.operands[0]):
+            return Text(f"jnp.full({new.shape}, {text}, {TYPES[new.element]})")
+        return Text(f"jnp.broadcast_to({text}, {new.shape})")
 
     def _call(self, op: Op, operands: list[Text]) -> Text:
         code, form = op.code, op.result.type.element
@@ -290,7 +318,7 @@ class PallasPrinter(Printer):
         param = self.program.array(str(op.attrs["array"]))
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
         value, *mask = op.operands[index_count(op, param) :]
-        text = str(self.of(value))
+        text = str(self.tensor(value))
         if value.type.shape != shape:
             text = f"jnp.broadcast_to({text}, {shape})"
         condition = f", mask={self._mask(mask[0], shape)}" if mask else ""
@@ -314,7 +342,8 @@ class PallasPrinter(Printer):
         """`jax.lax.fori_loop` over a local function."""
         assert op.region is not None
         index, *carried = op.region.parameters
-        lower, upper, *init = (self.of(value) for value in op.operands)
+        lower, upper = (self.of(value) for value in op.operands[:2])
+        init = [self.tensor(value) for value in op.operands[2:]]
         step = self.unique("step")
         results = [self.fresh(value, "carried") for value in op.results]
         names = [self.fresh(value, "carried") for value in carried]

@@ -14,7 +14,15 @@ from jax_impl.platforms.devices import platform_name
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
 from specs.lang.readiness import NO_WEIGHT
-from specs.tile.targets import EXECUTOR, EXECUTOR_XPU, PALLAS_CUDA, PALLAS_INTERPRET, PALLAS_XPU, TRITON_CUDA, Target
+from specs.tile.targets import (
+    EXECUTOR_XLA,
+    EXECUTOR_XPU,
+    PALLAS_CUDA,
+    PALLAS_INTERPRET,
+    PALLAS_XPU,
+    TRITON_CUDA,
+    Target,
+)
 
 IMPLEMENTATIONS = ("pallas", "triton", "xla", "dequant", "interpret")
 COMPILED = ("cuda", "oneapi")
@@ -122,5 +130,5 @@ def strided(implementation: str) -> bool:
 def target_of(implementation: str, platform: str) -> Target:
     """The program's target for an implementation on a platform that it runs on."""
     if implementation == "xla":
-        return EXECUTOR_XPU if platform in _INTEL else EXECUTOR
+        return EXECUTOR_XPU if platform in _INTEL else EXECUTOR_XLA
     return PALLAS_INTERPRET if implementation == "interpret" else _TARGETS[implementation, platform]

@@ -40,7 +40,7 @@ def combine_topk_swa(
         end = query_start_loc - first  # specs/cache/lookup.py:40
         count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
         return (ended + count_1,)
-    (request,) = jax.lax.fori_loop(0, count, step, (0,))  # specs/cache/lookup.py:46
+    (request,) = jax.lax.fori_loop(0, count, step, (jnp.int32(0),))  # specs/cache/lookup.py:46
     live = request < R  # specs/cache/combine.py:46
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
     query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c92416001acf618584001e9b32187effa4b16923bdbbfdd019d9bd93a80ce0c2
+# spec sha256 e15292280e948babeaaac05b14855cc55f28bddafd1f9a030768529d3a0e9997
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

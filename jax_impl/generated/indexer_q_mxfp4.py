@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b70a3edd13d6499ef9e85b32ec1a9601c9a792eb60c60af2975233502b379012
+# spec sha256 a5848585f2dd2db464b14a2c902615424c9aed71bb82abcc2e89c1bb3621346d
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -52,7 +52,8 @@ def int4_gemm_w4a8(
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0)  # specs/gemm/int4_tiles.py:82
-        a_even, a_odd = split_pairs(a.astype(jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
+        t = a.astype(jnp.float32)  # specs/gemm/int4_tiles.py:83
+        a_even, a_odd = split_pairs(jax.lax.bitcast_convert_type(jnp.where(t != t, 32704, jax.lax.bitcast_convert_type(t.astype(jnp.bfloat16), jnp.int16)), jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
         byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
         packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
         b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123

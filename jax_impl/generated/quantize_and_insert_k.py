@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2db7efc121bb096855c7d7d5c8c5d1b66c0ee45e37dadaa3f4a3b5337e9242dd
+# spec sha256 b543331dd55c5714cc7ccb132f05f9ed2d84d508baf50f360032ad74623cc4df
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

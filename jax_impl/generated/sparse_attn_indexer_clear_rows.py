@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d182fd90e632d21c1b716c70467255e8c767eb9e647339c9ed6c4ca6c6f290e3
+# spec sha256 f6944a0c3524396353bb043388a1f8d427b7dfff7a436421c7da40a99893057a
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d182fd90e632d21c1b716c70467255e8c767eb9e647339c9ed6c4ca6c6f290e3
+# spec sha256 f6944a0c3524396353bb043388a1f8d427b7dfff7a436421c7da40a99893057a
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -65,7 +65,7 @@ def decode_select_columns(
             count_4 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:333
             count_5 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:333
             return (count_3, count_4, count_5)
-        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, 0))  # specs/indexer/select.py:303
+        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, jnp.int32(0)))  # specs/indexer/select.py:303
         near = jnp.minimum(jnp.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:306
         def step_1(i_1, carry):  # specs/indexer/select.py:317
             (lower_3, upper_3, above_3) = carry

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b0d55591418ad98dad31fe9c767ae531d5449e64950f9ab0dbacaacfcae09e32
+# spec sha256 7b486b71e8683c812d890c5ce96722bc20b5fc3b8db649e665e4e6b14052d806
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

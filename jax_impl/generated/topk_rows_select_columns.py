@@ -61,7 +61,7 @@ def select_columns(
             count_4 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:333
             count_5 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:333
             return (count_3, count_4, count_5)
-        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, 0))  # specs/indexer/select.py:303
+        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, jnp.int32(0)))  # specs/indexer/select.py:303
         near = jnp.minimum(jnp.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:306
         def step_1(i_1, carry):  # specs/indexer/select.py:317
             (lower_3, upper_3, above_3) = carry

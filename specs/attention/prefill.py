@@ -156,10 +156,11 @@ SPARSE_MLA_PREFILL: Op = single(
     cases=(
         _case("v4", 7, 8, 1200, 128),
         _case("no-lengths", 4, 22, 300, 67, absent=("topk_length",)),
-        _case("no-sink", 4, 3, 300, 50, absent=("attn_sink",), formats=(("indices", INT64),)),
+        _case("no-sink", 4, 3, 300, 50, absent=("attn_sink",)),
         _case("d576", 3, 16, 200, 40, 576),
         _case("d128", 3, 8, 200, 40, 128, attributes={"d_v": 64}),
         _case("one-entry", 1, 1, 1, 1, attributes={"return_lse": False}),
+        _case("int64-indices", 3, 2, 1, 5, 128, attributes={"d_v": 64}, formats=(("indices", INT64),)),
         _case("no-entries", 3, 4, 8, 0),
         _case("no-tokens", 0, 8, 16, 16),
         _case("large", 32, 128, 40000, 1152, large=True),

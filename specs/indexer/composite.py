@@ -400,9 +400,10 @@ SPARSE_ATTN_INDEXER = Op(
         _case("prefill", prefill=(2, 9, 90), insert=False),
         _case("mixed", decode=(2, 2, 70), prefill=(2, 7, 80)),
         _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),
-        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), attributes=_SMALL, formats=(("slot_mapping", INT64),)),
+        _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), attributes=_SMALL),
         _case("plain-scales", decode=(1, 1, 40), prefill=(1, 3, 20), layout=INDEXER_FP8_PLAIN),
         _case("padding-only", padding=4),
+        _case("int64-slots", decode=(1, 1, 10), formats=(("slot_mapping", INT64),)),
         _case("large", decode=(8, 2, 17000), prefill=(3, 30, 17000), topk=512, rows=64, large=True),
     ),
 )

@@ -46,9 +46,10 @@ INDEXER_K_INSERT = Op(
     accuracy=(("cache", Accuracy(exact=True)),),
     cases=(
         _case("fp8", 70, 2, 64, ts=67),
-        _case("fp8-plain", 17, 3, 16, INDEXER_FP8_PLAIN, formats=(("slot_mapping", INT64),)),
+        _case("fp8-plain", 17, 3, 16, INDEXER_FP8_PLAIN),
         _case("mxfp4", 70, 3, 64, INDEXER_MXFP4, pad=64),
         _case("two-rows-a-page", 9, 8, 2),
+        _case("int64-slots", 5, 1, 8, formats=(("slot_mapping", INT64),)),
         _case("no-rows", 0, 2, 64),
         _case("large", 8192, 160, 64, large=True),
     ),

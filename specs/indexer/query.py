@@ -189,11 +189,11 @@ def _kernel(name: str, results: tuple[Array, ...], body: Body) -> Kernel:
 
 def _case(name: str, t: int, h: int, rope: int = 64, positions: int = 97, **fields: Any) -> Case:
     sizes = (("T", t), ("H", h), ("POSITIONS", positions), ("ROPE", rope))
-    attributes = fields.pop("attributes", (("softmax_scale", WIDTH**-0.5), ("head_scale", 0.125)))
+    attributes = (("softmax_scale", WIDTH**-0.5), ("head_scale", float(h) ** -0.5))
     return Case(name=name, sizes=sizes, attributes=attributes, **fields)
 
 
-_TWIN = (("softmax_scale", 0.125), ("head_scale", 0.125))
+_WIDE = (("positions", INT64),)
 _EXACT = Accuracy(exact=True)
 
 
@@ -220,7 +220,7 @@ INDEXER_Q_FP8 = _op(
     INDEXER_FP8,
     _FP8_RESULTS,
     quantise_query_fp8,
-    _case("int64-positions", 4, 16, formats=(("positions", INT64),), attributes=_TWIN),
+    _case("int64-positions", 4, 16, formats=_WIDE),
     _case("large", 1024, 64, positions=65536, large=True),
 )
 INDEXER_Q_MXFP4 = _op(
@@ -228,6 +228,6 @@ INDEXER_Q_MXFP4 = _op(
     INDEXER_MXFP4,
     _FP4_RESULTS,
     quantise_query_mxfp4,
-    _case("int64-positions", 4, 16, formats=(("positions", INT64),), attributes=_TWIN),
+    _case("int64-positions", 4, 16, formats=_WIDE),
     _case("large", 1024, 64, positions=65536, large=True),
 )

@@ -35,7 +35,7 @@ def is_native(form: ElementFormat, target: Target) -> bool:
 def legalise(program: Program, target: Target) -> Program:
     """The program with the target's formats only. The original is left as it is."""
     ops = program.ops
-    for rewriter in (_Formats(target), _Rounding(target)):
+    for rewriter in (_Formats(target), _Rounding(target), _Factors(target)):
         if rewriter.wanted(ops):
             with tracing(rewriter.tracer):
                 rewriter.block(list(ops))
@@ -225,8 +225,10 @@ class _Formats(_Rewriter):
 
     def casts(self, source: ElementFormat, goal: ElementFormat) -> bool:
         """Whether the target's own cast between two of its formats means what the program's does."""
-        if not (source.is_float and goal.is_float):
-            return not (source.is_float and goal.is_integer and goal.bits < 32)
+        if not source.is_float:
+            return goal.bits >= 32 or not goal.is_float
+        if not goal.is_float:
+            return goal.bits >= 32
         return goal.bits >= 16 or (source == F32 and self.target.saturating and goal.nan is not NanRule.IEEE)
 
     def nibble(self, op: Op) -> Tile:
@@ -317,6 +319,65 @@ class _Rounding(_Rewriter):
             self.bind(op.result, (self.of(op.operands[0]) + _ROUNDING_MAGIC) - _ROUNDING_MAGIC)
         else:
             super().rewrite(op)
+
+
+_SAME_VALUES = frozenset({Opcode.NEG, Opcode.RESHAPE, Opcode.EXPAND, Opcode.BROADCAST, Opcode.TRANSPOSE})
+"""Operations through which a compiler sees the product that a factor belongs to."""
+
+
+class _Factors(_Rewriter):
+    """Products with constants whose results are factors of other products (see `Target.merges_factors`)."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.hidden: set[int] = set()
+
+    def wanted(self, ops: tuple[Op, ...]) -> bool:
+        """Whether there is any such product."""
+        if self.target.merges_factors:
+            users: dict[int, list[Op]] = {}
+            everything = walk(ops)
+            for op in everything:
+                for value in op.operands:
+                    users.setdefault(id(value), []).append(op)
+            self.hidden = {id(op) for op in everything if _constant_factor(op) and _is_factor(op.result, users)}
+        return bool(self.hidden)
+
+    def rewrite(self, op: Op) -> None:
+        """Replays one operation; a hidden constant depends on the other factor, if only in whether that is NaN."""
+        if id(op) not in self.hidden:
+            super().rewrite(op)
+            return
+        place = 0 if _literal(op.operands[0]) is not None else 1
+        x, factor = self.of(op.operands[1 - place]), constant(_literal(op.operands[place]) or 0.0, F32)
+        self.bind(op.result, (x * where(x == x, factor, float("nan"))).broadcast(*op.result.type.shape))  # noqa: PLR0124
+
+
+def _literal(value: Value) -> float | None:
+    """The number that a value is everywhere."""
+    while value.op is not None and value.op.code in _SAME_VALUES - {Opcode.NEG}:
+        (value,) = value.op.operands
+    known = value.op is not None and value.op.code is Opcode.CONST
+    return float(value.op.attrs["value"]) if known else None  # type: ignore[union-attr, arg-type]
+
+
+def _constant_factor(op: Op) -> bool:
+    """Whether a float32 product has a constant factor that may round, or that is far from 1."""
+    if op.code is not Opcode.MUL or op.result.type.element != F32:
+        return False
+    found = [number for number in map(_literal, op.operands) if number is not None]
+    return len(found) == 1 and abs(found[0]) not in _EXACT_FACTORS
+
+
+_EXACT_FACTORS = frozenset(2.0**exponent for exponent in range(-16, 17))
+
+
+def _is_factor(value: Value, users: dict[int, list[Op]]) -> bool:
+    """Whether a value is a factor of a product, as it is or with its elements in other places."""
+    for user in users.get(id(value), ()):
+        if user.code is Opcode.MUL or (user.code in _SAME_VALUES and _is_factor(user.result, users)):
+            return True
+    return False
 
 
 def _e2m1(codes: Tile) -> Tile:

@@ -17,7 +17,7 @@ from typing import Self
 from specs.lang.elements import BOOL, F32, INT32
 from specs.tile.ir import Op, Opcode, Program, Value, walk
 
-_BINARY: dict[Opcode, tuple[str, int]] = {
+BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
     Opcode.OR: ("|", 4),
     Opcode.XOR: ("^", 5),
     Opcode.AND: ("&", 6),
@@ -185,7 +185,7 @@ class Printer(ABC):
 
     def expression(self, op: Op) -> Text:
         """The right-hand side of one operation."""
-        if op.code in _BINARY:
+        if op.code in BINARY:
             return self.binary(op)
         match op.code:
             case Opcode.NEG:
@@ -201,12 +201,12 @@ class Printer(ABC):
         x = self.of(op.operands[0])
         if op.result.type.element.is_integer:
             return Text(f"-{x.inside(_UNARY_PRECEDENCE)}", _UNARY_PRECEDENCE)
-        precedence = _BINARY[Opcode.MUL][1]
+        precedence = BINARY[Opcode.MUL][1]
         return Text(f"{x.inside(precedence)} * -1.0", precedence)
 
     def binary(self, op: Op) -> Text:
         """An infix operation; the right operand binds tighter, so that evaluation order is the author's."""
-        sign, precedence = _BINARY[op.code]
+        sign, precedence = BINARY[op.code]
         a, b = self.of(op.operands[0]), self.of(op.operands[1])
         left = precedence + 1 if precedence == _COMPARISON else precedence
         texts = [
@@ -224,7 +224,11 @@ class Printer(ABC):
         keys = [":"] * len(source.type.shape)
         for axis in axes:
             keys.insert(int(axis), "None")  # type: ignore[call-overload]
-        return Text(f"{self.of(source).inside(ATOM)}[{', '.join(keys)}]")
+        return Text(f"{self.tensor(source).inside(ATOM)}[{', '.join(keys)}]")
+
+    @abstractmethod
+    def tensor(self, value: Value) -> Text:
+        """The text of an operand that has to be a tensor of the framework, where a size or a literal is a number."""
 
     @abstractmethod
     def spell(self, op: Op, operands: list[Text]) -> Text:
@@ -279,4 +283,4 @@ def is_const(value: Value) -> bool:
     return value.op is not None and value.op.code is Opcode.CONST
 
 
-__all__ = ["ATOM", "F32", "INDENT", "Printer", "Text", "is_const", "is_scalar_i32"]
+__all__ = ["ATOM", "BINARY", "F32", "INDENT", "Printer", "Text", "is_const", "is_scalar_i32"]

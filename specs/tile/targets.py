@@ -20,6 +20,8 @@ class Target:
     views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
     scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
     splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
+    merges_factors: its compiler makes x (c d) of (x c) d, c a constant and d a constant or a value that is broadcast,
+        as XLA's algebraic simplifier does: another rounding, and zero where c d vanishes. `legalise` hides such c.
     overlaps: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
     config: which rows of a kernel's configurations apply (see `specs.lang.kernel.Config`).
@@ -34,6 +36,7 @@ class Target:
     views: bool = False
     scatters: bool = True
     splats_truth: bool = True
+    merges_factors: bool = False
     overlaps: bool = False
     config: str
 
@@ -92,8 +95,10 @@ PALLAS_INTERPRET = Target(
     saturating=False,
     rounds=True,
     scatters=False,
+    merges_factors=True,
     config="interpret",
 )
 EXECUTOR = Target(name="executor", native=_FLOATS, dot=frozenset({F32}), saturating=False, rounds=True, config="cpu")
+EXECUTOR_XLA = replace(EXECUTOR, name="executor-xla", merges_factors=True)
 # Where XLA's dots go to oneDNN, whose matrix units take 16-bit floats; products of FP8 and bfloat16 stay exact.
-EXECUTOR_XPU = replace(EXECUTOR, name="executor-xpu", dot=frozenset({F32, F16, BF16}))
+EXECUTOR_XPU = replace(EXECUTOR_XLA, name="executor-xpu", dot=frozenset({F32, F16, BF16}))

@@ -23,8 +23,8 @@ from specs.lang.elements import (
     ElementFormat,
 )
 from specs.tile import ptx
-from specs.tile.ir import ArrayParam, Op, Opcode, Program, index_count
-from specs.tile.printer import ATOM, INDENT, Printer, Text, is_const
+from specs.tile.ir import ArrayParam, Op, Opcode, Program, Value, index_count
+from specs.tile.printer import ATOM, BINARY, INDENT, Printer, Text, is_const
 
 TYPES: dict[ElementFormat, str] = {
     F32: "tl.float32",
@@ -130,6 +130,8 @@ class TritonPrinter(Printer):
         new = op.results[0].type
         if code in _CALLS:
             return Text(f"{_CALLS[code]}({', '.join(self._typed(op, operands))})")
+        if code not in (Opcode.CAST, Opcode.BITCAST, Opcode.BROADCAST) and operands:  # these are functions of either
+            first = self.tensor(op.operands[0])
         if code in _REDUCTIONS:
             return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
         match code:
@@ -139,13 +141,11 @@ class TritonPrinter(Printer):
                 return Text(f"tl.arange(0, {op.attrs['n']})")
             case Opcode.NOT:
                 return Text(f"~{first.inside(10)}", 10)
-            case Opcode.CAST:
-                return Text(f"{first.inside(12)}.to({TYPES[new.element]})")
-            case Opcode.BITCAST:
-                return Text(f"{first.inside(12)}.to({TYPES[new.element]}, bitcast=True)")
+            case Opcode.CAST | Opcode.BITCAST:
+                return self._cast(op.operands[0], new.element, bitcast=code is Opcode.BITCAST)
             case Opcode.RESHAPE:
                 return Text(f"tl.reshape({first}, {list(new.shape)})")
-            case Opcode.BROADCAST if is_const(op.operands[0]):
+            case Opcode.BROADCAST if self._may_be_number(op.operands[0]):
                 return Text(f"tl.full({list(new.shape)}, {first}, {TYPES[new.element]})")
             case Opcode.BROADCAST:
                 return Text(f"tl.broadcast_to({first}, {list(new.shape)})")
@@ -159,12 +159,35 @@ class TritonPrinter(Printer):
                 return self._nibble(op, operands)
         raise AssertionError(code)
 
+    def tensor(self, value: Value) -> Text:
+        """An operand of what constexprs do not have, or have otherwise: ~True is -2, which is true."""
+        return self._cast(value, value.type.element) if self._may_be_number(value) else self.of(value)
+
+    def _cast(self, value: Value, form: ElementFormat, *, bitcast: bool = False) -> Text:
+        """A cast: a method of tiles, a function of scalars, as arguments equal to 1 are constexprs without methods."""
+        text, same_bits = self.of(value), ", bitcast=True" if bitcast else ""
+        if value.type.shape:
+            return Text(f"{text.inside(ATOM)}.to({TYPES[form]}{same_bits})")
+        return Text(f"tl.cast({text}, {TYPES[form]}{same_bits})")
+
+    def _may_be_number(self, value: Value) -> bool:
+        """Whether a value can be a constexpr: Triton computes literals and arguments equal to 1 while it compiles."""
+        op = value.op
+        if op is None or value.type.shape:
+            return False
+        if op.code in (Opcode.CONST, Opcode.SIZE):
+            return True
+        folded = op.code in BINARY or op.code is Opcode.NOT or (op.code is Opcode.NEG and value.type.element.is_integer)
+        return folded and all(self._may_be_number(operand) for operand in op.operands)
+
     def _typed(self, op: Op, operands: list[Text]) -> list[str]:
         """Operands of a call; a literal of a narrow format is given its type, as Triton would guess another."""
         texts: list[str] = []
         for value, text in zip(op.operands, operands, strict=True):
             narrow = is_const(value) and value.type.element not in (F32, INT32, BOOL)
             texts.append(f"tl.full([], {text}, {TYPES[value.type.element]})" if narrow else str(text))
+        if len(texts) == 1:
+            texts = [str(self.tensor(op.operands[0]))]
         return texts
 
     def _dot(self, op: Op, operands: list[Text]) -> Text:
@@ -196,7 +219,7 @@ class TritonPrinter(Printer):
             if index == "0":
                 continue
             if self.program.wide and not is_const(value):
-                index = Text(f"{index.inside(12)}.to(tl.int64)")
+                index = self._cast(value, INT64)
             factor = self._stride(param, d)
             terms.append(index.inside(8) if factor is None else f"{index.inside(9)} * {factor}")
         joined = " + ".join(terms)
@@ -223,7 +246,7 @@ class TritonPrinter(Printer):
         stride = self._stride(param, 0) or "1"
         base = f"{param.name}_ptr"
         if page != "0":
-            base += f" + {page.inside(ATOM)}.to(tl.int64) * {stride}"
+            base += f" + {self._cast(op.operands[0], INT64)} * {stride}"
         if byte != "0":
             base += f" + {byte.inside(9)}"
         if form != param.element:

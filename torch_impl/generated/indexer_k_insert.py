@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ef043d0b28236df3951d28052d262198641bf7b788876cc35d603727842d91c0
+# spec sha256 20ac6b78f7fbae16749661c96e32395d95f91727060351a43ceee942353cda2b
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -74,7 +74,8 @@ def int4_gemm_w4a8(
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0)  # specs/gemm/int4_tiles.py:82
-        a_even, a_odd = tl.split(tl.reshape(a.to(tl.bfloat16), [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
+        t = a.to(tl.float32)  # specs/gemm/int4_tiles.py:83
+        a_even, a_odd = tl.split(tl.reshape(tl.where(t != t, tl.full([], 32704, tl.int16), t.to(tl.bfloat16).to(tl.int16, bitcast=True)).to(tl.bfloat16, bitcast=True), [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
         byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
         packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
         b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123

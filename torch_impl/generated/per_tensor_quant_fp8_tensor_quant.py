@@ -34,7 +34,7 @@ def tensor_quant(
     partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:86
     amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:86
     bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
-    t = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    t = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
     tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 63ca73e612d0d0cc4efcfb349fd4e80e67d21cfd13204595849f2a502ea5e9e5
+# spec sha256 548c2c5f90493e25cffa28f2a32dbbda34471af9442bfd195a70cda0ca3ba345
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

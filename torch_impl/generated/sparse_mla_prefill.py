@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 69a8a23da2961d54afe9b05626079ec8d4cad6e89b5c56976a6756cf4422d584
+# spec sha256 c2bb3b991efc70ad7a4aa87afe2abfec4bf0bd0f9e07249fedea0bb5fce2aeca
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

@@ -50,7 +50,7 @@ def select_columns(
         count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:288
         lower = count_2 - 1  # specs/indexer/select.py:288
         upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:296
-        straddles = ((lower < -1) & (upper > -1)).to(tl.int32)  # specs/indexer/select.py:302
+        straddles = tl.cast((lower < -1) & (upper > -1), tl.int32)  # specs/indexer/select.py:302
         lower_1 = lower  # specs/indexer/select.py:303
         upper_1 = upper  # specs/indexer/select.py:303
         above = 0  # specs/indexer/select.py:303
@@ -68,7 +68,7 @@ def select_columns(
         lower_2 = lower_1  # specs/indexer/select.py:317
         upper_2 = upper_1  # specs/indexer/select.py:317
         for i_1 in range(31):  # specs/indexer/select.py:317
-            needed = ((above < 512) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2)).to(tl.int32)  # specs/indexer/select.py:309
+            needed = tl.cast((above < 512) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2), tl.int32)  # specs/indexer/select.py:309
             lower_3 = lower_2  # specs/indexer/select.py:310
             upper_3 = upper_2  # specs/indexer/select.py:310
             above_1 = above  # specs/indexer/select.py:310
