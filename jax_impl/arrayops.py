@@ -50,6 +50,10 @@ class JaxOps(ModuleOps):
         """Selection with broadcasting."""
         return _like(jnp.where(condition, _bytes(x), _bytes(y)), x)
 
+    def seen(self, conditions: Any) -> bool:
+        """Never: values are not known while tracing, and a compiled program does not depend on whether they are."""
+        return False
+
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """A traced loop."""
 

@@ -147,6 +147,10 @@ class TorchOps:
             target[offsets[mask]] = values[mask]
         return flat
 
+    def seen(self, conditions: torch.Tensor) -> bool:
+        """Whether all hold, of tensors in the host's memory."""
+        return conditions.device.type == "cpu" and bool(conditions.all())
+
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """A Python loop."""
         for k in range(int(lower), int(upper)):

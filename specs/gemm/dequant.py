@@ -3,8 +3,10 @@
     C[m, n] = sum_g (sum_{k in g} A[m, k] W[k, n]) sa[m, g] sb[g, n] + bias[n]
 
 W holds codes minus zero points, which float32 holds exactly; scales are applied to the sum over the k that share them,
-as the tile programs do, so that their range never limits the operands'. The contract is that of the operation. Written
-once, over the executor's array namespace (`specs.tile.arrayops.ArrayOps`): numpy, jax.numpy and torch alike.
+as the tile programs do, so that their range never limits the operands'. Where scales can be looked at and are far from
+the ends of float32's range, they multiply the operands instead, and one product does (`folded`). The contract is that
+of the operation. Written once, over the executor's array namespace (`specs.tile.arrayops.ArrayOps`): numpy, jax.numpy
+and torch alike.
 
 A caller who keeps a weight has it dequantised once (`kept`): that is most of the time of a product of few rows.
 """
@@ -23,6 +25,7 @@ from specs.lang.readiness import NO_WEIGHT
 from specs.tile.arrayops import ArrayOps
 from specs.tile.ir import Opcode
 
+_FAR = 60  # a power of two: codes are in 2**-9 .. 2**16, and products of both operands stay in float32's range
 _UNROLLED = 32  # groups of K that a compiled program multiplies one by one; it would grow with more
 _COMPILED_PARTIALS = 1 << 22  # elements of partial sums that it keeps at a time beyond that
 _PARTIALS = 1 << 17  # of a library called operation by operation: so many stay in a cache, and fewer calls are made
@@ -134,9 +137,36 @@ def multiply(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
     return total if weight.bias is None else ops.binary(Opcode.ADD)(total, weight.bias)
 
 
+def folded(ops: ArrayOps, operand: Factors, group: int, axis: int) -> Factors:
+    """The operand with its scales multiplied into its values, or as it is where that might leave float32's range.
+
+    group: elements along `axis` (-1 or -2) that share a scale.
+    """
+    if not operand.scales or not all(_harmless(ops, scale) for scale in operand.scales):
+        return operand
+    block = ops.binary(Opcode.IDIV)(ops.arange(operand.values.shape[axis]), ops.const(group, INT32))
+    values = operand.values
+    for scale in operand.scales:
+        spread = scale if scale.shape[axis] == 1 else scale[..., block] if axis == -1 else scale[..., block, :]
+        values = ops.binary(Opcode.MUL)(values, spread)
+    return Factors(values=values)
+
+
+def _harmless(ops: ArrayOps, scale: Any) -> bool:
+    """Whether scales are seen to be finite, and 0 or nearer to 1 than any code's product with them could be too far."""
+    binary = ops.binary
+    low, high = (ops.const(2.0**power, F32) for power in (-_FAR, _FAR))
+    inside = binary(Opcode.AND)(binary(Opcode.GE)(scale, low), binary(Opcode.LE)(scale, high))
+    return ops.seen(binary(Opcode.OR)(inside, binary(Opcode.EQ)(scale, ops.const(0.0, F32))))
+
+
 def _sum_of_groups(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
     w, size = weight.factors, weight.group
     depth = a.values.shape[-1]
+    if size is not None and size < depth and not w.scales:
+        a = folded(ops, a, size, -1)
+        if not a.scales:
+            return ops.matmul(a.values, w.values)
     if size is None or size >= depth:
         total = ops.matmul(a.values, w.values)
         return _scaled(ops, total, [_column(s, 0) for s in a.scales], [_row(s, 0) for s in w.scales])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from specs.gemm.dequant import Factors, Operands, Weight, bias_of, scale_factors, swap
+from specs.gemm.dequant import Factors, Operands, Weight, bias_of, folded, scale_factors, swap
 from specs.gemm.scaled import GROUPED
 from specs.lang.elements import F32, INT32
 from specs.lang.op import FrameworkProduct
@@ -26,8 +26,10 @@ def weight(ops: ArrayOps, given: Operands) -> Weight:
     """Codes of b as float32 [.., K, N], and its scales [.., G, N] or [.., 1, N or 1]."""
     values = ops.cast(given.arrays["b"], F32)  # before it is transposed: the cast reads memory in order
     values = swap(ops, values) if given.attributes["weight_order"] == "nk" else values
-    factors = Factors(values=values, scales=_weight_scales(ops, given, values.shape))
-    return Weight(factors=factors, group=group_of(given), bias=bias_of(ops, given))
+    factors, group = Factors(values=values, scales=_weight_scales(ops, given, values.shape)), group_of(given)
+    if group is not None:
+        factors = folded(ops, factors, group, -2)
+    return Weight(factors=factors, group=group, bias=bias_of(ops, given))
 
 
 def _weight_scales(ops: ArrayOps, given: Operands, shape: tuple[int, ...]) -> tuple[Any, ...]:

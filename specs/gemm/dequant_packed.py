@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from specs.gemm.dequant import Factors, Operands, Weight, bias_of, scale_factors, swap
+from specs.gemm.dequant import Factors, Operands, Weight, bias_of, folded, scale_factors, swap
 from specs.lang.elements import F32, INT32
 from specs.lang.op import FrameworkProduct
 from specs.tile.arrayops import ArrayOps
@@ -44,7 +44,7 @@ def int4_weight(ops: ArrayOps, given: Operands) -> Weight:
     else:
         codes = ops.binary(Opcode.SUB)(codes, ops.const(SYMMETRIC_ZERO, F32))
     scales = scale_factors(ops, given.arrays["b_scale"], given.formats["b_scale"])
-    factors = Factors(values=codes, scales=scales)
+    factors = folded(ops, Factors(values=codes, scales=scales), group, -2)
     return Weight(factors=factors, group=None if size == -1 else group, bias=bias_of(ops, given))
 
 
@@ -83,7 +83,8 @@ def fp4_weight(ops: ArrayOps, given: Operands) -> Weight:
     """Codes as float32 [K, N], scales [K / 32, N]."""
     codes = _along_k(ops, given.arrays["b"], 2, given.attributes["weight_order"] == "nk")
     scales = scale_factors(ops, given.swapped("b_scale", ops), given.formats["b_scale"])
-    return Weight(factors=Factors(values=e2m1(ops, codes), scales=scales), group=MX_GROUP, bias=bias_of(ops, given))
+    factors = folded(ops, Factors(values=e2m1(ops, codes), scales=scales), MX_GROUP, -2)
+    return Weight(factors=factors, group=MX_GROUP, bias=bias_of(ops, given))
 
 
 def fp4_activations(ops: ArrayOps, given: Operands) -> Factors:

@@ -80,6 +80,9 @@ class ArrayOps(Protocol):
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
 
+    def seen(self, conditions: Any) -> bool:
+        """Whether all truth values are known now, without waiting for a device, and hold."""
+
 
 class ModuleOps:
     """ArrayOps over a numpy-like module `xp` (numpy or jax.numpy)."""
@@ -182,6 +185,10 @@ class ModuleOps:
         else:
             flat[offsets[mask]] = values[mask]
         return flat
+
+    def seen(self, conditions: Any) -> bool:
+        """Whether all hold."""
+        return bool(conditions.all())
 
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """A Python loop."""
