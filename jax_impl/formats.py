@@ -24,6 +24,8 @@ from specs.lang.elements import (
     INT64,
     UINT8,
     ElementFormat,
+    called,
+    names_text,
 )
 from specs.lang.errors import WrongType
 
@@ -53,15 +55,16 @@ def dtype_of(form: ElementFormat) -> Any:
 
 
 def format_of(op: str, argument: str, value: object) -> ElementFormat:
-    """An attribute given as a dtype, as the format's name, or as the format."""
+    """An attribute given as a dtype, by a dtype's name ("bfloat16") or a format's ("bf16"), or as the format."""
     if isinstance(value, ElementFormat):
         return value
-    for form, dtype in DTYPES.items():
-        if value == form.name:
-            return form
-        if not isinstance(value, str | bytes) and _is_dtype(value, dtype):  # numpy reads codes such as b"i1"
-            return form
-    raise WrongType(op=op, argument=argument, expected="a dtype or the name of a format", actual=repr(value))
+    form = called(value, DTYPES)
+    if form is None and not isinstance(value, str | bytes):  # numpy reads codes such as b"i1"
+        form = next((form for form, dtype in DTYPES.items() if _is_dtype(value, dtype)), None)
+    if form is None:
+        expected = f"a dtype or the name of one: {names_text(DTYPES)}"
+        raise WrongType(op=op, argument=argument, expected=expected, actual=repr(value))
+    return form
 
 
 def _is_dtype(value: object, dtype: Any) -> bool:

@@ -35,7 +35,7 @@ from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
 from specs.lang.bind import call_env, followed, layout_facts
 from specs.lang.elements import ALL, E8M0, F32, UINT8, ElementFormat
-from specs.lang.kernel import Array, Attribute, Dim, Role, Rows, choice_name
+from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
 from specs.lang.layouts import Dense, Inner, Pages
 from specs.lang.op import Case, Op
@@ -276,7 +276,8 @@ def attribute_refusal(attribute: Attribute, value: object) -> type[errors.Argume
         return errors.Missing if attribute.required else None
     if attribute.kind is Paged and isinstance(value, str):
         return errors.NotAChoice if _meant(attribute, value) is value else None
-    if not isinstance(value, attribute.kind) or (isinstance(value, bool) and attribute.kind is not bool):
+    kinds = (int, float) if attribute.kind is float else attribute.kind
+    if not isinstance(value, kinds) or (isinstance(value, bool) and attribute.kind is not bool):
         return errors.WrongType
     if attribute.choices and value not in attribute.choices and attribute.kind is not Paged:
         return errors.NotAChoice
@@ -377,6 +378,7 @@ def passed_as(inputs: Inputs, name: str, passed: Passed) -> WrongCall | None:
     """The call with one array passed in another way."""
     shape, layout = inputs.arrays[name].shape, inputs.op.array(name).layout
     inner = layout.inner if isinstance(layout, Dense) else Inner.PACKED  # so far as single pages go
+    repeats = inner is Inner.FREE and inputs.op.array(name).access is Access.IN
     wrong, error, mistake, subject = True, errors.WrongStride, Mistake.STRIDE, name
     match passed:
         case Passed.LAST_STRIDED:
@@ -386,7 +388,7 @@ def passed_as(inputs: Inputs, name: str, passed: Passed) -> WrongCall | None:
         case Passed.OVERLAPPING:
             wrong = isinstance(layout, Pages) and shape[0] > 1
         case Passed.REPEATED:
-            wrong = bool(shape) and shape[0] > 1 and not (isinstance(layout, Dense) and layout.repeats)
+            wrong = bool(shape) and shape[0] > 1 and not repeats
         case Passed.ELSEWHERE:
             others = [n for n in inputs.arrays if n != name]
             wrong, error, mistake = bool(others), errors.WrongDevice, Mistake.DEVICE  # type: ignore[assignment]

@@ -20,6 +20,8 @@ from specs.lang.elements import (
     INT64,
     UINT8,
     ElementFormat,
+    called,
+    names_text,
 )
 from specs.lang.errors import WrongType
 
@@ -52,15 +54,16 @@ def dtype_of(form: ElementFormat) -> torch.dtype:
 
 
 def format_of(op: str, argument: str, value: object) -> ElementFormat:
-    """An attribute given as torch.dtype, as the format's name, or as the format."""
+    """An attribute given as torch.dtype, by a dtype's name ("bfloat16") or a format's ("bf16"), or as the format."""
     if isinstance(value, ElementFormat):
         return value
     if isinstance(value, torch.dtype) and value in FORMATS:
         return FORMATS[value]
-    for form in DTYPES:
-        if value == form.name:
-            return form
-    raise WrongType(op=op, argument=argument, expected="a torch dtype or the name of a format", actual=repr(value))
+    form = called(value, DTYPES)
+    if form is None:
+        expected = f"a torch dtype or the name of one: {names_text(DTYPES)}"
+        raise WrongType(op=op, argument=argument, expected=expected, actual=repr(value))
+    return form
 
 
 def describe(tensor: torch.Tensor) -> ArrayInfo:

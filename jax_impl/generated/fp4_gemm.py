@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4e07d5d3359979ce094c1909def0ff38bf4d5f258ad60d6c87ac3bf7e2e2d8ef
+# spec sha256 badd012de727c431e7f2803c4c37a1d376ea5b3484a4d896e18b45cb2fcfaaea
 """fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
 
 Generated. Specialised on

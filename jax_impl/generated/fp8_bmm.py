@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 22452cf46538c73d486fdcd1c89a1fc2b3a75ce6d298da357c225af168533f0d
+# spec sha256 36acf9696765ce49633fd1dd8be49ad0f0b82f9d9faee7d37658bb868e41e247
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 48d9784934c205b48d6bbe82b7d06ce73e38c7e284fa76408c95d6ee74c06c28
+# spec sha256 34e966f61307e89d0cc67df21e3315c05ac3b5fac064abfd2542bbfba06301e7
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

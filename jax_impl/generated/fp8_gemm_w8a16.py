@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 efd5bc51486258aeb6ee57637f9dadbca42d799e17f46a28168c133daa95de34
+# spec sha256 fc2e2368d90b211efe61d3ece688f3175ab174c1ca2c154c3702128e0c625d2e
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 01ad6decb0c5a7e82a1c14d063b563ede09f8c2e2a6475527fa2296ee067c16b
+# spec sha256 13b55ecd14acd2ff56811bf66f3d45e9e093b29ce2ff77e69c4bc3d8bd09d67f
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

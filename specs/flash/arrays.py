@@ -54,7 +54,7 @@ def _scales(name: str) -> Array:
         shapes=((REQUESTS, HKV),),
         formats=(F32,),
         role=Role.SCALE,
-        layout=Dense(inner=Inner.FREE, repeats=True),
+        layout=_FREE,
         optional=True,
     )
 
@@ -96,7 +96,7 @@ ARGUMENTS = (
         doc="what a score loses per position of distance, per head, or per request and head",
         shapes=((SLOPES, HQ), (HQ,)),
         formats=(F32,),
-        layout=Dense(inner=Inner.FREE, repeats=True),
+        layout=_FREE,
         optional=True,
     ),
     Array(

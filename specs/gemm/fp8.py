@@ -245,6 +245,7 @@ FP8_GEMM: Op = single(
         _case("group-64", 20, 192, 192, "block", attributes={"group": 64}),
         _case("group-256", 20, 300, 512, "block", attributes={"group": 256}),
         _case("no-rows", 0, 64, 128, "block"),
+        _case("no-columns", 5, 0, 128, "token_channel"),
         _case("decode", 64, 4096, 7168, "block", absent=("bias",), large=True),
         _case("prefill", 4096, 4096, 7168, "block", absent=("bias",), large=True),
         _case("down", 4096, 7168, 2048, "block", absent=("bias",), large=True),
@@ -293,6 +294,7 @@ FP8_BMM: Op = single(
         _batched("tensor", 5, 1, 64, 64, "tensor"),
         _batched("unit-scales", 2, 3, 32, 40, "tensor", absent=("a_scale", "b_scale", "bias")),
         _batched("mx", 2, 16, 48, 64, "mx"),
+        _batched("no-batches", 0, 5, 48, 64, "token_channel"),
     ),
 )
 

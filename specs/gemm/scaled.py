@@ -18,9 +18,9 @@ from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile, fail
 
 M = Axis(name="M", doc="rows of A: the product of its leading dimensions")
-N = Axis(name="N", minimum=1, doc="columns of the weight")
+N = Axis(name="N", doc="columns of the weight")
 K = Axis(name="K", minimum=1, doc="contracted size")
-G = Axis(name="G", minimum=1, doc="batches")
+G = Axis(name="G", doc="batches")
 
 GROUPED = ("block", "mx")
 SMALL_TILE = 64 * 32

@@ -25,7 +25,7 @@ _COLUMNS, _PROGRAMS, _LEAST, _MOST = 64, 512, 1024, 8
 SPLITS = Axis(
     name="SPLITS",
     static=True,
-    value=emax(1, (M <= _ROWS) * emin(emin(_MOST, K // _LEAST), as_expr(_PROGRAMS) // cdiv(N, _COLUMNS))),
+    value=emax(1, (M <= _ROWS) * emin(emin(_MOST, K // _LEAST), as_expr(_PROGRAMS) // emax(1, cdiv(N, _COLUMNS)))),
     doc="parts of K that are summed on their own",
 )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
+from numbers import Integral, Real
 
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
@@ -144,6 +146,7 @@ def _check_attribute(op: Op, a: Attribute, value: object) -> object:
         return None
     if a.kind is Paged and isinstance(value, str):
         return _layout_called(op, a, value)
+    value = _as_number(a.kind, value)
     if not isinstance(value, a.kind) or (isinstance(value, bool) and a.kind is not bool):
         raise errors.WrongType(op=op.name, argument=a.name, expected=a.kind.__name__, actual=repr(value))
     if a.choices and value not in a.choices and a.kind is not Paged:
@@ -160,6 +163,18 @@ def _limits(a: Attribute) -> str:
     if a.minimum is not None and a.maximum is not None:
         return f"{a.minimum} .. {a.maximum}"
     return f">= {a.minimum}" if a.maximum is None else f"<= {a.maximum}"
+
+
+def _as_number(kind: type, value: object) -> object:
+    """An integer where a float is meant, and numbers of numpy, as Python's own; truth values are no numbers."""
+    if isinstance(value, bool):
+        return value
+    if kind is float and isinstance(value, Real):
+        try:
+            return float(value)
+        except OverflowError:
+            return inf
+    return int(value) if kind is int and isinstance(value, Integral) else value
 
 
 def _layout_called(op: Op, a: Attribute, name: str) -> Paged:
@@ -218,7 +233,8 @@ class _Binder:
         self.match(array, chosen, shape)
         self.later.append((array, chosen, shape))
         if info.strides is not None:
-            problem = array.layout.problem(info.shape, info.strides)
+            written = array.access is not Access.IN
+            problem = array.layout.problem(info.shape, info.strides, written=written)
             if problem:
                 raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
         self.shapes[array.name] = info.shape

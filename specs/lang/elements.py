@@ -17,6 +17,7 @@ Where libraries differ from the rules here (tests/formats has the comparisons):
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import lru_cache
@@ -365,6 +366,22 @@ _NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
+_BY_ANY_NAME = {dtype.name: _BY_NAME[name] for name, dtype in _NUMPY_DTYPES.items()} | _BY_NAME
+
+
 def by_name(name: str) -> ElementFormat:
     """The format called `name` (KeyError otherwise)."""
     return _BY_NAME[name]
+
+
+def called(name: object, known: Collection[ElementFormat]) -> ElementFormat | None:
+    """The format, of those that a framework has dtypes for, called by its own name or by its dtype's ("bfloat16")."""
+    form = _BY_ANY_NAME.get(name) if isinstance(name, str) else None
+    return form if form in known else None
+
+
+def names_text(known: Collection[ElementFormat]) -> str:
+    """What formats may be called, for messages: the dtype's name, and the short one where it differs."""
+    texts = {form.name: form.name for form in known}
+    texts |= {form.name: f"{form.numpy_dtype.name} ({form.name})" for form in known if form.numpy_dtype is not None}
+    return ", ".join(name if name != f"{short} ({short})" else short for short, name in texts.items())

@@ -27,13 +27,12 @@ class Inner(Enum):
 class Dense:
     """A strided array; every stride not constrained by `inner` is read at run time.
 
-    repeats: a stride may be 0, as in views that repeat one value; only of arrays that are read.
+    Where any strides are free, a stride may be 0 (a view that repeats one value), unless the array is written.
     """
 
     inner: Inner = Inner.UNIT
-    repeats: bool = False
 
-    def problem(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> str | None:
+    def problem(self, shape: tuple[int, ...], strides: tuple[int, ...], *, written: bool) -> str | None:
         """What the layout asks for if these strides (in elements) break it, else None."""
         if not shape or 0 in shape:
             return None
@@ -45,10 +44,14 @@ class Dense:
                 return f"stride 1 in one of the last two dimensions ({self.inner.value})"
             case Inner.PACKED if not is_packed(shape, strides):
                 return f"a contiguous array, {self.inner.value}"
-        least = 0 if self.repeats else 1
+        least = 0 if self.repeats(written) else 1
         if any(size > 1 and stride < least for size, stride in zip(shape, strides, strict=True)):
-            return "no negative stride" if self.repeats else "positive strides"
+            return "no negative stride" if least == 0 else "positive strides"
         return None
+
+    def repeats(self, written: bool) -> bool:
+        """Whether elements of one array may share memory."""
+        return self.inner is Inner.FREE and not written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

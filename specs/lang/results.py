@@ -12,6 +12,7 @@ from specs.lang import errors
 from specs.lang.bind import ArrayInfo, Call
 from specs.lang.elements import E8M0, UINT8
 from specs.lang.kernel import Array
+from specs.lang.layouts import Dense
 from specs.lang.op import Op
 from specs.lang.signature import shape_text
 
@@ -50,7 +51,9 @@ def _check(call: Call, array: Array, info: ArrayInfo, name: str, device: object)
     if info.device != device:
         raise errors.WrongDevice(op=op, argument=name, expected=f"{device} (as the arguments)", actual=info.device)
     if info.strides is not None:
-        problem = array.layout.problem(info.shape, info.strides) or overlap(info.shape, info.strides)
+        assert isinstance(array.layout, Dense)
+        problem = array.layout.problem(info.shape, info.strides, written=True)
+        problem = problem or overlap(info.shape, info.strides)
         if problem:
             raise errors.WrongStride(op=op, argument=name, expected=problem, actual=info.strides)
 

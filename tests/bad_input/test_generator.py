@@ -94,7 +94,7 @@ def test_surplus_array() -> None:
         name="extra",
         doc="only in mode channel",
         by="scale_mode",
-        shapes_by=(("channel", ((),)),),
+        shapes_by=(("tensor", ()), ("channel", ((),)), ("block", ())),
         formats=(F32,),
         optional=True,
     )

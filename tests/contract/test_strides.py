@@ -14,6 +14,7 @@ import specs
 from parity.frameworks import from_torch, to_torch
 from parity.inputs import Inputs, layout_of
 from specs.lang.errors import ArgumentError
+from specs.lang.kernel import Role
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op
 from tests.contract import suite
@@ -155,6 +156,34 @@ def test_scales_with_any_strides(op: str, implementation: str, device: str) -> N
     spec = specs.get(op)
     moves = dict.fromkeys(with_free_strides(spec), every_other_element)
     check(base_inputs(spec), moves, implementation, device)
+
+
+def repeatable(op: Op) -> list[str]:
+    """Arguments with free strides that are no indices, of which one repeated may mean nothing."""
+    return [name for name in with_free_strides(op) if op.array(name).role is not Role.INDEX]
+
+
+@pytest.mark.parametrize("op", [op for op in specs.names() if repeatable(specs.get(op))])
+def test_one_value_repeated(op: str) -> None:
+    """Scales, biases and sinks as an expanded view, whose strides are 0."""
+    from torch_impl import ops
+
+    spec = specs.get(op)
+    inputs = base_inputs(spec)
+    tensors = {name: to_torch(raw, inputs.formats[name]) for name, raw in inputs.arrays.items()}
+    for name in repeatable(spec):
+        view = tensors[name][(slice(0, 1),) * tensors[name].ndim].expand(tensors[name].shape)
+        assert 0 in view.stride()
+        results = []
+        for given in (view, view.contiguous()):
+            arguments = [{**tensors, name: given}.get(array.name) for array in spec.inputs]
+            copies = [None if t is None else t if t is view else t.clone() for t in arguments]
+            for implementation in ("eager", "interpret") if op == "fp8_gemm" else ("eager",):
+                made = getattr(ops, op)(*copies, **inputs.attributes, implementation=implementation)
+                several = (made,) if isinstance(made, torch.Tensor) else made or ()
+                results.append({str(i): from_torch(tensor).raw for i, tensor in enumerate(several)})
+        for other in results[1:]:
+            suite.assert_same(other, results[0])
 
 
 def test_a_moved_tensor_is_the_same_tensor() -> None:
