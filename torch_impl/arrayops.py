@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 
 from specs.lang.elements import INT32, ElementFormat
@@ -65,6 +66,20 @@ def _decoded(x: torch.Tensor) -> torch.Tensor:
     return values.permute([order.index(d) for d in range(len(order))])
 
 
+@lru_cache(maxsize=64)
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in float64; some of Intel's do not."""
+    return device.type != "xpu" or bool(torch.xpu.get_device_properties(device).has_fp64)
+
+
+def _for_blas(x: torch.Tensor) -> np.ndarray[Any, Any]:
+    """The array, whose matrices are contiguous or transposed; numpy multiplies others without BLAS."""
+    rows, columns = x.stride()[-2:]
+    plain = (columns == 1 and rows >= x.shape[-1]) or (rows == 1 and columns >= x.shape[-2])
+    array: np.ndarray[Any, Any] = (x if plain else x.contiguous()).numpy()
+    return array
+
+
 class TorchOps:
     """ArrayOps on one device. Buffers are written in place."""
 
@@ -115,7 +130,13 @@ class TorchOps:
         return result
 
     def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        """Batched float32 product."""
+        """Batched float32 product, whatever precision the process allows the products of torch."""
+        # `torch.set_float32_matmul_precision` and its like are for the whole process: another thread's product could
+        # be in between setting and restoring them. Neither numpy nor products of float64 read them.
+        if self.device.type == "cpu":
+            return torch.from_numpy(np.matmul(_for_blas(a), _for_blas(b)))
+        if has_float64(self.device):
+            return torch.matmul(a.double(), b.double()).float()
         return torch.matmul(a, b)
 
     def reshape(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:

@@ -13,9 +13,11 @@ from specs.lang.bind import Call, check_attributes
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import WrongType
 from specs.lang.op import Op
+from torch_impl.ambient import settled
 from torch_impl.arrayops import TorchOps
 from torch_impl.formats import describe, dtype_of, format_of
 from torch_impl.repeated import traits
+from torch_impl.transforms import refuse_transforms
 
 
 def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callable[[Sequence[Any]], None]:
@@ -31,10 +33,9 @@ def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callab
 
     def run(tensors: Sequence[Any]) -> None:
         arrays = {name: tensors[slot] for name, slot in taken}
-        with torch.no_grad():
-            given = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
-            total = multiply(ops, operation.activations(ops, given), operation.weight(ops, given))
-            tensors[result].copy_(total.reshape(shape))
+        given = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
+        total = multiply(ops, operation.activations(ops, given), operation.weight(ops, given))
+        tensors[result].copy_(total.reshape(shape))
 
     return run
 
@@ -61,11 +62,12 @@ class DequantisedWeight:
         given = {"a": a, **rest} if a_scale is None else {"a": a, "a_scale": a_scale, **rest}
         call = self._checked(given)
         arrays = self._shaped | given
-        with torch.no_grad():
+        refuse_transforms(self.kept.op.name, given.values())
+        with settled(self._device):
             operands = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
             total = multiply(self._ops, product_of(call.op).activations(self._ops, operands), self.weight)
-        (result,) = call.op.outputs
-        return total.reshape(call.shapes[result.name]).to(dtype_of(call.formats[result.name]))
+            (result,) = call.op.outputs
+            return total.reshape(call.shapes[result.name]).to(dtype_of(call.formats[result.name]))
 
     def _checked(self, given: Mapping[str, torch.Tensor]) -> Call:
         """The checked call, which is found again for tensors of the same shapes, strides, dtypes and device."""
@@ -110,7 +112,7 @@ def dequantise(name: str, b: torch.Tensor, b_scale: torch.Tensor | None = None, 
     own = kept(op, {n: describe(x) for n, x in tensors.items()}, attributes)
     formats = {n: info.format for n, info in own.infos}
     given = Operands(arrays=tensors, formats=formats, attributes=check_attributes(op, attributes))
-    with torch.no_grad():
+    with settled(b.device):
         weight = product_of(op).weight(TorchOps(b.device), given)
     return DequantisedWeight(own, weight, tensors, b.device)
 

@@ -23,10 +23,12 @@ from specs.tile.plan import Launch, plan
 from specs.tile.targets import EXECUTOR
 from specs.tile.triton_source import emit, runtime_strides
 from torch_impl import dequant, repeated
+from torch_impl.ambient import settled
 from torch_impl.arrayops import TorchOps
 from torch_impl.compile import load_kernel
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
 from torch_impl.orders import in_memory_order
+from torch_impl.platforms.interpreter import interpreting_alone
 from torch_impl.repeated import Key, traits
 from torch_impl.results import Given, check_given, refuse_aliases, strides_of
 from torch_impl.support import choose, target_of
@@ -46,7 +48,8 @@ class Prepared:
     results: slots of the results.
     aligned: caches, with the multiple of bytes that each begins at.
     op: kept alive, because calls are remembered under its identity.
-    arguments: how many it has. writes: whether the caller gave results, which follow the arguments.
+    arguments: how many it has. mutated: slots of those that are written in place.
+    writes: whether the caller gave results, which follow the arguments.
     """
 
     op: Op
@@ -57,6 +60,7 @@ class Prepared:
     runners: tuple[Runner, ...]
     device: torch.device
     aligned: tuple[tuple[int, str, int], ...] = ()
+    mutated: tuple[int, ...] = ()
 
     def __call__(self, tensors: Tensors) -> list[torch.Tensor]:
         """Allocates, runs every step, returns the results. tensors: arguments, then given results."""
@@ -142,7 +146,10 @@ def perform(ready: Prepared, every: Tensors) -> list[torch.Tensor]:
         if len({*places}) < len(places):  # or arguments share memory, or something is empty
             refuse_aliases(ready.op, arguments, given, torch.Tensor.data_ptr)
         torch.autograd.graph.increment_version([t for t in given if t is not None])
-    return ready(every)
+    results = ready(every)
+    if ready.mutated:  # kernels write without a word to torch, which may have kept the old values for a gradient
+        torch.autograd.graph.increment_version([every[slot] for slot in ready.mutated])
+    return results
 
 
 def check(op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[object, ...]) -> Call:
@@ -198,7 +205,7 @@ def prepare(
     slots = {name: slot for slot, name in enumerate(names)}
     if chosen == "dequant":
         fresh = [a for a in fresh if a in op.outputs]
-        runners = [dequant.runner(asked, slots, device)]
+        runners = [_settled(dequant.runner(asked, slots, device), device)]
     else:
         config = "cpu" if chosen == "eager" else target_of(chosen, device).config
         launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
@@ -212,6 +219,7 @@ def prepare(
         runners=tuple(runners),
         device=device,
         aligned=page_alignments(call),
+        mutated=tuple(s for s, a in enumerate(op.inputs) if a.access is Access.INOUT and a.name in call.shapes),
     )
 
 
@@ -222,8 +230,29 @@ def _packed(shape: Shape) -> tuple[Shape, Shape]:
 
 def _runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
     if implementation == "eager":
-        return _eager(launch, slots, device)
-    return triton_runner(launch, slots, implementation, device)
+        return _settled(_eager(launch, slots, device), device)
+    runner = triton_runner(launch, slots, implementation, device)
+    return _interpreted(runner, device) if implementation == "interpret" else runner
+
+
+def _settled(runner: Runner, device: torch.device) -> Runner:
+    """The runner, whatever the thread that calls it is set to."""
+
+    def run_settled(arrays: Tensors) -> None:
+        with settled(device), torch.inference_mode():  # inside which tensors made in and outside it may be written
+            runner(arrays)
+
+    return run_settled
+
+
+def _interpreted(runner: Runner, device: torch.device) -> Runner:
+    """The runner, and no other of Triton's interpreter at the same time."""
+
+    def run_alone(arrays: Tensors) -> None:
+        with interpreting_alone(), settled(device):
+            runner(arrays)
+
+    return run_alone
 
 
 def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
@@ -275,8 +304,7 @@ def _eager(launch: Launch, slots: Slots, device: torch.device) -> Runner:
         buffers = {}
         for name, slot, dtype, memory in taken:
             buffers[name] = Buffer(_flat(raw_view(arrays[slot], dtype)), memory.strides)
-        with torch.no_grad():
-            execute(program, ops, buffers, launch.sizes, launch.grid)
+        execute(program, ops, buffers, launch.sizes, launch.grid)
 
     return runner
 

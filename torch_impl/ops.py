@@ -12,7 +12,7 @@ import torch
 
 import specs
 from specs.lang.elements import ElementFormat
-from specs.lang.errors import NotAChoice, Unsupported
+from specs.lang.errors import NotAChoice
 from specs.lang.kernel import Access, Attribute
 from specs.lang.op import Op
 from specs.lang.paged import Paged
@@ -33,11 +33,11 @@ from torch_impl.results import (
     keyword,
     merged,
     refuse_aliases,
-    refuse_gradients,
     start,
     writing_schema,
 )
 from torch_impl.support import IMPLEMENTATIONS, choose
+from torch_impl.transforms import refuse_functionalize, refuse_gradients, refuse_vmap
 
 environment.prepare()
 NAMESPACE = "twinkernels"
@@ -105,14 +105,7 @@ def _register(op: Op) -> Callable[..., Any]:
         del implementation  # shapes do not depend on it
         return pack(_empty(op, *_call(op, tensors, attributes), ()))
 
-    def backward(*_: Any) -> Any:
-        raise Unsupported(f"the gradient of {op.name}", "inference kernels have no backward pass")
-
-    operator = _define(op.name, schema(op), launch, fake)
-    if op.mutated:
-        refuse_gradients(_library, op.name, operator)
-    else:
-        torch.library.register_autograd(f"{NAMESPACE}::{op.name}", backward, lib=_library)
+    operator = _define(op, op.name, schema(op), launch, fake, writes=bool(op.mutated))
     return _public(op, operator, _register_out(op) if op.outputs else None)
 
 
@@ -130,16 +123,17 @@ def _register_out(op: Op) -> Any:
         given = [keywords.pop(name, None) for name in names]
         return allocated(op, given, _empty(op, *_call(op, tensors, keywords), given))
 
-    operator = _define(out_name(op), out_schema(op), launch, fake)
-    refuse_gradients(_library, out_name(op), operator)
-    return operator
+    return _define(op, out_name(op), out_schema(op), launch, fake, writes=True)
 
 
-def _define(name: str, text: str, launch: Callable[..., Any], fake: Callable[..., Any]) -> Any:
+def _define(op: Op, name: str, text: str, launch: Callable[..., Any], fake: Callable[..., Any], writes: bool) -> Any:
     _library.define(text, tags=(torch.Tag.pt2_compliant_tag,))
     _library.impl(name, launch, "CompositeExplicitAutograd")
     torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=_library)
-    return getattr(getattr(torch.ops, NAMESPACE), name).default
+    operator = getattr(getattr(torch.ops, NAMESPACE), name).default
+    refuse_gradients(_library, name, operator, writes)
+    refuse_vmap(_library, name, op)
+    return operator
 
 
 def _call(op: Op, tensors: tuple[Any, ...], attributes: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -183,11 +177,12 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     lines += ["    if plain(every):", f"        attributes = ({''.join(f'{a}, ' for a in attributes)})"]
     lines += ["        return bare(run(op, tensors, attributes, implementation, every[len(tensors):], key))"]
     lines += [*_writing(op, tensors, keywords)] if writer else []
+    lines += [f"    refuse_functionalize({op.name!r})"] if op.mutated else []
     lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]
     lines += ["    return results" if len(op.outputs) == 1 else "    return unpack(results or ())"]
     namespace: dict[str, Any] = {"operator": operator, "writer": writer, "op": op, "as_entries": as_entries}
     namespace |= {"as_dtype": as_dtype, "layout_name": layout_name, "unpack": unpack, "plain": plain, "run": run}
-    namespace |= {"known": known, "perform": perform, "bare": bare}
+    namespace |= {"refuse_functionalize": refuse_functionalize, "known": known, "perform": perform, "bare": bare}
     namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
@@ -207,7 +202,8 @@ def _writing(op: Op, tensors: list[str], keywords: list[str]) -> list[str]:
     own = [f"{keyword(array)}=as_bytes(entries[{index}])" for index, array in enumerate(op.outputs)]
     through = ", ".join([*[f"as_bytes({name})" for name in tensors], *keywords, *own])
     dtypes = "".join(f"{dtype_text(op, array)}, " for array in op.outputs)
-    return ["    if out is not None:", f"        return unpack(merged(entries, writer({through}), ({dtypes})))"]
+    lines = ["    if out is not None:", f"        refuse_functionalize({op.name!r})"]
+    return [*lines, f"        return unpack(merged(entries, writer({through}), ({dtypes})))"]
 
 
 def bare(results: list[Any]) -> Any:

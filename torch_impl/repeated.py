@@ -13,6 +13,9 @@ from threading import Lock
 from typing import Any
 
 import torch
+from torch.utils._device import DeviceContext
+
+from torch_impl.transforms import forward_level
 
 Key = tuple[Any, ...]
 KEPT = 8192
@@ -22,7 +25,8 @@ calls: dict[Key, Any] = {}
 _keeping = Lock()
 PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
 """Types of tensors without a say of their own in what is done with them."""
-_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 - no public word for either
+_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 - no public words for these
+_function_modes = torch._C._len_torch_function_stack  # noqa: SLF001
 _transforms = torch._C._functorch.peek_interpreter_stack  # noqa: SLF001
 _traits = attrgetter("shape", "dtype", "device")  # one call into C for three
 
@@ -46,7 +50,15 @@ def traits(tensors: Sequence[Any]) -> Key:
 
 def someone_listens() -> bool:
     """Whether a compiler traces this call, or a mode or a transform of torch wants to see it."""
-    return torch.compiler.is_compiling() or _modes() > 0 or _transforms() is not None
+    if torch.compiler.is_compiling() or _modes() or _transforms() is not None:
+        return True
+    return forward_level() >= 0 or (_function_modes() > 0 and _functions_listen())
+
+
+def _functions_listen() -> bool:
+    """Whether a mode for functions wants to see calls; one for the default device changes nothing about ours."""
+    found = map(torch._C._get_function_stack_at, range(_function_modes()))  # noqa: SLF001
+    return any(type(mode) is not DeviceContext for mode in found)
 
 
 def plain(tensors: Sequence[Any]) -> bool:
@@ -71,7 +83,7 @@ def known(op: str, values: tuple[Any, ...], tensors: Sequence[Any]) -> tuple[Key
         values: of the attributes as the caller gave them, with the types of numbers: 128.0 equals 128, and is refused.
         tensors: arguments, then given results.
     """
-    if torch.compiler.is_compiling() or _modes() or _transforms() is not None:  # `someone_listens`, without a call
+    if someone_listens():
         return None, None
     try:
         seen: list[Any] = [op, values]

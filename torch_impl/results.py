@@ -14,7 +14,7 @@ import torch
 
 from specs.lang.bind import Call
 from specs.lang.elements import E8M0
-from specs.lang.errors import Aliased, Unsupported, WrongType
+from specs.lang.errors import Aliased, WrongType
 from specs.lang.kernel import Array
 from specs.lang.layouts import is_packed
 from specs.lang.op import Op
@@ -143,16 +143,3 @@ def start(tensor: torch.Tensor) -> object:
     """Where a tensor without values begins, as far as that is known while tracing."""
     offset = tensor.storage_offset()
     return tensor.untyped_storage()._cdata, offset if isinstance(offset, int) else id(tensor)  # noqa: SLF001
-
-
-def refuse_gradients(library: torch.library.Library, name: str, operator: Any) -> None:
-    """Registers that the operator records no gradient: as torch's own `out=`, it refuses tensors that want one."""
-
-    def refuse(*tensors: Any, **keywords: Any) -> Any:
-        every = (*tensors, *keywords.values())
-        if torch.is_grad_enabled() and any(isinstance(t, torch.Tensor) and t.requires_grad for t in every):
-            raise Unsupported(f"a gradient through {name}", "what is written in place records none")
-        with torch._C._AutoDispatchBelowAutograd():  # noqa: SLF001 - as torch's own notes on such operators say
-            return operator(*tensors, **keywords)
-
-    library.impl(name, refuse, "Autograd")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
 
 import specs
 from specs.lang.errors import (
@@ -206,12 +207,34 @@ def test_a_subclass_is_heard() -> None:
     assert any("per_token_quant_fp8" in name for name in Listening.heard)
 
 
-@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
-def test_transforms_are_heard() -> None:
-    x = torch.randn(2, 3, 64)
+class Noting(TorchFunctionMode):
+    """A mode that wants to hear of every function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.heard.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_mode_for_functions_is_heard() -> None:
+    x = torch.ones(3, 64)
     want = public("per_token_quant_fp8")(x)
-    public("per_token_quant_fp8")(x[0])
-    assert raw(torch.vmap(public("per_token_quant_fp8"))(x)) == raw(want)
+    with Noting() as mode:
+        found = public("per_token_quant_fp8")(x)
+    assert raw(found) == raw(want)
+    assert mode.heard == ["twinkernels.per_token_quant_fp8.default"]
+
+
+def test_a_default_device_is_not_heard(unchecked: Callable[[], None]) -> None:
+    x = torch.ones(3, 64)
+    want = public("per_token_quant_fp8")(x)
+    unchecked()
+    with torch.device("meta"):
+        found = public("per_token_quant_fp8")(x)
+    assert raw(found) == raw(want)
 
 
 # -- anything changed: with and without a call before it -------------------------------------------------------

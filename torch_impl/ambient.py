@@ -1,0 +1,34 @@
+"""What a thread or a process is set to must not show in results: the state that kernels on the CPU run under.
+
+Everything here belongs to the thread (or the context) and is put back. What is set for the whole process is not set
+here but not read either: see `TorchOps.matmul` for the precision of products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+
+_LEAST = 5e-324  # a subnormal number
+
+
+@contextmanager
+def settled(device: torch.device) -> Iterator[None]:
+    """Runs torch and numpy as they are set at the start of a process, but for threads.
+
+    No autocast, no gradients, no functions of modes and subclasses in between (a default device is one), subnormal
+    numbers kept, no errors of numpy's for infinities and NaN.
+    """
+    with ExitStack() as stack:
+        if torch.is_autocast_enabled(device.type):
+            stack.enter_context(torch.autocast(device.type, enabled=False))
+        if _LEAST * 1.0 == 0.0:  # flushed to zero in this thread
+            torch.set_flush_denormal(False)
+            stack.callback(torch.set_flush_denormal, True)
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(np.errstate(all="ignore"))
+        stack.enter_context(torch._C.DisableTorchFunction())  # noqa: SLF001 - the public word leaves modes on
+        yield
