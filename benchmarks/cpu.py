@@ -1,8 +1,8 @@
 """What CPUs get, beside the framework's own dot: `python -m benchmarks.cpu`.
 
 A linear of FP8 activations and an FP8 weight in the sizes of SmolLM2-135M, and paged attention of one request over two
-sizes of pools, in bfloat16 and float16. Variants of a row are called in turn, round after round; a ratio is taken within
-each round, and printed as its median with the range.
+sizes of pools, in bfloat16 and float16. Variants of a row are called in turn, round after round; a ratio is taken
+within each round, and printed as its median with the range.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 SIZES = ((1, 576, 576), (1, 576, 1536), (64, 576, 576), (64, 576, 1536))
 MODES: dict[str, dict[str, object]] = {
@@ -96,7 +96,7 @@ def jax_linear(m: int, k: int, n: int, attributes: Mapping[str, Any]) -> Variant
     wide, half, half_x = w.astype(jnp.float32), w.astype(jnp.bfloat16), x.astype(jnp.bfloat16)
     own, through = jax.jit(lambda x, w: x @ w.T), jax.jit(lambda weight, q, scale: weight(q, scale))
 
-    def ours(implementation: str) -> Callable[[], object]:
+    def ours(implementation: Literal["dequant", "xla"]) -> Callable[[], object]:
         function = jax.jit(lambda *arrays: ops.fp8_gemm(*arrays, **attributes, implementation=implementation))
         return lambda: jax.block_until_ready(function(q, w, scale, w_scale))
 

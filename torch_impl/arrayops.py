@@ -60,6 +60,8 @@ def _values(dtype: torch.dtype) -> torch.Tensor:
 def _decoded(x: torch.Tensor) -> torch.Tensor:
     """float32 values of 8-bit floats by table, in the same strides: torch's own cast takes 5 times as long on a CPU."""
     codes = x.view(torch.uint8)
+    if codes.is_contiguous():
+        return torch.index_select(_values(x.dtype), 0, codes.view(-1).to(torch.int32)).view(codes.shape)
     order = sorted(range(codes.dim()), key=codes.stride, reverse=True)  # elements in the order of memory
     codes = codes.permute(order)
     values = torch.index_select(_values(x.dtype), 0, codes.reshape(-1).to(torch.int32)).view(codes.shape)

@@ -51,7 +51,8 @@ class DequantisedWeight:
         self._device, self._ops = device, TorchOps(device)
         # Of the kept arguments only the shapes are looked at from here on.
         self._shaped = {name: tensor.to("meta") for name, tensor in tensors.items()}
-        self._calls: dict[Any, Call] = {}
+        self._activations = product_of(own.op).activations
+        self._calls: dict[Any, tuple[Call, tuple[int, ...], torch.dtype]] = {}
 
     def __call__(self, a: torch.Tensor, a_scale: torch.Tensor | None = None, **rest: torch.Tensor) -> torch.Tensor:
         """The product's result, as the operation returns it.
@@ -60,26 +61,26 @@ class DequantisedWeight:
             ArgumentError: the arguments do not fit the weight.
         """
         given = {"a": a, **rest} if a_scale is None else {"a": a, "a_scale": a_scale, **rest}
-        call = self._checked(given)
-        arrays = self._shaped | given
+        call, shape, dtype = self._checked(given)
+        operands = Operands(arrays=self._shaped | given, formats=call.formats, attributes=call.attributes)
         refuse_transforms(self.kept.op.name, given.values())
         with settled(self._device):
-            operands = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
-            total = multiply(self._ops, product_of(call.op).activations(self._ops, operands), self.weight)
-            (result,) = call.op.outputs
-            return total.reshape(call.shapes[result.name]).to(dtype_of(call.formats[result.name]))
+            total = multiply(self._ops, self._activations(self._ops, operands), self.weight)
+            return total.reshape(shape).to(dtype)
 
-    def _checked(self, given: Mapping[str, torch.Tensor]) -> Call:
-        """The checked call, which is found again for tensors of the same shapes, strides, dtypes and device."""
+    def _checked(self, given: Mapping[str, torch.Tensor]) -> tuple[Call, tuple[int, ...], torch.dtype]:
+        """The checked call, with shape and dtype of its result; found again for tensors of the same traits."""
         _tensors(self.kept.op, given)
-        key = (tuple(given), traits(tuple(given.values())))
-        call = self._calls.get(key)
-        if call is None:
+        key = (*given, traits(tuple(given.values())))
+        found = self._calls.get(key)
+        if found is None:
             call = self.kept.call({name: describe(tensor) for name, tensor in given.items()})
+            (result,) = call.op.outputs
+            found = call, call.shapes[result.name], dtype_of(call.formats[result.name])
             if len(self._calls) >= _KEPT:
                 self._calls.clear()
-            self._calls[key] = call
-        return call
+            self._calls[key] = found
+        return found
 
 
 _KEPT = 256  # calls by shape that one weight remembers
