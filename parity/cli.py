@@ -2,6 +2,7 @@
 
     list, show     what there is, from the specs alone
     emit           generated sources; checks and renews those that are checked in
+    casts          every code of every format in every other, as a device casts it
     run, job       comparisons of both frameworks with each other and with the oracle
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
@@ -360,6 +361,16 @@ def xpu(
     todo = attempts([_op(name) for name in ops or specs.names()], roads, every)
     rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
     raise typer.Exit(command.deliver(command.run(todo, seed=seed, rungs=rungs), json_file, report))
+
+
+@app.command()
+def casts(device: DeviceOption = "cpu", json_file: JsonOption = None) -> None:
+    """Casts of all codes between all formats, on every implementation that a device has, beside the declarations."""
+    from parity import casts as all_casts
+
+    where = _device(device)
+    rows = all_casts.run(where, tell=lambda text: typer.echo(text, err=True))
+    raise typer.Exit(all_casts.deliver(rows, json_file, where))
 
 
 @app.command()

@@ -60,7 +60,8 @@ class Opcode(Enum):
     # format changes
     # Value-preserving where representable, else to nearest even; overflow as the format says. Float to integers of 32
     # bits or more takes whole numbers in range only, as machines differ in the rest: `codec.saturate` first, where that
-    # is not certain. Narrower integers saturate, NaN becomes 0. Integers to narrower integers keep the low bits.
+    # is not certain. Narrower integers saturate, NaN becomes 0. Integers to narrower integers keep the low
+    # bits (those of less than a byte saturate); to floats of less than 32 bits they are rounded to float32 first.
     CAST = "cast"
     BITCAST = "bitcast"
     # attr high: low or high bits of each byte, minus the second operand or 8, as a 16-bit float; or with attr codes, a

@@ -150,6 +150,7 @@ class _Formats(_Rewriter):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         # What a target that has all of a program's formats may still lack; `rewrite` copies where this says no.
+        self.detours = {(detour.source, detour.goal): detour.through for detour in target.detours}
         self.lacking: dict[Opcode, Callable[[Op], bool]] = {
             Opcode.LOAD: lambda op: "view" in op.attrs and not target.views,
             Opcode.STORE: lambda op: not target.views if "view" in op.attrs else self.scatters(op),
@@ -211,6 +212,8 @@ class _Formats(_Rewriter):
             return codec.encode(x.to(F32), goal).to(raw_format(goal) if goal.bits < 8 else goal)
         if not is_native(goal, self.target):
             return codec.encode(x.to(F32), goal).to(raw_format(goal))
+        for form in self.detours.get((source, goal), ()):
+            x, source = x.to(form), form
         if self.casts(source, goal):
             return x.to(goal)
         x = wide = x.to(F32)
@@ -225,6 +228,8 @@ class _Formats(_Rewriter):
 
     def casts(self, source: ElementFormat, goal: ElementFormat) -> bool:
         """Whether the target's own cast between two of its formats means what the program's does."""
+        if (source, goal) in self.detours:
+            return False
         if not source.is_float:
             return goal.bits >= 32 or not goal.is_float
         if not goal.is_float:

@@ -8,10 +8,24 @@ from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detour:
+    """A cast that a target's compiler gets wrong, and the formats in between by which it is right.
+
+    symptom: what happens without them.
+    """
+
+    source: ElementFormat
+    goal: ElementFormat
+    through: tuple[ElementFormat, ...]
+    symptom: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One place a program can run.
 
     native: float formats with a type of their own and correctly rounded conversion from and to float32.
+    detours: casts between two of them that are not to be left to the target.
     dot: operand formats of the dot unit.
     saturating: native narrowing casts saturate (else overflow must be clamped first).
     rounds: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
@@ -38,10 +52,20 @@ class Target:
     splats_truth: bool = True
     merges_factors: bool = False
     overlaps: bool = False
+    detours: tuple[Detour, ...] = ()
     config: str
 
 
 _FLOATS = frozenset({F32, F16, BF16, E4M3, E5M2})
+# e5m2 is the upper half of float16, so that the first step is exact, with infinities and NaN.
+_OF_TRITON_ON_NVIDIA = (
+    Detour(
+        source=E5M2,
+        goal=BF16,
+        through=(F16, F32),
+        symptom="the exponent is multiplied into place: infinities and NaN become 65536 to 114688 (Triton 3.4 to 3.9)",
+    ),
+)
 
 TRITON_CUDA = Target(
     name="triton-cuda",
@@ -51,6 +75,7 @@ TRITON_CUDA = Target(
     rounds=False,
     nibbles=True,
     views=True,
+    detours=_OF_TRITON_ON_NVIDIA,
     config="cuda",
 )
 # Compute capability 9.0 and above.
@@ -82,6 +107,7 @@ PALLAS_CUDA = Target(
     rounds=False,
     nibbles=True,
     views=True,
+    detours=_OF_TRITON_ON_NVIDIA,
     config="cuda.pallas",
 )
 # What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Dots are multiplications and additions in float32, and

@@ -1,134 +1,161 @@
-"""Formats on devices: every code decodes, and every value on a rounding boundary encodes, as the format declares.
+"""Formats on devices: every code of every format in every other, as the formats declare.
 
-Both are exhaustive. Encoding takes every bfloat16 value, and for every two neighbouring codes of the goal the value
-half way between them with the float32 numbers below and above it: where these round correctly, everything between them
-does, since rounding is monotonic.
+`parity.casts` has the codes; here they run wherever this machine can, and again through the arithmetic that targets
+use for formats that they do not have.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, F32, INT4, INT8, UINT4, UINT8, ElementFormat
+from jax_impl.platforms import triton_road
+from parity import casts
+from specs.lang.axes import Ref, cdiv
+from specs.lang.elements import BF16, E5M2, F16, F32, ElementFormat
 from specs.lang.op import Op
-from specs.tile.language import arange, load, program_id, store
+from specs.tile import triton_source
+from specs.tile.ir import Opcode, Program, walk
+from specs.tile.language import arange, dot, load, program_id, store
+from specs.tile.legalise import legalise
 from specs.tile.library import codec
-from tests.tile.kernels import Raw, coded, implementations, run, tiny
+from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_HOPPER, Target
+from tests.contract.suite import DEVICES, available
+from tests.tile.kernels import Raw, implementations, launch_of, run, tiny
 
-GOALS = (E4M3, E5M2, E2M1, E8M0, INT8, UINT8, INT4, UINT4, F16, BF16)
-N = Axis(name="N")
-# Interpreters take time per statement and none per element: few, large tiles.
-BLOCK = {"interpret": 1 << 18, "cpu": 1 << 18, "cuda": 1024, "xpu": 1024}
-
-each_implementation = pytest.mark.parametrize("implementation", implementations())
-
-
-def boundaries(form: ElementFormat) -> Raw:
-    """Midpoints of neighbouring values, and their float32 neighbours; float32."""
-    values = np.unique(form.decode(np.arange(1 << form.bits, dtype=np.uint32)))
-    values = values[np.isfinite(values)]
-    beyond = [2 * values[-1] - values[-2], 2 * values[0] - values[1]]
-    values = np.sort(np.concatenate([values, beyond]))
-    with np.errstate(over="ignore"):
-        middle, values = ((values[:-1] + values[1:]) / 2).astype(np.float32), values.astype(np.float32)
-    down, up = np.nextafter(middle, np.float32(-np.inf)), np.nextafter(middle, np.float32(np.inf))
-    return np.concatenate([middle, down, up, values])
+BLOCK = {"interpret": 1 << 16, "cuda": 1024, "xpu": 1024}
+ROADS = [
+    pytest.param(name, device, id=f"{name}-{device}")
+    for device in DEVICES
+    for name in casts.IMPLEMENTATIONS
+    if name in available("mxfp8_quant", device)
+]
 
 
-@cache
-def encoder_inputs() -> Raw:
-    """Every bfloat16 value, NaN with either sign, and the boundaries of every goal."""
-    every = (np.arange(1 << 16, dtype=np.uint32) << 16).view(np.float32)
-    return np.concatenate([every, *(boundaries(form) for form in GOALS)])
-
-
-def encode_all(p: Any) -> None:
-    """One value in every format."""
-    at = program_id(0) * p.BLOCK + arange(p.BLOCK)
-    inside = at < p.N
-    x = load(p.x, (at,), inside)
-    for form in GOALS:
-        store(getattr(p, form.name), (at,), x.to(form), inside)
-
-
-def decode_all(p: Any) -> None:
-    """All codes of all formats, as values and through the arithmetic that targets without the format use."""
-    at = program_id(0) * p.BLOCK + arange(p.BLOCK)
-    for form in GOALS:
-        inside = at < (1 << form.bits)
-        codes = at & ((1 << form.bits) - 1)
-        store(getattr(p, f"{form.name}_arithmetic"), (at,), codec.decode(codes, form), inside)
-        if form.bits == form.storage_bits:
-            values = load(getattr(p, form.name), (at,), inside)
-            store(getattr(p, f"{form.name}_values"), (at,), values.to(F32), inside)
-
-
-@cache
-def encoder() -> Op:
-    outputs: Any = {form.name: ((N,), form) for form in GOALS}
-    return tiny(encode_all, {"x": ((N,), F32)}, outputs, axes=(N,), grid=(cdiv(N, Ref("BLOCK")),), block=BLOCK)
-
-
-@cache
-def decoder() -> Op:
-    whole = [form for form in GOALS if form.bits == form.storage_bits]
-    inputs: Any = {form.name: ((1 << form.bits,), form) for form in whole}
-    outputs: Any = {f"{form.name}_values": ((1 << form.bits,), F32) for form in whole}
-    outputs |= {f"{form.name}_arithmetic": ((1 << form.bits,), F32) for form in GOALS}
-    block = {"interpret": 1 << 16, "cuda": 1024, "xpu": 1024}
-    return tiny(decode_all, inputs, outputs, grid=(cdiv(1 << 16, Ref("BLOCK")),), block=block)
-
-
-@cache
-def encoded(implementation: str) -> dict[str, Raw]:
-    return run(encoder(), {"x": encoder_inputs()}, implementation)
-
-
-@cache
-def decoded(implementation: str) -> dict[str, Raw]:
-    codes = {
-        form.name: coded(np.arange(1 << form.bits, dtype=form.storage_dtype), form)
-        for form in GOALS
-        if form.bits == form.storage_bits
-    }
-    return run(decoder(), codes, implementation)
+@pytest.mark.parametrize("source", casts.SOURCES, ids=lambda form: form.name)
+@pytest.mark.parametrize(("implementation", "device"), ROADS)
+def test_casts_of_all_codes(implementation: str, device: str, source: ElementFormat) -> None:
+    rows = list(casts.rows_of(source, implementation, device))
+    assert [row.goal for row in rows] == [goal.name for goal in casts.goals_of(source)]
+    assert not [row for row in rows if row.status != "passed"]
+    assert all(row.codes == casts.codes_of(source).size for row in rows)
 
 
 def test_boundaries_are_boundaries() -> None:
     """The inputs hold, for every goal, numbers on both sides of every change of code."""
-    for form in GOALS:
-        values = np.sort(boundaries(form).astype(np.float64))
+    for form in casts.goals_of(F32):
+        values = np.sort(casts.boundaries(form).astype(np.float64))
         codes = np.unique(form.encode(values))
         finite = np.isfinite(form.decode(np.arange(1 << form.bits)))
         assert len(codes) >= finite.sum() - 1, form.name  # minus zero and zero are one value
 
 
-@each_implementation
-@pytest.mark.parametrize("form", GOALS, ids=lambda form: form.name)
-def test_encode(form: ElementFormat, implementation: str) -> None:
-    x = encoder_inputs()
-    with np.errstate(invalid="ignore"):  # signalling NaN
-        got, want = encoded(implementation)[form.name], form.encode(x)
-    if form.bits == 16:  # formats wide enough to compute in: a NaN stays one, its payload and sign are not stated
-        nan = np.isnan(x)
-        assert np.isnan(form.decode(got[nan])).all()
-        got, want, x = got[~nan], want[~nan], x[~nan]
-    wrong = np.flatnonzero(got != want)
-    assert not wrong.size, [(float(x[i]), hex(got[i]), hex(want[i])) for i in wrong[:8]]
+def test_a_wrong_code_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Triton makes of e5m2 on NVIDIA GPUs: infinities and NaN as finite numbers."""
+    codes = np.arange(256, dtype=np.uint32)
+    exponent = 2.0 ** ((codes >> 2 & 31).astype(np.float64) - 15)
+    finite = np.where(codes & 128, -1.0, 1.0) * exponent * (1 + (codes & 3) / 4)
+    special = ~np.isfinite(E5M2.decode(codes))
+    broken = np.where(special, BF16.encode(finite), BF16.encode(E5M2.decode(codes)))
+    right = {goal.name: casts.declared(E5M2, goal, codes) for goal in casts.goals_of(E5M2)}
+    monkeypatch.setattr(casts, "cast_all", lambda *_: right | {"bf16": broken})
+    wrong = [row for row in casts.rows_of(E5M2, "torch:eager", "cpu") if row.status == "failed"]
+    assert [(row.goal, row.wrong, row.first) for row in wrong] == [("bf16", 8, "0x7c: got 0x4780, expected 0x7f80")]
 
 
-@each_implementation
-@pytest.mark.parametrize("way", ["values", "arithmetic"])
-@pytest.mark.parametrize("form", GOALS, ids=lambda form: form.name)
-def test_decode(form: ElementFormat, way: str, implementation: str) -> None:
-    if way == "values" and form.bits != form.storage_bits:
-        pytest.skip("codes of this format share bytes in memory: they are taken apart by arithmetic")
-    got = F32.decode(decoded(implementation)[f"{form.name}_{way}"])
+def test_a_record_reads_back() -> None:
+    rows = list(casts.rows_of(E5M2, "torch:eager", "cpu"))
+    text = casts.to_json(rows, {"machine": "this one"}, "cpu")
+    assert casts.from_json(text) == rows
+
+
+# -- casts that compilers get wrong ----------------------------------------------------------------------------------
+
+
+def widen(p: Any) -> None:
+    """As a product widens its weight, and as values are."""
+    at = arange(512)
+    store(p.y, (at,), load(p.x, (at,)).to(BF16))
+
+
+def multiply(p: Any) -> None:
+    """Operands that a dot unit may not take."""
+    i, j = arange(32)[:, None], arange(32)[None, :]
+    store(p.y, (i, j), dot(load(p.x, (i, j)), load(p.x, (i, j))))
+
+
+WIDEN = tiny(widen, {"x": ((512,), E5M2)}, {"y": ((512,), BF16)})
+MULTIPLY = tiny(multiply, {"x": ((32, 32), E5M2)}, {"y": ((32, 32), F32)})
+
+
+def casts_in(program: Program) -> list[tuple[ElementFormat, ElementFormat]]:
+    found = [op for op in walk(program.ops) if op.code is Opcode.CAST]
+    return [(op.operands[0].type.element, op.result.type.element) for op in found]
+
+
+@pytest.mark.parametrize("target", [TRITON_CUDA, TRITON_HOPPER, PALLAS_CUDA], ids=lambda target: target.name)
+def test_detours_are_taken(target: Target) -> None:
+    way = [(E5M2, F16), (F16, F32), (F32, BF16)]
+    raw = np.zeros(512, np.uint8)
+    assert casts_in(legalise(launch_of(WIDEN, {"x": raw}, config="cuda").program, target)) == way
+    narrow = replace(target, name=f"{target.name}-without-fp8-dots", dot=frozenset({BF16, F32}))
+    program = launch_of(MULTIPLY, {"x": raw.repeat(2).reshape(32, 32)}, config="cuda").program
+    assert casts_in(legalise(program, narrow)) == way * 2
+    assert not casts_in(legalise(program, target))
+
+
+def ptx_of(target: Target) -> str:
+    program = legalise(launch_of(WIDEN, {"x": np.zeros(512, np.uint8)}, config="cuda").program, target)
+    request = triton_road.Request(
+        source=triton_source.emit(program),
+        kernel=program.name,
+        signature=(("x_ptr", E5M2), ("y_ptr", BF16)),
+        capability=90,
+        num_warps=4,
+    )
+    return triton_road.compiled(request, 1)[0]
+
+
+def test_machine_code_of_a_detour() -> None:
+    """The instruction that knows infinities and NaN, and no multiplication, which does not."""
+    ptx = ptx_of(TRITON_CUDA)
+    assert "cvt.rn.f16x2.e5m2x2" in ptx
+    assert "mul" not in ptx.partition("cvt.rn.f16x2.e5m2x2")[2]
+    symptom = ptx_of(replace(TRITON_CUDA, name="triton-cuda-straight", detours=()))
+    assert "mul.rn.bf16x2" in symptom, "Triton has mended it: see `Detour`"
+
+
+# -- formats that a target does not have -----------------------------------------------------------------------------
+
+
+def decode_all(p: Any) -> None:
+    """All codes of all formats through the arithmetic that targets without the format use."""
+    at = program_id(0) * p.BLOCK + arange(p.BLOCK)
+    for form in casts.GOALS[:-1]:
+        inside = at < (1 << form.bits)
+        codes = at & ((1 << form.bits) - 1)
+        store(getattr(p, form.name), (at,), codec.decode(codes, form), inside)
+
+
+@cache
+def decoder() -> Op:
+    outputs: Any = {form.name: ((1 << form.bits,), F32) for form in casts.GOALS[:-1]}
+    return tiny(decode_all, {"x": ((1,), F32)}, outputs, grid=(cdiv(1 << 16, Ref("BLOCK")),), block=BLOCK)
+
+
+@cache
+def decoded(implementation: str) -> dict[str, Raw]:
+    return run(decoder(), {"x": np.zeros(1, np.float32)}, implementation)
+
+
+@pytest.mark.parametrize("implementation", implementations())
+@pytest.mark.parametrize("form", casts.GOALS[:-1], ids=lambda form: form.name)
+def test_decode_by_arithmetic(form: ElementFormat, implementation: str) -> None:
+    got = F32.decode(decoded(implementation)[form.name])
     want = form.decode(np.arange(1 << form.bits, dtype=np.uint32))
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
     real = ~np.isnan(want)
