@@ -242,6 +242,26 @@ def emit(
         emitting.print_files(files)
 
 
+# -- checking --------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def check(
+    ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All operations.")] = False,
+) -> None:
+    """Check specs before a kernel runs: declarations, configurations, oracle, and every access of every small case.
+
+    Status 1 when something is wrong.
+    """
+    if every == bool(ops):
+        raise typer.BadParameter("name operations, or give --all")
+    from parity.checking import report
+
+    chosen = [_op(name) for name in ops or specs.names()]
+    raise typer.Exit(int(report(chosen, console()) > 0))
+
+
 # -- comparing -------------------------------------------------------------------------------------------------------
 
 

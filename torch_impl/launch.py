@@ -28,7 +28,7 @@ from torch_impl.arrayops import TorchOps
 from torch_impl.compile import load_kernel
 from torch_impl.formats import describe, dtype_of, format_of, raw_view
 from torch_impl.orders import in_memory_order
-from torch_impl.platforms.interpreter import interpreting_alone
+from torch_impl.platforms.interpreter import confined, interpreting_alone
 from torch_impl.repeated import Key, traits
 from torch_impl.results import Given, check_given, refuse_aliases, strides_of
 from torch_impl.support import choose, target_of
@@ -284,7 +284,14 @@ def triton_runner(launch: Launch, slots: Slots, implementation: str, device: tor
             given[index] = raw_view(given[index], dtype)
         start(*given, *scalars, **options)
 
-    return runner
+    if implementation != "interpret":
+        return runner
+
+    def confined_runner(arrays: Tensors) -> None:
+        with confined([arrays[slot] for slot in taken]):
+            runner(arrays)
+
+    return confined_runner
 
 
 def _is_raw(launch: Launch, param: ArrayParam) -> bool:

@@ -39,6 +39,9 @@ class Expr:
     def __sub__(self, other: ExprLike) -> Expr:
         return BinaryExpr("-", self, as_expr(other))
 
+    def __rsub__(self, other: ExprLike) -> Expr:
+        return BinaryExpr("-", as_expr(other), self)
+
     def __mul__(self, other: ExprLike) -> Expr:
         return BinaryExpr("*", self, as_expr(other))
 

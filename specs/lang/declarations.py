@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from specs.lang.kernel import Kernel
     from specs.lang.op import Case, Op
 
+KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
+"""Targets that every kernel has a configuration for."""
 _LAYOUT_FACTS = ("width", "values", "data", "share")  # what expressions may ask of a paged layout (`bind.layout_facts`)
 
 
@@ -29,7 +31,51 @@ def check_kernel(kernel: Kernel) -> None:
     Raises:
         SpecError: the first declaration that is wrong.
     """
-    _Scope(kernel.name, kernel.axes, kernel.arrays, kernel.attributes).check()
+    scope = _Scope(kernel.name, kernel.axes, kernel.arrays, kernel.attributes)
+    scope.check()
+    _check_tunables(kernel)
+    _check_configs(kernel)
+    if not any(array.access is not Access.IN for array in kernel.arrays):
+        message = f"{kernel.name}: no array is written"
+        raise SpecError(message, where=kernel.where, hint="declare results with access=Access.OUT")
+
+
+def _check_tunables(kernel: Kernel) -> None:
+    names = [t.name for t in kernel.tunables]
+    for t in kernel.tunables:
+        problem = None
+        if not _tuple_of(t.values, int) or not t.values:
+            problem = f"values are a tuple of integers, not {t.values!r}"
+        elif names.count(t.name) > 1:
+            problem = "declared twice"
+        if problem is not None:
+            raise SpecError(f"{kernel.name}: tunable {t.name!r}: {problem}", where=kernel.where)
+
+
+def _check_configs(kernel: Kernel) -> None:
+    """Every target has a configuration whatever the sizes are, with each tunable at one of its values."""
+    tunables = {t.name: t.values for t in kernel.tunables}
+    for config in kernel.configs:
+        given = dict(config.values)
+        for name, value in config.values:
+            if name not in tunables:
+                problem, hint = f"sets {name!r}, which is no tunable", _known(tunables)
+            elif value not in tunables[name]:
+                problem, hint = f"{name} = {value} is not one of its values", _known(map(str, tunables[name]))
+            else:
+                continue
+            raise SpecError(
+                f"{kernel.name}: configuration for {config.target}: {problem}", where=config.where, hint=hint
+            )
+        if lacking := tunables.keys() - given.keys():
+            message = f"{kernel.name}: configuration for {config.target}: lacks {', '.join(sorted(lacking))}"
+            raise SpecError(message, where=config.where)
+    always = {config.target for config in kernel.configs if config.when is None}
+    for target in KINDS_OF_DEVICE:
+        if target not in always:
+            message = f"{kernel.name}: no configuration for {target} that always holds"
+            hint = f'end the rows with Config(target="{target}", values=...) without `when`'
+            raise SpecError(message, where=kernel.where, hint=hint)
 
 
 def check_op(op: Op) -> None:
@@ -54,6 +100,12 @@ def check_op(op: Op) -> None:
             raise SpecError(
                 f"{op.name}: accuracy of {name!r}, which is no result", where=op.where, hint=_known(results)
             )
+    for name in results - {name for name, _ in op.accuracy}:
+        raise SpecError(f"{op.name}: no accuracy of the result {name!r}", where=op.where, hint="an Accuracy for each")
+    for constraint in op.constraints:
+        if unknown := constraint.holds.names() - scope.names_of_expressions():
+            message = f"{op.name}: constraint on {constraint.argument!r} reads {min(unknown)!r}"
+            raise SpecError(message, where=op.where, hint=_known(scope.names_of_expressions()))
     for case in op.cases:
         _check_case(op, case)
 
@@ -74,11 +126,29 @@ def _check_case(op: Op, case: Case) -> None:
             if name not in known:
                 message = f"{op.name}: case {case.name!r} names the {what} {name!r}, which is not declared"
                 raise SpecError(message, where=case.where, hint=_known(known))
+    given = {name for name, _ in case.sizes}
+    for name in sorted(_stated_axes(op, case) - given):
+        message = f"{op.name}: case {case.name!r} lacks the size of axis {name!r}"
+        raise SpecError(message, where=case.where, hint=f"it has {', '.join(sorted(given)) or 'none'}")
     for name, value in case.attributes:
         a = attributes[name]
         if a.choices and a.kind is not Paged and value not in a.choices:
             message = f"{op.name}: case {case.name!r}: {choice_name(value)} is no choice of {name!r}"
             raise SpecError(message, where=case.where, hint=_known(_choices(a) or ()))
+
+
+def _stated_axes(op: Op, case: Case) -> set[str]:
+    """Axes whose sizes only a case can give: those of the arrays that it passes, rows of pages apart."""
+    attributes = {a.name: a.default for a in op.attributes} | dict(case.attributes)
+    axes = {axis.name for axis in op.axes if axis.value is None}
+    found: set[str] = set()
+    for array in op.inputs:
+        decided = array.by is None or attributes[array.by] is not None
+        if array.name not in case.absent and decided:
+            found |= {name for shape in array.shapes_for(attributes)[:1] for name in _sizes(shape)}
+            if isinstance(array.layout, Pages):
+                axes -= {array.layout.rows.name}
+    return found & axes
 
 
 class _Scope:
@@ -91,6 +161,11 @@ class _Scope:
         self.attributes = {a.name: a for a in attributes}
         facts = (f"{a.name}_{fact}" for a in attributes if a.kind is Paged for fact in _LAYOUT_FACTS)
         self.sizes = {axis.name for axis in axes} | set(self.attributes) | set(facts)
+
+    def names_of_expressions(self) -> set[str]:
+        """What constraints may read (see `bind.call_env`)."""
+        given = {f"has_{array.name}" for array in self.arrays} | {f"{array.name}_format" for array in self.arrays}
+        return self.sizes | given
 
     def check(self) -> None:
         for attribute in self.attributes.values():

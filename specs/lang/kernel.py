@@ -13,6 +13,7 @@ from typing import Any, Union
 
 from specs.lang.axes import Axis, Expr, ExprLike
 from specs.lang.elements import ElementFormat
+from specs.lang.errors import SpecError
 from specs.lang.layouts import Dense, Layout
 from specs.lang.paged import Paged
 from specs.lang.where import declared_at
@@ -153,6 +154,8 @@ class Config:
     values: tuple[tuple[str, int], ...]
     when: Expr | None = None
     name: str = ""
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +190,8 @@ class Kernel:
     facts: tuple[tuple[str, Expr], ...] = ()
     grid: tuple[ExprLike, ...]
     body: Body
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
 
     def __post_init__(self) -> None:
         from specs.lang.declarations import check_kernel
@@ -198,9 +203,15 @@ class Kernel:
         return next(array for array in self.arrays if array.name == name)
 
     def config(self, target: str, env: Mapping[str, object]) -> Config:
-        """The configuration that holds the default tunables for `target` under these sizes and attributes."""
+        """The configuration that holds the default tunables for `target` under these sizes and attributes.
+
+        Raises:
+            SpecError: there is none.
+        """
         for name in dict.fromkeys((target, target.partition(".")[0])):
             for config in self.configs:
                 if config.target == name and (config.when is None or config.when.evaluate(env)):
                     return config
-        raise AssertionError(f"{self.name}: no configuration for {target}")
+        known = ", ".join(dict.fromkeys(config.target for config in self.configs)) or "none"
+        message = f"{self.name}: no configuration for {target}"
+        raise SpecError(message, where=self.where, hint=f"there are rows for {known}")

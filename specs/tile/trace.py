@@ -207,6 +207,34 @@ class Tile:
     def __bool__(self) -> bool:
         raise fail("a tile has no truth value while it is traced", "use where(), a mask, or a declared fact")
 
+    def __index__(self) -> int:
+        raise fail("a tile is no Python integer while it is traced", "loop over a run-time size with fori_loop")
+
+    def __float__(self) -> float:
+        raise fail("a tile is no Python number while it is traced", "use the functions of specs.tile.language")
+
+    def __pow__(self, exponent: object) -> Tile:
+        raise fail(f"** is not defined on {self.value.type}", "multiply, or use exp2(y * log2(x))")
+
+    __int__ = __index__
+    __rpow__ = __pow__
+
+    def __matmul__(self, other: object) -> Tile:
+        raise fail(f"@ is not defined on {self.value.type}", "use dot(a, b)")
+
+    def __array_ufunc__(self, function: object, *_args: object, **_settings: object) -> Tile:
+        name = getattr(function, "__name__", str(function))
+        raise fail(f"numpy's {name} does not know tiles", "use the functions of specs.tile.language")
+
+    def __iter__(self) -> Iterator[Tile]:
+        raise fail(f"{self.value.type} is not iterated over while it is traced", "tiles are computed with as a whole")
+
+    def __abs__(self) -> Tile:
+        return unary(Opcode.ABS, self)
+
+    def __pos__(self) -> Tile:
+        return self
+
     def __getitem__(self, key: object) -> Tile:
         keys = key if isinstance(key, tuple) else (key,)
         asked = sum(item is not None for item in keys)
@@ -341,7 +369,9 @@ _FLOAT_ONLY = frozenset({Opcode.DIV, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opco
 
 def constant(value: Number, element: ElementFormat) -> Tile:
     """A scalar constant of `element`."""
-    if element.is_integer and not isinstance(value, (int, bool)):
+    if not isinstance(value, (int, float)):
+        raise fail(f"{value!r} is no tile and no number", "a body reads axes, attributes and tunables as p.NAME")
+    if element.is_integer and not isinstance(value, int):
         raise fail(f"{value!r} is not a value of {element.name}", "cast the tile to a float format first")
     return tracer().constant(value, element)
 

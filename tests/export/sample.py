@@ -96,7 +96,10 @@ def sample(body: Body = doubled, **fields: Any) -> Op:
             Attribute(name="element", kind=type(BF16), default=BF16, choices=(BF16, E5M2), doc="has no effect"),
         ),
         tunables=(Tunable(name="TILE", values=(TILE,)),),
-        configs=(Config(target="cuda", values=(("TILE", TILE),), when=N >= 1),),
+        configs=(
+            Config(target="cuda", values=(("TILE", TILE),), when=N >= 1),
+            *(Config(target=target, values=(("TILE", TILE),)) for target in ("cuda", "xpu", "cpu", "interpret")),
+        ),
         facts=(("even_n", (N % Ref("TILE")).equals(0)),),
         grid=(M,),
         body=body,

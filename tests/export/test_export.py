@@ -24,11 +24,11 @@ from specs.cache.layouts import ALL as LAYOUTS
 from specs.lang.accuracy import Accuracy
 from specs.lang.elements import ALL, E5M2, F32, ElementFormat, Overflow
 from specs.lang.export import content_hash, to_dict, to_json
-from specs.lang.kernel import Access, Role
+from specs.lang.kernel import Access, Role, Tunable
 from specs.lang.op import Case, Op
 from specs.lang.paged import Field as PagedField
 from specs.lang.paged import Paged
-from tests.export.sample import M, N, doubled_by_another_author, sample, tripled
+from tests.export.sample import TILE, M, N, doubled_by_another_author, sample, tripled
 from tests.rules.source import ROOT
 
 NAMES = specs.names()
@@ -121,7 +121,9 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "version": lambda op: replace(op, version=2),
     "accuracy": lambda op: replace(op, accuracy=(("y", Accuracy(terms=N, extra=1)),)),
     "role": lambda op: with_array(op, role=Role.INDEX),
-    "access": lambda op: with_array(op, access=Access.INOUT),
+    "access": lambda op: with_array(
+        replace(op, accuracy=(*op.accuracy, ("x", Accuracy(exact=True)))), access=Access.INOUT
+    ),
     "constraint": lambda op: replace(op, constraints=()),
     "case": lambda op: replace(op, cases=(Case(name="small", sizes=(("M", 4), ("N", 40))),)),
     "axis": lambda op: replace(op, axes=(replace(M, maximum=9), N)),
@@ -130,7 +132,7 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "shape": lambda op: with_array(op, shapes=((M, N),)),
     "format": lambda op: with_array(op, formats=(F32, E5M2)),
     "rule of a format": lambda op: with_array(op, formats=(SATURATING,)),
-    "tunable": lambda op: with_kernel(op, tunables=()),
+    "tunable": lambda op: with_kernel(op, tunables=(Tunable(name="TILE", values=(TILE, 2 * TILE)),)),
     "fact": lambda op: with_kernel(op, facts=()),
     "grid": lambda op: with_kernel(op, grid=(M, 1)),
     "tile program": lambda op: with_kernel(op, body=tripled),

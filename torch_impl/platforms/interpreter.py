@@ -1,13 +1,27 @@
-"""One call of Triton's interpreter at a time: while it runs, it puts its own functions into `triton.language`."""
+"""Triton's interpreter: one call at a time, and no access outside of the arguments.
+
+While it runs, it puts its own functions into `triton.language`. It reads and writes the host's memory through bare
+pointers: a mask that a body forgets would end the process, or spoil what lies beside an array.
+"""
 
 from __future__ import annotations
 
+import linecache
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from threading import RLock
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from specs.lang.errors import SpecError
 
 _running = RLock()
+_Spans = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
 
 @contextmanager
@@ -20,3 +34,81 @@ def interpreting_alone() -> Iterator[None]:
 if hasattr(os, "register_at_fork"):
     # A child must start with the functions of `triton.language` in their places, and with a lock that nobody holds.
     os.register_at_fork(before=_running.acquire, after_in_parent=_running.release, after_in_child=_running.release)
+
+
+@contextmanager
+def confined(tensors: Sequence[Any]) -> Iterator[None]:
+    """Refuses accesses outside of these tensors, by kernels that are interpreted inside, alone.
+
+    Raises:
+        SpecError: there was one, with the line of the body it comes from; nothing was read or written by it.
+    """
+    memory = _memory()
+    ends = [(t.data_ptr(), t.data_ptr() + _extent(t)) for t in tensors]
+    first, last = (np.array(bounds, np.uint64) for bounds in zip(*ends, strict=True))
+    before, memory.spans = memory.spans, (first, last)
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error.__cause__, SpecError):  # the interpreter wraps what a kernel raises
+            raise error.__cause__ from None
+        raise
+    finally:
+        memory.spans = before
+
+
+def _extent(tensor: Any) -> int:
+    """Bytes from the first element of a tensor to the end of the last one."""
+    if not tensor.numel():
+        return 0
+    steps = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return (1 + int(steps)) * int(tensor.element_size())
+
+
+class _Memory:
+    """The interpreter's loads and stores, looked at while `spans` (first bytes, ends) are set."""
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+        self.spans: _Spans | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+    def load(self, pointers: Any, mask: Any, other: Any, dtype: Any) -> Any:
+        self.look("reads", pointers, mask, np.dtype(dtype).itemsize)
+        return self.plain.load(pointers, mask, other, dtype)
+
+    def store(self, pointers: Any, values: Any, mask: Any) -> Any:
+        self.look("writes", pointers, mask, values.dtype.itemsize)
+        return self.plain.store(pointers, values, mask)
+
+    def look(self, what: str, pointers: Any, mask: Any, size: int) -> None:
+        if self.spans is None:
+            return
+        first, last = self.spans
+        live = np.asarray(pointers, np.uint64)[np.broadcast_to(mask, np.shape(pointers))]
+        inside = (live[:, None] >= first) & (live[:, None] + np.uint64(size) <= last)
+        if outside := int((~inside.any(axis=1)).sum()):
+            where, hint = _author(), "mask what lies beyond the edge; `parity check` names the array and the index"
+            raise SpecError(f"{what} {outside} elements outside of every argument", where=where, hint=hint)
+
+
+@cache
+def _memory() -> _Memory:
+    """Puts itself between the interpreter and the host's memory; other people's kernels pass as they are."""
+    from triton.runtime import interpreter
+
+    memory = _Memory(interpreter._interpreter)
+    interpreter._interpreter = memory
+    return memory
+
+
+def _author() -> str | None:
+    """The author's line, which is a comment beside the generated statement that is being interpreted."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.startswith("<generated"):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).rpartition("  # ")[2].strip() or None
