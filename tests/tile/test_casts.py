@@ -125,8 +125,8 @@ def test_machine_code_of_a_detour() -> None:
     ptx = ptx_of(TRITON_CUDA)
     assert "cvt.rn.f16x2.e5m2x2" in ptx
     assert "mul" not in ptx.partition("cvt.rn.f16x2.e5m2x2")[2]
-    symptom = ptx_of(replace(TRITON_CUDA, name="triton-cuda-straight", detours=()))
-    assert "mul.rn.bf16x2" in symptom, "Triton has mended it: see `Detour`"
+    straight = ptx_of(replace(TRITON_CUDA, name="triton-cuda-straight", detours=()))
+    assert "cvt.rn.f16x2.e5m2x2" not in straight, "Triton has mended it: the detour can go"
 
 
 # -- formats that a target does not have -----------------------------------------------------------------------------
