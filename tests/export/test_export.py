@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -108,10 +108,11 @@ def with_kernel(op: Op, **changes: Any) -> Op:
     return replace(op, steps=(replace(step, kernel=replace(step.kernel, **changes)),))
 
 
-def with_array(op: Op, **changes: Any) -> Op:
-    """The operation with its first argument changed, in its kernel as well."""
+def with_array(op: Op, further: Mapping[str, Accuracy] | None = None, **changes: Any) -> Op:
+    """The operation with its first argument changed, in its kernel as well. further: contracts of results it gains."""
     arrays = (replace(op.arrays[0], **changes), *op.arrays[1:])
-    return replace(with_kernel(op, arrays=arrays), arrays=arrays)
+    accuracy = (*op.accuracy, *(further or {}).items())
+    return replace(with_kernel(op, arrays=arrays), arrays=arrays, accuracy=accuracy)
 
 
 SATURATING = replace(F32, overflow=Overflow.SATURATE)
@@ -121,9 +122,7 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "version": lambda op: replace(op, version=2),
     "accuracy": lambda op: replace(op, accuracy=(("y", Accuracy(terms=N, extra=1)),)),
     "role": lambda op: with_array(op, role=Role.INDEX),
-    "access": lambda op: with_array(
-        replace(op, accuracy=(*op.accuracy, ("x", Accuracy(exact=True)))), access=Access.INOUT
-    ),
+    "access": lambda op: with_array(op, {"x": Accuracy(exact=True)}, access=Access.INOUT),
     "constraint": lambda op: replace(op, constraints=()),
     "case": lambda op: replace(op, cases=(Case(name="small", sizes=(("M", 4), ("N", 40))),)),
     "axis": lambda op: replace(op, axes=(replace(M, maximum=9), N)),
