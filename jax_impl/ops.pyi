@@ -181,6 +181,34 @@ def mxfp4_quant(
         Unsupported: the call is right, but the implementation or the device cannot run it.
     """
 
+def nvfp4_quant(
+    x: _Array,
+    global_scale: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """NVFP4: e2m1 codes, two per byte, with one e4m3 scale per 16 elements, under the tensor's global scale.
+
+    Source: NVFP4: NVIDIA Transformer Engine, vLLM scaled_fp4_quant (ref_nvfp4_quant in its tests)
+
+    Args:
+        x: values, bf16 or f16 or f32 [..M, N]
+        global_scale: multiplies the scales before they are rounded to their format: 448 * 6 / amax of the
+            tensor, f32 [] or [1]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
+
+    Returns:
+        q: codes, uint8 [..M, N // 2]
+        scale: scale of every group, e4m3 [..M, N // 16]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
 def fp8_gemm(
     a: _Array,
     b: _Array,
@@ -412,24 +440,34 @@ def fp4_gemm(
     a_scale: _Array,
     b_scale: _Array,
     bias: _Array | None = None,
+    a_global_scale: _Array | None = None,
+    b_global_scale: _Array | None = None,
     *,
     out_dtype: _Format = "bf16",
     weight_order: Literal["kn", "nk"] = "kn",
+    scale_format: _Format = "e8m0",
     implementation: _Implementation | None = None,
 ) -> jax.Array:
-    """Product of MXFP4 activations and an MXFP4 weight.
+    """Product of activations and a weight in MXFP4 or NVFP4.
 
-    Source: OCP Microscaling Formats (MX) 1.0
+    Source: OCP Microscaling Formats (MX) 1.0; NVIDIA Transformer Engine (NVFP4), vLLM cutlass_scaled_fp4_mm
 
     Args:
         a: activations, two k per byte, uint8 [..M, KB]
         b: weight, two k per byte, uint8 [KB, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a, e8m0 [..M, KB // 16]
-        b_scale: scales of b, e8m0 [KB // 16, N] (last two swapped at weight_order="nk")
+        a_scale: scales of a, format of scale_format e8m0: [..M, KB // 16]; e4m3: [..M, KB // 8]
+        b_scale: scales of b, format of scale_format e8m0: [KB // 16, N]; e4m3: [KB // 8, N] (last two swapped
+            at weight_order="nk")
         bias: addend, f32 or bf16 or f16 [N], optional
+        a_global_scale: NVFP4: number by which the scales of a were multiplied; 1 when left out, f32 e8m0:
+            none; e4m3: [], optional
+        b_global_scale: NVFP4: number by which the scales of b were multiplied; 1 when left out, f32 e8m0:
+            none; e4m3: [], optional
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        scale_format: format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one
+            per tensor). One of e8m0, e4m3. Default 'e8m0'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
@@ -448,7 +486,7 @@ def quantize_and_insert_k(
     cache: _Array,
     slot_mapping: _Array,
     *,
-    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "nvfp4_mla", "bf16_512"] = "v4",
     block_size: int | None = None,
     implementation: _Implementation | None = None,
 ) -> jax.Array:
@@ -461,7 +499,8 @@ def quantize_and_insert_k(
         cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
             PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
+            Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
@@ -484,7 +523,7 @@ def qnorm_rope_kv_insert(
     cos_sin: _Array,
     *,
     eps: float = 1e-06,
-    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "nvfp4_mla", "bf16_512"] = "v4",
     block_size: int | None = None,
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
@@ -501,7 +540,8 @@ def qnorm_rope_kv_insert(
         positions: position of every row, int32 or int64 [T]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         eps: added to the mean square. Default 1e-06.
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
+            Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
@@ -524,7 +564,7 @@ def dequant_gather_k(
     block_table: _Array | None = None,
     *,
     offset: int = 0,
-    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "nvfp4_mla", "bf16_512"] = "v4",
     block_size: int | None = None,
     implementation: _Implementation | None = None,
 ) -> jax.Array:
@@ -539,7 +579,8 @@ def dequant_gather_k(
         gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
         block_table: pages of every request in order, int32 [B, TABLE]
         offset: first row of the workspace that is written. Default 0.
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
+            Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
             row]. Default None.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
@@ -607,7 +648,7 @@ def sparse_mla_decode_fp8(
     *,
     sm_scale: float,
     return_lse: bool = False,
-    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "bf16_512"] = "v4",
+    layout: Paged | Literal["v32", "v4", "v41", "v41_fp4", "nvfp4_mla", "bf16_512"] = "v4",
     block_size: int | None = None,
     comp_block_size: int | None = None,
     splits: int = 0,
@@ -630,7 +671,8 @@ def sparse_mla_decode_fp8(
         attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, bf16_512 or a Paged value. Default 'v4'.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
+            Default 'v4'.
         block_size: rows of a page of swa_cache; may be left out where it is passed as [pages, rows, bytes of
             a row]. Default None.
         comp_block_size: rows of a page of comp_cache; may be left out where it is passed as [pages, rows,

@@ -253,7 +253,8 @@ def reformatted(inputs: Inputs, name: str, form: ElementFormat) -> WrongCall | N
         own = inputs.formats.get(declared, inputs.attributes.get(declared))
         allowed: tuple[object, ...] = (own,)
     else:
-        allowed = (*declared, *((UINT8,) if E8M0 in declared else ()))
+        allowed = declared
+    allowed = (*allowed, *((UINT8,) if E8M0 in allowed else ()))
     subjects = [name] if form not in allowed else followers if form != inputs.formats[name] else []
     changed = Inputs(
         op=inputs.op,

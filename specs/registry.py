@@ -24,7 +24,7 @@ from specs.indexer.paged_logits import PAGED_MQA_LOGITS
 from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
 from specs.indexer.topk import TOPK_ROWS, TOPK_ROWS_DECODE
 from specs.lang.op import Op
-from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, PER_TOKEN_GROUP_QUANT_FP8
+from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
 from specs.quant.tensor import PER_TENSOR_QUANT_FP8
 
@@ -37,6 +37,7 @@ OPS: dict[str, Op] = {
         PER_TOKEN_QUANT_INT8,
         MXFP8_QUANT,
         MXFP4_QUANT,
+        NVFP4_QUANT,
         FP8_GEMM,
         FP8_BMM,
         FP8_GEMM_W8A16,

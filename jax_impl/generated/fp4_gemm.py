@@ -1,10 +1,11 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 badd012de727c431e7f2803c4c37a1d376ea5b3484a4d896e18b45cb2fcfaaea
-"""fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
+# spec sha256 17d61337b6ef43955a1c4496292fe3f69b5085b7b3eafaa11ff884db9e21d48c
+"""fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
     out_dtype = bf16
     weight_order = nk
+    scale_format = e8m0
     a = uint8
     b = uint8
     a_scale = e8m0
@@ -40,18 +41,18 @@ def fp4_gemm(
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:56
-    count = KB // 16  # specs/gemm/fp4.py:57
-    def step(k, carry):  # specs/gemm/fp4.py:57
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:62
+    count = KB // 16  # specs/gemm/fp4.py:63
+    def step(k, carry):  # specs/gemm/fp4.py:63
         (acc_2,) = carry
         pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:46
-        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:46
-        b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:47
-        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:47
-        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:48
-        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:49
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:50
+        a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:52
+        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:52
+        b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:53
+        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:53
+        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:54
+        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:55
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:56
         magnitude = a_codes & 7  # specs/tile/library/codec.py:34
         biased = magnitude >> 1  # specs/tile/library/codec.py:35
         fraction = magnitude & 1  # specs/tile/library/codec.py:36
@@ -66,7 +67,7 @@ def fp4_gemm(
         significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:38
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
         value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
-        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:51
+        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:57
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
         t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
         a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:58
@@ -74,6 +75,6 @@ def fp4_gemm(
         t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
         b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:57
+    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:63
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 02496a84dfb35b76a56976913eab7d2ca7de4c569553bd6bd8bddfa255c78984
+# spec sha256 7c65a510b7b4324cea13f78eb63ca4a36132f3c95cc11cdbc0ed549301263300
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -46,5 +46,5 @@ def group_quant(
     bits = jnp.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
     t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
     q = div_rn(x_1, jnp.broadcast_to(t.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:36
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t, mask=live_1)  # specs/quant/group.py:46
-    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:48
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t, mask=live_1)  # specs/quant/group.py:49
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:51

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 548c2c5f90493e25cffa28f2a32dbbda34471af9442bfd195a70cda0ca3ba345
+# spec sha256 200abfb2e48d3b16bc8a2698b739918df4ab0415f375c53e15f97ce69c6ba464
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -85,9 +85,9 @@ def qnorm_rope_insert(
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
         bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
         raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:73
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:74
-        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:93
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:94
+        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
         value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
         exponent_2 = -exponent_1  # specs/quant/scaling.py:62
         inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
@@ -97,10 +97,10 @@ def qnorm_rope_insert(
         inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
         live_4 = number_1 < 7  # specs/cache/insert.py:100
-        start = data[:, None, None]  # specs/cache/insert.py:163
+        start = data[:, None, None]  # specs/cache/insert.py:169
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:165
+        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:171
         number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:146
         mask_1 = live_2[:, None]  # specs/cache/insert.py:147
         mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
@@ -184,10 +184,10 @@ def qnorm_rope_insert(
         turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
         x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
         value_2 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
-        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:165
-        index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:170
-        mask_4 = live_2[:, None]  # specs/cache/insert.py:171
-        value_3 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:173
-        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:174
+        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:171
+        index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:176
+        mask_4 = live_2[:, None]  # specs/cache/insert.py:177
+        value_3 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:179
+        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:180

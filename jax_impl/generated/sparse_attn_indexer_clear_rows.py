@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f6944a0c3524396353bb043388a1f8d427b7dfff7a436421c7da40a99893057a
+# spec sha256 01434a582187fed9f704f7691171e01b53dff9414cbff727662f9ec5767cdf09
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -165,7 +165,13 @@ def _fma_plain(x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: boo
     return product - z if minus_addend else product + z
 
 
-def _lower_fma(_: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: bool) -> Any:
+def _values(context: Any, *operands: Any) -> list[Any]:
+    """Operands as values: constants that are written into a kernel arrive as numbers."""
+    return [lowering._ensure_ir_value(x, aval) for x, aval in zip(operands, context.avals_in, strict=True)]
+
+
+def _lower_fma(context: Any, x: Any, y: Any, z: Any, *, minus_product: bool, minus_addend: bool) -> Any:
+    x, y, z = _values(context, x, y, z)
     return math.fma(arith.negf(x) if minus_product else x, y, arith.negf(z) if minus_addend else z)
 
 
@@ -208,6 +214,7 @@ def _register(name: str, shape: Any, plain: Any, lower: Any) -> Primitive:
 
 
 def _lower_division(context: Any, x: Any, y: Any) -> Any:
+    x, y = _values(context, x, y)
     if context.context.platform != "oneapi":
         return dialect.precise_divf(x, y)
     # Nothing links the function that this would call there. A quotient in float64, which has more than twice the bits

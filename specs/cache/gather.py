@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes, pages_of
-from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
+from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import block_table, filled, rows_of
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
@@ -174,6 +174,7 @@ DEQUANT_GATHER_K: Op = single(
         _case("v32", 2, 24, 8, 3, V32),
         _case("v41", 2, 24, 8, 3, V41),
         _case("v41-fp4", 2, 24, 8, 3, V41_FP4),
+        _case("nvfp4", 2, 24, 8, 3, NVFP4_MLA),
         _case("bf16", 2, 12, 4, 3, BF16_512),
         _case("page-256", 5, 30, 256, 1),
         _case("no-requests", 0, 8, 16, 1),

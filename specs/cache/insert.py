@@ -13,7 +13,7 @@ from specs.cache.rope import rotate_rounded
 from specs.lang.blocks import BlockFormat, ScaleRule
 from specs.lang.elements import F32, INT32, UINT8
 from specs.lang.paged import Paged, Place
-from specs.quant.scaling import Scale, float_bits, pack_pairs, scale_of
+from specs.quant.scaling import Scale, float_bits, pack_pairs, quotient_of, scale_of, second_level
 from specs.tile.language import (
     ArrayHandle,
     arange,
@@ -153,6 +153,12 @@ def _quantise(target: Target, place: Place, x: Tile) -> None:
 def scale_for(amax_bits: Tile, form: BlockFormat) -> Scale:
     """Scales by the format's rule, of blocks whose largest magnitude has these bits."""
     assert form.scale is not None
+    if form.tensor_scale is not None and form.tensor_scale.constant is not None:
+        # A power of two: the two constant factors may be multiplied first.
+        raw = quotient_of(amax_bits, form.element, form.amax_floor)
+        if form.rule is ScaleRule.AMAX_QUOTIENT:
+            raw = maximum(amax_bits, float_bits(form.amax_floor)).bitcast(F32) / form.largest
+        return second_level(raw, form.scale, form.tensor_scale.constant)
     if form.rule is ScaleRule.AMAX_QUOTIENT:
         amax = maximum(amax_bits, float_bits(form.amax_floor)).bitcast(F32)
         return Scale((amax / form.largest).to(form.scale).to(F32), None)

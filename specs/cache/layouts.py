@@ -5,16 +5,19 @@
     V4        584 bytes   448 e4m3, 64 bf16 (rope)                     7 E8M0 and a zero, at the end of the page
     V41       528 bytes   512 e4m3                                     16 E8M0, behind the codes
     V41_FP4   288 bytes   512 e2m1, two per byte, the even one low     32 e4m3, behind the codes
+    NVFP4_MLA 416 bytes   512 e2m1 in NVFP4, 64 bf16 (rope)            32 e4m3, behind the codes
     BF16_512  1024 bytes  512 bf16                                     none
 
-A column of V32, V41 and V41_FP4 is a code times its scale, rounded to bfloat16 where it does not fit (V32 only: the
-others have products of few bits).
+A column of V32, V41, V41_FP4 and NVFP4_MLA is a code times its scale, rounded to bfloat16 where it does not fit (V32
+only: the others have products of few bits). NVFP4's second level of scales is a constant of the layout, a power of two:
+`nvfp4_mla(g)`; g = 448 * 6 / amax, rounded down to a power of two, serves keys of any magnitude.
 """
 
 from __future__ import annotations
 
 from specs.lang.blocks import BlockFormat, ScaleRule
 from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
+from specs.lang.formats import nvfp4
 from specs.lang.packing import Packing
 from specs.lang.paged import Field, Paged, ScalePlace
 
@@ -69,6 +72,19 @@ V41_FP4 = Paged(
     fields=(Field(count=512, format=groups(E2M1, 16, E4M3, ScaleRule.AMAX, floor=6.0 * 2.0**-9)),),
     source=f"{_FLASHMLA}, V4.1 layout in FP4",
 )
+
+
+def nvfp4_mla(constant: float = 1.0) -> Paged:
+    """512 columns in NVFP4 under a constant tensor scale, and 64 rotary ones as they are; the order of V3.2's row."""
+    return Paged(
+        name="nvfp4_mla" if constant == 1.0 else f"nvfp4_mla_{constant:g}",
+        fields=(Field(count=512, format=nvfp4(constant)), Field(count=64, format=plain(BF16))),
+        values=512,
+        source="NVFP4 as in specs.lang.formats, columns as in FlashMLA's FP8 KV cache of DeepSeek-V3.2",
+    )
+
+
+NVFP4_MLA = nvfp4_mla()
 BF16_512 = Paged(name="bf16_512", fields=(Field(count=512, format=plain(BF16)),), source="unquantised pages")
 
-ALL = (V32, V4, V41, V41_FP4, BF16_512)
+ALL = (V32, V4, V41, V41_FP4, NVFP4_MLA, BF16_512)

@@ -15,7 +15,7 @@ import numpy as np
 
 from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes, pages_of
 from specs.cache.insert import insert, target_of
-from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
+from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
@@ -126,6 +126,7 @@ QUANTIZE_AND_INSERT_K: Op = single(
         _case("v32", 12, 12, 2, 8, V32, pad=16),
         _case("v41", 12, 11, 2, 8, V41),
         _case("v41-fp4", 12, 12, 2, 8, V41_FP4),
+        _case("nvfp4", 12, 12, 2, 8, NVFP4_MLA),
         _case("bf16", 5, 5, 2, 4, BF16_512),
         _case("one-row", 1, 1, 1, 64),
         _case("int64-slots", 5, 4, 1, 8, formats=(("slot_mapping", INT64),)),

@@ -7,12 +7,14 @@ from typing import Any
 
 from specs.gemm.dequant import Factors, Operands, Weight, bias_of, folded, scale_factors, swap
 from specs.lang.elements import F32, INT32
+from specs.lang.formats import MXFP4, NVFP4
 from specs.lang.op import FrameworkProduct
 from specs.tile.arrayops import ArrayOps
 from specs.tile.ir import Opcode
 
 SYMMETRIC_ZERO = 8.0
-MX_GROUP = 32
+FP4_GROUPS = {form.scale: form.block[1] for form in (MXFP4, NVFP4) if form.block[1] is not None}
+"""k per scale, by the format of the scales."""
 
 
 def nibbles(ops: ArrayOps, words: Any, per_word: int) -> Any:
@@ -80,19 +82,27 @@ def int4_a8_activations(ops: ArrayOps, given: Operands) -> Factors:
 
 
 def fp4_weight(ops: ArrayOps, given: Operands) -> Weight:
-    """Codes as float32 [K, N], scales [K / 32, N]."""
+    """Codes as float32 [K, N], scales [K / group, N] and [1, 1]."""
     codes = _along_k(ops, given.arrays["b"], 2, given.attributes["weight_order"] == "nk")
     scales = scale_factors(ops, given.swapped("b_scale", ops), given.formats["b_scale"])
-    factors = folded(ops, Factors(values=e2m1(ops, codes), scales=scales), MX_GROUP, -2)
-    return Weight(factors=factors, group=MX_GROUP, bias=bias_of(ops, given))
+    group = FP4_GROUPS[given.formats["b_scale"]]
+    values = Factors(values=e2m1(ops, codes), scales=(*scales, *_inverse_of(ops, given, "b_global_scale")))
+    return Weight(factors=folded(ops, values, group, -2), group=group, bias=bias_of(ops, given))
 
 
 def fp4_activations(ops: ArrayOps, given: Operands) -> Factors:
-    """Codes of a as float32 [M, K], scales [M, K / 32]."""
+    """Codes of a as float32 [M, K], scales [M, K / group] and [1, 1]."""
     a, scale = given.arrays["a"], given.arrays["a_scale"]
     codes = nibbles(ops, ops.reshape(a, (prod(a.shape[:-1]), a.shape[-1])), 2)
     factors = scale_factors(ops, ops.reshape(scale, (codes.shape[0], scale.shape[-1])), given.formats["a_scale"])
-    return Factors(values=e2m1(ops, codes), scales=factors)
+    return Factors(values=e2m1(ops, codes), scales=(*factors, *_inverse_of(ops, given, "a_global_scale")))
+
+
+def _inverse_of(ops: ArrayOps, given: Operands, name: str) -> tuple[Any, ...]:
+    """The inverse of a tensor's global scale, [1, 1], where one is passed."""
+    if name not in given.arrays:
+        return ()
+    return (ops.binary(Opcode.DIV)(ops.const(1.0, F32), ops.reshape(given.arrays[name], (1, 1))),)
 
 
 def e2m1(ops: ArrayOps, codes: Any) -> Any:
@@ -120,4 +130,6 @@ INT4_A8_PRODUCT = FrameworkProduct(
     activations=int4_a8_activations,
     constant=("b", "b_scale", "b_zp", "channel_scale", "bias"),
 )
-FP4_PRODUCT = FrameworkProduct(weight=fp4_weight, activations=fp4_activations, constant=("b", "b_scale", "bias"))
+FP4_PRODUCT = FrameworkProduct(
+    weight=fp4_weight, activations=fp4_activations, constant=("b", "b_scale", "bias", "b_global_scale")
+)

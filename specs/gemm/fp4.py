@@ -1,26 +1,30 @@
-"""fp4_gemm: MXFP4 activations times an MXFP4 weight (W4A4).
+"""fp4_gemm: activations times a weight, both in MXFP4 or both in NVFP4 (W4A4).
 
-    C[m, n] = sum_k A[m, k] sa[m, k // 32] B[k, n] sb[k // 32, n] + bias[n]
+    C[m, n] = (sum_k A[m, k] sa[m, k // G] B[k, n] sb[k // G, n]) / (ga gb) + bias[n]
 
-Both operands hold e2m1 codes, two consecutive k per byte, the even one in the low nibble, and one E8M0 scale per 32 k
-(OCP Microscaling Formats 1.0). Products of codes are exact; each block of 32 is summed and then scaled in float32.
+Codes are e2m1, two consecutive k per byte, the even one in the low nibble. The format of the scales says which of two
+declarations of `specs.lang.formats` is meant: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling Formats 1.0), or
+NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 / amax, as vLLM and
+compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is summed and then scaled in
+float32. The inverses of ga and gb, each rounded, multiply the sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from specs.gemm.dequant_packed import FP4_PRODUCT
+from specs.gemm.dequant_packed import FP4_GROUPS, FP4_PRODUCT
 from specs.gemm.oracle import product, spread
 from specs.gemm.scaled import M, N, config, grid, tunables, weight_order
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
 from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, E2M1, E8M0, F16, F32, INT32, UINT8
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows
+from specs.lang.axes import Axis, Expr, Ref
+from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F16, F32, INT32, UINT8, ElementFormat
+from specs.lang.formats import MXFP4, NVFP4
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, single
 from specs.tile.language import arange, dot, fori_loop, load, zeros
@@ -28,13 +32,15 @@ from specs.tile.library.codec import decode
 from specs.tile.trace import Tile
 from specs.tuned import tuned
 
-BLOCK = 32
+FORMATS = {E8M0: MXFP4, E4M3: NVFP4}
+"""By the format of the scales."""
 PER_BYTE = 2
 BYTES = Axis(name="KB", minimum=1, doc="bytes of a row: K / 2")
 
 
 def fp4_gemm(p: Any) -> None:
-    """One [BLOCK_M, BLOCK_N] tile of C, one block of 32 per step."""
+    """One [BLOCK_M, BLOCK_N] tile of C, one block of the format per step."""
+    group = FP4_GROUPS[p.scale_format]
     tile_m, tile_n = tile_position(p)
     rows = span(tile_m, p.BLOCK_M)
     cols = span(tile_n, p.BLOCK_N)
@@ -42,19 +48,21 @@ def fp4_gemm(p: Any) -> None:
     b_cols = clamped(cols, p.N, p.even_n)
 
     def step(k: Tile, acc: Tile) -> Tile:
-        pair = span(k, BLOCK // PER_BYTE)
+        pair = span(k, group // PER_BYTE)
         a_bytes = load(p.a, (a_rows[:, None], pair[None, :])).to(INT32)
         b_bytes = load(p.b, (pair[:, None], b_cols[None, :])).to(INT32)
         shift = arange(PER_BYTE) * 4
-        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(p.BLOCK_M, BLOCK)
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(BLOCK, p.BLOCK_N)
+        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(p.BLOCK_M, group)
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(group, p.BLOCK_N)
         partial = dot(decode(a_codes, E2M1).to(BF16), decode(b_codes, E2M1).to(BF16))
         a_scale = scale_at(p.a_scale, (a_rows, k))
         b_scale = scale_at(p.b_scale, (k, b_cols))
         return acc + partial * (a_scale[:, None] * b_scale[None, :])
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(0, p.KB // (BLOCK // PER_BYTE), step, acc)
+    acc = fori_loop(0, p.KB // (group // PER_BYTE), step, acc)
+    for whole in (p.a_global_scale, p.b_global_scale):
+        acc = acc if whole is None else acc * (1.0 / load(whole, ()))
     finish(p, acc, rows, cols)
 
 
@@ -70,16 +78,32 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     swap = inputs["weight_order"] == "nk"
     packed, scale = (np.swapaxes(x, 0, 1) if swap else x for x in (inputs["b"], inputs["b_scale"]))
     a, w = E2M1.decode(codes_of(inputs["a"], -1)), E2M1.decode(codes_of(packed, 0))
-    k = w.shape[0]
-    return {
-        "c": product(a * spread(inputs["a_scale"], -1, BLOCK, k), w * spread(scale, 0, BLOCK, k), inputs.get("bias"))
-    }
+    k, group = w.shape[0], FP4_GROUPS[inputs["scale_format"]]
+    a, w = a * spread(inputs["a_scale"], -1, group, k), w * spread(scale, 0, group, k)
+    whole_a, whole_b = (np.reshape(inputs.get(f"{name}_global_scale", 1.0), ()) for name in "ab")
+    return {"c": product(a / whole_a, w / whole_b, inputs.get("bias"))}
+
+
+def _by_format(shape: Callable[[Expr], Shape]) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
+    """The shape of scales, from the number of blocks along K, by the format of the scales."""
+    return tuple((form.name, (shape(BYTES // (FP4_GROUPS[form] // PER_BYTE)),)) for form in FORMATS)
+
+
+def _global_scale(operand: str) -> Array:
+    return Array(
+        name=f"{operand}_global_scale",
+        doc=f"NVFP4: number by which the scales of {operand} were multiplied; 1 when left out",
+        by="scale_format",
+        shapes_by=tuple((form.name, ((), (1,)) if FORMATS[form].tensor_scale else ()) for form in FORMATS),
+        formats=(F32,),
+        optional=True,
+        role=Role.SCALE,
+    )
 
 
 def _arrays() -> tuple[Array, ...]:
     free = Dense(inner=Inner.FREE)
     either = Dense(inner=Inner.EITHER)
-    blocks = BYTES // (BLOCK // PER_BYTE)
     order = "weight_order"
     return (
         Array(
@@ -97,16 +121,18 @@ def _arrays() -> tuple[Array, ...]:
         Array(
             name="a_scale",
             doc="scales of a",
-            shapes=((Rows(M), blocks),),
-            formats=(E8M0,),
+            by="scale_format",
+            shapes_by=_by_format(lambda groups: (Rows(M), groups)),
+            formats="scale_format",
             layout=free,
             role=Role.SCALE,
         ),
         Array(
             name="b_scale",
             doc="scales of b",
-            shapes=((blocks, N),),
-            formats=(E8M0,),
+            by="scale_format",
+            shapes_by=_by_format(lambda groups: (groups, N)),
+            formats="scale_format",
             order=order,
             layout=free,
             role=Role.SCALE,
@@ -120,6 +146,8 @@ def _arrays() -> tuple[Array, ...]:
             layout=free,
             role=Role.ADDEND,
         ),
+        _global_scale("a"),
+        _global_scale("b"),
         Array(name="c", doc="result", shapes=((Rows(M), N),), formats="out_dtype", access=Access.OUT),
     )
 
@@ -130,10 +158,21 @@ def _case(name: str, m: int, n: int, k: int, absent: tuple[str, ...] = (), **fie
     return Case(name=name, sizes=sizes, attributes=tuple(attributes.items()), absent=absent, **fields)
 
 
+_SCALES = Ref("scale_format")
+_SCALE_FORMAT = Attribute(
+    name="scale_format",
+    kind=ElementFormat,
+    default=E8M0,
+    choices=tuple(FORMATS),
+    doc="format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one per tensor)",
+)
+_NVFP4 = {"scale_format": E4M3}
+_STEP = 32  # BLOCK_K, which the program does not read: a step is a block of the format
+
 FP4_GEMM: Op = single(
     Kernel(
         name="fp4_gemm",
-        doc="Product of MXFP4 activations and an MXFP4 weight.",
+        doc="Product of activations and a weight in MXFP4 or NVFP4.",
         axes=(M, N, BYTES),
         arrays=_arrays(),
         attributes=(
@@ -141,23 +180,29 @@ FP4_GEMM: Op = single(
                 name="out_dtype", kind=type(BF16), default=BF16, choices=(BF16, F16, F32), doc="format of the result"
             ),
             weight_order(),
+            _SCALE_FORMAT,
         ),
         tunables=tunables(),
         configs=(
-            config("cuda", (16, 64, BLOCK), 4, 4, band=1, when=M <= 16),
-            config("cuda", (64, 64, BLOCK), 4, 3),
+            config("cuda", (16, 64, _STEP), 4, 4, band=1, when=M <= 16),
+            config("cuda", (64, 64, _STEP), 4, 3),
             *tuned("xpu", "fp4_gemm", few_rows=M <= 16, rest=None),
-            config("cpu", (128, 128, BLOCK), 4, 1, band=1),
-            config("interpret", (64, 64, BLOCK), 4, 1, band=1),
+            config("cpu", (128, 128, _STEP), 4, 1, band=1),
+            config("interpret", (64, 64, _STEP), 4, 1, band=1),
         ),
         facts=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=grid(),
         body=fp4_gemm,
     ),
     family="gemm",
-    source="OCP Microscaling Formats (MX) 1.0",
+    source="OCP Microscaling Formats (MX) 1.0; NVIDIA Transformer Engine (NVFP4), vLLM cutlass_scaled_fp4_mm",
     constraints=(
-        Constraint(argument="a", holds=(BYTES % 16).equals(0), message="K divisible by 32 (16 bytes per scale)"),
+        Constraint(
+            argument="a",
+            holds=(BYTES % 16).equals(0).or_(_SCALES.equals(E4M3)),
+            message="K divisible by 32 (16 bytes per scale)",
+        ),
+        Constraint(argument="a", holds=(BYTES % 8).equals(0), message="K divisible by 16 (8 bytes per scale of NVFP4)"),
     ),
     oracle=oracle,
     framework_product=FP4_PRODUCT,
@@ -169,5 +214,8 @@ FP4_GEMM: Op = single(
         _case("lead-f16", 12, 64, 96, attributes={"out_dtype": F16}, formats=(("bias", F16),), lead=(3, 4)),
         _case("f32", 70, 130, 64, ("bias",), attributes={"out_dtype": F32}),
         _case("no-rows", 0, 64, 64, ("bias",)),
+        _case("nvfp4", 33, 96, 176, attributes=_NVFP4),
+        _case("nvfp4-one-group", 5, 67, 16, ("a_global_scale",), attributes={**_NVFP4, "weight_order": "kn"}),
+        _case("nvfp4-lead-f32", 12, 64, 240, ("bias",), attributes={**_NVFP4, "out_dtype": F32}, lead=(3, 4)),
     ),
 )

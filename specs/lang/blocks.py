@@ -12,6 +12,14 @@ code stands for after the zero point is taken off:
     z      = -round_half_even(low / s), then saturated to the zero point's format (its nearest end; NaN: 0)
     codes  = element.encode(x / s + z)                    the addition only where there is a zero point
 
+With a tensor scale g, a second level, the scale that is stored is g times that of the rule, and blocks too small for it
+are zeros under the scale 0; all of a block's elements are multiplied by one float32 number:
+
+    g      = given, or the scale format's maximum * max / (amax of the finite elements of the matrix)
+    s      = fl(g * as the scale rule says), then rounded to the scale format
+    codes  = element.encode(x * (1 / (s * (1 / g))))      0 in place of the inverse where s is 0
+    value  = code * s / g
+
 A NaN or an infinity poisons its own block and no other: it reaches amax, the rule passes it on, and a scale
 format without infinities stores NaN; codes follow from the stored scale, and no value of the block decodes to
 a finite number. A scale too large for its format does the same.
@@ -49,6 +57,9 @@ class ScaleRule(Enum):
         return self in (ScaleRule.RANGE, ScaleRule.RANGE_WITH_ZERO)
 
 
+_TWO_LEVELS = (ScaleRule.AMAX, ScaleRule.AMAX_QUOTIENT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroPoint:
     """The code that stands for zero: value = (code - zero point) * scale. Exactly one of two kinds.
@@ -69,12 +80,33 @@ class ZeroPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TensorScale:
+    """A second level of scales: one number g per matrix (leading dimensions are batches). Exactly one of two kinds.
+
+    constant: the same for every array, and not stored. A power of two, so that it costs no rounding.
+    element: format of the number that is stored with the array; not narrower than float32.
+    """
+
+    constant: float | None = None
+    element: ElementFormat | None = None
+
+    def __post_init__(self) -> None:
+        if (self.constant is None) == (self.element is None):
+            raise SpecError("a tensor scale is either one constant or stored in a float format")
+        if self.constant is not None and not (self.constant > 0 and np.frexp(self.constant)[0] == 0.5):
+            raise SpecError(f"a constant tensor scale is a power of two, not {self.constant:g}")
+        if self.element is not None and not self.element.holds(F32):
+            raise SpecError(f"tensor scales are float32, not {self.element.name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """Shapes of the arrays in memory; None where the format has no such array."""
 
     data: Shape
     scale: Shape | None
     zero_point: Shape | None
+    tensor_scale: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,6 +120,7 @@ class Quantized:
     scale: Array | None = None
     zero_point: Array | None = None
     g_idx: Array | None = None
+    tensor_scale: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +131,7 @@ class BlockFormat:
     scale: format of the scales, None for data that has none.
     amax_floor: lower limit of amax (of high - low under a RANGE rule), as float32.
     ragged: whether the last block of an axis may be partly filled; otherwise blocks must divide the shape.
+    tensor_scale: a second level of scales, None for formats that have one level.
     source: the document or code that defines the format.
 
     Raises:
@@ -113,6 +147,7 @@ class BlockFormat:
     ragged: bool = False
     zero_point: ZeroPoint | None = None
     packing: Packing | None = None
+    tensor_scale: TensorScale | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -142,11 +177,13 @@ class BlockFormat:
         return None
 
     def _scale_problem(self) -> str | None:
+        if self.tensor_scale is not None and (self.scale is None or self.rule not in _TWO_LEVELS or self.zero_point):
+            return "a tensor scale goes with scales of blocks by a rule AMAX, without zero points"
         if self.scale is None:
             return None
         if self.scale.nan_code is None or not F32.holds(self.scale):
             return f"scales in {self.scale.name} cannot carry NaN, or are finer than float32"
-        if self.rule is ScaleRule.GIVEN:
+        if self.rule is ScaleRule.GIVEN or self.tensor_scale is not None:
             return None
         if self.rule is ScaleRule.POW2_CEIL and not self.amax_floor >= F32.min_normal:
             return f"amax_floor {self.amax_floor:g} is less than {F32.min_normal:g}"
@@ -159,6 +196,10 @@ class BlockFormat:
     @property
     def _stores_zero(self) -> bool:
         return self.zero_point is not None and self.zero_point.element is not None
+
+    @property
+    def _stores_tensor_scale(self) -> bool:
+        return self.tensor_scale is not None and self.tensor_scale.element is not None
 
     @property
     def largest(self) -> float:
@@ -180,11 +221,14 @@ class BlockFormat:
         scale = self._block_counts(shape)
         zero = self.zero_point
         if zero is None or zero.element is None:
-            return Storage(data=data, scale=scale, zero_point=None)
+            whole = shape[:-2] if self._stores_tensor_scale else None
+            return Storage(data=data, scale=scale, zero_point=None, tensor_scale=whole)
         packed = scale if zero.packing is None else self._packed(zero.packing, scale, "zero_point")
         return Storage(data=data, scale=scale, zero_point=packed)
 
-    def encode(self, x: Any, *, scale: Any = None, zero_point: Any = None, g_idx: Any = None) -> Quantized:
+    def encode(
+        self, x: Any, *, scale: Any = None, zero_point: Any = None, g_idx: Any = None, tensor_scale: Any = None
+    ) -> Quantized:
         """The bytes of a logical array.
 
         x: [.., R, C], any float type; float64 is rounded to float32 first.
@@ -192,12 +236,16 @@ class BlockFormat:
             Rule GIVEN needs `scale`, and `zero_point` where the format stores one.
         g_idx: permutation of the R rows that puts those of one group together (act-order), where blocks have
             several rows.
+        tensor_scale: the number g to use in place of a computed one, where the format stores it.
 
         Raises:
             ArgumentError: shapes that do not fit, arguments missing or not taken by the format.
         """
+        x = np.asarray(x).astype(np.float32)
         with np.errstate(all="ignore"):
-            return self._encode(np.asarray(x).astype(np.float32), scale, zero_point, g_idx)
+            if self.tensor_scale is None and tensor_scale is None:
+                return self._encode(x, scale, zero_point, g_idx)
+            return self._encode_two_levels(x, scale, tensor_scale, g_idx)
 
     def _encode(self, x: Array, scale: Any, zero_point: Any, g_idx: Any) -> Quantized:
         shape = x.shape
@@ -217,6 +265,43 @@ class BlockFormat:
         stored_scale, stored_zero = stored(scale_codes, self.scale), self._stored_zero(z)
         return Quantized(data=self._data(codes), scale=stored_scale, zero_point=stored_zero, g_idx=order)
 
+    def _encode_two_levels(self, x: Array, scale: Any, tensor_scale: Any, g_idx: Any) -> Quantized:
+        counts = self.storage_shape(x.shape).scale
+        self._check_given(scale, None)
+        if tensor_scale is not None and not self._stores_tensor_scale:
+            expected = "no value, the format stores none"
+            raise Surplus(op=self.name, argument="tensor_scale", expected=expected, actual="one")
+        assert counts is not None
+        assert self.scale is not None
+        order = None if g_idx is None else self._permutation(g_idx, x.shape)
+        x = x if order is None else x[..., order, :]
+        whole = self._tensor_scale(x, tensor_scale)
+        g = _over_blocks(whole, x.shape)
+        raw = self._raw_scale(*self._extremes(x, counts)) * g if scale is None else self._given(scale, counts, "scale")
+        scale_codes = self._scale_codes(raw)
+        s = self.scale.decode(scale_codes).astype(np.float32)
+        inverse = np.where(s == 0, np.float32(0), np.float32(1) / (s * (np.float32(1) / g)))
+        codes = self.element.encode(x * self._spread(inverse, x.shape))
+        return Quantized(
+            data=self._data(codes),
+            scale=stored(scale_codes, self.scale),
+            g_idx=order,
+            tensor_scale=whole if self._stores_tensor_scale else None,
+        )
+
+    def _tensor_scale(self, x: Array, given: Any) -> Array:
+        """The number g of every matrix, float32 [..]."""
+        assert self.tensor_scale is not None
+        assert self.scale is not None
+        if self.tensor_scale.constant is not None:
+            return np.full(x.shape[:-2], self.tensor_scale.constant, np.float32)
+        if given is not None:
+            return self._given(given, x.shape[:-2], "tensor_scale")
+        axes = (-2, -1)[-x.ndim :]
+        amax = np.max(np.abs(x), axis=axes, where=np.isfinite(x), initial=self.amax_floor)
+        range_ = np.float32(self.scale.max_finite * self.largest)
+        return np.asarray(np.where(amax > 0, range_ / amax, 1), np.float32)
+
     def decode(self, quantized: Quantized) -> Array:
         """Values, float64, in the logical shape and order of rows.
 
@@ -231,6 +316,7 @@ class BlockFormat:
         want = self.storage_shape(shape)
         self._check_stored("scale", quantized.scale, want.scale)
         self._check_stored("zero_point", quantized.zero_point, want.zero_point)
+        self._check_stored("tensor_scale", quantized.tensor_scale, want.tensor_scale)
         value = self.element.decode(codes)
         if self.scale is not None and quantized.scale is not None:
             scale = self.scale.decode(raw_codes(quantized.scale, self.scale, op=self.name, argument="scale"))
@@ -238,6 +324,9 @@ class BlockFormat:
             with np.errstate(invalid="ignore"):
                 value = value if zero is None else value - self._spread(zero, shape)
                 value = value * self._spread(scale, shape)
+                if self.tensor_scale is not None:
+                    g = self.tensor_scale.constant if quantized.tensor_scale is None else quantized.tensor_scale
+                    value = value / _over_blocks(np.asarray(g, np.float64), shape)
         if quantized.g_idx is None:
             return value
         return np.asarray(value[..., np.argsort(self._permutation(quantized.g_idx, shape)), :])
@@ -396,6 +485,11 @@ class BlockFormat:
         if packing is not None:
             return element.decode(packing.unpack(array))
         return element.decode(raw_codes(array, element, op=self.name, argument="zero_point"))
+
+
+def _over_blocks(values: Array, shape: Shape) -> Array:
+    """One value per matrix of `shape` (or one for all), broadcastable to its elements and its blocks."""
+    return values.reshape(*values.shape, *(1,) * min(len(shape), 2)) if values.ndim else values
 
 
 def ceil_log2(x: Array) -> Array:

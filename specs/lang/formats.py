@@ -12,6 +12,7 @@ Logical arrays are [.., R, C]. Activations are [.., tokens, features] and scaled
     FP8_BLOCK_128, _E8M0      e4m3               [.., ceil(R/128), ceil(C/128)]
     MXFP8                     e4m3               e8m0 [.., R, C/32]        32 columns of a row
     MXFP4                     uint8 [.., R, C/2] e8m0 [.., R, C/32]        32 columns of a row
+    NVFP4                     uint8 [.., R, C/2] e4m3 [.., R, C/16], f32   16 columns of a row, and the array
     INT8_PER_TOKEN            int8               f32 [.., R, 1]            a row
       .._ASYMMETRIC           uint8              f32, int32 zero point     a row
     INT4_GROUP_128            int32 [K/8, N]     bf16 [K/128, N]           128 rows of a column
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from specs.lang.blocks import BlockFormat, ScaleRule, ZeroPoint
+from specs.lang.blocks import BlockFormat, ScaleRule, TensorScale, ZeroPoint
 from specs.lang.elements import BF16, E2M1, E4M3, E5M2, E8M0, F32, INT8, INT32, UINT4, UINT8, ElementFormat
 from specs.lang.packing import Packing
 
@@ -133,6 +134,26 @@ def int4_group(group: int | None, *, symmetric: bool = True, scale: ElementForma
     )
 
 
+def nvfp4(constant: float | None = None) -> BlockFormat:
+    """e2m1 in groups of 16 with e4m3 scales, and one float32 scale g of the array: value = code * scale / g.
+
+    g is 448 * 6 / amax of the array, as vLLM's `input_global_scale` and compressed-tensors' `weight_global_scale` are
+    (ModelOpt's `weight_scale_2` is its inverse). Groups under 2**-10 of what g allows have the scale 0.
+
+    constant: a power of two in place of a g that is stored.
+    """
+    stored = TensorScale(element=F32) if constant is None else TensorScale(constant=constant)
+    return BlockFormat(
+        name="nvfp4" if constant is None else f"nvfp4_{constant:g}",
+        element=E2M1,
+        block=(1, 16),
+        scale=E4M3,
+        packing=_PAIRS,
+        tensor_scale=stored,
+        source="NVFP4: NVIDIA Transformer Engine, vLLM scaled_fp4_quant (ref_nvfp4_quant in its tests)",
+    )
+
+
 PER_TENSOR_E4M3, PER_TENSOR_E5M2 = per_tensor(E4M3), per_tensor(E5M2)
 PER_TOKEN_E4M3 = per_token(E4M3)
 PER_CHANNEL_E4M3 = BlockFormat(name="per_channel_e4m3", element=E4M3, block=(None, 1), amax_floor=GROUP_FLOOR)
@@ -159,6 +180,7 @@ MXFP4 = BlockFormat(
     packing=_PAIRS,
     source=_OCPMX,
 )
+NVFP4 = nvfp4()
 INT8_PER_TOKEN, INT8_PER_TOKEN_ASYMMETRIC = int8_per_token(), int8_per_token(symmetric=False)
 INT4_GROUP_128, INT4_GROUP_128_ASYMMETRIC = int4_group(128), int4_group(128, symmetric=False)
 
@@ -177,6 +199,7 @@ ALL = (
     FP8_BLOCK_128_E8M0,
     MXFP8,
     MXFP4,
+    NVFP4,
     INT8_PER_TOKEN,
     INT8_PER_TOKEN_ASYMMETRIC,
     INT4_GROUP_128,

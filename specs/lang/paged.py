@@ -48,6 +48,8 @@ class Field:
             return f"{form.name} does not scale each row by itself"
         if form.zero_point is not None:
             return f"{form.name} has zero points, which rows have no place for"
+        if form.tensor_scale is not None and form.tensor_scale.constant is None:
+            return f"{form.name} stores a tensor scale, which rows have no place for (declare a constant one)"
         if form.element.bits < 8 and (form.packing is None or form.scale is None):
             return f"{form.name}: codes of {form.element.bits} bits are packed and scaled"
         if form.packing is not None and (form.packing.word != UINT8 or form.packing.axis != -1):

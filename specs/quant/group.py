@@ -13,11 +13,11 @@ from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, ExprLike, Ref, cdiv
 from specs.lang.blocks import BlockFormat, ScaleRule
 from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, ElementFormat
-from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, least_floor, token_group
+from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, NVFP4, least_floor, token_group
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Step
 from specs.quant.oracle import block_oracle
-from specs.quant.scaling import pack_pairs, scale_of
+from specs.quant.scaling import pack_pairs, quotient_of, scale_of, second_level
 from specs.tile.language import arange, both, load, program_id, reduce_max, store
 from specs.tile.library.codec import encode, magnitude_bits
 from specs.tile.trace import Tile
@@ -41,7 +41,10 @@ def group_quant(p: Any) -> None:
     mask = both(mask, None if width == p.group else (inside < p.group)[None, None, :])
     x = load(p.x, (rows[:, None, None], columns[None, :, :]), mask).to(F32)
     amax = reduce_max(magnitude_bits(x), axis=2)
-    scale = scale_of(amax, p.element, p.scale_format, p.ue8m0, p.eps)
+    if p.global_scale is None:
+        scale = scale_of(amax, p.element, p.scale_format, p.ue8m0, p.eps)
+    else:
+        scale = second_level(quotient_of(amax, p.element, p.eps), p.scale_format, load(p.global_scale, ()))
     q = scale.divide(x, (p.BLOCK_M, p.BLOCK_G, 1))
     store(p.scale, (rows[:, None], groups[None, :]), scale.value.to(p.scale_format), live)
     if p.per_byte == 1:
@@ -75,6 +78,15 @@ def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tupl
     )
 
 
+_GLOBAL_SCALE = Array(
+    name="global_scale",
+    doc="multiplies the scales before they are rounded to their format: 448 * 6 / amax of the tensor",
+    shapes=((), (1,)),
+    formats=(F32,),
+    role=Role.SCALE,
+)
+
+
 def _attribute(name: str, kind: type, default: object, doc: str, choices: tuple[object, ...] = ()) -> Attribute:
     return Attribute(name=name, kind=kind, default=default, doc=doc, choices=choices)
 
@@ -94,6 +106,11 @@ _ATTRIBUTES = (
 )
 
 
+def _with_global_scale(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The arrays with a tensor scale behind the values."""
+    return (arrays[0], _GLOBAL_SCALE, *arrays[1:])
+
+
 def _config(target: str, rows: int, groups: int, warps: int) -> Config:
     values = (("BLOCK_M", rows), ("BLOCK_G", groups), ("num_warps", warps), ("num_stages", 1))
     return Config(target=target, values=values)
@@ -104,7 +121,7 @@ def _kernel() -> Kernel:
         name="group_quant",
         doc="Scales and codes of groups of consecutive elements.",
         axes=(M, N),
-        arrays=_arrays(_GROUP, _PER_BYTE, "element", "scale_format"),
+        arrays=_with_global_scale(_arrays(_GROUP, _PER_BYTE, "element", "scale_format")),
         attributes=(*_ATTRIBUTES, _attribute("per_byte", int, 1, "codes per byte", (1, 2))),
         tunables=(
             Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
@@ -135,7 +152,10 @@ def _case(name: str, m: int, n: int, **fields: Any) -> Case:
 
 
 def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, ...] = ()) -> Op:
-    """An operation x -> (q, scale) for a block format of one row and a group of columns."""
+    """An operation x -> (q, scale) for a block format of one row and a group of columns.
+
+    A format that stores a tensor scale gives (x, global_scale) -> (q, scale).
+    """
     group = form.block[1]
     assert group is not None
     assert form.block[0] == 1
@@ -150,13 +170,14 @@ def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, .
         ("per_byte", per_byte),
     )
     codes = (form.element,) if per_byte == 1 else (UINT8,)
+    arrays = _arrays(group, per_byte, codes, (form.scale,))
     return Op(
         name=name,
         doc=doc,
         source=form.source,
         family="quant",
         axes=(M, N),
-        arrays=_arrays(group, per_byte, codes, (form.scale,)),
+        arrays=arrays if form.tensor_scale is None else _with_global_scale(arrays),
         constraints=(
             Constraint(argument="x", holds=(N % group).equals(0), message=f"N divisible by the group of {group}"),
         ),
@@ -231,6 +252,19 @@ MXFP4_QUANT = group_quantiser(
         _case("one-block", 65, 32, formats=(("x", F16),)),
         _case("lead", 12, 96, lead=(3, 4)),
         _case("f32-input", 5, 160, formats=(("x", F32),)),
+        _case("no-rows", 0, 64),
+    ),
+)
+NVFP4_QUANT = group_quantiser(
+    "nvfp4_quant",
+    NVFP4,
+    "NVFP4: e2m1 codes, two per byte, with one e4m3 scale per 16 elements, under the tensor's global scale.",
+    (
+        _case("hidden", 7, 384),
+        _case("one-group", 65, 16),
+        _case("lead", 12, 112, lead=(3, 4)),
+        _case("f32-input", 5, 160, formats=(("x", F32),)),
+        _case("f16-input", 9, 48, formats=(("x", F16),)),
         _case("no-rows", 0, 64),
     ),
 )

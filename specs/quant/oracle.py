@@ -33,7 +33,8 @@ def block_oracle(form: BlockFormat, inputs: Mapping[str, Any]) -> dict[str, Refe
     """q and scale of a format with one scale per group of a row; any number of leading dimensions."""
     x = inputs["x"]
     rows = np.asarray(x, np.float64).reshape(-1, x.shape[-1])
-    quantized = form.encode(rows)
+    whole = inputs.get("global_scale")
+    quantized = form.encode(rows, tensor_scale=None if whole is None else np.reshape(whole, ()))
     return {
         "q": Reference(value=_rows(codes(quantized.data), x.shape)),
         "scale": Reference(value=_rows(scales(quantized.scale, form.scale), x.shape)),

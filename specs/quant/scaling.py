@@ -68,6 +68,26 @@ def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, pow
     return Scale(where(infinite | nan, raw, value), where(nan, float("nan"), inverse))
 
 
+def second_level(raw: Tile, stored: ElementFormat, g: Tile | float) -> Scale:
+    """The scale of a block under the tensor scale g, as `specs.lang.blocks` defines it, from that of the rule.
+
+    What divides the block is s / g: all of its elements are multiplied by one number, which is 0 where s is 0.
+    """
+    scaled = raw * g
+    value = scaled.to(stored).to(F32)
+    if not stored.has_inf:
+        value = where(scaled.bitcast(INT32) >= INFINITY_BITS, float("nan"), value)
+    empty = value == 0.0
+    inverse = 1.0 / where(empty, 1.0, value * (1.0 / g))
+    return Scale(value, where(empty, 0.0, inverse))
+
+
+def quotient_of(amax_bits: Tile, element: ElementFormat, floor: float) -> Tile:
+    """fl(max(amax, floor) * fl(1 / max_finite)): the scale of a block before it is rounded to its format."""
+    bits = maximum(amax_bits, float_bits(floor)) if floor else amax_bits
+    return bits.bitcast(F32) * float(np.float32(1.0 / element.max_finite))
+
+
 def ceil_log2(x: Tile) -> Tile:
     """ceil(log2 x) of positive normal float32, by integer operations, held to what E8M0 can say."""
     bits = x.bitcast(INT32)

@@ -5,6 +5,7 @@ ml_dtypes.
     V4        [448 e4m3][64 bf16], row by row; behind the last row [7 E8M0][0], row by row
     V41       [512 e4m3][16 E8M0], row by row
     V41_FP4   [512 e2m1, two a byte, the even one low][32 e4m3], row by row
+    NVFP4_MLA [512 e2m1, two a byte, the even one low][32 e4m3][64 bf16], row by row
     BF16_512  [512 bf16], row by row
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
+from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.lang.paged import Paged
 
 Array = np.ndarray[Any, Any]
@@ -115,6 +116,15 @@ def _v41_fp4(row: Array) -> tuple[Array, ...]:
     return codes[0::2] | (codes[1::2] << 4), scale
 
 
+def _nvfp4(row: Array) -> tuple[Array, ...]:
+    """Groups that are too small have the scale 0, and codes of signed zeros."""
+    scale = e4m3(amax(row[:512], 16, 0.0) * np.float32(1 / 6))
+    value = scale.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
+    inverse = np.divide(np.float32(1), value, out=np.zeros_like(value), where=value > 0)
+    codes = e2m1(row[:512].reshape(32, 16) * inverse[:, None]).reshape(-1)
+    return codes[0::2] | (codes[1::2] << 4), scale, bf16_bytes(row[512:])
+
+
 def _bf16(row: Array) -> tuple[Array, ...]:
     return (bf16_bytes(row),)
 
@@ -157,6 +167,16 @@ MAPS = (
             Part(name="scales", start=lambda t, _: 288 * t + 256, length=32),
         ),
         encode=_v41_fp4,
+    ),
+    Map(
+        layout=NVFP4_MLA,
+        row_bytes=416,
+        parts=(
+            Part(name="codes", start=lambda t, _: 416 * t, length=256),
+            Part(name="scales", start=lambda t, _: 416 * t + 256, length=32),
+            Part(name="rope", start=lambda t, _: 416 * t + 288, length=128),
+        ),
+        encode=_nvfp4,
     ),
     Map(
         layout=BF16_512,

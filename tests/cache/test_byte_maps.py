@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
+from specs.cache.layouts import ALL, BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.lang.elements import BF16, E4M3, E8M0
 from tests.cache.byte_maps import MAPS, Map, rows
 
@@ -48,6 +48,7 @@ def test_rows_share_no_byte_and_leave_none_out(map_: Map, count: int) -> None:
         (V32, 64, 41984, 41984),
         (V41, 64, 33792, 33792),
         (V41_FP4, 64, 18432, 18432),
+        (NVFP4_MLA, 64, 26624, 26624),
         (BF16_512, 64, 65536, 65536),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
@@ -62,6 +63,7 @@ def test_columns_that_are_values() -> None:
         "v4": (512, 512),
         "v41": (512, 512),
         "v41_fp4": (512, 512),
+        "nvfp4_mla": (576, 512),
         "bf16_512": (512, 512),
     }
 

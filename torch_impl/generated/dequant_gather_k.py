@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d5356c97fbf8d89fa826e0c5db52321605b7014e9916d7df278fb9aafbd2551f
+# spec sha256 e096437584cf1800881280bdf4808494c91c73a71582c0eabf7e8cdabe1e566c
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -47,63 +47,67 @@ def gather_rows(
         row_1 = position_1 % 16  # specs/cache/gather.py:60
         t = row_1 * 576  # specs/tile/library/pages.py:61
         start = row_1 * 8 + 9216  # specs/tile/library/pages.py:62
-        start_1 = t[:, None]  # specs/tile/library/pages.py:82
-        live_3 = live_2[:, None]  # specs/tile/library/pages.py:83
-        values = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:84
-        code = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:132
-        codes = code & 255  # specs/tile/library/pages.py:124
+        start_1 = t[:, None]  # specs/tile/library/pages.py:85
+        live_3 = live_2[:, None]  # specs/tile/library/pages.py:86
+        values = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:87
+        code = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:135
+        codes = code & 255  # specs/tile/library/pages.py:127
         value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
-        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:100
-        column = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
-        code_1 = code >> 8  # specs/tile/library/pages.py:123
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:124
+        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:103
+        column = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:104
+        code_1 = code >> 8  # specs/tile/library/pages.py:126
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:127
         value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:116
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), (values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
+        value_4 = values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)  # specs/tile/library/pages.py:77
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), value_4.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index = tl.arange(0, 128)  # specs/tile/library/pages.py:31
-        start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:82
-        live_4 = live_2[:, None]  # specs/tile/library/pages.py:83
-        values_1 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:84
-        code_2 = code >> 16  # specs/tile/library/pages.py:123
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:124
-        value_4 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_5 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_4)  # specs/tile/library/codec.py:116
-        spread_1 = tl.where(codes_2 == 255, float("nan"), value_5)[:, None]  # specs/tile/library/pages.py:100
-        column_1 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
-        code_3 = code >> 24  # specs/tile/library/pages.py:123
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:124
-        value_6 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_7 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), (values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_7)[:, None], spread_1)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
+        start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:85
+        live_4 = live_2[:, None]  # specs/tile/library/pages.py:86
+        values_1 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:87
+        code_2 = code >> 16  # specs/tile/library/pages.py:126
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:127
+        value_5 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_6 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_5)  # specs/tile/library/codec.py:116
+        spread_1 = tl.where(codes_2 == 255, float("nan"), value_6)[:, None]  # specs/tile/library/pages.py:103
+        column_1 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:104
+        code_3 = code >> 24  # specs/tile/library/pages.py:126
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:127
+        value_7 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_8 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_7)  # specs/tile/library/codec.py:116
+        value_9 = values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_8)[:, None], spread_1)  # specs/tile/library/pages.py:77
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), value_9.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_1 = tl.arange(0, 128)  # specs/tile/library/pages.py:31
-        start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:82
-        live_5 = live_2[:, None]  # specs/tile/library/pages.py:83
-        values_2 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:84
-        start_4 = start + 4  # specs/tile/library/pages.py:131
-        code_4 = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start_4).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:132
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:124
-        value_8 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_9 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_8)  # specs/tile/library/codec.py:116
-        spread_2 = tl.where(codes_4 == 255, float("nan"), value_9)[:, None]  # specs/tile/library/pages.py:100
-        column_2 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:101
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:123
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:124
-        value_10 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_11 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:116
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), (values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_11)[:, None], spread_2)).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
+        start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:85
+        live_5 = live_2[:, None]  # specs/tile/library/pages.py:86
+        values_2 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 128)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:87
+        start_4 = start + 4  # specs/tile/library/pages.py:134
+        code_4 = tl.load((cache_ptr + page.to(tl.int64) * stride_cache0 + start_4).to(tl.pointer_type(tl.int32)), mask=live_2, other=0)  # specs/tile/library/pages.py:135
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:127
+        value_10 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_11 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_10)  # specs/tile/library/codec.py:116
+        spread_2 = tl.where(codes_4 == 255, float("nan"), value_11)[:, None]  # specs/tile/library/pages.py:103
+        column_2 = tl.arange(0, 128)[None, :]  # specs/tile/library/pages.py:104
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:126
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:127
+        value_12 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_13 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
+        value_14 = values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_13)[:, None], spread_2)  # specs/tile/library/pages.py:77
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), value_14.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-        start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:82
-        live_6 = live_2[:, None]  # specs/tile/library/pages.py:83
-        values_3 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:84
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:123
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:124
-        value_12 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_13 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
-        spread_3 = tl.where(codes_6 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:100
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), (values_3.to(tl.float32) * spread_3).to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
+        start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:85
+        live_6 = live_2[:, None]  # specs/tile/library/pages.py:86
+        values_3 = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:87
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:126
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:127
+        value_15 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
+        value_16 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
+        spread_3 = tl.where(codes_6 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:103
+        value_17 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:77
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), value_17.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:62
         index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:31
-        start_6 = (t + 448)[:, None]  # specs/tile/library/pages.py:82
-        live_7 = live_2[:, None]  # specs/tile/library/pages.py:83
-        cache = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:84
+        start_6 = (t + 448)[:, None]  # specs/tile/library/pages.py:85
+        live_7 = live_2[:, None]  # specs/tile/library/pages.py:86
+        cache = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:87
         tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:62

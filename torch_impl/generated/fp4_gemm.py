@@ -1,10 +1,11 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 badd012de727c431e7f2803c4c37a1d376ea5b3484a4d896e18b45cb2fcfaaea
-"""fp4_gemm: Product of MXFP4 activations and an MXFP4 weight.
+# spec sha256 17d61337b6ef43955a1c4496292fe3f69b5085b7b3eafaa11ff884db9e21d48c
+"""fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
     out_dtype = bf16
     weight_order = nk
+    scale_format = e8m0
     a = uint8
     b = uint8
     a_scale = e8m0
@@ -41,17 +42,17 @@ def fp4_gemm(
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:56
-    count = KB // 16  # specs/gemm/fp4.py:57
-    for k in range(count):  # specs/gemm/fp4.py:57
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:62
+    count = KB // 16  # specs/gemm/fp4.py:63
+    for k in range(count):  # specs/gemm/fp4.py:63
         pair = k * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + pair[None, :]))  # specs/gemm/fp4.py:46
-        a_bytes = a.to(tl.int32)  # specs/gemm/fp4.py:46
-        b = tl.load(b_ptr + (pair[:, None] + cols[None, :] * stride_b1))  # specs/gemm/fp4.py:47
-        b_bytes = b.to(tl.int32)  # specs/gemm/fp4.py:47
-        shift = tl.arange(0, 2) * 4  # specs/gemm/fp4.py:48
-        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, None, :]) & 15, [16, 32])  # specs/gemm/fp4.py:49
-        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :, None]) & 15, [32, 64])  # specs/gemm/fp4.py:50
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + pair[None, :]))  # specs/gemm/fp4.py:52
+        a_bytes = a.to(tl.int32)  # specs/gemm/fp4.py:52
+        b = tl.load(b_ptr + (pair[:, None] + cols[None, :] * stride_b1))  # specs/gemm/fp4.py:53
+        b_bytes = b.to(tl.int32)  # specs/gemm/fp4.py:53
+        shift = tl.arange(0, 2) * 4  # specs/gemm/fp4.py:54
+        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, None, :]) & 15, [16, 32])  # specs/gemm/fp4.py:55
+        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :, None]) & 15, [32, 64])  # specs/gemm/fp4.py:56
         magnitude = a_codes & 7  # specs/tile/library/codec.py:34
         biased = magnitude >> 1  # specs/tile/library/codec.py:35
         fraction = magnitude & 1  # specs/tile/library/codec.py:36
@@ -66,7 +67,7 @@ def fp4_gemm(
         significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:38
         exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
         value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:39
-        partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:51
+        partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:57
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
         t = a_scale.to(tl.int32)  # specs/gemm/tiles.py:58
         a_scale_1 = tl.where(t == 255, float("nan"), tl.where(t == 0, 5.877471754111438e-39, (t << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58

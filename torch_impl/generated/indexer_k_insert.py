@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 20ac6b78f7fbae16749661c96e32395d95f91727060351a43ceee942353cda2b
+# spec sha256 cb916e4536b55620c7dbd3130398c9a47990c885fdf6d9a3406527682486faf8
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -43,9 +43,9 @@ def insert_rows(
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
@@ -56,9 +56,9 @@ def insert_rows(
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
     inside_1 = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
-    start = data[:, None, None]  # specs/cache/insert.py:163
+    start = data[:, None, None]  # specs/cache/insert.py:169
     mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:165
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:171
     number_2 = tl.arange(0, 1)  # specs/cache/insert.py:146
     mask_1 = live_1[:, None]  # specs/cache/insert.py:147
     start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:149

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 be9205894819346e570ffb894ce32d68d452c36c080438c53d5955a0db5a8f10
+# spec sha256 2a418295f288d5e3b4c7b2e5e3dd3ee232e9d340675d3b0a09583b08732f20df
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -43,21 +43,21 @@ def group_quant(
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
     bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
-    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
-    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
-    half = tl.arange(0, 16)  # specs/quant/group.py:55
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:56
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:57
+    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:49
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:49
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:49
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:49
+    half = tl.arange(0, 16)  # specs/quant/group.py:58
+    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:59
+    mask_1 = live_1[:, :, None]  # specs/quant/group.py:60
     bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -66,7 +66,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:86
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:87
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:88
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:59
+    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:106
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:107
+    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:108
+    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:62

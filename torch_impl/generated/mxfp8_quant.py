@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 86db3603b6ee3863ff6e1cd32faa8b6db05dcc7750e51bfe9184061052f41ac3
+# spec sha256 4c19714500cefb98164a7d0c85134633e8ba85f2c183b8957fb19dc38fac8622
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -45,17 +45,17 @@ def group_quant(
     lifted = bits < 0xd800000  # specs/quant/scaling.py:54
     bits_1 = tl.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
     raw = bits_1.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
     exponent_2 = tl.maximum(tl.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
-    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:80
+    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:100
     exponent_3 = -exponent_2  # specs/quant/scaling.py:62
     inverse = ((exponent_3 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
-    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:46
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:46
-    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:46
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:46
-    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48
+    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:49
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:49
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:49
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:49
+    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:51

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 02496a84dfb35b76a56976913eab7d2ca7de4c569553bd6bd8bddfa255c78984
+# spec sha256 7c65a510b7b4324cea13f78eb63ca4a36132f3c95cc11cdbc0ed549301263300
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -44,5 +44,5 @@ def group_quant(
     bits = tl.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
     t = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
     q = tl.div_rn(x_1, tl.reshape(t, [4, 8, 1]))  # specs/quant/scaling.py:36
-    tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), t, mask=live_1)  # specs/quant/group.py:46
-    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:48
+    tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), t, mask=live_1)  # specs/quant/group.py:49
+    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:51

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 548c2c5f90493e25cffa28f2a32dbbda34471af9442bfd195a70cda0ca3ba345
+# spec sha256 200abfb2e48d3b16bc8a2698b739918df4ab0415f375c53e15f97ce69c6ba464
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -83,9 +83,9 @@ def qnorm_rope_insert(
         amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
         bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
         raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-        bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
-        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+        bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
+        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
         value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
         exponent_2 = -exponent_1  # specs/quant/scaling.py:62
         inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
@@ -95,10 +95,10 @@ def qnorm_rope_insert(
         inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
         number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
         live_4 = number_1 < 7  # specs/cache/insert.py:100
-        start = data[:, None, None]  # specs/cache/insert.py:163
+        start = data[:, None, None]  # specs/cache/insert.py:169
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:165
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:171
         number_2 = tl.arange(0, 8)  # specs/cache/insert.py:146
         mask_1 = live_2[:, None]  # specs/cache/insert.py:147
         mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
@@ -182,10 +182,10 @@ def qnorm_rope_insert(
         turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
         x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_2), tl.where(rotary_1, turned_odd, odd_2)), [1, 1, 64])  # specs/cache/insert.py:132
         value_2 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
-        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:165
-        index_2 = tl.arange(0, 1)  # specs/cache/insert.py:170
-        mask_4 = live_2[:, None]  # specs/cache/insert.py:171
-        value_3 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:173
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:174
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:171
+        index_2 = tl.arange(0, 1)  # specs/cache/insert.py:176
+        mask_4 = live_2[:, None]  # specs/cache/insert.py:177
+        value_3 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:179
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:180

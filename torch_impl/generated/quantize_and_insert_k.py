@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b543331dd55c5714cc7ccb132f05f9ed2d84d508baf50f360032ad74623cc4df
+# spec sha256 64af28a119f890425cd904743ba1cee833c16d66c5c6c603c101110ae30e5b25
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -46,9 +46,9 @@ def insert_rows(
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:73
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:74
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:75
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
@@ -58,10 +58,10 @@ def insert_rows(
     inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
     live_3 = number_1 < 7  # specs/cache/insert.py:100
-    start = data[:, None, None]  # specs/cache/insert.py:163
+    start = data[:, None, None]  # specs/cache/insert.py:169
     rows_1 = live_1[:, None, None]  # specs/cache/insert.py:109
     mask = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:110
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:165
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:171
     number_2 = tl.arange(0, 8)  # specs/cache/insert.py:146
     mask_1 = live_1[:, None]  # specs/cache/insert.py:147
     mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
@@ -77,10 +77,10 @@ def insert_rows(
     k_1 = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index_1), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
     x_1 = k_1.to(tl.float32)  # specs/cache/insert.py:116
     value_2 = x_1.to(tl.bfloat16)  # specs/cache/insert.py:76
-    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:163
+    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
     mask_3 = live_1[:, None, None]  # specs/cache/insert.py:109
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_4[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:165
-    index_2 = tl.arange(0, 1)  # specs/cache/insert.py:170
-    mask_4 = live_1[:, None]  # specs/cache/insert.py:171
-    value_3 = tl.full([2, 1], 0, tl.uint8)  # specs/cache/insert.py:173
-    tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:174
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_4[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:171
+    index_2 = tl.arange(0, 1)  # specs/cache/insert.py:176
+    mask_4 = live_1[:, None]  # specs/cache/insert.py:177
+    value_3 = tl.full([2, 1], 0, tl.uint8)  # specs/cache/insert.py:179
+    tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:180

@@ -74,7 +74,10 @@ class Rows:
             values = self._elements(place.byte, form.element, chunk.first - place.column, chunk.count)
         if form.scale is None:
             return values.to(BF16)
-        return (values.to(F32) * self._spread(chunk)).to(BF16)
+        value = values.to(F32) * self._spread(chunk)
+        if form.tensor_scale is not None and form.tensor_scale.constant is not None:
+            value = value * (1.0 / form.tensor_scale.constant)
+        return value.to(BF16)
 
     def _elements(self, byte: int, element: ElementFormat, first: int, count: int) -> Tile:
         """Elements `first` .. of the run that starts at `byte` of every row."""

@@ -1,0 +1,69 @@
+# nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+# spec sha256 2684998777195bfdb58427c9fb5690a2d7d28a256540d8fc4f2c88dccce63f3a
+"""group_quant: Scales and codes of groups of consecutive elements.
+
+Generated. Specialised on
+    group = 16
+    element = e2m1
+    scale_format = e4m3
+    ue8m0 = False
+    eps = 0.0
+    per_byte = 2
+    x = bf16
+    global_scale = f32
+    q = uint8
+    scale = e4m3
+    even_m = False
+    even_g = True
+    BLOCK_M = 4
+    BLOCK_G = 8
+    num_warps = 4
+    num_stages = 1
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import div_rn
+
+
+def group_quant(
+    x_ref, global_scale_ref,
+    q_ref, scale_ref,
+    *, M, N,
+):
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
+    inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:36
+    live = (rows < M)[:, None]  # specs/quant/group.py:37
+    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:39
+    mask = live[:, :, None]  # specs/quant/group.py:40
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:42
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
+    raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:88
+    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:47
+    scaled = raw * g  # specs/quant/scaling.py:76
+    value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:77
+    value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:79
+    empty = value_1 == 0.0  # specs/quant/scaling.py:80
+    inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:81
+    q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:49
+    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:58
+    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:59
+    mask_1 = live[:, :, None]  # specs/quant/group.py:60
+    bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
+    magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
+    exponent = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
+    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:62
+    code = ((exponent - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
+    code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
+    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:106
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:107
+    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:108
+    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:62
