@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from specs.lang.bind import ArrayInfo
@@ -24,6 +26,7 @@ from specs.lang.elements import (
     names_text,
 )
 from specs.lang.errors import WrongType
+from specs.lang.sizes import SymbolicSize
 
 FORMATS: dict[torch.dtype, ElementFormat] = {
     torch.float64: F64,
@@ -71,7 +74,26 @@ def describe(tensor: torch.Tensor) -> ArrayInfo:
     form = FORMATS.get(tensor.dtype)
     if form is None:
         form = ElementFormat(name=str(tensor.dtype), kind=UINT8.kind, bits=1)  # none of ours: only its name is read
-    return ArrayInfo(tuple(tensor.shape), form, tensor.stride(), tensor.device)
+    return ArrayInfo(_sizes(tensor.shape), form, _sizes(tensor.stride()), tensor.device)
+
+
+def _sizes(values: tuple[int, ...]) -> tuple[Any, ...]:
+    """Sizes, or strides, of which a compiler may have symbols in place of numbers."""
+    return tuple([n if type(n) is int else SymbolicSize(n, _decided) for n in values])
+
+
+def _decided(condition: Any) -> bool | None:
+    """What is certain of a comparison of symbols; asking leaves no guard behind."""
+    from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+    if statically_known_true(condition):
+        return True
+    return False if statically_known_true(torch.sym_not(condition)) else None
+
+
+def is_empty(tensor: torch.Tensor) -> bool:
+    """Whether a tensor certainly has no elements."""
+    return any(n == 0 if type(n) is int else bool(_decided(n == 0)) for n in tensor.shape)
 
 
 def raw_view(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

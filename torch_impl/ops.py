@@ -18,6 +18,7 @@ from specs.lang.op import Op
 from specs.lang.paged import Paged
 from specs.lang.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
 from specs.lang.signature import docstring, parameters
+from specs.lang.sizes import bare_size
 from torch_impl.formats import DTYPES, dtype_of, format_of
 from torch_impl.launch import check, layout_name, perform, run
 from torch_impl.platforms import environment
@@ -152,7 +153,8 @@ def _empty(op: Op, tensors: tuple[Any, ...], attributes: tuple[Any, ...], given:
     found: list[Any] = list(own)
     for index, array in enumerate(op.outputs):
         if own[index] is None and array.name in call.shapes:
-            found[index] = torch.empty(call.shapes[array.name], dtype=dtype_of(call.formats[array.name]), device=device)
+            shape = [bare_size(size) for size in call.shapes[array.name]]
+            found[index] = torch.empty(shape, dtype=dtype_of(call.formats[array.name]), device=device)
     return found
 
 

@@ -72,6 +72,8 @@ def plain(tensors: Sequence[Any]) -> bool:
         # What is no tensor at all goes to the launcher, whose refusal is clearer than the dispatcher's.
         if isinstance(t, torch.Tensor) and (type(t) not in PLAIN or (t.requires_grad and torch.is_grad_enabled())):
             return False
+        if isinstance(t, torch.Tensor) and t.is_meta:  # no memory: the operator's fake has the results
+            return False
     return True
 
 

@@ -19,7 +19,7 @@ from specs.lang.kernel import Array
 from specs.lang.layouts import is_packed
 from specs.lang.op import Op
 from specs.lang.results import check_results, entry
-from torch_impl.formats import describe
+from torch_impl.formats import describe, is_empty
 
 Given = Sequence[torch.Tensor | None]
 _E8M0 = torch.float8_e8m0fnu
@@ -76,9 +76,9 @@ def refuse_aliases(op: Op, tensors: Given, given: Given, place: Callable[[torch.
     Raises:
         ArgumentError: of the kind `Aliased`.
     """
-    taken = {place(t): a.name for a, t in zip(op.inputs, tensors, strict=True) if t is not None and t.numel()}
+    taken = {place(t): a.name for a, t in zip(op.inputs, tensors, strict=True) if t is not None and not is_empty(t)}
     for index, tensor in enumerate(given):
-        if tensor is not None and tensor.numel():
+        if tensor is not None and not is_empty(tensor):
             name = entry(op, index)
             other = taken.setdefault(place(tensor), name)
             if other is not name:

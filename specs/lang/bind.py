@@ -14,10 +14,11 @@ from numbers import Integral, Real
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr, show
 from specs.lang.elements import E8M0, F32, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, Shape
+from specs.lang.kernel import Access, Array, Attribute, Constraint, Dim, Role, Rows, Shape
 from specs.lang.layouts import Pages, packed_strides
 from specs.lang.op import Op
 from specs.lang.paged import Paged
+from specs.lang.sizes import SymbolicSize, Undecided, certainly, problem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class _Binder:
 
     def take(self, array: Array, info: ArrayInfo | None) -> None:
         """Checks one argument. An empty addend means none: callers that always pass a bias pass an empty one."""
-        if info is not None and array.optional and array.role is Role.ADDEND and info.shape == (0,):
+        if info is not None and array.optional and array.role is Role.ADDEND and _is_empty(info):
             info = None
         shapes = array.shapes_for(self.attributes)
         if not shapes:
@@ -233,8 +234,9 @@ class _Binder:
         self.match(array, chosen, shape)
         self.later.append((array, chosen, shape))
         if info.strides is not None:
-            written = array.access is not Access.IN
-            problem = array.layout.problem(info.shape, info.strides, written=written)
+            shape, strides, written = info.shape, info.strides, array.access is not Access.IN
+            dense = array.layout
+            problem = problem_of(lambda: dense.problem(shape, strides, written=written))
             if problem:
                 raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
         self.shapes[array.name] = info.shape
@@ -251,13 +253,13 @@ class _Binder:
         if len(shape) == 2 and stated is None:
             why = f"rows per page, as '{array.name}' is [pages, bytes]"
             raise errors.Missing(op=self.op.name, argument=pages.block_size, expected=why, actual="nothing")
-        rows = pages.rows_of(layout, shape, stated)
+        rows = self.rows_of(pages, layout, shape, stated)
         size = shape[1] * (shape[2] if len(shape) == 3 else 1)
-        if rows is None or size < layout.page_bytes(rows):
+        if rows is None or certainly(lambda: size < layout.page_bytes(rows)):
             known = f" with {pages.block_size} = {stated}" if stated is not None else ""
             raise errors.WrongShape(op=self.op.name, argument=array.name, expected=expected + known, actual=list(shape))
         strides = packed_strides(shape) if info.strides is None else info.strides
-        problem = pages.problem(shape, strides, layout.alignment)
+        problem = problem_of(lambda: pages.problem(shape, strides, layout.alignment))
         if problem:
             raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=strides)
         count, length = array.shapes[0]
@@ -266,6 +268,13 @@ class _Binder:
         for axis, value in ((pages.rows, rows), (count, shape[0]), (length, size)):
             self.fix(array, axis, value, shape)
         self.shapes[array.name] = shape
+
+    @staticmethod
+    def rows_of(pages: Pages, layout: Paged, shape: tuple[int, ...], stated: int | None) -> int | None:
+        try:
+            return pages.rows_of(layout, shape, stated)
+        except Undecided:
+            return shape[1] if stated is None else stated
 
     def check_format(self, array: Array, info: ArrayInfo) -> ElementFormat:
         allowed = self.allowed(array)
@@ -299,11 +308,11 @@ class _Binder:
 
     def agrees(self, candidate: Shape, shape: tuple[int, ...]) -> bool:
         lead, dims, sizes = _split(candidate, shape)
-        if lead is not None and lead.axis.name in self.lead and self.lead[lead.axis.name] != sizes[0]:
+        if lead is not None and lead.axis.name in self.lead and _differ(self.lead[lead.axis.name], sizes[0]):
             return False
         for dim, size in zip(dims, sizes[1], strict=True):
             known = self.known(dim)
-            if known is not None and known != size:
+            if known is not None and _differ(known, size):
                 return False
         return True
 
@@ -315,7 +324,7 @@ class _Binder:
     def match(self, array: Array, shape: Shape, sizes: tuple[int, ...]) -> None:
         rows, dims, (lead, rest) = _split(shape, sizes)
         if rows is not None:
-            if self.lead.setdefault(rows.axis.name, lead) != lead:
+            if _differ(self.lead.setdefault(rows.axis.name, lead), lead):
                 self.fail_shape(array, sizes)
             total = 1
             for size in lead:
@@ -326,10 +335,13 @@ class _Binder:
                 self.fix(array, dim, size, sizes)
 
     def fix(self, array: Array, axis: Axis, size: int, sizes: tuple[int, ...]) -> None:
-        if self.sizes.setdefault(axis.name, size) != size:
+        known = self.sizes.setdefault(axis.name, size)
+        if _differ(known, size):
             self.fail_shape(array, sizes)
+        if isinstance(known, SymbolicSize) and isinstance(size, int):
+            self.sizes[axis.name] = size
         self.owner.setdefault(axis.name, array.name)
-        problem = axis.problem(size)
+        problem = problem_of(lambda: axis.problem(size))
         if problem:
             raise errors.OutOfRange(
                 op=self.op.name, argument=array.name, expected=problem, actual=f"{axis.name} = {size}"
@@ -345,7 +357,7 @@ class _Binder:
             _, dims, (_, rest) = _split(shape, sizes)
             for dim, size in zip(dims, rest, strict=True):
                 known = self.known(dim)
-                if known != size and not (partly and known is None):
+                if _differ(known, size) and not (partly and known is None):
                     self.fail_shape(array, sizes)
 
     def finish(self) -> None:
@@ -357,10 +369,13 @@ class _Binder:
         for axis in self.op.derived_axes:
             assert axis.value is not None
             env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
-            self.sizes[axis.name] = axis.value.evaluate(env)
+            try:
+                self.sizes[axis.name] = axis.value.evaluate(env)
+            except Undecided:  # how the run divides its work, and no result's size
+                continue
         env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
         for constraint in self.op.constraints:
-            if not constraint.holds.evaluate(env):
+            if _broken(constraint, env):
                 actual = ", ".join(f"{n} = {_bare(env[n])}" for n in sorted(constraint.holds.names()))
                 raise errors.ConstraintViolated(
                     op=self.op.name, argument=constraint.argument, expected=constraint.message, actual=actual
@@ -381,7 +396,10 @@ class _Binder:
     def live_temporaries(self) -> list[Array]:
         """Temporaries that a step of this call writes."""
         env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
-        steps = self.op.active_steps(env)
+        try:
+            steps = self.op.active_steps(env)
+        except (Undecided, KeyError):  # of a call that is traced: the one that runs has them
+            return []
         written = {s.array_name(a.name) for s in steps for a in s.kernel.arrays if a.access is not Access.IN}
         return [array for array in self.op.temporaries if array.name in written]
 
@@ -411,6 +429,18 @@ class _Binder:
         names = sorted({n for shape in shapes for dim in shape for n in _names(dim)} & set(self.sizes))
         known = ", ".join(f"{n} = {self.sizes[n]} from '{self.owner[n]}'" for n in names)
         return text + (f" with {known}" if known else "")
+
+
+def _differ(one: object, other: object) -> bool:
+    return certainly(lambda: one != other)
+
+
+def _broken(constraint: Constraint, env: Mapping[str, object]) -> bool:
+    return certainly(lambda: not constraint.holds.evaluate(env))
+
+
+def _is_empty(info: ArrayInfo) -> bool:
+    return certainly(lambda: info.shape == (0,))
 
 
 def _show(dim: Dim) -> str:

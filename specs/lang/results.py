@@ -15,6 +15,7 @@ from specs.lang.kernel import Array
 from specs.lang.layouts import Dense
 from specs.lang.op import Op
 from specs.lang.signature import shape_text
+from specs.lang.sizes import certainly, problem_of
 
 
 def entry(op: Op, index: int) -> str:
@@ -41,7 +42,7 @@ def _check(call: Call, array: Array, info: ArrayInfo, name: str, device: object)
     if shape is None:
         expected = f"None, as this call has no result '{array.name}'"
         raise errors.Surplus(op=op, argument=name, expected=expected, actual=list(info.shape))
-    if info.shape != shape:
+    if certainly(lambda: info.shape != shape):
         kind = errors.WrongShape if len(info.shape) == len(shape) else errors.WrongRank
         wanted = f"{shape_text(array.shapes_for(call.attributes)[0])} = {list(shape)} for '{array.name}'"
         raise kind(op=op, argument=name, expected=wanted, actual=list(info.shape))
@@ -52,8 +53,8 @@ def _check(call: Call, array: Array, info: ArrayInfo, name: str, device: object)
         raise errors.WrongDevice(op=op, argument=name, expected=f"{device} (as the arguments)", actual=info.device)
     if info.strides is not None:
         assert isinstance(array.layout, Dense)
-        problem = array.layout.problem(info.shape, info.strides, written=True)
-        problem = problem or overlap(info.shape, info.strides)
+        dense, own, strides = array.layout, info.shape, info.strides
+        problem = problem_of(lambda: dense.problem(own, strides, written=True) or overlap(own, strides))
         if problem:
             raise errors.WrongStride(op=op, argument=name, expected=problem, actual=info.strides)
 
