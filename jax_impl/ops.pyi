@@ -16,31 +16,45 @@ _Implementation: TypeAlias = Literal["pallas", "triton", "xla", "dequant", "inte
 def per_token_group_quant_fp8(
     x: _Array,
     *,
-    group: Literal[32, 64, 128] = 128,
+    group: Literal[16, 32, 64, 128, 256, 512] = 128,
     element: _Format = "e4m3",
     scale_format: _Format = "f32",
     ue8m0: bool = False,
     eps: float = 1e-10,
+    scale_layout: Literal["row", "column", "column_tma"] = "row",
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """FP8 codes of every group of a row, with one scale per group.
+
+        amax = max(max |x| of the group, eps)
+        s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
+        s    = 2 ** ceil(log2 s)             under ue8m0, and with scales in e8m0
+        q    = round_half_even(x / s)        to the format, saturating at max
+
+    All steps are float32 with one rounding each. A group of zeros has the codes 0 and the scale of eps (1e-10
+        unless
+    stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e8m0: NaN), and no other's.
 
     Source: DeepSeek-V3 technical report, section 3.3
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        group: elements per scale. One of 32, 64, 128. Default 128.
+        group: elements per scale. One of 16, 32, 64, 128, 256, 512. Default 128.
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
         ue8m0: round scales up to powers of two. Default False.
         eps: smallest magnitude a group is scaled for; the least keeps scales normal float32 numbers. Default
             1e-10.
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
+            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
+            'row', 'column', 'column_tma'. Default 'row'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
     Returns:
         q: codes, format of element [..M, N]
-        scale: scale of every group, format of scale_format [..M, N // group]
+        scale: scale of every group, format of scale_format row: [..M, N // group]; column: [N // group, M];
+            column_tma: [N // group, ((M + 3) // 4) * 4]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -51,14 +65,25 @@ def per_token_group_quant_fp8(
 
 def per_token_quant_fp8(
     x: _Array,
+    scale_ub: _Array | None = None,
     *,
     element: _Format = "e4m3",
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """FP8 codes of every row, with one float32 scale per row.
 
+        amax = max(min(max |x| of the row, scale_ub), 1 / 512)
+        s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
+        q    = round_half_even(x / s)        to the format, saturating at max
+
+    All steps are float32 with one rounding each; scale_ub applies where it is passed.
+    A row of zeros has the codes 0 and the scale 1 / (512 max).
+    A NaN makes the scale of its row NaN, an infinity makes it infinite unless scale_ub bounds it.
+
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
+        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it
+            saturates, f32 [] or [1], optional
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
@@ -77,16 +102,27 @@ def per_token_quant_fp8(
 def per_tensor_quant_fp8(
     x: _Array,
     static_scale: _Array | None = None,
+    scale_ub: _Array | None = None,
     *,
     element: _Format = "e4m3",
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """FP8 codes of a tensor under one float32 scale, given (static) or computed (dynamic).
 
+        amax = max(min(max |x|, scale_ub), 1 / 512)
+        s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
+        q    = round_half_even(x / s)        to the format, saturating at max
+
+    All steps are float32 with one rounding each; scale_ub applies where it is passed.
+    Zeros have the codes 0 and the scale 1 / (512 max). A static_scale is s.
+    A NaN makes the scale of all NaN, an infinity makes it infinite unless scale_ub bounds it.
+
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         static_scale: the scale to use; computed from the largest magnitude when left out, f32 [] or [1],
             optional
+        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it
+            saturates, f32 [] or [1], optional
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
@@ -102,6 +138,46 @@ def per_tensor_quant_fp8(
         Unsupported: the call is right, but the implementation or the device cannot run it.
     """
 
+def static_quant_fp8(
+    x: _Array,
+    scale: _Array,
+    *,
+    scale_mode: Literal["tensor", "token", "channel", "block"],
+    group_m: int = 128,
+    group_n: int = 128,
+    element: _Format = "e4m3",
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
+
+        q[m, n] = round_half_even(x[m, n] / s(m, n))        to the format, saturating
+
+    s is scale[], scale[m], scale[n] or scale[m // group_m, n // group_n]. The division is float32, rounded
+        once; a scale of
+    zero gives the largest codes, and NaN for zeros.
+
+    Args:
+        x: values, bf16 or f16 or f32 [..M, N]
+        scale: the scales to use; in mode block leading dimensions count as one, f32 or e8m0 tensor: [];
+            token: [..M]; channel: [N]; block: [cdiv(M, group_m), cdiv(N, group_n)]
+        scale_mode: how the scales depend on row and column. One of 'tensor', 'token', 'channel', 'block'.
+            Required.
+        group_m: rows that one scale covers (mode block). Default 128.
+        group_n: columns that one scale covers (mode block). Default 128.
+        element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
+            supports.
+
+    Returns:
+        q: codes, format of element [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+    """
+
 def per_token_quant_int8(
     x: _Array,
     *,
@@ -109,6 +185,14 @@ def per_token_quant_int8(
     implementation: _Implementation | None = None,
 ) -> Any:
     """INT8 codes of every row: int8 without, uint8 with a zero point per row.
+
+        int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), held to -128 .. 127
+        uint8:  s = max(max x - min x, 255e-5) / 255           z = -round_half_even(min x / s)
+                q = round_half_even(x / s + z), held to 0 .. 255
+
+    All steps are float32 with one rounding each, and s (at least 1e-5) is rounded to the format of x before
+        it divides:
+    x is about q s, or (q - z) s. A row of zeros has the codes 0 (and z 0).
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
@@ -134,20 +218,32 @@ def per_token_quant_int8(
 def mxfp8_quant(
     x: _Array,
     *,
+    scale_layout: Literal["row", "column", "column_tma"] = "row",
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """MXFP8: e4m3 codes with one E8M0 scale per 32 elements.
+
+        s = 2 ** ceil(log2(amax * fl32(1 / max))), product of 24 bits, exponent limited to [-127, 127]
+        q = round_half_even(x / s)        to e4m3, saturating at max = 448
+
+    amax is the largest magnitude of the 32 elements of a group, and at least 1.18e-38: a group of
+    zeros has the codes 0 and the scale 5.88e-39 (byte 0).
+    A NaN or an infinity makes the scale of its group NaN, and no other's.
 
     Source: OCP Microscaling Formats (MX) 1.0; exponents rounded up
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
+            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
+            'row', 'column', 'column_tma'. Default 'row'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
     Returns:
         q: codes, e4m3 [..M, N]
-        scale: scale of every group, e8m0 [..M, N // 32]
+        scale: scale of every group, e8m0 row: [..M, N // 32]; column: [N // 32, M]; column_tma: [N // 32, ((M
+            + 3) // 4) * 4]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -159,20 +255,32 @@ def mxfp8_quant(
 def mxfp4_quant(
     x: _Array,
     *,
+    scale_layout: Literal["row", "column", "column_tma"] = "row",
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """MXFP4: e2m1 codes, two per byte, with one E8M0 scale per 32 elements.
+
+        s = 2 ** ceil(log2(amax * fl32(1 / max))), product of 24 bits, exponent limited to [-127, 127]
+        q = round_half_even(x / s)        to e2m1, saturating at max = 6
+
+    amax is the largest magnitude of the 32 elements of a group, and at least 7.05e-38: a group of
+    zeros has the codes 0 and the scale 1.18e-38 (byte 1).
+    A NaN or an infinity makes the scale of its group NaN, and no other's.
 
     Source: OCP Microscaling Formats (MX) 1.0; exponents rounded up
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
+            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
+            'row', 'column', 'column_tma'. Default 'row'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
     Returns:
         q: codes, uint8 [..M, N // 2]
-        scale: scale of every group, e8m0 [..M, N // 32]
+        scale: scale of every group, e8m0 row: [..M, N // 32]; column: [N // 32, M]; column_tma: [N // 32, ((M
+            + 3) // 4) * 4]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -185,9 +293,18 @@ def nvfp4_quant(
     x: _Array,
     global_scale: _Array,
     *,
+    scale_layout: Literal["row", "column", "column_tma"] = "row",
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """NVFP4: e2m1 codes, two per byte, with one e4m3 scale per 16 elements, under the tensor's global scale.
+
+        scale = e4m3(amax * fl(1 / max) * global_scale)
+        q     = round_half_even(x * fl(1 / (scale * fl(1 / global_scale))))        to e2m1, saturating at max
+            = 6
+
+    amax is the largest magnitude of the 16 elements of a group. All steps are float32 with one rounding each;
+    a group whose scale is 0 has the codes 0. A NaN or an infinity makes the scale of its group NaN, and no
+        other's.
 
     Source: NVFP4: NVIDIA Transformer Engine, vLLM scaled_fp4_quant (ref_nvfp4_quant in its tests)
 
@@ -195,12 +312,16 @@ def nvfp4_quant(
         x: values, bf16 or f16 or f32 [..M, N]
         global_scale: multiplies the scales before they are rounded to their format: 448 * 6 / amax of the
             tensor, f32 [] or [1]
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
+            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
+            'row', 'column', 'column_tma'. Default 'row'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
     Returns:
         q: codes, uint8 [..M, N // 2]
-        scale: scale of every group, e4m3 [..M, N // 16]
+        scale: scale of every group, e4m3 row: [..M, N // 16]; column: [N // 16, M]; column_tma: [N // 16, ((M
+            + 3) // 4) * 4]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -217,12 +338,20 @@ def fp8_gemm(
     bias: _Array | None = None,
     *,
     scale_mode: Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"],
-    group: Literal[64, 128, 256] = 128,
+    group: Literal[32, 64, 128, 256, 512] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
     out_dtype: _Format = "bf16",
     implementation: _Implementation | None = None,
 ) -> jax.Array:
     """W8A8 product of FP8 activations and an FP8 weight.
+
+        C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
+
+    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is
+        rounded once.
+    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
+        (token) or column
+    (channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
 
     Source: DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx
 
@@ -239,9 +368,9 @@ def fp8_gemm(
         bias: addend, f32 or bf16 or f16 [N], optional
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'token_channel', 'token_tensor',
             'tensor_channel', 'block', 'mx'. Required.
-        group: edge of the square weight blocks (mode block). One of 64, 128, 256. Default 128.
-        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
-            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
+            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
@@ -264,12 +393,20 @@ def fp8_bmm(
     bias: _Array | None = None,
     *,
     scale_mode: Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"],
-    group: Literal[64, 128, 256] = 128,
+    group: Literal[32, 64, 128, 256, 512] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
     out_dtype: _Format = "bf16",
     implementation: _Implementation | None = None,
 ) -> jax.Array:
     """Batched W8A8 product, one weight per batch.
+
+        C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
+
+    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is
+        rounded once.
+    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
+        (token) or column
+    (channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
 
     Args:
         a: activations, e4m3 or e5m2 [G, M, K]
@@ -284,9 +421,9 @@ def fp8_bmm(
         bias: addend, f32 or bf16 or f16 [N], optional
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'token_channel', 'token_tensor',
             'tensor_channel', 'block', 'mx'. Required.
-        group: edge of the square weight blocks (mode block). One of 64, 128, 256. Default 128.
-        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
-            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
+            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
@@ -308,11 +445,19 @@ def fp8_gemm_w8a16(
     bias: _Array | None = None,
     *,
     scale_mode: Literal["tensor", "channel", "block"],
-    group: Literal[64, 128, 256] = 128,
+    group: Literal[32, 64, 128, 256, 512] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
     implementation: _Implementation | None = None,
 ) -> jax.Array:
     """Product of 16-bit activations and an FP8 weight.
+
+        C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
+
+    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is
+        rounded once.
+    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
+        (token) or column
+    (channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
 
     Args:
         a: activations, bf16 or f16 [..M, K]
@@ -322,9 +467,9 @@ def fp8_gemm_w8a16(
             cdiv(N, group)] (last two swapped at weight_order="nk"), optional
         bias: addend, f32 or bf16 or f16 [N], optional
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'channel', 'block'. Required.
-        group: edge of the square weight blocks (mode block). One of 64, 128, 256. Default 128.
-        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
-            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
+            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
@@ -365,8 +510,8 @@ def int4_gemm_w4a16(
         g_idx: act-order: column of a that multiplies row k of the weight, int32 [K], optional
         bias: addend, f32 or bf16 or f16 [N], optional
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
-        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
-            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order;
+            scales and zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
@@ -416,8 +561,8 @@ def int4_gemm_w4a8(
             1], optional
         bias: addend, f32 or bf16 or f16 [N], optional
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
-        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
-            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order;
+            scales and zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
         scale_mode: whether a has a scale (and a zero point) per token, or one for all. One of 'token',
             'tensor'. Default 'token'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
@@ -464,8 +609,8 @@ def fp4_gemm(
         b_global_scale: NVFP4: number by which the scales of b were multiplied; 1 when left out, f32 e8m0:
             none; e4m3: [], optional
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        weight_order: "kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual
-            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
+            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         scale_format: format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one
             per tensor). One of e8m0, e4m3. Default 'e8m0'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device

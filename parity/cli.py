@@ -192,6 +192,8 @@ def show(
     out, chosen = console(), _case(spec, case)
     say(out, f"{spec.name} (version {spec.version}, {spec.family}, sha256 {content_hash(spec)[:12]})")
     say(out, spec.doc)
+    if spec.definition:
+        say(out, f"\n{spec.definition.strip()}\n")
     if spec.source:
         say(out, f"Source: {spec.source}")
     say(out, f"\n{describe.call_text(spec)}")

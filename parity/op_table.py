@@ -45,6 +45,8 @@ def op_table(ops: Sequence[Op]) -> str:
 
 def _op(op: Op) -> list[str]:
     lines = ["", f"## {op.name}", "", op.doc]
+    if op.definition:
+        lines += ["", *op.definition.strip("\n").split("\n")]
     if op.source:
         lines += ["", f"Source: {op.source}."]
     lines += ["", "```python", call_text(op), "```"]

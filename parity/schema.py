@@ -417,6 +417,8 @@ class OpModel(_Model):
     """Group in the documentation."""
     doc: str
     """What it computes."""
+    definition: str
+    """The same as formulas, where there are some."""
     source: str
     """Paper or specification that defines it."""
     axes: list[AxisModel]

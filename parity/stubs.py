@@ -129,7 +129,7 @@ def _given(kind: Stub, op: Op) -> str:
     if len(op.outputs) == 1:
         return kind.argument
     entries = ", ".join([f"{kind.argument} | None"] * len(op.outputs))
-    variable = any(array.optional or array.by is not None for array in op.outputs)
+    variable = any(not array.always for array in op.outputs)
     return f"tuple[{kind.argument} | None, ...]" if variable else f"tuple[{entries}]"
 
 
@@ -151,7 +151,7 @@ def _attribute(attribute: Attribute) -> str:
 
 def _result(kind: Stub, op: Op) -> str:
     results = (*op.mutated, *op.outputs) if kind.returns_mutated else op.outputs
-    if any(array.optional or array.by is not None for array in results):
+    if any(not array.always for array in results):
         return "Any"  # one or several, which depends on the call
     if len(results) <= 1:
         return kind.result if results else "None"

@@ -360,18 +360,24 @@ def without(inputs: Inputs, name: str) -> WrongCall | None:
 
 
 def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
-    """The call with an array that its mode does not take."""
-    if array.shapes_for(inputs.attributes):
+    """The call with an array that its mode does not take, or with a scalar that others exclude."""
+    accepted = array.shapes_for(inputs.attributes)
+    if accepted and (array.name in inputs.arrays or () not in accepted):
         return None
     assert isinstance(array.formats, tuple)
     form = array.formats[0]
     changed = Inputs(
         op=inputs.op,
-        arrays={**inputs.arrays, array.name: _filled((1,), form)},
+        arrays={**inputs.arrays, array.name: _filled(() if accepted else (1,), form)},
         formats={**inputs.formats, array.name: form},
         attributes=inputs.attributes,
     )
     expected: frozenset[Refusal] = frozenset({(errors.Surplus, array.name)})
+    if accepted:
+        found = solutions(inputs.op, changed.layout.shapes, inputs.attributes)
+        expected = min((violations(changed, sizes) for sizes in found), key=len, default=frozenset())
+    if not expected:
+        return None
     return WrongCall(inputs=changed, mistake=Mistake.SURPLUS, subject=array.name, expected=expected)
 
 
@@ -442,7 +448,7 @@ def values_of(attribute: Attribute, passed: object = None) -> Iterator[object]:
         yield from (float("nan"), float("inf"), 2 * F32.max_finite)
     for end, step in ((attribute.minimum, -1), (attribute.maximum, 1)):
         if end is not None:
-            yield attribute.kind(end + step)
+            yield from (attribute.kind(end + step), end)
 
 
 def shapes_near(shape: Shape) -> Iterator[Shape]:

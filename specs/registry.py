@@ -26,6 +26,7 @@ from specs.indexer.topk import TOPK_ROWS, TOPK_ROWS_DECODE
 from specs.lang.op import Op
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
+from specs.quant.static import STATIC_QUANT_FP8
 from specs.quant.tensor import PER_TENSOR_QUANT_FP8
 
 OPS: dict[str, Op] = {
@@ -34,6 +35,7 @@ OPS: dict[str, Op] = {
         PER_TOKEN_GROUP_QUANT_FP8,
         PER_TOKEN_QUANT_FP8,
         PER_TENSOR_QUANT_FP8,
+        STATIC_QUANT_FP8,
         PER_TOKEN_QUANT_INT8,
         MXFP8_QUANT,
         MXFP4_QUANT,

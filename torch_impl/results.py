@@ -32,7 +32,7 @@ def keyword(array: Array) -> str:
 
 def always_there(op: Op) -> int:
     """How many results every call has."""
-    return sum(array.by is None and not array.optional for array in op.outputs)
+    return sum(array.always for array in op.outputs)
 
 
 def as_entries(op: str, names: tuple[str, ...], least: int, out: object) -> tuple[Any, ...]:

@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4b40b808995e2b2b1bd201ca397d59face013d1d09c35e6d7564d3f4e3203ca9
+# spec sha256 a42ab294476bc2f55796cc4269d913992fb39258ef1f3ed46558847d9a29df43
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

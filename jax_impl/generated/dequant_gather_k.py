@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e096437584cf1800881280bdf4808494c91c73a71582c0eabf7e8cdabe1e566c
+# spec sha256 892a46e1a9703981e5204ee668c0e14a0c063ea70fa126fa32833659d3cef8cf
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5f7b2586fb3b9ed2a8401c61264e00587a823f880ecbb4d786a15f8d4014380b
+# spec sha256 cc60cf316aa5dafe779026aa7aa938258ec92741f33e27aa41b257a38ac7c21a
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

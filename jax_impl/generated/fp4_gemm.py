@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 17d61337b6ef43955a1c4496292fe3f69b5085b7b3eafaa11ff884db9e21d48c
+# spec sha256 b7def3124bb342894c07526c0d5cfc707d032720589746ecdbf02bf66a451173
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on

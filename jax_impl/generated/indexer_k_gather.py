@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 abb537e0455b2253762ea7f55583cb1d1d3ed6d2ee8e272cdde3d1da17c94ab8
+# spec sha256 70e0dbf89ea89e43d21c1e66a5d6f9a0b63767e3dbeea9c6cd939a1bab39fad9
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

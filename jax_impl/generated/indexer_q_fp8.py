@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e15292280e948babeaaac05b14855cc55f28bddafd1f9a030768529d3a0e9997
+# spec sha256 1068cb6fd1adf2143e7a4752af5cbdf9ec15c87b2ce6cb60f113ff9c74850945
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -108,9 +108,9 @@ def indexer_q_fp8(
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
     bits_2 = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:93
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:94
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:100
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:101
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19

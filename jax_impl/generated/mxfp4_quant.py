@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2a418295f288d5e3b4c7b2e5e3dd3ee232e9d340675d3b0a09583b08732f20df
+# spec sha256 97bf5b74a2f2e731861fa252631623074e63d0696e209252fd188266b8373b60
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = e8m0
     ue8m0 = True
     eps = 7.052966104933725e-38
+    scale_layout = row
     per_byte = 2
     x = bf16
     q = uint8
@@ -29,35 +30,36 @@ from jax.experimental.pallas import triton as plgpu
 def group_quant(
     x_ref,
     q_ref, scale_ref,
-    *, M, N,
+    *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
-    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
+    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:51
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live_1[:, :, None]  # specs/quant/group.py:53
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:55
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
     bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:93
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:94
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:100
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:101
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
-    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/quant/group.py:49
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:49
-    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:49
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:49
-    half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:58
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:59
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:60
+    t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:72
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:72
+    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:72
+    half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:83
+    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:84
+    mask_1 = live_1[:, :, None]  # specs/quant/group.py:85
     bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
     magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -66,7 +68,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:106
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:107
-    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:108
-    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:62
+    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:113
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:114
+    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:115
+    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:87

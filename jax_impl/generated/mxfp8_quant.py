@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4c19714500cefb98164a7d0c85134633e8ba85f2c183b8957fb19dc38fac8622
+# spec sha256 357a336174d40f0d1b75308306ddcb97b86b1e65731e52e5530645e3539a2f7f
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = e8m0
     ue8m0 = True
     eps = 1.1754943508222875e-38
+    scale_layout = row
     per_byte = 1
     x = bf16
     q = e4m3
@@ -29,33 +30,34 @@ from jax.experimental.pallas import triton as plgpu
 def group_quant(
     x_ref,
     q_ref, scale_ref,
-    *, M, N,
+    *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
-    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:42
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
+    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:51
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live_1[:, :, None]  # specs/quant/group.py:53
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:55
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
     bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:50
     lifted = bits < 0xd800000  # specs/quant/scaling.py:54
     bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
     raw = jax.lax.bitcast_convert_type(bits_1, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:93
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:94
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:100
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:101
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     exponent_2 = jnp.maximum(jnp.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
-    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)  # specs/quant/scaling.py:100
+    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)  # specs/quant/scaling.py:107
     exponent_3 = -exponent_2  # specs/quant/scaling.py:62
     inverse = jax.lax.bitcast_convert_type((exponent_3 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
-    t = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/quant/group.py:49
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:49
-    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:49
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:49
-    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:51
+    t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:72
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:72
+    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:72
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:64

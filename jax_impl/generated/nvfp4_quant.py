@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2684998777195bfdb58427c9fb5690a2d7d28a256540d8fc4f2c88dccce63f3a
+# spec sha256 2c28c6e2166eaf6e6f3beeaaa577905c9ba80a9084f4b0a5eab10ab0004b95b6
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = e4m3
     ue8m0 = False
     eps = 0.0
+    scale_layout = row
     per_byte = 2
     x = bf16
     global_scale = f32
@@ -32,29 +33,29 @@ from jax_impl.platforms.triton_ops import div_rn
 def group_quant(
     x_ref, global_scale_ref,
     q_ref, scale_ref,
-    *, M, N,
+    *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
-    inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:42
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
+    inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live[:, :, None]  # specs/quant/group.py:53
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:55
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:88
-    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:47
+    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:60
     scaled = raw * g  # specs/quant/scaling.py:76
     value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:77
     value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:79
     empty = value_1 == 0.0  # specs/quant/scaling.py:80
     inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:81
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:49
-    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:58
-    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:59
-    mask_1 = live[:, :, None]  # specs/quant/group.py:60
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:72
+    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:83
+    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:84
+    mask_1 = live[:, :, None]  # specs/quant/group.py:85
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
     magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -63,7 +64,7 @@ def group_quant(
     code = ((exponent - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:106
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:107
-    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:108
-    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:62
+    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:113
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:114
+    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:115
+    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:87

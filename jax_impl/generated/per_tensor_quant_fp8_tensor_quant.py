@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4de8d9160445e09ec6804527f4a7ff19d00f8230532828aef5a87a74c3bc635e
+# spec sha256 7379ca98692d38cb8edee3bf2cd9014125b00d9d43b3a4403e94199f7117a3c0
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -29,17 +29,17 @@ def tensor_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    tile_m = pl.program_id(0)  # specs/quant/tensor.py:80
-    tile_n = pl.program_id(1)  # specs/quant/tensor.py:80
-    rows = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:81
-    columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:82
-    partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:86
-    amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:86
+    tile_m = pl.program_id(0)  # specs/quant/tensor.py:81
+    tile_n = pl.program_id(1)  # specs/quant/tensor.py:81
+    rows = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:82
+    columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:83
+    partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:87
+    amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:87
     bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
     t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
-    mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
-    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57
-    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:90
-    x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:90
-    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:91
+    plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:90
+    mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
+    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:58
+    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:92
+    x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:92
+    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:93

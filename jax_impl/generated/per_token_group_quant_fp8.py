@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7c65a510b7b4324cea13f78eb63ca4a36132f3c95cc11cdbc0ed549301263300
+# spec sha256 9eee03bcc7783e39afc0ce6f368409c16add7b155cbe88a3d263c8bd17fc454d
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = f32
     ue8m0 = False
     eps = 1e-10
+    scale_layout = row
     per_byte = 1
     x = bf16
     q = e4m3
@@ -31,20 +32,20 @@ from jax_impl.platforms.triton_ops import div_rn
 def group_quant(
     x_ref,
     q_ref, scale_ref,
-    *, M, N,
+    *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:34
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:35
-    inside = jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:38
-    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:42
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:42
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:43
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
+    inside = jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:51
+    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live_1[:, :, None]  # specs/quant/group.py:53
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:55
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
     bits = jnp.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
-    t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    q = div_rn(x_1, jnp.broadcast_to(t.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:36
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], t, mask=live_1)  # specs/quant/group.py:49
-    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:51
+    scale = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    q = div_rn(x_1, jnp.broadcast_to(scale.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:36
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], scale, mask=live_1)  # specs/quant/group.py:72
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:64

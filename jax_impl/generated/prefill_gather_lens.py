@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9dd0f8837f3c31829f6b66953598f9b2968b11711ed380f3fb5fa52c7c4f67ac
+# spec sha256 eaaeed49dccb8f01ae99dcb684c8edf0a39b45f1fbb58ec621c603a52093141d
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 200abfb2e48d3b16bc8a2698b739918df4ab0415f375c53e15f97ce69c6ba464
+# spec sha256 6172581bef2e900d718f54d5bc10864d71ebd51a106ba6383d5860e6d6dc451f
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -85,9 +85,9 @@ def qnorm_rope_insert(
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
         bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
         raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:93
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:94
-        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:100
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:101
+        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
         value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
         exponent_2 = -exponent_1  # specs/quant/scaling.py:62
         inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 01434a582187fed9f704f7691171e01b53dff9414cbff727662f9ec5767cdf09
+# spec sha256 d5727b457168b0b6e297444cb27f9b22f91976283aaeed7102195ccaf14fe209
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

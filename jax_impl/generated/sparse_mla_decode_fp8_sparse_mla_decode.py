@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 94d4680e80fac9a154301def7ffe4ecab977cb2daa9de965cbdebd02d131be12
+# spec sha256 357e3e71330307e3dafbb4a955261367cff29b2d9a2196cab36bc2159eb20d23
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

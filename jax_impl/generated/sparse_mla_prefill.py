@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c2bb3b991efc70ad7a4aa87afe2abfec4bf0bd0f9e07249fedea0bb5fce2aeca
+# spec sha256 0cc69fb0b0fda10036fcc99f8159ede2447fc29b3919ae81686e3c6335ac9dcc
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

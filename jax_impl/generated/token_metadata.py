@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cd40be36fb89d485a89b933ca9384753e04b8b5b4c30ecef922375e2c6d141bd
+# spec sha256 0cff08f517309b96912f05c2815bbdf5b570315b276b3d73f49e179d59a3295e
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

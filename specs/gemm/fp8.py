@@ -38,6 +38,15 @@ _SCALES = (F32, E8M0)
 _GROUP = Ref("group")
 
 
+_FORMULA = """
+    C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
+
+Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
+Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or column
+(channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
+"""
+
+
 def _one(lead: Shape) -> tuple[Shape, ...]:
     return (lead, (*lead, 1), (*lead, 1, 1))
 
@@ -130,7 +139,11 @@ def _scale_mode(choices: tuple[str, ...]) -> Attribute:
 
 
 _GROUP_SIZE = Attribute(
-    name="group", kind=int, default=128, choices=(64, 128, 256), doc="edge of the square weight blocks (mode block)"
+    name="group",
+    kind=int,
+    default=128,
+    choices=(32, 64, 128, 256, 512),
+    doc="edge of the square weight blocks (mode block)",
 )
 _OUT = Attribute(name="out_dtype", kind=type(BF16), default=BF16, choices=(BF16, F16, F32), doc="format of the result")
 _MX_DIVIDES = Constraint(
@@ -144,8 +157,11 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
     """Default tile sizes; the first row whose condition holds is taken."""
     mx = Ref("scale_mode").equals("mx")
     small = _GROUP.equals(64).and_(Ref("scale_mode").equals("block"))
+    tiny = _GROUP.equals(32).and_(Ref("scale_mode").equals("block"))
     rows = [
         config("cuda", (64, 64, 32), 4, 3, when=mx),
+        config("cuda", (64, 32, 32), 4, 4, when=tiny),
+        config("xpu", (16, 32, 32), 16, 3, when=tiny),
         config("cuda", (64, 64, 64), 4, 4, when=small),
         config("cuda", (16, 64, 128), 4, 5, band=1, when=M <= 16),
         # Measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming from memory.
@@ -158,7 +174,7 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)
         rows += [
-            config(target, (*wide, 32), 4, 1, band=1, when=mx),
+            config(target, (*wide, 32), 4, 1, band=1, when=mx.or_(tiny)),
             config(target, (*wide, 64), 4, 1, band=1, when=small),
             config(target, (16, wide[1], 128), 4, 1, band=1, when=M <= 16),
             config(target, (*wide, 128), 4, 1, band=1),
@@ -220,6 +236,7 @@ _COMMON = (
 FP8_GEMM: Op = single(
     _kernel("fp8_gemm", "W8A8 product of FP8 activations and an FP8 weight.", False, True, MODES),
     family="gemm",
+    definition=_FORMULA,
     source="DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx",
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
@@ -243,7 +260,9 @@ FP8_GEMM: Op = single(
         _case("e5m2-f32", 20, 80, 256, "block", formats=(("a", E5M2),), attributes={"out_dtype": F32}),
         _case("e8m0-scales", 20, 192, 256, "block", formats=(("b_scale", E8M0),)),
         _case("group-64", 20, 192, 192, "block", attributes={"group": 64}),
+        _case("group-32", 20, 72, 104, "block", attributes={"group": 32}),
         _case("group-256", 20, 300, 512, "block", attributes={"group": 256}),
+        _case("group-512", 5, 520, 1024, "block", absent=("bias",), attributes={"group": 512}),
         _case("no-rows", 0, 64, 128, "block"),
         _case("no-columns", 5, 0, 128, "token_channel"),
         _case("decode", 64, 4096, 7168, "block", absent=("bias",), large=True),
@@ -261,6 +280,7 @@ def _batched(name: str, g: int, m: int, n: int, k: int, mode: str, **fields: obj
 FP8_BMM: Op = single(
     _kernel("fp8_bmm", "Batched W8A8 product, one weight per batch.", True, True, MODES),
     family="gemm",
+    definition=_FORMULA,
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
     framework_product=FP8_PRODUCT,
@@ -289,8 +309,10 @@ FP8_BMM: Op = single(
             formats=(("bias", F16),),
             attributes={"out_dtype": F16, "weight_order": "kn"},
         ),
+        _batched("group-32", 2, 5, 72, 104, "block", attributes={"group": 32}),
         _batched("group-64", 2, 5, 100, 192, "block", attributes={"group": 64}),
         _batched("group-256", 2, 5, 300, 512, "block", absent=("bias",), attributes={"group": 256}),
+        _batched("group-512", 1, 3, 40, 520, "block", absent=("bias",), attributes={"group": 512}),
         _batched("tensor", 5, 1, 64, 64, "tensor"),
         _batched("unit-scales", 2, 3, 32, 40, "tensor", absent=("a_scale", "b_scale", "bias")),
         _batched("mx", 2, 16, 48, 64, "mx"),
@@ -307,6 +329,7 @@ FP8_GEMM_W8A16: Op = single(
         MODES_W8A16,
     ),
     family="gemm",
+    definition=_FORMULA,
     oracle=scaled_product,
     framework_product=FP8_PRODUCT,
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
@@ -323,8 +346,10 @@ FP8_GEMM_W8A16: Op = single(
             attributes={"weight_order": "kn"},
         ),
         _case("f16-e5m2", 18, 96, 264, "block", formats=(("a", F16), ("b", E5M2))),
+        _case("group-32", 5, 72, 104, "block", attributes={"group": 32}),
         _case("group-64", 5, 100, 192, "block", formats=(("b_scale", E8M0),), attributes={"group": 64}),
         _case("group-256", 5, 300, 512, "block", absent=("bias",), attributes={"group": 256}),
+        _case("group-512", 3, 40, 520, "block", absent=("bias",), attributes={"group": 512}),
         _case("unit-scale", 3, 64, 96, "tensor", absent=("b_scale", "bias")),
         _case("no-rows", 0, 64, 128, "block"),
     ),

@@ -149,10 +149,15 @@ def bias() -> Array:
     )
 
 
+def _order() -> Attribute:
+    order = weight_order(" is")
+    return replace(order, doc=f"{order.doc}; scales and zero points are [groups, N] in both")
+
+
 def attributes() -> tuple[Attribute, ...]:
     """How the weight is grouped and passed."""
     doc = "k per scale; -1 is one group for all"
-    return (Attribute(name="group_size", kind=int, required=True, choices=GROUPS, doc=doc), weight_order())
+    return (Attribute(name="group_size", kind=int, required=True, choices=GROUPS, doc=doc), _order())
 
 
 def constraints() -> tuple[Constraint, ...]:

@@ -98,14 +98,17 @@ def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, a_rows: Tile, b_
     return acc
 
 
-def weight_order() -> Attribute:
-    """How the weight is passed: logical [K, N], or the checkpoint's [N, K]."""
+def weight_order(with_scales: str = ", and scales that have both dimensions, are") -> Attribute:
+    """How the weight is passed: logical [K, N], or the checkpoint's [N, K].
+
+    with_scales: what is passed in the same order, and the verb.
+    """
     return Attribute(
         name="weight_order",
         kind=str,
         default="kn",
         choices=("kn", "nk"),
-        doc='"kn": the weight and its scales are passed as [K, N]; "nk": as [N, K], the usual checkpoint order',
+        doc=f'"kn": the weight{with_scales} passed as [K, N]; "nk": as [N, K], the usual checkpoint order',
     )
 
 

@@ -65,6 +65,7 @@ def _body(op: Op) -> Json:
         "version": op.version,
         "family": op.family,
         "doc": op.doc,
+        "definition": op.definition,
         "source": op.source,
         "axes": [_axis(axis) for axis in op.axes],
         "arrays": [_array(array) for array in op.arrays],

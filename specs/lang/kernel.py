@@ -99,6 +99,11 @@ class Array:
         # Layouts of one's own are no choices by name, and take no array that depends on one.
         return shapes.get(value.name, ()) if isinstance(value, Paged) else shapes[choice_name(value)]
 
+    @property
+    def always(self) -> bool:
+        """Whether there is such an array under every choice."""
+        return not self.optional and (self.by is None or all(shapes for _, shapes in self.shapes_by))
+
     def swapped(self, attributes: Mapping[str, object]) -> bool:
         """Whether the last two dimensions are passed in the other order than `shapes` states."""
         if self.order is None or attributes[self.order] != "nk":

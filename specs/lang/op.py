@@ -123,6 +123,7 @@ class FrameworkProduct:
 class Op:
     """A public operation.
 
+    doc, definition: one sentence; and what is computed, as formulas (indented) and words.
     arrays: arguments in the order of the signature, then results.
     temporaries: arrays that live between steps.
     oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
@@ -137,6 +138,7 @@ class Op:
     name: str
     version: int = 1
     doc: str
+    definition: str = ""
     source: str = ""
     axes: tuple[Axis, ...]
     arrays: tuple[Array, ...]

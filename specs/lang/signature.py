@@ -37,6 +37,8 @@ def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
             are returned otherwise.
     """
     lines = [op.doc, ""]
+    if op.definition:
+        lines += [*op.definition.strip("\n").split("\n"), ""]
     if op.source:
         lines += [f"Source: {op.source}", ""]
     lines.append("Args:")
@@ -72,9 +74,14 @@ def _given(op: Op) -> str:
     what = f"an array to write {names[0]} into"
     if len(names) > 1:
         what = f"a tuple of arrays to write ({', '.join(names)}) into, None for those to allocate"
-    inner = "; ".join(dict.fromkeys(a.layout.inner.value for a in op.outputs if isinstance(a.layout, Dense)))
-    rules = f"shape, format and device of the result; {inner}, other strides are free"
+    inner = {a.name: a.layout.inner.value for a in op.outputs if isinstance(a.layout, Dense)}
+    stated = "; ".join(dict.fromkeys(inner.values()) if len({*inner.values()}) == 1 else _each(inner))
+    rules = f"shape, format and device of the result; {stated}, other strides are free"
     return f"{what}, which is then returned: {rules}. Refused where it begins at the address of an argument."
+
+
+def _each(texts: dict[str, str]) -> list[str]:
+    return [f"{name}: {text}" for name, text in texts.items()]
 
 
 def _formats(array: Array) -> str:

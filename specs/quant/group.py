@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, ExprLike, Ref, cdiv
+from specs.lang.axes import Axis, Expr, ExprLike, Ref, cdiv
 from specs.lang.blocks import BlockFormat, ScaleRule
 from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, ElementFormat
 from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, NVFP4, least_floor, token_group
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Step
-from specs.quant.oracle import block_oracle
+from specs.lang.packing import raw_codes
+from specs.quant.oracle import block_oracle, laid_out
 from specs.quant.scaling import pack_pairs, quotient_of, scale_of, second_level
-from specs.tile.language import arange, both, load, program_id, reduce_max, store
+from specs.tile.language import arange, both, load, program_id, reduce_max, store, where
 from specs.tile.library.codec import encode, magnitude_bits
 from specs.tile.trace import Tile
 
@@ -26,6 +30,15 @@ M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")
 _GROUP, _PER_BYTE = Ref("group"), Ref("per_byte")
 EXACT = Accuracy(exact=True)
+LAYOUTS = ("row", "column", "column_tma")
+TMA_BYTES = 16
+"""What the address of every row of an array has to be a multiple of for Hopper's tensor memory accelerator."""
+_ALIGNED = TMA_BYTES // 4  # scales of float32; those of one byte are padded to as many, as peers do
+ROWS = Axis(
+    name="ROWS",
+    value=M + Ref("scale_layout").equals("column_tma") * (cdiv(M, _ALIGNED) * _ALIGNED - M),
+    doc="rows that scales are stored for",
+)
 
 
 def group_quant(p: Any) -> None:
@@ -46,11 +59,23 @@ def group_quant(p: Any) -> None:
     else:
         scale = second_level(quotient_of(amax, p.element, p.eps), p.scale_format, load(p.global_scale, ()))
     q = scale.divide(x, (p.BLOCK_M, p.BLOCK_G, 1))
-    store(p.scale, (rows[:, None], groups[None, :]), scale.value.to(p.scale_format), live)
+    store_scale(p, rows, groups, live, scale.value)
     if p.per_byte == 1:
         store(p.q, (rows[:, None, None], columns[None, :, :]), q.to(p.element), mask)
     else:
         store_packed(p, q, rows, groups, live, width)
+
+
+def store_scale(p: Any, rows: Tile, groups: Tile, live: Tile | None, scale: Tile) -> None:
+    """Stores the scales of a tile, row by row or (for products that read them so) group by group."""
+    if p.scale_layout == "row":
+        store(p.scale, (rows[:, None], groups[None, :]), scale.to(p.scale_format), live)
+        return
+    if p.scale_layout == "column_tma" and not p.even_m:  # rows of padding get zeros
+        scale = where((rows < p.M)[:, None], scale, 0.0)
+        live = (rows < p.ROWS)[:, None]
+        live = live if p.even_g else live & (groups < p.N // p.group)[None, :]
+    store(p.scale, (groups[None, :], rows[:, None]), scale.to(p.scale_format), live)
 
 
 def store_packed(p: Any, q: Tile, rows: Tile, groups: Tile, live: Tile | None, width: int) -> None:
@@ -70,10 +95,16 @@ def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tupl
         Array(
             name="scale",
             doc="scale of every group",
-            shapes=((Rows(M), N // group),),
+            by="scale_layout",
+            shapes_by=(
+                ("row", ((Rows(M), N // group),)),
+                ("column", ((N // group, M),)),
+                ("column_tma", ((N // group, (M + (_ALIGNED - 1)) // _ALIGNED * _ALIGNED),)),
+            ),
             formats=scale,
             access=Access.OUT,
             role=Role.SCALE,
+            layout=Dense(inner=Inner.FREE),
         ),
     )
 
@@ -92,7 +123,7 @@ def _attribute(name: str, kind: type, default: object, doc: str, choices: tuple[
 
 
 _ATTRIBUTES = (
-    _attribute("group", int, 128, "elements per scale", (32, 64, 128)),
+    _attribute("group", int, 128, "elements per scale", (16, 32, 64, 128, 256, 512)),
     _attribute("element", ElementFormat, E4M3, "format of the codes", (E4M3, E5M2)),
     _attribute("scale_format", ElementFormat, F32, "format of the scales; e8m0 implies ue8m0", (F32, E8M0)),
     _attribute("ue8m0", bool, False, "round scales up to powers of two"),
@@ -111,18 +142,29 @@ def _with_global_scale(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
     return (arrays[0], _GLOBAL_SCALE, *arrays[1:])
 
 
-def _config(target: str, rows: int, groups: int, warps: int) -> Config:
+_LAYOUT = _attribute(
+    "scale_layout",
+    str,
+    "row",
+    "order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one; column_tma pads M "
+    "to a multiple of 4 with zeros. Products take the transposed view",
+    LAYOUTS,
+)
+
+
+def _config(target: str, rows: int, groups: int, warps: int, when: Expr | None = None) -> Config:
     values = (("BLOCK_M", rows), ("BLOCK_G", groups), ("num_warps", warps), ("num_stages", 1))
-    return Config(target=target, values=values)
+    return Config(target=target, values=values, when=when)
 
 
 def _kernel() -> Kernel:
+    wide = _GROUP >= 256
     return Kernel(
         name="group_quant",
         doc="Scales and codes of groups of consecutive elements.",
-        axes=(M, N),
+        axes=(M, N, ROWS),
         arrays=_with_global_scale(_arrays(_GROUP, _PER_BYTE, "element", "scale_format")),
-        attributes=(*_ATTRIBUTES, _attribute("per_byte", int, 1, "codes per byte", (1, 2))),
+        attributes=(*_ATTRIBUTES, _LAYOUT, _attribute("per_byte", int, 1, "codes per byte", (1, 2))),
         tunables=(
             Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
             Tunable(name="BLOCK_G", values=(1, 2, 4, 8, 16, 32)),
@@ -130,16 +172,17 @@ def _kernel() -> Kernel:
             Tunable(name="num_stages", values=(1,)),
         ),
         configs=(
+            *(_config(target, 4, 2, 4, wide) for target in ("cuda", "xpu", "cpu", "interpret")),
             _config("cuda", 4, 8, 4),
             _config("xpu", 2, 8, 4),
             _config("cpu", 16, 16, 4),
             _config("interpret", 16, 16, 4),
         ),
         facts=(
-            ("even_m", (M % Ref("BLOCK_M")).equals(0)),
+            ("even_m", (M % Ref("BLOCK_M")).equals(0).and_(ROWS.equals(M))),
             ("even_g", (N % (_GROUP * Ref("BLOCK_G"))).equals(0)),
         ),
-        grid=(cdiv(M, Ref("BLOCK_M")), cdiv(N // _GROUP, Ref("BLOCK_G"))),
+        grid=(cdiv(ROWS, Ref("BLOCK_M")), cdiv(N // _GROUP, Ref("BLOCK_G"))),
         body=group_quant,
     )
 
@@ -174,35 +217,77 @@ def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, .
     return Op(
         name=name,
         doc=doc,
+        definition=_definition(form),
         source=form.source,
         family="quant",
         axes=(M, N),
         arrays=arrays if form.tensor_scale is None else _with_global_scale(arrays),
+        attributes=(_LAYOUT,),
         constraints=(
             Constraint(argument="x", holds=(N % group).equals(0), message=f"N divisible by the group of {group}"),
         ),
         steps=(Step(kernel=GROUP_QUANT, attributes=settings),),
-        oracle=lambda inputs: block_oracle(form, inputs),
+        oracle=lambda inputs: laid_out(block_oracle(form, inputs), inputs),
         accuracy=(("q", EXACT), ("scale", EXACT)),
         cases=cases,
     )
+
+
+def _definition(form: BlockFormat) -> str:
+    """Scales and codes of a format, as formulas."""
+    q = f"to {form.element.name}, saturating at max = {form.element.max_finite:g}"
+    if form.tensor_scale is not None:
+        return f"""
+    scale = {form.scale.name if form.scale else ""}(amax * fl(1 / max) * global_scale)
+    q     = round_half_even(x * fl(1 / (scale * fl(1 / global_scale))))        {q}
+
+amax is the largest magnitude of the {form.block[1]} elements of a group. All steps are float32 with one rounding each;
+a group whose scale is 0 has the codes 0. A NaN or an infinity makes the scale of its group NaN, and no other's.
+"""
+    return f"""
+    s = {form.rule.value.removeprefix("s = ")}
+    q = round_half_even(x / s)        {q}
+
+amax is the largest magnitude of the {form.block[1]} elements of a group, and at least {form.amax_floor:.3g}: a group of
+zeros has the codes 0 and the scale {zero_scale(form)}.
+A NaN or an infinity makes the scale of its group NaN, and no other's.
+"""
+
+
+def zero_scale(form: BlockFormat) -> str:
+    """The scale of a group of zeros."""
+    assert form.scale is not None
+    zeros = form.encode(np.zeros((1, form.block[1] or 1), np.float32))
+    assert zeros.scale is not None
+    raw = raw_codes(zeros.scale, form.scale, op=form.name, argument="scale")
+    code = f" (byte {int(raw[0, 0])})" if form.scale.storage_bits == 8 else ""
+    return f"{form.scale.decode(raw)[0, 0]:.3g}{code}"
 
 
 def _token_group(inputs: Any) -> Any:
     scale, element = inputs["scale_format"], inputs["element"]
     power = bool(inputs["ue8m0"]) or scale == E8M0
     form = token_group(inputs["group"], scale, element, power_of_two=power, floor=inputs["eps"])
-    return block_oracle(form, inputs)
+    return laid_out(block_oracle(form, inputs), inputs)
 
 
 PER_TOKEN_GROUP_QUANT_FP8 = Op(
     name="per_token_group_quant_fp8",
     doc="FP8 codes of every group of a row, with one scale per group.",
+    definition="""
+    amax = max(max |x| of the group, eps)
+    s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
+    s    = 2 ** ceil(log2 s)             under ue8m0, and with scales in e8m0
+    q    = round_half_even(x / s)        to the format, saturating at max
+
+All steps are float32 with one rounding each. A group of zeros has the codes 0 and the scale of eps (1e-10 unless
+stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e8m0: NaN), and no other's.
+""",
     source="DeepSeek-V3 technical report, section 3.3",
     family="quant",
     axes=(M, N),
     arrays=_arrays(_GROUP, 1, "element", "scale_format"),
-    attributes=_ATTRIBUTES,
+    attributes=(*_ATTRIBUTES, _LAYOUT),
     constraints=(
         Constraint(argument="x", holds=(N % _GROUP).equals(0), message="N divisible by the group"),
         Constraint(
@@ -220,6 +305,16 @@ PER_TOKEN_GROUP_QUANT_FP8 = Op(
     cases=(
         _case("hidden", 7, 512),
         _case("one-group", 67, 128),
+        _case("group-16", 5, 80, attributes=(("group", 16),)),
+        _case("group-256-column", 6, 768, attributes=(("group", 256), ("scale_layout", "column"))),
+        _case("group-512-tma", 9, 1024, attributes=(("group", 512), ("scale_layout", "column_tma"))),
+        _case(
+            "e8m0-tma-lead",
+            6,
+            256,
+            attributes=(("scale_format", E8M0), ("scale_layout", "column_tma")),
+            lead=(2, 3),
+        ),
         _case("group-64", 5, 192, attributes=(("group", 64),)),
         _case("group-32-lead", 12, 96, attributes=(("group", 32),), lead=(2, 6)),
         _case("ue8m0", 9, 256, attributes=(("ue8m0", True),)),
@@ -238,8 +333,8 @@ MXFP8_QUANT = group_quantiser(
     "MXFP8: e4m3 codes with one E8M0 scale per 32 elements.",
     (
         _case("hidden", 7, 384),
-        _case("one-block", 65, 32, formats=(("x", F16),)),
-        _case("lead", 12, 96, lead=(3, 4), formats=(("x", F32),)),
+        _case("one-block", 65, 32, formats=(("x", F16),), attributes=(("scale_layout", "column_tma"),)),
+        _case("lead", 12, 96, lead=(3, 4), formats=(("x", F32),), attributes=(("scale_layout", "column"),)),
         _case("no-rows", 0, 64),
     ),
 )
@@ -249,8 +344,8 @@ MXFP4_QUANT = group_quantiser(
     "MXFP4: e2m1 codes, two per byte, with one E8M0 scale per 32 elements.",
     (
         _case("hidden", 7, 384),
-        _case("one-block", 65, 32, formats=(("x", F16),)),
-        _case("lead", 12, 96, lead=(3, 4)),
+        _case("one-block", 65, 32, formats=(("x", F16),), attributes=(("scale_layout", "column_tma"),)),
+        _case("lead", 12, 96, lead=(3, 4), attributes=(("scale_layout", "column"),)),
         _case("f32-input", 5, 160, formats=(("x", F32),)),
         _case("no-rows", 0, 64),
     ),
@@ -261,8 +356,8 @@ NVFP4_QUANT = group_quantiser(
     "NVFP4: e2m1 codes, two per byte, with one e4m3 scale per 16 elements, under the tensor's global scale.",
     (
         _case("hidden", 7, 384),
-        _case("one-group", 65, 16),
-        _case("lead", 12, 112, lead=(3, 4)),
+        _case("one-group", 65, 16, attributes=(("scale_layout", "column_tma"),)),
+        _case("lead", 12, 112, lead=(3, 4), attributes=(("scale_layout", "column"),)),
         _case("f32-input", 5, 160, formats=(("x", F32),)),
         _case("f16-input", 9, 48, formats=(("x", F16),)),
         _case("no-rows", 0, 64),

@@ -41,16 +41,38 @@ def block_oracle(form: BlockFormat, inputs: Mapping[str, Any]) -> dict[str, Refe
     }
 
 
+def laid_out(results: dict[str, Reference], inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The results with the scales in the order that `scale_layout` asks for."""
+    if inputs["scale_layout"] == "row":
+        return results
+    scale = results["scale"].value
+    columns = np.ascontiguousarray(scale.reshape(-1, scale.shape[-1]).T)
+    padding = -columns.shape[1] % 4 if inputs["scale_layout"] == "column_tma" else 0
+    return {**results, "scale": Reference(value=np.pad(columns, ((0, 0), (0, padding))))}
+
+
 def _rows(array: Array, shape: tuple[int, ...]) -> Array:
     """[M, n] with the leading dimensions that M came from."""
     return array.reshape(*shape[:-1], array.shape[-1])
+
+
+def bounded_scale(form: BlockFormat, rows: Array, bound: Any, axis: int | None) -> Array | None:
+    """s = fl32(max(min(amax, bound), floor) * fl32(1 / max)), NaN where amax is; None where there is no bound."""
+    if bound is None:
+        return None
+    with np.errstate(all="ignore"):
+        amax = np.max(np.abs(rows.astype(np.float32)), axis=axis, keepdims=True)
+        amax = np.where(np.isnan(amax), amax, np.minimum(amax, np.float32(np.asarray(bound).item())))
+        amax = np.maximum(amax, np.float32(form.amax_floor))
+        return np.asarray(amax * np.float32(1.0 / form.largest))
 
 
 def row_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """q and scale of the FP8 format with one scale per row."""
     x = inputs["x"]
     form = per_token(inputs["element"])
-    quantized = form.encode(np.asarray(x, np.float64).reshape(-1, x.shape[-1]))
+    rows = np.asarray(x, np.float64).reshape(-1, x.shape[-1])
+    quantized = form.encode(rows, scale=bounded_scale(form, rows, inputs.get("scale_ub"), axis=1))
     return {
         "q": Reference(value=codes(quantized.data).reshape(x.shape)),
         "scale": Reference(value=scales(quantized.scale, form.scale).reshape(x.shape[:-1])),
@@ -79,6 +101,8 @@ def tensor_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     if rows.size == 0:
         rows = np.zeros((1, x.shape[-1]))
     scale = None if given is None else np.asarray(given, np.float64).reshape(1, 1)
+    if given is None:
+        scale = bounded_scale(form, rows, inputs.get("scale_ub"), axis=None)
     quantized = form.encode(rows, scale=scale)
     data = codes(quantized.data)[: int(np.prod(x.shape[:-1]))]
     return {

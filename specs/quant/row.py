@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from specs.lang.accuracy import Accuracy
@@ -9,9 +10,10 @@ from specs.lang.axes import Axis, Ref, cdiv
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, ElementFormat
 from specs.lang.formats import ROW_FLOOR, int8_per_token
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, single
 from specs.quant.oracle import int8_oracle, row_oracle
-from specs.quant.scaling import INFINITY_BITS, float_bits, scale_of
+from specs.quant.scaling import INFINITY_BITS, float_bits, limited, scale_of
 from specs.tile.language import (
     arange,
     both,
@@ -79,7 +81,8 @@ def row_quant(p: Any) -> None:
         return maximum(amax, reduce_max(magnitude_bits(row.load(k)), axis=1))
 
     amax = fori_loop(0, row.blocks, widest, zeros((p.BLOCK_M,), INT32))
-    scale = scale_of(amax, p.element, F32, False, ROW_FLOOR)
+    bound = None if p.scale_ub is None else load(p.scale_ub, ())
+    scale = scale_of(limited(amax, bound), p.element, F32, False, ROW_FLOOR)
     row.store_once(p.scale, scale.value)
 
     def write(k: Tile) -> None:
@@ -137,11 +140,37 @@ _ZERO_POINT = (
 )
 
 
+AMAX = """
+    amax = max({what}, 1 / 512)
+    s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
+    q    = round_half_even(x / s)        to the format, saturating at max
+
+All steps are float32 with one rounding each; scale_ub applies where it is passed.
+{zeros}
+A NaN makes the scale {whose} NaN, an infinity makes it infinite unless scale_ub bounds it.
+"""
+_INT8 = """
+    int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), held to -128 .. 127
+    uint8:  s = max(max x - min x, 255e-5) / 255           z = -round_half_even(min x / s)
+            q = round_half_even(x / s + z), held to 0 .. 255
+
+All steps are float32 with one rounding each, and s (at least 1e-5) is rounded to the format of x before it divides:
+x is about q s, or (q - z) s. A row of zeros has the codes 0 (and z 0).
+"""
+
+
 def _arrays(codes: Any, zero_point: bool) -> tuple[Array, ...]:
     x = Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32))
     q = Array(name="q", doc="codes", shapes=((Rows(M), N),), formats=codes, access=Access.OUT)
+    free = Dense(inner=Inner.FREE)
     scale = Array(
-        name="scale", doc="scale of every row", shapes=((Rows(M),),), formats=(F32,), access=Access.OUT, role=Role.SCALE
+        name="scale",
+        doc="scale of every row",
+        shapes=((Rows(M),),),
+        formats=(F32,),
+        access=Access.OUT,
+        role=Role.SCALE,
+        layout=free,
     )
     if not zero_point:
         return (x, q, scale)
@@ -152,8 +181,22 @@ def _arrays(codes: Any, zero_point: bool) -> tuple[Array, ...]:
         shapes_by=(("int8", ()), ("uint8", ((Rows(M),),))),
         formats=(INT32,),
         access=Access.OUT,
+        layout=free,
     )
     return (x, q, scale, zero)
+
+
+def upper_bound() -> Array:
+    """The largest magnitude that scales are made for."""
+    return Array(
+        name="scale_ub",
+        doc="upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates",
+        shapes=((), (1,)),
+        formats=(F32,),
+        optional=True,
+        layout=Dense(inner=Inner.FREE),
+        role=Role.SCALE,
+    )
 
 
 def _config(target: str, rows: int, columns: int, warps: int) -> Config:
@@ -162,6 +205,7 @@ def _config(target: str, rows: int, columns: int, warps: int) -> Config:
 
 
 def _kernel(name: str, doc: str, body: Any, choices: tuple[ElementFormat, ...], zero_point: bool) -> Kernel:
+    x, *results = _arrays("element", zero_point)
     element = Attribute(
         name="element", kind=ElementFormat, default=choices[0], choices=choices, doc="format of the codes"
     )
@@ -169,7 +213,7 @@ def _kernel(name: str, doc: str, body: Any, choices: tuple[ElementFormat, ...], 
         name=name,
         doc=doc,
         axes=(M, N),
-        arrays=_arrays("element", zero_point),
+        arrays=(x, *(() if zero_point else (upper_bound(),)), *results),
         attributes=(element,),
         tunables=(
             Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
@@ -205,9 +249,19 @@ PER_TOKEN_QUANT_FP8: Op = single(
         "per_token_quant_fp8", "FP8 codes of every row, with one float32 scale per row.", row_quant, (E4M3, E5M2), False
     ),
     family="quant",
+    definition=AMAX.format(
+        what="min(max |x| of the row, scale_ub)",
+        zeros="A row of zeros has the codes 0 and the scale 1 / (512 max).",
+        whose="of its row",
+    ),
     oracle=row_oracle,
     accuracy=(("q", EXACT), ("scale", EXACT)),
-    cases=(*_COMMON, _case("e5m2", 5, 96, attributes=(("element", E5M2),)), _case("f32", 5, 96, formats=(("x", F32),))),
+    cases=(
+        *(replace(case, absent=("scale_ub",)) for case in _COMMON),
+        _case("e5m2", 5, 96, attributes=(("element", E5M2),), absent=("scale_ub",)),
+        _case("f32", 5, 96, formats=(("x", F32),), absent=("scale_ub",)),
+        _case("upper-bound", 9, 200),
+    ),
 )
 
 PER_TOKEN_QUANT_INT8: Op = single(
@@ -219,6 +273,7 @@ PER_TOKEN_QUANT_INT8: Op = single(
         True,
     ),
     family="quant",
+    definition=_INT8,
     oracle=int8_oracle,
     accuracy=(("q", EXACT), ("scale", EXACT), ("zero_point", EXACT)),
     cases=(

@@ -88,6 +88,13 @@ def quotient_of(amax_bits: Tile, element: ElementFormat, floor: float) -> Tile:
     return bits.bitcast(F32) * float(np.float32(1.0 / element.max_finite))
 
 
+def limited(amax_bits: Tile, bound: Tile | None) -> Tile:
+    """Magnitudes held to an upper bound (None: there is none), as bits; NaN stays NaN."""
+    if bound is None:
+        return amax_bits
+    return where(amax_bits > INFINITY_BITS, amax_bits, minimum(amax_bits, bound.bitcast(INT32)))
+
+
 def ceil_log2(x: Tile) -> Tile:
     """ceil(log2 x) of positive normal float32, by integer operations, held to what E8M0 can say."""
     bits = x.bitcast(INT32)

@@ -7,11 +7,11 @@ from typing import Any
 from specs.lang.axes import Axis, Ref, cdiv, emax
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
 from specs.lang.formats import ROW_FLOOR
-from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.op import Case, Op, Step
 from specs.quant.oracle import tensor_oracle
-from specs.quant.row import EXACT
-from specs.quant.scaling import Scale, scale_of
+from specs.quant.row import AMAX, EXACT, upper_bound
+from specs.quant.scaling import Scale, limited, scale_of
 from specs.tile.language import (
     arange,
     both,
@@ -40,6 +40,7 @@ _STATIC = Array(
     optional=True,
     role=Role.SCALE,
 )
+_UPPER_BOUND = upper_bound()
 _Q = Array(name="q", doc="codes", shapes=((Rows(M), N),), formats="element", access=Access.OUT)
 _SCALE = Array(name="scale", doc="the scale used", shapes=((),), formats=(F32,), access=Access.OUT, role=Role.SCALE)
 _ELEMENT = Attribute(name="element", kind=ElementFormat, default=E4M3, choices=(E4M3, E5M2), doc="format of the codes")
@@ -84,7 +85,8 @@ def tensor_quant(p: Any) -> None:
         scale = Scale(load(p.static_scale, ()), None)
     else:
         amax = reduce_max(load(p.partial, (arange(PARTIALS),)), axis=0)
-        scale = scale_of(amax, p.element, F32, False, ROW_FLOOR)
+        bound = None if p.scale_ub is None else load(p.scale_ub, ())
+        scale = scale_of(limited(amax, bound), p.element, F32, False, ROW_FLOOR)
     store(p.scale, (), scale.value, (tile_m == 0) & (tile_n == 0))
     mask = block_of(p, rows, columns)
     x = load(p.x, (rows[:, None], columns[None, :]), mask).to(F32)
@@ -128,7 +130,7 @@ TENSOR_QUANT = Kernel(
     name="tensor_quant",
     doc="Codes of a tensor under one scale.",
     axes=(M, N),
-    arrays=(_X, _STATIC, _partial(Access.IN), _Q, _SCALE),
+    arrays=(_X, _STATIC, _UPPER_BOUND, _partial(Access.IN), _Q, _SCALE),
     attributes=(_ELEMENT,),
     tunables=_tunables(),
     configs=_configs(),
@@ -145,19 +147,32 @@ def _case(name: str, m: int, n: int, **fields: Any) -> Case:
 PER_TENSOR_QUANT_FP8 = Op(
     name="per_tensor_quant_fp8",
     doc="FP8 codes of a tensor under one float32 scale, given (static) or computed (dynamic).",
+    definition=AMAX.format(
+        what="min(max |x|, scale_ub)",
+        zeros="Zeros have the codes 0 and the scale 1 / (512 max). A static_scale is s.",
+        whose="of all",
+    ),
     family="quant",
     axes=(M, N),
-    arrays=(_X, _STATIC, _Q, _SCALE),
+    arrays=(_X, _STATIC, _UPPER_BOUND, _Q, _SCALE),
     attributes=(_ELEMENT,),
     temporaries=(_partial(Access.OUT),),
     steps=(Step(kernel=TENSOR_AMAX, when=Ref("has_static_scale").equals(0)), Step(kernel=TENSOR_QUANT)),
+    constraints=(
+        Constraint(
+            argument="scale_ub",
+            holds=Ref("has_scale_ub").equals(0).or_(Ref("has_static_scale").equals(0)),
+            message="an upper bound for a scale that is computed, not for one that is given",
+        ),
+    ),
     oracle=tensor_oracle,
     accuracy=(("q", EXACT), ("scale", EXACT)),
     cases=(
-        _case("dynamic", 37, 200, absent=("static_scale",)),
-        _case("static", 37, 200, formats=(("x", F16),)),
-        _case("lead-e5m2", 12, 128, attributes=(("element", E5M2),), absent=("static_scale",), lead=(2, 6)),
-        _case("f32", 5, 96, formats=(("x", F32),), absent=("static_scale",)),
-        _case("no-rows", 0, 64, absent=("static_scale",)),
+        _case("dynamic", 37, 200, absent=("static_scale", "scale_ub")),
+        _case("upper-bound", 5, 96, absent=("static_scale",)),
+        _case("static", 37, 200, absent=("scale_ub",), formats=(("x", F16),)),
+        _case("lead-e5m2", 12, 128, attributes=(("element", E5M2),), absent=("static_scale", "scale_ub"), lead=(2, 6)),
+        _case("f32", 5, 96, formats=(("x", F32),), absent=("static_scale", "scale_ub")),
+        _case("no-rows", 0, 64, absent=("static_scale", "scale_ub")),
     ),
 )

@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 32fb5d6d2a562fc32ba1f9960e7c167193c77405fc64e0cd01db880c05672709
+# spec sha256 85e273f61e9fbafc0e3581f7deec3e0c08e59effe9212d5d46ad7b283c52bac5
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3133f1e500726a48d0a367aeb2c9b3fb33923b839e577eea658e2b79e3dfad97
+# spec sha256 3930e53c759ec5fc050c1f7603144365784d4d82ce41ff64b6756d49d1db89a4
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

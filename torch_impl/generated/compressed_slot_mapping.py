@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 76a471200f6a7e6df5df8df2e9b5f1bfb6efa0115e8a19140c12a4bd1e83fb3c
+# spec sha256 2966dfa2e6c415be2f680f9c83f493ff5da532975682fd92956db70fdbb10645
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

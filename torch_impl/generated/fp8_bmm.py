@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 36acf9696765ce49633fd1dd8be49ad0f0b82f9d9faee7d37658bb868e41e247
+# spec sha256 cf1ac0c03c2b77c7984eeff514df2501cf920bc6a01a53babddd32bd0b0dbb20
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 34e966f61307e89d0cc67df21e3315c05ac3b5fac064abfd2542bbfba06301e7
+# spec sha256 db18f57772a09b6a7d29c28d76194125cd80e1a17c8a2c0063aa890728d1751f
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

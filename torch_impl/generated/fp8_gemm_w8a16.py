@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fc2e2368d90b211efe61d3ece688f3175ab174c1ca2c154c3702128e0c625d2e
+# spec sha256 53ca7f07e23c18d76089f4b45f4eabac126cb23e6369b6fdbde96c013a3d5dbe
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cb916e4536b55620c7dbd3130398c9a47990c885fdf6d9a3406527682486faf8
+# spec sha256 43d20cce8e738c1801f2f286f68ecbe6d4fb7930bf4792573a1b36659a8f63d0
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -43,9 +43,9 @@ def insert_rows(
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e15292280e948babeaaac05b14855cc55f28bddafd1f9a030768529d3a0e9997
+# spec sha256 1068cb6fd1adf2143e7a4752af5cbdf9ec15c87b2ce6cb60f113ff9c74850945
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -108,9 +108,9 @@ def indexer_q_fp8(
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
     bits_2 = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = bits_2.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19

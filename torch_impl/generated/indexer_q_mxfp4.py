@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5848585f2dd2db464b14a2c902615424c9aed71bb82abcc2e89c1bb3621346d
+# spec sha256 dee57a014a37bcf734c3d45b92a423dc1a1c6e6d6b92d41d28af5cbe02309884
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -109,9 +109,9 @@ def indexer_q_mxfp4(
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
     bits_2 = tl.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
     raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
@@ -127,10 +127,10 @@ def indexer_q_mxfp4(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:106
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:107
-    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:108
-    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:108
+    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:113
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:114
+    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:115
+    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:115
     tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
     t_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73

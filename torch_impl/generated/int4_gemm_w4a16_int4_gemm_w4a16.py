@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 83c8b6d9273dba3013f966e444b8bceb2b42c43d2b46046145c635fb15a1f698
+# spec sha256 0ca3c6db652734bd4d389f97690238bc4c1d71e309afeb5e574b76da22633997
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5f0d44b7a6b1c75824f14dca8c488ec75339936e49e553b98a3aa9ed487d7a3
+# spec sha256 a106752b804b7f560e62a17c0e4ba633d68902e09001bd7bef850c024b2abdfc
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4e114ddb669c7dcf9f9ab13cdce8089e1e993b5a724dfe00343f17d8e7868d4f
+# spec sha256 313c43a8e72169bd6ea776b328dc055eb81b8e8c36bbfe3baed39238c361c57b
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

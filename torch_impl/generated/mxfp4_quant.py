@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2a418295f288d5e3b4c7b2e5e3dd3ee232e9d340675d3b0a09583b08732f20df
+# spec sha256 97bf5b74a2f2e731861fa252631623074e63d0696e209252fd188266b8373b60
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = e8m0
     ue8m0 = True
     eps = 7.052966104933725e-38
+    scale_layout = row
     per_byte = 2
     x = bf16
     q = uint8
@@ -28,36 +29,37 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    M, N, ROWS,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:34
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:35
-    inside = tl.arange(0, 32)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:47
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:48
+    inside = tl.arange(0, 32)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:51
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live_1[:, :, None]  # specs/quant/group.py:53
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:55
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
     bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
-    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:49
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:49
-    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:49
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:49
-    half = tl.arange(0, 16)  # specs/quant/group.py:58
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:59
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:60
+    t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:72
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:72
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:72
+    half = tl.arange(0, 16)  # specs/quant/group.py:83
+    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:84
+    mask_1 = live_1[:, :, None]  # specs/quant/group.py:85
     bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -66,7 +68,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:106
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:107
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:108
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:62
+    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:113
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:114
+    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:115
+    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87

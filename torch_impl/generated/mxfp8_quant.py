@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4c19714500cefb98164a7d0c85134633e8ba85f2c183b8957fb19dc38fac8622
+# spec sha256 357a336174d40f0d1b75308306ddcb97b86b1e65731e52e5530645e3539a2f7f
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = e8m0
     ue8m0 = True
     eps = 1.1754943508222875e-38
+    scale_layout = row
     per_byte = 1
     x = bf16
     q = e4m3
@@ -28,34 +29,35 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    M, N, ROWS,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:34
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:35
-    inside = tl.arange(0, 32)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:38
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:47
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:48
+    inside = tl.arange(0, 32)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:51
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live_1[:, :, None]  # specs/quant/group.py:53
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:55
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
     bits = tl.maximum(amax, 0x800000)  # specs/quant/scaling.py:50
     lifted = bits < 0xd800000  # specs/quant/scaling.py:54
     bits_1 = tl.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
     raw = bits_1.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     exponent_2 = tl.maximum(tl.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
-    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:100
+    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:107
     exponent_3 = -exponent_2  # specs/quant/scaling.py:62
     inverse = ((exponent_3 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
+    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
-    t = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/quant/group.py:49
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:49
-    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:49
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:49
-    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:51
+    t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:72
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:72
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:72
+    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:64

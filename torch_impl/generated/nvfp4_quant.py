@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2684998777195bfdb58427c9fb5690a2d7d28a256540d8fc4f2c88dccce63f3a
+# spec sha256 2c28c6e2166eaf6e6f3beeaaa577905c9ba80a9084f4b0a5eab10ab0004b95b6
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = e4m3
     ue8m0 = False
     eps = 0.0
+    scale_layout = row
     per_byte = 2
     x = bf16
     global_scale = f32
@@ -29,30 +30,30 @@ import triton.language as tl
 def group_quant(
     x_ptr, global_scale_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    M, N, ROWS,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:34
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:35
-    inside = tl.arange(0, 16)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live[:, :, None]  # specs/quant/group.py:40
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:47
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:48
+    inside = tl.arange(0, 16)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live[:, :, None]  # specs/quant/group.py:53
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:55
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:88
-    g = tl.load(global_scale_ptr)  # specs/quant/group.py:47
+    g = tl.load(global_scale_ptr)  # specs/quant/group.py:60
     scaled = raw * g  # specs/quant/scaling.py:76
     value = scaled.to(tl.float8e4nv).to(tl.float32)  # specs/quant/scaling.py:77
     value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:79
     empty = value_1 == 0.0  # specs/quant/scaling.py:80
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:81
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:35
-    tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:49
-    half = tl.arange(0, 8)  # specs/quant/group.py:58
-    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:59
-    mask_1 = live[:, :, None]  # specs/quant/group.py:60
+    tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:72
+    half = tl.arange(0, 8)  # specs/quant/group.py:83
+    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:84
+    mask_1 = live[:, :, None]  # specs/quant/group.py:85
     bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -61,7 +62,7 @@ def group_quant(
     code = ((exponent - 0) << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:106
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:107
-    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:108
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:62
+    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:113
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:114
+    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:115
+    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87

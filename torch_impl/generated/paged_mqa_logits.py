@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5f84d54a6f83bd62cb0400dcb6073a1fd5e16476b7122b0223bc5ff4553fb72d
+# spec sha256 7323648298c3ba29af5646caf5fb3ce96af943f3fb8e35e9bc5dc0b8fd64b750
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4de8d9160445e09ec6804527f4a7ff19d00f8230532828aef5a87a74c3bc635e
+# spec sha256 7379ca98692d38cb8edee3bf2cd9014125b00d9d43b3a4403e94199f7117a3c0
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -27,17 +27,17 @@ def tensor_quant(
     M, N,
     stride_x0,
 ):
-    tile_m = tl.program_id(0)  # specs/quant/tensor.py:80
-    tile_n = tl.program_id(1)  # specs/quant/tensor.py:80
-    rows = tile_m * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:81
-    columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:82
-    partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:86
-    amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:86
+    tile_m = tl.program_id(0)  # specs/quant/tensor.py:81
+    tile_n = tl.program_id(1)  # specs/quant/tensor.py:81
+    rows = tile_m * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:82
+    columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:83
+    partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:87
+    amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:87
     bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
     t = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:88
-    mask = (rows < M)[:, None]  # specs/quant/tensor.py:56
-    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:57
-    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:90
-    x_1 = x.to(tl.float32)  # specs/quant/tensor.py:90
-    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, t).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:91
+    tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:90
+    mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
+    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:58
+    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:92
+    x_1 = x.to(tl.float32)  # specs/quant/tensor.py:92
+    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, t).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:93

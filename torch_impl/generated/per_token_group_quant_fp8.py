@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7c65a510b7b4324cea13f78eb63ca4a36132f3c95cc11cdbc0ed549301263300
+# spec sha256 9eee03bcc7783e39afc0ce6f368409c16add7b155cbe88a3d263c8bd17fc454d
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -8,6 +8,7 @@ Generated. Specialised on
     scale_format = f32
     ue8m0 = False
     eps = 1e-10
+    scale_layout = row
     per_byte = 1
     x = bf16
     q = e4m3
@@ -28,21 +29,21 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    M, N, ROWS,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:34
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:35
-    inside = tl.arange(0, 128)  # specs/quant/group.py:36
-    live = (rows < M)[:, None]  # specs/quant/group.py:37
-    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:38
-    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:39
-    mask = live_1[:, :, None]  # specs/quant/group.py:40
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:42
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:42
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:43
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:47
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:48
+    inside = tl.arange(0, 128)  # specs/quant/group.py:49
+    live = (rows < M)[:, None]  # specs/quant/group.py:50
+    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:51
+    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:52
+    mask = live_1[:, :, None]  # specs/quant/group.py:53
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:55
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
     bits = tl.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
-    t = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    q = tl.div_rn(x_1, tl.reshape(t, [4, 8, 1]))  # specs/quant/scaling.py:36
-    tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), t, mask=live_1)  # specs/quant/group.py:49
-    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:51
+    scale = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    q = tl.div_rn(x_1, tl.reshape(scale, [4, 8, 1]))  # specs/quant/scaling.py:36
+    tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), scale, mask=live_1)  # specs/quant/group.py:72
+    tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:64

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8ea790edc81fa3847d4f20330d242fc03eea90d679b53456ae94f8bc08d5776b
+# spec sha256 7d721e2a274abbf89d76ac1b708e99552508b1cbd18e594fe616b274ed558355
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on
@@ -26,23 +26,23 @@ def per_token_quant_fp8(
     M, N,
     stride_x0,
 ):
-    t = tl.program_id(0) * 1 + tl.arange(0, 1)  # specs/quant/row.py:44
-    count = (N + 2047) // 2048  # specs/quant/row.py:46
-    t_1 = tl.full([1], 0, tl.int32)  # specs/quant/row.py:81
-    for k in range(count):  # specs/quant/row.py:81
-        columns = k * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        x = tl.load(x_ptr + (t[:, None] * stride_x0 + columns[None, :]), mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:60
-        x_1 = x.to(tl.float32)  # specs/quant/row.py:61
-        t_2 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:79
+    t = tl.program_id(0) * 1 + tl.arange(0, 1)  # specs/quant/row.py:46
+    count = (N + 2047) // 2048  # specs/quant/row.py:48
+    t_1 = tl.full([1], 0, tl.int32)  # specs/quant/row.py:83
+    for k in range(count):  # specs/quant/row.py:83
+        columns = k * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        x = tl.load(x_ptr + (t[:, None] * stride_x0 + columns[None, :]), mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:62
+        x_1 = x.to(tl.float32)  # specs/quant/row.py:63
+        t_2 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:81
         t_1 = tl.maximum(t_1, t_2)
     bits = tl.maximum(t_1, 0x3b000000)  # specs/quant/scaling.py:50
     value = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    tl.store(scale_ptr + t, value)  # specs/quant/row.py:71
-    for k_1 in range(count):  # specs/quant/row.py:88
-        columns_1 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        x_2 = tl.load(x_ptr + (t[:, None] * stride_x0 + columns_1[None, :]), mask=(columns_1 < N)[None, :], other=0.0)  # specs/quant/row.py:60
-        x_3 = x_2.to(tl.float32)  # specs/quant/row.py:61
-        codes = tl.div_rn(x_3, tl.reshape(value, [1, 1])).to(tl.float8e4nv)  # specs/quant/row.py:86
-        columns_2 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        mask = (columns_2 < N)[None, :]  # specs/quant/row.py:55
-        tl.store(q_ptr + (t[:, None] * N + columns_2[None, :]), codes, mask=mask)  # specs/quant/row.py:67
+    tl.store(scale_ptr + t, value)  # specs/quant/row.py:73
+    for k_1 in range(count):  # specs/quant/row.py:91
+        columns_1 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        x_2 = tl.load(x_ptr + (t[:, None] * stride_x0 + columns_1[None, :]), mask=(columns_1 < N)[None, :], other=0.0)  # specs/quant/row.py:62
+        x_3 = x_2.to(tl.float32)  # specs/quant/row.py:63
+        codes = tl.div_rn(x_3, tl.reshape(value, [1, 1])).to(tl.float8e4nv)  # specs/quant/row.py:89
+        columns_2 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        mask = (columns_2 < N)[None, :]  # specs/quant/row.py:57
+        tl.store(q_ptr + (t[:, None] * N + columns_2[None, :]), codes, mask=mask)  # specs/quant/row.py:69

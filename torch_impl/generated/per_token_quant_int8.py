@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 aec1e66d54a48c62555a57acd3f4c8d3784f9342e5ecf41885bc7416fed2ba9a
+# spec sha256 4146157f415a724646fdfc0baadf9b919e26dd8697b9035c0a0aa279ec65689d
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on
@@ -26,37 +26,37 @@ def per_token_quant_int8(
     M, N,
     stride_x0,
 ):
-    t = tl.program_id(0) * 1 + tl.arange(0, 1)  # specs/quant/row.py:44
-    count = (N + 2047) // 2048  # specs/quant/row.py:46
-    t_1 = tl.full([1], float("-inf"), tl.float32)  # specs/quant/row.py:107
-    t_2 = tl.full([1], float("inf"), tl.float32)  # specs/quant/row.py:107
-    t_3 = tl.full([1], 0, tl.int32)  # specs/quant/row.py:107
-    for k in range(count):  # specs/quant/row.py:108
-        columns = k * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        x = tl.load(x_ptr + (t[:, None] * stride_x0 + columns[None, :]), mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:60
-        x_1 = x.to(tl.float32)  # specs/quant/row.py:61
-        columns_1 = k * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        inside = (columns_1 < N)[None, :]  # specs/quant/row.py:55
-        top = tl.where(inside, x_1, float("-inf"))  # specs/quant/row.py:98
-        bottom = tl.where(inside, x_1, float("inf"))  # specs/quant/row.py:99
-        t_4 = tl.max(top, axis=1)  # specs/quant/row.py:101
-        t_5 = tl.maximum(t_1, t_4)  # specs/quant/row.py:101
-        t_6 = tl.min(bottom, axis=1)  # specs/quant/row.py:102
-        t_7 = tl.minimum(t_2, t_6)  # specs/quant/row.py:102
-        t_8 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:103
-        t_9 = tl.maximum(t_3, t_8)  # specs/quant/row.py:103
+    t = tl.program_id(0) * 1 + tl.arange(0, 1)  # specs/quant/row.py:46
+    count = (N + 2047) // 2048  # specs/quant/row.py:48
+    t_1 = tl.full([1], float("-inf"), tl.float32)  # specs/quant/row.py:110
+    t_2 = tl.full([1], float("inf"), tl.float32)  # specs/quant/row.py:110
+    t_3 = tl.full([1], 0, tl.int32)  # specs/quant/row.py:110
+    for k in range(count):  # specs/quant/row.py:111
+        columns = k * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        x = tl.load(x_ptr + (t[:, None] * stride_x0 + columns[None, :]), mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:62
+        x_1 = x.to(tl.float32)  # specs/quant/row.py:63
+        columns_1 = k * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        inside = (columns_1 < N)[None, :]  # specs/quant/row.py:57
+        top = tl.where(inside, x_1, float("-inf"))  # specs/quant/row.py:101
+        bottom = tl.where(inside, x_1, float("inf"))  # specs/quant/row.py:102
+        t_4 = tl.max(top, axis=1)  # specs/quant/row.py:104
+        t_5 = tl.maximum(t_1, t_4)  # specs/quant/row.py:104
+        t_6 = tl.min(bottom, axis=1)  # specs/quant/row.py:105
+        t_7 = tl.minimum(t_2, t_6)  # specs/quant/row.py:105
+        t_8 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:106
+        t_9 = tl.maximum(t_3, t_8)  # specs/quant/row.py:106
         t_1 = t_5
         t_2 = t_7
         t_3 = t_9
-    span = tl.div_rn(tl.maximum(t_3, 0x3aa67621).to(tl.float32, bitcast=True), 127.0)  # specs/quant/row.py:112
-    s = span.to(tl.bfloat16).to(tl.float32)  # specs/quant/row.py:116
-    tl.store(scale_ptr + t, s)  # specs/quant/row.py:71
-    for k_1 in range(count):  # specs/quant/row.py:129
-        columns_2 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        x_2 = tl.load(x_ptr + (t[:, None] * stride_x0 + columns_2[None, :]), mask=(columns_2 < N)[None, :], other=0.0)  # specs/quant/row.py:60
-        q = tl.div_rn(x_2.to(tl.float32), s[:, None])  # specs/quant/row.py:125
-        t_10 = tl.where(q > 127.0, 127.0, q)  # specs/quant/row.py:127
-        codes = ((tl.where(q != q, 0.0, tl.where(t_10 < -128.0, -128.0, t_10)) + 12582912.0 - 12582912.0).to(tl.int32) & 255).to(tl.int8)  # specs/quant/row.py:127
-        columns_3 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:51
-        mask = (columns_3 < N)[None, :]  # specs/quant/row.py:55
-        tl.store(q_ptr + (t[:, None] * N + columns_3[None, :]), codes, mask=mask)  # specs/quant/row.py:67
+    span = tl.div_rn(tl.maximum(t_3, 0x3aa67621).to(tl.float32, bitcast=True), 127.0)  # specs/quant/row.py:115
+    s = span.to(tl.bfloat16).to(tl.float32)  # specs/quant/row.py:119
+    tl.store(scale_ptr + t, s)  # specs/quant/row.py:73
+    for k_1 in range(count):  # specs/quant/row.py:132
+        columns_2 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        x_2 = tl.load(x_ptr + (t[:, None] * stride_x0 + columns_2[None, :]), mask=(columns_2 < N)[None, :], other=0.0)  # specs/quant/row.py:62
+        q = tl.div_rn(x_2.to(tl.float32), s[:, None])  # specs/quant/row.py:128
+        t_10 = tl.where(q > 127.0, 127.0, q)  # specs/quant/row.py:130
+        codes = ((tl.where(q != q, 0.0, tl.where(t_10 < -128.0, -128.0, t_10)) + 12582912.0 - 12582912.0).to(tl.int32) & 255).to(tl.int8)  # specs/quant/row.py:130
+        columns_3 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53
+        mask = (columns_3 < N)[None, :]  # specs/quant/row.py:57
+        tl.store(q_ptr + (t[:, None] * N + columns_3[None, :]), codes, mask=mask)  # specs/quant/row.py:69

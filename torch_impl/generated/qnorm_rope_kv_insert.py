@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 200abfb2e48d3b16bc8a2698b739918df4ab0415f375c53e15f97ce69c6ba464
+# spec sha256 6172581bef2e900d718f54d5bc10864d71ebd51a106ba6383d5860e6d6dc451f
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -83,9 +83,9 @@ def qnorm_rope_insert(
         amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
         bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
         raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-        bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+        bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
         value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
         exponent_2 = -exponent_1  # specs/quant/scaling.py:62
         inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19

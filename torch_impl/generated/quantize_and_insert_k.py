@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 64af28a119f890425cd904743ba1cee833c16d66c5c6c603c101110ae30e5b25
+# spec sha256 bf1a9c40994d01f1a74906e7a64c0a7f367b963bff8b27320b652bb5c8721eea
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -46,9 +46,9 @@ def insert_rows(
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:93
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:94
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:95
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19

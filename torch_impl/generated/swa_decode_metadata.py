@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2975967cab488cf69c1246eb1cf4034753b6aeae9ad42a7d438fb827f3adc081
+# spec sha256 1dab0f5aaf63f17820e76a124525d43b308eb94ef51037db08c130f8ea5a1862
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 87b86cdce665946948570f8b5f37619244d312c1c67f4a49affb803e68b32d96
+# spec sha256 f3cb8bd938087bec614ae5fcd1661c90d15e9ec247aef271ca7d7f8b4e20fb97
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9967d800f54e30b78ce98eece5476bb24ee26aa5443ec6e2abaf97d903089e3e
+# spec sha256 c4341670f26aaa0835ef444d445819aa7d47196fa9318665555369902cd2c60d
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
