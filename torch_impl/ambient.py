@@ -1,7 +1,7 @@
 """What a thread or a process is set to must not show in results: the state that kernels on the CPU run under.
 
 Everything here belongs to the thread (or the context) and is put back. What is set for the whole process is not set
-here but not read either: see `TorchOps.matmul` for the precision of products.
+here: see `TorchOps.matmul` for the precision of products.
 """
 
 from __future__ import annotations
@@ -13,6 +13,16 @@ import numpy as np
 import torch
 
 _LEAST = 5e-324  # a subnormal number
+
+
+_BACKENDS = {"cpu": "mkldnn", "cuda": "cuda"}
+_FULL = ("none", "ieee")
+
+
+def in_full_precision(device: torch.device) -> bool:
+    """Whether the process lets torch's products of float32 be products of float32, as it does unless told otherwise."""
+    backend = _BACKENDS.get(device.type)
+    return backend is not None and getattr(torch.backends, backend).matmul.fp32_precision in _FULL
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from specs.lang.elements import INT32, ElementFormat
 from specs.tile.arrayops import LoopBody
 from specs.tile.ir import Opcode
+from torch_impl.ambient import in_full_precision
 from torch_impl.formats import DTYPES
 
 _UNARY: dict[Opcode, Callable[[Any], Any]] = {
@@ -135,6 +136,8 @@ class TorchOps:
         """Batched float32 product, whatever precision the process allows the products of torch."""
         # `torch.set_float32_matmul_precision` and its like are for the whole process: another thread's product could
         # be in between setting and restoring them. Neither numpy nor products of float64 read them.
+        if in_full_precision(self.device):
+            return torch.matmul(a, b)
         if self.device.type == "cpu":
             return torch.from_numpy(np.matmul(_for_blas(a), _for_blas(b)))
         if has_float64(self.device):
