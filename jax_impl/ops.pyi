@@ -640,7 +640,7 @@ def quantize_and_insert_k(
     Source: DeepSeek-V4 KV cache; layouts as in FlashMLA
 
     Args:
-        k: rows, bf16 [T, D]
+        k: rows, bf16 or f16 or f32 [T, D]
         cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
             PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
@@ -677,12 +677,13 @@ def qnorm_rope_kv_insert(
     Source: DeepSeek-V4 attention input; layouts as in FlashMLA
 
     Args:
-        q: queries; its new value is returned, and it may be donated, bf16 [T, H, D]
-        kv: keys, normalised already, bf16 [T, D]
+        q: queries; its new value is returned, and it may be donated, bf16 or f16 [T, H, D]
+        kv: keys, normalised already, bf16 or f16 or f32 [T, D]
         cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
             PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
-        positions: position of every row, int32 or int64 [T]
+        positions: position of every row; outside the table: q is left as it is there, and no key is written,
+            int32 or int64 [T]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         eps: added to the mean square. Default 1e-06.
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
@@ -693,7 +694,7 @@ def qnorm_rope_kv_insert(
             supports.
 
     Returns:
-        q: queries, bf16 [T, H, D]
+        q: queries, bf16 or f16 [T, H, D]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
 
     Raises:
@@ -718,7 +719,8 @@ def dequant_gather_k(
     Source: DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA
 
     Args:
-        out: workspace; its new value is returned, and it may be donated, bf16 [BO, M, D]
+        out: workspace; other rows stay as they are; its new value is returned, and it may be donated, bf16
+            [BO, M, D]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         seq_lens: rows that the cache holds of every request, int32 [B]
         gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
@@ -732,7 +734,7 @@ def dequant_gather_k(
             supports.
 
     Returns:
-        out: workspace, bf16 [BO, M, D]
+        out: workspace; other rows stay as they are, bf16 [BO, M, D]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -756,8 +758,8 @@ def sparse_mla_prefill(
     Source: DeepSeek-V3.2 and V4; FlashMLA
 
     Args:
-        q: queries, bf16 [T, H, D]
-        kv: keys, bf16 [S, D] or [S, 1, D]
+        q: queries, bf16 or f16 [T, H, D]
+        kv: keys, format of q [S, D] or [S, 1, D]
         indices: rows of kv of every token, int32 or int64 [T, P] or [T, 1, P]
         attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
         topk_length: entries of every token's list that count; all if left out, int32 [T], optional
@@ -768,7 +770,8 @@ def sparse_mla_prefill(
             supports.
 
     Returns:
-        out: weighted means of the values, bf16 [T, H, VALUES]
+        out: weighted means of the values; 0 for a token without keys, such as one of padding, format of q [T,
+            H, VALUES]
         max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 False:
             none; True: [T, H]
         lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
@@ -804,7 +807,7 @@ def sparse_mla_decode_fp8(
     Source: DeepSeek-V4; FlashMLA
 
     Args:
-        q: queries, bf16 [T, H, D]
+        q: queries, bf16 or f16 [T, H, D]
         swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES] or [SWA_PAGES, SWA_ROWS, bytes of a row]
         swa_indices: slots of every token's window, int32 or int64 [T, W] or [T, 1, W]
         swa_lens: entries of every token's window list, held to 0 .. W, int32 [T]
@@ -829,7 +832,8 @@ def sparse_mla_decode_fp8(
             supports.
 
     Returns:
-        out: weighted means of the values, bf16 [T, H, VALUES]
+        out: weighted means of the values; 0 for a token without keys, such as one of padding, format of q [T,
+            H, VALUES]
         max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 False:
             none; True: [T, H]
         lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
@@ -962,7 +966,7 @@ def combine_topk_swa(
     Returns:
         combined_indices: rows of the workspace, -1 behind the last, int32 [T, cdiv(((topk + window) +
             max_image_tokens), 128) * 128]
-        combined_lens: entries of every list, int32 [T]
+        combined_lens: entries of every list; 0 for tokens of no request, int32 [T]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -1289,7 +1293,7 @@ def indexer_k_insert(
     Source: DeepSeek-V3.2 and V4, sparse indexer
 
     Args:
-        k: rows, bf16 [T, D]
+        k: rows, bf16 or f16 or f32 [T, D]
         cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
             PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
@@ -1358,6 +1362,7 @@ def mqa_logits(
     *,
     layout: Paged | Literal["indexer_fp8", "indexer_fp8_plain", "indexer_mxfp4"] = "indexer_fp8",
     fill: bool = True,
+    logits_dtype: _Format = "f32",
     implementation: _Implementation | None = None,
 ) -> jax.Array:
     """Scores of all dense keys that a query sees, for every query.
@@ -1367,22 +1372,22 @@ def mqa_logits(
     Args:
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [M, H, layout_data]
         k: codes of the keys, in their format or as bytes, e4m3 or uint8 [N, layout_data]
-        weights: weights of the heads, f32 [M, H]
+        weights: weights of the heads, f32 or bf16 [M, H]
         ks: first key that every query sees, int32 [M]
         ke: the key behind the last one, int32 [M]
-        k_scale: scales of the keys, f32 or e8m0 indexer_fp8: [N]; indexer_fp8_plain: [N]; indexer_mxfp4: [N,
-            4]
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_fp8: none; indexer_fp8_plain: none;
-            indexer_mxfp4: [M, H, 4], optional
+        k_scale: scales of the keys, f32 or e8m0 e4m3: [N]; e2m1: [N, layout_scales]
+        q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [M, H, layout_scales],
+            optional
         layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
+        logits_dtype: format of the logits, which are summed up in float32. One of f32, bf16. Default 'f32'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
     Returns:
-        logits: scores, f32 [M, N]
+        logits: scores; -inf where a query sees no key, format of logits_dtype [M, N]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -1404,6 +1409,7 @@ def paged_mqa_logits(
     block_size: int | None = None,
     lens: Literal["query", "request"] = "query",
     fill: bool = True,
+    logits_dtype: _Format = "f32",
     implementation: _Implementation | None = None,
 ) -> jax.Array:
     """Scores of all cached keys that a decode token sees.
@@ -1413,11 +1419,11 @@ def paged_mqa_logits(
     Args:
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [B, QUERIES, H, layout_data]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
-        weights: weights of the heads, f32 [B * QUERIES, H]
+        weights: weights of the heads, f32 or bf16 [B * QUERIES, H]
         context_lens: keys that queries see, int32 query: [B, QUERIES]; request: [B]
         block_tables: pages of every request in order, int32 [B, NB]
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_fp8: none; indexer_fp8_plain: none;
-            indexer_mxfp4: [B, QUERIES, H, 4], optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [B, QUERIES, H,
+            layout_scales], optional
         max_model_len: columns of the result: keys of the longest request. Required.
         layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
@@ -1426,11 +1432,12 @@ def paged_mqa_logits(
             each query before it one less. One of 'query', 'request'. Default 'query'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
             True.
+        logits_dtype: format of the logits, which are summed up in float32. One of f32, bf16. Default 'f32'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
 
     Returns:
-        logits: scores, f32 [B * QUERIES, max_model_len]
+        logits: scores; -inf where a query sees no key, format of logits_dtype [B * QUERIES, max_model_len]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -1452,7 +1459,7 @@ def topk_rows(
     Source: DeepSeek-V3.2 and V4, sparse indexer
 
     Args:
-        logits: logits, f32 [R, W]
+        logits: logits; NaN is ranked by its sign bit, above every number or below, f32 [R, W]
         row_starts: first column that every row looks at, int32 [R]
         row_ends: the column behind the last, int32 [R]
         topk: columns chosen per row. Required.
@@ -1460,7 +1467,8 @@ def topk_rows(
             supports.
 
     Returns:
-        indices: columns of the largest logits, ascending; -1 behind the last, int32 [R, topk]
+        indices: columns of the largest logits, ascending; -1 behind the last, so throughout in a row without
+            columns, int32 [R, topk]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -1483,7 +1491,7 @@ def topk_rows_decode(
     Source: DeepSeek-V3.2 and V4, sparse indexer
 
     Args:
-        logits: logits, f32 [R, W]
+        logits: logits; NaN is ranked by its sign bit, above every number or below, f32 [R, W]
         seq_lens: columns that rows look at, int32 query: [B, next_n]; request: [B]
         topk: columns chosen per row. Required.
         next_n: queries of a request. Default 1.
@@ -1493,7 +1501,8 @@ def topk_rows_decode(
             supports.
 
     Returns:
-        indices: columns of the largest logits, ascending; -1 behind the last, int32 [R, topk]
+        indices: columns of the largest logits, ascending; -1 behind the last, so throughout in a row without
+            columns, int32 [R, topk]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 
@@ -1537,7 +1546,7 @@ def sparse_attn_indexer(
         cache: pages of keys; its new value is returned, and it may be donated, uint8 [PAGES, PAGE_BYTES] or
             [PAGES, ROWS, bytes of a row]
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [T, H, layout_data]
-        weights: weights of the heads, f32 [T, H]
+        weights: weights of the heads, f32 or bf16 [T, H]
         context_lens: keys that decode tokens see, int32 query: [B, next_n]; request: [B], optional
         block_tables: pages of every decode request in order, int32 [B, NB], optional
         ks: first gathered key that every prefill token sees, int32 [M], optional
@@ -1545,11 +1554,11 @@ def sparse_attn_indexer(
         block_table: pages of every prefill request in order, int32 [PB, PNB], optional
         cu_seq_lens: where gathered rows of prefill requests begin, and the end behind the last, int32
             [STARTS], optional
-        k: keys to insert, rotated, bf16 [T, D], optional
+        k: keys to insert, rotated, bf16 or f16 or f32 [T, D], optional
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS],
             optional
-        q_scale: scales of the queries, one per 32 columns, e8m0 indexer_fp8: none; indexer_fp8_plain: none;
-            indexer_mxfp4: [T, H, 4], optional
+        q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [T, H, layout_scales],
+            optional
         topk: keys chosen per token. Required.
         next_n: queries of a request. Default 1.
         lens: "query": every query has a length; "request": a request has one, which its last query sees, and

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3930e53c759ec5fc050c1f7603144365784d4d82ce41ff64b6756d49d1db89a4
+# spec sha256 30d0a761c09688e81e7b12c899ee96151ea79f4a8980ad0c7b512dd9d47bf3b0
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

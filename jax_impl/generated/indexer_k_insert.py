@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 43d20cce8e738c1801f2f286f68ecbe6d4fb7930bf4792573a1b36659a8f63d0
+# spec sha256 9b39a50ee517a4403561ce2e47649493c9b1f6e9495108d1815ea736b3c5409e
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -28,9 +28,9 @@ def insert_rows(
     cache_ref,
     *, T, TS, PAGES, PAGE_BYTES,
 ):
-    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:35
-    live = token < TS  # specs/cache/write.py:36
-    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:37
+    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:46
+    live = token < TS  # specs/cache/write.py:47
+    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:48
     held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
     page = jax.lax.div(held, jnp.full((2,), 64, jnp.int32))  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

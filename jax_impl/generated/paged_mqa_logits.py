@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7323648298c3ba29af5646caf5fb3ce96af943f3fb8e35e9bc5dc0b8fd64b750
+# spec sha256 a9b2a3517a29832e11ed1d6b27ff76d660d3d43cef96d52cfdcaccf6fc1ba07d
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -7,6 +7,7 @@ Generated. Specialised on
     block_size = 64
     lens = query
     fill = True
+    logits_dtype = f32
     q = e4m3
     cache = uint8
     weights = f32
@@ -39,54 +40,54 @@ def paged_mqa_logits(
     logits_ref,
     *, B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
 ):
-    out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:43
-    part = pl.program_id(1)  # specs/indexer/paged_logits.py:43
-    request = first + out_request  # specs/indexer/paged_logits.py:44
-    @pl.when(request < B)  # specs/indexer/paged_logits.py:49
+    out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:44
+    part = pl.program_id(1)  # specs/indexer/paged_logits.py:44
+    request = first + out_request  # specs/indexer/paged_logits.py:45
+    @pl.when(request < B)  # specs/indexer/paged_logits.py:50
     def branch():
-        length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:55
-        upper = jnp.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:58
-        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:78
-        first_tile = part * 8  # specs/indexer/paged_logits.py:79
-        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:80
-        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:81
-        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:105
+        length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:56
+        upper = jnp.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:59
+        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:79
+        first_tile = part * 8  # specs/indexer/paged_logits.py:80
+        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:81
+        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:82
+        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:106
         def branch_1():
-            known = request >= 0  # specs/indexer/paged_logits.py:84
-            row = request * 1 + 0  # specs/indexer/paged_logits.py:87
-            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
-            inside = (head < 64) & known  # specs/indexer/keys.py:102
-            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
-            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
-            part_1 = plgpu.load(q_ref.at[request, jnp.int32(0), head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
-            other = transposed(part_1)  # specs/indexer/keys.py:116
-            t = weight * 0.5  # specs/indexer/keys.py:116
-            def step(k, carry):  # specs/indexer/paged_logits.py:103
+            known = request >= 0  # specs/indexer/paged_logits.py:85
+            row = request * 1 + 0  # specs/indexer/paged_logits.py:88
+            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:100
+            inside = (head < 64) & known  # specs/indexer/keys.py:101
+            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:102
+            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:110
+            part_1 = plgpu.load(q_ref.at[request, jnp.int32(0), head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:112
+            other = transposed(part_1)  # specs/indexer/keys.py:115
+            t = weight * 0.5  # specs/indexer/keys.py:115
+            def step(k, carry):  # specs/indexer/paged_logits.py:104
                 k = pipelined(k, 2, warps=4)
                 () = carry
-                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:92
-                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:93
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:94
-                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:95
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:96
-                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:97
-                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:97
-                start = inside_1 * 128  # specs/indexer/keys.py:141
-                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:141
-                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:148
-                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:150
-                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:153
-                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
-                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
-                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:99
-                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:100
-                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:101
+                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:93
+                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:94
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:95
+                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:96
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:97
+                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:98
+                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:98
+                start = inside_1 * 128  # specs/indexer/keys.py:140
+                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:140
+                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:147
+                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:149
+                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:152
+                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:162
+                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:166
+                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:100
+                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:101
+                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:102
                 return ()
-            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:103
-        def step_1(k_1, carry):  # specs/indexer/paged_logits.py:114
+            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:104
+        def step_1(k_1, carry):  # specs/indexer/paged_logits.py:115
             () = carry
-            column_3 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:109
-            value_1 = jnp.full((128,), float("-inf"), jnp.float32)  # specs/indexer/paged_logits.py:111
-            plgpu.store(logits_ref.at[out_request * 1 + 0, column_3], value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:112
+            column_3 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:110
+            value_1 = jnp.full((128,), float("-inf"), jnp.float32)  # specs/indexer/paged_logits.py:112
+            plgpu.store(logits_ref.at[out_request * 1 + 0, column_3], value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:113
             return ()
-        () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:114
+        () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:115

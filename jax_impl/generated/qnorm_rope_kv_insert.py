@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6172581bef2e900d718f54d5bc10864d71ebd51a106ba6383d5860e6d6dc451f
+# spec sha256 8514a23cbd42c54c8aa2b27b5be0ac02f43e5fee1f816a7995e8998a7a64b1e4
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,41 +34,42 @@ def qnorm_rope_insert(
     q_ref, cache_ref,
     *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
 ):
-    token = pl.program_id(0)  # specs/cache/qnorm.py:66
-    part = pl.program_id(1)  # specs/cache/qnorm.py:66
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:67
-    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:68
-    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:69
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:70
-    @pl.when(part < heads)  # specs/cache/qnorm.py:81
+    token = pl.program_id(0)  # specs/cache/qnorm.py:67
+    part = pl.program_id(1)  # specs/cache/qnorm.py:67
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:68
+    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:69
+    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:70
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:71
+    @pl.when(part < heads)  # specs/cache/qnorm.py:82
     def branch():
-        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:73
-        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:88
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:89
-        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:91
-        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:91
-        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:92
-        mean = t * 0.001953125  # specs/cache/qnorm.py:92
-        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:93
-        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:95
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:97
-        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:97
-        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:98
-        there = (pair < 32) & known  # specs/cache/qnorm.py:99
-        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:100
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:100
-        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:101
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:101
-        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:102
+        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:74
+        column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:89
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:90
+        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:92
+        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:92
+        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:93
+        mean = t * 0.001953125  # specs/cache/qnorm.py:93
+        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:94
+        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:96
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:98
+        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:98
+        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:99
+        there = (pair < 32) & known  # specs/cache/qnorm.py:100
+        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:101
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:101
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:102
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:102
+        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:103
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:21
         odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:21
-        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], (x * inverse).astype(jnp.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:104
-        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:105
-        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:106
-    @pl.when(part == heads)  # specs/cache/qnorm.py:82
+        whole = (x * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:105
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], whole, mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:106
+        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:107
+        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:108
+    @pl.when(part == heads)  # specs/cache/qnorm.py:83
     def branch_1():
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:76
-        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:77
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:77
+        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:78
         held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
         page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
@@ -182,7 +183,8 @@ def qnorm_rope_insert(
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
         odd_4 = jnp.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:64
         turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
-        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_2)[..., None], jnp.where(rotary_1, turned_odd, odd_2)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
+        even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:131
+        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
         value_2 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0cc69fb0b0fda10036fcc99f8159ede2447fc29b3919ae81686e3c6335ac9dcc
+# spec sha256 e98842af6cbaa06d94bc4ba52ab3335c143703214c803e795df561bf9fcda818
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, F32, INT32, INT64
+from specs.lang.elements import BF16, F16, F32, INT32, INT64
 from specs.lang.kernel import Access, Array, Attribute, Config, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 
@@ -19,7 +19,7 @@ WITH_LSE = "return_lse"
 
 def query() -> Array:
     """The queries."""
-    return Array(name="q", doc="queries", shapes=((T, H, D),), formats=(BF16,))
+    return Array(name="q", doc="queries", shapes=((T, H, D),), formats=(BF16, F16))
 
 
 def index_list(name: str, doc: str, width: Axis, **fields: Any) -> Array:
@@ -46,7 +46,11 @@ def results(width: Axis = VALUES) -> tuple[Array, ...]:
     shape = (("False", ()), ("True", ((T, H),)))
     return (
         Array(
-            name="out", doc="weighted means of the values", shapes=((T, H, width),), formats=(BF16,), access=Access.OUT
+            name="out",
+            doc="weighted means of the values; 0 for a token without keys, such as one of padding",
+            shapes=((T, H, width),),
+            formats="q",
+            access=Access.OUT,
         ),
         Array(
             name="max_logits",

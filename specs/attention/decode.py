@@ -4,7 +4,8 @@
     out[t, h] = softmax(sm_scale <q[t, h], keys>, attn_sink[h]) @ keys[:, :values]
 
 One softmax over both lists. Entries that are negative or name no row of the cache are skipped, inside the length too;
-behind the length anything may stand. A token without keys gives zeros. Keys are rounded to bfloat16, weights too.
+behind the length anything may stand. A token without keys gives zeros. Keys and weights are rounded to the format of
+the queries.
 
 Source: DeepSeek-V4; FlashMLA conventions for the sink, max_logits and lse.
 """
@@ -27,7 +28,7 @@ from specs.cache.arrays import pages_of
 from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, INT64, UINT8
+from specs.lang.elements import F16, INT64, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
 from specs.lang.layouts import Pages
 from specs.lang.op import Case, Op, Reference, Sample, Step
@@ -45,13 +46,13 @@ SWA_ROWS, COMP_ROWS = (Axis(name=f"{name}_ROWS", static=True, doc="rows of a pag
 SPLITS = splits_axis(W + K)
 
 
-def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, limit: int) -> Source:
-    """Rows of a paged cache by slot."""
+def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, limit: int, wide: ElementFormat) -> Source:
+    """Rows of a paged cache by slot, as `wide`."""
     parts = chunks(layout, limit)
 
     def source(slot: Tile, live: Tile) -> Any:
         slot = maximum(slot, 0)
-        held = Rows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live)
+        held = Rows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
         return lambda number: held.chunk(parts[number])
 
     return source
@@ -63,9 +64,9 @@ def sparse_mla_decode(p: Any) -> None:
     columns = chunks(p.layout, p.CHUNK)
     segments = []
     if p.comp_cache is not None:
-        source = pages_source(p.comp_cache, p.layout, p.COMP_ROWS, p.CHUNK)
+        source = pages_source(p.comp_cache, p.layout, p.COMP_ROWS, p.CHUNK, p.q.element)
         segments.append(Segment(p.topk_indices, p.topk_lens, p.K, p.COMP_PAGES * p.COMP_ROWS, source))
-    source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.CHUNK)
+    source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.CHUNK, p.q.element)
     segments.append(Segment(p.swa_indices, p.swa_lens, p.W, p.SWA_PAGES * p.SWA_ROWS, source))
     leave = partial(store_partial if p.SPLITS > 1 else finish, p, at)
     run(p, at, columns, p.layout.value_width, segments, p.SPLITS, leave)
@@ -73,7 +74,7 @@ def sparse_mla_decode(p: Any) -> None:
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition above, token by token."""
-    layout, q = inputs["layout"], inputs["q"]
+    layout, q, form = inputs["layout"], inputs["q"], inputs["formats"]["q"]
     found = []
     for t in range(len(q)):
         keys = [np.zeros((0, layout.width))]
@@ -84,10 +85,10 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
             listed = np.asarray(inputs[f"{name}_indices"], np.int64)[t].reshape(-1)
             listed = listed[: max(0, int(inputs[f"{name}_lens"][t]))]
             slots = listed[(listed >= 0) & (listed < len(pages) * size)]
-            keys.append(BF16.decode(BF16.encode(layout.read(pages, slots, size))))
+            keys.append(form.decode(form.encode(layout.read(pages, slots, size))))
         sink = inputs.get("attn_sink")
         sink = None if sink is None else sink[: q.shape[1]]
-        found.append(attention(q[t], np.concatenate(keys), inputs["sm_scale"], layout.value_width, sink))
+        found.append(attention(q[t], np.concatenate(keys), inputs["sm_scale"], layout.value_width, sink, form))
     return references(found, q.shape[:2], layout.value_width, bool(inputs["return_lse"]))
 
 
@@ -279,6 +280,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
         _case("v41", 3, 8, 20, 40, layout=V41),
         _case("v41-fp4", 3, 8, 20, 40, layout=V41_FP4),
         _case("bf16", 3, 8, 20, 40, layout=BF16_512, absent=("attn_sink",)),
+        _case("f16", 3, 8, 20, 40, formats=(("q", F16),), attributes={"splits": 2, **_LSE}),
         _case("one-head", 1, 1, 1, 1),
         _case("int64-indices", 2, 2, 5, 3, formats=(("swa_indices", INT64), ("topk_indices", INT64))),
         _case("no-entries", 3, 4, 0),

@@ -40,9 +40,11 @@ class Row:
     lse_magnitude: Array
 
 
-def attention(q: Array, keys: Array, scale: float, value_width: int, sink: Array | None) -> Row:
-    """q [H, D]; keys [n, D], only those that count; sink [H] or None. All float64."""
-    return softmax(*scores(q, keys, scale), keys[:, :value_width], sink)
+def attention(
+    q: Array, keys: Array, scale: float, value_width: int, sink: Array | None, weights: ElementFormat = BF16
+) -> Row:
+    """q [H, D]; keys [n, D], only those that count; sink [H] or None. All float64. weights: as in `softmax`."""
+    return softmax(*scores(q, keys, scale), keys[:, :value_width], sink, weights)
 
 
 def scores(q: Array, keys: Array, scale: float) -> tuple[Array, Array]:

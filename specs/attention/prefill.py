@@ -4,7 +4,7 @@
     out[t, h] = softmax(sm_scale <q[t, h], keys>, attn_sink[h]) @ keys[:, :d_v]
 
 Entries that are negative or behind the last row are skipped, and entries behind the length are not looked at. A token
-without keys gives zeros. Weights are rounded to bfloat16.
+without keys gives zeros. Weights are rounded to the format of the queries.
 
 Source: DeepSeek-V3.2 and V4; FlashMLA conventions for the sink, max_logits and lse.
 """
@@ -26,7 +26,7 @@ from specs.attention.sampling import SCALE, lists, queries, rows, sinks
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, INT64
+from specs.lang.elements import F16, INT64
 from specs.lang.kernel import Array, Attribute, Constraint, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, single
 from specs.tile.language import ArrayHandle, load
@@ -66,7 +66,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
         index = listed[t] if "topk_length" not in inputs else listed[t][: max(0, int(inputs["topk_length"][t]))]
         keys = kv[index[(index >= 0) & (index < len(kv))]]
         own = None if sink is None else sink[: q.shape[1]]
-        found.append(attention(q[t], keys, inputs["sm_scale"], inputs["d_v"], own))
+        found.append(attention(q[t], keys, inputs["sm_scale"], inputs["d_v"], own, inputs["formats"]["q"]))
     return references(found, q.shape[:2], inputs["d_v"], bool(inputs["return_lse"]))
 
 
@@ -91,7 +91,7 @@ def sample(case: Sample) -> dict[str, Any]:
 
 _ARRAYS = (
     declare.query(),
-    Array(name="kv", doc="keys", shapes=((S, D), (S, 1, D)), formats=(BF16,)),
+    Array(name="kv", doc="keys", shapes=((S, D), (S, 1, D)), formats="q"),
     declare.index_list("indices", "rows of kv of every token", P),
     declare.sink(),
     declare.vector("topk_length", "entries of every token's list that count; all if left out", T, optional=True),
@@ -162,6 +162,7 @@ SPARSE_MLA_PREFILL: Op = single(
         _case("one-entry", 1, 1, 1, 1, attributes={"return_lse": False}),
         _case("int64-indices", 3, 2, 1, 5, 128, attributes={"d_v": 64}, formats=(("indices", INT64),)),
         _case("no-entries", 3, 4, 8, 0),
+        _case("f16", 4, 8, 300, 50, formats=(("q", F16),)),
         _case("no-tokens", 0, 8, 16, 16),
         _case("large", 32, 128, 40000, 1152, large=True),
     ),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from specs.attention.softmax import LOG2_E, Query, State, attend, empty, largest_score, log_sum_exp, normaliser
 from specs.lang.axes import Expr, Ref, cdiv
-from specs.lang.elements import BF16, F32, INT32
+from specs.lang.elements import F32, INT32
 from specs.tile.language import (
     ArrayHandle,
     arange,
@@ -41,7 +41,7 @@ class Columns(Protocol):
 
 
 Source = Callable[[Tile, Tile], Callable[[int], Tile]]
-"""Rows by index and which of them count -> chunk number -> columns bf16 [rows, count]."""
+"""Rows by index and which of them count -> chunk number -> columns [rows, count], in the format of the queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def finish(p: Any, at: Position, found: Results) -> None:
     factor = normaliser(state.peak, state.total, sink)
     for columns, total in zip(found.columns, state.sums, strict=True):
         where = (at.token, at.head[:, None], columns.columns()[None, :])
-        store(p.out, where, (total * factor[:, None]).to(BF16), at.live[:, None])
+        store(p.out, where, (total * factor[:, None]).to(p.out.element), at.live[:, None])
     if p.return_lse and found.part == 0:
         store(p.max_logits, (at.token, at.head), largest_score(state.peak, state.total), at.live)
         store(p.lse, (at.token, at.head), log_sum_exp(state.peak, state.total), at.live)

@@ -13,7 +13,7 @@ from specs.attention.merging import MERGE_TUNABLES, merge_configs, merge_grid, m
 from specs.attention.softmax import LOG2_E, largest_score, log_sum_exp, normaliser
 from specs.attention.sparse import Position, Results
 from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
-from specs.lang.elements import BF16, F32
+from specs.lang.elements import F32
 from specs.lang.kernel import Access, Array, Attribute, Kernel
 from specs.tile.language import load, store, when
 from specs.tuned import tuned
@@ -59,7 +59,7 @@ def merge_parts(p: Any) -> None:
     peak, total = at.state.peak, at.state.total
     sink = None if p.attn_sink is None else load(p.attn_sink, (at.head,), at.live).to(F32) * LOG2_E
     mean = at.state.sums[0] * normaliser(peak, total, sink)[:, None]
-    store(p.out, (at.token, at.head[:, None], at.column[None, :]), mean.to(BF16), at.inside)
+    store(p.out, (at.token, at.head[:, None], at.column[None, :]), mean.to(p.out.element), at.inside)
     if p.return_lse:
         logarithm = log_sum_exp(peak, total)
 

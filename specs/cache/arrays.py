@@ -10,7 +10,7 @@ import numpy as np
 
 from specs.cache.layouts import ALL, V4
 from specs.lang.axes import Axis
-from specs.lang.elements import BF16, INT32, INT64, UINT8
+from specs.lang.elements import BF16, F16, F32, INT32, INT64, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Config, Role
 from specs.lang.layouts import Pages
 from specs.lang.paged import Paged
@@ -21,6 +21,7 @@ ROWS = Axis(name="ROWS", static=True, minimum=1, doc="rows of a page")
 D = Axis(name="D", static=True, minimum=1, doc="columns of a row")
 INTEGERS = (INT32, INT64)
 VALUES = (BF16,)
+KEY_FORMATS = (BF16, F16, F32)  # what caches are filled from
 
 
 def cache(access: Access, name: str = "cache", doc: str = "pages of the layout", **fields: Any) -> Array:

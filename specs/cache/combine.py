@@ -89,7 +89,7 @@ _KERNEL = Kernel(
         index("left_visible", "tokens before it that a token of an image sees", T, optional=True),
         index("right_visible", "tokens behind it that a token of an image sees", T, optional=True),
         result("combined_indices", "rows of the workspace, -1 behind the last", T, _WIDTH),
-        result("combined_lens", "entries of every list", T),
+        result("combined_lens", "entries of every list; 0 for tokens of no request", T),
     ),
     attributes=(
         whole("window", "sliding window, the token itself included", required=True),

@@ -107,7 +107,13 @@ _KERNEL = Kernel(
     doc="Rows of a paged cache dequantised into a dense workspace.",
     axes=(B, BO, M, PAGES, PAGE_BYTES, ROWS, D, TABLE),
     arrays=(
-        Array(name="out", doc="workspace", shapes=((BO, M, D),), formats=VALUES, access=Access.INOUT),
+        Array(
+            name="out",
+            doc="workspace; other rows stay as they are",
+            shapes=((BO, M, D),),
+            formats=VALUES,
+            access=Access.INOUT,
+        ),
         cache(Access.IN),
         _index("seq_lens", "rows that the cache holds of every request", B),
         _index("gather_lens", "how many of them, the last ones, are gathered; all if left out", B, optional=True),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from specs.cache.rope import rotate_rounded
 from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import F32, INT32, UINT8
+from specs.lang.elements import BF16, F32, INT32, UINT8
 from specs.lang.paged import Paged, Place
 from specs.quant.scaling import Scale, float_bits, pack_pairs, quotient_of, scale_of, second_level
 from specs.tile.language import (
@@ -71,7 +71,7 @@ def insert(source: ArrayHandle, token: Tile, target: Target, rotation: Rotation 
         columns = _columns(place)
         x = _load(source, token, target, place, columns)
         if rotation is not None and place.column + place.field.count > layout.width - 2 * rotation.pairs:
-            x = _rotated(x, target, place, columns, rotation)
+            x = _rotated(x if source.element == BF16 else x.to(BF16).to(F32), x, target, place, columns, rotation)
         if place.field.format.scale is None:
             _store(target, place.byte, x.to(place.field.format.element), columns)
         else:
@@ -116,8 +116,8 @@ def _load(source: ArrayHandle, token: Tile, target: Target, place: Place, column
     return load(source, (token[:, None, None], index), _mask(target.live, columns)).to(F32)
 
 
-def _rotated(x: Tile, target: Target, place: Place, columns: Columns, rotation: Rotation) -> Tile:
-    """x with its rotary columns rotated."""
+def _rotated(narrow: Tile, x: Tile, target: Target, place: Place, columns: Columns, rotation: Rotation) -> Tile:
+    """x with its rotary columns rotated; narrow: the same as bfloat16 values."""
     first = target.layout.width - 2 * rotation.pairs - place.column
     groups, wide = columns.index.shape
     column = (arange(groups) * place.field.group)[:, None] + (arange(wide // 2) * 2)[None, :]
@@ -127,8 +127,8 @@ def _rotated(x: Tile, target: Target, place: Place, columns: Columns, rotation: 
     position = rotation.position[:, None, None]
     cosine = load(rotation.table, (position, pair), live).to(F32)
     sine = load(rotation.table, (position, pair + rotation.pairs), live).to(F32)
+    turned_even, turned_odd = rotate_rounded(*split_pairs(narrow), cosine, sine)
     even, odd = split_pairs(x)
-    turned_even, turned_odd = rotate_rounded(even, odd, cosine, sine)
     return join_pairs(where(rotary, turned_even, even), where(rotary, turned_odd, odd))
 
 

@@ -4,8 +4,9 @@
     cache[slot_mapping[t]] = encode(rope(kv[t], positions[t]))                         for t with a slot in the cache
 
 rope turns the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and
-rounded once. The rotated columns of a key are rounded correctly to bfloat16 (zeros positive), then stored or
-quantised; its other columns are quantised as they are. No temporary exists, and `kv` is not changed.
+rounded once. The rotated columns of a key, of float16 or float32 first rounded to bfloat16, are rounded correctly to
+bfloat16 again (zeros positive), then stored or quantised; its other columns are quantised as they are. No temporary
+exists, and `kv` is not changed.
 
 A token whose position is outside the table, as padding may have it, leaves its row of q as it is and writes no key.
 """
@@ -19,10 +20,10 @@ import numpy as np
 
 from specs.cache.arrays import (
     INTEGERS,
+    KEY_FORMATS,
     PAGE_BYTES,
     PAGES,
     ROWS,
-    VALUES,
     D,
     cache,
     configs,
@@ -36,7 +37,7 @@ from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
 from specs.cache.write import TS, T, fits, slot_mapping
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, F32, INT32, INT64
+from specs.lang.elements import BF16, F16, F32, INT32, INT64
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
@@ -101,8 +102,9 @@ def normalise(p: Any, token: Tile, head: Tile, position: Tile, known: Tile) -> N
     sine = load(p.cos_sin, (position, pair + p.ROPE // 2), there).to(F32)[None, :]
     even, odd = rotate(*split_pairs(turned), cosine, sine)
     # Both stores wait for the sum above, and with it for every load of the row.
-    store(p.q, (token, head[:, None], column[None, :]), (x * inverse).to(BF16), live & (column < first)[None, :])
-    y = (join_pairs(even, odd) * inverse).to(BF16)
+    whole = (x * inverse).to(p.q.element)
+    store(p.q, (token, head[:, None], column[None, :]), whole, live & (column < first)[None, :])
+    y = (join_pairs(even, odd) * inverse).to(p.q.element)
     store(p.q, (token, head[:, None], (rotary + first)[None, :]), y, fits_)
 
 
@@ -152,7 +154,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     magnitude[..., -n:] = rope_magnitude(y[..., -n:], rows[:, None])
     y[..., -n:] = rope(y[..., -n:], rows[:, None])
     keys_ = np.array(kv)
-    keys_[:, -n:] = rope_rounded(kv[:, -n:], rows)
+    keys_[:, -n:] = rope_rounded(BF16.decode(BF16.encode(kv[:, -n:])), rows)
     cached, slots_ = np.array(inputs["cache"], order="C"), np.asarray(inputs["slot_mapping"])
     slots_ = np.where(known[: len(slots_)], slots_, -1)
     pages, size = pages_of({**inputs, "cache": cached})
@@ -182,7 +184,7 @@ def sample(case: Sample) -> dict[str, Any]:
     drawn = {
         "slot_mapping": slots(case, sizes["TS"]),
         "cache": filled(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows_of(case)),
-        "kv": keys(case, sizes["T"]),
+        "kv": keys(case, sizes["T"], case.formats["kv"]),
         "cos_sin": table(case, sizes["POSITIONS"], sizes["ROPE"]),
         "positions": positions,
     }
@@ -197,13 +199,13 @@ _KERNEL = Kernel(
     doc="Queries normalised and rotated in place; keys rotated, quantised and inserted.",
     axes=(T, H, D, TS, PAGES, PAGE_BYTES, ROWS, POSITIONS, ROPE),
     arrays=(
-        Array(name="q", doc="queries", shapes=((T, H, D),), formats=VALUES, access=Access.INOUT),
-        Array(name="kv", doc="keys, normalised already", shapes=((T, D),), formats=VALUES),
+        Array(name="q", doc="queries", shapes=((T, H, D),), formats=(BF16, F16), access=Access.INOUT),
+        Array(name="kv", doc="keys, normalised already", shapes=((T, D),), formats=KEY_FORMATS),
         cache(Access.INOUT),
         slot_mapping(),
         Array(
             name="positions",
-            doc="position of every row",
+            doc="position of every row; outside the table: q is left as it is there, and no key is written",
             shapes=((T,),),
             formats=INTEGERS,
             layout=Dense(inner=Inner.FREE),
@@ -267,6 +269,8 @@ QNORM_ROPE_KV_INSERT: Op = single(
             formats=(("cos_sin", BF16), ("slot_mapping", INT64), ("positions", INT64)),
         ),
         _case("v32", 4, 4, 2, 16, V32),
+        _case("f16", 4, 4, 2, 16, formats=(("q", F16), ("kv", F16))),
+        _case("f32-keys", 4, 4, 2, 16, V41, formats=(("kv", F32),)),
         _case("one-token", 1, 1, 64, 64),
         _case("int64", 4, 3, 2, 8, formats=(("slot_mapping", INT64), ("positions", INT64))),
         _case("no-rows", 0, 0, 8, 16),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import BF16
+from specs.lang.elements import BF16, ElementFormat
 from specs.lang.op import Sample
 from specs.lang.paged import Paged
 
@@ -36,11 +36,11 @@ def slots(sample: Sample, count: int) -> Array:
     return np.where(drawn < 1 / 8, np.where(drawn < 1 / 16, -1, -7), found)
 
 
-def keys(sample: Sample, count: int) -> Array:
-    """Rows of a cache, float64 [count, width], bfloat16 values of very different magnitude."""
+def keys(sample: Sample, count: int, form: ElementFormat = BF16) -> Array:
+    """Rows of a cache, float64 [count, width], values of `form` of very different magnitude."""
     width = layout_of(sample).width
     x = sample.rng.standard_normal((count, width)) * np.exp2(sample.rng.integers(-6, 7, (count, 1)))
-    return BF16.decode(BF16.encode(np.where(sample.rng.random(x.shape) < 1 / 16, 0.0, x)))
+    return form.decode(form.encode(np.where(sample.rng.random(x.shape) < 1 / 16, 0.0, x)))
 
 
 def filled(sample: Sample, pages: int, page_bytes: int, rows: int, values: Array | None = None) -> Array:

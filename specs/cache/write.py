@@ -2,8 +2,8 @@
 
     cache[slot_mapping[i]] = encode(k[i])      for every i whose slot is in the cache
 
-Rows are in bfloat16 and already rotated. Slots that are negative or behind the last page are skipped; no other byte of
-the cache changes.
+Rows are already rotated, and of bfloat16, float16 or float32; they are rounded once, to the formats of the layout.
+Slots that are negative, as those of padding, or behind the last page are skipped; no other byte of the cache changes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import INTEGERS, PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes, pages_of
+from specs.cache.arrays import (
+    INTEGERS,
+    KEY_FORMATS,
+    PAGE_BYTES,
+    PAGES,
+    ROWS,
+    D,
+    cache,
+    configs,
+    layout_attributes,
+    pages_of,
+)
 from specs.cache.insert import insert, target_of
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import INT64
+from specs.lang.elements import F16, F32, INT64
 from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, Sample, single
@@ -50,7 +61,7 @@ def sample(case: Sample) -> dict[str, Any]:
     """Distinct slots with some to be skipped, and pages that hold something."""
     sizes = case.sizes
     return {
-        "k": keys(case, sizes["T"]),
+        "k": keys(case, sizes["T"], case.formats["k"]),
         "slot_mapping": slots(case, sizes["TS"]),
         "cache": filled(case, sizes["PAGES"], sizes["PAGE_BYTES"], rows_of(case)),
     }
@@ -90,7 +101,7 @@ INSERT_ROWS = Kernel(
     doc="Rows quantised and written into their slots.",
     axes=(T, TS, PAGES, PAGE_BYTES, ROWS, D),
     arrays=(
-        Array(name="k", doc="rows", shapes=((T, D),), formats=VALUES),
+        Array(name="k", doc="rows", shapes=((T, D),), formats=KEY_FORMATS),
         cache(Access.INOUT),
         slot_mapping(),
     ),
@@ -128,6 +139,8 @@ QUANTIZE_AND_INSERT_K: Op = single(
         _case("v41-fp4", 12, 12, 2, 8, V41_FP4),
         _case("nvfp4", 12, 12, 2, 8, NVFP4_MLA),
         _case("bf16", 5, 5, 2, 4, BF16_512),
+        _case("f16", 9, 9, 2, 8, formats=(("k", F16),)),
+        _case("f32", 9, 9, 2, 8, V32, formats=(("k", F32),)),
         _case("one-row", 1, 1, 1, 64),
         _case("int64-slots", 5, 4, 1, 8, formats=(("slot_mapping", INT64),)),
         _case("no-rows", 0, 0, 2, 16),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.indexer.layouts import ALL, INDEXER_FP8, INDEXER_MXFP4, WIDTH
+from specs.indexer.layouts import ALL, INDEXER_FP8, MX_GROUP, WIDTH
 from specs.lang.axes import Axis, Expr, Ref
-from specs.lang.elements import E4M3, E8M0, F32, INT32, UINT8
-from specs.lang.kernel import Array, Attribute, Config, Dim, Role, Shape, Tunable
+from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.kernel import Array, Attribute, Config, Constraint, Dim, Role, Tunable
 from specs.lang.layouts import Dense, Inner
 from specs.lang.paged import Paged
 
 H = Axis(name="H", static=True, minimum=1, maximum=256, doc="heads of the indexer")
 N = Axis(name="N", doc="keys")
-PARTS = WIDTH // 32
-DATA = Ref("layout_data")
+DATA, COLUMNS, PARTS = Ref("layout_data"), Ref("layout_width"), Ref("layout_scales")
+PACKED = Ref("layout_codes").equals(E2M1.name)
 FREE = Dense(inner=Inner.FREE)
 CODES = (E4M3, UINT8)
 
@@ -24,10 +24,27 @@ def layout() -> Attribute:
     return Attribute(name="layout", kind=Paged, default=INDEXER_FP8, choices=ALL, doc="how rows are quantised")
 
 
+def layout_fits() -> Constraint:
+    """Rows that the logits are of, among them those of layouts of one's own."""
+    plain = Ref("layout_codes").equals(E4M3.name).and_(PARTS.equals(1)).and_(DATA.equals(COLUMNS))
+    groups = COLUMNS.equals(PARTS * MX_GROUP).and_((DATA * 2).equals(COLUMNS))
+    packed = PACKED.and_(Ref("layout_scale").equals(E8M0)).and_(groups)
+    known = COLUMNS.equals(32).or_(COLUMNS.equals(64)).or_(COLUMNS.equals(WIDTH))
+    message = f"rows of 32, 64 or {WIDTH} columns, scales at the end of the page: "
+    message += f"e4m3 with one scale, or e2m1 with an e8m0 scale per {MX_GROUP} columns"
+    return Constraint(argument="layout", holds=known.and_(plain.or_(packed)), message=message)
+
+
 def fill() -> Attribute:
     """What happens to invisible columns."""
     doc = "whether columns that a row does not see become -inf; else they keep what they hold"
     return Attribute(name="fill", kind=bool, default=True, doc=doc)
+
+
+def logits_dtype() -> Attribute:
+    """Format of the logits."""
+    doc = "format of the logits, which are summed up in float32"
+    return Attribute(name="logits_dtype", kind=ElementFormat, default=F32, choices=(F32, BF16), doc=doc)
 
 
 def first() -> Attribute:
@@ -49,23 +66,21 @@ def query(*rows: Dim) -> Array:
 
 def query_scale(*rows: Dim) -> Array:
     """Scales of the queries where weights do not hold them."""
-    named: dict[str, tuple[Shape, ...]] = {form.name: () for form in ALL}  # FP8: `weights` hold the scales
-    named[INDEXER_MXFP4.name] = ((*rows, H, PARTS),)
     return Array(
         name="q_scale",
         doc="scales of the queries, one per 32 columns",
         by="layout",
-        shapes_by=tuple(named.items()),
+        shapes_by=((E4M3.name, ()), (E2M1.name, ((*rows, H, PARTS),))),  # FP8: `weights` hold the scales
         formats=(E8M0,),
         optional=True,
-        required_for=(INDEXER_MXFP4.name,),
+        required_for=(E2M1.name,),
         role=Role.SCALE,
     )
 
 
 def weights(rows: Dim) -> Array:
     """Weights of the heads."""
-    return Array(name="weights", doc="weights of the heads", shapes=((rows, H),), formats=(F32,), layout=FREE)
+    return Array(name="weights", doc="weights of the heads", shapes=((rows, H),), formats=(F32, BF16), layout=FREE)
 
 
 def keys(count: Axis = N) -> Array:
@@ -75,13 +90,11 @@ def keys(count: Axis = N) -> Array:
 
 def key_scale(count: Axis = N) -> Array:
     """Scales of the keys."""
-    one: tuple[Shape, ...] = ((count,), (count, 1))
-    named = {form.name: one for form in ALL} | {INDEXER_MXFP4.name: ((count, PARTS),)}
     return Array(
         name="k_scale",
         doc="scales of the keys",
         by="layout",
-        shapes_by=tuple(named.items()),
+        shapes_by=((E4M3.name, ((count,), (count, 1))), (E2M1.name, ((count, PARTS),))),
         formats=(F32, E8M0),
         role=Role.SCALE,
         layout=FREE,
@@ -117,7 +130,9 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16), doc="queries per program; they share keys"),
         Tunable(name="BLOCK_N", values=(16, 32, 64, 128, 256), doc="keys per step"),
         Tunable(name="BLOCK_H", values=(16, 32, 64, 128), doc="heads per dot"),
-        Tunable(name="CHUNK", values=(32, 64, 128), doc="columns per dot; 64 at the least of MXFP4"),
+        Tunable(
+            name="CHUNK", values=(32, 64, 128), doc="columns per dot, no more than there are; 64 at the least of MXFP4"
+        ),
         Tunable(name="TILES", values=(1, 2, 4, 8, 16, 32), doc="steps per program"),
         Tunable(name="num_warps", values=(4, 8, 16)),
         Tunable(name="num_stages", values=(1, 2, 3, 4, 5)),

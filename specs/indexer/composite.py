@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, pages_of
+from specs.cache.arrays import KEY_FORMATS, PAGE_BYTES, PAGES, ROWS, D, cache, configs, pages_of
 from specs.cache.declared import NB, B, index
 from specs.cache.sampling import block_table, rows_of, slots
 from specs.cache.write import INSERT_ROWS, TS, T, slot_mapping
@@ -31,7 +31,7 @@ from specs.indexer.arrays import DATA, H
 from specs.indexer.arrays import N as KEYS
 from specs.indexer.gather import gather_kernel
 from specs.indexer.insert import attributes as layout_attributes
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, fp8_rows
 from specs.indexer.logits import M
 from specs.indexer.logits import kernel as dense_kernel
 from specs.indexer.logits import oracle as dense_oracle
@@ -44,7 +44,7 @@ from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds
 from specs.indexer.topk import Selection, logits, next_n, temporaries
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
-from specs.lang.elements import E4M3, E8M0, F32, INT32, INT64, UINT8, ElementFormat
+from specs.lang.elements import BF16, E4M3, E8M0, F16, F32, INT32, INT64, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
@@ -239,11 +239,14 @@ def _selection(part: str, chosen: Selection, has: Expr, given: dict[str, str], t
     return [replace(step, when=has if step.when is None else step.when.and_(has)) for step in steps]
 
 
+_ALONE: tuple[tuple[str, object], ...] = (("fill", False), ("logits_dtype", F32))
+
+
 def _prefill_steps() -> list[Step]:
     times = cdiv(M, TOGETHER)
     gathers, scores = [], []
     for packed in (False, True):
-        when = HAS_PREFILL.and_((DATA < WIDTH) if packed else DATA.equals(WIDTH))
+        when = HAS_PREFILL.and_(declare.PACKED.equals(int(packed)))
         codes_, scales_ = _gathered_arrays(packed)
         renamed = (replace(codes_, name="dst_k"), replace(scales_, name="dst_scale"))
         name = "gather_packed_keys" if packed else "gather_keys"
@@ -251,7 +254,7 @@ def _prefill_steps() -> list[Step]:
         filled = (("dst_k", codes_.name), ("dst_scale", scales_.name))
         gathers.append(Step(kernel=kernel, arrays=filled, when=when))
         names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))
-        settings: tuple[tuple[str, object], ...] = (("fill", False), ("first", 0), ("least", TOPK))
+        settings: tuple[tuple[str, object], ...] = (*_ALONE, ("first", 0), ("least", TOPK))
         scores.append(
             Step(kernel=_DENSE, arrays=names, attributes=settings, when=when, repeat=times, advance=("first", TOGETHER))
         )
@@ -264,7 +267,7 @@ def _decode_steps() -> list[Step]:
     scores = Step(
         kernel=_PAGED,
         arrays=(("logits", "decode_logits"),),
-        attributes=(("fill", False), ("first", 0), ("least", TOPK)),
+        attributes=(*_ALONE, ("first", 0), ("least", TOPK)),
         when=HAS_DECODE,
         repeat=times,
         advance=("first", REQUESTS),
@@ -299,7 +302,7 @@ _ARRAYS = (
         index("cu_seq_lens", "where gathered rows of prefill requests begin, and the end behind the last", STARTS),
         optional=True,
     ),
-    Array(name="k", doc="keys to insert, rotated", shapes=((T, D),), formats=VALUES, optional=True),
+    Array(name="k", doc="keys to insert, rotated", shapes=((T, D),), formats=KEY_FORMATS, optional=True),
     replace(slot_mapping(), optional=True),
     declare.query_scale(T),
 )
@@ -339,6 +342,12 @@ _CONSTRAINTS = (
         message="as many columns as the layout",
     ),
     Constraint(argument="slot_mapping", holds=TS <= T, message="no more slots than tokens"),
+    declare.layout_fits(),
+    Constraint(
+        argument="layout",
+        holds=declare.PACKED.or_(Ref("layout_scale").equals(F32)),
+        message="e4m3 rows with a float32 scale, or e2m1 rows",
+    ),
     Constraint(
         argument="cu_seq_lens",
         holds=HAS_PREFILL.equals(0).or_(STARTS.equals(PB + 1)),
@@ -374,6 +383,7 @@ def _case(
     return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), absent=absent, **fields)
 
 
+_WIDE, _HALF = (("k", F32),), (("k", F16), ("weights", BF16))
 _SMALL = {"logits_bytes": 700, "lens": declare.PER_REQUEST}
 
 SPARSE_ATTN_INDEXER = Op(
@@ -401,8 +411,9 @@ SPARSE_ATTN_INDEXER = Op(
         _case("mixed", decode=(2, 2, 70), prefill=(2, 7, 80)),
         _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),
         _case("in-parts", decode=(3, 2, 64), prefill=(2, 7, 64), attributes=_SMALL),
-        _case("plain-scales", decode=(1, 1, 40), prefill=(1, 3, 20), layout=INDEXER_FP8_PLAIN),
+        _case("plain-scales", decode=(1, 1, 40), prefill=(1, 3, 20), layout=INDEXER_FP8_PLAIN, formats=_HALF),
         _case("padding-only", padding=4),
+        _case("columns-64", decode=(2, 1, 60), prefill=(1, 4, 50), layout=fp8_rows(64), formats=_WIDE),
         _case("int64-slots", decode=(1, 1, 10), formats=(("slot_mapping", INT64),)),
         _case("large", decode=(8, 2, 17000), prefill=(3, 30, 17000), topk=512, rows=64, large=True),
     ),

@@ -13,7 +13,7 @@ from specs.cache.arrays import layout_attributes
 from specs.cache.write import INSERT_ROWS, fits, oracle, sample
 from specs.indexer.layouts import ALL, INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
 from specs.lang.accuracy import Accuracy
-from specs.lang.elements import INT64
+from specs.lang.elements import F16, F32, INT64
 from specs.lang.kernel import Attribute
 from specs.lang.op import Case, Op, Step
 from specs.lang.paged import Paged
@@ -48,7 +48,8 @@ INDEXER_K_INSERT = Op(
         _case("fp8", 70, 2, 64, ts=67),
         _case("fp8-plain", 17, 3, 16, INDEXER_FP8_PLAIN),
         _case("mxfp4", 70, 3, 64, INDEXER_MXFP4, pad=64),
-        _case("two-rows-a-page", 9, 8, 2),
+        _case("two-rows-a-page", 9, 8, 2, formats=(("k", F16),)),
+        _case("f32", 9, 2, 8, INDEXER_FP8_PLAIN, formats=(("k", F32),)),
         _case("int64-slots", 5, 1, 8, formats=(("slot_mapping", INT64),)),
         _case("no-rows", 0, 2, 64),
         _case("large", 8192, 160, 64, large=True),

@@ -28,7 +28,7 @@ from specs.tile.language import (
     reduce_sum,
     scaled_nibble,
 )
-from specs.tile.trace import Tile, fail
+from specs.tile.trace import Tile
 
 _SHRUNK = 0.25
 """What `scaled_nibble` makes of both operands in MXFP4; the weights undo it."""
@@ -55,7 +55,7 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How the bytes of a row of 128 columns are read: parts of so many each.
+    """How the bytes of a row are read: parts of so many each.
 
     packed: two codes per byte, and a scale per part; the parts are one tile then, else each is an operand.
     joined: whether even and odd columns of packed rows make one operand, not two.
@@ -68,12 +68,11 @@ class Row:
 
 
 def row_of(layout: Paged, chunk: int) -> Row:
-    """The cut of a layout's rows; FP8 rows in operands of `chunk` columns."""
+    """The cut of a layout's rows (see `arrays.layout_fits`); FP8 rows in operands of at most `chunk` columns."""
     (field,) = layout.fields
     if field.format.packing is not None:
-        return Row(field.groups, field.group // field.format.packing.per_word, True, joined=chunk == field.count)
-    if field.format.element != E4M3 or field.groups != 1:
-        raise fail(f"layout '{layout.name}': the logits are of e4m3 rows with one scale, or of e2m1 rows")
+        return Row(field.groups, field.group // field.format.packing.per_word, True, joined=chunk >= field.count)
+    chunk = min(chunk, field.count)
     return Row(field.count // chunk, chunk, False)
 
 
@@ -100,7 +99,7 @@ def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, liv
     for first in range(0, p.H, p.BLOCK_H):
         head = first + arange(p.BLOCK_H)
         inside = (head < p.H) & live
-        weight = load(p.weights, (weights, head), inside)
+        weight = load(p.weights, (weights, head), inside).to(F32)
         if row.packed:
             at, column = packed_columns(row)
             codes = load(p.q, (*query, head[:, None, None], column), inside[:, None, None])

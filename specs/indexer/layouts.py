@@ -23,11 +23,17 @@ _SOURCE = "DeepSeek-V4, cache of the sparse indexer"
 
 
 def _layout(
-    name: str, element: ElementFormat, group: int, scale: ElementFormat, rule: ScaleRule, floor: float
+    name: str,
+    element: ElementFormat,
+    group: int,
+    scale: ElementFormat,
+    rule: ScaleRule,
+    floor: float,
+    columns: int = WIDTH,
 ) -> Paged:
     return Paged(
         name=name,
-        fields=(Field(count=WIDTH, format=groups(element, group, scale, rule, floor)),),
+        fields=(Field(count=columns, format=groups(element, group, scale, rule, floor)),),
         scales=ScalePlace.END_OF_PAGE,
         page_multiple=_PAGE_MULTIPLE,
         source=_SOURCE,
@@ -38,6 +44,17 @@ INDEXER_FP8 = _layout("indexer_fp8", E4M3, WIDTH, F32, ScaleRule.POW2_CEIL, KEY_
 INDEXER_FP8_PLAIN = _layout("indexer_fp8_plain", E4M3, WIDTH, F32, ScaleRule.AMAX_QUOTIENT, KEY_FLOOR)
 INDEXER_MXFP4 = _layout("indexer_mxfp4", E2M1, MX_GROUP, E8M0, ScaleRule.POW2_CEIL, _FP4_FLOOR)
 ALL = (INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4)
+
+
+def fp8_rows(columns: int) -> Paged:
+    """Rows as those of INDEXER_FP8, of so many columns."""
+    return _layout(f"indexer_fp8_{columns}", E4M3, columns, F32, ScaleRule.POW2_CEIL, KEY_FLOOR, columns)
+
+
+def mxfp4_rows(columns: int) -> Paged:
+    """Rows as those of INDEXER_MXFP4, of so many columns."""
+    return _layout(f"indexer_mxfp4_{columns}", E2M1, MX_GROUP, E8M0, ScaleRule.POW2_CEIL, _FP4_FLOOR, columns)
+
 
 Shape = tuple[int, ...]
 

@@ -3,7 +3,8 @@
     logits[m, n] = k_scale[n] sum_h weights[m, h] relu( sum_d q[m, h, d] k[n, d] )   for ks[m] <= n < ke[m], else -inf
 
 In MXFP4 q and k are codes times their scales, and k_scale is no factor of its own. With fill=False the other columns
-are left as they are: what reads them next looks at ks and ke too.
+are left as they are: what reads them next looks at ks and ke too. A row of padding, ks >= ke, is -inf throughout. Any
+layout will do whose rows are as those of the indexer, of 32, 64 or 128 columns.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import numpy as np
 from specs.indexer import arrays as declare
 from specs.indexer.arrays import H, N
 from specs.indexer.keys import dense_keys, heads_of, row_of, score
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH, fp8_rows, mxfp4_rows
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, key_scales, query_scales, visible, weights
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv
-from specs.lang.elements import E8M0, F32, UINT8
+from specs.lang.elements import BF16, E8M0, F32, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Config, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
@@ -32,7 +33,7 @@ from specs.tile.trace import Tile
 M = Axis(name="M", doc="queries")
 ALL_ROWS = Axis(name="MC", value=M, doc="queries of one launch")
 MINUS_INFINITY = float("-inf")
-LOGITS_ACCURACY = Accuracy(terms=H + WIDTH, extra=6)
+LOGITS_ACCURACY = Accuracy(terms=H + WIDTH, extra=6)  # of the widest rows
 
 
 def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
@@ -63,14 +64,15 @@ def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
             inside = (column >= start) & (column < end)
             value = score(held, heads)
             if p.fill:
-                store(p.logits, (out_row, column), where(inside, value, MINUS_INFINITY), (column < p.N) & live)
+                value = where(inside, value, MINUS_INFINITY).to(p.logits.element)
+                store(p.logits, (out_row, column), value, (column < p.N) & live)
             else:
-                store(p.logits, (out_row, column), value, inside & live)
+                store(p.logits, (out_row, column), value.to(p.logits.element), inside & live)
 
     def blank(k: Tile) -> None:
         column = k * p.BLOCK_N + arange(p.BLOCK_N)
         for out_row, live, _, _, _ in rows:
-            value = full((p.BLOCK_N,), MINUS_INFINITY, F32)
+            value = full((p.BLOCK_N,), MINUS_INFINITY, F32).to(p.logits.element)
             store(p.logits, (out_row, column), value, (column < p.N) & live)
 
     fori_loop(begin, end_tile, step, stages=p.num_stages)
@@ -106,18 +108,24 @@ def sample(case: Sample) -> dict[str, Any]:
 
 def result(rows: Expr, columns: Any) -> Array:
     """The logits."""
-    return Array(name="logits", doc="scores", shapes=((rows, columns),), formats=(F32,), access=Access.OUT)
+    return Array(
+        name="logits",
+        doc="scores; -inf where a query sees no key",
+        shapes=((rows, columns),),
+        formats="logits_dtype",
+        access=Access.OUT,
+    )
 
 
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 1024 x 16384."""
     return (
-        declare.config("cuda", 4, 64, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
+        declare.config("cuda", 4, 64, 64, 64, 16, 4, 2, when=declare.PACKED),
         declare.config("cuda", 2, 64, 64, 128, 16, 4, 3),
         declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
         declare.config("xpu", 1, 16, 16, 128, 4, 8, 1),
         declare.config("cpu", 4, 128, 64, 128, 4, 4, 1),
-        declare.config("interpret", 2, 128, 64, 64, 4, 4, 1, when=declare.DATA < WIDTH),
+        declare.config("interpret", 2, 128, 64, 64, 4, 4, 1, when=declare.PACKED),
         declare.config("interpret", 2, 128, 64, 128, 4, 4, 1),
     )
 
@@ -143,7 +151,7 @@ def kernel(rows: Axis = ALL_ROWS, queries: Axis = M, skip: Axis | None = None) -
             declare.query_scale(queries),
             result(rows, N),
         ),
-        attributes=(declare.layout(), declare.fill(), declare.first(), declare.least()),
+        attributes=(declare.layout(), declare.fill(), declare.logits_dtype(), declare.first(), declare.least()),
         tunables=declare.tunables(),
         configs=configs(),
         grid=(cdiv(rows, Ref("BLOCK_M")), cdiv(N, Ref("BLOCK_N") * Ref("TILES"))),
@@ -151,10 +159,14 @@ def kernel(rows: Axis = ALL_ROWS, queries: Axis = M, skip: Axis | None = None) -
     )
 
 
-def _case(name: str, m: int, n: int, h: int, layout: Paged = INDEXER_FP8, **fields: Any) -> Case:
-    return Case(name=name, sizes=(("M", m), ("N", n), ("H", h)), attributes=(("layout", layout),), **fields)
+def _case(
+    name: str, m: int, n: int, h: int, layout: Paged = INDEXER_FP8, dtype: ElementFormat = F32, **fields: Any
+) -> Case:
+    attributes = (("layout", layout), ("logits_dtype", dtype))
+    return Case(name=name, sizes=(("M", m), ("N", n), ("H", h)), attributes=attributes, **fields)
 
 
+_PAIRS = (("q", UINT8), ("k", UINT8), ("k_scale", E8M0))
 _KERNEL = kernel()
 
 MQA_LOGITS = Op(
@@ -164,16 +176,20 @@ MQA_LOGITS = Op(
     family="indexer",
     axes=(M, N, H),
     arrays=tuple(result(M, N) if array.name == "logits" else array for array in _KERNEL.arrays),
-    attributes=(declare.layout(), declare.fill()),
+    attributes=(declare.layout(), declare.fill(), declare.logits_dtype()),
+    constraints=(declare.layout_fits(),),
     steps=(Step(kernel=_KERNEL, attributes=(("first", 0), ("least", 0))),),
     sample=sample,
     oracle=oracle,
     accuracy=(("logits", LOGITS_ACCURACY),),
     cases=(
         _case("fp8", 33, 300, 64),
-        _case("mxfp4", 9, 200, 64, INDEXER_MXFP4, formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0))),
+        _case("mxfp4", 9, 200, 64, INDEXER_MXFP4, formats=_PAIRS),
         _case("fp8-bytes", 5, 131, 22, INDEXER_FP8_PLAIN, formats=(("q", UINT8), ("k", UINT8))),
         _case("one-query", 1, 1, 1),
+        _case("bf16", 7, 150, 24, dtype=BF16, formats=(("weights", BF16),)),
+        _case("columns-32", 5, 140, 64, fp8_rows(32)),
+        _case("mxfp4-64", 5, 140, 16, mxfp4_rows(64), formats=_PAIRS),
         _case("no-keys", 3, 0, 64),
         _case("no-queries", 0, 8, 64),
         _case("large", 100, 9000, 64, large=True),
@@ -184,7 +200,7 @@ MQA_LOGITS = Op(
             64,
             INDEXER_MXFP4,
             large=True,
-            formats=(("q", UINT8), ("k", UINT8), ("k_scale", E8M0)),
+            formats=_PAIRS,
         ),
     ),
 )

@@ -4,7 +4,8 @@
     visible for c < context_lens[b, j] with a length per query, for c < context_lens[b] - n + j + 1 with one per request
 
 Invisible columns, and keys whose page lies outside the cache, are -inf; with
-fill=False columns behind the limit are left as they are. All n queries of a request share one read of its keys.
+fill=False columns behind the limit are left as they are. All n queries of a request share one read of its keys. A
+request of padding, length 0, is -inf throughout. Layouts as in `mqa_logits`, pages of any number of rows.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from specs.cache.sampling import block_table, rows_of
 from specs.indexer import arrays as declare
 from specs.indexer.arrays import H
 from specs.indexer.keys import heads_of, paged_keys, row_of, score
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, fp8_rows, mxfp4_rows
 from specs.indexer.logits import LOGITS_ACCURACY, MINUS_INFINITY, result
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, pages, query_scales, weights
 from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import F32, UINT8
+from specs.lang.elements import BF16, F32, UINT8, ElementFormat
 from specs.lang.kernel import Access, Attribute, Config, Dim, Kernel
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
@@ -96,7 +97,7 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
             live = live & (page >= 0) & (page < p.PAGES)
             held = paged_keys(p.cache, p.layout, p.ROWS, cut, where(live, page, 0), column % p.ROWS, live)
             for (query, there), limit, own in zip(queries, limits, heads, strict=True):
-                value = where(live & (column < limit), score(held, own), MINUS_INFINITY)
+                value = where(live & (column < limit), score(held, own), MINUS_INFINITY).to(p.logits.element)
                 mask = both(column < (p.max_model_len if p.fill else limit), there)
                 store(p.logits, (out_request * p.QUERIES + query, column), value, mask)
 
@@ -108,7 +109,7 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
         def blank(k: Tile) -> None:
             column = k * p.BLOCK_N + arange(p.BLOCK_N)
             for query, there in queries:
-                value = full((p.BLOCK_N,), MINUS_INFINITY, F32)
+                value = full((p.BLOCK_N,), MINUS_INFINITY, F32).to(p.logits.element)
                 store(p.logits, (out_request * p.QUERIES + query, column), value, both(column < p.max_model_len, there))
 
         fori_loop(end_tile, last_tile, blank)
@@ -170,12 +171,12 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
-        declare.config("cuda", 16, 128, 64, 64, 16, 4, 2, when=declare.DATA < WIDTH),
+        declare.config("cuda", 16, 128, 64, 64, 16, 4, 2, when=declare.PACKED),
         declare.config("cuda", 16, 128, 64, 128, 8, 4, 2),
         declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
         declare.config("xpu", 1, 16, 16, 128, 4, 16, 1),
         declare.config("cpu", 16, 256, 64, 128, 4, 4, 1),
-        declare.config("interpret", 16, 128, 64, 64, 4, 4, 1, when=declare.DATA < WIDTH),
+        declare.config("interpret", 16, 128, 64, 64, 4, 4, 1, when=declare.PACKED),
         declare.config("interpret", 16, 128, 64, 128, 4, 4, 1),
     )
 
@@ -214,6 +215,7 @@ def kernel(requests: Axis = ALL_REQUESTS, tokens: Axis | None = None, each: Axis
             Attribute(name="block_size", kind=int, minimum=1, doc="rows of a page"),
             declare.lens(),
             declare.fill(),
+            declare.logits_dtype(),
             declare.first(),
             declare.least(),
         ),
@@ -234,11 +236,13 @@ def _case(
     h: int = 64,
     layout: Paged = INDEXER_FP8,
     lens: str = declare.PER_QUERY,
+    dtype: ElementFormat = F32,
     **fields: Any,
 ) -> Case:
     sizes = {"B": b, "QUERIES": n, "H": h, "NB": table, "PAGES": max(1, b * table)}
     sizes["PAGE_BYTES"] = layout.page_stride(rows)
     attributes = (("max_model_len", width), ("block_size", rows), ("layout", layout), ("lens", lens))
+    attributes += (("logits_dtype", dtype),)
     return Case(name=name, sizes=tuple(sizes.items()), attributes=attributes, **fields)
 
 
@@ -253,6 +257,7 @@ PAGED_MQA_LOGITS = Op(
     axes=(B, QUERIES, H, NB, PAGES, PAGE_BYTES, ROWS),
     arrays=_KERNEL.arrays,
     attributes=_KERNEL.attributes[:-2],
+    constraints=(declare.layout_fits(),),
     steps=(Step(kernel=_KERNEL, attributes=(("first", 0), ("least", 0))),),
     sample=sample,
     oracle=oracle,
@@ -264,6 +269,9 @@ PAGED_MQA_LOGITS = Op(
         _case("mxfp4", 2, 2, 140, 64, 3, layout=INDEXER_MXFP4, formats=_BYTES),
         _case("plain-scales", 2, 1, 70, 16, 4, 22, INDEXER_FP8_PLAIN),
         _case("short-table", 2, 1, 300, 16, 4, 8),
+        _case("bf16", 3, 2, 100, 32, 4, 8, dtype=BF16, formats=(("weights", BF16),)),
+        _case("columns-64", 3, 1, 150, 32, 5, 32, fp8_rows(64)),
+        _case("mxfp4-32", 2, 1, 140, 64, 3, 16, mxfp4_rows(32), formats=_BYTES),
         _case("no-requests", 0, 1, 64, 64, 1),
         _case("large", 8, 2, 8192, 64, 130, large=True),
         _case("large-mxfp4", 8, 1, 8192, 64, 130, layout=INDEXER_MXFP4, formats=_BYTES, large=True),

@@ -43,10 +43,11 @@ from specs.tile.trace import Tile
 
 GROUP = 8
 LONGEST = 16384  # keys that one program selects from, at most
-MOST = 2048  # what may be selected
+MOST = 4096  # what may be selected
 LOWEST = 1 - (1 << 31)  # below the key of every number: nothing
 _SIGN = -(1 << 31)
 _LOW_HALF = 0xFFFF
+_FULL = 1 << 15  # keys whose number is negative as the high half of an integer
 _ALIGNED = 16
 
 
@@ -238,7 +239,7 @@ def select(space: Space, level: Level) -> None:
         room = k - above
 
         def put(item: Tile, keys: Tile, before: Tile) -> Tile:
-            place, passed = ranked(keys, least, room, before)
+            place, passed = ranked(keys, least, room, before, full=size >= _FULL)
             store(level.chosen, (goal, place), item - row.start if level.span == 1 else item, place >= 0)
             return before + passed
 
@@ -250,7 +251,7 @@ def select(space: Space, level: Level) -> None:
             passed = put(item, keys, zero)
         else:
             passed = fori_loop(0, level.blocks(space, row, block), block_of, zero)
-        fill_behind(p, level.chosen, goal, (passed & _LOW_HALF) + minimum(passed >> 16, room))
+        fill_behind(p, level.chosen, goal, (passed & _LOW_HALF) + minimum(_high_half(passed, size >= _FULL), room))
         if level.leaves is not None:
             store(level.leaves, (row.number,), least)
 
@@ -333,16 +334,22 @@ def halved(middle: Tile, found: Tile, k: int, lower: Tile, upper: Tile, above: T
     return where(enough, lower, middle), where(enough, middle, upper), where(enough, found, above)
 
 
-def ranked(keys: Tile, least: Tile, room: Tile, before: Tile) -> tuple[Tile, Tile]:
+def _high_half(x: Tile, full: bool) -> Tile:
+    """The count in the high half; full: which may have all 16 bits."""
+    high = x >> 16
+    return high & _LOW_HALF if full else high
+
+
+def ranked(keys: Tile, least: Tile, room: Tile, before: Tile, full: bool = False) -> tuple[Tile, Tile]:
     """Where each key goes, -1 for nowhere: those above `least` do, and of those equal to it the first `room`.
 
     before: how many such keys there were before: above it in the low half, equal to it in the high half. The second
-    result is how many there are here, in the same form.
+    result is how many there are here, in the same form. full: whether there may be as many as `_FULL`.
     """
     higher, equal = keys > least, (keys == least) & (keys > LOWEST)
     # Both counts in one running sum: there are fewer keys than half an integer counts.
     passed = higher.to(INT32) + (equal.to(INT32) << 16)
     ranks = before + cumsum(passed, axis=0)
-    ties = ranks >> 16
+    ties = _high_half(ranks, full)
     kept = higher | (equal & (ties <= room))
     return where(kept, (ranks & _LOW_HALF) + minimum(ties, room) - 1, -1), reduce_sum(passed, axis=0)

@@ -4,9 +4,10 @@
     topk_rows_decode   row i = b n + j looks at columns below seq_lens[b, j], or below seq_lens[b] - n + j + 1
 
 Results are counted from the row's first column and ascend; -1 stands behind the last where a row has fewer than k. Of
-equal logits the first ones are taken (0 and -0 are equal). What lies outside of a row's columns is not looked at. Any
-row stride; rows of up to 2^20 columns. No logit is NaN: where one is, it counts as larger or, with a sign, smaller than
-every number.
+equal logits the first ones are taken (0 and -0 are equal). What lies outside of a row's columns is not looked at, and
+a row of padding, which has none, is -1 throughout. Any row stride; rows of up to 2^20 columns, k up to 4096. NaN is
+ranked by its sign bit: larger than every number, inf included, or with the sign smaller than every number, -inf
+included, so that a NaN is chosen rather than overlooked.
 """
 
 from __future__ import annotations
@@ -70,12 +71,13 @@ def bounds_arrays(decode: bool) -> tuple[Array, ...]:
 
 def logits(rows: Expr, columns: Any = W) -> Array:
     """The rows."""
-    return Array(name="logits", doc="logits", shapes=((rows, columns),), formats=(F32,))
+    doc = "logits; NaN is ranked by its sign bit, above every number or below"
+    return Array(name="logits", doc=doc, shapes=((rows, columns),), formats=(F32,))
 
 
 def indices(rows: Axis, access: Access = Access.OUT) -> Array:
     """What was chosen."""
-    doc = "columns of the largest logits, ascending; -1 behind the last"
+    doc = "columns of the largest logits, ascending; -1 behind the last, so throughout in a row without columns"
     return Array(name="indices", doc=doc, shapes=((rows, K),), formats=(INT32,), access=access, role=Role.INDEX)
 
 
@@ -234,6 +236,7 @@ FEW_ROWS = 264
 def select_configs(size: Expr, rows: Expr) -> tuple[Config, ...]:
     """Configurations of a level that selects from `size` items; those for CUDA devices measured on an H200."""
     return (
+        _config("cuda", 16, when=size > LONGEST, BLOCK=4096),  # k above 2048: as many keys per thread as with 2048
         _config("cuda", 8, when=(rows <= FEW_ROWS) + (size > 8192) > 0, BLOCK=4096),
         _config("cuda", 4, when=size <= 4096, BLOCK=2048),
         _config("cuda", 8, BLOCK=2048),
@@ -361,6 +364,8 @@ TOPK_ROWS = _op(
         _case("few", 9, 37, 5),
         _case("one", 2, 1, 1),
         _case("wider-than-rows", 3, 40, 2048),
+        _case("three-thousand", 3, 3500, 3000),
+        _case("most", 2, 21000, 4096),
         _case("no-columns", 3, 0, 16),
         _case("no-rows", 0, 64, 16),
         _case("large", 70, 32768, 1024, large=True),

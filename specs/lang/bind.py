@@ -57,13 +57,17 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
     """What expressions may ask of an attribute NAME that is a paged layout.
 
     NAME_width, NAME_values: columns of a row, and those that are values. NAME_data, NAME_share: bytes of a row among
-    the rows, and at the end of the page.
+    the rows, and at the end of the page. NAME_codes: formats of its fields (`Paged.codes`). NAME_scales: scales of a
+    row. NAME_scale: their format, None where there is none or more than one.
     """
     facts: dict[str, object] = {}
     for name, value in attributes.items():
         if isinstance(value, Paged):
             facts |= {f"{name}_width": value.width, f"{name}_values": value.value_width}
-            facts |= {f"{name}_data": value.row_stride, f"{name}_share": value.share}
+            facts |= {f"{name}_data": value.row_stride, f"{name}_share": value.share, f"{name}_codes": value.codes}
+            formats = {field.format.scale for field in value.fields}
+            facts[f"{name}_scales"] = sum(field.groups for field in value.fields)
+            facts[f"{name}_scale"] = formats.pop() if len(formats) == 1 else None
     return facts
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from specs.lang.axes import Axis, Expr, as_expr
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Access, Array, Attribute, Rows, Shape, choice_name
+from specs.lang.kernel import Access, Array, Attribute, Rows, Shape, choice_name, variant_name
 from specs.lang.layouts import Pages
 from specs.lang.paged import Paged
 
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
 """Targets that every kernel has a configuration for."""
-_LAYOUT_FACTS = ("width", "values", "data", "share")  # what expressions may ask of a paged layout (`bind.layout_facts`)
+_LAYOUT_FACTS = (
+    "width",
+    "values",
+    "data",
+    "share",
+    "codes",
+    "scales",
+    "scale",
+)  # what expressions may ask of a paged layout (`bind.layout_facts`)
 
 
 def check_kernel(kernel: Kernel) -> None:
@@ -262,6 +270,8 @@ class _Scope:
 
     def choices_of(self, array: Array, decides: Attribute) -> tuple[str, ...]:
         found = _choices(decides)
+        if decides.kind is Paged:
+            found = tuple(dict.fromkeys(variant_name(choice) for choice in decides.choices)) or None
         if found is None:
             self.fail(array, f"by = {decides.name!r} has no choices", "let a choice or a truth value decide")
         return found

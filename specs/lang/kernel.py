@@ -60,6 +60,11 @@ def choice_name(value: object) -> str:
     return value.name if isinstance(value, (ElementFormat, Paged)) else str(value)
 
 
+def variant_name(value: object) -> str:
+    """How `Array.shapes_by` writes a choice: a layout, which may be one of the caller's own, by its codes."""
+    return value.codes if isinstance(value, Paged) else choice_name(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Array:
     """One array argument or result.
@@ -67,7 +72,7 @@ class Array:
     shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only: by
         further ones, or by lacking the first ones).
     by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes) for every choice of it;
-        one that does not take the array at all has no shapes: (choice, ()).
+        one that does not take the array at all has no shapes: (choice, ()). Layouts go by their codes (`Paged.codes`).
     formats: accepted element formats, or the name of the array or format attribute that decides.
     order: name of the attribute that, at "nk", says that the last two dimensions are passed swapped.
     order_for: choices of `by` to which `order` applies (empty = all).
@@ -96,8 +101,8 @@ class Array:
             return self.shapes
         value = attributes[self.by]
         shapes = dict(self.shapes_by)
-        # Layouts of one's own are no choices by name, and take no array that depends on one.
-        return shapes.get(value.name, ()) if isinstance(value, Paged) else shapes[choice_name(value)]
+        # Layouts of one's own may have codes that no choice has, and then take no array that depends on them.
+        return shapes.get(value.codes, ()) if isinstance(value, Paged) else shapes[choice_name(value)]
 
     @property
     def always(self) -> bool:
@@ -112,7 +117,7 @@ class Array:
 
     def required(self, attributes: Mapping[str, object]) -> bool:
         """Whether a call with these attributes has to pass it."""
-        return not self.optional or (self.by is not None and choice_name(attributes[self.by]) in self.required_for)
+        return not self.optional or (self.by is not None and variant_name(attributes[self.by]) in self.required_for)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

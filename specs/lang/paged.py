@@ -154,6 +154,11 @@ class Paged:
         return sum(field.count for field in self.fields)
 
     @property
+    def codes(self) -> str:
+        """Names of the formats of its fields, "e4m3+bf16" of two: what arrays that go with a layout depend on."""
+        return "+".join(field.format.element.name for field in self.fields)
+
+    @property
     def value_width(self) -> int:
         """Columns of a row that attention sums up."""
         return self.width if self.values is None else self.values

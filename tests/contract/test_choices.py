@@ -12,7 +12,7 @@ import pytest
 
 import specs
 from specs.lang.bind import check_attributes
-from specs.lang.kernel import Array, Attribute, choice_name
+from specs.lang.kernel import Array, Attribute, choice_name, variant_name
 from specs.lang.op import Case, Op
 from specs.tile.cases import case_arrays
 
@@ -58,7 +58,7 @@ def reached(op: Op, case: Case) -> Iterator[str]:
             yield f"no {array.name}"
             continue
         yield f"{array.name} as {arrays[array.name].format.name}"
-        yield array.name + ("" if array.by is None else f" at {array.by} = {choice_name(attributes[array.by])}")
+        yield array.name + ("" if array.by is None else f" at {array.by} = {variant_name(attributes[array.by])}")
 
 
 def missing(op: Op) -> list[str]:

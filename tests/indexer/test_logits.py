@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,11 @@ import torch
 
 import specs
 from parity.inputs import generate
-from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, quant_view, workspace_shapes
+from specs.cache.layouts import V4
+from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, fp8_rows, mxfp4_rows, quant_view, workspace_shapes
 from specs.lang.elements import BF16, E4M3, F32, UINT8, ElementFormat
+from specs.lang.errors import ArgumentError
+from specs.lang.paged import Paged, ScalePlace
 from specs.tile.cases import case_launches
 from specs.tile.ir import Opcode, walk
 from specs.tile.legalise import legalise
@@ -115,3 +120,72 @@ def test_shapes_that_follow_from_the_layouts() -> None:
     assert quant_view(3, 8640, 64) == ((3, 64, 1, 132), (8640, 132, 132, 1))
     assert quant_view(3, 4608, 64, INDEXER_MXFP4) == ((3, 64, 1, 68), (4608, 68, 68, 1))
     assert F32.storage_bits == 8 * INDEXER_FP8.share
+
+
+@pytest.mark.parametrize("columns", [32, 64, 128])
+@pytest.mark.parametrize("rows", [32, 64])
+@pytest.mark.parametrize("make", [fp8_rows, mxfp4_rows])
+def test_layouts_of_one_s_own(make: Callable[[int], Paged], rows: int, columns: int) -> None:
+    """Whole numbers, inserted and scored: shapes follow from what a layout holds, whatever it is called."""
+    layout = replace(make(columns), name=f"mine_{make.__name__}_{columns}")
+    generator = torch.Generator().manual_seed(columns)
+    keys = torch.randint(-2, 3, (3 * rows, columns), generator=generator).float()
+    keys[:, ::32] = 3.0 if make is mxfp4_rows else 7.0  # a scale of a power of two with which all are codes
+    cache = torch.zeros((4, layout.page_stride(rows)), dtype=torch.uint8)
+    table = torch.tensor([[3, 0, 2]], dtype=torch.int32)
+    slots = (table.repeat_interleave(rows, 1)[0] * rows + torch.arange(3 * rows) % rows).to(torch.int32)
+    ops.indexer_k_insert(keys, cache, slots, block_size=rows, layout=layout, implementation="eager")
+    field = layout.fields[0]
+    coded = field.format.encode(torch.randint(-1, 2, (1, 1, 4, columns), generator=generator).double().numpy())
+    q = field.format.decode(coded)
+    weights, lens = torch.tensor([[1.0, 2.0, -1.0, 0.5]]), torch.tensor([[3 * rows - 5]], dtype=torch.int32)
+    packed = field.format.packing is not None
+    more: dict[str, Any] = {"q_scale": torch.from_numpy(np.array(coded.scale))} if packed else {}
+    if not packed:
+        q = field.format.element.decode(coded.data)
+    found = ops.paged_mqa_logits(
+        torch.from_numpy(np.array(coded.data)),
+        cache,
+        weights,
+        lens,
+        table,
+        **more,
+        max_model_len=3 * rows,
+        layout=layout,
+        block_size=rows,
+        implementation="eager",
+    )
+    expected = np.maximum(q[0, 0] @ keys.double().numpy().T, 0).T @ weights[0].double().numpy()
+    assert np.array_equal(found[0, : 3 * rows - 5].double().numpy(), expected[: 3 * rows - 5])
+    assert torch.isneginf(found[0, 3 * rows - 5 :]).all()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        V4,
+        replace(fp8_rows(128), name="behind", scales=ScalePlace.BEHIND_CODES),
+        fp8_rows(96),
+        mxfp4_rows(256),
+        replace(fp8_rows(64), name="halves", fields=(fp8_rows(32).fields[0],) * 2),
+    ],
+    ids=lambda layout: layout.name,
+)
+def test_other_rows_are_refused(layout: Paged) -> None:
+    """Before anything runs: the argument, and what rows may be."""
+    data = layout.row_stride
+    bytes_, number = torch.zeros((1, 1, 1, data), dtype=torch.uint8), torch.ones((1, 1))
+    ends = torch.ones((1, 1), dtype=torch.int32)
+    given = {"q_scale": torch.ones((1, 1, 1, 8)).to(torch.float8_e8m0fnu)} if layout.codes == "e2m1" else {}
+    with pytest.raises(ArgumentError, match=r"'layout'.*32, 64 or 128 columns"):
+        ops.paged_mqa_logits(
+            bytes_,
+            torch.zeros((1, layout.page_stride(16)), dtype=torch.uint8),
+            number,
+            ends,
+            ends * 0,
+            **given,
+            max_model_len=4,
+            layout=layout,
+            block_size=16,
+        )

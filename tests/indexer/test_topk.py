@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from specs.indexer.oracle import top_k
-from specs.indexer.select import GROUP, LONGEST
+from specs.indexer.select import GROUP, LONGEST, MOST
+from specs.lang.errors import ArgumentError
 from torch_impl import ops
 
 WIDTH = LONGEST + 5 * GROUP + 3
@@ -106,3 +107,19 @@ def test_nan_is_the_largest_or_with_a_sign_the_smallest() -> None:
     found = chosen(logits, [0, 0], [900, 900], 10)
     assert found[0].tolist() == [0, 1, *range(892, 900)]
     assert found[1].tolist() == list(range(888, 898))
+
+
+@pytest.mark.parametrize("width", [3500, WIDTH, 2 * LONGEST + 4096])
+@pytest.mark.parametrize("k", [3000, MOST])
+def test_large_k(k: int, width: int) -> None:
+    """More than there are groups, and as many equal keys as half an integer counts."""
+    logits = torch.randn((3, width), generator=torch.Generator().manual_seed(5))
+    logits[1] = 0.0
+    logits[2] = torch.round(logits[2])
+    starts, ends = [0, 0, 7], [width, width, width - 3]
+    assert np.array_equal(chosen(logits, starts, ends, k), expected(logits, starts, ends, k))
+
+
+def test_no_more_than_that() -> None:
+    with pytest.raises(ArgumentError, match=f"topk.*1 .. {MOST}"):
+        chosen(torch.zeros((1, 9)), [0], [9], MOST + 1)

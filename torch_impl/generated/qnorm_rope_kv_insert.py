@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6172581bef2e900d718f54d5bc10864d71ebd51a106ba6383d5860e6d6dc451f
+# spec sha256 8514a23cbd42c54c8aa2b27b5be0ac02f43e5fee1f816a7995e8998a7a64b1e4
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,39 +34,40 @@ def qnorm_rope_insert(
     stride_cache0,
     stride_cos_sin0,
 ):
-    token = tl.program_id(0)  # specs/cache/qnorm.py:66
-    part = tl.program_id(1)  # specs/cache/qnorm.py:66
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:67
-    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:68
-    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:69
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:70
-    if part < heads:  # specs/cache/qnorm.py:81
-        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:73
-        column = tl.arange(0, 512)  # specs/cache/qnorm.py:88
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:89
-        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:91
-        x = q.to(tl.float32)  # specs/cache/qnorm.py:91
-        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:92
-        mean = t * 0.001953125  # specs/cache/qnorm.py:92
-        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:93
-        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:95
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:97
-        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:97
-        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:98
-        there = (pair < 32) & known  # specs/cache/qnorm.py:99
-        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:100
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:100
-        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:101
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:101
-        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:102
+    token = tl.program_id(0)  # specs/cache/qnorm.py:67
+    part = tl.program_id(1)  # specs/cache/qnorm.py:67
+    heads = (H + 7) // 8  # specs/cache/qnorm.py:68
+    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:69
+    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:70
+    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:71
+    if part < heads:  # specs/cache/qnorm.py:82
+        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:74
+        column = tl.arange(0, 512)  # specs/cache/qnorm.py:89
+        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:90
+        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:92
+        x = q.to(tl.float32)  # specs/cache/qnorm.py:92
+        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:93
+        mean = t * 0.001953125  # specs/cache/qnorm.py:93
+        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:94
+        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:96
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:98
+        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:98
+        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:99
+        there = (pair < 32) & known  # specs/cache/qnorm.py:100
+        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:101
+        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:101
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:102
+        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:102
+        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:103
         even_1 = even * cosine - odd * sine  # specs/cache/rope.py:21
         odd_1 = even * sine + odd * cosine  # specs/cache/rope.py:21
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), (x * inverse).to(tl.bfloat16), mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:104
-        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:105
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:106
-    if part == heads:  # specs/cache/qnorm.py:82
-        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:76
-        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:77
+        whole = (x * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:105
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), whole, mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:106
+        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:107
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:108
+    if part == heads:  # specs/cache/qnorm.py:83
+        live_1 = (rows < TS) & known  # specs/cache/qnorm.py:77
+        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:78
         held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
         page = held // 16  # specs/cache/insert.py:59
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
@@ -180,7 +181,8 @@ def qnorm_rope_insert(
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
         odd_4 = tl.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:64
         turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
-        x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_2), tl.where(rotary_1, turned_odd, odd_2)), [1, 1, 64])  # specs/cache/insert.py:132
+        even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:131
+        x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64])  # specs/cache/insert.py:132
         value_2 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109

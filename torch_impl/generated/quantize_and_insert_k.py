@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bf1a9c40994d01f1a74906e7a64c0a7f367b963bff8b27320b652bb5c8721eea
+# spec sha256 fbdfe77c6acb16398f57a2852de11e1d63ea791359c4dcbbf67c2a4f69c6f2c6
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -27,9 +27,9 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:35
-    live = token < TS  # specs/cache/write.py:36
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:37
+    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
+    live = token < TS  # specs/cache/write.py:47
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:48
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
     page = held // 16  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

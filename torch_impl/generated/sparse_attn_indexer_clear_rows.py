@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d5727b457168b0b6e297444cb27f9b22f91976283aaeed7102195ccaf14fe209
+# spec sha256 edfd14a8d3785b4425f88a3c8027b71e113561c58b2d4ca1222dbdc1e376994c
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d5727b457168b0b6e297444cb27f9b22f91976283aaeed7102195ccaf14fe209
+# spec sha256 edfd14a8d3785b4425f88a3c8027b71e113561c58b2d4ca1222dbdc1e376994c
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -27,9 +27,9 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:35
-    live = token < TS  # specs/cache/write.py:36
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:37
+    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
+    live = token < TS  # specs/cache/write.py:47
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:48
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
     page = held // 16  # specs/cache/insert.py:59
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60

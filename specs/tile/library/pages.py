@@ -1,7 +1,8 @@
 """Rows of paged caches in tile programs: a layout's declaration turned into loads and stores.
 
 Columns of a row come in chunks, each a power of two wide, inside one field. Codes that share bytes are read as two
-chunks of every second column: the low and the high halves of the same bytes. A chunk arrives in bfloat16.
+chunks of every second column: the low and the high halves of the same bytes. A chunk arrives in bfloat16,
+or in another format of 16 bits.
 """
 
 from __future__ import annotations
@@ -51,13 +52,22 @@ def chunks(layout: Paged, limit: int) -> tuple[Chunk, ...]:
 
 
 class Rows:
-    """The rows of one tile of slots: where each lies, and its columns in bfloat16.
+    """The rows of one tile of slots: where each lies, and its columns as `wide`.
 
     live: which rows may be read; the columns of the others are zero.
     """
 
-    def __init__(self, cache: ArrayHandle, layout: Paged, rows: int, page: Tile, row: Tile, live: Tile | None) -> None:
-        self.cache, self.layout, self.page = cache, layout, page
+    def __init__(
+        self,
+        cache: ArrayHandle,
+        layout: Paged,
+        rows: int,
+        page: Tile,
+        row: Tile,
+        live: Tile | None,
+        wide: ElementFormat = BF16,
+    ) -> None:
+        self.cache, self.layout, self.page, self.wide = cache, layout, page, wide
         self.data = row * layout.row_stride
         self.shares = row * layout.share + rows * layout.row_stride if layout.gathered else self.data
         self.live = live
@@ -66,18 +76,18 @@ class Rows:
         self._bytes: dict[int, Tile] = {}
 
     def chunk(self, chunk: Chunk) -> Tile:
-        """Columns of one chunk, bf16 [rows, count]."""
+        """Columns of one chunk, [rows, count]."""
         place, form = chunk.place, chunk.place.field.format
         if chunk.step > 1:
             values = self._halves(chunk)
         else:
             values = self._elements(place.byte, form.element, chunk.first - place.column, chunk.count)
         if form.scale is None:
-            return values.to(BF16)
+            return values.to(self.wide)
         value = values.to(F32) * self._spread(chunk)
         if form.tensor_scale is not None and form.tensor_scale.constant is not None:
             value = value * (1.0 / form.tensor_scale.constant)
-        return value.to(BF16)
+        return value.to(self.wide)
 
     def _elements(self, byte: int, element: ElementFormat, first: int, count: int) -> Tile:
         """Elements `first` .. of the run that starts at `byte` of every row."""
