@@ -95,7 +95,7 @@ def _page(inputs: Inputs, array: Array) -> tuple[int, int]:
 
 
 def layout_values(choices: tuple[object, ...]) -> Iterator[object]:
-    """Values to try for a cache layout: names, near misses of names, and a layout that no name stands for."""
+    """Values to try for a cache layout: names, near misses of names, and layouts that no name stands for."""
     named = [choice for choice in choices if isinstance(choice, Paged)]
     for choice in named:
         yield choice
@@ -103,3 +103,7 @@ def layout_values(choices: tuple[object, ...]) -> Iterator[object]:
     yield from ("", "unheard_of")
     for choice in named[:1]:
         yield replace(choice, name=f"first_field_of_{choice.name}", fields=choice.fields[:1], values=None)
+        field = choice.fields[0]
+        if choice.gathered and field.format.scale is not None:  # the same codes, scales of half as many columns
+            halved = replace(field, format=replace(field.format, block=(1, field.group // 2)))
+            yield replace(choice, name=f"halved_{choice.name}", fields=(halved, *choice.fields[1:]))

@@ -34,6 +34,7 @@ from parity.page_calls import (
 from specs.lang import errors
 from specs.lang.axes import Axis, as_expr
 from specs.lang.bind import call_env, followed, layout_facts
+from specs.lang.declarations import LAYOUT_FACTS
 from specs.lang.elements import ALL, E8M0, F32, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Dim, Role, Rows, choice_name
 from specs.lang.kernel import Shape as Dims
@@ -338,10 +339,11 @@ def _mode_refusals(inputs: Inputs, name: str) -> frozenset[Refusal]:
 def _shape_refusals_by(inputs: Inputs, attribute: str) -> frozenset[Refusal]:
     """Shapes may be refused of arrays that the attribute decides about, and of those that share their axes."""
     op, axes = inputs.op, {axis.name for axis in inputs.op.axes}
+    own = {attribute, *(f"{attribute}_{fact}" for fact in LAYOUT_FACTS)}
     decided = [
         a
         for a in op.inputs
-        if a.name in inputs.arrays and (attribute in (a.by, a.order) or attribute in _axes_of(a, inputs.attributes))
+        if a.name in inputs.arrays and (attribute in (a.by, a.order) or own & _axes_of(a, inputs.attributes))
     ]
     shared = {name for a in decided for name in _axes_of(a, inputs.attributes)} & axes
     names = {a.name for a in decided} | set(_sharing(inputs, shared) if decided else ())

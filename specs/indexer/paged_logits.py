@@ -241,9 +241,8 @@ def _case(
 ) -> Case:
     sizes = {"B": b, "QUERIES": n, "H": h, "NB": table, "PAGES": max(1, b * table)}
     sizes["PAGE_BYTES"] = layout.page_stride(rows)
-    attributes = (("max_model_len", width), ("block_size", rows), ("layout", layout), ("lens", lens))
-    attributes += (("logits_dtype", dtype),)
-    return Case(name=name, sizes=tuple(sizes.items()), attributes=attributes, **fields)
+    attributes = {"max_model_len": width, "block_size": rows, "layout": layout, "lens": lens, "logits_dtype": dtype}
+    return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), **fields)
 
 
 _KERNEL = kernel()

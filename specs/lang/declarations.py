@@ -22,15 +22,8 @@ if TYPE_CHECKING:
 
 KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
 """Targets that every kernel has a configuration for."""
-_LAYOUT_FACTS = (
-    "width",
-    "values",
-    "data",
-    "share",
-    "codes",
-    "scales",
-    "scale",
-)  # what expressions may ask of a paged layout (`bind.layout_facts`)
+LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale")
+"""What expressions may ask of a paged layout (`bind.layout_facts`)."""
 
 
 def check_kernel(kernel: Kernel) -> None:
@@ -167,7 +160,7 @@ class _Scope:
     ) -> None:
         self.owner, self.arrays = owner, arrays
         self.attributes = {a.name: a for a in attributes}
-        facts = (f"{a.name}_{fact}" for a in attributes if a.kind is Paged for fact in _LAYOUT_FACTS)
+        facts = (f"{a.name}_{fact}" for a in attributes if a.kind is Paged for fact in LAYOUT_FACTS)
         self.sizes = {axis.name for axis in axes} | set(self.attributes) | set(facts)
 
     def names_of_expressions(self) -> set[str]:

@@ -22,6 +22,7 @@ from parity.inputs import Raw
 from parity.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, validated
 from specs.cache.layouts import ALL as LAYOUTS
 from specs.lang.accuracy import Accuracy
+from specs.lang.declarations import LAYOUT_FACTS
 from specs.lang.elements import ALL, E5M2, F32, ElementFormat, Overflow
 from specs.lang.export import content_hash, to_dict, to_json
 from specs.lang.kernel import Access, Role, Tunable
@@ -182,7 +183,7 @@ def names_known(form: dict[str, Any]) -> set[str]:
     for owner in (form, *form["kernels"]):
         known |= {item["name"] for key in ("axes", "attributes", "tunables") for item in owner.get(key, ())}
         layouts = [item["name"] for item in owner["attributes"] if item["kind"] == "layout"]
-        known |= {f"{name}_{fact}" for name in layouts for fact in ("width", "values", "data", "share")}
+        known |= {f"{name}_{fact}" for name in layouts for fact in LAYOUT_FACTS}
     return known
 
 
@@ -220,6 +221,7 @@ def test_every_layout_that_is_named_is_described(name: str) -> None:
     attributes = [item for owner in owners for item in owner["attributes"] if item["kind"] == "layout"]
     assert attributes
     named = {text for attribute in attributes for text in (attribute["default"], *attribute["choices"])}
+    named |= {value for case in form["cases"] for value in case["attributes"].values() if value in form["layouts"]}
     assert named - {None} == set(form["layouts"])
     keywords = {attribute["name"] for attribute in form["attributes"]}
     for owner in owners:

@@ -176,7 +176,9 @@ def test_other_rows_are_refused(layout: Paged) -> None:
     data = layout.row_stride
     bytes_, number = torch.zeros((1, 1, 1, data), dtype=torch.uint8), torch.ones((1, 1))
     ends = torch.ones((1, 1), dtype=torch.int32)
-    given = {"q_scale": torch.ones((1, 1, 1, 8)).to(torch.float8_e8m0fnu)} if layout.codes == "e2m1" else {}
+    given: dict[str, Any] = (
+        {"q_scale": torch.ones((1, 1, 1, 8)).to(torch.float8_e8m0fnu)} if layout.codes == "e2m1" else {}
+    )
     with pytest.raises(ArgumentError, match=r"'layout'.*32, 64 or 128 columns"):
         ops.paged_mqa_logits(
             bytes_,
