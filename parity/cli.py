@@ -4,6 +4,7 @@
     emit           generated sources; checks and renews those that are checked in
     casts          every code of every format in every other, as a device casts it
     run, job       comparisons of both frameworks with each other and with the oracle
+    fuzz           the same for calls drawn at random
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
 
@@ -315,6 +316,47 @@ def run(
     )
     asked = Asked(ops=tuple(ops or ()), cases=cases, implementations=names if implementations else (), device=device)
     raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder))
+
+
+@app.command()
+def fuzz(
+    ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations; all when left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the first call; the others follow it.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="Calls of each operation.", min=1)] = 100,
+    implementations: Annotated[
+        str | None,
+        typer.Option(
+            help="Names separated by commas, which run every call. When left out: torch:eager runs every call, "
+            "torch:interpret and jax:xla one in 8, jax:interpret one in 32."
+        ),
+    ] = None,
+    device: DeviceOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Save the inputs of every call that failed, or of the one call of --count 1, below this folder, "
+            "with a script that makes the call.",
+            file_okay=False,
+            writable=True,
+        ),
+    ] = None,
+    json_file: JsonOption = None,
+    report: ReportOption = None,
+) -> None:
+    """Calls drawn at random from the specifications: sizes, attributes, formats, strides, special values.
+
+    A failure prints the command that makes the one call again. Statuses as of `run`.
+    """
+    from parity import comparing, fuzzing
+    from parity.status import Asked
+
+    chosen = [_op(name) for name in ops or specs.names()]
+    names = _implementations(implementations) if implementations else ()
+    record = fuzzing.run_fuzz(
+        chosen, seed=seed, count=count, implementations=names, device=_device(device), folder=save
+    )
+    asked = Asked(ops=tuple(ops or ()), implementations=names, device=device)
+    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, brief=True))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from parity.model_sections import model_sections, reasons
 from parity.printing import console, print_section, say, write_text
 from parity.records import CaseResult, RunRecord, count
 from parity.records_json import to_json
-from parity.runner import IMPLEMENTATIONS, inputs_of, repeat_case, run_all
+from parity.runner import inputs_of, repeat_case, run_all
 from parity.status import NOTHING_NAMED, Asked, exit_status, not_run
 from parity.table import print_record, progress
 from parity.xpu.record import LadderRecord
@@ -69,10 +69,9 @@ def run_cases(
 
 def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: str, rows: Sequence[CaseResult]) -> Path:
     """Writes the inputs of a case, and a script for everything that ran on them; returns the folder of the case."""
-    from parity.saving import save
+    from parity.saving import ran, save
 
-    ran = [row for row in rows if row.status in ("passed", "failed")]
-    names = [name for name in IMPLEMENTATIONS if any(name in row.pair.split(" vs ") for row in ran)]
+    names = ran(rows)
     target = folder / f"{op.name}-{case.name}-{kind}-{seed}"
     save(
         inputs_of(op, case, kind, seed),
@@ -173,4 +172,4 @@ def operations_section(results: Sequence[CaseResult]) -> Section:
         share = max((r.bound_share for r in mine if r.bound_share is not None), default=None)
         rows.append((op, counts, f"{twins} of {len(ran)}", wording.share(share)))
     columns = ("operation", "comparisons", "exact twins identical", "of bound, random data")
-    return Section(title="Every operation, every case that a CPU can take", columns=columns, rows=tuple(rows))
+    return Section(title="Every operation", columns=columns, rows=tuple(rows))

@@ -22,6 +22,7 @@ from parity.inputs import Inputs, Raw, raw_dtype
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported
 from specs.lang.kernel import Access
+from specs.lang.layouts import packed_strides
 
 if TYPE_CHECKING:
     import jax
@@ -101,7 +102,10 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
     from torch_impl import ops
 
     op = inputs.op
-    kept = {name: _guarded_tensor(raw, inputs.formats[name], device) for name, raw in inputs.arrays.items()}
+    kept = {
+        name: _guarded_tensor(raw, inputs.formats[name], device, inputs.strides.get(name))
+        for name, raw in inputs.arrays.items()
+    }
     arguments = [kept[a.name].tensor if a.name in kept else None for a in op.inputs]
     # Triton's interpreter is numpy, which warns of what is ordinary on a device: infinity - infinity, say.
     with _filled_allocations(), np.errstate(all="ignore"):
@@ -132,17 +136,21 @@ class _GuardedTensor:
             raise Spoiled(f"'{name}' is only read, and was changed")
 
 
-def _guarded_tensor(raw: Raw, form: ElementFormat, device: str) -> _GuardedTensor:
-    """A tensor with the bytes of `raw` between guard bytes."""
+def _guarded_tensor(
+    raw: Raw, form: ElementFormat, device: str, strides: tuple[int, ...] | None = None
+) -> _GuardedTensor:
+    """A tensor with the bytes of `raw` between guard bytes; row-major unless it is given strides."""
     import torch
 
     from torch_impl.formats import dtype_of
 
-    guards = guarded(raw.shape or (1,), raw.dtype, form)
+    guards = guarded(raw.shape or (1,), raw.dtype, form, strides=strides or None)
     guards.data[...] = raw
     whole = torch.from_numpy(guards.buffer).to(device)
-    inside = whole[guards.offset : guards.offset + raw.nbytes]
-    return _GuardedTensor(tensor=inside.view(dtype_of(form)).reshape(raw.shape), whole=whole, guards=guards)
+    rest = len(guards.buffer) - guards.offset
+    memory = whole[guards.offset : guards.offset + rest // raw.dtype.itemsize * raw.dtype.itemsize]
+    tensor = memory.view(dtype_of(form)).as_strided(raw.shape, strides or packed_strides(raw.shape))
+    return _GuardedTensor(tensor=tensor, whole=whole, guards=guards)
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from parity.ulp import AnyArray
 from specs.lang.elements import ElementFormat, NanRule
+from specs.lang.layouts import packed_strides
 
 POISON_BYTE = 0xA5
 GUARD_BYTES = 512
@@ -96,6 +98,7 @@ def guarded(
     element: ElementFormat,
     *,
     row_padding: int = 0,
+    strides: tuple[int, ...] | None = None,
     guard_bytes: int = GUARD_BYTES,
 ) -> Guarded:
     """Allocate a poisoned array of `shape` with guards.
@@ -105,19 +108,23 @@ def guarded(
         dtype: element type; as wide as the format, or one byte for sub-byte codes.
         element: decides the poison pattern.
         row_padding: guard elements after each row (the last dimension), which makes the array strided.
+        strides: in elements, in place of those of padded rows; 0 where one value is repeated. What lies between the
+            elements is guarded too.
         guard_bytes: at least this many guard bytes on each side.
     """
     kind = np.dtype(dtype)
     width = kind.itemsize
-    row = shape[-1] + row_padding
-    span = prod(shape[:-1]) * row * width
+    if strides is None:
+        row = shape[-1] + row_padding
+        strides = (*(row * step for step in packed_strides(shape[:-1])), 1)
+    span = width * (1 + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))) if prod(shape) else 0
     buffer = np.empty(span + 2 * guard_bytes + ALIGNMENT, np.uint8)
     offset = guard_bytes + (-(buffer.ctypes.data + guard_bytes)) % ALIGNMENT
     # Neighbouring guard bytes differ, so that neither a constant fill nor a shifted copy restores them.
     buffer[:] = np.arange(buffer.size, dtype=np.uint64) * 37 + POISON_BYTE
+    steps = tuple(step * width for step in strides)
     inside = np.zeros(buffer.size, np.bool_)
-    rows = inside[offset : offset + span].reshape(-1, row * width) if span else inside[:0].reshape(0, row * width)
-    rows[:, : shape[-1] * width] = True
-    data = buffer[offset : offset + span].view(kind).reshape(*shape[:-1], row)[..., : shape[-1]]
+    as_strided(inside[offset : offset + span], (*shape, width), (*steps, 1))[...] = True
+    data = as_strided(buffer[offset : offset + span].view(kind), shape, steps)
     poison(data, element)
     return Guarded(data=data, buffer=buffer, offset=offset, untouched=buffer.copy(), inside=inside)

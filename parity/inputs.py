@@ -15,7 +15,7 @@ Two kinds of data:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -62,16 +62,23 @@ def decode(raw: Raw, form: ElementFormat) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """A call without its values: shapes and formats of the arguments that are passed, all attributes."""
+    """A call without its values: shapes and formats of the arguments that are passed, all attributes.
+
+    strides: in elements, of arrays that are not row-major.
+    """
 
     op: Op
     shapes: Mapping[str, Shape]
     formats: Mapping[str, ElementFormat]
     attributes: Mapping[str, object]
+    strides: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def call(self) -> Call:
         """The call as the binder resolves it: sizes of the axes, shapes and formats of results."""
-        infos = {name: ArrayInfo(shape, self.formats[name], None, "") for name, shape in self.shapes.items()}
+        infos = {
+            name: ArrayInfo(shape, self.formats[name], self.strides.get(name), "")
+            for name, shape in self.shapes.items()
+        }
         return bind(self.op, infos, self.attributes)
 
 
@@ -82,18 +89,20 @@ class Inputs:
     arrays: raw arrays (see `raw_dtype`) in the order of the signature; arrays that are left out are missing.
     formats: element format of each of them.
     attributes: values of all attributes of the operation.
+    strides: in elements, of arrays that torch is to find in another memory order than the row-major one.
     """
 
     op: Op
     arrays: Mapping[str, Raw]
     formats: Mapping[str, ElementFormat]
     attributes: Mapping[str, object]
+    strides: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
         """The same call without its values."""
         shapes = {name: raw.shape for name, raw in self.arrays.items()}
-        return Layout(op=self.op, shapes=shapes, formats=self.formats, attributes=self.attributes)
+        return Layout(op=self.op, shapes=shapes, formats=self.formats, attributes=self.attributes, strides=self.strides)
 
     def values(self) -> dict[str, Any]:
         """What the oracle takes: values of floats as float64, integers as they are, attributes, formats."""
@@ -104,7 +113,7 @@ class Inputs:
 
     def replaced(self, **arrays: Raw) -> Inputs:
         """The same call with other arrays of the same formats."""
-        return Inputs(op=self.op, arrays={**self.arrays, **arrays}, formats=self.formats, attributes=self.attributes)
+        return replace(self, arrays={**self.arrays, **arrays})
 
 
 def layout_of(op: Op, case: Case) -> Layout:

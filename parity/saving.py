@@ -18,7 +18,8 @@ import numpy as np
 
 from parity.guard import bit_view
 from parity.inputs import Inputs, Raw
-from parity.runner import expectations
+from parity.records import CaseResult
+from parity.runner import IMPLEMENTATIONS, expectations
 from specs.lang.bind import Call
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Attribute
@@ -45,8 +46,14 @@ with np.load(Path(__file__).with_name("arrays.npz")) as file:
     saved = dict(file)
 
 
-def tensor(name: str, dtype: torch.dtype) -> torch.Tensor:
-    return torch.from_numpy(saved[name]).view(dtype).to("{device}")
+def tensor(name: str, dtype: torch.dtype, strides: tuple[int, ...] | None = None) -> torch.Tensor:
+    values = torch.from_numpy(saved[name])
+    if strides is None or 0 in values.shape:
+        return values.view(dtype).to("{device}")
+    memory = torch.zeros(1 + sum((n - 1) * s for n, s in zip(values.shape, strides)), dtype=values.dtype)
+    places = torch.arange(memory.numel()).as_strided(values.shape, strides)
+    memory[places.reshape(-1)] = values.reshape(-1)
+    return memory.view(dtype).to("{device}").as_strided(values.shape, strides)
 
 
 def bits(x: torch.Tensor) -> np.ndarray:
@@ -89,6 +96,12 @@ returned = ops.{call}
 returned = returned if isinstance(returned, tuple | list) else (returned,)
 results = dict(zip({names}, map(bits, returned), strict=True))
 '''
+
+
+def ran(rows: Sequence[CaseResult]) -> list[str]:
+    """Implementations that took part in a comparison."""
+    sides = {side for row in rows if row.status in ("passed", "failed") for side in row.pair.split(" vs ")}
+    return [name for name in IMPLEMENTATIONS if name in sides]
 
 
 def save(inputs: Inputs, folder: Path, *, implementations: Sequence[str], device: str, title: str, repeat: str) -> None:
@@ -144,10 +157,15 @@ _DEVICES = {"xpu": "oneapi"}
 
 def _arguments(inputs: Inputs, framework: str) -> str:
     return "\n".join(
-        f'{name} = {_function(framework)}("{name}", {_dtype(framework, inputs.formats[name])})'
-        f"  # {inputs.formats[name].name} {list(raw.shape)}"
+        f'{name} = {_function(framework)}("{name}", {_dtype(framework, inputs.formats[name])}'
+        f"{_strides(inputs, name, framework)})  # {inputs.formats[name].name} {list(raw.shape)}"
         for name, raw in inputs.arrays.items()
     )
+
+
+def _strides(inputs: Inputs, name: str, framework: str) -> str:
+    """The memory order of an argument, where it is not the row-major one; JAX has no other."""
+    return f", {inputs.strides[name]}" if framework == "torch" and inputs.strides.get(name) else ""
 
 
 def _function(framework: str) -> str:

@@ -109,9 +109,9 @@ def indexer_q_mxfp4(
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
     bits_2 = jnp.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
     raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:100
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:101
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
+    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
@@ -127,10 +127,10 @@ def indexer_q_mxfp4(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:113
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:114
-    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:115
-    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:115
+    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:119
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:120
+    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:121
+    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:121
     plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
     t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73

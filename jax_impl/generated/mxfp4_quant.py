@@ -44,9 +44,9 @@ def group_quant(
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
     bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:100
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:101
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
+    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
@@ -68,7 +68,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:113
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:114
-    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:115
+    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:119
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:120
+    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:121
     plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:87

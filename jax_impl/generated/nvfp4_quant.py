@@ -64,7 +64,7 @@ def group_quant(
     code = ((exponent - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:113
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:114
-    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:115
+    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:119
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:120
+    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:121
     plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:87

@@ -24,7 +24,7 @@ from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, Lists, lists, peak_of, queries, rows, sinks
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
-from specs.cache.arrays import pages_of
+from specs.cache.arrays import in_chunks, pages_of
 from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
@@ -258,6 +258,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
         ),
     ),
     constraints=(
+        in_chunks("swa_cache"),
         Constraint(argument="q", holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
         Constraint(
             argument="comp_cache", holds=_BOTH, message="comp_cache, topk_indices and topk_lens together or not at all"

@@ -45,6 +45,7 @@ def lists(sample: Sample, free: Array, tokens: int, width: int, total: int) -> L
     inside = np.arange(width) < length[:, None]
     drawn = rng.random((tokens, width))
     live = inside & (drawn >= 1 / 8)
+    live &= np.cumsum(live).reshape(live.shape) <= len(free)  # what is left over when rows run out are holes
     index = np.where(inside, np.where(drawn < 1 / 16, -1 - (index & 7), total + (index & 1023)), index)
     index[live] = free[: int(live.sum())]
     return Lists(index=index, length=length, live=live)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from specs.cache.layouts import ALL, V4
-from specs.lang.axes import Axis
+from specs.lang.axes import Axis, Ref
 from specs.lang.elements import BF16, F16, F32, INT32, INT64, UINT8
-from specs.lang.kernel import Access, Array, Attribute, Config, Role
+from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Role
 from specs.lang.layouts import Pages
 from specs.lang.paged import Paged
+from specs.tile.library.pages import LEAST
 
 PAGES = Axis(name="PAGES", doc="pages of the cache")
 PAGE_BYTES = Axis(name="PAGE_BYTES", doc="bytes of a page, padding included")
@@ -66,3 +67,9 @@ def layout_attributes() -> tuple[Attribute, ...]:
 def configs(*rows: tuple[str, dict[str, int]]) -> tuple[Config, ...]:
     """One configuration per target."""
     return tuple(Config(target=target, values=tuple(values.items())) for target, values in rows)
+
+
+def in_chunks(argument: str = "cache") -> Constraint:
+    """For operations that read rows chunk by chunk (`specs.tile.library.pages.chunks`)."""
+    message = f"a layout whose fields are multiples of {LEAST} columns, of {2 * LEAST} where two codes share a byte"
+    return Constraint(argument=argument, holds=(Ref("layout_unit") % LEAST).equals(0), message=message)

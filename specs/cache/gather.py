@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, VALUES, D, cache, configs, layout_attributes, pages_of
+from specs.cache.arrays import (
+    PAGE_BYTES,
+    PAGES,
+    ROWS,
+    VALUES,
+    D,
+    cache,
+    configs,
+    in_chunks,
+    layout_attributes,
+    pages_of,
+)
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import block_table, filled, rows_of
 from specs.lang.accuracy import Accuracy
@@ -79,7 +90,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 def sample(case: Sample) -> dict[str, Any]:
     """Requests of different lengths, empty ones among them; one page of a table lies outside the cache."""
     sizes, rows = case.sizes, rows_of(case)
-    room = sizes["M"] - int(case.attributes["offset"])  # type: ignore[call-overload]
+    room = max(0, sizes["M"] - int(case.attributes["offset"]))  # type: ignore[call-overload]
     longest = min(sizes["TABLE"] * rows, room if "gather_lens" not in case.shapes else sizes["TABLE"] * rows)
     lengths = case.rng.integers(0, longest + 1, sizes["B"])
     lengths[:: max(1, sizes["B"] // 2)] = longest
@@ -167,6 +178,7 @@ DEQUANT_GATHER_K: Op = single(
     family="cache",
     source="DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA",
     constraints=(
+        in_chunks(),
         Constraint(argument="out", holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
         Constraint(argument="out", holds=B <= BO, message="room for every request"),
     ),

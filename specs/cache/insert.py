@@ -13,7 +13,7 @@ from specs.cache.rope import rotate_rounded
 from specs.lang.blocks import BlockFormat, ScaleRule
 from specs.lang.elements import BF16, F32, INT32, UINT8
 from specs.lang.paged import Paged, Place
-from specs.quant.scaling import Scale, float_bits, pack_pairs, quotient_of, scale_of, second_level
+from specs.quant.scaling import Scale, float_bits, pack_pairs, quotient_of, scale_of, second_level, stored_as
 from specs.tile.language import (
     ArrayHandle,
     arange,
@@ -161,7 +161,7 @@ def scale_for(amax_bits: Tile, form: BlockFormat) -> Scale:
         return second_level(raw, form.scale, form.tensor_scale.constant)
     if form.rule is ScaleRule.AMAX_QUOTIENT:
         amax = maximum(amax_bits, float_bits(form.amax_floor)).bitcast(F32)
-        return Scale((amax / form.largest).to(form.scale).to(F32), None)
+        return Scale(stored_as(amax / form.largest, amax_bits, form.scale), None)
     return scale_of(amax_bits, form.element, form.scale, form.rule is ScaleRule.POW2_CEIL, form.amax_floor)
 
 

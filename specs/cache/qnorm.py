@@ -178,7 +178,7 @@ def sample(case: Sample) -> dict[str, Any]:
     In random data some positions are outside the table.
     """
     sizes, layout = case.sizes, layout_of(case)
-    positions = case.rng.integers(0, sizes["POSITIONS"], sizes["T"])
+    positions = case.rng.integers(0, max(sizes["POSITIONS"], 1), sizes["T"])
     if case.kind == "random":
         positions[2::7], positions[4::7] = -1, sizes["POSITIONS"]
     drawn = {

@@ -58,7 +58,7 @@ def block_table(sample: Sample, requests: int, width: int, used: Array) -> Array
     table = np.full((requests, width), -1_000_000, np.int64)
     pages = sample.rng.permutation(sample.sizes["PAGES"])
     at = 0
-    for b in range(requests):
+    for b in range(requests if len(pages) else 0):
         n = min(int(used[b]), width)
         table[b, :n] = np.take(pages, np.arange(at, at + n), mode="wrap")
         at += n

@@ -49,6 +49,7 @@ def _keys(inputs: Mapping[str, Any], b: int) -> tuple[Array, Array]:
         if "seqused_k" in inputs:
             end = min(end, first + max(0, int(inputs["seqused_k"][b])))
         return k[first:end], v[first:end]
+    k, v = (keys if keys.ndim == 4 else keys[None] for keys in (k, v))  # [page, heads, columns] is one page
     table, size = np.asarray(inputs["block_table"], np.int64)[b], max(k.shape[1], 1)
     room = len(table) * k.shape[1] if len(k) else 0
     position = np.arange(min(int(inputs["seqused_k"][b]), room))

@@ -10,6 +10,7 @@ few thousand keys. Capped scores are all zero.
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,9 @@ def sample(case: Sample) -> dict[str, Any]:
     first, total = owned(case, sizes["TQ"], requests, longest)
     queries = lengths(rng, total, requests, longest)
     drawn: dict[str, Any] = {"cu_seqlens_q": bounds(queries, first), **_descales(case)}
-    paged = sizes["PAGES"] > 1
+    paged = sizes["PAGES"] != 1
     if paged:
-        room = min(sizes["TABLE"] * sizes["PAGE"], _limit(case, "max_seqlen_k") or 2**30)
+        room = min(sizes["TABLE"] * sizes["PAGE"], _limit(case, "max_seqlen_k") or 2**30) if sizes["PAGES"] else 0
         used = rng.integers(0, room + 1, requests)
         used[: 1 + requests // 4] = room
         used[queries == 0] = rng.integers(-3, room + 1, int((queries == 0).sum()))
@@ -90,13 +91,15 @@ def _limit(case: Sample, name: str) -> int:
 
 
 def _table(case: Sample, counts: Array, queries: Array) -> Array:
-    """Different pages for every request; garbage behind those it needs, and everywhere for one without queries."""
+    """Pages of every request, shared where there are too few; garbage behind those it needs, and everywhere for one
+    without queries.
+    """
     sizes, rng = case.sizes, case.rng
     table = rng.integers(-(2**31), 2**31 - 1, (len(counts), sizes["TABLE"]))
-    free = iter(rng.permutation(sizes["PAGES"]))
+    free = cycle(rng.permutation(sizes["PAGES"]))
     for b, count in enumerate(counts):
         if queries[b]:
-            for entry in range(-(-int(count) // sizes["PAGE"])):
+            for entry in range(-(-int(count) // max(sizes["PAGE"], 1))):
                 table[b, entry] = next(free)
     return table
 
@@ -124,14 +127,14 @@ def _numbers(case: Sample, drawn: dict[str, Any], counts: Array, paged: bool) ->
         q = twin_queries(sizes["TQ"], heads, sizes["D"]) * (not case.attributes["softcap"])
         k = rng.integers(-1, 2, (*shape, sizes["D"])).astype(float)
         v = rng.choice(_VALUES, (*shape, sizes["DV"]))
-        slopes, sinks = np.zeros((max(1, sizes["SLOPES"]), heads)), np.zeros(heads)
+        slopes, sinks = np.zeros((sizes["SLOPES"], heads)), np.zeros(heads)
     else:
         q = (
             rng.standard_normal((sizes["TQ"], heads, sizes["D"]))
             * np.where(np.arange(heads) % 5 == 3, 8.0, 1.0)[:, None]
         )
         k, v = (rng.standard_normal((*shape, sizes[name])) for name in ("D", "DV"))
-        slopes = np.exp2(-8.0 * (1 + np.arange(heads)) / heads) * np.ones((max(1, sizes["SLOPES"]), 1))
+        slopes = np.exp2(-8.0 * (1 + np.arange(heads)) / heads) * np.ones((sizes["SLOPES"], 1))
         sinks = rng.standard_normal(heads) * 4
         sinks[1::5], sinks[2::7] = -np.inf, np.inf
     used = np.zeros(shape[:2], bool)
@@ -139,6 +142,7 @@ def _numbers(case: Sample, drawn: dict[str, Any], counts: Array, paged: bool) ->
         position = np.arange(count)
         if not paged:
             used[0, drawn["cu_seqlens_k"][b] + position] = True
+            used[0, position] = True  # which a table of one page names
         elif drawn["cu_seqlens_q"][b] < drawn["cu_seqlens_q"][b + 1]:
             used[drawn["block_table"][b, position // shape[1]], position % shape[1]] = True
     k[~used], v[~used] = np.nan, np.nan

@@ -86,7 +86,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     a = a * np.asarray(inputs["a_scale"], np.float64).reshape(lead)
     w = weights(inputs)
     channel = inputs.get("channel_scale")
-    w = w if channel is None else w * np.asarray(channel, np.float64)
+    w = w if channel is None else w * np.asarray(channel, np.float64).reshape(-1)  # one per column, in any shape
     return {"c": product(permuted(a, inputs), w, inputs.get("bias"))}
 
 

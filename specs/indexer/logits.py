@@ -89,7 +89,9 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     column = np.arange(len(k))[None, :]
     seen = (column >= inputs["ks"][:, None]) & (column < inputs["ke"][:, None])
     value, magnitude = logits(q, k, inputs["weights"])
-    return {"logits": Reference(value=np.where(seen, value, -np.inf), magnitude=np.where(seen, magnitude, 0.0))}
+    unwritten = None if inputs.get("fill", True) else ~seen
+    value, magnitude = np.where(seen, value, -np.inf), np.where(seen, magnitude, 0.0)
+    return {"logits": Reference(value=value, magnitude=magnitude, unwritten=unwritten)}
 
 
 def sample(case: Sample) -> dict[str, Any]:

@@ -41,11 +41,12 @@ def logits(q: Array, k: Array, weights: Array) -> tuple[Array, Array]:
 def top_k(row: Array, start: int, end: int, k: int) -> Array:
     """int64 [k]: numbers, from `start` on, of the k largest of row[start:end] in ascending order, -1 behind the last.
 
-    Of equal values the first ones are taken. No NaN.
+    Of equal values the first ones are taken. NaN lies beyond the infinity of its sign.
     """
     found = np.full(k, -1)
     start = max(start, 0)
     inside = np.asarray(row[start : max(end, start)]) + 0.0  # one zero
-    order = np.argsort(-inside, kind="stable")[:k]
+    beyond = np.where(np.isnan(inside), np.where(np.signbit(inside), -1, 1), 0)
+    order = np.lexsort((-np.where(beyond, 0.0, inside), -beyond))[:k]
     found[: len(order)] = np.sort(order)
     return found

@@ -140,7 +140,8 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
         k = layout.read(cached, page[fits] * rows + column[fits] % rows, rows)
         found = logits(q[i : i + 1], k, weights_[i : i + 1])
         value[i, fits], magnitude[i, fits] = found[0][0], found[1][0]
-    return {"logits": Reference(value=value, magnitude=magnitude)}
+    unwritten = None if inputs.get("fill", True) else np.arange(width) >= limits[:, None]
+    return {"logits": Reference(value=value, magnitude=magnitude, unwritten=unwritten)}
 
 
 def sample(case: Sample) -> dict[str, Any]:

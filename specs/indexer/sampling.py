@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from specs.lang.elements import ElementFormat
+from specs.lang.errors import Unfit
 from specs.lang.op import Sample
 from specs.lang.paged import Paged
 
@@ -18,6 +19,8 @@ def layout_of(case: Sample) -> Paged:
     """The case's layout."""
     found = case.attributes["layout"]
     assert isinstance(found, Paged)
+    if len(found.fields) != 1 or found.fields[0].format.scale is None or not found.gathered:
+        raise Unfit(f"no test data for rows of layout '{found.name}': one field, and scales at the end of the page")
     return found
 
 
@@ -50,8 +53,10 @@ def weights(case: Sample, rows: int, heads: int) -> Array:
 
 
 def scales(case: Sample, shape: tuple[int, ...]) -> Array:
-    """Powers of two."""
-    return np.exp2(case.rng.integers(*((-1, 2) if case.kind == "twin" else (-6, 7)), shape))
+    """Powers of two in twin data, any numbers of these magnitudes otherwise."""
+    if case.kind == "twin":
+        return np.exp2(case.rng.integers(-1, 2, shape))
+    return np.asarray(np.exp2(case.rng.uniform(-6, 6, shape)))
 
 
 def key_scales(case: Sample, name: str) -> Array:
@@ -87,6 +92,6 @@ def pages(case: Sample, count: int, page_bytes: int, rows: int) -> Array:
     form = field.format.scale
     assert form is not None
     values = scales(case, (count, rows * field.groups))
-    share = np.ascontiguousarray(form.encode(values)).view(np.uint8).reshape(count, -1)
+    share = np.ascontiguousarray(form.encode(values)).view(np.uint8).reshape(count, rows * layout.share)
     found[:, data : data + share.shape[1]] = share
     return found

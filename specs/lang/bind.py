@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from numbers import Integral, Real
 
@@ -16,7 +17,7 @@ from specs.lang.axes import Axis, as_expr, show
 from specs.lang.elements import E8M0, F32, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Dim, Role, Rows, Shape
 from specs.lang.layouts import Pages, packed_strides
-from specs.lang.op import Op
+from specs.lang.op import Op, Pieces
 from specs.lang.paged import Paged
 from specs.lang.sizes import SymbolicSize, Undecided, certainly, problem_of
 
@@ -58,7 +59,8 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
 
     NAME_width, NAME_values: columns of a row, and those that are values. NAME_data, NAME_share: bytes of a row among
     the rows, and at the end of the page. NAME_codes: formats of its fields (`Paged.codes`). NAME_scales: scales of a
-    row. NAME_scale: their format, None where there is none or more than one.
+    row. NAME_scale: their format, None where there is none or more than one. NAME_unit: of how many columns the fields
+    are multiples, those of codes that share a byte counted once per byte.
     """
     facts: dict[str, object] = {}
     for name, value in attributes.items():
@@ -68,6 +70,7 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
             formats = {field.format.scale for field in value.fields}
             facts[f"{name}_scales"] = sum(field.groups for field in value.fields)
             facts[f"{name}_scale"] = formats.pop() if len(formats) == 1 else None
+            facts[f"{name}_unit"] = value.unit
     return facts
 
 
@@ -209,6 +212,7 @@ class _Binder:
         self.lead: dict[str, tuple[int, ...]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.formats: dict[str, ElementFormat] = {}
+        self.strides: dict[str, tuple[int, ...]] = {}
         self.later: list[tuple[Array, Shape, tuple[int, ...]]] = []
 
     # -- inputs -------------------------------------------------------------------------------------------------
@@ -238,6 +242,7 @@ class _Binder:
         self.match(array, chosen, shape)
         self.later.append((array, chosen, shape))
         if info.strides is not None:
+            self.strides[array.name] = info.strides
             shape, strides, written = info.shape, info.strides, array.access is not Access.IN
             dense = array.layout
             problem = problem_of(lambda: dense.problem(shape, strides, written=written))
@@ -384,6 +389,26 @@ class _Binder:
                 raise errors.ConstraintViolated(
                     op=self.op.name, argument=constraint.argument, expected=constraint.message, actual=actual
                 )
+        self.check_pieces(env)
+
+    def check_pieces(self, env: Mapping[str, object]) -> None:
+        """Arrays whose elements a step reads in pieces are contiguous there."""
+        for pieces in self.op.pieces:
+            problem = problem_of(partial(self.pieces_problem, pieces, env))
+            if problem:
+                actual = self.strides[pieces.name]
+                raise errors.WrongStride(op=self.op.name, argument=pieces.name, expected=problem, actual=actual)
+
+    def pieces_problem(self, pieces: Pieces, env: Mapping[str, object]) -> str | None:
+        strides, shape = self.strides.get(pieces.name), self.shapes.get(pieces.name)
+        if strides is None or shape is None or 0 in shape:
+            return None
+        dim = pieces.dim
+        if self.op.array(pieces.name).swapped(self.attributes):
+            dim = {-1: -2, -2: -1}.get(dim, dim)
+        if shape[dim] <= 1 or strides[dim] == 1 or (pieces.when is not None and not pieces.when.evaluate(env)):
+            return None
+        return f"stride 1 in dimension {dim + len(shape)}, whose elements are read in pieces"
 
     def check_devices(self, arrays: Mapping[str, ArrayInfo | None]) -> None:
         first: tuple[str, object] | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
 """Targets that every kernel has a configuration for."""
-LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale")
+LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale", "unit")
 """What expressions may ask of a paged layout (`bind.layout_facts`)."""
 
 

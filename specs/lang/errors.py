@@ -24,6 +24,10 @@ class SpecError(Exception):
         super().__init__((f"{where}: " if where else "") + message + (f" (hint: {hint})" if hint else ""))
 
 
+class Unfit(SpecError):
+    """A sampler has no test data for the sizes and attributes that it was asked for: no call has them together."""
+
+
 class ArgumentError(ValueError):
     """A call is refused before anything runs; every buffer is untouched.
 

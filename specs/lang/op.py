@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Literal
@@ -23,10 +23,12 @@ class Reference:
 
     value: the exact result (for coded results: the raw codes as integers).
     magnitude: sum of the absolute values that were added up, per element; None for results without rounding of sums.
+    unwritten: elements that a call leaves as they were allocated, bool; None where it writes all of them.
     """
 
     value: np.ndarray[Any, Any]
     magnitude: np.ndarray[Any, Any] | None = None
+    unwritten: np.ndarray[Any, Any] | None = None
 
 
 Oracle = Callable[[Mapping[str, Any]], dict[str, Reference]]
@@ -155,10 +157,17 @@ class Op:
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
     _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
+    _pieces: list[Pieces] = field(default_factory=list, init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         check_op(self)
         self._index.update({array.name: array for array in (*self.arrays, *self.temporaries)})
+        self._pieces.extend(_pieces(self))
+
+    @property
+    def pieces(self) -> Sequence[Pieces]:
+        """Arguments that a step reads in a narrower format, as bytes of words."""
+        return self._pieces
 
     @property
     def inputs(self) -> tuple[Array, ...]:
@@ -205,6 +214,31 @@ class Op:
     def case(self, name: str) -> Case:
         """The case called `name`."""
         return next(case for case in self.cases if case.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """An argument that a kernel reads in a narrower format: its dimension `dim` (from the end) has to be contiguous."""
+
+    name: str
+    dim: int
+    when: Expr | None
+
+
+def _pieces(op: Op) -> Iterator[Pieces]:
+    arguments = {array.name: array for array in op.inputs}
+    for step in op.steps:
+        for array in step.kernel.arrays:
+            name = step.array_name(array.name)
+            given = arguments.get(name)
+            if given is None or isinstance(array.formats, str) or len(array.formats) != 1:
+                continue
+            if isinstance(given.formats, str) or not given.shapes or not array.shapes:
+                continue
+            if all(array.formats[0].storage_bits < form.storage_bits for form in given.formats):
+                pairs = zip(array.shapes[0], given.shapes[0], strict=True)
+                dim = next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide)
+                yield Pieces(name=name, dim=dim - len(given.shapes[0]), when=step.when)
 
 
 def single(kernel: Kernel, **fields: Any) -> Op:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,11 @@ class Paged:
     def value_width(self) -> int:
         """Columns of a row that attention sums up."""
         return self.width if self.values is None else self.values
+
+    @property
+    def unit(self) -> int:
+        """Of how many columns all fields are multiples; of codes that share a byte, the columns that begin one."""
+        return gcd(*(f.count * f.format.element.bits // max(8, f.format.element.bits) for f in self.fields))
 
     @property
     def gathered(self) -> bool:

@@ -55,7 +55,7 @@ def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, pow
         bits = where(lifted, bits + (_LIFT << 23), bits)
     raw = bits.bitcast(F32) * factor
     if not power_of_two:
-        return Scale(raw.to(stored).to(F32), None)
+        return Scale(stored_as(raw, amax_bits, stored), None)
     exponent = ceil_log2(raw)
     if lifted is not None:
         exponent = maximum(where(lifted, exponent - _LIFT, exponent), -E8M0.bias)
@@ -93,6 +93,12 @@ def limited(amax_bits: Tile, bound: Tile | None) -> Tile:
     if bound is None:
         return amax_bits
     return where(amax_bits > INFINITY_BITS, amax_bits, minimum(amax_bits, bound.bitcast(INT32)))
+
+
+def stored_as(raw: Tile, amax_bits: Tile, stored: ElementFormat) -> Tile:
+    """float32 scales rounded to the format they are stored in; NaN where that has no infinity and the block has one."""
+    value = raw.to(stored).to(F32)
+    return value if stored.has_inf else where(amax_bits == INFINITY_BITS, float("nan"), value)
 
 
 def ceil_log2(x: Tile) -> Tile:

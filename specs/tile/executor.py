@@ -183,12 +183,13 @@ class Run:
         name, rank = str(op.attrs["array"]), len(op.result.type.shape)
         count = self.program.array(name).rank
         offsets = self.offsets(name, op.operands[:count], rank)
-        masked = bool(op.attrs["masked"])
-        if not masked and self.inside is None:
+        masked, empty = bool(op.attrs["masked"]), not self.memory[name].shape[0]
+        if not masked and self.inside is None and not empty:
             return self.ops.take(self.memory[name], offsets)
         mask, other = (self.of(value, rank) for value in op.operands[count:]) if masked else (None, None)
-        if masked and not self.memory[name].shape[0]:  # an empty array: the mask is false throughout
-            return self.ops.broadcast(other, (offsets.shape[0], *op.result.type.shape))
+        if empty:  # the mask is false throughout, or no grid point gets here
+            nothing = other if masked else self.ops.const(0, op.result.type.element)
+            return self.ops.broadcast(nothing, (offsets.shape[0], *op.result.type.shape))
         live = mask
         if self.inside is not None:  # iterations that this grid point does not have read nothing of their own
             inside = self.ops.reshape(self.inside, (self.inside.shape[0], *([1] * rank)))

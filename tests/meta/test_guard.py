@@ -49,6 +49,20 @@ def test_writing_into_the_padding_of_a_row_is_a_breach() -> None:
     assert breach.first_offset == (6 + 4) * 4
 
 
+@pytest.mark.parametrize(("strides", "between"), [((1, 3), 0), ((10, 2), 1), ((7, 1), 4), ((1, 0), None)])
+def test_any_strides(strides: tuple[int, ...], between: int | None) -> None:
+    """Elements lie where the strides say; what lies between them is guarded."""
+    found = guarded((3, 4), np.uint16, BF16, strides=strides)
+    assert found.data.strides == tuple(2 * step for step in strides)
+    found.data[...] = np.arange(3)[:, None] if 0 in strides else np.arange(12).reshape(3, 4)
+    assert found.breach() is None
+    if between is not None and strides != (1, 3):
+        found.buffer[found.offset + 2 * between] ^= 1
+        breach = found.breach()
+        assert breach is not None
+        assert (breach.count, breach.first_offset) == (1, 2 * between)
+
+
 @pytest.mark.parametrize("shift", [1, 4, ALIGNMENT])
 def test_a_copy_shifted_by_some_bytes_is_a_breach(shift: int) -> None:
     output = guarded((64,), np.uint8, E4M3)

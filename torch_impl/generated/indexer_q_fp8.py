@@ -108,9 +108,9 @@ def indexer_q_fp8(
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
     bits_2 = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
     raw = bits_2.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19

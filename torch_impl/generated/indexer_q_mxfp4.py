@@ -109,9 +109,9 @@ def indexer_q_mxfp4(
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
     bits_2 = tl.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
     raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
@@ -127,10 +127,10 @@ def indexer_q_mxfp4(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:113
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:114
-    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:115
-    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:115
+    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:119
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:120
+    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:121
+    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:121
     tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
     t_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73

@@ -44,9 +44,9 @@ def group_quant(
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
     bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     exponent_2 = -exponent_1  # specs/quant/scaling.py:62
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
@@ -68,7 +68,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:113
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:114
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:115
+    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:119
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:120
+    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:121
     tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87

@@ -46,11 +46,11 @@ def group_quant(
     lifted = bits < 0xd800000  # specs/quant/scaling.py:54
     bits_1 = tl.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
     raw = bits_1.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:100
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:101
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:102
+    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
     exponent_2 = tl.maximum(tl.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
-    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:107
+    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:113
     exponent_3 = -exponent_2  # specs/quant/scaling.py:62
     inverse = ((exponent_3 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:64

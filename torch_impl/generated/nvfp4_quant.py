@@ -62,7 +62,7 @@ def group_quant(
     code = ((exponent - 0) << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:113
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:114
-    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:115
+    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:119
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:120
+    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:121
     tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87

@@ -15,7 +15,8 @@ from specs.tile.language import ArrayHandle, arange, load_view, where
 from specs.tile.library import codec
 from specs.tile.trace import Tile, fail
 
-_LEAST = 16  # narrowest operand of a dot
+LEAST = 16
+"""Narrowest chunk, which is the narrowest operand of a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def chunks(layout: Paged, limit: int) -> tuple[Chunk, ...]:
             count = limit
             while count * step > end - at:
                 count //= 2
-            if count < _LEAST:
+            if count < LEAST:
                 raise fail(f"layout '{layout.name}': a field of {place.field.count} columns", "use a multiple of 16")
             found += [Chunk(place, at + part, step, count) for part in range(step)]
             at += count * step
