@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1d8f917a7f3f78bfa0204a2abacb572025fa21e26cc5fe33bbc355d8d64cff62
+# spec sha256 2895726b0fdd49cd49c80b51d1d4a226bf479b3af7e68aded0c683bf01491ade
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a95bc4e51c3659a20018334aa94627f1a88953ab694a5c522cfc95c596704e18
+# spec sha256 9a07de990efbc41cda62706448ce742b6e938f67d37a175d723dd38c9a83ca2b
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

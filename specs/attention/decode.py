@@ -25,7 +25,7 @@ from specs.attention.sampling import SCALE, Lists, lists, peak_of, queries, rows
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
 from specs.cache.arrays import in_chunks, pages_of
-from specs.cache.layouts import ALL, BF16_512, V4, V32, V41, V41_FP4
+from specs.cache.layouts import ALL, BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
 from specs.lang.elements import F16, INT64, UINT8, ElementFormat
@@ -278,6 +278,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
         _case("one-part", 4, 16, 33, 40, attributes={"splits": 1}, sinks=20),
         _case("many-parts", 3, 8, 128, 300, attributes={"splits": 7, **_LSE}),
         _case("v32", 3, 5, 20, 40, layout=V32, attributes=_LSE),
+        _case("nvfp4", 3, 5, 20, 40, layout=NVFP4_MLA),
         _case("v41", 3, 8, 20, 40, layout=V41),
         _case("v41-fp4", 3, 8, 20, 40, layout=V41_FP4),
         _case("bf16", 3, 8, 20, 40, layout=BF16_512, absent=("attn_sink",)),

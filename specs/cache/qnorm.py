@@ -31,7 +31,7 @@ from specs.cache.arrays import (
     pages_of,
 )
 from specs.cache.insert import Rotation, insert, target_of
-from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
+from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.rope import rotate
 from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
 from specs.cache.write import TS, T, fits, slot_mapping
@@ -269,6 +269,7 @@ QNORM_ROPE_KV_INSERT: Op = single(
             formats=(("cos_sin", BF16), ("slot_mapping", INT64), ("positions", INT64)),
         ),
         _case("v32", 4, 4, 2, 16, V32),
+        _case("nvfp4", 3, 3, 2, 16, NVFP4_MLA),
         _case("f16", 4, 4, 2, 16, formats=(("q", F16), ("kv", F16))),
         _case("f32-keys", 4, 4, 2, 16, V41, formats=(("kv", F32),)),
         _case("one-token", 1, 1, 64, 64),
