@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -11,76 +12,164 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_impl import batching, partition, refs, symbolic
 from jax_impl.arrayops import JAX_OPS
 from jax_impl.dequant import product
 from jax_impl.formats import describe, dtype_of, format_of, raw_view
 from jax_impl.kernel_call import at_least_one, kernel_call
+from jax_impl.platforms import primitive
 from jax_impl.platforms.devices import platform_name
-from jax_impl.support import choose, default_platform, prepare, strided, target_of
-from specs.lang.bind import Call, bind
+from jax_impl.support import choose, default_platform, elsewhere, named, prepare, strided, target_of
+from specs.lang.bind import ArrayInfo, Call, bind
+from specs.lang.dividing import Divisions, divisions
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import Unsupported, WrongType
 from specs.lang.layouts import packed_strides
 from specs.lang.op import Op
+from specs.lang.transforms import WITHOUT_GRADIENT
 from specs.tile.executor import Buffer, execute
 from specs.tile.ir import Program
 from specs.tile.legalise import legalise
 from specs.tile.plan import Launch, plan
+from specs.tile.targets import Target
 
 Arrays = dict[str, Any]
 _ARRAYS = (jax.Array, np.ndarray)
-_functions: dict[Any, tuple[Callable[..., list[Any]], tuple[str, ...]]] = {}
-"""By what a call was given, and by what that means: the jitted function, and the names of the arrays that it takes."""
+_functions: dict[Any, tuple[Callable[..., list[Any]], Work]] = {}
+"""By what a call was given, and by what that means: the jitted function, and the call."""
 
 
 def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implementation: str | None) -> list[Any]:
-    """Runs `op`; arrays and attributes in the order of its spec. Returns in-place arguments, then fresh results."""
+    """Runs `op`; arrays and attributes in the order of its spec. Returns in-place arguments, then fresh results.
+
+    In-place arguments that are references (`jax.new_ref`) are written, and not returned.
+    """
+    references = refs.given(op, arrays)
+    if references:
+        arrays = [given[...] if index in references else given for index, given in enumerate(arrays)]
     platform = platform_of(arrays)
+    ambient = elsewhere() if platform is None else None
     present = [given for given in arrays if given is not None]
     try:
         signature = [None if a is None else (a.shape, a.dtype, isinstance(a, _ARRAYS)) for a in arrays]
         # Types beside values: 128.0 equals 128, and is refused.
         wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]
-        key = (id(op), attributes, (*map(type, attributes),), implementation, platform, wide, *signature)
+        key = (id(op), attributes, (*map(type, attributes),), implementation, platform, ambient, wide, *signature)
         known = _functions.get(key)
     except (AttributeError, TypeError):  # not an array, or an attribute without a hash: the checks say so
         key, known = None, None
     if known is None:
+        if symbolic.is_symbolic(arrays):
+            rows = partial(run, op, attributes=attributes, implementation=implementation)
+            return symbolic.run(op, arrays, partial(check, op, attributes=attributes), rows)
         call = check(op, arrays, attributes)
-        chosen = choose(op, platform, implementation)
+        where = platform or ambient
+        chosen = choose(op, where, implementation) if where else named(op, implementation)
         refuse_64_bits(call)
-        prepare(chosen, platform)
         names = tuple(array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None)
         # However attributes and the implementation are spelled, there is one function to compile.
-        resolved = (id(op), tuple(call.attributes.items()), chosen, platform, wide, *signature)
+        resolved = (id(op), tuple(call.attributes.items()), chosen, ambient, wide, *signature)
         known = _functions.get(resolved)
         if known is None:
-            known = jax.jit(refuse_transforms(op, partial(_execute, call, chosen, platform))), names
+            work = Work(call, names, chosen, ambient, wide)
+            known = jax.jit(work.traced), work
         _functions[resolved] = _functions[key] = known
-    function, names = known
-    return list(function(dict(zip(names, present, strict=True))))
+    function, work = known
+    results = list(function(*present))
+    return refs.write(op, references, work.result_names, results) if references else results
 
 
-def refuse_transforms(op: Op, function: Callable[[Arrays], list[Any]]) -> Callable[[Arrays], list[Any]]:
-    """The function with clear refusals of grad and vmap, which would otherwise fail deep inside a kernel."""
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A checked call, as `platforms.primitive.Work` has it.
 
-    @jax.custom_batching.custom_vmap
-    def batched(arrays: Arrays) -> list[Any]:
-        return function(arrays)
+    names: arguments that are passed, in order. implementation: None for the first that runs where it is lowered.
+    """
 
-    @batched.def_vmap
-    def _(*_args: Any) -> Any:
-        raise Unsupported(f"vmap of {op.name}", "pass leading dimensions instead: every row argument takes any number")
+    call: Call
+    names: tuple[str, ...]
+    implementation: str | None
+    platform: str | None
+    wide: bool
 
-    @jax.custom_jvp
-    def differentiable(arrays: Arrays) -> list[Any]:
-        return list(batched(arrays))
+    def __repr__(self) -> str:  # in the text of a traced program
+        return self.name if self.implementation is None else f"{self.name} as {self.implementation}"
 
-    @differentiable.defjvp
-    def _(*_args: Any) -> Any:
-        raise Unsupported(f"the gradient of {op.name}", "inference kernels have no derivative rule")
+    @property
+    def name(self) -> str:
+        """Of the operation."""
+        return self.call.op.name
 
-    return differentiable
+    @cached_property
+    def result_names(self) -> tuple[str, ...]:
+        """What is returned, in order."""
+        op = self.call.op
+        return tuple(array.name for array in (*op.mutated, *op.outputs) if array.name in self.call.shapes)
+
+    @cached_property
+    def results(self) -> tuple[jax.ShapeDtypeStruct, ...]:
+        """Shapes and dtypes of what is returned."""
+        shapes, formats = self.call.shapes, self.call.formats
+        return tuple(jax.ShapeDtypeStruct(shapes[n], dtype_of(formats[n])) for n in self.result_names)
+
+    @cached_property
+    def divisions(self) -> Divisions:
+        """What may be divided between devices."""
+        return divisions(self.call)
+
+    def traced(self, *operands: Any) -> list[Any]:
+        """The call, to be traced under jit."""
+        mesh, placed = partition.specs_of(operands)
+        if mesh is not None:
+            return partition.explicit(self, mesh, placed, operands)
+        return primitive.bind(self, operands)
+
+    def part(self, *operands: Any) -> list[Any]:
+        """The same call of other sizes: on one device's part of the arguments."""
+        return primitive.bind(self.resized(tuple(tuple(operand.shape) for operand in operands)), operands)
+
+    @lru_cache(maxsize=64)  # noqa: B019 - kept as long as the jitted functions
+    def resized(self, shapes: tuple[tuple[int, ...], ...]) -> Work:
+        """The call for arguments of these shapes."""
+        formats = self.call.formats
+        infos = {n: ArrayInfo(s, formats[n], None, "jax") for n, s in zip(self.names, shapes, strict=True)}
+        return replace(self, call=bind(self.call.op, infos, self.call.attributes))
+
+    def choice(self, platform: str) -> tuple[str, Target | None]:
+        """The implementation for a platform, and its target. Raises `Unsupported` where it cannot run."""
+        where = self.platform or platform
+        chosen = choose(self.call.op, where, self.implementation)
+        return chosen, None if chosen == "dequant" else target_of(chosen, where)
+
+    @lru_cache(maxsize=8)  # noqa: B019 - as above
+    def function(self, platform: str) -> Callable[..., list[Any]]:
+        """The implementation for a platform, jitted: traced once for all programs that have the call."""
+        where = self.platform or platform
+        chosen, _ = self.choice(platform)
+        prepare(chosen, where)
+
+        def implementation(*operands: Any) -> list[Any]:
+            return _execute(self.call, chosen, where, dict(zip(self.names, operands, strict=True)))
+
+        implementation.__name__ = implementation.__qualname__ = self.name
+        return jax.jit(implementation)
+
+    def sources(self) -> list[list[int]]:
+        """Of every result, the operands from which it follows: not those with an independent axis that it lacks."""
+        dims = {name: {label for label in labels if label} for name, labels in self.divisions.dims.items()}
+        return [[i for i, name in enumerate(self.names) if dims[name] <= dims[r]] for r in self.result_names]
+
+    def divide(self) -> Callable[..., Any] | None:
+        """The call with a rule by which XLA divides it between devices; None where nothing of it can be divided."""
+        return partition.automatic(self)
+
+    def batched(self, size: int, mapped: Sequence[bool]) -> primitive.Batched:
+        """One call in place of `size`."""
+        return batching.batch(self, size, mapped)
+
+    def differentiate(self) -> None:
+        """Raises `Unsupported`."""
+        raise Unsupported(f"the gradient of {self.name}", WITHOUT_GRADIENT)
 
 
 def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call:
@@ -104,10 +193,12 @@ def refuse_64_bits(call: Call) -> None:
             raise Unsupported(f"{call.op.name} with '{name}' as {form.name}", "64-bit types are off (jax_enable_x64)")
 
 
-def platform_of(arrays: Sequence[Any]) -> str:
-    """The platform that concrete arrays live on; the default one while tracing."""
+def platform_of(arrays: Sequence[Any]) -> str | None:
+    """The platform that arrays live on; None while tracing, when the platform is known where it is lowered."""
+    if any(isinstance(array, jax.core.Tracer) for array in arrays):
+        return None
     for array in arrays:
-        if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer):
+        if isinstance(array, jax.Array):
             device = array.device  # of several devices their sharding
             return platform_name(device if isinstance(device, jax.Device) else next(iter(array.devices())))
     return default_platform()

@@ -1,7 +1,8 @@
-"""Public operations: `jax_impl.ops.NAME`, one per spec. They work under jit, eval_shape and export.
+"""Public operations: `jax_impl.ops.NAME`, one per spec. They work under jit, eval_shape, shard_map and export.
 
-Signature and docstring come from the spec. In-place arguments are returned (and may be donated); grad and vmap are
-refused with a clear message.
+Signature and docstring come from the spec. Arguments that an operation writes are not changed: their new values are
+returned, first of the results. A reference (`jax.new_ref`) in place of one is written and not returned. Derivatives are
+refused with a clear message, and so is vmap where calls are not independent.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import specs
 from jax_impl.launch import run
 from jax_impl.support import IMPLEMENTATIONS
 from specs.lang.op import Op
+from specs.lang.readiness import WITHOUT_PREFERENCE
 from specs.lang.signature import docstring, parameters
 
 
 def _call(op: Op, arrays: tuple[Any, ...], attributes: tuple[object, ...], implementation: str | None) -> Any:
     results = run(op, arrays, attributes, implementation)
+    if not results:
+        return None  # all of them were written where references are
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -35,20 +39,28 @@ def _public(op: Op) -> Callable[..., Any]:
     return function
 
 
-def explain(name: str, platform: str | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run, else why not. Unless asked otherwise, a call gets the first that can."""
-    from jax_impl.support import explain as reasons
+def explain(name: str, platform: str | None = None) -> dict[str, str]:
+    """Implementation -> "ready" where it can run, else why not. Unless asked otherwise, a call gets the first that can.
 
-    return reasons(platform, specs.get(name))  # an unknown name is refused
+    Args:
+        platform: cpu, cuda (or gpu), oneapi (or xpu), sycl; None for where new arrays go.
+
+    Raises:
+        ArgumentError: there is no such platform.
+    """
+    from jax_impl.support import explain as answers
+    from jax_impl.support import platform_called
+
+    return answers(platform_called(specs.get(name).name, platform), specs.get(name))  # an unknown name is refused
 
 
 def why(name: str, platform: str | None = None) -> str:
     """Why the first implementation of `explain` that can run is taken."""
     from jax_impl.defaults import default
-    from jax_impl.support import default_platform
+    from jax_impl.support import platform_called
 
-    row = default(specs.get(name), platform or default_platform())
-    return "it is the first that can run" if row is None else row.reason
+    row = default(specs.get(name), platform_called(name, platform))
+    return WITHOUT_PREFERENCE if row is None else row.reason
 
 
 _functions: dict[str, Callable[..., Any]] = {name: _public(specs.get(name)) for name in specs.names()}

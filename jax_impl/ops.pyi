@@ -641,8 +641,8 @@ def quantize_and_insert_k(
 
     Args:
         k: rows, bf16 or f16 or f32 [T, D]
-        cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
-            PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        cache: pages of the layout; not changed: its new value is returned, and it may be donated or a
+            reference (jax.new_ref), uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
             Default 'v4'.
@@ -677,10 +677,11 @@ def qnorm_rope_kv_insert(
     Source: DeepSeek-V4 attention input; layouts as in FlashMLA
 
     Args:
-        q: queries; its new value is returned, and it may be donated, bf16 or f16 [T, H, D]
+        q: queries; not changed: its new value is returned, and it may be donated or a reference
+            (jax.new_ref), bf16 or f16 [T, H, D]
         kv: keys, normalised already, bf16 or f16 or f32 [T, D]
-        cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
-            PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        cache: pages of the layout; not changed: its new value is returned, and it may be donated or a
+            reference (jax.new_ref), uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
         positions: position of every row; outside the table: q is left as it is there, and no key is written,
             int32 or int64 [T]
@@ -719,8 +720,8 @@ def dequant_gather_k(
     Source: DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA
 
     Args:
-        out: workspace; other rows stay as they are; its new value is returned, and it may be donated, bf16
-            [BO, M, D]
+        out: workspace; other rows stay as they are; not changed: its new value is returned, and it may be
+            donated or a reference (jax.new_ref), bf16 [BO, M, D]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         seq_lens: rows that the cache holds of every request, int32 [B]
         gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
@@ -1294,8 +1295,8 @@ def indexer_k_insert(
 
     Args:
         k: rows, bf16 or f16 or f32 [T, D]
-        cache: pages of the layout; its new value is returned, and it may be donated, uint8 [PAGES,
-            PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        cache: pages of the layout; not changed: its new value is returned, and it may be donated or a
+            reference (jax.new_ref), uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
         layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
@@ -1329,10 +1330,10 @@ def indexer_k_gather(
 
     Args:
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
-        dst_k: codes of the keys, as bytes or in their format; its new value is returned, and it may be
-            donated, e4m3 or uint8 [TK, layout_data]
-        dst_scale: scales of the keys, as bytes; its new value is returned, and it may be donated, uint8 [TK,
-            layout_share]
+        dst_k: codes of the keys, as bytes or in their format; not changed: its new value is returned, and it
+            may be donated or a reference (jax.new_ref), e4m3 or uint8 [TK, layout_data]
+        dst_scale: scales of the keys, as bytes; not changed: its new value is returned, and it may be donated
+            or a reference (jax.new_ref), uint8 [TK, layout_share]
         block_table: pages of every request in order, int32 [B, NB]
         cu_seq_lens: where rows of requests begin, and the end behind the last, int32 [B + 1]
         layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
@@ -1541,10 +1542,10 @@ def sparse_attn_indexer(
     Source: DeepSeek-V3.2 and V4, sparse attention indexer
 
     Args:
-        topk_indices: keys chosen for every token, ascending; -1 behind the last; its new value is returned,
-            and it may be donated, int32 [BUF, topk]
-        cache: pages of keys; its new value is returned, and it may be donated, uint8 [PAGES, PAGE_BYTES] or
-            [PAGES, ROWS, bytes of a row]
+        topk_indices: keys chosen for every token, ascending; -1 behind the last; not changed: its new value
+            is returned, and it may be donated or a reference (jax.new_ref), int32 [BUF, topk]
+        cache: pages of keys; not changed: its new value is returned, and it may be donated or a reference
+            (jax.new_ref), uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [T, H, layout_data]
         weights: weights of the heads, f32 or bf16 [T, H]
         context_lens: keys that decode tokens see, int32 query: [B, next_n]; request: [B], optional
@@ -1584,6 +1585,6 @@ def sparse_attn_indexer(
     """
 
 
-def explain(name: str, platform: str | None=None) -> dict[str, str | None]: ...
+def explain(name: str, platform: str | None=None) -> dict[str, str]: ...
 
 def why(name: str, platform: str | None=None) -> str: ...

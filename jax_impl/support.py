@@ -13,7 +13,7 @@ from jax_impl.platforms import versions
 from jax_impl.platforms.devices import platform_name
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
-from specs.lang.readiness import NO_WEIGHT
+from specs.lang.readiness import NO_WEIGHT, READY, device_called, said
 from specs.tile.targets import (
     EXECUTOR_XLA,
     EXECUTOR_XPU,
@@ -28,6 +28,7 @@ IMPLEMENTATIONS = ("pallas", "triton", "xla", "dequant", "interpret")
 COMPILED = ("cuda", "oneapi")
 """Platforms whose XLA compiles Triton IR."""
 
+_OWN_WORDS = {"gpu": "cuda", "xpu": "oneapi"}
 _INTEL = ("oneapi", "sycl")
 _TARGETS = {
     ("pallas", "cuda"): PALLAS_CUDA,
@@ -40,12 +41,20 @@ _elsewhere: ContextVar[str | None] = ContextVar("platform of what is traced", de
 
 def default_platform() -> str:
     """Where arrays go unless told otherwise."""
-    return _elsewhere.get() or platform_name(jax.local_devices()[0])
+    return elsewhere() or platform_name(jax.local_devices()[0])
+
+
+def elsewhere() -> str | None:
+    """The platform of `lowering_for`, None outside of it."""
+    return _elsewhere.get()
 
 
 @contextmanager
 def lowering_for(platform: str) -> Iterator[None]:
-    """What is traced inside is for `platform`, which this machine need not have: for exporting and compiling ahead."""
+    """What is traced inside is for `platform`, whatever it is lowered for, and refused at once where it cannot be.
+
+    Not needed to export: which implementation runs is chosen where a program is lowered.
+    """
     token = _elsewhere.set(platform)
     try:
         yield
@@ -53,15 +62,24 @@ def lowering_for(platform: str) -> Iterator[None]:
         _elsewhere.reset(token)
 
 
-def explain(platform: str | None = None, op: Op | None = None) -> dict[str, str | None]:
-    """Implementation -> None where it can run on `platform`, else the reason why not, in order of preference.
+def platform_called(op: str, name: str | None) -> str:
+    """The platform that a user of `explain` means, by XLA's words or torch's; None for where arrays go by default.
+
+    Raises:
+        ArgumentError: there is no such platform.
+    """
+    return default_platform() if name is None else device_called(op, "platform", name, _OWN_WORDS)
+
+
+def explain(platform: str | None = None, op: Op | None = None) -> dict[str, str]:
+    """Implementation -> `READY` where it can run on `platform`, else the reason why not, in order of preference.
 
     op: whose preference, of which `defaults.default` tells the reason.
     """
     where = platform or default_platform()
     row = None if op is None else default(op, where)
     first = [] if row is None else [row.implementation]
-    return {name: _reason(name, where, op) for name in [*first, *IMPLEMENTATIONS]}
+    return {name: said(_reason(name, where, op)) for name in [*first, *IMPLEMENTATIONS]}
 
 
 def _reason(implementation: str, platform: str, op: Op | None) -> str | None:
@@ -101,16 +119,25 @@ def choose(op: Op, platform: str, implementation: str | None) -> str:
         ArgumentError: no implementation has that name.
         Unsupported: it cannot run here.
     """
+    named(op, implementation)
+    reasons = explain(platform, op)
+    if implementation is None:
+        return next(name for name, answer in reasons.items() if answer == READY)
+    if reasons[implementation] != READY:
+        raise Unsupported(f"{op.name} with implementation '{implementation}'", reasons[implementation])
+    return implementation
+
+
+def named(op: Op, implementation: str | None) -> str | None:
+    """The implementation that a caller asks for.
+
+    Raises:
+        ArgumentError: none has that name.
+    """
     if implementation is not None and implementation not in IMPLEMENTATIONS:
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
         )
-    reasons = explain(platform, op)
-    if implementation is None:
-        return next(name for name, why in reasons.items() if why is None)
-    why = reasons[implementation]
-    if why is not None:
-        raise Unsupported(f"{op.name} with implementation '{implementation}'", why)
     return implementation
 
 

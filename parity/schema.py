@@ -435,6 +435,8 @@ class OpModel(_Model):
     """Kernels in the order in which they run."""
     kernels: list[KernelModel]
     """Every kernel that a step names."""
+    independent: dict[str, str | None]
+    """Axes along which a call is many calls, with the condition under which it is; several devices may divide them."""
     accuracy: list[AccuracyModel]
     """One contract per result."""
     cases: list[CaseModel]

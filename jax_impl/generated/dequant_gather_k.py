@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1086086a247fa7c20a36d44bc3e8eb7165d60a6ac219a111c3164d39a94183f4
+# spec sha256 5ed3bd18cf89408bbeff6d14d9d5222c1f2ec2408b77bb0e3daf34c56d64d9e6
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf1ac0c03c2b77c7984eeff514df2501cf920bc6a01a53babddd32bd0b0dbb20
+# spec sha256 1586621c7b64894f3498c38bfc5a9ea6592635d4d7316670e382fbe9c5800a61
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

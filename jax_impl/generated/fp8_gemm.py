@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 db18f57772a09b6a7d29c28d76194125cd80e1a17c8a2c0063aa890728d1751f
+# spec sha256 e6e96b18b3c1ed23c543ffb1a6218e8f8c8cbcb4d4fb7ba2363f89e76c49490f
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

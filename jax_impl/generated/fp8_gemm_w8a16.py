@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 53ca7f07e23c18d76089f4b45f4eabac126cb23e6369b6fdbde96c013a3d5dbe
+# spec sha256 2569e1c12fd866c1ae5d8892dc1ed844c09a2ab3902231424597ca9695404e80
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b39a50ee517a4403561ce2e47649493c9b1f6e9495108d1815ea736b3c5409e
+# spec sha256 cc68a31c676f1d2e1e6487bdaedc867c20669e5840119b6891d2cb83b82c0758
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0ca3c6db652734bd4d389f97690238bc4c1d71e309afeb5e574b76da22633997
+# spec sha256 ee61b08816c986be6906b3530eea5f508dff6a7860fc404bbb855a381cec8c75
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

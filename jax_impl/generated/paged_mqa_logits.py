@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a9b2a3517a29832e11ed1d6b27ff76d660d3d43cef96d52cfdcaccf6fc1ba07d
+# spec sha256 3597a21be2c400b8fbdab3437cc9bda539b6a4d307da09398f56884253e32002
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

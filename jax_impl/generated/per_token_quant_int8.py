@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4146157f415a724646fdfc0baadf9b919e26dd8697b9035c0a0aa279ec65689d
+# spec sha256 009e9ad1fb6477c3245e9f6ba1b7d698ec0b3b17ef475d5507c7f7ccbd6689f3
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 eaaeed49dccb8f01ae99dcb684c8edf0a39b45f1fbb58ec621c603a52093141d
+# spec sha256 8a83b6ff467026715263291095a096cacab00b5cfd3ed1df8869588c236f7c9a
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

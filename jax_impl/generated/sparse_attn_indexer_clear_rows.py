@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 edfd14a8d3785b4425f88a3c8027b71e113561c58b2d4ca1222dbdc1e376994c
+# spec sha256 8f6657356f6ca16d7636c6cb45302cc364a5914f5eda6bd1863c6411e37d499b
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e98842af6cbaa06d94bc4ba52ab3335c143703214c803e795df561bf9fcda818
+# spec sha256 996e861af342a6c25701d8b3d12895e43a29bc67addbd067c4a296c4a1dd4ac0
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

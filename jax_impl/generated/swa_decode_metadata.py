@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1dab0f5aaf63f17820e76a124525d43b308eb94ef51037db08c130f8ea5a1862
+# spec sha256 2e0b475984c23fd82a252461f78df856eac3414ee66713a031ba9ea0d8fa35fc
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

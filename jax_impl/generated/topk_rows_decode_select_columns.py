@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6b3d82e395bbf3d2d37fc37a9ebab546e37c0fda4c2454522728d7b3bc34119c
+# spec sha256 8093261c5180964c0d73d8907585302946278cb9641e203b1d591eb75ede2352
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e8a39e8f1877cd5e354f15a4627c4296a92e986f3a499bb54655a8fe5f06d398
+# spec sha256 6b893e18d4744e3a355928700e653f55a6106573344a46c9c33f8ecd1cdfff2c
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

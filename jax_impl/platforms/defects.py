@@ -59,6 +59,13 @@ DEFECTS = (
         link="https://github.com/intel/intel-xpu-backend-for-triton",
     ),
     Defect(
+        name="donation that JAX 0.10 refuses",
+        symptom="JAX 0.10 does not list oneapi among the platforms with donation: donated caches are copied, with a "
+        "warning; 0.11 lists it",
+        remedy="the platform is added to the list, where it is missing (`donation`)",
+        link="https://github.com/jax-ml/jax",
+    ),
+    Defect(
         name="two-dimensional block reads",
         symptom="rows whose pitch is a multiple of 16 bytes are read with 2D block instructions; right on Arc B and "
         "Data Center Max, unknown to Intel's OpenCL device for CPUs",

@@ -31,7 +31,7 @@ from specs.lang.axes import Axis, Ref
 from specs.lang.elements import F16, INT64, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
 from specs.lang.layouts import Pages
-from specs.lang.op import Case, Op, Reference, Sample, Step
+from specs.lang.op import Case, Independent, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
 from specs.tile.language import ArrayHandle, maximum
 from specs.tile.library.pages import Rows, chunks
@@ -241,6 +241,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
     doc="Attention of decode tokens over listed rows of paged, quantised caches.",
     source="DeepSeek-V4; FlashMLA",
     family="attention",
+    independent=(Independent(T),),
     axes=_AXES,
     arrays=_ARRAYS,
     attributes=_ATTRIBUTES,

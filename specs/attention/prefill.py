@@ -28,7 +28,7 @@ from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Ref
 from specs.lang.elements import F16, INT64
 from specs.lang.kernel import Array, Attribute, Constraint, Kernel
-from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.lang.op import Case, Independent, Op, Reference, Sample, single
 from specs.tile.language import ArrayHandle, load
 from specs.tile.trace import Tile
 from specs.tuned import tuned
@@ -135,6 +135,7 @@ SPARSE_MLA_PREFILL: Op = single(
     _KERNEL,
     name="sparse_mla_prefill",
     family="attention",
+    independent=(Independent(T),),
     source="DeepSeek-V3.2 and V4; FlashMLA",
     axes=(T, H, D, S, P, SINKS),
     constraints=(

@@ -28,7 +28,7 @@ from specs.cache.lookup import slot_of
 from specs.lang.axes import Axis, Ref, cdiv
 from specs.lang.elements import INT32, INT64
 from specs.lang.kernel import Constraint, Kernel
-from specs.lang.op import Case, Op, Sample, single
+from specs.lang.op import Case, Independent, Op, Sample, single
 from specs.tile.language import arange, load, maximum, minimum, program_id, store, where
 from specs.tile.trace import Tile
 
@@ -157,6 +157,7 @@ def _decode(name: str, tokens: int, rows: int, pages: int, width: int, **fields:
 C128A_DECODE_METADATA: Op = single(
     DECODE_KERNEL,
     family="cache",
+    independent=(Independent(T),),
     source=_SOURCE,
     sample=sample,
     oracle=c128a_decode_oracle,
@@ -181,6 +182,7 @@ def _prefill(name: str, tokens: int, width: int, ratio: int = 128, **fields: Any
 C128A_PREFILL_METADATA: Op = single(
     PREFILL_KERNEL,
     family="cache",
+    independent=(Independent(T),),
     source=_SOURCE,
     sample=sample,
     oracle=c128a_prefill_oracle,

@@ -31,7 +31,7 @@ from specs.cache.lookup import slot_of
 from specs.lang.axes import Axis
 from specs.lang.elements import BOOL, INT32
 from specs.lang.kernel import Kernel
-from specs.lang.op import Case, Op, Sample, single
+from specs.lang.op import Case, Independent, Op, Sample, single
 from specs.tile.language import arange, cumsum, load, program_id, reduce_sum, store, where
 
 K = Axis(name="K", static=True, maximum=8192, doc="entries of a list")
@@ -98,6 +98,7 @@ def _case(name: str, tokens: int, k: int, rows: int, pages: int, block_size: int
 GLOBAL_TOPK: Op = single(
     _KERNEL,
     family="cache",
+    independent=(Independent(T),),
     source="DeepSeek-V4 sparse attention: decode",
     sample=sample,
     oracle=global_topk_oracle,

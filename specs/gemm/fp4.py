@@ -26,7 +26,7 @@ from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F16, F32, INT32, UINT8, 
 from specs.lang.formats import MXFP4, NVFP4
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, single
+from specs.lang.op import Case, Independent, Op, Reference, single
 from specs.tile.language import arange, dot, fori_loop, load, zeros
 from specs.tile.library.codec import decode
 from specs.tile.trace import Tile
@@ -195,6 +195,7 @@ FP4_GEMM: Op = single(
         body=fp4_gemm,
     ),
     family="gemm",
+    independent=(Independent(M), Independent(N)),
     source="OCP Microscaling Formats (MX) 1.0; NVIDIA Transformer Engine (NVFP4), vLLM cutlass_scaled_fp4_mm",
     constraints=(
         Constraint(

@@ -27,7 +27,7 @@ from specs.lang.axes import Literal, Ref, cdiv
 from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, single
+from specs.lang.op import Case, Independent, Op, single
 from specs.tuned import tuned
 
 MODES = ("tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx")
@@ -236,6 +236,7 @@ _COMMON = (
 FP8_GEMM: Op = single(
     _kernel("fp8_gemm", "W8A8 product of FP8 activations and an FP8 weight.", False, True, MODES),
     family="gemm",
+    independent=(Independent(M), Independent(N)),
     definition=_FORMULA,
     source="DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx",
     constraints=(_MX_DIVIDES,),
@@ -280,6 +281,7 @@ def _batched(name: str, g: int, m: int, n: int, k: int, mode: str, **fields: obj
 FP8_BMM: Op = single(
     _kernel("fp8_bmm", "Batched W8A8 product, one weight per batch.", True, True, MODES),
     family="gemm",
+    independent=(Independent(G), Independent(M), Independent(N)),
     definition=_FORMULA,
     constraints=(_MX_DIVIDES,),
     oracle=scaled_product,
@@ -329,6 +331,7 @@ FP8_GEMM_W8A16: Op = single(
         MODES_W8A16,
     ),
     family="gemm",
+    independent=(Independent(M), Independent(N)),
     definition=_FORMULA,
     oracle=scaled_product,
     framework_product=FP8_PRODUCT,

@@ -32,7 +32,7 @@ from specs.gemm.splits import partial_sums
 from specs.lang.accuracy import Accuracy
 from specs.lang.elements import BF16, F16
 from specs.lang.kernel import Access, Array, Rows
-from specs.lang.op import Op, Reference
+from specs.lang.op import Independent, Op, Reference
 
 
 def int4_gemm(p: Any) -> None:
@@ -71,6 +71,7 @@ INT4_GEMM_W4A16 = Op(
     temporaries=(partial_sums("partial", Access.OUT),),
     steps=steps(_FORM),
     family="gemm",
+    independent=(Independent(M), Independent(N)),
     source=SOURCE,
     constraints=constraints(),
     oracle=oracle,

@@ -44,7 +44,7 @@ from specs.lang.axes import Ref
 from specs.lang.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Constraint, FormatSource, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Op, Reference
+from specs.lang.op import Independent, Op, Reference
 from specs.tile.language import load
 from specs.tile.trace import Tile
 
@@ -155,6 +155,7 @@ INT4_GEMM_W4A8 = Op(
     temporaries=(partial_sums("partial", Access.OUT),),
     steps=steps(_FORM),
     family="gemm",
+    independent=(Independent(M), Independent(N)),
     source=f"{SOURCE}; QServe (Lin et al., 2024) for int8 activations",
     constraints=(
         *constraints(),

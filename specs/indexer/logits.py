@@ -24,7 +24,7 @@ from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv
 from specs.lang.elements import BF16, E8M0, F32, UINT8, ElementFormat
 from specs.lang.kernel import Access, Array, Config, Kernel
-from specs.lang.op import Case, Op, Reference, Sample, Step
+from specs.lang.op import Case, Independent, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
 from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, where
 from specs.tile.language import cdiv as tile_cdiv
@@ -176,6 +176,7 @@ MQA_LOGITS = Op(
     doc="Scores of all dense keys that a query sees, for every query.",
     source="DeepSeek-V3.2 and V4, sparse indexer: prefill",
     family="indexer",
+    independent=(Independent(M),),
     axes=(M, N, H),
     arrays=tuple(result(M, N) if array.name == "logits" else array for array in _KERNEL.arrays),
     attributes=(declare.layout(), declare.fill(), declare.logits_dtype()),

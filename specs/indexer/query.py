@@ -29,7 +29,7 @@ from specs.lang.axes import Axis, Ref, cdiv
 from specs.lang.elements import BF16, E4M3, E8M0, F32, INT32, INT64, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Body, Kernel, Role, Tunable
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, Sample, single
+from specs.lang.op import Case, Independent, Op, Reference, Sample, single
 from specs.lang.paged import Paged
 from specs.quant.scaling import pack_pairs
 from specs.tile.language import arange, join_pairs, load, maximum, program_id, reduce_max, split_pairs, store, where
@@ -201,6 +201,7 @@ def _op(name: str, layout: Paged, results: tuple[Array, ...], body: Body, *cases
     return single(
         _kernel(name, results, body),
         family="indexer",
+        independent=(Independent(T),),
         source="DeepSeek-V4, sparse indexer",
         sample=sample,
         oracle=lambda inputs: oracle(layout, inputs),

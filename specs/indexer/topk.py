@@ -41,7 +41,7 @@ from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv
 from specs.lang.elements import F32, INT32
 from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Tunable
-from specs.lang.op import Case, Op, Reference, Sample, Step
+from specs.lang.op import Case, Independent, Op, Reference, Sample, Step
 
 R = Axis(name="R", doc="rows")
 W = Axis(name="W", maximum=LONGEST * GROUP * GROUP, doc="columns of a row")
@@ -353,6 +353,7 @@ TOPK_ROWS = _op(
     "Columns of the largest logits of every row, in a range of its own.",
     False,
     _PREFILL,
+    independent=(Independent(R),),
     axes=(R, W),
     sample=_rows_sample,
     oracle=_rows_oracle,

@@ -34,7 +34,7 @@ from specs.lang.paged import Paged, Place
 from specs.tile.canonical import canonical
 from specs.tile.cases import case_launches
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BOUND_SYMBOLS = (
     "u_out: unit roundoff of the result's format; eta_out: half its smallest subnormal; u_acc, t_acc: roundoff and "
     "truncation of the accumulator; sum|terms|: sum of the absolute values that were added up"
@@ -77,6 +77,7 @@ def _body(op: Op) -> Json:
         "temporaries": [_array(array) for array in op.temporaries],
         "steps": [_step(step, program) for step, program in zip(op.steps, _programs(op), strict=True)],
         "kernels": [_kernel(kernel) for kernel in kernels.values()],
+        "independent": {i.axis.name: None if i.when is None else show(i.when) for i in op.independent},
         "accuracy": [{"result": name, **_accuracy(contract)} for name, contract in op.accuracy],
         "cases": [_case(case) for case in op.cases],
         "layouts": {name: _paged(layout) for name, layout in sorted(_layouts(op, kernels.values()).items())},

@@ -107,6 +107,18 @@ class Step:
         return replace(self, attributes=(*self.attributes, (name, time * by.evaluate(env))), repeat=None, advance=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Independent:
+    """An axis along which a call is many calls: what a result holds at an index of it follows from what the arguments
+    hold there, and from arguments without the axis. Several devices may divide it, and JAX's vmap may add to it.
+
+    when: condition on the call under which that is so (None = always).
+    """
+
+    axis: Axis
+    when: Expr | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameworkProduct:
     """How a product is given to the framework's own matrix product (see `specs.gemm.dequant`).
@@ -130,6 +142,7 @@ class Op:
     temporaries: arrays that live between steps.
     oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
     accuracy: per result, how close an implementation comes.
+    independent: axes that may be divided.
     sample: test inputs that follow from no role, such as indices, lengths and the bytes of caches, by argument. Arrays
         hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
         index argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by
@@ -151,6 +164,7 @@ class Op:
     oracle: Oracle
     accuracy: tuple[tuple[str, Accuracy], ...]
     cases: tuple[Case, ...] = ()
+    independent: tuple[Independent, ...] = ()
     family: str = ""
     sample: Sampler | None = None
     framework_product: FrameworkProduct | None = None

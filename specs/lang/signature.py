@@ -43,7 +43,7 @@ def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
         lines += [f"Source: {op.source}", ""]
     lines.append("Args:")
     for array in op.inputs:
-        inplace = "; written in place" if out else "; its new value is returned, and it may be donated"
+        inplace = "; written in place" if out else f"; {NOT_CHANGED}"
         written = inplace if array.access is Access.INOUT else ""
         lines.append(f"    {array.name}: {array.doc}{written}, {_formats(array)} {_shapes(array)}")
     for attribute in op.attributes:
@@ -66,6 +66,8 @@ def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
     return "\n".join(lines)
 
 
+NOT_CHANGED = "not changed: its new value is returned, and it may be donated or a reference (jax.new_ref)"
+"""What JAX does with an argument that is written in place."""
 NO_OUT = "JAX arrays are immutable, and XLA plans where results lie"
 
 

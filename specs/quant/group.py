@@ -18,7 +18,7 @@ from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, Element
 from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, NVFP4, least_floor, token_group
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Step
+from specs.lang.op import Case, Independent, Op, Step
 from specs.lang.packing import raw_codes
 from specs.quant.oracle import block_oracle, laid_out
 from specs.quant.scaling import pack_pairs, quotient_of, scale_of, second_level
@@ -220,6 +220,7 @@ def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, .
         definition=_definition(form),
         source=form.source,
         family="quant",
+        independent=(Independent(M),),
         axes=(M, N),
         arrays=arrays if form.tensor_scale is None else _with_global_scale(arrays),
         attributes=(_LAYOUT,),
@@ -285,6 +286,7 @@ stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e
 """,
     source="DeepSeek-V3 technical report, section 3.3",
     family="quant",
+    independent=(Independent(M),),
     axes=(M, N),
     arrays=_arrays(_GROUP, 1, "element", "scale_format"),
     attributes=(*_ATTRIBUTES, _LAYOUT),

@@ -11,7 +11,7 @@ from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, 
 from specs.lang.formats import ROW_FLOOR, int8_per_token
 from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
 from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, single
+from specs.lang.op import Case, Independent, Op, single
 from specs.quant.oracle import int8_oracle, row_oracle
 from specs.quant.scaling import INFINITY_BITS, float_bits, limited, scale_of
 from specs.tile.language import (
@@ -249,6 +249,7 @@ PER_TOKEN_QUANT_FP8: Op = single(
         "per_token_quant_fp8", "FP8 codes of every row, with one float32 scale per row.", row_quant, (E4M3, E5M2), False
     ),
     family="quant",
+    independent=(Independent(M),),
     definition=AMAX.format(
         what="min(max |x| of the row, scale_ub)",
         zeros="A row of zeros has the codes 0 and the scale 1 / (512 max).",
@@ -273,6 +274,7 @@ PER_TOKEN_QUANT_INT8: Op = single(
         True,
     ),
     family="quant",
+    independent=(Independent(M),),
     definition=_INT8,
     oracle=int8_oracle,
     accuracy=(("q", EXACT), ("scale", EXACT), ("zero_point", EXACT)),

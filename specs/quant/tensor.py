@@ -8,7 +8,7 @@ from specs.lang.axes import Axis, Ref, cdiv, emax
 from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
 from specs.lang.formats import ROW_FLOOR
 from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
-from specs.lang.op import Case, Op, Step
+from specs.lang.op import Case, Independent, Op, Step
 from specs.quant.oracle import tensor_oracle
 from specs.quant.row import AMAX, EXACT, upper_bound
 from specs.quant.scaling import Scale, limited, scale_of
@@ -153,6 +153,7 @@ PER_TENSOR_QUANT_FP8 = Op(
         whose="of all",
     ),
     family="quant",
+    independent=(Independent(M, when=Ref("has_static_scale").differs(0)),),
     axes=(M, N),
     arrays=(_X, _STATIC, _UPPER_BOUND, _Q, _SCALE),
     attributes=(_ELEMENT,),

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import specs
+from jax_impl import ops
 from jax_impl.launch import run
 from jax_impl.support import explain
+from specs.lang.errors import WrongType
 from specs.lang.readiness import can_run
 from tests.jax_side.calls import as_tuple, raw, small_call
 from tests.torch_side.accumulate import ACCUMULATE
@@ -72,3 +74,39 @@ def test_memory_of_donated_arguments_is_taken(op: str) -> None:
     lowered = jax.jit(function, donate_argnums=places).lower(*arrays).as_text()
     assert lowered.count("tf.aliasing_output") == len(places)
     assert "tf.aliasing_output" not in jax.jit(function).lower(*arrays).as_text()
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["called", "jit"])
+@pytest.mark.parametrize("op", IN_PLACE)
+def test_references_are_written_and_not_returned(op: str, wrap: Any) -> None:
+    function, arrays = small_call(op)
+    names, written = [array.name for array in specs.get(op).inputs], [array.name for array in specs.get(op).mutated]
+    expected = as_tuple(function(*arrays))
+    given = [jax.new_ref(x) if name in written else x for name, x in zip(names, arrays, strict=False)]
+    results = wrap(function)(*given)
+    held = [given[names.index(name)][...] for name in written]
+    assert raw(held) == raw(expected[: len(written)])
+    assert raw(() if results is None else results) == raw(expected[len(written) :])
+
+
+@pytest.mark.parametrize("op", IN_PLACE)
+def test_memory_of_references_is_written_over(op: str) -> None:
+    function, arrays = small_call(op)
+    names, written = [array.name for array in specs.get(op).inputs], [array.name for array in specs.get(op).mutated]
+    given = [jax.new_ref(x) if name in written else x for name, x in zip(names, arrays, strict=False)]
+    assert jax.jit(function).lower(*given).as_text().count("tf.aliasing_output") == len(written)
+
+
+def test_references_to_what_is_only_read_are_refused() -> None:
+    for implementation in AVAILABLE:
+        with pytest.raises(WrongType, match=r"'x' must be an array \(of a reference, x\[\.\.\.\]\)"):
+            run(ACCUMULATE, (jax.new_ref(whole(2, 3)), whole(2, 3)), (), implementation)
+
+
+@pytest.mark.parametrize("op", IN_PLACE)
+def test_help_says_where_the_new_value_is(op: str) -> None:
+    text = getattr(ops, op).__doc__
+    for array in specs.get(op).mutated:
+        (line,) = [x for x in text.splitlines() if x.strip().startswith(f"{array.name}: ") and "not changed" in x]
+        assert "its new value is returned" in line
+        assert "jax.new_ref" in line

@@ -14,8 +14,8 @@ from jax_impl.support import lowering_for
 from parity.frameworks import to_jax
 from parity.inputs import generate
 from specs.lang.errors import Unsupported
-from tests.jax_side.calls import as_tuple, raw
-from tests.small import small_case
+from specs.lang.readiness import READY
+from tests.jax_side.calls import as_tuple, jax_case, raw
 
 
 @pytest.mark.parametrize("platform", ["sycl", "oneapi"])
@@ -23,7 +23,7 @@ from tests.small import small_case
 def test_the_exported_program_is_plain_and_right(op: str, platform: str) -> None:
     """One program for the platform and the CPU; here it runs on the CPU, on data whose sums are exact in any order."""
     spec = specs.get(op)
-    inputs = generate(spec, small_case(op), "twin", 0)
+    inputs = generate(spec, jax_case(op), "twin", 0)
     names = list(inputs.arrays)
     given = [to_jax(inputs.arrays[name], inputs.formats[name]) for name in names]
 
@@ -44,11 +44,10 @@ def test_the_exported_program_is_plain_and_right(op: str, platform: str) -> None
 @pytest.mark.parametrize("op", specs.names())
 def test_kernels_are_refused_in_plain_words(op: str, implementation: str) -> None:
     reason = ops.explain(op, "sycl")[implementation]
-    assert reason is not None
     assert "no Triton" in reason
     assert "jax-oneapi-pjrt" in reason
-    assert ops.explain(op, "sycl")["xla"] is None
-    inputs = generate(specs.get(op), small_case(op), "twin", 0)
+    assert ops.explain(op, "sycl")["xla"] == READY
+    inputs = generate(specs.get(op), jax_case(op), "twin", 0)
     arrays = [
         None if a.name not in inputs.arrays else to_jax(inputs.arrays[a.name], inputs.formats[a.name])
         for a in inputs.op.inputs

@@ -40,6 +40,7 @@ def _array(name: str, access: Access) -> Array:
     return Array(name=name, doc=name, shapes=((Rows(M), N),), formats=(F32,), access=access)
 
 
+TARGETS = ("cuda", "xpu", "cpu", "interpret")
 ACCUMULATE: Op = single(
     Kernel(
         name="accumulate_for_tests",
@@ -47,7 +48,7 @@ ACCUMULATE: Op = single(
         axes=(M, N),
         arrays=(_array("x", Access.IN), _array("total", Access.INOUT), _array("change", Access.OUT)),
         tunables=(Tunable(name="BLOCK", values=(BLOCK,)),),
-        configs=tuple(Config(target=target, values=(("BLOCK", BLOCK),)) for target in ("cuda", "cpu", "interpret")),
+        configs=tuple(Config(target=target, values=(("BLOCK", BLOCK),)) for target in TARGETS),
         grid=(cdiv(M, Ref("BLOCK")), cdiv(N, Ref("BLOCK"))),
         body=body,
     ),

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 30d0a761c09688e81e7b12c899ee96151ea79f4a8980ad0c7b512dd9d47bf3b0
+# spec sha256 9b5a8722402f492a80d986b7035d5b2904270c204e289a55ca2bd114f8d01602
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2966dfa2e6c415be2f680f9c83f493ff5da532975682fd92956db70fdbb10645
+# spec sha256 f32d6d9c49a27bd038f90717811e4f644da5500b7c0f539d0c22030d57649fad
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cc60cf316aa5dafe779026aa7aa938258ec92741f33e27aa41b257a38ac7c21a
+# spec sha256 92d9121c971d2d871b7dc18da5be7e912c07598df14116f265b043373fe099a5
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b7def3124bb342894c07526c0d5cfc707d032720589746ecdbf02bf66a451173
+# spec sha256 8441c6a35284bfc7a9617f09e0a0e9c5d26282f659af855ee6da2248c7aaa763
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6bc8d8a66b4c4d964c0747a35e56531fb5de4dc2efcf7d60874e9eff8f412dcd
+# spec sha256 0b42f561da92fecc42879069ebfe8d0140f15853e88769911bdabbb60f00abf5
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 70e0dbf89ea89e43d21c1e66a5d6f9a0b63767e3dbeea9c6cd939a1bab39fad9
+# spec sha256 92881c96a2736470f5b82e43fe8c53dafad0b96cc5598f3cf8ce0afb527813d2
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1068cb6fd1adf2143e7a4752af5cbdf9ec15c87b2ce6cb60f113ff9c74850945
+# spec sha256 9245ce51c767a99d8d78f569e5cb8d9ff50de79351c25ca1dcc36e616a49dd0c
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

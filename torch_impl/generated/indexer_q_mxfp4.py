@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 dee57a014a37bcf734c3d45b92a423dc1a1c6e6d6b92d41d28af5cbe02309884
+# spec sha256 588a31001da2187191070e9ae809507582e7e98578e196446412387962eab98a
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

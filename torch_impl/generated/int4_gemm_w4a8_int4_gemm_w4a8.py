@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a106752b804b7f560e62a17c0e4ba633d68902e09001bd7bef850c024b2abdfc
+# spec sha256 6bcb708da3208098bcf1cea74d14e86f37fd31c01e04fb6543c01aa0f077e382
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

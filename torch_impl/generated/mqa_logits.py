@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 459475b5d6a5875cc5e622656914d2b88901ef28518c86a7e2a702ae8464361e
+# spec sha256 ab03c64ec11d47743fe19c5a507fe925bb4ca82d908e65164e562b09028b1cfc
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

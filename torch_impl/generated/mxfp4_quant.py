@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 97bf5b74a2f2e731861fa252631623074e63d0696e209252fd188266b8373b60
+# spec sha256 e742af2d55c73342bd931d5a1c402cd3fd4a4b23e7885b3d01b459f81df2c826
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 357a336174d40f0d1b75308306ddcb97b86b1e65731e52e5530645e3539a2f7f
+# spec sha256 d5b19ebbf6cd88aa63fa95521f0b1fc146832d66501d7f1932239827e18b3e51
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

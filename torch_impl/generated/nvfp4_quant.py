@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2c28c6e2166eaf6e6f3beeaaa577905c9ba80a9084f4b0a5eab10ab0004b95b6
+# spec sha256 eb9f01c9cd8aec96b358af490b83d2bfbf7418fd848139fb6e0d41d890d6ade6
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

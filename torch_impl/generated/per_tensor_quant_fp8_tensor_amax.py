@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7379ca98692d38cb8edee3bf2cd9014125b00d9d43b3a4403e94199f7117a3c0
+# spec sha256 04fce291cc00a001d96283c622814b47ee76d091128cdf9987e5890f4b54d3cc
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9eee03bcc7783e39afc0ce6f368409c16add7b155cbe88a3d263c8bd17fc454d
+# spec sha256 40910dcc982d31568a1f8ca7f6eb4a4ca88ca9f9866001d91f180eba4367bf4a
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

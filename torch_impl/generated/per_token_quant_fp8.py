@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7d721e2a274abbf89d76ac1b708e99552508b1cbd18e594fe616b274ed558355
+# spec sha256 21787518770b38de702de7b5c0a08e38234448aa06957270938c3bd2be24171b
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

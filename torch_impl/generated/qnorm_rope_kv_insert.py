@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2895726b0fdd49cd49c80b51d1d4a226bf479b3af7e68aded0c683bf01491ade
+# spec sha256 e7623476a194ff79d32da1058bb0556fbb0f3d31f049383a8c9a365979dd3761
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

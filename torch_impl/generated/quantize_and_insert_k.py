@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cfb70ddbeb1c36072dbe39edd726bf226d39df631f8cca2e82938808184ad503
+# spec sha256 ff441b522aa0f8826ee70bd6e42601d7f68c85d7b48d69b2a9e38e46ca6c3596
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9a07de990efbc41cda62706448ce742b6e938f67d37a175d723dd38c9a83ca2b
+# spec sha256 67e0465f2ffccf7e5a3e7ae4a4fdbb34b930d94e7ba797328a6261c083a4df92
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0cff08f517309b96912f05c2815bbdf5b570315b276b3d73f49e179d59a3295e
+# spec sha256 03f127fb5687772115b3038847e6d20998748a25c2285ebbfb6e3f7fef9770c3
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

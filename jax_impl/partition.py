@@ -1,0 +1,179 @@
+"""Calls whose arrays lie on several devices: every device does the call for its part, and nothing is exchanged.
+
+Which dimensions may be divided, `specs.lang.dividing` reads off the shapes. On a mesh of Explicit axes the types say
+how arrays lie, and a call that they do not fit is refused; on a mesh of Auto axes XLA is told the rule, and moves what
+does not fit. Inside of `jax.shard_map` arrays are parts already, and nothing has to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import jax
+from jax.sharding import PartitionSpec
+
+from specs.lang.dividing import Divisions
+from specs.lang.errors import Unsupported
+
+if TYPE_CHECKING:
+    from jax_impl.launch import Work
+
+Axes = tuple[str, ...]
+Placed = Sequence[Sequence[Axes]]
+"""Of every array and dimension, the mesh axes that divide it."""
+
+
+def specs_of(operands: Sequence[Any]) -> tuple[Any, Placed]:
+    """The mesh of Explicit axes on which arrays lie divided, by their types, and how; None where nothing is divided."""
+    if not hasattr(jax, "shard_map"):
+        return None, ()
+    types = [jax.typeof(operand) for operand in operands]
+    placed = [[_axes(entry) for entry in _entries(aval)] for aval in types]
+    mesh = next((aval.sharding.mesh for aval, dims in zip(types, placed, strict=True) if any(dims)), None)
+    return mesh, placed
+
+
+def _entries(aval: Any) -> Sequence[Any]:
+    return (*aval.sharding.spec, *[None] * (len(aval.shape) - len(aval.sharding.spec)))
+
+
+def _axes(entry: Any) -> Axes:
+    if entry is None or entry is PartitionSpec.UNCONSTRAINED:
+        return ()
+    return tuple(entry) if isinstance(entry, tuple) else (entry,)
+
+
+def explicit(work: Work, mesh: Any, placed: Placed, operands: Sequence[Any]) -> list[Any]:
+    """The call over arrays that the axes of a mesh divide.
+
+    Raises:
+        Unsupported: they divide what has to be whole, or one device's part of an argument does not go with its part of
+            another.
+    """
+    labels = [work.divisions.dims[name] for name in work.names]
+    found: dict[str, Axes] = {}
+    for name, dims, own in zip(work.names, placed, labels, strict=True):
+        for number, (axes, label) in enumerate(zip(dims, own, strict=True)):
+            problem = _problem(axes, label, found, work.divisions, mesh.shape) if axes else None
+            if problem is not None:
+                raise refusal(work.name, name, number, axes, problem)
+            if axes:
+                found[label] = axes
+    rest = [[found.get(label, ()) for label in own] for own in labels]
+    given = [
+        jax.sharding.reshard(operand, jax.sharding.NamedSharding(mesh, _spec(goal))) if goal != list(dims) else operand
+        for operand, goal, dims in zip(operands, rest, placed, strict=True)
+    ]
+    out = [_spec([found.get(label, ()) for label in work.divisions.dims[name]]) for name in work.result_names]
+    parts = jax.shard_map(
+        work.part,
+        mesh=mesh,
+        in_specs=tuple(_spec(goal) for goal in rest),
+        out_specs=out,
+        axis_names={axis for axes in found.values() for axis in axes},
+        check_vma=False,
+    )
+    return list(parts(*given))
+
+
+def refusal(op: str, argument: str, number: int, axes: Axes, problem: str) -> Unsupported:
+    """Why a call does not go with how its arrays lie, and what does."""
+    over = ", ".join(axes)
+    advice = f"call it inside of jax.shard_map, or give it whole: jax.sharding.reshard({argument}, jax.P())"
+    return Unsupported(f"{op} with dimension {number} of '{argument}' divided over {over}", f"{problem}; {advice}")
+
+
+def _problem(axes: Axes, label: str, found: Mapping[str, Axes], division: Divisions, sizes: Any) -> str | None:
+    if not label:
+        return "results along it do not follow from one part"
+    if found.get(label, axes) != axes:
+        return f"another argument has that dimension divided over {', '.join(found[label])}"
+    if any(set(axes) & set(others) for other, others in found.items() if other != label):
+        return "the same axis of the mesh divides another dimension of the call"
+    if division.parts[label] % prod(sizes[axis] for axis in axes):
+        return "parts would end inside of a block"
+    return None
+
+
+def _spec(dims: Sequence[Axes]) -> PartitionSpec:
+    return PartitionSpec(*[None if not axes else axes[0] if len(axes) == 1 else axes for axes in dims])
+
+
+def automatic(work: Work) -> Callable[..., Any] | None:
+    """The call with a rule for XLA's partitioner, which divides what follows from one part and gathers the rest."""
+    if not any(work.divisions.parts.values()) or not all(work.divisions.parts.values()):
+        return None  # nothing to divide, or nothing there
+    from jax.experimental.custom_partitioning import custom_partitioning
+
+    function = custom_partitioning(lambda *operands: tuple(work.traced(*operands)))
+
+    def partition(mesh: Any, given: Any, results: Any) -> Any:
+        axes = _chosen(work, mesh, [struct.sharding for struct in given])
+
+        def placed(names: Sequence[str]) -> tuple[Any, ...]:
+            dims = [work.divisions.dims[name] for name in names]
+            specs = [_spec([axes.get(label, ()) for label in own]) for own in dims]
+            return tuple(jax.sharding.NamedSharding(mesh, spec) for spec in specs)
+
+        del results
+        return mesh, lambda *operands: tuple(work.part(*operands)), placed(work.result_names), placed(work.names)
+
+    text, whole, sizes = rule(work)
+    function.def_partition(partition=partition, sharding_rule=text, need_replication_factors=whole, **sizes)
+    return lambda *operands: list(function(*operands))
+
+
+def _chosen(work: Work, mesh: Any, shardings: Sequence[Any]) -> dict[str, Axes]:
+    """Which axes divide what, of what was chosen for the arguments: the first that fits."""
+    found: dict[str, Axes] = {}
+    for name, sharding in zip(work.names, shardings, strict=True):
+        labels = work.divisions.dims[name]
+        for label, entry in zip(labels, (*sharding.spec, *[None] * len(labels)), strict=False):
+            axes = _axes(entry)
+            if axes and label not in found and _problem(axes, label, found, work.divisions, mesh.shape) is None:
+                found[label] = axes
+    return found
+
+
+def rule(work: Work) -> tuple[str, tuple[str, ...], dict[str, int]]:
+    """How dimensions go together, as Shardy takes it: factors by array, those that stay whole, sizes of the parts.
+
+    A dimension of which blocks have to stay whole is `(label rest)`, of which only the first may be divided.
+    """
+    whole: list[str] = []
+    sizes: dict[str, int] = {}
+    blocks = {label: _blocks(work, label) for label in work.divisions.parts}
+
+    def factor(label: str, size: int) -> str:
+        if label and not blocks[label]:
+            return label
+        whole.append(f"whole{len(whole)}")
+        if not label:
+            return whole[-1]
+        sizes[label] = work.divisions.parts[label]
+        if size == sizes[label]:
+            whole.pop()
+            return label
+        sizes[whole[-1]] = size // sizes[label]
+        return f"({label} {whole[-1]})"
+
+    def array(name: str) -> str:
+        dims = zip(work.divisions.dims[name], work.call.shapes[name], strict=True)
+        return " ".join(factor(label, size) for label, size in dims)
+
+    text = f"{', '.join(map(array, work.names))} -> {', '.join(map(array, work.result_names))}"
+    alone = {word for word in text.replace(",", " ").split() if "(" not in word and ")" not in word}
+    return text, tuple(whole), {name: size for name, size in sizes.items() if name not in alone}
+
+
+def _blocks(work: Work, label: str) -> bool:
+    """Whether some dimension of the label is not as long as it has parts."""
+    names = (*work.names, *work.result_names)
+    return any(
+        size != work.divisions.parts[label]
+        for name in names
+        for own, size in zip(work.divisions.dims[name], work.call.shapes[name], strict=True)
+        if own == label
+    )
