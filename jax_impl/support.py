@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 
 import jax
 
 from jax_impl.defaults import default
 from jax_impl.platforms import versions
 from jax_impl.platforms.devices import platform_name
+from jax_impl.platforms.subnormals import flushes
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.op import Op
 from specs.lang.readiness import NO_WEIGHT, READY, device_called, said
@@ -156,6 +158,11 @@ def strided(implementation: str) -> bool:
 
 def target_of(implementation: str, platform: str) -> Target:
     """The program's target for an implementation on a platform that it runs on."""
+    target = _target(implementation, platform)
+    return replace(target, flushes=True) if flushes(platform) else target
+
+
+def _target(implementation: str, platform: str) -> Target:
     if implementation == "xla":
         return EXECUTOR_XPU if platform in _INTEL else EXECUTOR_XLA
     return PALLAS_INTERPRET if implementation == "interpret" else _TARGETS[implementation, platform]

@@ -8,7 +8,7 @@ sees a lost tail or one wrong scale (tests/meta plants such faults).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Literal
 
@@ -44,8 +44,18 @@ class Exact:
     element: ElementFormat
     nan_payload_free: bool = False
 
-    def compare(self, actual: AnyArray) -> Verdict:
-        """Judge `actual`; a wrong shape or dtype is a failed verdict, not an exception."""
+    def kept(self, actual: AnyArray) -> Mask | None:
+        """Which elements keep the rule, without distinction of the zeros' signs; None for another shape or dtype."""
+        if _refuse("exact", actual, self.expected.shape, self.expected.dtype) is not None:
+            return None
+        got, want = values(actual, self.element), values(self.expected, self.element)
+        return np.asarray((got == want) | (np.isnan(got) & np.isnan(want)), dtype=np.bool_)
+
+    def compare(self, actual: AnyArray, excused: Mask | None = None) -> Verdict:
+        """Judge `actual`; a wrong shape or dtype is a failed verdict, not an exception.
+
+        excused: elements which are counted as flushed where they miss (see `parity.flushing`).
+        """
         refusal = _refuse("exact", actual, self.expected.shape, self.expected.dtype)
         if refusal is not None:
             return refusal
@@ -71,7 +81,8 @@ class Exact:
                 bad=~same,
                 unwritten=unwritten,
                 histogram=histogram,
-            )
+            ),
+            excused,
         )
 
 
@@ -110,8 +121,18 @@ class Bounded:
             found = f"{self.bound[first]} at {list(first)}"
             raise OutOfRange(op="Bounded", argument="bound", expected="finite bounds >= 0", actual=found)
 
-    def compare(self, actual: AnyArray) -> Verdict:
-        """Judge `actual`; a wrong shape or dtype is a failed verdict, not an exception."""
+    def kept(self, actual: AnyArray) -> Mask | None:
+        """Which elements keep the rule; None for another shape or dtype."""
+        if _refuse("bounded", actual, self.reference.shape, self.dtype) is not None:
+            return None
+        error = self._error(values(actual, self.element), self.reference)
+        return np.asarray(np.where(np.isfinite(self.bound), error <= self.bound, error == 0), dtype=np.bool_)
+
+    def compare(self, actual: AnyArray, excused: Mask | None = None) -> Verdict:
+        """Judge `actual`; a wrong shape or dtype is a failed verdict, not an exception.
+
+        excused: elements which are counted as flushed where they miss (see `parity.flushing`).
+        """
         refusal = _refuse("bounded", actual, self.reference.shape, self.dtype)
         if refusal is not None:
             return refusal
@@ -140,7 +161,8 @@ class Bounded:
                 bad=bad,
                 unwritten=poisoned & bad,
                 histogram=_histogram("share of bound", SHARE_EDGES, share[share > 0], int((share == 0).sum())),
-            )
+            ),
+            excused,
         )
 
     def _error(self, got: Float64, want: Float64) -> Float64:
@@ -242,10 +264,23 @@ def _worst_first(measured: _Measured) -> tuple[Worst, ...]:
     return tuple(found)
 
 
-def _judge(measured: _Measured) -> Verdict:
+def _judge(measured: _Measured, excused: Mask | None) -> Verdict:
+    flushed = 0
+    if excused is not None and (missed := measured.bad & excused).any():
+        # What follows speaks of the other elements.
+        flushed = int(missed.sum())
+        measured = replace(
+            measured,
+            error=np.where(missed, 0.0, measured.error),
+            share=np.where(missed, 0.0, measured.share),
+            steps=np.where(missed, 0.0, measured.steps),
+            bad=measured.bad & ~missed,
+            unwritten=measured.unwritten & ~missed,
+        )
     worst, mismatches = _worst_first(measured), int(measured.bad.sum())
     return Verdict(
-        status="failed" if mismatches else "passed",
+        status="failed" if mismatches else "flushed" if flushed else "passed",
+        flushed=flushed,
         comparison=measured.comparison,
         elements=measured.error.size,
         mismatches=mismatches,
@@ -255,12 +290,14 @@ def _judge(measured: _Measured) -> Verdict:
         bound_share=float(measured.share.max(initial=0.0)),
         worst=worst,
         histogram=measured.histogram,
-        message=_message(measured, mismatches, worst),
+        message=_message(measured, mismatches, worst, flushed),
     )
 
 
-def _message(measured: _Measured, mismatches: int, worst: tuple[Worst, ...]) -> str:
+def _message(measured: _Measured, mismatches: int, worst: tuple[Worst, ...], flushed: int) -> str:
     exact, what = measured.comparison == "exact", f"{measured.error.size} elements of {measured.element.name}"
+    if flushed and not mismatches:
+        return f"flushed: {flushed} of {what} outside, as the platform takes subnormal numbers for zero"
     if not mismatches:
         share = float(measured.share.max(initial=0.0))
         return f"passed: {what}, " + ("identical" if exact else f"largest error {share:.3g} of its bound")

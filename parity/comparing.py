@@ -167,7 +167,7 @@ def operations_section(results: Sequence[CaseResult]) -> Section:
     for op in dict.fromkeys(result.op for result in results):
         mine = tuple(result for result in results if result.op == op)
         counts = ", ".join(f"{n} {status}" for status, n in count(mine).items() if n)
-        ran = [r for r in mine if r.exact_twin != "not applicable" and r.status in ("passed", "failed")]
+        ran = [r for r in mine if r.exact_twin != "not applicable" and r.status in ("passed", "failed", "flushed")]
         twins = sum(r.exact_twin == "identical" for r in ran)
         share = max((r.bound_share for r in mine if r.bound_share is not None), default=None)
         rows.append((op, counts, f"{twins} of {len(ran)}", wording.share(share)))

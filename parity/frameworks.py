@@ -90,6 +90,14 @@ def torch_missing(device: str) -> str | None:
     return None if found.get(device, False) else f"torch sees no {device} device"
 
 
+def torch_flushes(device: str) -> bool:
+    """Whether torch takes subnormal float32 numbers for zero on `device`: measured, as a thread may be told to."""
+    import torch
+
+    least = torch.full((1,), 2.0**-126, device=device)
+    return not bool(((least * 0.5) * 2.0 == least).cpu())
+
+
 def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
     """Results of `torch_impl.ops`, mutated arguments first.
 
@@ -220,6 +228,13 @@ def jax_missing(device: str) -> str | None:
     return None if found else f"jax sees no {device} device"
 
 
+def jax_flushes(device: str) -> bool:
+    """Whether XLA takes subnormal float32 numbers for zero on `device`: measured."""
+    from jax_impl.platforms.subnormals import flushes
+
+    return flushes(JAX_PLATFORMS[device])
+
+
 def run_jax(inputs: Inputs, implementation: str, device: str) -> Results:
     """Results of `jax_impl.ops`, in-place arguments first. Calls with 64-bit integers run with those switched on.
 
@@ -254,18 +269,26 @@ class Framework:
     implementations: names that its `implementation=` takes.
     missing: why it cannot be used on a device, None if it can.
     run: a call.
+    flushes: whether arithmetic on a device takes subnormal float32 numbers for zero.
     """
 
     implementations: tuple[str, ...]
     missing: Callable[[str], str | None]
     run: Callable[[Inputs, str, str], Results]
+    flushes: Callable[[str], bool]
 
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = {
     "torch": Framework(
-        implementations=("eager", "dequant", "interpret", "triton"), missing=torch_missing, run=run_torch
+        implementations=("eager", "dequant", "interpret", "triton"),
+        missing=torch_missing,
+        run=run_torch,
+        flushes=torch_flushes,
     ),
     "jax": Framework(
-        implementations=("xla", "dequant", "interpret", "pallas", "triton"), missing=jax_missing, run=run_jax
+        implementations=("xla", "dequant", "interpret", "pallas", "triton"),
+        missing=jax_missing,
+        run=run_jax,
+        flushes=jax_flushes,
     ),
 }

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -206,7 +207,9 @@ Draw = Callable[[np.random.Generator, ElementFormat, Shape], Raw]
 def _recipe(op: Op, role: Role, kind: Kind) -> Draw:
     """How the values of one array are drawn."""
     if role is Role.DATA and is_exact(op):
-        return _wild if kind == "random" else _grid
+        # Rotations add up products before they quantise, which are lost where subnormal numbers are taken for zero.
+        wild = _wild if op.sample is None else partial(_wild, least=2.0**-100)
+        return wild if kind == "random" else _grid
     if role is Role.INDEX:
         raise SpecError(f"the sampler of {op.name} leaves out an array of role {role.name}, which no rule makes")
     return _RECIPES[kind, role]
@@ -218,8 +221,8 @@ def _normal(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
     return encode(rng.standard_normal(shape), form)
 
 
-def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
-    """Values that a quantiser meets: rows of different magnitude, zeros, outliers, tiny values."""
+def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape, least: float = 2.0**-140) -> Raw:
+    """Values that a quantiser meets: rows of different magnitude, zeros, outliers, tiny values; least: of rows."""
     if not form.is_float:
         return _codes(rng, form, shape)
     rows = (*shape[:-1], 1)
@@ -228,8 +231,8 @@ def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
         x = np.where(rng.random(shape) < share, x * factor, x)
     x = np.where(rng.random(rows) < 1 / 8, np.copysign(0.0, x), x)
     if rng.random() < 1 / 2:
-        # float32 holds the scale of such a row, and no quotient in it is subnormal.
-        low, high = max(form.min_subnormal, 2.0**-100), min(form.max_finite, 2.0**100)
+        # float32 holds the scale of such a row.
+        low, high = max(form.min_subnormal, least), min(form.max_finite, 2.0**100)
         drawn = rng.random(rows)
         x = np.where(drawn < 1 / 8, x * low, np.where(drawn > 7 / 8, x * high, x))
     return encode(np.clip(x, form.min_finite, form.max_finite), form)

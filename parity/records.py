@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Final, Literal
 
 from parity.verdict import RECORD_CONFIG, Histogram, Verdict, Worst
 
-Status = Literal["passed", "failed", "unsupported", "not run"]
+Status = Literal["passed", "failed", "flushed", "unsupported", "not run"]
 TwinVerdict = Literal["identical", "differs", "not applicable"]
 DataKind = Literal["twin", "random", "real"]
 
-STATUSES: Final[tuple[Status, ...]] = ("passed", "failed", "unsupported", "not run")
+STATUSES: Final[tuple[Status, ...]] = ("passed", "failed", "flushed", "unsupported", "not run")
 """In the order in which they are shown."""
 
 SCHEMA_VERSION: Final = 1
@@ -86,8 +86,10 @@ class CaseResult:
     """Where each term of the bound comes from."""
     bound_share: float | None = None
     """max(error / bound)."""
+    flushed: int = 0
+    """Elements outside the bound because the platform takes subnormal numbers for zero."""
     reason: str = ""
-    """Why the case failed, is unsupported or did not run."""
+    """Why the case failed, was flushed, is unsupported or did not run."""
     pictures: Pictures = Pictures()
     """What a report draws."""
     seed: int | None = None
@@ -327,7 +329,8 @@ def judged(
         bound=bound,
         derivation=derivation,
         bound_share=verdict.bound_share,
-        reason="" if verdict.passed else verdict.message.removeprefix("failed: "),
+        flushed=verdict.flushed,
+        reason="" if verdict.passed else verdict.message.removeprefix(f"{verdict.status}: "),
         pictures=Pictures(histogram=verdict.histogram, worst=verdict.worst, scale_map=scale_map),
         seed=seed,
         seconds=seconds,

@@ -100,7 +100,7 @@ results = dict(zip({names}, map(bits, returned), strict=True))
 
 def ran(rows: Sequence[CaseResult]) -> list[str]:
     """Implementations that took part in a comparison."""
-    sides = {side for row in rows if row.status in ("passed", "failed") for side in row.pair.split(" vs ")}
+    sides = {side for row in rows if row.status in ("passed", "failed", "flushed") for side in row.pair.split(" vs ")}
     return [name for name in IMPLEMENTATIONS if name in sides]
 
 

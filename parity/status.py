@@ -57,7 +57,7 @@ class _Row:
 
     @property
     def ran(self) -> bool:
-        return self.status in ("passed", "failed")
+        return self.status in ("passed", "failed", "flushed")
 
 
 def exit_status(record: RunRecord, missing: Sequence[str]) -> int:

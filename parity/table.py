@@ -19,6 +19,7 @@ from parity.records import CaseResult, RunRecord, Status
 STYLES: Final[dict[Status, str]] = {
     "passed": "green",
     "failed": "bold red",
+    "flushed": "yellow",
     "unsupported": "magenta",
     "not run": "dim",
 }

@@ -58,8 +58,10 @@ class Verdict:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
 
-    status: Literal["passed", "failed"]
-    """Whether every element is within what the comparison allows."""
+    status: Literal["passed", "failed", "flushed"]
+    """Whether every element is within what the comparison allows; "flushed" where only elements are outside that
+    subnormal numbers taken for zero account for.
+    """
     comparison: Literal["exact", "bounded"]
     """Which rule was applied."""
     elements: int
@@ -80,6 +82,8 @@ class Verdict:
     """None when shape or dtype differ."""
     message: str
     """One line for a terminal or an assertion."""
+    flushed: int = 0
+    """Elements outside what is allowed for which the platform accounts: it takes subnormal numbers for zero."""
 
     @property
     def passed(self) -> bool:

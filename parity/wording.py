@@ -8,7 +8,13 @@ from typing import Final
 
 from parity.records import Status
 
-SYMBOLS: Final[dict[Status, str]] = {"passed": "✓", "failed": "✕", "unsupported": "⊘", "not run": "◌"}
+SYMBOLS: Final[dict[Status, str]] = {
+    "passed": "✓",
+    "failed": "✕",
+    "flushed": "≈",
+    "unsupported": "⊘",
+    "not run": "◌",
+}
 """A sign per status, so that no status is told by colour alone."""
 
 NOTHING: Final = "–"

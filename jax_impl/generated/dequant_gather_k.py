@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5ed3bd18cf89408bbeff6d14d9d5222c1f2ec2408b77bb0e3daf34c56d64d9e6
+# spec sha256 12f3b65780b00d6cefb9129af8b50986556a8954fa613338b1c88b5755206d7c
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -48,85 +48,85 @@ def gather_rows(
         row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:71
         t = row_1 * 576  # specs/tile/library/pages.py:72
         start = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
-        start_1 = t[:, None]  # specs/tile/library/pages.py:96
-        live_3 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values = load_view(cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:98
-        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:146
-        codes = code & 255  # specs/tile/library/pages.py:138
+        start_1 = t[:, None]  # specs/tile/library/pages.py:100
+        live_3 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values = load_view(cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
+        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:150
+        codes = code & 255  # specs/tile/library/pages.py:142
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
-        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:114
-        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:88
+        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
+        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_2 = (t + 64)[:, None]  # specs/tile/library/pages.py:96
-        live_4 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values_1 = load_view(cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (16, 64)))  # specs/tile/library/pages.py:98
-        code_1 = code >> 8  # specs/tile/library/pages.py:137
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:138
+        start_2 = (t + 64)[:, None]  # specs/tile/library/pages.py:100
+        live_4 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values_1 = load_view(cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (16, 64)))  # specs/tile/library/pages.py:102
+        code_1 = code >> 8  # specs/tile/library/pages.py:141
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
         value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
-        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:114
-        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:88
+        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
+        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index_1 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_3 = (t + 128)[:, None]  # specs/tile/library/pages.py:96
-        live_5 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values_2 = load_view(cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (16, 64)))  # specs/tile/library/pages.py:98
-        code_2 = code >> 16  # specs/tile/library/pages.py:137
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:138
+        start_3 = (t + 128)[:, None]  # specs/tile/library/pages.py:100
+        live_5 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values_2 = load_view(cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (16, 64)))  # specs/tile/library/pages.py:102
+        code_2 = code >> 16  # specs/tile/library/pages.py:141
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
         value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
-        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:114
-        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:88
+        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
+        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], (index_1 + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index_2 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_4 = (t + 192)[:, None]  # specs/tile/library/pages.py:96
-        live_6 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values_3 = load_view(cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (16, 64)))  # specs/tile/library/pages.py:98
-        code_3 = code >> 24  # specs/tile/library/pages.py:137
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:138
+        start_4 = (t + 192)[:, None]  # specs/tile/library/pages.py:100
+        live_6 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values_3 = load_view(cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (16, 64)))  # specs/tile/library/pages.py:102
+        code_3 = code >> 24  # specs/tile/library/pages.py:141
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
         value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
-        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:114
-        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:88
+        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
+        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], (index_2 + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index_3 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_5 = (t + 256)[:, None]  # specs/tile/library/pages.py:96
-        live_7 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values_4 = load_view(cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (16, 64)))  # specs/tile/library/pages.py:98
-        start_6 = start + 4  # specs/tile/library/pages.py:145
-        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:146
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:138
+        start_5 = (t + 256)[:, None]  # specs/tile/library/pages.py:100
+        live_7 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values_4 = load_view(cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (16, 64)))  # specs/tile/library/pages.py:102
+        start_6 = start + 4  # specs/tile/library/pages.py:149
+        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:150
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
         value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
-        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:114
-        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:88
+        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
+        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], (index_3 + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index_4 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_7 = (t + 320)[:, None]  # specs/tile/library/pages.py:96
-        live_8 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values_5 = load_view(cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_8, (16, 64)))  # specs/tile/library/pages.py:98
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:137
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:138
+        start_7 = (t + 320)[:, None]  # specs/tile/library/pages.py:100
+        live_8 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values_5 = load_view(cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_8, (16, 64)))  # specs/tile/library/pages.py:102
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
         value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
-        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:114
-        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:88
+        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
+        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], (index_4 + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index_5 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_8 = (t + 384)[:, None]  # specs/tile/library/pages.py:96
-        live_9 = live_2[:, None]  # specs/tile/library/pages.py:97
-        values_6 = load_view(cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_9, (16, 64)))  # specs/tile/library/pages.py:98
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:137
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:138
+        start_8 = (t + 384)[:, None]  # specs/tile/library/pages.py:100
+        live_9 = live_2[:, None]  # specs/tile/library/pages.py:101
+        values_6 = load_view(cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_9, (16, 64)))  # specs/tile/library/pages.py:102
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
         value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
-        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:114
-        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:88
+        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
+        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:92
         plgpu.store(out_ref.at[request, goal[:, None], (index_5 + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
         index_6 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_9 = (t + 448)[:, None]  # specs/tile/library/pages.py:96
-        live_10 = live_2[:, None]  # specs/tile/library/pages.py:97
-        cache = load_view(cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_10, (16, 64)))  # specs/tile/library/pages.py:98
+        start_9 = (t + 448)[:, None]  # specs/tile/library/pages.py:100
+        live_10 = live_2[:, None]  # specs/tile/library/pages.py:101
+        cache = load_view(cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_10, (16, 64)))  # specs/tile/library/pages.py:102
         plgpu.store(out_ref.at[request, goal[:, None], (index_6 + 448)[None, :]], cache, mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73

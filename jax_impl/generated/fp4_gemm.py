@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8441c6a35284bfc7a9617f09e0a0e9c5d26282f659af855ee6da2248c7aaa763
+# spec sha256 429a1d05125b85f0e2f2e6151ae716d9d7bf849b34fe756546ae8b8ad089fd0d
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on

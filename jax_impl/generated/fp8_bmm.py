@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1586621c7b64894f3498c38bfc5a9ea6592635d4d7316670e382fbe9c5800a61
+# spec sha256 44c557f7b0378702d894ad17a6d419e4f5224a74f80815e153d54fe73fb4dc3e
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e6e96b18b3c1ed23c543ffb1a6218e8f8c8cbcb4d4fb7ba2363f89e76c49490f
+# spec sha256 e4aca6c8044f659e72c6c9f767341324521c7b0a74e982e049a4bc33db5481a0
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

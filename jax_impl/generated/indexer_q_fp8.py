@@ -106,17 +106,17 @@ def indexer_q_fp8(
     x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
     blocks = x_1.reshape(16, 1, 128)  # specs/indexer/query.py:62
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
-    bits_2 = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
-    raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits_2 = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
+    raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
-    inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:73
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
+    inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = (blocks * jnp.where(nan, float("nan"), inverse_1).reshape(16, 1, 1)).reshape(16, 128)  # specs/indexer/query.py:64
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 588a31001da2187191070e9ae809507582e7e98578e196446412387962eab98a
+# spec sha256 0904395e97ee2a0063f56d0f7e165917f6920730ce735d6e91319194d238b335
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -107,15 +107,15 @@ def indexer_q_mxfp4(
     x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
     blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:62
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
-    bits_2 = jnp.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
-    raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits_2 = jnp.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:56
+    raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:62
+    bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
     y = (blocks * jnp.where(broken, float("nan"), inverse).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:64
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
@@ -127,10 +127,10 @@ def indexer_q_mxfp4(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:119
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:120
-    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:121
-    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:121
+    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:126
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:127
+    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:128
+    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:128
     plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
     t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73

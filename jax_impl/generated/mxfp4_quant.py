@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e742af2d55c73342bd931d5a1c402cd3fd4a4b23e7885b3d01b459f81df2c826
+# spec sha256 2826797356d694b9e26a492edcc325d0e3c2569af06e733c3bc01dfe4071bd29
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -42,17 +42,17 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:55
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
-    bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
-    raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
+    raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:62
+    bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
-    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
-    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
+    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
+    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:72
     t_1 = t & 0x7fffffff  # specs/quant/group.py:72
     t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
@@ -68,7 +68,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:119
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:120
-    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:121
+    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:126
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
+    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
     plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:87

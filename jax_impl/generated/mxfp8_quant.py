@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d5b19ebbf6cd88aa63fa95521f0b1fc146832d66501d7f1932239827e18b3e51
+# spec sha256 da3cf0512414a46b24f707e0f0c74acc931b318627dfcb239ddb7910ea73c937
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -42,20 +42,20 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:55
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
-    bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:50
-    lifted = bits < 0xd800000  # specs/quant/scaling.py:54
-    bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
-    raw = jax.lax.bitcast_convert_type(bits_1, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
-    exponent_2 = jnp.maximum(jnp.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
-    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)  # specs/quant/scaling.py:113
-    exponent_3 = -exponent_2  # specs/quant/scaling.py:62
+    bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:56
+    lifted = bits < 0xd800000  # specs/quant/scaling.py:60
+    bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:61
+    raw = jax.lax.bitcast_convert_type(bits_1, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
+    exponent_2 = jnp.maximum(jnp.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:68
+    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)  # specs/quant/scaling.py:120
+    exponent_3 = -exponent_2  # specs/quant/scaling.py:69
     inverse = jax.lax.bitcast_convert_type((exponent_3 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
-    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
-    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
+    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
+    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:72
     t_1 = t & 0x7fffffff  # specs/quant/group.py:72
     t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72

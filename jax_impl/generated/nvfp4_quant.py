@@ -44,14 +44,14 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:55
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
-    raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:88
+    raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:95
     g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:60
-    scaled = raw * g  # specs/quant/scaling.py:76
-    value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:77
-    value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:79
-    empty = value_1 == 0.0  # specs/quant/scaling.py:80
-    inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:81
-    q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:35
+    scaled = raw * g  # specs/quant/scaling.py:83
+    value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:84
+    value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
+    empty = value_1 == 0.0  # specs/quant/scaling.py:87
+    inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:88
+    q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:72
     half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:83
     columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:84
@@ -64,7 +64,7 @@ def group_quant(
     code = ((exponent - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:119
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:120
-    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:121
+    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
+    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
     plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:87

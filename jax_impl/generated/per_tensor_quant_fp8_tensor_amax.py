@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 04fce291cc00a001d96283c622814b47ee76d091128cdf9987e5890f4b54d3cc
+# spec sha256 cc1b8c44db374acb5fde565a1782ef4f2a7b59e78299197809bc7034e4166d5b
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

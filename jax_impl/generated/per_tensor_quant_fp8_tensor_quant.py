@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 04fce291cc00a001d96283c622814b47ee76d091128cdf9987e5890f4b54d3cc
+# spec sha256 cc1b8c44db374acb5fde565a1782ef4f2a7b59e78299197809bc7034e4166d5b
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -35,8 +35,8 @@ def tensor_quant(
     columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:83
     partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:87
     amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:87
-    bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
-    t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
+    t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
     plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:90
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:58

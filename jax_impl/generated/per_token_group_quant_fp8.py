@@ -44,8 +44,8 @@ def group_quant(
     x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:55
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
-    bits = jnp.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
-    scale = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    q = div_rn(x_1, jnp.broadcast_to(scale.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:36
+    bits = jnp.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:56
+    scale = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    q = div_rn(x_1, jnp.broadcast_to(scale.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:42
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], scale, mask=live_1)  # specs/quant/group.py:72
     plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:64

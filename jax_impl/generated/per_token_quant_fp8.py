@@ -39,8 +39,8 @@ def per_token_quant_fp8(
         t_2 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:81
         return (jnp.maximum(amax_1, t_2),)
     (amax,) = jax.lax.fori_loop(0, count, step, (t_1,))  # specs/quant/row.py:83
-    bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
-    value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
+    value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
     plgpu.store(scale_ref.at[t], value)  # specs/quant/row.py:73
     def step_1(k_1, carry):  # specs/quant/row.py:91
         () = carry

@@ -84,16 +84,16 @@ def qnorm_rope_insert(
         kv = plgpu.load(kv_ref.at[rows[:, None, None], index], mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:116
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
-        bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
-        raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:56
-        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:106
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:107
-        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+        bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
+        raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+        bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
+        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
         value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-        exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+        exponent_2 = -exponent_1  # specs/quant/scaling.py:69
         inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
-        y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:35
+        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
+        y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:41
         value_1 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
         inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99

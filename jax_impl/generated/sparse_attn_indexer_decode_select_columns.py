@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8f6657356f6ca16d7636c6cb45302cc364a5914f5eda6bd1863c6411e37d499b
+# spec sha256 85d15dd13f30a49284d82a3b8034cb2d7f631ffd3a56c37e425a47d673cd8e43
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8f6657356f6ca16d7636c6cb45302cc364a5914f5eda6bd1863c6411e37d499b
+# spec sha256 85d15dd13f30a49284d82a3b8034cb2d7f631ffd3a56c37e425a47d673cd8e43
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -55,13 +55,13 @@ def paged_mqa_logits(
         def branch_1():
             known = request >= 0  # specs/indexer/paged_logits.py:85
             row = request * 1 + 0  # specs/indexer/paged_logits.py:88
-            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:100
-            inside = (head < 64) & known  # specs/indexer/keys.py:101
-            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:102
-            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:110
-            part_1 = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:112
-            other = transposed(part_1)  # specs/indexer/keys.py:115
-            t = weight * 0.5  # specs/indexer/keys.py:115
+            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
+            inside = (head < 64) & known  # specs/indexer/keys.py:102
+            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
+            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
+            part_1 = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+            other = transposed(part_1)  # specs/indexer/keys.py:116
+            t = weight * 0.5  # specs/indexer/keys.py:116
             def step(k, carry):  # specs/indexer/paged_logits.py:104
                 k = pipelined(k, 2, warps=4)
                 () = carry
@@ -72,13 +72,13 @@ def paged_mqa_logits(
                 live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:97
                 page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:98
                 inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:98
-                start = inside_1 * 128  # specs/indexer/keys.py:140
-                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:140
-                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:147
-                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:149
-                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:152
-                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:162
-                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:166
+                start = inside_1 * 128  # specs/indexer/keys.py:141
+                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:141
+                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:148
+                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:150
+                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:153
+                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
+                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
                 value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:100
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:101
                 plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:102

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 67e0465f2ffccf7e5a3e7ae4a4fdbb34b930d94e7ba797328a6261c083a4df92
+# spec sha256 370d9479da1c7af485f76fbe8c9adafe7661e1d7829fd2e58cc043573bcdd34d
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -97,80 +97,80 @@ def sparse_mla_decode(
         row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:55
         t_10 = row * 576  # specs/tile/library/pages.py:72
         start = row * 8 + 1152  # specs/tile/library/pages.py:73
-        start_1 = t_10[:, None]  # specs/tile/library/pages.py:96
-        live_1 = live[:, None]  # specs/tile/library/pages.py:97
-        values = load_view(comp_cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1, (64, 64)))  # specs/tile/library/pages.py:98
-        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:146
-        codes = code & 255  # specs/tile/library/pages.py:138
+        start_1 = t_10[:, None]  # specs/tile/library/pages.py:100
+        live_1 = live[:, None]  # specs/tile/library/pages.py:101
+        values = load_view(comp_cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1, (64, 64)))  # specs/tile/library/pages.py:102
+        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:150
+        codes = code & 255  # specs/tile/library/pages.py:142
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
-        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:114
-        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:88
-        columns = value_2.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:96
-        live_2 = live[:, None]  # specs/tile/library/pages.py:97
-        values_1 = load_view(comp_cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:98
-        code_1 = code >> 8  # specs/tile/library/pages.py:137
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:138
+        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
+        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:92
+        columns = value_2.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:100
+        live_2 = live[:, None]  # specs/tile/library/pages.py:101
+        values_1 = load_view(comp_cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:102
+        code_1 = code >> 8  # specs/tile/library/pages.py:141
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
         value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
-        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:114
-        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:88
-        columns_1 = value_5.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:96
-        live_3 = live[:, None]  # specs/tile/library/pages.py:97
-        values_2 = load_view(comp_cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (64, 64)))  # specs/tile/library/pages.py:98
-        code_2 = code >> 16  # specs/tile/library/pages.py:137
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:138
+        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
+        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:92
+        columns_1 = value_5.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:100
+        live_3 = live[:, None]  # specs/tile/library/pages.py:101
+        values_2 = load_view(comp_cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (64, 64)))  # specs/tile/library/pages.py:102
+        code_2 = code >> 16  # specs/tile/library/pages.py:141
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
         value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
-        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:114
-        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:88
-        columns_2 = value_8.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:96
-        live_4 = live[:, None]  # specs/tile/library/pages.py:97
-        values_3 = load_view(comp_cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:98
-        code_3 = code >> 24  # specs/tile/library/pages.py:137
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:138
+        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
+        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:92
+        columns_2 = value_8.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:100
+        live_4 = live[:, None]  # specs/tile/library/pages.py:101
+        values_3 = load_view(comp_cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:102
+        code_3 = code >> 24  # specs/tile/library/pages.py:141
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
         value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
-        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:114
-        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:88
-        columns_3 = value_11.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:96
-        live_5 = live[:, None]  # specs/tile/library/pages.py:97
-        values_4 = load_view(comp_cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (64, 64)))  # specs/tile/library/pages.py:98
-        start_6 = start + 4  # specs/tile/library/pages.py:145
-        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:146
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:138
+        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
+        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:92
+        columns_3 = value_11.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:100
+        live_5 = live[:, None]  # specs/tile/library/pages.py:101
+        values_4 = load_view(comp_cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (64, 64)))  # specs/tile/library/pages.py:102
+        start_6 = start + 4  # specs/tile/library/pages.py:149
+        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live)  # specs/tile/library/pages.py:150
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
         value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
-        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:114
-        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:88
-        columns_4 = value_14.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:96
-        live_6 = live[:, None]  # specs/tile/library/pages.py:97
-        values_5 = load_view(comp_cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (64, 64)))  # specs/tile/library/pages.py:98
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:137
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:138
+        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
+        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:92
+        columns_4 = value_14.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:100
+        live_6 = live[:, None]  # specs/tile/library/pages.py:101
+        values_5 = load_view(comp_cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (64, 64)))  # specs/tile/library/pages.py:102
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
         value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
-        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:114
-        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:88
-        columns_5 = value_17.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:96
-        live_7 = live[:, None]  # specs/tile/library/pages.py:97
-        values_6 = load_view(comp_cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (64, 64)))  # specs/tile/library/pages.py:98
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:137
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:138
+        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
+        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:92
+        columns_5 = value_17.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:100
+        live_7 = live[:, None]  # specs/tile/library/pages.py:101
+        values_6 = load_view(comp_cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (64, 64)))  # specs/tile/library/pages.py:102
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
         value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
-        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:114
-        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:88
-        columns_6 = value_20.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:96
-        live_8 = live[:, None]  # specs/tile/library/pages.py:97
-        columns_7 = load_view(comp_cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_8, (64, 64)))  # specs/tile/library/pages.py:98
+        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
+        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:92
+        columns_6 = value_20.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:100
+        live_8 = live[:, None]  # specs/tile/library/pages.py:101
+        columns_7 = load_view(comp_cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_8, (64, 64)))  # specs/tile/library/pages.py:102
         score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
         score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
         score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
@@ -208,80 +208,80 @@ def sparse_mla_decode(
         row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:55
         t_12 = row_1 * 576  # specs/tile/library/pages.py:72
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
-        start_11 = t_12[:, None]  # specs/tile/library/pages.py:96
-        live_10 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_7 = load_view(swa_cache_ref, page_1[:, None], start_11, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_10, (64, 64)))  # specs/tile/library/pages.py:98
-        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:146
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:138
+        start_11 = t_12[:, None]  # specs/tile/library/pages.py:100
+        live_10 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_7 = load_view(swa_cache_ref, page_1[:, None], start_11, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_10, (64, 64)))  # specs/tile/library/pages.py:102
+        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:150
+        codes_7 = code_7 & 255  # specs/tile/library/pages.py:142
         value_21 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_22 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:116
-        spread_7 = jnp.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:114
-        value_23 = values_7.astype(jnp.float32) * spread_7  # specs/tile/library/pages.py:88
-        columns_8 = value_23.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:96
-        live_11 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_8 = load_view(swa_cache_ref, page_1[:, None], start_12, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_11, (64, 64)))  # specs/tile/library/pages.py:98
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:137
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:138
+        spread_7 = jnp.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:118
+        value_23 = values_7.astype(jnp.float32) * spread_7  # specs/tile/library/pages.py:92
+        columns_8 = value_23.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:100
+        live_11 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_8 = load_view(swa_cache_ref, page_1[:, None], start_12, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_11, (64, 64)))  # specs/tile/library/pages.py:102
+        code_8 = code_7 >> 8  # specs/tile/library/pages.py:141
+        codes_8 = code_8 & 255  # specs/tile/library/pages.py:142
         value_24 = jax.lax.bitcast_convert_type(codes_8 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_25 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:116
-        spread_8 = jnp.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:114
-        value_26 = values_8.astype(jnp.float32) * spread_8  # specs/tile/library/pages.py:88
-        columns_9 = value_26.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:96
-        live_12 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_9 = load_view(swa_cache_ref, page_1[:, None], start_13, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_12, (64, 64)))  # specs/tile/library/pages.py:98
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:137
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:138
+        spread_8 = jnp.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:118
+        value_26 = values_8.astype(jnp.float32) * spread_8  # specs/tile/library/pages.py:92
+        columns_9 = value_26.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:100
+        live_12 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_9 = load_view(swa_cache_ref, page_1[:, None], start_13, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_12, (64, 64)))  # specs/tile/library/pages.py:102
+        code_9 = code_7 >> 16  # specs/tile/library/pages.py:141
+        codes_9 = code_9 & 255  # specs/tile/library/pages.py:142
         value_27 = jax.lax.bitcast_convert_type(codes_9 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_28 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # specs/tile/library/codec.py:116
-        spread_9 = jnp.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:114
-        value_29 = values_9.astype(jnp.float32) * spread_9  # specs/tile/library/pages.py:88
-        columns_10 = value_29.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:96
-        live_13 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_10 = load_view(swa_cache_ref, page_1[:, None], start_14, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_13, (64, 64)))  # specs/tile/library/pages.py:98
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:137
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:138
+        spread_9 = jnp.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:118
+        value_29 = values_9.astype(jnp.float32) * spread_9  # specs/tile/library/pages.py:92
+        columns_10 = value_29.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:100
+        live_13 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_10 = load_view(swa_cache_ref, page_1[:, None], start_14, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_13, (64, 64)))  # specs/tile/library/pages.py:102
+        code_10 = code_7 >> 24  # specs/tile/library/pages.py:141
+        codes_10 = code_10 & 255  # specs/tile/library/pages.py:142
         value_30 = jax.lax.bitcast_convert_type(codes_10 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_31 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # specs/tile/library/codec.py:116
-        spread_10 = jnp.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:114
-        value_32 = values_10.astype(jnp.float32) * spread_10  # specs/tile/library/pages.py:88
-        columns_11 = value_32.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:96
-        live_14 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_11 = load_view(swa_cache_ref, page_1[:, None], start_15, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_14, (64, 64)))  # specs/tile/library/pages.py:98
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:145
-        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:146
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:138
+        spread_10 = jnp.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:118
+        value_32 = values_10.astype(jnp.float32) * spread_10  # specs/tile/library/pages.py:92
+        columns_11 = value_32.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:100
+        live_14 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_11 = load_view(swa_cache_ref, page_1[:, None], start_15, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_14, (64, 64)))  # specs/tile/library/pages.py:102
+        start_16 = start_10 + 4  # specs/tile/library/pages.py:149
+        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_9)  # specs/tile/library/pages.py:150
+        codes_11 = code_11 & 255  # specs/tile/library/pages.py:142
         value_33 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_34 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:116
-        spread_11 = jnp.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:114
-        value_35 = values_11.astype(jnp.float32) * spread_11  # specs/tile/library/pages.py:88
-        columns_12 = value_35.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:96
-        live_15 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_12 = load_view(swa_cache_ref, page_1[:, None], start_17, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_15, (64, 64)))  # specs/tile/library/pages.py:98
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:137
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:138
+        spread_11 = jnp.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:118
+        value_35 = values_11.astype(jnp.float32) * spread_11  # specs/tile/library/pages.py:92
+        columns_12 = value_35.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:100
+        live_15 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_12 = load_view(swa_cache_ref, page_1[:, None], start_17, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_15, (64, 64)))  # specs/tile/library/pages.py:102
+        code_12 = code_11 >> 8  # specs/tile/library/pages.py:141
+        codes_12 = code_12 & 255  # specs/tile/library/pages.py:142
         value_36 = jax.lax.bitcast_convert_type(codes_12 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_37 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # specs/tile/library/codec.py:116
-        spread_12 = jnp.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:114
-        value_38 = values_12.astype(jnp.float32) * spread_12  # specs/tile/library/pages.py:88
-        columns_13 = value_38.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:96
-        live_16 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_13 = load_view(swa_cache_ref, page_1[:, None], start_18, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_16, (64, 64)))  # specs/tile/library/pages.py:98
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:137
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:138
+        spread_12 = jnp.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:118
+        value_38 = values_12.astype(jnp.float32) * spread_12  # specs/tile/library/pages.py:92
+        columns_13 = value_38.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:100
+        live_16 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_13 = load_view(swa_cache_ref, page_1[:, None], start_18, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_16, (64, 64)))  # specs/tile/library/pages.py:102
+        code_13 = code_11 >> 16  # specs/tile/library/pages.py:141
+        codes_13 = code_13 & 255  # specs/tile/library/pages.py:142
         value_39 = jax.lax.bitcast_convert_type(codes_13 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_40 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # specs/tile/library/codec.py:116
-        spread_13 = jnp.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:114
-        value_41 = values_13.astype(jnp.float32) * spread_13  # specs/tile/library/pages.py:88
-        columns_14 = value_41.astype(jnp.bfloat16)  # specs/tile/library/pages.py:91
-        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:96
-        live_17 = live_9[:, None]  # specs/tile/library/pages.py:97
-        columns_15 = load_view(swa_cache_ref, page_1[:, None], start_19, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_17, (64, 64)))  # specs/tile/library/pages.py:98
+        spread_13 = jnp.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:118
+        value_41 = values_13.astype(jnp.float32) * spread_13  # specs/tile/library/pages.py:92
+        columns_14 = value_41.astype(jnp.bfloat16)  # specs/tile/library/pages.py:95
+        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:100
+        live_17 = live_9[:, None]  # specs/tile/library/pages.py:101
+        columns_15 = load_view(swa_cache_ref, page_1[:, None], start_19, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_17, (64, 64)))  # specs/tile/library/pages.py:102
         score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
         score_9 = score_8 + jnp.dot(part_1, transposed(columns_9), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
         score_10 = score_9 + jnp.dot(part_2, transposed(columns_10), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76

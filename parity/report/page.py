@@ -74,12 +74,16 @@ def _patterns() -> Markup:
 
 def headline(counts: dict[Status, int]) -> str:
     """The outcome in one sentence; cases that did not run are never counted as passed."""
-    total, ran = sum(counts.values()), counts["passed"] + counts["failed"]
+    flushed = counts["flushed"]
+    total, ran = sum(counts.values()), counts["passed"] + counts["failed"] + flushed
     if not ran:
         return "No case was run"
     if counts["failed"]:
         return f"{wording.whole(counts['failed'])} of {wording.whole(ran)} cases that ran failed"
     rest = "" if ran == total else f", {wording.whole(total - ran)} did not run"
+    if flushed:
+        passed, of = wording.whole(counts["passed"]), wording.whole(ran)
+        return f"{passed} of {of} cases that ran passed, {wording.whole(flushed)} lost subnormal numbers{rest}"
     return f"All {wording.whole(ran)} cases that ran passed{rest}"
 
 

@@ -27,7 +27,7 @@ from specs.lang.formats import MXFP4, NVFP4
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Independent, Op, Reference, single
-from specs.tile.language import arange, dot, fori_loop, load, zeros
+from specs.tile.language import arange, dot, fori_loop, load, multiply, rescale, zeros
 from specs.tile.library.codec import decode
 from specs.tile.trace import Tile
 from specs.tuned import tuned
@@ -57,7 +57,7 @@ def fp4_gemm(p: Any) -> None:
         partial = dot(decode(a_codes, E2M1).to(BF16), decode(b_codes, E2M1).to(BF16))
         a_scale = scale_at(p.a_scale, (a_rows, k))
         b_scale = scale_at(p.b_scale, (k, b_cols))
-        return acc + partial * (a_scale[:, None] * b_scale[None, :])
+        return acc + rescale(partial, multiply(a_scale[:, None], b_scale[None, :]))
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
     acc = fori_loop(0, p.KB // (group // PER_BYTE), step, acc)

@@ -45,7 +45,7 @@ from specs.lang.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8
 from specs.lang.kernel import Access, Array, Attribute, Constraint, FormatSource, Role, Rows, Shape
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Independent, Op, Reference
-from specs.tile.language import load
+from specs.tile.language import load, rescale
 from specs.tile.trace import Tile
 
 _FREE = Dense(inner=Inner.FREE)
@@ -70,10 +70,10 @@ def zero_of_a(p: Any, rows: Tile) -> Tile:
 def scaled(p: Any, acc: Tile, rows: Tile, b_cols: Tile) -> Tile:
     """acc under the scales of the activations and of the weight's columns."""
     if p.scale_mode == "tensor":
-        acc = acc * scale_at(p.a_scale, ())
+        acc = rescale(acc, scale_at(p.a_scale, ()))
     else:
-        acc = acc * load(p.a_scale, (rows,), None if p.even_m else rows < p.M).to(F32)[:, None]
-    return acc if p.channel_scale is None else acc * scale_at(p.channel_scale, (b_cols,))[None, :]
+        acc = rescale(acc, load(p.a_scale, (rows,), None if p.even_m else rows < p.M).to(F32)[:, None])
+    return acc if p.channel_scale is None else rescale(acc, scale_at(p.channel_scale, (b_cols,))[None, :])
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

@@ -13,7 +13,7 @@ from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
 from specs.lang.axes import Axis, Ref, cdiv
 from specs.lang.elements import E4M3, E5M2
 from specs.lang.kernel import Attribute, Config, Tunable
-from specs.tile.language import ArrayHandle, arange, both, dot, fori_loop, load, program_id, zeros
+from specs.tile.language import ArrayHandle, arange, both, dot, fori_loop, load, multiply, program_id, rescale, zeros
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.trace import Tile, fail
 
@@ -42,7 +42,7 @@ def scaled_gemm(p: Any) -> None:
         b = load(p.b, (*batch, depth[:, None], b_cols[None, :]), None if inside is None else inside[:, None])
         if p.scale_mode in GROUPED:
             scale = group_scale(p, batch, k, tile_n, a_rows, b_cols)
-            return acc + dot(a, b.to(a.element)) * scale
+            return acc + rescale(dot(a, b.to(a.element)), scale)
         if a.element in (E4M3, E5M2):
             return acc + dot(a, b)  # a sum of its own per step: fp8 dot units do not accumulate in full float32
         return dot(a, b.to(a.element), acc)
@@ -78,7 +78,7 @@ def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, a_rows: 
     if p.a_scale is None:
         return b_scale
     a_scale = scale_at(p.a_scale, (*batch, a_rows, group))
-    return (a_scale * b_scale)[:, None] if not b_scale.shape else a_scale[:, None] * b_scale
+    return multiply(a_scale, b_scale)[:, None] if not b_scale.shape else multiply(a_scale[:, None], b_scale)
 
 
 def within_a_group(p: Any, size: int) -> None:
@@ -91,10 +91,12 @@ def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, a_rows: Tile, b_
     """Applies scales that do not depend on K; a missing scale is 1."""
     if p.a_scale is not None:
         by_row = p.scale_mode.startswith("token")
-        acc = acc * (scale_at(p.a_scale, (*batch, a_rows))[:, None] if by_row else scale_at(p.a_scale, batch))
+        a_scale = scale_at(p.a_scale, (*batch, a_rows))[:, None] if by_row else scale_at(p.a_scale, batch)
+        acc = rescale(acc, a_scale)
     if p.b_scale is not None:
         by_col = p.scale_mode.endswith("channel")
-        acc = acc * (scale_at(p.b_scale, (*batch, b_cols))[None, :] if by_col else scale_at(p.b_scale, batch))
+        b_scale = scale_at(p.b_scale, (*batch, b_cols))[None, :] if by_col else scale_at(p.b_scale, batch)
+        acc = rescale(acc, b_scale)
     return acc
 
 

@@ -26,6 +26,7 @@ from specs.tile.language import (
     load,
     load_view,
     reduce_sum,
+    rescale,
     scaled_nibble,
 )
 from specs.tile.trace import Tile
@@ -166,4 +167,4 @@ def score(keys: Keys, heads: Sequence[Heads]) -> Tile:
         weighed = reduce_sum((products + absolute(products)) * some.weight[None, :], axis=1)
         total = weighed if total is None else total + weighed
     assert total is not None
-    return total if keys.scale is None else total * keys.scale
+    return total if keys.scale is None else rescale(total, keys.scale)

@@ -8,12 +8,13 @@ where the scale's format has no infinity), and no other block's.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 
 import numpy as np
 
 from specs.lang.elements import E8M0, F32, INT32, UINT8, ElementFormat
-from specs.tile.language import arange, maximum, minimum, reduce_sum, where
+from specs.tile.language import arange, divide, maximum, minimum, multiply, reduce_sum, where
 from specs.tile.library.codec import pow2
 from specs.tile.trace import Tile
 
@@ -24,16 +25,21 @@ _LIFTED_BELOW, _LIFT = 2.0**-100, 64
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """float32 scales as stored, and how to divide by them: by multiplication where the inverse is exact."""
+    """float32 scales as stored, and how to divide by them: by multiplication where the inverse is exact.
+
+    small: they may be so small that subnormal numbers divided by them do not round to zero.
+    """
 
     value: Tile
     inverse: Tile | None
+    small: bool = False
 
     def divide(self, x: Tile, shape: tuple[int, ...]) -> Tile:
         """x / scale, correctly rounded; scales that are tiles are reshaped to `shape` to broadcast against x."""
+        times, over = (multiply, divide) if self.small else (operator.mul, operator.truediv)
         if self.inverse is not None:
-            return x * (self.inverse.reshape(*shape) if self.inverse.shape else self.inverse)
-        return x / (self.value.reshape(*shape) if self.value.shape else self.value)
+            return times(x, self.inverse.reshape(*shape) if self.inverse.shape else self.inverse)
+        return over(x, self.value.reshape(*shape) if self.value.shape else self.value)
 
 
 def float_bits(value: float) -> int:
@@ -54,18 +60,19 @@ def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, pow
         lifted = bits < float_bits(_LIFTED_BELOW)
         bits = where(lifted, bits + (_LIFT << 23), bits)
     raw = bits.bitcast(F32) * factor
+    small = floor * factor < _LIFTED_BELOW
     if not power_of_two:
-        return Scale(stored_as(raw, amax_bits, stored), None)
+        return Scale(stored_as(raw, amax_bits, stored), None, small)
     exponent = ceil_log2(raw)
     if lifted is not None:
         exponent = maximum(where(lifted, exponent - _LIFT, exponent), -E8M0.bias)
     value, inverse = pow2(exponent) if lifted is None else e8m0_value(exponent), pow2(-exponent)
     if stored == E8M0:
         broken = amax_bits >= INFINITY_BITS
-        return Scale(where(broken, float("nan"), value), where(broken, float("nan"), inverse))
+        return Scale(where(broken, float("nan"), value), where(broken, float("nan"), inverse), small)
     infinite, nan = amax_bits == INFINITY_BITS, amax_bits > INFINITY_BITS
     inverse = where(infinite, 0.0, inverse)
-    return Scale(where(infinite | nan, raw, value), where(nan, float("nan"), inverse))
+    return Scale(where(infinite | nan, raw, value), where(nan, float("nan"), inverse), small)
 
 
 def second_level(raw: Tile, stored: ElementFormat, g: Tile | float) -> Scale:

@@ -20,7 +20,7 @@ from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Ro
 from specs.lang.layouts import Dense, Inner
 from specs.lang.op import Case, Op, Reference, single
 from specs.quant.row import EXACT, M, N
-from specs.tile.language import arange, both, load, minimum, program_id, store
+from specs.tile.language import arange, both, divide, load, minimum, program_id, store
 from specs.tile.trace import Tile
 
 MODES = ("tensor", "token", "channel", "block")
@@ -33,7 +33,7 @@ def static_quant(p: Any) -> None:
     live = None if p.even_m else (rows < p.M)[:, None]
     live = both(live, None if p.even_n else (columns < p.N)[None, :])
     x = load(p.x, (rows[:, None], columns[None, :]), live).to(F32)
-    store(p.q, (rows[:, None], columns[None, :]), (x / scale_of(p, rows, columns)).to(p.element), live)
+    store(p.q, (rows[:, None], columns[None, :]), divide(x, scale_of(p, rows, columns)).to(p.element), live)
 
 
 def scale_of(p: Any, rows: Tile, columns: Tile) -> Tile:

@@ -82,7 +82,7 @@ def tensor_quant(p: Any) -> None:
     rows = tile_m * p.BLOCK_M + arange(p.BLOCK_M)
     columns = tile_n * p.BLOCK_N + arange(p.BLOCK_N)
     if p.static_scale is not None:
-        scale = Scale(load(p.static_scale, ()), None)
+        scale = Scale(load(p.static_scale, ()), None, small=True)
     else:
         amax = reduce_max(load(p.partial, (arange(PARTIALS),)), axis=0)
         bound = None if p.scale_ub is None else load(p.scale_ub, ())

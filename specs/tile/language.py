@@ -388,3 +388,34 @@ def _reduce(code: Opcode, x: Tile, axis: int) -> Tile:
     axis %= len(x.shape)
     new = TileType(x.element, (*x.shape[:axis], *x.shape[axis + 1 :]))
     return tracer().emit(code, (x,), (new,), {"axis": axis})[0]
+
+
+# Arithmetic whose operands or results may be subnormal numbers. Where a target keeps them it is the plain operation;
+# elsewhere `specs.tile.subnormals` spells it out.
+
+
+def multiply(x: Tile, y: Tile, *, power_of_two: bool = False) -> Tile:
+    """x * y of float32, rounded once; subnormal operands and products are kept on every target.
+
+    power_of_two: y is a power of two or NaN, and x no subnormal number, which is less work.
+    """
+    return _gradual(binary(Opcode.MUL, x, y), "power" if power_of_two else "exact")
+
+
+def divide(x: Tile, y: Tile) -> Tile:
+    """x / y of float32, correctly rounded; subnormal operands and quotients are kept on every target."""
+    return _gradual(binary(Opcode.DIV, x, y), "exact")
+
+
+def rescale(x: Tile, scale: Tile) -> Tile:
+    """x * scale of float32, right on every target wherever the product is a normal number, or one of several in a row.
+
+    The scale may be subnormal, and a product (`multiply`) of two scales; x is no subnormal number.
+    """
+    return _gradual(binary(Opcode.MUL, x, scale), "rescale")
+
+
+def _gradual(result: Tile, how: str) -> Tile:
+    assert result.value.op is not None
+    result.value.op.attrs["gradual"] = how
+    return result

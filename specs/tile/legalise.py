@@ -10,32 +10,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT16, INT32, UINT8, ElementFormat, NanRule
-from specs.tile.ir import ArrayParam, Location, Op, Opcode, Program, Region, TileType, Value, walk
+from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT32, UINT8, ElementFormat, NanRule
+from specs.tile.ir import ArrayParam, Op, Opcode, Program, TileType, Value, walk
 from specs.tile.language import where
 from specs.tile.library import codec
+from specs.tile.rewriter import Rewriter, is_native, raw_format
+from specs.tile.subnormals import Subnormals
 from specs.tile.targets import Target
-from specs.tile.trace import Tile, Tracer, constant, tracing
+from specs.tile.trace import Tile, constant, tracing
 
 _HALF = 0x3F000000  # 0.5 as float32
 _ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: the sum has no bits left for a fraction, and is rounded to nearest even
-
-
-def raw_format(form: ElementFormat) -> ElementFormat:
-    """The integer format that carries the codes of `form` in memory."""
-    return {8: UINT8, 16: INT16, 32: INT32}[form.storage_bits]
-
-
-def is_native(form: ElementFormat, target: Target) -> bool:
-    """Whether values of `form` can live in registers of the target."""
-    return form in target.native or form == BOOL or (form.is_integer and form.bits == form.storage_bits)
 
 
 @lru_cache(maxsize=4096)
 def legalise(program: Program, target: Target) -> Program:
     """The program with the target's formats only. The original is left as it is."""
     ops = program.ops
-    for rewriter in (_Formats(target), _Rounding(target), _Factors(target)):
+    for make in (_Formats, Subnormals, _Rounding, _Factors):
+        rewriter: Rewriter = make(target)
         if rewriter.wanted(ops):
             with tracing(rewriter.tracer):
                 rewriter.block(list(ops))
@@ -48,85 +41,6 @@ def _raw_param(param: ArrayParam, target: Target) -> ArrayParam:
     if is_native(param.element, target):
         return param
     return replace(param, element=raw_format(param.element))
-
-
-class _Replay(Tracer):
-    """Records operations that stand where others stood."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.where: Location | None = None
-
-    def here(self) -> Location | None:
-        """Where the author wrote the operation that is rewritten."""
-        return self.where
-
-
-class _Rewriter:
-    """Replays operations into a new tracer. `tiles` maps old values to new tiles."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.tracer = _Replay()
-        self.tiles: dict[int, Tile] = {}
-
-    def wanted(self, ops: tuple[Op, ...]) -> bool:
-        """Whether the operations have anything that this rewriter replaces; it may say yes without need."""
-        return True
-
-    def block(self, ops: list[Op]) -> None:
-        for op in ops:
-            self.tracer.where = op.where
-            self.rewrite(op)
-
-    def of(self, value: Value) -> Tile:
-        return self.tiles[id(value)]
-
-    def type_of(self, old: TileType) -> TileType:
-        return old if is_native(old.element, self.target) else TileType(raw_format(old.element), old.shape)
-
-    def rewrite(self, op: Op) -> None:
-        """Replays one operation, loops with their bodies."""
-        if op.code is Opcode.FOR:
-            self.loop(op)
-        elif op.code is Opcode.WHEN:
-            self.branch(op)
-        else:
-            self.copy(op)
-
-    def copy(self, op: Op, attrs: dict[str, object] | None = None) -> None:
-        operands = [self.of(value) for value in op.operands]
-        results = self.tracer.emit(op.code, operands, [self.type_of(v.type) for v in op.results], attrs or op.attrs)
-        for old, new in zip(op.results, results, strict=True):
-            self.bind(old, new)
-
-    def bind(self, old: Value, new: Tile) -> None:
-        if new.value.name is None:
-            new.value.name = old.name
-        self.tiles[id(old)] = new
-
-    def branch(self, op: Op) -> None:
-        assert op.region is not None
-        region = Region([])
-        with self.tracer.block(region):
-            self.block(op.region.ops)
-        self.tracer.where = op.where
-        self.tracer.emit(Opcode.WHEN, [self.of(op.operands[0])], (), region=region)
-
-    def loop(self, op: Op) -> None:
-        assert op.region is not None
-        parameters = [Value(type=self.type_of(v.type), name=v.name) for v in op.region.parameters]
-        region = Region(parameters)
-        for old, new in zip(op.region.parameters, parameters, strict=True):
-            self.tiles[id(old)] = Tile(new)
-        with self.tracer.block(region):
-            self.block(op.region.ops)
-        region.results = [self.of(value).value for value in op.region.results]
-        self.tracer.where = op.where
-        operands = [self.of(value) for value in op.operands]
-        types = [self.type_of(v.type) for v in op.results]
-        for old, tile in zip(op.results, self.tracer.emit(op.code, operands, types, op.attrs, region), strict=True):
-            self.bind(old, tile)
 
 
 def _is_scattered(store: Op) -> bool:
@@ -144,7 +58,7 @@ def _is_scattered(store: Op) -> bool:
     return False
 
 
-class _Formats(_Rewriter):
+class _Formats(Rewriter):
     """Element formats, casts and dots."""
 
     def __init__(self, target: Target) -> None:
@@ -311,7 +225,7 @@ class _Formats(_Rewriter):
         return self.tracer.emit(Opcode.DOT, (a, b, *acc), [op.result.type])[0]
 
 
-class _Rounding(_Rewriter):
+class _Rounding(Rewriter):
     """Rounding to integers, the arithmetic of casts included."""
 
     def wanted(self, ops: tuple[Op, ...]) -> bool:
@@ -330,7 +244,7 @@ _SAME_VALUES = frozenset({Opcode.NEG, Opcode.RESHAPE, Opcode.EXPAND, Opcode.BROA
 """Operations through which a compiler sees the product that a factor belongs to."""
 
 
-class _Factors(_Rewriter):
+class _Factors(Rewriter):
     """Products with constants whose results are factors of other products (see `Target.merges_factors`)."""
 
     def __init__(self, target: Target) -> None:

@@ -36,6 +36,8 @@ class Target:
     splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
     merges_factors: its compiler makes x (c d) of (x c) d, c a constant and d a constant or a value that is broadcast,
         as XLA's algebraic simplifier does: another rounding, and zero where c d vanishes. `legalise` hides such c.
+    flushes: takes subnormal float32 for zero, in operands of arithmetic and in its results; they can be moved, and
+        converted from and to other formats.
     overlaps: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
     config: which rows of a kernel's configurations apply (see `specs.lang.kernel.Config`).
@@ -51,6 +53,7 @@ class Target:
     scatters: bool = True
     splats_truth: bool = True
     merges_factors: bool = False
+    flushes: bool = False
     overlaps: bool = False
     detours: tuple[Detour, ...] = ()
     config: str

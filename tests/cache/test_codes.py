@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 LAYOUTS = (V32, V4, V41, V41_FP4, BF16_512)
 # Compiling takes the others seconds per layout: one with codes of eight bits, one with codes of four.
 CALLS = [(layout, "torch:eager") for layout in LAYOUTS]
-CALLS += [(V4, "torch:interpret"), (V4, "jax:xla"), (V41_FP4, "jax:interpret")]
+CALLS += [(V4, "torch:interpret"), (V4, "jax:xla"), (V32, "jax:xla"), (V41_FP4, "jax:interpret")]
 
 
 def pages_of(layout: Paged, rng: np.random.Generator, rows: int) -> Array:
@@ -101,24 +101,39 @@ def gather_of(layout: Paged, page: Array, rows: int) -> Inputs:
     return Inputs(op=op, arrays=arrays, formats=formats, attributes=attributes)
 
 
-def ordinary_scales(layout: Paged, page: Array, rows: int) -> Array:
-    """The page with scales as cache writers leave them: none is NaN, and no product with a code is subnormal.
+def any_scales(layout: Paged, page: Array, rows: int) -> Array:
+    """The page with float32 scales that are powers of two, as cache writers leave them: from subnormal ones on.
 
-    XLA turns subnormal numbers into zeros.
+    Of a product with another float32 the value is rounded twice. E8M0 scales stay what they are, NaN among them.
     """
     page = page.copy()
-    for t in range(rows):
-        first = {V4: 576 * rows + 8 * t, V41: 528 * t + 512}.get(layout)
-        if first is not None:
-            scales = page[0, first : first + (8 if layout is V4 else 16)]
-            scales[:] = 20 + scales % 220
-        elif layout is V32:
+    if layout is V32:
+        for t in range(rows):
             scales = page[0, 656 * t + 512 : 656 * t + 528].view("<f4")
-            scales[:] = np.ldexp(np.float32(1), np.arange(-6, 6).take(np.arange(4) + t, mode="wrap"))
+            scales[:] = np.ldexp(np.float32(1), np.arange(4) * 67 + 8 * t - 149)
+    return page
+
+
+def every_scale(layout: Paged, page: Array, rows: int) -> Array:
+    """The page with all codes of E8M0 as scales, in order."""
+    page = page.copy()
+    for t in range(rows):
+        first, count = {V4: (576 * rows + 8 * t, 7), V41: (528 * t + 512, 16)}[layout]
+        page[0, first : first + count] = np.arange(count) + count * t
     return page
 
 
 @pytest.mark.parametrize(("layout", "road"), CALLS, ids=lambda value: getattr(value, "name", value))
 def test_gather_of_arbitrary_codes(layout: Paged, road: str, rng: np.random.Generator) -> None:
-    page = ordinary_scales(layout, pages_of(layout, rng, 8), 8)
+    page = any_scales(layout, pages_of(layout, rng, 8), 8)
     judge(gather_of(layout, page, 8), road)
+
+
+@pytest.mark.parametrize("road", ["torch:eager", "torch:interpret", "jax:xla", "jax:interpret"])
+def test_gather_under_every_scale(road: str, rng: np.random.Generator) -> None:
+    """Codes 0 to 255 as scales of every code: subnormal bfloat16 values, overflow and NaN."""
+    page = every_scale(V41, pages_of(V41, rng, 16), 16)
+    results = judge(gather_of(V41, page, 16), road)
+    values = BF16.decode(results["out"].view(np.uint16))
+    assert ((values != 0) & (np.abs(values) < BF16.min_normal)).any()
+    assert np.isnan(values).any()

@@ -6,6 +6,7 @@ import json
 import runpy
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 import specs
 from parity import comparing, frameworks
 from parity.cli import app
-from parity.frameworks import Framework, Results
+from parity.frameworks import Results
 from parity.inputs import Inputs
 from parity.records import RunRecord
 from parity.records_json import from_json
@@ -46,7 +47,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> None:
             result.raw[(-1,) * result.raw.ndim] *= 2
         return results
 
-    framework = Framework(implementations=honest.implementations, missing=honest.missing, run=run)
+    framework = replace(honest, run=run)
     monkeypatch.setitem(frameworks.FRAMEWORKS, "torch", framework)
 
 

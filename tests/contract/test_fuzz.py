@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import specs
 from parity import frameworks, fuzz
 from parity.cli import app
-from parity.frameworks import Framework, Results
+from parity.frameworks import Results
 from parity.guard import bit_view
 from parity.inputs import Inputs, decode, generate
 from parity.runner import run_inputs
@@ -162,7 +162,7 @@ def test_a_fault_is_found_and_repeated_by_its_command(monkeypatch: pytest.Monkey
                     result.raw.reshape(-1)[:1].view(f"u{result.raw.dtype.itemsize}")[...] ^= 1
         return results
 
-    faulty = Framework(implementations=honest.implementations, missing=honest.missing, run=run)
+    faulty = replace(honest, run=run)
     monkeypatch.setitem(frameworks.FRAMEWORKS, "torch", faulty)
     said = CliRunner().invoke(app, ["fuzz", "mxfp8_quant", "--count", "30", "--implementations", "torch:eager"])
     assert said.exit_code == 1

@@ -10,7 +10,7 @@ import pytest
 
 import specs
 from parity import frameworks
-from parity.frameworks import Framework, Result, Results
+from parity.frameworks import Result, Results
 from parity.inputs import KINDS, Inputs, Kind, encode
 from parity.records import CaseResult
 from parity.runner import IMPLEMENTATIONS, accumulator_of, run_all, run_case, seed_of
@@ -34,7 +34,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Results], Res
         def run(inputs: Inputs, implementation: str, device: str) -> Results:
             return change(honest.run(inputs, implementation, device))
 
-        framework = Framework(implementations=honest.implementations, missing=honest.missing, run=run)
+        framework = replace(honest, run=run)
         monkeypatch.setitem(frameworks.FRAMEWORKS, "torch", framework)
 
     return plant

@@ -136,11 +136,13 @@ def test_rendering_is_deterministic_and_survives_json() -> None:
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ((0, 0, 0, 0), "No case was run"),
-        ((0, 0, 3, 9), "No case was run"),
-        ((7, 0, 0, 0), "All 7 cases that ran passed"),
-        ((7, 0, 1, 2), "All 7 cases that ran passed, 3 did not run"),
-        ((7, 1, 1, 2), "1 of 8 cases that ran failed"),
+        ((0, 0, 0, 0, 0), "No case was run"),
+        ((0, 0, 0, 3, 9), "No case was run"),
+        ((7, 0, 0, 0, 0), "All 7 cases that ran passed"),
+        ((7, 0, 0, 1, 2), "All 7 cases that ran passed, 3 did not run"),
+        ((7, 1, 0, 1, 2), "1 of 8 cases that ran failed"),
+        ((7, 1, 2, 1, 2), "1 of 10 cases that ran failed"),
+        ((7, 0, 2, 1, 0), "7 of 9 cases that ran passed, 2 lost subnormal numbers, 1 did not run"),
     ],
 )
 def test_the_headline_never_counts_what_did_not_run(counts: tuple[int, ...], words: str) -> None:

@@ -39,7 +39,7 @@ def test_a_verdict_becomes_a_result() -> None:
 def test_counts_show_every_status() -> None:
     sample = record()
     assert tuple(sample.counts) == STATUSES
-    assert sample.counts == {"passed": 5, "failed": 3, "unsupported": 1, "not run": 2}
+    assert sample.counts == {"passed": 5, "failed": 3, "flushed": 0, "unsupported": 1, "not run": 2}
     assert sum(len(found) for found in sample.by_op.values()) == len(sample.results)
     assert next(iter(sample.by_op)) == "fp8_gemm"
 

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2569e1c12fd866c1ae5d8892dc1ed844c09a2ab3902231424597ca9695404e80
+# spec sha256 9b5124739309b7ed8ba8c48dd11409abf23211792df92a590cb917861c7ba2d7
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cc68a31c676f1d2e1e6487bdaedc867c20669e5840119b6891d2cb83b82c0758
+# spec sha256 b4f02100111fbc340e9ceefc594b6ec2400478cce060d8202b4f1b1a0857d316
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -41,18 +41,18 @@ def insert_rows(
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
     x = k.to(tl.float32)  # specs/cache/insert.py:116
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
-    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
-    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
+    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
-    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
-    y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:35
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:73
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
+    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
+    y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
     inside_1 = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99

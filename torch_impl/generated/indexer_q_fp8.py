@@ -106,17 +106,17 @@ def indexer_q_fp8(
     x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:89
     blocks = tl.reshape(x_1, [16, 1, 128])  # specs/indexer/query.py:62
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
-    bits_2 = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
-    raw = bits_2.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits_2 = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
+    raw = bits_2.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:66
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:66
-    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:67
+    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:73
+    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
+    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse_1), [16, 1, 1]), [16, 128])  # specs/indexer/query.py:64
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.to(tl.float32)  # specs/indexer/query.py:65

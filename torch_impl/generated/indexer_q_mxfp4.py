@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 588a31001da2187191070e9ae809507582e7e98578e196446412387962eab98a
+# spec sha256 0904395e97ee2a0063f56d0f7e165917f6920730ce735d6e91319194d238b335
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -107,15 +107,15 @@ def indexer_q_mxfp4(
     x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:89
     blocks = tl.reshape(x_1, [16, 4, 32])  # specs/indexer/query.py:62
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:63
-    bits_2 = tl.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:50
-    raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits_2 = tl.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:56
+    raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:62
+    bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
     y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), inverse), [16, 4, 1]), [16, 128])  # specs/indexer/query.py:64
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.to(tl.float32)  # specs/indexer/query.py:65
@@ -127,10 +127,10 @@ def indexer_q_mxfp4(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:119
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:120
-    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:121
-    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:121
+    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:126
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:127
+    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:128
+    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:128
     tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
     t_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
     t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6bcb708da3208098bcf1cea74d14e86f37fd31c01e04fb6543c01aa0f077e382
+# spec sha256 86d0fe4efe8fc2b3b963a167d950f9eb25d2c9409e2c1bd375a1354a30187493
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ab03c64ec11d47743fe19c5a507fe925bb4ca82d908e65164e562b09028b1cfc
+# spec sha256 f1f666a2567660a2f37f5d3ff12abe885f551db64b21c9676c8815670af25ba4
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -49,13 +49,13 @@ def mqa_logits(
     upper_1 = tl.where(seen, tl.maximum(upper, end), upper)  # specs/indexer/logits.py:53
     out_row = row + 0  # specs/indexer/logits.py:54
     weights = query + 0  # specs/indexer/logits.py:54
-    head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:100
-    inside = (head < 64) & live  # specs/indexer/keys.py:101
-    weight = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:102
-    column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:110
-    part = tl.load(q_ptr + ((query + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:112
-    other = tl.permute(part, [1, 0])  # specs/indexer/keys.py:115
-    t = weight * 0.5  # specs/indexer/keys.py:115
+    head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+    inside = (head < 64) & live  # specs/indexer/keys.py:102
+    weight = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
+    column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
+    part = tl.load(q_ptr + ((query + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
+    other = tl.permute(part, [1, 0])  # specs/indexer/keys.py:116
+    t = weight * 0.5  # specs/indexer/keys.py:116
     query_1 = first + row + 1  # specs/indexer/logits.py:48
     live_1 = (row + 1 < MC) & (query_1 < M)  # specs/indexer/logits.py:49
     ks_1 = tl.load(ks_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:50
@@ -67,13 +67,13 @@ def mqa_logits(
     upper_2 = tl.where(seen_1, tl.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:53
     out_row_1 = row + 1  # specs/indexer/logits.py:54
     weights_1 = query_1 + 0  # specs/indexer/logits.py:54
-    head_1 = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:100
-    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:101
-    weight_1 = tl.load(weights_ptr + (weights_1 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:102
-    column_1 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:110
-    part_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:112
-    other_1 = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:115
-    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:115
+    head_1 = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:102
+    weight_1 = tl.load(weights_ptr + (weights_1 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
+    column_1 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
+    part_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:113
+    other_1 = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
+    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:116
     first_tile = tl.program_id(1) * 16  # specs/indexer/logits.py:55
     last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:56
     begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)  # specs/indexer/logits.py:57
@@ -81,19 +81,19 @@ def mqa_logits(
     for k in tl.range(begin, end_tile, num_stages=3):  # specs/indexer/logits.py:78
         column_2 = k * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:61
         live_2 = column_2 < N  # specs/indexer/logits.py:62
-        column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:131
-        part_2 = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:132
-        k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:133
+        column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:132
+        part_2 = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:133
+        k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:134
         inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:64
-        products = tl.dot(part_2, other)  # specs/indexer/keys.py:162
-        total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:166
-        value = total * k_scale  # specs/indexer/keys.py:169
+        products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
+        total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:167
+        value = total * k_scale  # specs/indexer/keys.py:170
         value_1 = tl.where(inside_2, value, float("-inf"))  # specs/indexer/logits.py:67
         tl.store(logits_ptr + (out_row * N + column_2), value_1, mask=(column_2 < N) & live)  # specs/indexer/logits.py:68
         inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:64
-        products_1 = tl.dot(part_2, other_1)  # specs/indexer/keys.py:162
-        total_1 = tl.sum((products_1 + tl.abs(products_1)) * t_1[None, :], axis=1)  # specs/indexer/keys.py:166
-        value_2 = total_1 * k_scale  # specs/indexer/keys.py:169
+        products_1 = tl.dot(part_2, other_1)  # specs/indexer/keys.py:163
+        total_1 = tl.sum((products_1 + tl.abs(products_1)) * t_1[None, :], axis=1)  # specs/indexer/keys.py:167
+        value_2 = total_1 * k_scale  # specs/indexer/keys.py:170
         value_3 = tl.where(inside_3, value_2, float("-inf"))  # specs/indexer/logits.py:67
         tl.store(logits_ptr + (out_row_1 * N + column_2), value_3, mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:68
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:80

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e742af2d55c73342bd931d5a1c402cd3fd4a4b23e7885b3d01b459f81df2c826
+# spec sha256 2826797356d694b9e26a492edcc325d0e3c2569af06e733c3bc01dfe4071bd29
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -42,17 +42,17 @@ def group_quant(
     x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
     x_1 = x.to(tl.float32)  # specs/quant/group.py:55
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
-    bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:50
-    raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
+    raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:62
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
-    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
-    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
+    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:72
     t_1 = t & 0x7fffffff  # specs/quant/group.py:72
     t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
@@ -68,7 +68,7 @@ def group_quant(
     code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:119
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:120
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:121
+    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
+    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
     tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d5b19ebbf6cd88aa63fa95521f0b1fc146832d66501d7f1932239827e18b3e51
+# spec sha256 da3cf0512414a46b24f707e0f0c74acc931b318627dfcb239ddb7910ea73c937
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -42,20 +42,20 @@ def group_quant(
     x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
     x_1 = x.to(tl.float32)  # specs/quant/group.py:55
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
-    bits = tl.maximum(amax, 0x800000)  # specs/quant/scaling.py:50
-    lifted = bits < 0xd800000  # specs/quant/scaling.py:54
-    bits_1 = tl.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:55
-    raw = bits_1.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
-    exponent_2 = tl.maximum(tl.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:61
-    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:113
-    exponent_3 = -exponent_2  # specs/quant/scaling.py:62
+    bits = tl.maximum(amax, 0x800000)  # specs/quant/scaling.py:56
+    lifted = bits < 0xd800000  # specs/quant/scaling.py:60
+    bits_1 = tl.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:61
+    raw = bits_1.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits_2 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
+    exponent_2 = tl.maximum(tl.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:68
+    value = tl.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/quant/scaling.py:120
+    exponent_3 = -exponent_2  # specs/quant/scaling.py:69
     inverse = ((exponent_3 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:64
-    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:65
-    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:35
+    broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
+    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:72
     t_1 = t & 0x7fffffff  # specs/quant/group.py:72
     t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72

@@ -42,14 +42,14 @@ def group_quant(
     x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
     x_1 = x.to(tl.float32)  # specs/quant/group.py:55
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
-    raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:88
+    raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:95
     g = tl.load(global_scale_ptr)  # specs/quant/group.py:60
-    scaled = raw * g  # specs/quant/scaling.py:76
-    value = scaled.to(tl.float8e4nv).to(tl.float32)  # specs/quant/scaling.py:77
-    value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:79
-    empty = value_1 == 0.0  # specs/quant/scaling.py:80
-    inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:81
-    q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:35
+    scaled = raw * g  # specs/quant/scaling.py:83
+    value = scaled.to(tl.float8e4nv).to(tl.float32)  # specs/quant/scaling.py:84
+    value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
+    empty = value_1 == 0.0  # specs/quant/scaling.py:87
+    inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:88
+    q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:72
     half = tl.arange(0, 8)  # specs/quant/group.py:83
     columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:84
@@ -62,7 +62,7 @@ def group_quant(
     code = ((exponent - 0) << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
-    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:119
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:120
-    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:121
+    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
+    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
     tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87

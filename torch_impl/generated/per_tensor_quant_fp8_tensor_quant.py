@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 04fce291cc00a001d96283c622814b47ee76d091128cdf9987e5890f4b54d3cc
+# spec sha256 cc1b8c44db374acb5fde565a1782ef4f2a7b59e78299197809bc7034e4166d5b
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -33,8 +33,8 @@ def tensor_quant(
     columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:83
     partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:87
     amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:87
-    bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:50
-    t = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
+    t = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
     tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:90
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:58

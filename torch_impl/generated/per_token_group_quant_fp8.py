@@ -42,8 +42,8 @@ def group_quant(
     x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
     x_1 = x.to(tl.float32)  # specs/quant/group.py:55
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
-    bits = tl.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:50
-    scale = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    q = tl.div_rn(x_1, tl.reshape(scale, [4, 8, 1]))  # specs/quant/scaling.py:36
+    bits = tl.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:56
+    scale = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    q = tl.div_rn(x_1, tl.reshape(scale, [4, 8, 1]))  # specs/quant/scaling.py:42
     tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), scale, mask=live_1)  # specs/quant/group.py:72
     tl.store(q_ptr + (rows[:, None, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:64

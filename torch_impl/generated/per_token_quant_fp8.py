@@ -35,8 +35,8 @@ def per_token_quant_fp8(
         x_1 = x.to(tl.float32)  # specs/quant/row.py:63
         t_2 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:81
         t_1 = tl.maximum(t_1, t_2)
-    bits = tl.maximum(t_1, 0x3b000000)  # specs/quant/scaling.py:50
-    value = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
+    bits = tl.maximum(t_1, 0x3b000000)  # specs/quant/scaling.py:56
+    value = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
     tl.store(scale_ptr + t, value)  # specs/quant/row.py:73
     for k_1 in range(count):  # specs/quant/row.py:91
         columns_1 = k_1 * 2048 + tl.arange(0, 2048)  # specs/quant/row.py:53

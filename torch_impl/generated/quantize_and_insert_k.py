@@ -44,16 +44,16 @@ def insert_rows(
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=rows & live_2[None, :, :], other=0.0)  # specs/cache/insert.py:116
     x = k.to(tl.float32)  # specs/cache/insert.py:116
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
-    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:50
-    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:56
-    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:106
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:107
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:108
+    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
+    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
     value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    exponent_2 = -exponent_1  # specs/quant/scaling.py:62
+    exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:64
-    y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [2, 8, 1])  # specs/quant/scaling.py:35
+    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
+    y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [2, 8, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
     inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8f6657356f6ca16d7636c6cb45302cc364a5914f5eda6bd1863c6411e37d499b
+# spec sha256 85d15dd13f30a49284d82a3b8034cb2d7f631ffd3a56c37e425a47d673cd8e43
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -54,13 +54,13 @@ def paged_mqa_logits(
         if first_tile < end_tile:  # specs/indexer/paged_logits.py:106
             known = request >= 0  # specs/indexer/paged_logits.py:85
             row = request * 1 + 0  # specs/indexer/paged_logits.py:88
-            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:100
-            inside = (head < 64) & known  # specs/indexer/keys.py:101
-            weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:102
-            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:110
-            part_1 = tl.load(q_ptr + (row * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:112
-            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:115
-            t = weight * 0.5  # specs/indexer/keys.py:115
+            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+            inside = (head < 64) & known  # specs/indexer/keys.py:102
+            weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
+            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
+            part_1 = tl.load(q_ptr + (row * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
+            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
+            t = weight * 0.5  # specs/indexer/keys.py:116
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:104
                 column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:93
                 entry = column_1 // 16  # specs/indexer/paged_logits.py:94
@@ -69,13 +69,13 @@ def paged_mqa_logits(
                 live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:97
                 page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:98
                 inside_1 = column_1 % 16  # specs/indexer/paged_logits.py:98
-                start = inside_1 * 128  # specs/indexer/keys.py:140
-                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:140
-                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:147
-                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:149
-                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:152
-                products = tl.dot(part_2, other)  # specs/indexer/keys.py:162
-                total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:166
+                start = inside_1 * 128  # specs/indexer/keys.py:141
+                shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:141
+                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:148
+                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:150
+                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:153
+                products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
+                total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:167
                 value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:100
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:101
                 tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:102

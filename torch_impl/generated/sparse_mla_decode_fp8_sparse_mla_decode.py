@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 67e0465f2ffccf7e5a3e7ae4a4fdbb34b930d94e7ba797328a6261c083a4df92
+# spec sha256 370d9479da1c7af485f76fbe8c9adafe7661e1d7829fd2e58cc043573bcdd34d
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -97,80 +97,80 @@ def sparse_mla_decode(
         row = slot % 2  # specs/attention/decode.py:55
         t_10 = row * 576  # specs/tile/library/pages.py:72
         start = row * 8 + 1152  # specs/tile/library/pages.py:73
-        start_1 = t_10[:, None]  # specs/tile/library/pages.py:96
-        live_1 = live[:, None]  # specs/tile/library/pages.py:97
-        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:98
-        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:146
-        codes = code & 255  # specs/tile/library/pages.py:138
+        start_1 = t_10[:, None]  # specs/tile/library/pages.py:100
+        live_1 = live[:, None]  # specs/tile/library/pages.py:101
+        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:102
+        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:150
+        codes = code & 255  # specs/tile/library/pages.py:142
         value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
-        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:114
-        value_2 = values.to(tl.float32) * spread  # specs/tile/library/pages.py:88
-        columns = value_2.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:96
-        live_2 = live[:, None]  # specs/tile/library/pages.py:97
-        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:98
-        code_1 = code >> 8  # specs/tile/library/pages.py:137
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:138
+        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
+        value_2 = values.to(tl.float32) * spread  # specs/tile/library/pages.py:92
+        columns = value_2.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:100
+        live_2 = live[:, None]  # specs/tile/library/pages.py:101
+        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
+        code_1 = code >> 8  # specs/tile/library/pages.py:141
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
         value_3 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_4 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
-        spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:114
-        value_5 = values_1.to(tl.float32) * spread_1  # specs/tile/library/pages.py:88
-        columns_1 = value_5.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:96
-        live_3 = live[:, None]  # specs/tile/library/pages.py:97
-        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:98
-        code_2 = code >> 16  # specs/tile/library/pages.py:137
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:138
+        spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
+        value_5 = values_1.to(tl.float32) * spread_1  # specs/tile/library/pages.py:92
+        columns_1 = value_5.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:100
+        live_3 = live[:, None]  # specs/tile/library/pages.py:101
+        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:102
+        code_2 = code >> 16  # specs/tile/library/pages.py:141
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
         value_6 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_7 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
-        spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:114
-        value_8 = values_2.to(tl.float32) * spread_2  # specs/tile/library/pages.py:88
-        columns_2 = value_8.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:96
-        live_4 = live[:, None]  # specs/tile/library/pages.py:97
-        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:98
-        code_3 = code >> 24  # specs/tile/library/pages.py:137
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:138
+        spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
+        value_8 = values_2.to(tl.float32) * spread_2  # specs/tile/library/pages.py:92
+        columns_2 = value_8.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:100
+        live_4 = live[:, None]  # specs/tile/library/pages.py:101
+        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
+        code_3 = code >> 24  # specs/tile/library/pages.py:141
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
         value_9 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_10 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
-        spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:114
-        value_11 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:88
-        columns_3 = value_11.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:96
-        live_5 = live[:, None]  # specs/tile/library/pages.py:97
-        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:98
-        start_6 = start + 4  # specs/tile/library/pages.py:145
-        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:146
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:138
+        spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
+        value_11 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:92
+        columns_3 = value_11.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:100
+        live_5 = live[:, None]  # specs/tile/library/pages.py:101
+        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:102
+        start_6 = start + 4  # specs/tile/library/pages.py:149
+        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:150
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
         value_12 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_13 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
-        spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:114
-        value_14 = values_4.to(tl.float32) * spread_4  # specs/tile/library/pages.py:88
-        columns_4 = value_14.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:96
-        live_6 = live[:, None]  # specs/tile/library/pages.py:97
-        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:98
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:137
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:138
+        spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
+        value_14 = values_4.to(tl.float32) * spread_4  # specs/tile/library/pages.py:92
+        columns_4 = value_14.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:100
+        live_6 = live[:, None]  # specs/tile/library/pages.py:101
+        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:102
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
         value_15 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_16 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
-        spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:114
-        value_17 = values_5.to(tl.float32) * spread_5  # specs/tile/library/pages.py:88
-        columns_5 = value_17.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:96
-        live_7 = live[:, None]  # specs/tile/library/pages.py:97
-        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:98
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:137
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:138
+        spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
+        value_17 = values_5.to(tl.float32) * spread_5  # specs/tile/library/pages.py:92
+        columns_5 = value_17.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:100
+        live_7 = live[:, None]  # specs/tile/library/pages.py:101
+        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:102
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
         value_18 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_19 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
-        spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:114
-        value_20 = values_6.to(tl.float32) * spread_6  # specs/tile/library/pages.py:88
-        columns_6 = value_20.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:96
-        live_8 = live[:, None]  # specs/tile/library/pages.py:97
-        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:98
+        spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
+        value_20 = values_6.to(tl.float32) * spread_6  # specs/tile/library/pages.py:92
+        columns_6 = value_20.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:100
+        live_8 = live[:, None]  # specs/tile/library/pages.py:101
+        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:102
         score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
         score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76
@@ -215,80 +215,80 @@ def sparse_mla_decode(
         row_1 = slot_1 % 16  # specs/attention/decode.py:55
         t_12 = row_1 * 576  # specs/tile/library/pages.py:72
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
-        start_11 = t_12[:, None]  # specs/tile/library/pages.py:96
-        live_10 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:98
-        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:146
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:138
+        start_11 = t_12[:, None]  # specs/tile/library/pages.py:100
+        live_10 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:102
+        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:150
+        codes_7 = code_7 & 255  # specs/tile/library/pages.py:142
         value_21 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_22 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:116
-        spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:114
-        value_23 = values_7.to(tl.float32) * spread_7  # specs/tile/library/pages.py:88
-        columns_8 = value_23.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:96
-        live_11 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:98
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:137
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:138
+        spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:118
+        value_23 = values_7.to(tl.float32) * spread_7  # specs/tile/library/pages.py:92
+        columns_8 = value_23.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:100
+        live_11 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:102
+        code_8 = code_7 >> 8  # specs/tile/library/pages.py:141
+        codes_8 = code_8 & 255  # specs/tile/library/pages.py:142
         value_24 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_25 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:116
-        spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:114
-        value_26 = values_8.to(tl.float32) * spread_8  # specs/tile/library/pages.py:88
-        columns_9 = value_26.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:96
-        live_12 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:98
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:137
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:138
+        spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:118
+        value_26 = values_8.to(tl.float32) * spread_8  # specs/tile/library/pages.py:92
+        columns_9 = value_26.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:100
+        live_12 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:102
+        code_9 = code_7 >> 16  # specs/tile/library/pages.py:141
+        codes_9 = code_9 & 255  # specs/tile/library/pages.py:142
         value_27 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_28 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # specs/tile/library/codec.py:116
-        spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:114
-        value_29 = values_9.to(tl.float32) * spread_9  # specs/tile/library/pages.py:88
-        columns_10 = value_29.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:96
-        live_13 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:98
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:137
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:138
+        spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:118
+        value_29 = values_9.to(tl.float32) * spread_9  # specs/tile/library/pages.py:92
+        columns_10 = value_29.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:100
+        live_13 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:102
+        code_10 = code_7 >> 24  # specs/tile/library/pages.py:141
+        codes_10 = code_10 & 255  # specs/tile/library/pages.py:142
         value_30 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_31 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # specs/tile/library/codec.py:116
-        spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:114
-        value_32 = values_10.to(tl.float32) * spread_10  # specs/tile/library/pages.py:88
-        columns_11 = value_32.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:96
-        live_14 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:98
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:145
-        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:146
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:138
+        spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:118
+        value_32 = values_10.to(tl.float32) * spread_10  # specs/tile/library/pages.py:92
+        columns_11 = value_32.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:100
+        live_14 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:102
+        start_16 = start_10 + 4  # specs/tile/library/pages.py:149
+        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:150
+        codes_11 = code_11 & 255  # specs/tile/library/pages.py:142
         value_33 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_34 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:116
-        spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:114
-        value_35 = values_11.to(tl.float32) * spread_11  # specs/tile/library/pages.py:88
-        columns_12 = value_35.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:96
-        live_15 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:98
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:137
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:138
+        spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:118
+        value_35 = values_11.to(tl.float32) * spread_11  # specs/tile/library/pages.py:92
+        columns_12 = value_35.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:100
+        live_15 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:102
+        code_12 = code_11 >> 8  # specs/tile/library/pages.py:141
+        codes_12 = code_12 & 255  # specs/tile/library/pages.py:142
         value_36 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_37 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # specs/tile/library/codec.py:116
-        spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:114
-        value_38 = values_12.to(tl.float32) * spread_12  # specs/tile/library/pages.py:88
-        columns_13 = value_38.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:96
-        live_16 = live_9[:, None]  # specs/tile/library/pages.py:97
-        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:98
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:137
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:138
+        spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:118
+        value_38 = values_12.to(tl.float32) * spread_12  # specs/tile/library/pages.py:92
+        columns_13 = value_38.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:100
+        live_16 = live_9[:, None]  # specs/tile/library/pages.py:101
+        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:102
+        code_13 = code_11 >> 16  # specs/tile/library/pages.py:141
+        codes_13 = code_13 & 255  # specs/tile/library/pages.py:142
         value_39 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_40 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # specs/tile/library/codec.py:116
-        spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:114
-        value_41 = values_13.to(tl.float32) * spread_13  # specs/tile/library/pages.py:88
-        columns_14 = value_41.to(tl.bfloat16)  # specs/tile/library/pages.py:91
-        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:96
-        live_17 = live_9[:, None]  # specs/tile/library/pages.py:97
-        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:98
+        spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:118
+        value_41 = values_13.to(tl.float32) * spread_13  # specs/tile/library/pages.py:92
+        columns_14 = value_41.to(tl.bfloat16)  # specs/tile/library/pages.py:95
+        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:100
+        live_17 = live_9[:, None]  # specs/tile/library/pages.py:101
+        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:102
         score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:76
         score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:76
         score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:76

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specs.lang.elements import BF16, F32, INT32, UINT8, ElementFormat
+from specs.lang.elements import BF16, E8M0, F32, INT32, UINT8, ElementFormat
 from specs.lang.paged import Paged, Place
-from specs.tile.language import ArrayHandle, arange, load_view, where
+from specs.tile.language import ArrayHandle, arange, load_view, multiply, where
 from specs.tile.library import codec
 from specs.tile.trace import Tile, fail
 
@@ -85,7 +85,11 @@ class Rows:
             values = self._elements(place.byte, form.element, chunk.first - place.column, chunk.count)
         if form.scale is None:
             return values.to(self.wide)
-        value = values.to(F32) * self._spread(chunk)
+        if form.scale.exponent_bits < 8:  # no product is subnormal
+            value = values.to(F32) * self._spread(chunk)
+        else:
+            power = form.scale == E8M0 and form.element.exponent_bits < 8
+            value = multiply(values.to(F32), self._spread(chunk), power_of_two=power)
         if form.tensor_scale is not None and form.tensor_scale.constant is not None:
             value = value * (1.0 / form.tensor_scale.constant)
         return value.to(self.wide)
