@@ -33,8 +33,10 @@ from specs.lang.paged import Paged
 
 ROTATION: Final = (("torch:eager", 1), ("jax:xla", 8), ("torch:interpret", 8), ("jax:interpret", 32))
 """What runs drawn calls, and which part of them: one in so many. Compiling a program for one call takes seconds."""
-NUMBERS: Final = ("sparse_attn_indexer",)
-"""Operations that get numbers only: they choose by a sum, and nobody promises the sign of a NaN that is computed."""
+NUMBERS: Final = ("sparse_attn_indexer", "flash_attn_varlen")
+"""Operations that get numbers only. The one chooses by sums, and nobody promises the sign of a NaN that is computed; in
+the other, zero times what is not finite depends on which keys a tile has beside those that a query sees.
+"""
 ATTEMPTS: Final = 60
 """Calls drawn for one that is accepted: later ones differ less from a case."""
 MOST: Final = 160

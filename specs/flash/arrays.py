@@ -16,7 +16,7 @@ PAGES = Axis(name="PAGES", otherwise=1, doc="pages; one without a block table")
 PAGE = Axis(name="PAGE", doc="keys of a page; all keys without a block table")
 BOUNDS = Axis(name="BOUNDS", minimum=1, doc="requests + 1")
 TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
-SLOPES = Axis(name="SLOPES", doc="rows of slopes: one for all requests, or one for each")
+SLOPES = Axis(name="SLOPES", otherwise=1, doc="rows of slopes: one for all requests, or one for each")
 
 REQUESTS = BOUNDS - 1
 GROUP = Axis(name="GROUP", static=True, value=HQ // HKV, doc="query heads per key head")
@@ -187,7 +187,7 @@ CONSTRAINTS = (
     ),
     Constraint(
         argument="alibi_slopes",
-        holds=(SLOPES <= 1).or_(SLOPES.equals(REQUESTS)),
+        holds=SLOPES.equals(1).or_(SLOPES.equals(REQUESTS)),
         message="one row of slopes, or one for every request",
     ),
     Constraint(

@@ -45,6 +45,7 @@ from specs.indexer.topk import Selection, logits, next_n, temporaries
 from specs.lang.accuracy import Accuracy
 from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
 from specs.lang.elements import BF16, E4M3, E8M0, F16, F32, INT32, INT64, UINT8, ElementFormat
+from specs.lang.errors import Unfit
 from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.op import Case, Op, Reference, Sample, Step
 from specs.lang.paged import Paged
@@ -125,6 +126,8 @@ def sample(case: Sample) -> dict[str, Any]:
     """A step whose logits are whole numbers, with many ties, in either kind of data."""
     case = replace(case, kind="twin")
     sizes, rows = case.sizes, rows_of(case)
+    if not sizes["PAGES"] and "block_table" in case.shapes:
+        raise Unfit("prompts whose keys lie in no page")
     given = case.attributes
     count, wide = (int(given[name]) for name in ("gathered_rows", "max_model_len"))  # type: ignore[call-overload]
     drawn: dict[str, Any] = {

@@ -92,6 +92,13 @@ def test_no_requests_whose_factors_are_empty() -> None:
     assert not out.any()
 
 
+def test_no_row_of_slopes_is_refused() -> None:
+    q, k = torch.zeros(3, 2, 16, dtype=torch.bfloat16), torch.zeros(4, 2, 16, dtype=torch.bfloat16)
+    bounds = torch.tensor([0, 1, 3], dtype=torch.int32)
+    with pytest.raises(ConstraintViolated, match="one row of slopes, or one for every request"):
+        ops.flash_attn_varlen(q, k, k, bounds, bounds, alibi_slopes=torch.zeros(0, 2))
+
+
 def test_one_page_of_keys_without_a_dimension_for_it() -> None:
     """[page, heads, columns] beside a block table: the same as [1, page, heads, columns], for the oracle too."""
     op = specs.get("flash_attn_varlen")

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 92d9121c971d2d871b7dc18da5be7e912c07598df14116f265b043373fe099a5
+# spec sha256 4f1ae03472fa6d3ee9137ab4f1c858f7f2a9e975a726af0d72c62eee60e8a0e2
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
