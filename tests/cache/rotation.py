@@ -38,6 +38,7 @@ def _array(name: str, access: Access) -> Array:
     return Array(name=name, doc=name, shapes=((N,),), formats=(F32,), access=access)
 
 
+TARGETS = ("cuda", "xpu", "cpu", "interpret")
 ROTATE: Op = single(
     Kernel(
         name="rotate_for_tests",
@@ -45,7 +46,7 @@ ROTATE: Op = single(
         axes=(N,),
         arrays=(*(_array(n, Access.IN) for n in INPUTS), *(_array(n, Access.OUT) for n in RESULTS)),
         tunables=(Tunable(name="BLOCK", values=(BLOCK,)),),
-        configs=tuple(Config(target=target, values=(("BLOCK", BLOCK),)) for target in ("cuda", "cpu", "interpret")),
+        configs=tuple(Config(target=target, values=(("BLOCK", BLOCK),)) for target in TARGETS),
         grid=(cdiv(N, Ref("BLOCK")),),
         body=body,
     ),

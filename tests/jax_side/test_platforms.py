@@ -77,6 +77,16 @@ def test_what_cannot_run_is_refused_where_it_is_lowered() -> None:
         jax.eval_shape(lambda x: ops.per_token_group_quant_fp8(x, implementation="cuda"), X)  # type: ignore[arg-type]
 
 
+def test_arrays_of_the_cpu_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default platform has no say in what is traced for arrays that lie elsewhere."""
+    x = jnp.ones((3, 256), jnp.bfloat16)
+    expected = raw(quantised(x))
+    monkeypatch.setattr("jax_impl.support.default_platform", lambda: "cuda")
+    monkeypatch.setattr("jax_impl.launch.default_platform", lambda: "cuda")
+    jax.clear_caches()
+    assert raw(jax.jit(quantised)(x)) == expected
+
+
 @pytest.mark.parametrize("op", IN_PLACE)
 def test_donated_arguments_are_written_over_on_oneapi(op: str) -> None:
     """As on the CPU: one alias for each argument that is written, and none without donation."""
