@@ -185,8 +185,7 @@ class BinaryExpr(Expr):
     right: Expr
 
     def evaluate(self, env: Env) -> int:
-        a, b = self.left.evaluate(env), self.right.evaluate(env)
-        return _OPERATORS[self.operator](a, b)
+        return _OPERATORS[self.operator](_number(self.left.evaluate(env)), _number(self.right.evaluate(env)))
 
     def names(self) -> frozenset[str]:
         return self.left.names() | self.right.names()
@@ -195,6 +194,11 @@ class BinaryExpr(Expr):
         if self.operator in ("cdiv", "max", "min"):
             return f"{self.operator}({self.left}, {self.right})"
         return f"({self.left} {self.operator} {self.right})"
+
+
+def _number(value: int) -> int:
+    """A truth value as 0 or 1: the symbolic sizes of torch 2.11 cannot be multiplied with the values True and False."""
+    return int(value) if value is True or value is False else value
 
 
 def as_expr(value: ExprLike) -> Expr:
