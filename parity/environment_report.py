@@ -14,7 +14,7 @@ import specs
 from parity.frameworks import FRAMEWORKS, JAX_PLATFORMS
 from parity.records import Device
 from parity.xpu import tools
-from specs.lang.readiness import can_run
+from specs.lang.readiness import READY
 
 PACKAGES: Final = ("jax", "jaxlib", "torch", "triton", "numpy", "ml_dtypes")
 DEVICES: Final = tuple(JAX_PLATFORMS)
@@ -147,7 +147,7 @@ def reasons(framework: str, op: str, device: str) -> dict[str, str | None]:
 
 
 def _reasons_of(answers: Mapping[str, str | None]) -> dict[str, str | None]:
-    return {name: None if can_run(answer) else answer for name, answer in answers.items()}
+    return {name: None if answer == READY else answer for name, answer in answers.items()}
 
 
 def record_devices(used: str) -> tuple[Device, ...]:

@@ -25,11 +25,6 @@ def said(reason: str | None) -> str:
     return READY if reason is None else reason
 
 
-def can_run(answer: str | None) -> bool:
-    """Whether an answer of `explain` is that the implementation can run."""
-    return answer is None or answer == READY
-
-
 def device_called(op: str, argument: str, name: str, own: Mapping[str, str]) -> str:
     """The framework's own word for a device that goes by one of `DEVICE_NAMES`.
 

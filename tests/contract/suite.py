@@ -27,7 +27,7 @@ from parity.records import CaseResult
 from parity.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
 from specs.lang.kernel import Array, Rows
 from specs.lang.op import Case, Op
-from specs.lang.readiness import can_run
+from specs.lang.readiness import READY
 from tests.small import rows as rows_of
 
 SEED = 20261121
@@ -42,9 +42,9 @@ def available(op: str, device: str) -> tuple[str, ...]:
     from jax_impl.ops import explain as explain_jax
     from torch_impl.ops import explain as explain_torch
 
-    reasons: dict[str, str | None] = {f"torch:{name}": why for name, why in explain_torch(op, device).items()}
+    reasons: dict[str, str] = {f"torch:{name}": why for name, why in explain_torch(op, device).items()}
     reasons |= {f"jax:{name}": why for name, why in explain_jax(op, device).items()}
-    return tuple(name for name in IMPLEMENTATIONS if can_run(reasons[name]))
+    return tuple(name for name in IMPLEMENTATIONS if reasons[name] == READY)
 
 
 def pairs(op: str, device: str) -> list[str]:

@@ -14,11 +14,11 @@ from jax_impl import ops
 from jax_impl.launch import run
 from jax_impl.support import explain
 from specs.lang.errors import WrongType
-from specs.lang.readiness import can_run
+from specs.lang.readiness import READY
 from tests.jax_side.calls import as_tuple, raw, small_call
 from tests.torch_side.accumulate import ACCUMULATE
 
-AVAILABLE = [name for name, why in explain("cpu").items() if can_run(why)]
+AVAILABLE = [name for name, why in explain("cpu").items() if why == READY]
 
 
 def whole(*shape: int, start: int = 0) -> jax.Array:
