@@ -72,7 +72,7 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
         known = _functions.get(resolved)
         if known is None:
             work = Work(call, names, chosen, ambient, wide)
-            known = jax.jit(work.traced), work
+            known = jax.jit(work.jitted()), work
         _functions[resolved] = _functions[key] = known
     function, work = known
     results = list(function(*present))
@@ -123,6 +123,15 @@ class Work:
         if mesh is not None:
             return partition.explicit(self, mesh, placed, operands)
         return primitive.bind(self, operands)
+
+    def jitted(self) -> Callable[..., list[Any]]:
+        """`traced` under the operation's name, by which JAX calls it in its messages and profiles."""
+
+        def call(*operands: Any) -> list[Any]:
+            return self.traced(*operands)
+
+        call.__name__ = call.__qualname__ = self.name
+        return call
 
     def part(self, *operands: Any) -> list[Any]:
         """The same call of other sizes: on one device's part of the arguments."""

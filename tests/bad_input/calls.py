@@ -12,10 +12,10 @@ import hypothesis.strategies as st
 import pytest
 
 import specs
-from parity.inputs import Inputs, generate
+from parity.inputs import Inputs, generate, layout_of
 from parity.wrong_calls import FORMATS, WrongCall, reformatted, reshaped, resized, with_attribute, wrong_calls
 from parity.wrong_results import WrongResult, wrong_results
-from specs.lang.elements import ALL, UINT32
+from specs.lang.elements import ALL, INT64, UINT32
 from specs.lang.errors import ArgumentError
 from specs.lang.op import Case
 
@@ -69,8 +69,9 @@ def results_of(op: str) -> tuple[WrongResult, ...]:
 
 
 def right_call(op: str) -> Inputs:
-    """The call that most mistakes of an operation are made in."""
-    return generate(specs.get(op), cases_of(op)[0], "random", 0)
+    """The call that most mistakes of an operation are made in; of no 64-bit types, which JAX has off."""
+    narrow = (case for case in cases_of(op) if INT64 not in layout_of(specs.get(op), case).formats.values())
+    return generate(specs.get(op), next(narrow), "random", 0)
 
 
 def problem(outcome: Outcome) -> str | None:
