@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from itertools import zip_longest
 from math import prod
 from typing import Any
 
@@ -189,7 +190,7 @@ def check(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...]) -> Call
             raise WrongType(op=op.name, argument=array.name, expected="an array", actual=type(given).__name__)
         infos[array.name] = None if given is None else describe(given)
     named: dict[str, object] = {}
-    for attribute, value in zip(op.attributes, attributes, strict=True):
+    for attribute, value in zip_longest(op.attributes, attributes):  # those left out have their defaults
         convert = attribute.kind is ElementFormat and value is not None
         named[attribute.name] = format_of(op.name, attribute.name, value) if convert else value
     return bind(op, infos, named)

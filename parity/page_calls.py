@@ -103,7 +103,10 @@ def layout_values(choices: tuple[object, ...]) -> Iterator[object]:
     yield from ("", "unheard_of")
     for choice in named[:1]:
         yield replace(choice, name=f"first_field_of_{choice.name}", fields=choice.fields[:1], values=None)
-        field = choice.fields[0]
+        field, last = choice.fields[0], choice.fields[-1]
+        if last.format.scale is None:  # columns that no tile of 16 divides
+            odd = replace(last, count=last.count + 8)
+            yield replace(choice, name=f"odd_{choice.name}", fields=(*choice.fields[:-1], odd), values=None)
         if choice.gathered and field.format.scale is not None:  # the same codes, scales of half as many columns
             halved = replace(field, format=replace(field.format, block=(1, field.group // 2)))
             yield replace(choice, name=f"halved_{choice.name}", fields=(halved, *choice.fields[1:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import prod
 from typing import Any
 
@@ -167,7 +168,7 @@ def check(op: Op, tensors: Sequence[torch.Tensor | None], attributes: tuple[obje
 def resolve_attributes(op: Op, values: tuple[object, ...]) -> dict[str, object]:
     """Attributes by name, dtypes turned into element formats."""
     named: dict[str, object] = {}
-    for attribute, value in zip(op.attributes, values, strict=True):
+    for attribute, value in zip_longest(op.attributes, values):  # those left out have their defaults
         convert = attribute.kind is ElementFormat and value is not None
         named[attribute.name] = format_of(op.name, attribute.name, value) if convert else value
         if attribute.kind is Paged and isinstance(value, str):

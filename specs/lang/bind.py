@@ -403,8 +403,13 @@ class _Binder:
         strides, shape = self.strides.get(pieces.name), self.shapes.get(pieces.name)
         if strides is None or shape is None or 0 in shape:
             return None
-        dim = pieces.dim
-        if self.op.array(pieces.name).swapped(self.attributes):
+        array, attributes, dim = self.op.array(pieces.name), dict(self.attributes), pieces.dim
+        if array.order is not None and strides[-1] != 1 and strides[-2] == 1:
+            # A transposed view is the array that it was made from, in the other order, and is planned as that.
+            attributes[array.order] = "kn" if attributes[array.order] == "nk" else "nk"
+            strides, shape = _swap(strides), _swap(shape)
+            env = {**env, array.order: attributes[array.order]}
+        if array.swapped(attributes):
             dim = {-1: -2, -2: -1}.get(dim, dim)
         if shape[dim] <= 1 or strides[dim] == 1 or (pieces.when is not None and not pieces.when.evaluate(env)):
             return None

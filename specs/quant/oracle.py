@@ -43,11 +43,12 @@ def block_oracle(form: BlockFormat, inputs: Mapping[str, Any]) -> dict[str, Refe
 
 def laid_out(results: dict[str, Reference], inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The results with the scales in the order that `scale_layout` asks for."""
-    if inputs["scale_layout"] == "row":
+    layout = inputs.get("scale_layout", "row")
+    if layout == "row":
         return results
     scale = results["scale"].value
     columns = np.ascontiguousarray(scale.reshape(-1, scale.shape[-1]).T)
-    padding = -columns.shape[1] % 4 if inputs["scale_layout"] == "column_tma" else 0
+    padding = -columns.shape[1] % 4 if layout == "column_tma" else 0
     return {**results, "scale": Reference(value=np.pad(columns, ((0, 0), (0, padding))))}
 
 

@@ -9,6 +9,9 @@ from parity.inputs import Inputs, Kind, generate
 from specs.lang.op import Case
 from specs.lang.paged import Paged
 
+POSITIONS = 19
+"""Rows of the table of a rotation."""
+
 
 def _call(op: str, layout: Paged, rows: int, sizes: dict[str, int], kind: Kind, **fields: Any) -> Inputs:
     attributes = (("layout", layout), ("block_size", rows), *fields.pop("attributes", ()))
@@ -24,7 +27,7 @@ def insertion(layout: Paged, rows: int, tokens: int, slots: int, pages: int, kin
 
 def rotation(layout: Paged, rows: int, tokens: int, slots: int, pages: int, kind: Kind = "random") -> Inputs:
     """qnorm_rope_kv_insert, three heads."""
-    sizes = {"T": tokens, "TS": slots, "PAGES": pages, "H": 3, "POSITIONS": 19, "ROPE": 64}
+    sizes = {"T": tokens, "TS": slots, "PAGES": pages, "H": 3, "POSITIONS": POSITIONS, "ROPE": 64}
     return _call("qnorm_rope_kv_insert", layout, rows, sizes, kind)
 
 

@@ -11,7 +11,7 @@ from parity.inputs import Inputs
 from specs.cache.layouts import ALL, V4, V32, V41_FP4
 from specs.lang.paged import Paged
 from tests.cache.judging import judge
-from tests.cache.problems import insertion, rotation
+from tests.cache.problems import POSITIONS, insertion, rotation
 from tests.contract import suite
 
 Array = np.ndarray[Any, Any]
@@ -21,11 +21,12 @@ SKIPPED = (-1, -7, -(2**31), -(2**40), 24, 25, 2**31, 2**40)
 
 
 def with_slots(inputs: Inputs, slots: list[int]) -> Inputs:
-    """The call with these slots, and a cache of noise."""
+    """The call with these slots, positions that the table has, and a cache of noise."""
     rng = np.random.default_rng(len(slots))
     noise = rng.integers(0, 256, inputs.arrays["cache"].shape, dtype=np.uint8)
     form = inputs.arrays["slot_mapping"].dtype
-    return inputs.replaced(slot_mapping=np.array(slots, form), cache=noise)
+    inside = {n: np.clip(x, 0, POSITIONS - 1) for n, x in inputs.arrays.items() if n == "positions"}
+    return inputs.replaced(slot_mapping=np.array(slots, form), cache=noise, **inside)
 
 
 @pytest.mark.parametrize("make", [insertion, rotation], ids=["insert", "rope-insert"])

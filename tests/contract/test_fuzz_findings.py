@@ -24,15 +24,23 @@ from torch_impl import ops
 
 
 def test_words_read_as_bytes_have_to_be_contiguous_along_k() -> None:
-    """A weight [N, K / 8] whose dimension N is contiguous: an error that names it, not one of the specification."""
+    """A weight [N, K / 8] with steps along K: an error that names it. A transposed one is what it was made from."""
     a, scale = torch.ones(3, 128, dtype=torch.float16), torch.ones(1, 2, dtype=torch.float16)
     words = torch.randint(-(2**31), 2**31 - 1, (16, 2), dtype=torch.int32)
-    for b in (words.t(), words.t()[:1], torch.zeros(1, 48, dtype=torch.int32)[:, ::3]):
-        with pytest.raises(WrongStride, match="'b' has unusable strides: expected stride 1 in dimension 1"):
-            ops.int4_gemm_w4a16(a, b, scale[:, : len(b)], group_size=128, weight_order="nk")
-    nk = ops.int4_gemm_w4a16(a, words.t().contiguous(), scale, group_size=128, weight_order="nk")
-    kn = ops.int4_gemm_w4a16(a, words, scale, group_size=128, weight_order="kn")
-    assert torch.equal(nk, kn)
+    with pytest.raises(WrongStride, match="'b' has unusable strides: expected stride 1 in dimension 1"):
+        ops.int4_gemm_w4a16(
+            a, torch.zeros(1, 48, dtype=torch.int32)[:, ::3], scale[:, :1], group_size=128, weight_order="nk"
+        )
+    for implementation in ("eager", "interpret"):
+        calls = [(words.t().contiguous(), "nk"), (words.t(), "nk"), (words, "kn"), (words.t().contiguous().t(), "kn")]
+        nk, *others = (
+            ops.int4_gemm_w4a16(a, b, scale, group_size=128, weight_order=order, implementation=implementation)
+            for b, order in calls
+        )
+        assert all(torch.equal(nk, other) for other in others)
+    one = ops.int4_gemm_w4a16(a, words.t()[:1], scale[:, :1], group_size=128, weight_order="nk", implementation="eager")
+    whole = ops.int4_gemm_w4a16(a, words, scale, group_size=128, weight_order="kn", implementation="eager")
+    assert torch.equal(one, whole[:, :1])
 
 
 @pytest.mark.parametrize("width", [320, 20000], ids=["one-level", "three-levels"])

@@ -35,7 +35,11 @@ def ordered(op: Op) -> bool:
     return any(attribute.name == "weight_order" for attribute in op.attributes)
 
 
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners(wanted=ordered))
+@pytest.mark.parametrize(
+    ("op", "implementation", "device"),
+    # The framework's own product may add in another order where a matrix lies in memory in another one.
+    suite.runners(wanted=ordered, without=("torch:dequant", "jax:dequant")),
+)
 def test_both_weight_orders_give_the_same_bytes(op: str, implementation: str, device: str) -> None:
     spec = specs.get(op)
     inputs = suite.inputs_of(spec, suite.base_case(spec))

@@ -10,6 +10,7 @@ from parity.inputs import Inputs, decode, encode, is_exact, layout_of
 from parity.runner import expectations, run_inputs
 from specs.lang.elements import ElementFormat
 from specs.lang.kernel import Role
+from specs.lang.op import Op
 from tests.contract import suite
 
 VALUES = {"NaN": np.nan, "infinity": np.inf, "-infinity": -np.inf}
@@ -33,15 +34,23 @@ def spoiled(inputs: Inputs, name: str, value: float, quarter: int = 2) -> Inputs
     return inputs.replaced(**{name: raw})
 
 
+def _is_infinite_scale(op: Op, name: str, value: float) -> bool:
+    return op.array(name).role is Role.SCALE and bool(np.isinf(value))
+
+
 def places(infinite_scale: bool) -> list[tuple[str, str, str]]:
-    """(operation, array, name of a value): for every float array of the base cases, or for infinite scales."""
+    """(operation, array, name of a value): for every float array of the base cases, or for infinite scales.
+
+    Scales of operations whose bytes are the oracle's are like any other array.
+    """
     return [
         (op, name, text)
         for op in specs.names()
         for name, form in layout_of(specs.get(op), suite.base_case(specs.get(op))).formats.items()
         for text, value in VALUES.items()
         if form.is_float and holds(form, value)
-        if infinite_scale == (specs.get(op).array(name).role is Role.SCALE and bool(np.isinf(value)))
+        if not (value == -np.inf and specs.get(op).array(name).role is Role.SCALE)  # scales are positive
+        if infinite_scale == (not is_exact(specs.get(op)) and _is_infinite_scale(specs.get(op), name, value))
     ]
 
 

@@ -145,7 +145,10 @@ def test_outer_dimensions_in_any_order(op: str, implementation: str, device: str
     check(inputs, dict.fromkeys(with_outer(spec), outer_swapped), implementation, device)
 
 
-@pytest.mark.parametrize(("op", "implementation", "device"), suite.runners("torch:", by_columns))
+# The framework's own product may add in another order where a matrix lies in memory in another one.
+@pytest.mark.parametrize(
+    ("op", "implementation", "device"), suite.runners("torch:", by_columns, without=("torch:dequant",))
+)
 def test_weights_in_either_memory_order(op: str, implementation: str, device: str) -> None:
     spec = specs.get(op)
     check(base_inputs(spec), dict.fromkeys(by_columns(spec), column_major), implementation, device)
