@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 44c557f7b0378702d894ad17a6d419e4f5224a74f80815e153d54fe73fb4dc3e
+# spec sha256 41541acdd789c3aff794b67505bedbd4166a74e68ed9255bdae811bfd07fc090
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

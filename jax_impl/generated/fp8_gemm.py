@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e4aca6c8044f659e72c6c9f767341324521c7b0a74e982e049a4bc33db5481a0
+# spec sha256 4d0a8ee70bef0d91b306a251bce1c46ef83eec06d23c2209b231f9f9fa5ee665
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

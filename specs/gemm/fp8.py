@@ -161,7 +161,6 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
     rows = [
         config("cuda", (64, 64, 32), 4, 3, when=mx),
         config("cuda", (64, 32, 32), 4, 4, when=tiny),
-        config("xpu", (16, 32, 32), 16, 3, when=tiny),
         config("cuda", (64, 64, 64), 4, 4, when=small),
         config("cuda", (16, 64, 128), 4, 5, band=1, when=M <= 16),
         # Measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming from memory.
@@ -169,7 +168,15 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
         config("cuda", (64, 32, 128), 4, 6, band=1, when=M <= 64),
         config("cuda", (64, 128, 128), 4, 3, band=16, when=K <= 4096),
         config("cuda", (128, 128, 128), 8, 4),
-        *tuned("xpu", kernel, **({"mx": mx} if "mx" in modes else {}), blocks_of_64=small, few_rows=M <= 16, rest=None),
+        *tuned(
+            "xpu",
+            kernel,
+            **({"mx": mx} if "mx" in modes else {}),
+            blocks_of_32=tiny,
+            blocks_of_64=small,
+            few_rows=M <= 16,
+            rest=None,
+        ),
     ]
     for target in ("cpu", "interpret"):
         wide = (128, 128) if target == "cpu" else (64, 64)

@@ -403,6 +403,8 @@ class _Binder:
         strides, shape = self.strides.get(pieces.name), self.shapes.get(pieces.name)
         if strides is None or shape is None or 0 in shape:
             return None
+        if pieces.when is not None and not pieces.when.names() <= {*env}:
+            return None  # it depends on a size that only the run knows, which looks again
         array, attributes, dim = self.op.array(pieces.name), dict(self.attributes), pieces.dim
         if array.order is not None and strides[-1] != 1 and strides[-2] == 1:
             # A transposed view is the array that it was made from, in the other order, and is planned as that.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -32,7 +32,12 @@ def test_words_read_as_bytes_have_to_be_contiguous_along_k() -> None:
             a, torch.zeros(1, 48, dtype=torch.int32)[:, ::3], scale[:, :1], group_size=128, weight_order="nk"
         )
     for implementation in ("eager", "interpret"):
-        calls = [(words.t().contiguous(), "nk"), (words.t(), "nk"), (words, "kn"), (words.t().contiguous().t(), "kn")]
+        calls: list[tuple[torch.Tensor, Literal["kn", "nk"]]] = [
+            (words.t().contiguous(), "nk"),
+            (words.t(), "nk"),
+            (words, "kn"),
+            (words.t().contiguous().t(), "kn"),
+        ]
         nk, *others = (
             ops.int4_gemm_w4a16(a, b, scale, group_size=128, weight_order=order, implementation=implementation)
             for b, order in calls

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
 import specs
+from specs.lang.bind import check_attributes
 from specs.lang.errors import (
     ArgumentError,
     Missing,
@@ -139,12 +140,19 @@ def test_a_tensor_that_changed_itself_is_refused() -> None:
         public("fp8_gemm")(*tensors, **attributes)
 
 
+def checked_attributes(op: str, given: Mapping[str, object]) -> dict[str, object]:
+    """All attributes of a call as the binder has them."""
+    spec = specs.get(op)
+    return check_attributes(spec, launch.resolve_attributes(spec, tuple(given.get(a.name) for a in spec.attributes)))
+
+
 def surplus() -> Iterator[tuple[str, int]]:
     """Arguments that the mode of a small call does not take, by operation and place."""
     for op in specs.names():
-        tensors, attributes = small_call(op)
+        tensors, given = small_call(op)
+        attributes = checked_attributes(op, given)
         for index, array in enumerate(specs.get(op).inputs):
-            if tensors[index] is None and array.by in attributes and not array.shapes_for(attributes):
+            if tensors[index] is None and array.by in given and not array.shapes_for(attributes):
                 yield op, index
 
 
@@ -164,7 +172,8 @@ def test_caches_that_begin_between_elements_are_refused() -> None:
     """Nothing but the address differs, at which every call looks."""
     found = 0
     for op in specs.names():
-        tensors, attributes = small_call(op)
+        tensors, given = small_call(op)
+        attributes = checked_attributes(op, given)
         for index, array in enumerate(specs.get(op).inputs):
             cache = tensors[index]
             if not isinstance(array.layout, Pages) or cache is None:
@@ -239,7 +248,7 @@ def test_a_default_device_is_not_heard(unchecked: Callable[[], None]) -> None:
 
 # -- anything changed: with and without a call before it -------------------------------------------------------
 
-OTHER_DTYPES = sorted(FORMATS, key=str)
+OTHER_DTYPES = sorted((d for d in FORMATS if "float4" not in str(d)), key=str)  # torch casts nothing to that
 
 
 def other_view(draw: st.DrawFn, t: torch.Tensor) -> Any:
