@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f1f666a2567660a2f37f5d3ff12abe885f551db64b21c9676c8815670af25ba4
+# spec sha256 ad116d86432657407d363272c12e01cf9fffb3c060c5cda2ae06c4ca0c0b5153
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8beb16956799c2dca2d2bae6859483788c4b432db1858f911ea8a889fab74a25
+# spec sha256 58c180e3725f6eade9d829a411bcb400c04ef693c09feb745cea5997eecd02a7
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -122,6 +122,7 @@ def result(rows: Expr, columns: Any) -> Array:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 1024 x 16384."""
     return (
+        declare.config("cuda", 4, 64, 32, 64, 16, 4, 2, when=declare.NARROW_PACKED),
         declare.config("cuda", 4, 64, 64, 64, 16, 4, 2, when=declare.PACKED),
         declare.config("cuda", 2, 64, 64, 128, 16, 4, 3),
         declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),

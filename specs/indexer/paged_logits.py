@@ -172,6 +172,7 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
+        declare.config("cuda", 16, 128, 32, 64, 16, 4, 2, when=declare.NARROW_PACKED),
         declare.config("cuda", 16, 128, 64, 64, 16, 4, 2, when=declare.PACKED),
         declare.config("cuda", 16, 128, 64, 128, 8, 4, 2),
         declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
@@ -271,6 +272,7 @@ PAGED_MQA_LOGITS = Op(
         _case("short-table", 2, 1, 300, 16, 4, 8),
         _case("bf16", 3, 2, 100, 32, 4, 8, dtype=BF16, formats=(("weights", BF16),)),
         _case("columns-64", 3, 1, 150, 32, 5, 32, fp8_rows(64)),
+        _case("mxfp4-64", 2, 1, 140, 64, 3, 16, mxfp4_rows(64), formats=_BYTES),
         _case("mxfp4-32", 2, 1, 140, 64, 3, 16, mxfp4_rows(32), formats=_BYTES),
         _case("no-requests", 0, 1, 64, 64, 1),
         _case("large", 8, 2, 8192, 64, 130, large=True),

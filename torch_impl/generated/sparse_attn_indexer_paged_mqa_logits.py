@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 85d15dd13f30a49284d82a3b8034cb2d7f631ffd3a56c37e425a47d673cd8e43
+# spec sha256 c17962a3dacc7b2f7d5dd6cbb12670804e3aba782c8b23f3936598ce1676da44
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
