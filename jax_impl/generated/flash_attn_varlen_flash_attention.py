@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4f1ae03472fa6d3ee9137ab4f1c858f7f2a9e975a726af0d72c62eee60e8a0e2
+# spec sha256 01d19c9b79ad2fc87c523b9085ce9fb77e8702c9baf06299ca116ef9cfec27b2
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
