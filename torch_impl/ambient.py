@@ -25,6 +25,11 @@ def in_full_precision(device: torch.device) -> bool:
     return backend is not None and getattr(torch.backends, backend).matmul.fp32_precision in _FULL
 
 
+def undisturbed(device: torch.device) -> bool:
+    """Whether there is nothing that `settled` would have to settle, of plain tensors that want no gradient."""
+    return in_full_precision(device) and _LEAST * 1.0 != 0.0 and not torch.is_autocast_enabled(device.type)
+
+
 @contextmanager
 def settled(device: torch.device) -> Iterator[None]:
     """Runs torch and numpy as they are set at the start of a process, but for threads.

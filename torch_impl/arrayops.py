@@ -48,6 +48,7 @@ _BINARY: dict[Opcode, Callable[[Any, Any], Any]] = {
 }
 _REDUCE: dict[Opcode, Callable[..., Any]] = {Opcode.AMAX: torch.amax, Opcode.AMIN: torch.amin}
 
+_FEW = 2048  # elements that torch's own cast has done before a table is looked up
 _EIGHT_BITS = frozenset({torch.float8_e4m3fn, torch.float8_e5m2})
 
 
@@ -101,9 +102,12 @@ class TorchOps:
 
     def cast(self, x: torch.Tensor, element: ElementFormat) -> torch.Tensor:
         """Conversion; nearest even."""
-        if x.dtype in _EIGHT_BITS and x.device.type == "cpu":
-            return _decoded(x).to(DTYPES[element])
-        return x.to(DTYPES[element])
+        goal = DTYPES[element]
+        if x.dtype == goal:
+            return x
+        if x.dtype in _EIGHT_BITS and x.device.type == "cpu" and x.numel() > _FEW:
+            return _decoded(x).to(goal)
+        return x.to(goal)
 
     def bitcast(self, x: torch.Tensor, element: ElementFormat) -> torch.Tensor:
         """The same bits as another format."""
@@ -146,7 +150,7 @@ class TorchOps:
 
     def reshape(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         """Row-major reshape."""
-        return x.reshape(shape)
+        return x if x.shape == shape else x.reshape(shape)
 
     def broadcast(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         """Broadcast to a shape."""

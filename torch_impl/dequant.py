@@ -13,10 +13,10 @@ from specs.lang.bind import Call, check_attributes
 from specs.lang.elements import ElementFormat
 from specs.lang.errors import WrongType
 from specs.lang.op import Op
-from torch_impl.ambient import settled
+from torch_impl.ambient import settled, undisturbed
 from torch_impl.arrayops import TorchOps
 from torch_impl.formats import describe, dtype_of, format_of
-from torch_impl.repeated import traits
+from torch_impl.repeated import plain, traits
 from torch_impl.transforms import refuse_transforms
 
 
@@ -40,6 +40,13 @@ def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callab
     return run
 
 
+class _UndisturbedOps(TorchOps):
+    """Where the precision of products has been looked at already."""
+
+    def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(a, b)
+
+
 class DequantisedWeight:
     """A weight dequantised once, for products by torch's own matmul: called with the operation's other arguments.
 
@@ -48,7 +55,7 @@ class DequantisedWeight:
 
     def __init__(self, own: Kept, weight: Weight, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         self.kept, self.weight = own, weight
-        self._device, self._ops = device, TorchOps(device)
+        self._device, self._ops, self._bare = device, TorchOps(device), _UndisturbedOps(device)
         # Of the kept arguments only the shapes are looked at from here on.
         self._shaped = {name: tensor.to("meta") for name, tensor in tensors.items()}
         self._activations = product_of(own.op).activations
@@ -63,10 +70,15 @@ class DequantisedWeight:
         given = {"a": a, **rest} if a_scale is None else {"a": a, "a_scale": a_scale, **rest}
         call, shape, dtype = self._checked(given)
         operands = Operands(arrays=self._shaped | given, formats=call.formats, attributes=call.attributes)
+        if undisturbed(self._device) and plain(tuple(given.values())):
+            return self._product(self._bare, operands, shape, dtype)
         refuse_transforms(self.kept.op.name, given.values())
         with settled(self._device):
-            total = multiply(self._ops, self._activations(self._ops, operands), self.weight)
-            return total.reshape(shape).to(dtype)
+            return self._product(self._ops, operands, shape, dtype)
+
+    def _product(self, ops: TorchOps, operands: Operands, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        total = multiply(ops, self._activations(ops, operands), self.weight)
+        return (total if total.shape == shape else total.reshape(shape)).to(dtype)
 
     def _checked(self, given: Mapping[str, torch.Tensor]) -> tuple[Call, tuple[int, ...], torch.dtype]:
         """The checked call, with shape and dtype of its result; found again for tensors of the same traits."""

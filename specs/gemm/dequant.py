@@ -218,14 +218,12 @@ def _scaled(ops: ArrayOps, total: Any, *factors: list[Any]) -> Any:
 
 def _column(scale: Any, g: int) -> Any:
     """[.., M, 1] of [.., M, G], or of [.., M, 1] that holds for every group."""
-    g = g if scale.shape[-1] > 1 else 0
-    return scale[..., g : g + 1]
+    return scale if scale.shape[-1] == 1 else scale[..., g : g + 1]
 
 
 def _row(scale: Any, g: int) -> Any:
     """[.., 1, N] of [.., G, N], or of [.., 1, N] that holds for every group."""
-    g = g if scale.shape[-2] > 1 else 0
-    return scale[..., g : g + 1, :]
+    return scale if scale.shape[-2] == 1 else scale[..., g : g + 1, :]
 
 
 def scale_factors(ops: ArrayOps, scale: Any, form: ElementFormat) -> tuple[Any, ...]:
