@@ -144,20 +144,26 @@ def folded(ops: ArrayOps, operand: Factors, group: int, axis: int) -> Factors:
     """
     if not operand.scales or not all(_harmless(ops, scale) for scale in operand.scales):
         return operand
-    block = ops.binary(Opcode.IDIV)(ops.arange(operand.values.shape[axis]), ops.const(group, INT32))
-    values = operand.values
+    values, shape = operand.values, operand.values.shape
+    multiplied = ops.binary(Opcode.MUL)
+    if axis == -1 and shape[-1] % group == 0:
+        values = ops.reshape(values, (*shape[:-1], shape[-1] // group, group))
+        for scale in operand.scales:
+            values = multiplied(values, scale[..., None])
+        return Factors(values=ops.reshape(values, shape))
+    block = ops.binary(Opcode.IDIV)(ops.arange(shape[axis]), ops.const(group, INT32))
     for scale in operand.scales:
         spread = scale if scale.shape[axis] == 1 else scale[..., block] if axis == -1 else scale[..., block, :]
-        values = ops.binary(Opcode.MUL)(values, spread)
+        values = multiplied(values, spread)
     return Factors(values=values)
 
 
 def _harmless(ops: ArrayOps, scale: Any) -> bool:
-    """Whether scales are seen to be finite, and 0 or nearer to 1 than any code's product with them could be too far."""
-    binary = ops.binary
-    low, high = (ops.const(2.0**power, F32) for power in (-_FAR, _FAR))
-    inside = binary(Opcode.AND)(binary(Opcode.GE)(scale, low), binary(Opcode.LE)(scale, high))
-    return ops.seen(binary(Opcode.OR)(inside, binary(Opcode.EQ)(scale, ops.const(0.0, F32))))
+    """Whether scales are seen to be so near to 1 that no code's product with them leaves float32's range."""
+    if ops.functional or 0 in scale.shape:
+        return not ops.functional  # nothing is seen while a program is traced
+    least, most = (ops.reduce(code, ops.reshape(scale, (-1,)), 0) for code in (Opcode.AMIN, Opcode.AMAX))
+    return ops.seen(least >= 2.0**-_FAR) and ops.seen(most <= 2.0**_FAR)
 
 
 def _sum_of_groups(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
@@ -169,7 +175,9 @@ def _sum_of_groups(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
             return ops.matmul(a.values, w.values)
     if size is None or size >= depth:
         total = ops.matmul(a.values, w.values)
-        return _scaled(ops, total, [_column(s, 0) for s in a.scales], [_row(s, 0) for s in w.scales])
+        for scale in (*a.scales, *w.scales):  # [.., M, 1] and [.., 1, N]
+            total = ops.binary(Opcode.MUL)(total, scale)
+        return total
     count, whole = -(-depth // size), depth // size
     step = _step(ops, count, a.values.shape[-2] * w.values.shape[-1])
     runs = [(first, min(first + step, whole)) for first in range(0, whole, step)]
