@@ -11,10 +11,9 @@ import jax
 import specs
 from jax_impl.arrayops import JAX_OPS
 from jax_impl.formats import describe, dtype_of, format_of
-from specs.gemm.dequant import Factors, Kept, Operands, Weight, kept, multiply, product_of
+from specs.gemm.dequant import Factors, Kept, Operands, Weight, kept, multiply, product_of, taken
 from specs.lang.bind import Call, check_attributes
-from specs.lang.elements import ElementFormat
-from specs.lang.op import Op
+from specs.lang.errors import WrongType
 
 
 def product(call: Call, arrays: Mapping[str, Any]) -> list[Any]:
@@ -91,18 +90,12 @@ def dequantise(name: str, b: Any, b_scale: Any = None, **rest: Any) -> Dequantis
         Unsupported: the operation is no product.
     """
     op = specs.get(name)
-    names = {array.name for array in op.inputs}
-    arrays = {"b": b, "b_scale": b_scale, **{n: x for n, x in rest.items() if n in names}}
-    arrays = {n: x for n, x in arrays.items() if x is not None}
-    attributes = {n: _resolved(op, n, x) for n, x in rest.items() if n not in names}
+    arrays, attributes = taken(op, {"b": b, "b_scale": b_scale, **rest}, format_of)
+    for argument, array in arrays.items():
+        if not hasattr(array, "dtype"):
+            raise WrongType(op=name, argument=argument, expected="an array", actual=type(array).__name__)
     own = kept(op, {n: describe(x) for n, x in arrays.items()}, attributes)
     return _dequantised(own, arrays)
-
-
-def _resolved(op: Op, name: str, value: object) -> object:
-    """An attribute as the binder takes it: dtypes become formats."""
-    wanted = any(a.name == name and a.kind is ElementFormat for a in op.attributes)
-    return format_of(op.name, name, value) if wanted and value is not None else value
 
 
 def _dequantised(own: Kept, arrays: Mapping[str, Any]) -> DequantisedWeight:

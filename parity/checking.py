@@ -22,7 +22,7 @@ from specs.tile.accesses import misuses
 from specs.tile.cases import case_launches
 
 KIND: Kind = "random"
-"""Data of the watched runs: rows that no request owns, lengths of 0, slots and pages that there are none of."""
+"""Data of the watched runs: rows that no request owns, lengths of 0, slots and pages out of range."""
 
 
 def problems(op: Op) -> Iterator[str]:

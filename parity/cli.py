@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> typer.BadParameter:
-    """What to raise for a name that there is not: the one that was meant, as far as it can be told, and all."""
+    """The refusal of an unknown name: the nearest known one, and all of them."""
     names = list(known)
     close = get_close_matches(name, names, n=1)
     rest = f", did you mean {close[0]!r}? There are" if close else "; there are"

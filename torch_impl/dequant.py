@@ -8,9 +8,8 @@ from typing import Any
 import torch
 
 import specs
-from specs.gemm.dequant import Kept, Operands, Weight, kept, multiply, product_of
+from specs.gemm.dequant import Kept, Operands, Weight, kept, multiply, product_of, taken
 from specs.lang.bind import Call, check_attributes
-from specs.lang.elements import ElementFormat
 from specs.lang.errors import WrongType
 from specs.lang.op import Op
 from torch_impl.ambient import settled, undisturbed
@@ -117,11 +116,8 @@ def dequantise(name: str, b: torch.Tensor, b_scale: torch.Tensor | None = None, 
         Unsupported: the operation is no product.
     """
     op = specs.get(name)
-    names = {array.name for array in op.inputs}
-    tensors = {"b": b, "b_scale": b_scale, **{n: x for n, x in rest.items() if n in names}}
-    tensors = {n: x for n, x in tensors.items() if x is not None}
+    tensors, attributes = taken(op, {"b": b, "b_scale": b_scale, **rest}, format_of)
     _tensors(op, tensors)
-    attributes = {n: _resolved(op, n, x) for n, x in rest.items() if n not in names}
     own = kept(op, {n: describe(x) for n, x in tensors.items()}, attributes)
     formats = {n: info.format for n, info in own.infos}
     given = Operands(arrays=tensors, formats=formats, attributes=check_attributes(op, attributes))
@@ -134,9 +130,3 @@ def _tensors(op: Op, given: Mapping[str, Any]) -> None:
     for name, tensor in given.items():
         if not isinstance(tensor, torch.Tensor):
             raise WrongType(op=op.name, argument=name, expected="a torch.Tensor", actual=type(tensor).__name__)
-
-
-def _resolved(op: Op, name: str, value: object) -> object:
-    """An attribute as the binder takes it: dtypes become formats."""
-    wanted = any(a.name == name and a.kind is ElementFormat for a in op.attributes)
-    return format_of(op.name, name, value) if wanted and value is not None else value

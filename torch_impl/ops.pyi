@@ -194,9 +194,10 @@ def per_token_quant_int8(
 ) -> Any:
     """INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
-        int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), held to -128 .. 127
+        int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), clamped to -128 ..
+            127
         uint8:  s = max(max x - min x, 255e-5) / 255           z = -round_half_even(min x / s)
-                q = round_half_even(x / s + z), held to 0 .. 255
+                q = round_half_even(x / s + z), clamped to 0 .. 255
 
     All steps are float32 with one rounding each, and s (at least 1e-5) is rounded to the format of x before
         it divides:
@@ -980,7 +981,7 @@ def combine_topk_swa(
     Args:
         topk_indices: compressed entries chosen for every token, counted from its request's first; negative:
             none, int32 [T, K]
-        query_start_loc: first token of every request, and the end behind the last; counted from its first
+        query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         gather_lens: window rows gathered for every request, the last of them that of its last token, int32
@@ -1000,7 +1001,7 @@ def combine_topk_swa(
             other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
-        combined_indices: rows of the workspace, -1 behind the last, int32 [T, cdiv(((topk + window) +
+        combined_indices: rows of the workspace, -1 after the last, int32 [T, cdiv(((topk + window) +
             max_image_tokens), 128) * 128]
         combined_lens: entries of every list; 0 for tokens of no request, int32 [T]
 
@@ -1036,7 +1037,7 @@ def global_topk(
             are free. Refused where it begins at the address of an argument.
 
     Returns:
-        indices: slots, -1 behind the last, int32 [T, K]
+        indices: slots, -1 after the last, int32 [T, K]
         lens: slots of every list; 0 for tokens of padding, int32 [T]
 
     Raises:
@@ -1057,7 +1058,7 @@ def token_metadata(
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
-        query_start_loc: first token of every request, and the end behind the last; counted from its first
+        query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
@@ -1093,7 +1094,7 @@ def swa_decode_metadata(
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
-        query_start_loc: first token of every request, and the end behind the last; counted from its first
+        query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
@@ -1107,7 +1108,7 @@ def swa_decode_metadata(
             are free. Refused where it begins at the address of an argument.
 
     Returns:
-        indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, window]
+        indices: slots, -1 after the last; all -1 for tokens of padding, int32 [T, window]
         lens: tokens of every window; 0 for tokens of padding, int32 [T]
 
     Raises:
@@ -1128,7 +1129,7 @@ def prefill_gather_lens(
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
-        query_start_loc: first token of every request, and the end behind the last; counted from its first
+        query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
         seq_lens: tokens of every request, those of this step included, int32 [R]
         window: sliding window, the token itself included. Default 128.
@@ -1177,7 +1178,7 @@ def c128a_decode_metadata(
             are free. Refused where it begins at the address of an argument.
 
     Returns:
-        indices: slots, -1 behind the last; all -1 for tokens of padding, int32 [T, width]
+        indices: slots, -1 after the last; all -1 for tokens of padding, int32 [T, width]
         lens: entries of every list; 0 for tokens of padding, int32 [T]
 
     Raises:
@@ -1385,7 +1386,7 @@ def indexer_k_gather(
             layout_data]
         dst_scale: scales of the keys, as bytes; written in place, uint8 [TK, layout_share]
         block_table: pages of every request in order, int32 [B, NB]
-        cu_seq_lens: where rows of requests begin, and the end behind the last, int32 [B + 1]
+        cu_seq_lens: where rows of requests begin, and the end after the last, int32 [B + 1]
         layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
             Default 'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
@@ -1425,7 +1426,7 @@ def mqa_logits(
         k: codes of the keys, in their format or as bytes, e4m3 or uint8 [N, layout_data]
         weights: weights of the heads, f32 or bf16 [M, H]
         ks: first key that every query sees, int32 [M]
-        ke: the key behind the last one, int32 [M]
+        ke: the key after the last one, int32 [M]
         k_scale: scales of the keys, f32 or e8m0 e4m3: [N]; e2m1: [N, layout_scales]
         q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [M, H, layout_scales],
             optional
@@ -1516,7 +1517,7 @@ def topk_rows(
     Args:
         logits: logits; NaN is ranked by its sign bit, above every number or below, f32 [R, W]
         row_starts: first column that every row looks at, int32 [R]
-        row_ends: the column behind the last, int32 [R]
+        row_ends: the column after the last, int32 [R]
         topk: columns chosen per row. Required.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device
             supports.
@@ -1525,7 +1526,7 @@ def topk_rows(
             of an argument.
 
     Returns:
-        indices: columns of the largest logits, ascending; -1 behind the last, so throughout in a row without
+        indices: columns of the largest logits, ascending; -1 after the last, so throughout in a row without
             columns, int32 [R, topk]
 
     Raises:
@@ -1561,7 +1562,7 @@ def topk_rows_decode(
             of an argument.
 
     Returns:
-        indices: columns of the largest logits, ascending; -1 behind the last, so throughout in a row without
+        indices: columns of the largest logits, ascending; -1 after the last, so throughout in a row without
             columns, int32 [R, topk]
 
     Raises:
@@ -1599,17 +1600,17 @@ def sparse_attn_indexer(
     Source: DeepSeek-V3.2 and V4, sparse attention indexer
 
     Args:
-        topk_indices: keys chosen for every token, ascending; -1 behind the last; written in place, int32
-            [BUF, topk]
+        topk_indices: keys chosen for every token, ascending; -1 after the last; written in place, int32 [BUF,
+            topk]
         cache: pages of keys; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [T, H, layout_data]
         weights: weights of the heads, f32 or bf16 [T, H]
         context_lens: keys that decode tokens see, int32 query: [B, next_n]; request: [B], optional
         block_tables: pages of every decode request in order, int32 [B, NB], optional
         ks: first gathered key that every prefill token sees, int32 [M], optional
-        ke: the gathered key behind the last, int32 [M], optional
+        ke: the gathered key after the last, int32 [M], optional
         block_table: pages of every prefill request in order, int32 [PB, PNB], optional
-        cu_seq_lens: where gathered rows of prefill requests begin, and the end behind the last, int32
+        cu_seq_lens: where gathered rows of prefill requests begin, and the end after the last, int32
             [STARTS], optional
         k: keys to insert, rotated, bf16 or f16 or f32 [T, D], optional
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS],

@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 27771837c2161304554063c098716209aa6acef24cc929b8a3223a7b601f402f
+# spec sha256 fb97905ebc114aedcb7fb041844f379c7ee5d61cd88c926034f2f0aad67e6169
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0b42f561da92fecc42879069ebfe8d0140f15853e88769911bdabbb60f00abf5
+# spec sha256 c67838fcd566ad9d20fa0af26e7f053ee3a4ad403cd14364e3365610b35d4910
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 92881c96a2736470f5b82e43fe8c53dafad0b96cc5598f3cf8ce0afb527813d2
+# spec sha256 65c1ec5c2fa65fb00f1fec5c736cc283ad8bde672defec88ecca2fa6fe893ef0
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ad116d86432657407d363272c12e01cf9fffb3c060c5cda2ae06c4ca0c0b5153
+# spec sha256 b761bb09bba8cd2e926ff5be2f0f6ca4ab4fbc5d9f60264724555d969039ed58
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c17962a3dacc7b2f7d5dd6cbb12670804e3aba782c8b23f3936598ce1676da44
+# spec sha256 833b7065ecc8ecaec3b336a7fc6f61c49e5a6d048c88c748194cca56c55a23ea
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on

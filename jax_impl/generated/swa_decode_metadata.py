@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2e0b475984c23fd82a252461f78df856eac3414ee66713a031ba9ea0d8fa35fc
+# spec sha256 c60d871699a88b11e91d6b4bb55b59487b8ff8e468bc9707dc6ff03907c0ad98
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 03f127fb5687772115b3038847e6d20998748a25c2285ebbfb6e3f7fef9770c3
+# spec sha256 4abbdd707bafc6918bc774352a50bb002cb254ce7d19f570540ec4534de85800
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

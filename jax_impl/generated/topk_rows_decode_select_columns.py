@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8093261c5180964c0d73d8907585302946278cb9641e203b1d591eb75ede2352
+# spec sha256 73b493131f0d9fd195b4de4a293ddff2e5c69f5ae510ec08c9385a5098f9aeb5
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

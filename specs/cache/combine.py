@@ -9,7 +9,7 @@ position pos:
                                                     lo = max(pos - (W - 1) - max(left - (W - 1), 0), 0)
 
 then -1 to the end of the row. An entry whose row does not exist (-1 among the chosen ones, a window row that was not
-gathered) is -1 in its place. Tokens behind the last request's have no entries.
+gathered) is -1 in its place. Tokens after the last request's have no entries.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _KERNEL = Kernel(
         index("gather_lens", "window rows gathered for every request, the last of them that of its last token", R),
         index("left_visible", "tokens before it that a token of an image sees", T, optional=True),
         index("right_visible", "tokens behind it that a token of an image sees", T, optional=True),
-        result("combined_indices", "rows of the workspace, -1 behind the last", T, _WIDTH),
+        result("combined_indices", "rows of the workspace, -1 after the last", T, _WIDTH),
         result("combined_lens", "entries of every list; 0 for tokens of no request", T),
     ),
     attributes=(

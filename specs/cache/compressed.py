@@ -85,7 +85,7 @@ DECODE_KERNEL = Kernel(
         token_to_req(),
         slot_mapping(),
         block_table(),
-        result("indices", "slots, -1 behind the last; all -1 for tokens of padding", T, Ref("width")),
+        result("indices", "slots, -1 after the last; all -1 for tokens of padding", T, Ref("width")),
         result("lens", "entries of every list; 0 for tokens of padding", T),
     ),
     attributes=(_WIDTH, _RATIO, whole("block_size", "compressed entries of a page", default=2)),

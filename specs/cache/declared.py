@@ -19,7 +19,7 @@ R = Axis(name="R", doc="requests")
 B = Axis(name="B", doc="rows of the block table, one per request")
 NB = Axis(name="NB", doc="pages that a row of the block table has room for")
 
-_START_DOC = "first token of every request, and the end behind the last; counted from its first element"
+_START_DOC = "first token of every request, and the end after the last; counted from its first element"
 
 
 def index(name: str, doc: str, *dims: Any, formats: tuple[ElementFormat, ...] | str = (INT32,), **fields: Any) -> Array:

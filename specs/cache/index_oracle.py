@@ -19,7 +19,7 @@ def exact(**values: Any) -> Results:
 
 
 def tokens_of(inputs: Mapping[str, Any], count: int) -> tuple[Array, Array]:
-    """Request and position of every token, -1 for tokens behind the last request's."""
+    """Request and position of every token, -1 for tokens after the last request's."""
     start = np.asarray(inputs["query_start_loc"], np.int64)
     start = start - start[0]
     request, position = np.full(count, -1), np.full(count, -1)

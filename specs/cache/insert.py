@@ -1,7 +1,7 @@
 """Writing rows into paged caches: one body for every layout, with or without rotary embedding on the way.
 
 A row is written field by field: quantised in groups where the field has scales, as it is where it has none. Slots are
-page * rows + row; a slot that is negative or behind the last page is skipped, and no byte outside the rows of the
+page * rows + row; a slot that is negative or after the last page is skipped, and no byte outside the rows of the
 given slots changes.
 """
 

@@ -14,7 +14,7 @@ from specs.tile.trace import Tile
 
 
 def request_of(p: Any, token: Tile) -> Tile:
-    """The request that a token belongs to, i32; the number of requests behind the last one's tokens.
+    """The request that a token belongs to, i32; the number of requests after the last one's tokens.
 
     Args:
         p: has query_start_loc [R + 1], R and BLOCK_R. Every end of a request is compared, BLOCK_R at a time: for a few
@@ -25,10 +25,10 @@ def request_of(p: Any, token: Tile) -> Tile:
 
 
 def owner_of(starts: ArrayHandle, owners: Tile, block: int, item: Tile) -> Tile:
-    """Whose part an item lies in, i32; `owners` behind the last part.
+    """Whose part an item lies in, i32; `owners` after the last part.
 
     Args:
-        starts: where parts begin, and the end behind the last [owners + 1]; counted from its first element. Looked at
+        starts: where parts begin, and the end after the last [owners + 1]; counted from its first element. Looked at
             `block` at a time.
         item: scalar or [n].
     """

@@ -1,7 +1,7 @@
 """What attention is told about a step: requests and positions of tokens, window lists of decode tokens, gather lengths.
 
 Token t of request b has position seq_lens[b] - (tokens of b in this step) + (t - its first one). A token is valid if it
-has a slot and a request; tokens behind the last request's are padding.
+has a slot and a request; tokens after the last request's are padding.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ SWA_DECODE_KERNEL = Kernel(
         seq_lens(),
         slot_mapping(),
         block_table(),
-        result("indices", "slots, -1 behind the last; all -1 for tokens of padding", T, Ref("window")),
+        result("indices", "slots, -1 after the last; all -1 for tokens of padding", T, Ref("window")),
         result("lens", "tokens of every window; 0 for tokens of padding", T),
     ),
     attributes=(_WINDOW, whole("block_size", "tokens of a page", default=64)),

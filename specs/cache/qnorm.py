@@ -63,7 +63,7 @@ LEAST_EPS = 2.0**-102  # beside it, squares that are lost as subnormal numbers (
 
 
 def qnorm_rope_insert(p: Any) -> None:
-    """BLOCK_H heads of one token's query, or, behind the last of them, its key."""
+    """BLOCK_H heads of one token's query, or, after the last of them, its key."""
     token, part = program_id(0), program_id(1)
     heads = (p.H + (p.BLOCK_H - 1)) // p.BLOCK_H
     rows = token + arange(1)

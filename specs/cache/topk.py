@@ -62,7 +62,7 @@ _KERNEL = Kernel(
         token_to_req(),
         block_table(),
         index("is_valid", "whether a token is none of padding", T, formats=(BOOL,)),
-        result("indices", "slots, -1 behind the last", T, K),
+        result("indices", "slots, -1 after the last", T, K),
         result("lens", "slots of every list; 0 for tokens of padding", T),
     ),
     attributes=(whole("block_size", "entries of a page", required=True),),

@@ -3,7 +3,7 @@
     cache[slot_mapping[i]] = encode(k[i])      for every i whose slot is in the cache
 
 Rows are already rotated, and of bfloat16, float16 or float32; they are rounded once, to the formats of the layout.
-Slots that are negative, as those of padding, or behind the last page are skipped; no other byte of the cache changes.
+Slots that are negative, as those of padding, or after the last page are skipped; no other byte of the cache changes.
 """
 
 from __future__ import annotations

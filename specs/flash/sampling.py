@@ -1,6 +1,6 @@
 """Test data of variable-length attention: lengths with empty requests, pages full of NaN, exact twins.
 
-Random data has rows of q that no request owns, before the first one and behind the last, and dense keys of that kind,
+Random data has rows of q that no request owns, before the first one and after the last, and dense keys of that kind,
 which are NaN.
 
 Twin data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and

@@ -1,6 +1,6 @@
 """Rows that no request owns: padding of a batch to a fixed size, before cu_seqlens_q[0] or from cu_seqlens_q[-1] on.
 
-Their out is 0 and their lse -inf, whatever the sinks are. The programs behind those of the last request share them.
+Their out is 0 and their lse -inf, whatever the sinks are. The programs after the last request share them.
 """
 
 from __future__ import annotations

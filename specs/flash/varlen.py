@@ -44,7 +44,7 @@ from specs.tile.trace import Tile
 
 
 def flash_attention(p: Any) -> None:
-    """BLOCK_M rows of one request and key head, over one part of its keys; behind the last request, rows of none."""
+    """BLOCK_M rows of one request and key head, over one part of its keys; after the last request, rows of none."""
     at = work(p, p.SPLITS)
 
     def attend() -> None:

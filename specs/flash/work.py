@@ -79,7 +79,7 @@ def tiles_per_head(p: Any) -> Tile:
 
 
 def request_of(p: Any, number: Tile) -> Request:
-    """Bounds of a request, clamped to the extents of the arrays; no queries behind the last request."""
+    """Bounds of a request, clamped to the extents of the arrays; no queries after the last request."""
     query, queries = _between(p, p.cu_seqlens_q, number, p.TQ)
     used = None if p.seqused_k is None else maximum(load(p.seqused_k, (number,), number < p.BOUNDS - 1), 0)
     if p.block_table is None:

@@ -13,7 +13,7 @@ A caller who keeps a weight has it dequantised once (`kept`): that is most of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,17 @@ def kept(op: Op, infos: Mapping[str, ArrayInfo | None], attributes: Mapping[str,
     check_some(op, {name: infos.get(name) for name in constant}, attributes)
     given = tuple((name, info) for name, info in infos.items() if info is not None)
     return Kept(op=op, infos=given, attributes=tuple(attributes.items()))
+
+
+def taken(
+    op: Op, given: Mapping[str, Any], format_of: Callable[[str, str, object], ElementFormat]
+) -> tuple[dict[str, Any], dict[str, object]]:
+    """Arrays and attributes of what a caller passes for a weight, None left out; dtypes become element formats."""
+    names = {array.name for array in op.inputs}
+    formats = {a.name for a in op.attributes if a.kind is ElementFormat}
+    arrays = {n: x for n, x in given.items() if n in names and x is not None}
+    rest = {n: x for n, x in given.items() if n not in names}
+    return arrays, {n: format_of(op.name, n, x) if n in formats and x is not None else x for n, x in rest.items()}
 
 
 def product_of(op: Op) -> FrameworkProduct:

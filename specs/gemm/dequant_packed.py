@@ -6,13 +6,13 @@ from math import prod
 from typing import Any
 
 from specs.gemm.dequant import Factors, Operands, Weight, bias_of, folded, scale_factors, swap
+from specs.gemm.int4_tiles import SYMMETRIC_ZERO
 from specs.lang.elements import F32, INT32
 from specs.lang.formats import MXFP4, NVFP4
 from specs.lang.op import FrameworkProduct
 from specs.tile.arrayops import ArrayOps
 from specs.tile.ir import Opcode
 
-SYMMETRIC_ZERO = 8.0
 FP4_GROUPS = {form.scale: form.block[1] for form in (MXFP4, NVFP4) if form.block[1] is not None}
 """k per scale, by the format of the scales."""
 
@@ -44,7 +44,7 @@ def int4_weight(ops: ArrayOps, given: Operands) -> Weight:
         groups = ops.reshape(codes, (depth // group, group, columns))
         codes = ops.reshape(ops.binary(Opcode.SUB)(groups, zero), (depth, columns))
     else:
-        codes = ops.binary(Opcode.SUB)(codes, ops.const(SYMMETRIC_ZERO, F32))
+        codes = ops.binary(Opcode.SUB)(codes, ops.const(float(SYMMETRIC_ZERO), F32))
     scales = scale_factors(ops, given.arrays["b_scale"], given.formats["b_scale"])
     factors = folded(ops, Factors(values=codes, scales=scales), group, -2)
     return Weight(factors=factors, group=None if size == -1 else group, bias=bias_of(ops, given))

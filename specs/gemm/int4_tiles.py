@@ -76,7 +76,7 @@ def block(p: Any, k: Tile, acc: Tile, where_: tuple[Tile, Tile], operand: Elemen
     depth = span(k, p.BLOCK_K)
     inside = None if p.even_k else depth < p.K
     order = depth if p.g_idx is None else load(p.g_idx, (depth,), inside)
-    # Rows behind the last are not read. With the last one in their place, which all programs read at once, M = 1 took
+    # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
     there = None if p.even_m else (rows < p.M)[:, None]
     a = load(p.a, (rows[:, None], order[None, :]), both(there, None if inside is None else inside[None, :]))
@@ -101,7 +101,7 @@ def column_sums(p: Any, k: Tile, half: Tile) -> Tile:
 
 
 def group_of(p: Any, k: Tile) -> Tile | int:
-    """The group that block k lies in; blocks behind the end of K, which add zeros, read the last one."""
+    """The group that block k lies in; blocks after the end of K, which add zeros, read the last one."""
     if p.group_size == -1:
         return 0
     within_a_group(p, p.group_size)

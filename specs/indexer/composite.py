@@ -158,7 +158,7 @@ def sample(case: Sample) -> dict[str, Any]:
 
 _BUFFER = Array(
     name="topk_indices",
-    doc="keys chosen for every token, ascending; -1 behind the last",
+    doc="keys chosen for every token, ascending; -1 after the last",
     shapes=((BUF, TOPK),),
     formats=(INT32,),
     access=Access.INOUT,
@@ -204,7 +204,7 @@ _PREFILL = Selection(
     bounds=bounds_of_rows,
     given=(
         declare.bounds("row_starts", "first key that every token sees", M),
-        declare.bounds("row_ends", "the key behind the last", M),
+        declare.bounds("row_ends", "the key after the last", M),
     ),
     result=_BUFFER,
     skip=DECODED,
@@ -299,10 +299,10 @@ _ARRAYS = (
     declare.lengths("context_lens", "keys that decode tokens see", B, NEXT_N, optional=True),
     declare.bounds("block_tables", "pages of every decode request in order", B, NB, optional=True),
     declare.bounds("ks", "first gathered key that every prefill token sees", M, optional=True),
-    declare.bounds("ke", "the gathered key behind the last", M, optional=True),
+    declare.bounds("ke", "the gathered key after the last", M, optional=True),
     replace(index("block_table", "pages of every prefill request in order", PB, PNB), optional=True),
     replace(
-        index("cu_seq_lens", "where gathered rows of prefill requests begin, and the end behind the last", STARTS),
+        index("cu_seq_lens", "where gathered rows of prefill requests begin, and the end after the last", STARTS),
         optional=True,
     ),
     Array(name="k", doc="keys to insert, rotated", shapes=((T, D),), formats=KEY_FORMATS, optional=True),

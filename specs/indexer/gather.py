@@ -2,7 +2,7 @@
 
     row cu_seq_lens[b] - cu_seq_lens[0] + i  =  row i of request b,   0 <= i < cu_seq_lens[b + 1] - cu_seq_lens[b]
 
-Row i lies in page block_table[b, i // rows], at i % rows. Rows of the workspace behind the last request are left as
+Row i lies in page block_table[b, i // rows], at i % rows. Rows of the workspace after the last request are left as
 they are, as are rows whose page lies outside the cache.
 """
 
@@ -137,7 +137,7 @@ def gather_kernel(
             codes,
             scales,
             index("block_table", "pages of every request in order", requests, table),
-            index("cu_seq_lens", "where rows of requests begin, and the end behind the last", starts),
+            index("cu_seq_lens", "where rows of requests begin, and the end after the last", starts),
         ),
         attributes=attributes(),
         tunables=(

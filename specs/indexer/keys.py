@@ -47,7 +47,7 @@ class Keys:
 class Heads:
     """Some heads of one query. parts: operands [columns, heads], as those of keys.
 
-    weight: float32 [heads], zero behind the last head; half of it, and in MXFP4 without what operands were shrunk by.
+    weight: float32 [heads], zero after the last head; half of it, and in MXFP4 without what operands were shrunk by.
     """
 
     parts: tuple[Tile, ...]

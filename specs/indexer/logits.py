@@ -149,7 +149,7 @@ def kernel(rows: Axis = ALL_ROWS, queries: Axis = M, skip: Axis | None = None) -
             declare.keys(),
             declare.weights(queries),
             declare.bounds("ks", "first key that every query sees", M),
-            declare.bounds("ke", "the key behind the last one", M),
+            declare.bounds("ke", "the key after the last one", M),
             declare.key_scale(),
             declare.query_scale(queries),
             result(rows, N),

@@ -39,7 +39,7 @@ def logits(q: Array, k: Array, weights: Array) -> tuple[Array, Array]:
 
 
 def top_k(row: Array, start: int, end: int, k: int) -> Array:
-    """int64 [k]: numbers, from `start` on, of the k largest of row[start:end] in ascending order, -1 behind the last.
+    """int64 [k]: numbers, from `start` on, of the k largest of row[start:end] in ascending order, -1 after the last.
 
     Of equal values the first ones are taken. NaN lies beyond the infinity of its sign.
     """

@@ -174,7 +174,7 @@ class Level:
 
     values: of all items, float32 or keys. span: columns that an item stands for. groups: that items are taken from, and
     floor: a key that k items are not below, both from the level before; None at the first level, which takes all items.
-    chosen: gets numbers of items in ascending order, -1 behind the last; counted from the row's first column where
+    chosen: gets numbers of items in ascending order, -1 after the last; counted from the row's first column where
     items are columns. leaves: gets a floor for the next level.
     """
 

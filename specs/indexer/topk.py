@@ -3,7 +3,7 @@
     topk_rows          row m looks at columns row_starts[m] <= c < row_ends[m]
     topk_rows_decode   row i = b n + j looks at columns below seq_lens[b, j], or below seq_lens[b] - n + j + 1
 
-Results are counted from the row's first column and ascend; -1 stands behind the last where a row has fewer than k. Of
+Results are counted from the row's first column and ascend; -1 stands after the last where a row has fewer than k. Of
 equal logits the first ones are taken (0 and -0 are equal). What lies outside of a row's columns is not looked at, and
 a row of padding, which has none, is -1 throughout. Any row stride; rows of up to 2^20 columns, k up to 4096. NaN is
 ranked by its sign bit: larger than every number, inf included, or with the sign smaller than every number, -inf
@@ -65,7 +65,7 @@ def bounds_arrays(decode: bool) -> tuple[Array, ...]:
         return (declare.lengths("seq_lens", "columns that rows look at", B, Ref("next_n")),)
     return (
         declare.bounds("row_starts", "first column that every row looks at", R),
-        declare.bounds("row_ends", "the column behind the last", R),
+        declare.bounds("row_ends", "the column after the last", R),
     )
 
 
@@ -77,7 +77,7 @@ def logits(rows: Expr, columns: Any = W) -> Array:
 
 def indices(rows: Axis, access: Access = Access.OUT) -> Array:
     """What was chosen."""
-    doc = "columns of the largest logits, ascending; -1 behind the last, so throughout in a row without columns"
+    doc = "columns of the largest logits, ascending; -1 after the last, so throughout in a row without columns"
     return Array(name="indices", doc=doc, shapes=((rows, K),), formats=(INT32,), access=access, role=Role.INDEX)
 
 

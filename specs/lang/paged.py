@@ -254,7 +254,7 @@ class Paged:
     def write(self, pages: Array, slots: Any, x: Any, rows: int) -> None:
         """Writes rows x [n, width] into `pages` (uint8 [pages, bytes], in place) at slots = page * rows + row.
 
-        Slots that are negative or behind the last page are skipped; no other byte changes. Each slot occurs once.
+        Slots that are negative or after the last page are skipped; no other byte changes. Each slot occurs once.
         """
         slots = np.asarray(slots, np.int64)
         fits = (slots >= 0) & (slots < len(pages) * rows)

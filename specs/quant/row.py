@@ -150,9 +150,9 @@ All steps are float32 with one rounding each; scale_ub applies where it is passe
 A NaN makes the scale {whose} NaN, an infinity makes it infinite unless scale_ub bounds it.
 """
 _INT8 = """
-    int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), held to -128 .. 127
+    int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), clamped to -128 .. 127
     uint8:  s = max(max x - min x, 255e-5) / 255           z = -round_half_even(min x / s)
-            q = round_half_even(x / s + z), held to 0 .. 255
+            q = round_half_even(x / s + z), clamped to 0 .. 255
 
 All steps are float32 with one rounding each, and s (at least 1e-5) is rounded to the format of x before it divides:
 x is about q s, or (q - z) s. A row of zeros has the codes 0 (and z 0).

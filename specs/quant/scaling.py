@@ -96,7 +96,7 @@ def quotient_of(amax_bits: Tile, element: ElementFormat, floor: float) -> Tile:
 
 
 def limited(amax_bits: Tile, bound: Tile | None) -> Tile:
-    """Magnitudes held to an upper bound (None: there is none), as bits; NaN stays NaN."""
+    """Magnitudes clamped to an upper bound (None: there is none), as bits; NaN stays NaN."""
     if bound is None:
         return amax_bits
     return where(amax_bits > INFINITY_BITS, amax_bits, minimum(amax_bits, bound.bitcast(INT32)))

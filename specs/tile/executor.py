@@ -57,7 +57,7 @@ def _in_chunks(run: Run, ops: ArrayOps, state: dict[str, Any], written: list[str
         point = ops.arange(chunk) + k * chunk
         if total % chunk == 0:
             run.chunk(state, point, None)
-        else:  # behind the last grid point: the last one again, without its stores
+        else:  # after the last grid point: the last one again, without its stores
             last = ops.const(total - 1, INT32)
             run.chunk(state, ops.binary(Opcode.MIN)(point, last), point <= last)
         return [state[name] for name in written]

@@ -73,6 +73,8 @@ def test_what_does_not_fit_is_refused(framework: str) -> None:
         dequantise("fp8_gemm", own["b"], own["b_scale"], scale_mode="rows")
     with pytest.raises(Surplus, match="'a_scale'"):
         dequantise("fp8_gemm", **own, a_scale=rest["a_scale"], **attributes)
+    with pytest.raises(ArgumentError, match="'b' must be"):
+        dequantise("fp8_gemm", [[1.0]], scale_mode="tensor")
     with pytest.raises(Unsupported, match="only products"):
         dequantise("mxfp8_quant", own["b"])
     weight = dequantise("fp8_gemm", **own, **attributes)

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b5a8722402f492a80d986b7035d5b2904270c204e289a55ca2bd114f8d01602
+# spec sha256 3187109a616ba0f27c131e94a394d61be4e38bdfaf6c50eb5193fe938bf03fb3
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6b893e18d4744e3a355928700e653f55a6106573344a46c9c33f8ecd1cdfff2c
+# spec sha256 adcacadf7c15f148c00d69db55911bc95ce267aafcf41de42456be970d5b78f2
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
