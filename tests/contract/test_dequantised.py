@@ -84,3 +84,17 @@ def test_what_does_not_fit_is_refused(framework: str) -> None:
         weight(**rest, b_scale=own["b_scale"])
     with pytest.raises(ArgumentError, match="a_scale"):
         weight(rest["a"])
+
+
+@pytest.mark.parametrize("exponent", [127, -120])
+def test_scales_near_the_ends_of_the_range_multiply_sums_and_not_operands(exponent: int) -> None:
+    """Codes times such scales are no float32 numbers, or lose bits; the scale of the other operand brings them back."""
+    torch = pytest.importorskip("torch")
+    a = torch.full((3, 256), 1.0).to(torch.float8_e4m3fn)
+    b = torch.full((128, 256), 448.0 if exponent > 0 else 2.0**-9).to(torch.float8_e4m3fn)
+    b_scale, a_scale = torch.full((1, 2), 2.0**exponent), torch.full((3, 2), 2.0 ** (7 - exponent))
+    settings: dict[str, Any] = {"scale_mode": "block", "weight_order": "nk", "out_dtype": torch.float32}
+    kept = torch_dequant.dequantise("fp8_gemm", b, b_scale, **settings)
+    want = 256 * float(b[0, 0]) * 2.0**7
+    for found in (kept(a, a_scale), torch_ops.fp8_gemm(a, b, a_scale, b_scale, **settings, implementation="dequant")):
+        assert (found == want).all()
