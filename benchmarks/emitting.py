@@ -18,13 +18,13 @@ from statistics import median
 from typing import cast
 
 import specs
-from benchmarks.report import format_table
-from parity.golden import DEVICE, EMITTERS, Name
-from specs.tile.cases import case_launches
+from benchmarks.harness.report import format_table
+from parity.write.golden import DEVICE, EMITTERS, Name
 from specs.tile.ir import Program, walk
-from specs.tile.legalise import legalise
-from specs.tile.plan import Launch
-from specs.tile.specialise import trace
+from specs.tile.launch.cases import case_launches
+from specs.tile.launch.plan import Launch
+from specs.tile.launch.specialise import trace
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import Target
 
 NAMES: tuple[Name, ...] = tuple(EMITTERS)

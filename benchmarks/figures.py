@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.session import SHARE, VERSUS
-from benchmarks.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH
+from benchmarks.harness.session import SHARE, VERSUS
+from benchmarks.harness.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 FLOOR, OURS = "floor", "ours, Triton"

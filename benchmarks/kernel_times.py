@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.inputs import Problem, random_sets
-from benchmarks.problems import FAMILIES, make_problem, parse_shape
-from benchmarks.report import format_table
-from benchmarks.session import Settings
-from benchmarks.timing import describe_error
+from benchmarks.harness.inputs import Problem, random_sets
+from benchmarks.harness.problems import FAMILIES, make_problem, parse_shape
+from benchmarks.harness.report import format_table
+from benchmarks.harness.session import Settings
+from benchmarks.harness.timing import describe_error
 
 Durations = dict[str, list[float]]
 PASSES = 10
@@ -73,8 +73,8 @@ def jax_durations(enqueue: Callable[[], object], wait: Callable[[], None], plane
 
 def measure(framework: str, given: Problem, settings: Settings) -> Durations:
     """Kernel durations of our operation in one framework."""
-    from benchmarks.queues import jax_queue, jax_sets, torch_plain
-    from benchmarks.variants import jax_function, torch_function
+    from benchmarks.harness.queues import jax_queue, jax_sets, torch_plain
+    from benchmarks.harness.variants import jax_function, torch_function
 
     sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
     if framework == "torch":

@@ -10,15 +10,15 @@ from statistics import median
 from typing import Any
 
 import specs
-from benchmarks.environment import prepare
-from benchmarks.inputs import Problem, random_sets
-from benchmarks.problems import FAMILIES, make_problem, registered
-from benchmarks.queues import to_jax
-from benchmarks.report import Report, Row
+from benchmarks.harness.environment import prepare
+from benchmarks.harness.inputs import Problem, random_sets
+from benchmarks.harness.problems import FAMILIES, make_problem, registered
+from benchmarks.harness.queues import to_jax
+from benchmarks.harness.report import Report, Row
+from benchmarks.harness.session import Settings
+from benchmarks.harness.timing import Timing, host_samples
+from benchmarks.harness.variants import jax_function, torch_function
 from benchmarks.resources import record
-from benchmarks.session import Settings
-from benchmarks.timing import Timing, host_samples
-from benchmarks.variants import jax_function, torch_function
 
 SIZES = {"M": 16, "N": 128, "K": 128}
 BARE = "bare launches"

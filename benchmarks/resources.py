@@ -18,11 +18,11 @@ from typing import Any
 from unittest import mock
 
 import specs
-from benchmarks.candidates import freeze, label, tuned
-from benchmarks.inputs import Problem, random_sets
-from benchmarks.problems import make_problem, parse_attributes, parse_shape, parse_tunables
-from benchmarks.report import Report, Row
-from benchmarks.timing import describe_error
+from benchmarks.harness.inputs import Problem, random_sets
+from benchmarks.harness.problems import make_problem, parse_attributes, parse_shape, parse_tunables
+from benchmarks.harness.report import Report, Row
+from benchmarks.harness.timing import describe_error
+from benchmarks.tuning.candidates import freeze, label, tuned
 
 # PTX instructions: matrix instructions of each generation, asynchronous copies, wide loads and all loads.
 COUNTED = {

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from benchmarks.environment import one_allocation_per_array
+from benchmarks.harness.environment import one_allocation_per_array
 
 TOOLS = ("memcheck", "racecheck")
 FRAMEWORKS = ("torch", "jax")
@@ -73,8 +73,8 @@ def _run(tool: str, framework: str, families: Sequence[str], limit: float) -> Fi
 def _cases(framework: str, families: Sequence[str], limit: float) -> str:
     """Runs cases, one of every operation in turn, until there is none left or the time is up."""
     import specs
-    from parity.frameworks import run_jax, run_torch
-    from parity.inputs import generate
+    from parity.judge.frameworks import run_jax, run_torch
+    from parity.judge.inputs import generate
 
     start, ran, total = time.perf_counter(), 0, 0
     chosen = [op for op in map(specs.get, specs.names()) if op.family in families]

@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, E4M3, F32
-from specs.lang.formats import GROUP_FLOOR
-from specs.lang.kernel import Access, Array, Config, Constraint, Kernel, Role, Rows, Tunable
-from specs.lang.op import Case, Op, Reference, single
-from specs.lang.readiness import READY
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.declare.op import Case, Op, Reference, single
+from specs.lang.declare.readiness import READY
+from specs.lang.formats.elements import BF16, E4M3, F32
+from specs.lang.formats.named import GROUP_FLOOR
 from specs.quant.scaling import scale_of
-from specs.tile.cases import case_launches
 from specs.tile.language import arange, exp2, load, program_id, reduce_max, store
-from specs.tile.legalise import legalise
+from specs.tile.launch.cases import case_launches
 from specs.tile.library.codec import magnitude_bits
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
 
 GROUP = 128  # elements that share a scale
@@ -172,7 +172,7 @@ def check() -> dict[str, float]:
 def show() -> None:
     """Prints the kernels of both frameworks as a CUDA device would get them."""
     from jax_impl.emitter import emit as emit_pallas
-    from specs.tile.triton_source import emit as emit_triton
+    from specs.tile.emit.triton import emit as emit_triton
 
     for emit, target, strided in ((emit_triton, TRITON_CUDA, True), (emit_pallas, PALLAS_CUDA, False)):
         case = SILU_MUL_QUANT.cases[0]

@@ -20,7 +20,7 @@ import numpy as np
 
 from examples.minilm_problem import Array, Problem, problem, quantise, report
 from jax_impl import ops
-from parity.minilm.assets import Layer, Linear, Norm
+from parity.models.minilm.assets import Layer, Linear, Norm
 
 
 class Weight(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from parity.minilm import assets as checkpoint
-from parity.minilm.assets import Assets, Linear, Tokens
-from parity.minilm.drift import float32_model
-from specs.lang.formats import FP8_BLOCK_128
+from parity.models.minilm import assets as checkpoint
+from parity.models.minilm.assets import Assets, Linear, Tokens
+from parity.models.minilm.drift import float32_model
+from specs.lang.formats.named import FP8_BLOCK_128
 
 Array = np.ndarray[Any, Any]
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from examples.minilm_problem import Array, Problem, problem, quantise, report
-from parity.minilm.assets import Layer, Linear, Norm, Tokens
+from parity.models.minilm.assets import Layer, Linear, Norm, Tokens
 from torch_impl import ops
 
 DEVICE = "cuda" if torch.cuda.is_available() else "xpu" if torch.xpu.is_available() else "cpu"

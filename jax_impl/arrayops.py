@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from specs.lang.elements import INT64, ElementFormat
 from specs.lang.errors import Unsupported
-from specs.tile.arrayops import NUMPY_DTYPES, LoopBody, ModuleOps
+from specs.lang.formats.elements import INT64, ElementFormat
+from specs.tile.interpret.arrayops import NUMPY_DTYPES, LoopBody, ModuleOps
 from specs.tile.ir import Opcode
 
 

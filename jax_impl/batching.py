@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 
 from jax_impl.platforms.primitive import Batched
-from specs.lang.axes import as_expr
+from specs.lang.call.transforms import instead_of_vmap
+from specs.lang.declare.axes import as_expr
+from specs.lang.declare.kernel import Rows
 from specs.lang.errors import Unsupported
-from specs.lang.kernel import Rows
-from specs.lang.transforms import instead_of_vmap
 
 if TYPE_CHECKING:
     from jax_impl.launch import Work

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specs.lang.op import Op
-from specs.lang.readiness import DEQUANT_ON_CPU
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import DEQUANT_ON_CPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

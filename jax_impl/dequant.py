@@ -12,7 +12,7 @@ import specs
 from jax_impl.arrayops import JAX_OPS
 from jax_impl.formats import describe, dtype_of, format_of
 from specs.gemm.dequant import Factors, Kept, Operands, Weight, kept, multiply, product_of, taken
-from specs.lang.bind import Call, check_attributes
+from specs.lang.call.bind import Call, check_attributes
 from specs.lang.errors import WrongType
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from specs.lang.elements import (
+from specs.lang.formats.elements import (
     BF16,
     BOOL,
     E4M3,
@@ -22,8 +22,8 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
+from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, is_const
 from specs.tile.ir import COMPARISONS, Op, Opcode, Program, Value, broadcast_shapes, index_count
-from specs.tile.printer import ATOM, INDENT, Printer, Text, is_const
 
 TYPES: dict[ElementFormat, str] = {
     F32: "jnp.float32",

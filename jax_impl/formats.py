@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from specs.lang.bind import ArrayInfo
-from specs.lang.elements import (
+from specs.lang.call.bind import ArrayInfo
+from specs.lang.errors import WrongType
+from specs.lang.formats.elements import (
     BF16,
     BOOL,
     E4M3,
@@ -27,7 +28,6 @@ from specs.lang.elements import (
     called,
     names_text,
 )
-from specs.lang.errors import WrongType
 
 DTYPES: dict[ElementFormat, Any] = {
     F64: np.dtype(np.float64),

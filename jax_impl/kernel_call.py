@@ -16,9 +16,9 @@ from jax_impl.compile import load_kernel
 from jax_impl.emitter import emit
 from jax_impl.formats import dtype_of
 from specs.lang.errors import Unsupported
-from specs.tile import triton_source
+from specs.tile.emit import triton as triton_source
 from specs.tile.ir import ArrayParam, Opcode, Program, walk
-from specs.tile.plan import Launch
+from specs.tile.launch.plan import Launch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,17 +21,17 @@ from jax_impl.kernel_call import at_least_one, kernel_call
 from jax_impl.platforms import primitive
 from jax_impl.platforms.devices import platform_name
 from jax_impl.support import choose, default_platform, elsewhere, named, prepare, strided, target_of
-from specs.lang.bind import ArrayInfo, Call, bind
-from specs.lang.dividing import Divisions, divisions
-from specs.lang.elements import ElementFormat
+from specs.lang.call.bind import ArrayInfo, Call, bind
+from specs.lang.call.transforms import WITHOUT_GRADIENT
+from specs.lang.declare.dividing import Divisions, divisions
+from specs.lang.declare.layouts import packed_strides
+from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported, WrongType
-from specs.lang.layouts import packed_strides
-from specs.lang.op import Op
-from specs.lang.transforms import WITHOUT_GRADIENT
-from specs.tile.executor import Buffer, execute
+from specs.lang.formats.elements import ElementFormat
+from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.ir import Program
-from specs.tile.legalise import legalise
-from specs.tile.plan import Launch, plan
+from specs.tile.launch.plan import Launch, plan
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import Target
 
 Arrays = dict[str, Any]

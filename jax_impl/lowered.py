@@ -13,10 +13,10 @@ import specs
 from jax_impl.kernel_call import Argument, KernelCall, kernel_call
 from jax_impl.launch import refuse_64_bits, strides_of
 from jax_impl.support import prepare, target_of
-from specs.lang.op import Case, Op
-from specs.tile.cases import case_call
-from specs.tile.legalise import legalise
-from specs.tile.plan import plan
+from specs.lang.declare.op import Case, Op
+from specs.tile.launch.cases import case_call
+from specs.tile.launch.plan import plan
+from specs.tile.passes.legalise import legalise
 
 ROADS = ("pallas", "triton")
 """Ways to Triton IR: through Pallas, or from generated Triton source."""

@@ -13,9 +13,9 @@ from typing import Any
 import specs
 from jax_impl.launch import run
 from jax_impl.support import IMPLEMENTATIONS
-from specs.lang.op import Op
-from specs.lang.readiness import WITHOUT_PREFERENCE
-from specs.lang.signature import docstring, parameters
+from specs.lang.call.signature import docstring, parameters
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import WITHOUT_PREFERENCE
 
 
 def _call(op: Op, arrays: tuple[Any, ...], attributes: tuple[object, ...], implementation: str | None) -> Any:

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from jax.typing import DTypeLike
 
-from specs.lang.elements import ElementFormat
-from specs.lang.paged import Paged
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
 
 _Array: TypeAlias = jax.Array | np.ndarray[Any, Any]
 _Format: TypeAlias = DTypeLike | ElementFormat | str

@@ -10,9 +10,9 @@ from typing import Any
 
 import jax
 
+from specs.lang.declare.kernel import Access
+from specs.lang.declare.op import Op
 from specs.lang.errors import WrongType
-from specs.lang.kernel import Access
-from specs.lang.op import Op
 
 _REF: Any = getattr(jax, "Ref", ())
 

@@ -13,9 +13,9 @@ from jax_impl.defaults import default
 from jax_impl.platforms import versions
 from jax_impl.platforms.devices import platform_name
 from jax_impl.platforms.subnormals import flushes
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import NO_WEIGHT, READY, device_called, said
 from specs.lang.errors import NotAChoice, Unsupported
-from specs.lang.op import Op
-from specs.lang.readiness import NO_WEIGHT, READY, device_called, said
 from specs.tile.targets import (
     EXECUTOR_XLA,
     EXECUTOR_XPU,

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from specs.lang.bind import Call
-from specs.lang.dividing import divisions
+from specs.lang.call.bind import Call
+from specs.lang.declare.dividing import divisions
+from specs.lang.declare.op import Op
 from specs.lang.errors import ConstraintViolated, OutOfRange, Unsupported, WrongShape
-from specs.lang.op import Op
 
 _OPEN = (
     "programs are made for sizes, of which only one of independent rows may be left open; export once for each size "

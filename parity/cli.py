@@ -8,7 +8,7 @@
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
 
-Exit statuses: see `parity.status`. Frameworks are imported by the commands that compute, never before.
+Exit statuses: see `parity.commands.status`. Frameworks are imported by the commands that compute, never before.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 import specs
-from parity.golden import DEVICE, EMITTERS, Name
-from parity.inputs import KINDS, Kind
-from parity.printing import console, print_section, print_table, say
-from parity.status import NOT_RUN, STATUSES_TEXT
-from specs.lang.op import Case, Op
+from parity.commands.status import NOT_RUN, STATUSES_TEXT
+from parity.judge.inputs import KINDS, Kind
+from parity.show.printing import console, print_section, print_table, say
+from parity.write.golden import DEVICE, EMITTERS, Name
+from specs.lang.declare.op import Case, Op
 
 if TYPE_CHECKING:
     from parity.xpu.record import LadderRecord
@@ -66,7 +66,7 @@ def _op(name: str) -> Op:
 
 
 def _case(op: Op, name: str | None) -> Case:
-    from specs.tile.cases import default_case
+    from specs.tile.launch.cases import default_case
 
     if name is None:
         return default_case(op)
@@ -94,7 +94,7 @@ def _kinds(names: list[str] | None) -> tuple[Kind, ...]:
 
 def _implementations(text: str | None) -> tuple[str, ...]:
     """Full names from "framework:implementation" or "implementation" alone, separated by commas."""
-    from parity.runner import IMPLEMENTATIONS
+    from parity.judge.runner import IMPLEMENTATIONS
 
     if text is None:
         return IMPLEMENTATIONS
@@ -130,7 +130,7 @@ def _known_somewhere(ops: Iterable[Op], cases: Iterable[str]) -> None:
 
 
 def _device(name: str | None) -> str:
-    from parity.environment_report import DEVICES
+    from parity.record.environment_report import DEVICES
 
     if name is None:
         return "cpu"
@@ -141,7 +141,7 @@ def _device(name: str | None) -> str:
 
 def _of_both(implementations: tuple[str, ...]) -> tuple[str, ...]:
     """Implementations among which there is one of each framework."""
-    from parity.frameworks import FRAMEWORKS
+    from parity.judge.frameworks import FRAMEWORKS
 
     for framework in FRAMEWORKS:
         if not any(name.startswith(f"{framework}:") for name in implementations):
@@ -183,8 +183,8 @@ def show(
     case: Annotated[str | None, typer.Option(help="Case whose cost is shown.")] = None,
 ) -> None:
     """One operation: arguments, results, accuracy, kernels, cases, cost."""
-    from parity import describe
-    from specs.lang.export import BOUND_SYMBOLS, content_hash, to_json
+    from parity.show import describe
+    from specs.export import BOUND_SYMBOLS, content_hash, to_json
 
     spec = _op(op)
     if as_json:
@@ -219,7 +219,7 @@ def emit(
     every: Annotated[bool, typer.Option("--all", help="All checked-in files; checks them unless told more.")] = False,
 ) -> None:
     """Generated sources. Status 1 when checked-in files are not what the specs give."""
-    from parity import emitting
+    from parity.write import emitting
 
     if every == (op is not None):
         raise typer.BadParameter("name one operation, or give --all")
@@ -259,7 +259,7 @@ def check(
     """
     if every == bool(ops):
         raise typer.BadParameter("name operations, or give --all")
-    from parity.checking import report
+    from parity.commands.checking import report
 
     chosen = [_op(name) for name in ops or specs.names()]
     raise typer.Exit(int(report(chosen, console()) > 0))
@@ -300,8 +300,8 @@ def run(
     Every failure prints the command that repeats it. Status 1 when a case failed, 3 when what was asked for by name
     (--device, --implementations, --case) did not run, or nothing did.
     """
-    from parity import comparing
-    from parity.status import Asked
+    from parity.commands import comparing
+    from parity.commands.status import Asked
 
     ladder = _ladder(xpu, report)
     chosen = [_op(name) for name in ops or specs.names()]
@@ -347,8 +347,8 @@ def fuzz(
 
     A failure prints the command that makes the one call again. Statuses as of `run`.
     """
-    from parity import comparing, fuzzing
-    from parity.status import Asked
+    from parity.commands import comparing, fuzzing
+    from parity.commands.status import Asked
 
     chosen = [_op(name) for name in ops or specs.names()]
     names = _implementations(implementations) if implementations else ()
@@ -375,8 +375,8 @@ def job(
 
     Status 1 when anything failed, 3 when the model, the device or one of the implementations did not run.
     """
-    from parity import comparing
-    from parity.status import Asked
+    from parity.commands import comparing
+    from parity.commands.status import Asked
     from specs.lang.errors import Unsupported
 
     ladder = _ladder(xpu, report)
@@ -430,7 +430,7 @@ def xpu(
 @app.command()
 def casts(device: DeviceOption = "cpu", json_file: JsonOption = None) -> None:
     """Casts of all codes between all formats, on every implementation that a device has, beside the declarations."""
-    from parity import casts as all_casts
+    from parity.commands import casts as all_casts
 
     where = _device(device)
     rows = all_casts.run(where, tell=lambda text: typer.echo(text, err=True))
@@ -440,13 +440,13 @@ def casts(device: DeviceOption = "cpu", json_file: JsonOption = None) -> None:
 @app.command()
 def env(as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False) -> None:
     """Versions, devices, and which implementation can run here."""
-    from parity.environment_report import environment
+    from parity.record.environment_report import environment
 
     found = environment()
     if as_json:
         sys.stdout.write(json.dumps(found.as_dict(), indent=2) + "\n")
         return
-    from parity.describe import environment_sections
+    from parity.show.describe import environment_sections
 
     for section in environment_sections(found):
         print_section(console(), section)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from specs.version import __version__
 
 if TYPE_CHECKING:
-    from specs.lang.op import Op
+    from specs.lang.declare.op import Op
 
 
 def names() -> tuple[str, ...]:

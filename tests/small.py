@@ -6,11 +6,11 @@ from functools import cache
 from math import prod
 
 import specs
-from parity.inputs import layout_of
-from specs.lang.elements import ElementFormat
-from specs.lang.op import Case, Op
-from specs.tile.cases import case_launches
+from parity.judge.inputs import layout_of
+from specs.lang.declare.op import Case, Op
+from specs.lang.formats.elements import ElementFormat
 from specs.tile.ir import walk
+from specs.tile.launch.cases import case_launches
 
 QUICK = 500
 """Operations of a program that compilers take about as long for as for none."""

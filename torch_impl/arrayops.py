@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from specs.lang.elements import INT32, ElementFormat
-from specs.tile.arrayops import LoopBody
+from specs.lang.formats.elements import INT32, ElementFormat
+from specs.tile.interpret.arrayops import LoopBody
 from specs.tile.ir import Opcode
 from torch_impl.ambient import in_full_precision
 from torch_impl.formats import DTYPES

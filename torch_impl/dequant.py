@@ -9,9 +9,9 @@ import torch
 
 import specs
 from specs.gemm.dequant import Kept, Operands, Weight, kept, multiply, product_of, taken
-from specs.lang.bind import Call, check_attributes
+from specs.lang.call.bind import Call, check_attributes
+from specs.lang.declare.op import Op
 from specs.lang.errors import WrongType
-from specs.lang.op import Op
 from torch_impl.ambient import settled, undisturbed
 from torch_impl.arrayops import TorchOps
 from torch_impl.formats import describe, dtype_of, format_of

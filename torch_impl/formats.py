@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 
-from specs.lang.bind import ArrayInfo
-from specs.lang.elements import (
+from specs.lang.call.bind import ArrayInfo
+from specs.lang.call.sizes import SymbolicSize
+from specs.lang.errors import WrongType
+from specs.lang.formats.elements import (
     BF16,
     BOOL,
     E4M3,
@@ -25,8 +27,6 @@ from specs.lang.elements import (
     called,
     names_text,
 )
-from specs.lang.errors import WrongType
-from specs.lang.sizes import SymbolicSize
 
 FORMATS: dict[torch.dtype, ElementFormat] = {
     torch.float64: F64,

@@ -10,19 +10,19 @@ from typing import Any
 
 import torch
 
-from specs.lang.bind import Call, bind
-from specs.lang.elements import ElementFormat
+from specs.lang.call.bind import Call, bind
+from specs.lang.declare.kernel import Access
+from specs.lang.declare.layouts import Pages
+from specs.lang.declare.op import Op
 from specs.lang.errors import SpecError, WrongStride, WrongType
-from specs.lang.kernel import Access
-from specs.lang.layouts import Pages
-from specs.lang.op import Op
-from specs.lang.paged import Paged
-from specs.tile.executor import Buffer, execute
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
+from specs.tile.emit.triton import emit, runtime_strides
+from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.ir import ArrayParam
-from specs.tile.legalise import legalise
-from specs.tile.plan import Launch, plan
+from specs.tile.launch.plan import Launch, plan
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import EXECUTOR
-from specs.tile.triton_source import emit, runtime_strides
 from torch_impl import dequant, repeated
 from torch_impl.ambient import settled
 from torch_impl.arrayops import TorchOps

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 import specs
-from specs.lang.elements import ElementFormat
+from specs.lang.call.signature import docstring, parameters
+from specs.lang.call.sizes import bare_size
+from specs.lang.declare.kernel import Access, Attribute
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
 from specs.lang.errors import NotAChoice
-from specs.lang.kernel import Access, Attribute
-from specs.lang.op import Op
-from specs.lang.paged import Paged
-from specs.lang.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
-from specs.lang.signature import docstring, parameters
-from specs.lang.sizes import bare_size
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
 from torch_impl.formats import DTYPES, dtype_of, format_of
 from torch_impl.launch import check, layout_name, perform, run
 from torch_impl.platforms import environment

@@ -4,9 +4,9 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
-from specs.lang.elements import ElementFormat
-from specs.lang.op import Op as Op
-from specs.lang.paged import Paged
+from specs.lang.declare.op import Op as Op
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
 from torch_impl.support import choose as choose
 
 _Format: TypeAlias = torch.dtype | ElementFormat | str

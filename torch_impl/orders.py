@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import torch
 
-from specs.lang.bind import ArrayInfo, Call, bind
-from specs.lang.kernel import Array
-from specs.lang.layouts import Dense, Inner
+from specs.lang.call.bind import ArrayInfo, Call, bind
+from specs.lang.declare.kernel import Array
+from specs.lang.declare.layouts import Dense, Inner
 from torch_impl.formats import describe
 
 _OTHER = {"kn": "nk", "nk": "kn"}

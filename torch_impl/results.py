@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from specs.lang.bind import Call
-from specs.lang.elements import E8M0
+from specs.lang.call.bind import Call
+from specs.lang.call.results import check_results, entry
+from specs.lang.declare.kernel import Array
+from specs.lang.declare.layouts import is_packed
+from specs.lang.declare.op import Op
 from specs.lang.errors import Aliased, WrongType
-from specs.lang.kernel import Array
-from specs.lang.layouts import is_packed
-from specs.lang.op import Op
-from specs.lang.results import check_results, entry
+from specs.lang.formats.elements import E8M0
 from torch_impl.formats import describe, is_empty
 
 Given = Sequence[torch.Tensor | None]

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import torch
 
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import DEVICE_NAMES, NO_WEIGHT, READY, device_called, said
 from specs.lang.errors import NotAChoice, Unsupported
-from specs.lang.op import Op
-from specs.lang.readiness import DEVICE_NAMES, NO_WEIGHT, READY, device_called, said
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU, Target
 from torch_impl.platforms import environment
 

@@ -14,9 +14,9 @@ import torch
 from torch.autograd import forward_ad
 
 import specs
+from specs.lang.call.transforms import WITHOUT_GRADIENT, instead_of_vmap
+from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported
-from specs.lang.op import Op
-from specs.lang.transforms import WITHOUT_GRADIENT, instead_of_vmap
 
 Operator = Callable[..., Any]
 _WRITES = "what is written in place records none"

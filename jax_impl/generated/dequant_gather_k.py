@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 12f3b65780b00d6cefb9129af8b50986556a8954fa613338b1c88b5755206d7c
+# spec sha256 08d1bce012d623180e7ab54f58ee41f31462e90830fc6d419455350465a30269
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e7623476a194ff79d32da1058bb0556fbb0f3d31f049383a8c9a365979dd3761
+# spec sha256 a23f4f8e839ef05f8ccd5f7b76de3cea6015ba0ef617ba89502d86ac207643a3
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

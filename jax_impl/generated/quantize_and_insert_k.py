@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ff441b522aa0f8826ee70bd6e42601d7f68c85d7b48d69b2a9e38e46ca6c3596
+# spec sha256 c3cbd3d8b8e497b02cf2cb30ac4085d933b7d50d94497ed29f7db8ff9df45192
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

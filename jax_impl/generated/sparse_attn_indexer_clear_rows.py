@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 833b7065ecc8ecaec3b336a7fc6f61c49e5a6d048c88c748194cca56c55a23ea
+# spec sha256 17d787956b3a9802c906c8182bae89b25e72a5ba0df5d4e59b7e31bf998bc532
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

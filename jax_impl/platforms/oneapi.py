@@ -23,7 +23,7 @@ from specs.lang.errors import Unsupported
 
 if TYPE_CHECKING:
     from jax_impl.lowered import Lowered
-    from specs.lang.op import Case
+    from specs.lang.declare.op import Case
 
 PLATFORM = "oneapi"
 _WARPS, _STAGES = 4, 1  # where a kernel does not say

@@ -36,8 +36,8 @@ from jaxlib.mlir.dialects import arith, math, scf
 from jaxlib.triton import dialect
 
 from jax_impl.arrayops import divide
-from specs.lang.elements import BF16, F16
-from specs.tile import ptx
+from specs.lang.formats.elements import BF16, F16
+from specs.tile.emit import ptx
 
 _UNLIMITED = 1 << 30  # more additions than any tile has
 _REGISTERS, _MOST = 1 << 16, 255  # of a multiprocessor, and of a thread

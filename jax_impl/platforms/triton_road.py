@@ -24,7 +24,8 @@ import jax
 
 from jax_impl.platforms import environment, ttir_worker, versions
 from jax_impl.platforms.compiled_call import CompiledKernel
-from specs.lang.elements import (
+from specs.lang.errors import Unsupported
+from specs.lang.formats.elements import (
     BF16,
     BOOL,
     E4M3,
@@ -38,7 +39,6 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.lang.errors import Unsupported
 
 POINTERS: dict[ElementFormat, str] = {
     F32: "*fp32",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
-from parity.records import Status
+from parity.record.records import Status
 from parity.report import svg
 from parity.report.markup import Markup, tag
 

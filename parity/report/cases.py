@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from parity import wording
-from parity.records import CaseResult, RunRecord, count
+from parity.judge.verdict import Worst
+from parity.record.records import CaseResult, RunRecord, count
 from parity.report import heatmap, histogram, parts
 from parity.report.bars import slug
 from parity.report.markup import Markup, join, tag
-from parity.verdict import Worst
+from parity.show import wording
 
 HEADINGS = (
     ("Case", False),

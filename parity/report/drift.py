@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import ceil, floor, log10
 from typing import Final
 
-from parity import wording
-from parity.records import Drift
+from parity.record.records import Drift
 from parity.report import svg
 from parity.report.markup import Markup, join, number, tag
+from parity.show import wording
 
 LEFT: Final = 40.0
 RIGHT: Final = svg.WIDTH - 22.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from parity import wording
-from parity.records import ScaleMap, Similarity
+from parity.record.records import ScaleMap, Similarity
 from parity.report import svg
 from parity.report.markup import Markup, number, tag
+from parity.show import wording
 
 CIVIDIS: Final = (
     *("#00224e", "#123570", "#3b496c", "#575d6d", "#707173"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf, log10
 from typing import Final
 
-from parity import wording
+from parity.judge.verdict import Histogram
 from parity.report import svg
 from parity.report.markup import Markup
-from parity.verdict import Histogram
+from parity.show import wording
 
 LEFT: Final = 40.0
 RIGHT: Final = svg.WIDTH - 6.0

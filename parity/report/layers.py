@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from parity import wording
-from parity.records import LinearResult
+from parity.record.records import LinearResult
 from parity.report import svg
 from parity.report.markup import Markup, join, tag
+from parity.show import wording
 
 LEFT: Final = 34.0
 RIGHT: Final = 292.0

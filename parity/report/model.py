@@ -4,10 +4,10 @@ embeddings.
 
 from __future__ import annotations
 
-from parity import wording
-from parity.records import LinearResult, ModelSection, Similarity, count
+from parity.record.records import LinearResult, ModelSection, Similarity, count
 from parity.report import heatmap, layers, parts, whole
 from parity.report.markup import Markup, join, tag
+from parity.show import wording
 
 HEADINGS = (
     ("Scheme", False),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from parity import wording
-from parity.records import RunRecord, Status
+from parity.record.records import RunRecord, Status
 from parity.report import cases, model, parts, svg
 from parity.report.bars import status_bar
 from parity.report.markup import Markup, join, tag
+from parity.show import wording
 
 if TYPE_CHECKING:
     from parity.xpu.record import LadderRecord

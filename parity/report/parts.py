@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from parity import wording
-from parity.records import Status
+from parity.record.records import Status
 from parity.report.bars import meter, slug
 from parity.report.markup import Markup, join, tag
+from parity.show import wording
 
 
 def status(kind: Status, words: str | None = None) -> Markup:

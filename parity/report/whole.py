@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from parity import wording
-from parity.model_sections import between_frameworks, step_numbers
-from parity.records import Drift, ModelSection, SentenceCosines, StepResult, count
+from parity.record.records import Drift, ModelSection, SentenceCosines, StepResult, count
 from parity.report import drift, parts
 from parity.report.markup import Markup, join, tag
+from parity.show import wording
+from parity.show.model_sections import between_frameworks, step_numbers
 
 STEPS = (("After", False), ("Operands", True), ("Elements", True), ("ulp", True), ("Bound", True))
 STEPS_NOTE = (

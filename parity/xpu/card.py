@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from parity.frameworks import FRAMEWORKS
-from parity.runner import IMPLEMENTATIONS
+from parity.judge.frameworks import FRAMEWORKS
+from parity.judge.runner import IMPLEMENTATIONS
 from parity.xpu.tools import find
 
 _INTEL: Final = "0x8086"

@@ -9,14 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import specs
-from parity import wording
-from parity.assemble import Stopwatch, command
-from parity.describe import Section
-from parity.environment_report import machine, versions
-from parity.inputs import KINDS
-from parity.printing import console, print_section, say, write_text
-from parity.status import FAILED, NOT_RUN, OK, Asked
-from parity.table import progress
+from parity.commands.status import FAILED, NOT_RUN, OK, Asked
+from parity.judge.inputs import KINDS
+from parity.record.assemble import Stopwatch, command
+from parity.record.environment_report import machine, versions
+from parity.show import wording
+from parity.show.describe import Section
+from parity.show.printing import console, print_section, say, write_text
+from parity.show.table import progress
 from parity.xpu import search as searching
 from parity.xpu.ladder import CARDS, RUNGS, Attempt, walk
 from parity.xpu.record import LadderRecord, Road, to_json
@@ -24,8 +24,8 @@ from parity.xpu.search import Candidate, Found
 from parity.xpu.table import sections
 from parity.xpu.tools import Tools, find, package_versions
 from specs import tuned
-from specs.lang.export import content_hash
-from specs.lang.op import Op
+from specs.export import content_hash
+from specs.lang.declare.op import Op
 
 
 def run(todo: Sequence[Attempt], *, seed: int, rungs: Sequence[str], tools: Tools | None = None) -> LadderRecord:
@@ -127,7 +127,7 @@ def _values(tunables: Mapping[str, int]) -> str:
 
 def real(ops: Sequence[Op], seed: int, json_file: Path | None) -> int:
     """Parity on an Intel GPU of this machine; the record is the file to send back."""
-    from parity import comparing
+    from parity.commands import comparing
     from parity.xpu import card
 
     found = card.find_cards()

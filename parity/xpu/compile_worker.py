@@ -18,7 +18,7 @@ from typing import IO, Any
 import specs
 from parity.xpu.topologies import BY_NAME
 from specs.lang.errors import Unsupported
-from specs.tile.cases import case_call
+from specs.tile.launch.cases import case_call
 
 _THUNK = re.compile(
     r"kCustomKernel .*?\b(\S+) grid: \[(\d+), (\d+), (\d+)\] threads: \[(\d+), \d+, \d+\]\s+shared_memory: (\d+)"

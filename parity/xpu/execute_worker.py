@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 import specs
-from parity.compare import Comparison
-from parity.frameworks import Result
-from parity.inputs import Inputs, Raw, generate, raw_dtype
-from parity.runner import expectations
-from parity.verdict import Verdict
+from parity.judge.compare import Comparison
+from parity.judge.frameworks import Result
+from parity.judge.inputs import Inputs, Raw, generate, raw_dtype
+from parity.judge.runner import expectations
+from parity.judge.verdict import Verdict
 from parity.xpu import spirv, subgroups
 from parity.xpu.compile_worker import serve
-from specs.lang.accuracy import FLOAT32
-from specs.lang.elements import ElementFormat
+from specs.lang.declare.accuracy import FLOAT32
+from specs.lang.formats.elements import ElementFormat
 
 UNOPTIMISED = ("-cl-opt-disable",)
 """Kernels become CPU code a hundred times as fast. Not for those in which threads exchange values: without optimisation

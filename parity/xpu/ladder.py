@@ -10,16 +10,16 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final, Self
 
-from parity.inputs import KINDS
-from parity.runner import seed_of
+from parity.judge.inputs import KINDS
+from parity.judge.runner import seed_of
 from parity.xpu import native as offline
 from parity.xpu import settings, spirv
 from parity.xpu.process import Child, Reply
 from parity.xpu.record import EXECUTED, LOWERED, NO_CARD, REAL, ROADS, Answer, KernelRow, Road, Rung, compiled, native
 from parity.xpu.tools import NO_RUNTIME, ROOT, Tools
 from parity.xpu.topologies import TOPOLOGIES
-from specs.lang.op import Case, Op
-from specs.tile.cases import case_launches
+from specs.lang.declare.op import Case, Op
+from specs.tile.launch.cases import case_launches
 
 CARDS: Final = tuple(topology.name for topology in TOPOLOGIES)
 _COMPILE_SECONDS: Final = 240.0

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Final
 
-from parity import wording
-from parity.records import Status
+from parity.record.records import Status
 from parity.report import parts
 from parity.report.markup import Markup, join, tag
+from parity.show import wording
 from parity.xpu.record import REAL, Answer, KernelRow, LadderRecord, Rung
 from parity.xpu.table import cell, reasons
 

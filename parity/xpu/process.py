@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from parity.environment import for_child
+from parity.record.environment import for_child
 
 Reply = dict[str, Any]
 

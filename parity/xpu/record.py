@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, Final, Literal
 
-from parity.verdict import RECORD_CONFIG
+from parity.judge.verdict import RECORD_CONFIG
 
 Answer = Literal["yes", "no", "not run"]
 Road = Literal["pallas", "triton"]

@@ -17,9 +17,9 @@ from parity.xpu.ladder import CARDS, Attempt, Ladder, Progress
 from parity.xpu.record import KernelRow, Road, compiled, native
 from parity.xpu.tools import Tools
 from parity.xpu.topologies import TOPOLOGIES
-from specs.lang.kernel import Config, Kernel
-from specs.lang.op import Case, Op
-from specs.tile.cases import case_launches
+from specs.lang.declare.kernel import Config, Kernel
+from specs.lang.declare.op import Case, Op
+from specs.tile.launch.cases import case_launches
 
 SPREAD: Final = ("num_warps", "VALUE_PARTS", "RELOAD")
 """Tunables that spread the same work over more threads, programs or loads, so that larger is lighter."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from parity import wording
-from parity.describe import Row, Section
+from parity.show import wording
+from parity.show.describe import Row, Section
 from parity.xpu.record import KernelRow, LadderRecord, Rung
 
 SIGNS: Final = {"yes": "yes", "no": "NO", "not run": "-"}

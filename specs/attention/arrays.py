@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, F16, F32, INT32, INT64
-from specs.lang.kernel import Access, Array, Attribute, Config, Role, Tunable
-from specs.lang.layouts import Dense, Inner
+from specs.lang.declare.axes import Axis, Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Role, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64
 
 T = Axis(name="T", doc="query tokens")
 H = Axis(name="H", doc="query heads")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import arange
-from specs.tile.trace import Tile, fail
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,16 +26,16 @@ from specs.attention.sparse import Segment, Source, finish, position, programs, 
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
 from specs.cache.arrays import in_chunks, pages_of
 from specs.cache.layouts import ALL, BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref
-from specs.lang.elements import F16, INT64, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
-from specs.lang.layouts import Pages
-from specs.lang.op import Case, Independent, Op, Reference, Sample, Step
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
+from specs.lang.declare.layouts import Pages
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.formats.elements import F16, INT64, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, maximum
 from specs.tile.library.pages import Rows, chunks
-from specs.tile.trace import Tile
 from specs.tuned import tuned
 
 W = Axis(name="W", doc="entries of a token's window list")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.attention.softmax import MINUS_INFINITY, State, merge
-from specs.lang.axes import Axis, Expr, Ref, cdiv
-from specs.lang.elements import F32
-from specs.lang.kernel import Access, Array, Config, Tunable
+from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Config, Tunable
+from specs.lang.formats.elements import F32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, program_id
-from specs.tile.trace import Tile
 
 
 def part_arrays(splits: Axis, tokens: Axis, heads: Axis, columns: Axis, access: Access) -> tuple[Array, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import BF16, ElementFormat
+from specs.lang.formats.elements import BF16, ElementFormat
 
 Array = np.ndarray[Any, Any]
 

@@ -24,13 +24,13 @@ from specs.attention.decode import owners, references
 from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, lists, queries, rows, sinks
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref
-from specs.lang.elements import F16, INT64
-from specs.lang.kernel import Array, Attribute, Constraint, Kernel
-from specs.lang.op import Case, Independent, Op, Reference, Sample, single
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref
+from specs.lang.declare.kernel import Array, Attribute, Constraint, Kernel
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, single
+from specs.lang.formats.elements import F16, INT64
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, load
-from specs.tile.trace import Tile
 from specs.tuned import tuned
 
 S = Axis(name="S", doc="rows of kv")

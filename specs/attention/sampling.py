@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import BF16, ElementFormat
-from specs.lang.op import Sample
+from specs.lang.declare.op import Sample
+from specs.lang.formats.elements import BF16, ElementFormat
 
 Array = np.ndarray[Any, Any]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from specs.lang.elements import F32
+from specs.lang.formats.elements import F32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import dot, exp2, full, log2, maximum, reduce_max, reduce_sum, where, zeros
 from specs.tile.library.codec import is_nan
-from specs.tile.trace import Tile
 
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453

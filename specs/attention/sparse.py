@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from specs.attention.softmax import LOG2_E, Query, State, attend, empty, largest_score, log_sum_exp, normaliser
-from specs.lang.axes import Expr, Ref, cdiv
-from specs.lang.elements import F32, INT32
+from specs.lang.declare.axes import Expr, Ref, cdiv
+from specs.lang.formats.elements import F32, INT32
+from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import (
     ArrayHandle,
     arange,
@@ -26,7 +27,6 @@ from specs.tile.language import (
     when,
 )
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile, fail
 
 
 class Columns(Protocol):

@@ -12,9 +12,9 @@ from specs.attention.arrays import SINKS, VALUES, H, T
 from specs.attention.merging import MERGE_TUNABLES, merge_configs, merge_grid, merged, part_arrays
 from specs.attention.softmax import LOG2_E, largest_score, log_sum_exp, normaliser
 from specs.attention.sparse import Position, Results
-from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
-from specs.lang.elements import F32
-from specs.lang.kernel import Access, Array, Attribute, Kernel
+from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
+from specs.lang.declare.kernel import Access, Array, Attribute, Kernel
+from specs.lang.formats.elements import F32
 from specs.tile.language import load, store, when
 from specs.tuned import tuned
 

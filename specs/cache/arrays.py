@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from specs.cache.layouts import ALL, V4
-from specs.lang.axes import Axis, Ref
-from specs.lang.elements import BF16, F16, F32, INT32, INT64, UINT8
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Role
-from specs.lang.layouts import Pages
-from specs.lang.paged import Paged
+from specs.lang.declare.axes import Axis, Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Role
+from specs.lang.declare.layouts import Pages
+from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64, UINT8
+from specs.lang.formats.paged import Paged
 from specs.tile.library.pages import LEAST
 
 PAGES = Axis(name="PAGES", doc="pages of the cache")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.op import Sample
+from specs.lang.declare.op import Sample
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]

@@ -22,11 +22,11 @@ from specs.cache.batches import Arrays, batch, starts
 from specs.cache.declared import EXACT, R, T, configs, index, query_start_loc, result, seq_lens, tunables, whole
 from specs.cache.index_oracle import combine_oracle
 from specs.cache.lookup import position_of, request_of
-from specs.lang.axes import Axis, Expr, ExprLike, Ref, as_expr, cdiv
-from specs.lang.kernel import Constraint, Kernel
-from specs.lang.op import Case, Op, Sample, single
+from specs.lang.declare.axes import Axis, Expr, ExprLike, Ref, as_expr, cdiv
+from specs.lang.declare.kernel import Constraint, Kernel
+from specs.lang.declare.op import Case, Op, Sample, single
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, fori_loop, load, maximum, minimum, program_id, store, where
-from specs.tile.trace import Tile
 
 ROW_MULTIPLE = 128  # readers take lists in steps of this many entries
 

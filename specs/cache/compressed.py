@@ -25,12 +25,12 @@ from specs.cache.declared import (
 )
 from specs.cache.index_oracle import c128a_decode_oracle, c128a_prefill_oracle, compressed_slots_oracle
 from specs.cache.lookup import slot_of
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import INT32, INT64
-from specs.lang.kernel import Constraint, Kernel
-from specs.lang.op import Case, Independent, Op, Sample, single
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Constraint, Kernel
+from specs.lang.declare.op import Case, Independent, Op, Sample, single
+from specs.lang.formats.elements import INT32, INT64
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, minimum, program_id, store, where
-from specs.tile.trace import Tile
 
 P = Axis(name="P", doc="tokens, those of padding included")
 

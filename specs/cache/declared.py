@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis
-from specs.lang.elements import INT32, INT64, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Config, Role, Shape, Tunable
-from specs.lang.layouts import Dense, Inner
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Role, Shape, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.formats.elements import INT32, INT64, ElementFormat
 
 LARGEST = (1 << 31) - 1  # of an int32
 SLOTS = (INT32, INT64)  # formats of slots and positions

@@ -28,17 +28,17 @@ from specs.cache.arrays import (
 )
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import block_table, filled, rows_of
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, INT32
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, Sample, single
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.formats.elements import BF16, INT32
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, program_id, store, when
 from specs.tile.library.pages import Rows as CacheRows
 from specs.tile.library.pages import chunks
-from specs.tile.trace import Tile
 
 B = Axis(name="B", doc="requests")
 BO = Axis(name="BO", doc="requests that the workspace has room for")

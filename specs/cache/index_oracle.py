@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.op import Reference
+from specs.lang.declare.op import Reference
 
 Array = np.ndarray[Any, Any]
 Results = dict[str, Reference]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from specs.cache.rope import rotate_rounded
-from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import BF16, F32, INT32, UINT8
-from specs.lang.paged import Paged, Place
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
+from specs.lang.formats.elements import BF16, F32, INT32, UINT8
+from specs.lang.formats.paged import Paged, Place
 from specs.quant.scaling import Scale, float_bits, pack_pairs, quotient_of, scale_of, second_level, stored_as
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     ArrayHandle,
     arange,
@@ -28,7 +29,6 @@ from specs.tile.language import (
     zeros,
 )
 from specs.tile.library.codec import encode, magnitude_bits
-from specs.tile.trace import Tile
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The paged cache layouts in use, each a value of `specs.lang.paged.Paged`.
+"""The paged cache layouts in use, each a value of `specs.lang.formats.paged.Paged`.
 
     name      row         fields                                       scales
     V32       656 bytes   512 e4m3, 64 bf16 (rope)                     4 float32, behind the codes
@@ -15,11 +15,11 @@ only: the others have products of few bits). NVFP4's second level of scales is a
 
 from __future__ import annotations
 
-from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
-from specs.lang.formats import nvfp4
-from specs.lang.packing import Packing
-from specs.lang.paged import Field, Paged, ScalePlace
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
+from specs.lang.formats.named import nvfp4
+from specs.lang.formats.packing import Packing
+from specs.lang.formats.paged import Field, Paged, ScalePlace
 
 KEY_FLOOR = 1e-4  # smallest magnitude that a group of a key is scaled for
 _FLASHMLA = "FlashMLA"
@@ -80,7 +80,7 @@ def nvfp4_mla(constant: float = 1.0) -> Paged:
         name="nvfp4_mla" if constant == 1.0 else f"nvfp4_mla_{constant:g}",
         fields=(Field(count=512, format=nvfp4(constant)), Field(count=64, format=plain(BF16))),
         values=512,
-        source="NVFP4 as in specs.lang.formats, columns as in FlashMLA's FP8 KV cache of DeepSeek-V3.2",
+        source="NVFP4 as in specs.lang.formats.named, columns as in FlashMLA's FP8 KV cache of DeepSeek-V3.2",
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.elements import INT32, ElementFormat
+from specs.lang.formats.elements import INT32, ElementFormat
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, cdiv, fori_loop, load, reduce_sum, where, zeros
-from specs.tile.trace import Tile
 
 
 def request_of(p: Any, token: Tile) -> Tile:

@@ -27,10 +27,10 @@ from specs.cache.declared import (
 )
 from specs.cache.index_oracle import gather_lens_oracle, swa_decode_oracle, token_metadata_oracle
 from specs.cache.lookup import position_of, request_of, slot_of
-from specs.lang.axes import Ref, cdiv
-from specs.lang.elements import BOOL, INT64
-from specs.lang.kernel import Constraint, Kernel
-from specs.lang.op import Case, Op, Sample, single
+from specs.lang.declare.axes import Ref, cdiv
+from specs.lang.declare.kernel import Constraint, Kernel
+from specs.lang.declare.op import Case, Op, Sample, single
+from specs.lang.formats.elements import BOOL, INT64
 from specs.tile.language import arange, load, maximum, minimum, program_id, store, where
 
 _REQUEST_BLOCKS = (16, 64, 256, 1024)

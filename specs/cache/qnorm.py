@@ -35,13 +35,14 @@ from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.rope import rotate
 from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
 from specs.cache.write import TS, T, fits, slot_mapping
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, F16, F32, INT32, INT64
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, Sample, single
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
@@ -54,7 +55,6 @@ from specs.tile.language import (
     store,
     when,
 )
-from specs.tile.trace import Tile
 
 H = Axis(name="H", doc="query heads")
 POSITIONS = Axis(name="POSITIONS", doc="rows of the table")

@@ -9,9 +9,9 @@ Source: Su et al., RoFormer (2021); pairing as in GPT-J.
 
 from __future__ import annotations
 
-from specs.lang.elements import BF16, F32, INT32
+from specs.lang.formats.elements import BF16, F32, INT32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import where
-from specs.tile.trace import Tile
 
 _LOW_BITS = 0xFF  # of a float32's 24 significant bits: 16 remain, whose product with bfloat16's 8 is exact
 

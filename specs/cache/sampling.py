@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import BF16, ElementFormat
-from specs.lang.op import Sample
-from specs.lang.paged import Paged
+from specs.lang.declare.op import Sample
+from specs.lang.formats.elements import BF16, ElementFormat
+from specs.lang.formats.paged import Paged
 
 Array = np.ndarray[Any, Any]
 

@@ -28,10 +28,10 @@ from specs.cache.declared import (
 )
 from specs.cache.index_oracle import global_topk_oracle
 from specs.cache.lookup import slot_of
-from specs.lang.axes import Axis
-from specs.lang.elements import BOOL, INT32
-from specs.lang.kernel import Kernel
-from specs.lang.op import Case, Independent, Op, Sample, single
+from specs.lang.declare.axes import Axis
+from specs.lang.declare.kernel import Kernel
+from specs.lang.declare.op import Case, Independent, Op, Sample, single
+from specs.lang.formats.elements import BOOL, INT32
 from specs.tile.language import arange, cumsum, load, program_id, reduce_sum, store, where
 
 K = Axis(name="K", static=True, maximum=8192, doc="entries of a list")

@@ -28,13 +28,13 @@ from specs.cache.arrays import (
 from specs.cache.insert import insert, target_of
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import F16, F32, INT64
-from specs.lang.kernel import Access, Array, Constraint, Kernel, Role, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, Sample, single
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Constraint, Kernel, Role, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.formats.elements import F16, F32, INT64
+from specs.lang.formats.paged import Paged
 from specs.tile.language import arange, load, program_id
 
 T = Axis(name="T", doc="rows of k")

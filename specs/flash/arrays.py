@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from specs.lang.axes import Axis, Expr, Ref
-from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Role
-from specs.lang.layouts import Dense, Inner
+from specs.lang.declare.axes import Axis, Expr, Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Role
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
 
 TQ = Axis(name="TQ", doc="query tokens of all requests")
 HQ = Axis(name="HQ", minimum=1, doc="query heads")

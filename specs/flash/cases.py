@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.sampling import SCALE
-from specs.lang.elements import BF16, E4M3, E5M2, F16
-from specs.lang.op import Case
+from specs.lang.declare.op import Case
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16
 
 _OPTIONAL = ("alibi_slopes", "s_aux", "q_descale", "k_descale", "v_descale")
 _LSE = {"return_softmax_lse": True}

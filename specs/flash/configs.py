@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from specs.flash.arrays import DV, GROUP, LONGEST_Q, D
-from specs.lang.axes import Expr
-from specs.lang.kernel import Config, Tunable
+from specs.lang.declare.axes import Expr
+from specs.lang.declare.kernel import Config, Tunable
 from specs.tuned import tuned
 
 TUNABLES = (

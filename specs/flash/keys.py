@@ -7,9 +7,9 @@ from typing import Any
 
 from specs.attention.columns import Span
 from specs.flash.work import Work
-from specs.lang.elements import ElementFormat
+from specs.lang.formats.elements import ElementFormat
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, both, load, maximum, minimum
-from specs.tile.trace import Tile
 
 
 @dataclass(frozen=True, slots=True)

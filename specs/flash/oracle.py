@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from specs.attention.oracle import Row, scores, softmax
-from specs.lang.elements import BF16, ElementFormat
-from specs.lang.op import Reference
+from specs.lang.declare.op import Reference
+from specs.lang.formats.elements import BF16, ElementFormat
 
 Array = np.ndarray[Any, Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 from specs.attention.columns import Span
 from specs.attention.softmax import LN_2, LOG2_E, MINUS_INFINITY, State, normaliser
 from specs.flash.work import Work
-from specs.lang.elements import F32
+from specs.lang.formats.elements import F32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import both, exp2, load, log2, maximum, store, where
 from specs.tile.library.codec import is_nan
-from specs.tile.trace import Tile
 
 
 def sums_of(p: Any, at: Work, state: State) -> tuple[Tile, ...]:

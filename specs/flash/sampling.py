@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from specs.attention.sampling import twin_queries
-from specs.lang.op import Sample
+from specs.lang.declare.op import Sample
 
 Array = np.ndarray[Any, Any]
 _VALUES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])

@@ -7,8 +7,8 @@ from typing import Any
 
 from specs.attention.softmax import LOG2_E, MINUS_INFINITY
 from specs.flash.work import Work
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import absolute, arange, exp2, load, maximum, minimum, where
-from specs.tile.trace import Tile
 
 
 @dataclass(frozen=True, slots=True)

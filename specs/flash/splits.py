@@ -11,10 +11,10 @@ from specs.flash import arrays as declare
 from specs.flash.arrays import DV, GROUP, HKV, HQ, LONGEST_K, LONGEST_Q, REQUESTS, TQ
 from specs.flash.results import log_sum_exp, sinks, sums_of
 from specs.flash.work import Work, owned_rows
-from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
-from specs.lang.kernel import Access, Array, Attribute, Kernel
+from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
+from specs.lang.declare.kernel import Access, Array, Attribute, Kernel
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import store, when, where
-from specs.tile.trace import Tile
 
 _ROWS, _PROGRAMS, _KEYS, _MOST = 64, 264, 256, 32
 """Rows of a program; programs that fill a large GPU; least keys of one part; most parts."""

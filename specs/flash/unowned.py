@@ -12,9 +12,9 @@ from specs.attention.softmax import MINUS_INFINITY, empty
 from specs.flash.results import store_out
 from specs.flash.splits import store_part
 from specs.flash.work import Work, owned_rows, tiles_per_head
-from specs.lang.elements import F32
+from specs.lang.formats.elements import F32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, fori_loop, full, maximum, store, where
-from specs.tile.trace import Tile
 
 
 def fill_unowned(p: Any, at: Work, columns: tuple[Span, ...]) -> None:

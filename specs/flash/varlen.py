@@ -34,13 +34,13 @@ from specs.flash.scores import Scoring, scoring
 from specs.flash.splits import MERGE, SPLITS, leave_part, partials, splits_attribute
 from specs.flash.unowned import fill_unowned
 from specs.flash.work import Work, programs, tiles_of, work
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Ref
-from specs.lang.elements import BF16, ElementFormat
-from specs.lang.kernel import Access, Kernel
-from specs.lang.op import Op, Step
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Ref
+from specs.lang.declare.kernel import Access, Kernel
+from specs.lang.declare.op import Op, Step
+from specs.lang.formats.elements import BF16, ElementFormat
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import fori_loop, load, when
-from specs.tile.trace import Tile
 
 
 def flash_attention(p: Any) -> None:

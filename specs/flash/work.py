@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.flash.arrays import BOUNDS, GROUP, HKV, LONGEST_Q
-from specs.lang.axes import Expr, Ref, cdiv
+from specs.lang.declare.axes import Expr, Ref, cdiv
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, minimum, program_id
-from specs.tile.trace import Tile
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@
 W holds codes minus zero points, which float32 holds exactly; scales are applied to the sum over the k that share them,
 as the tile programs do, so that their range never limits the operands'. Where scales can be looked at and are far from
 the ends of float32's range, they multiply the operands instead, and one product does (`folded`). The contract is that
-of the operation. Written once, over the executor's array namespace (`specs.tile.arrayops.ArrayOps`): numpy, jax.numpy
-and torch alike.
+of the operation. Written once, over the executor's array namespace (`specs.tile.interpret.arrayops.ArrayOps`): numpy,
+jax.numpy and torch alike.
 
 A caller who keeps a weight has it dequantised once (`kept`): that is most of the time of a product of few rows.
 """
@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specs.lang.bind import ArrayInfo, Call, bind, check_some
-from specs.lang.elements import E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.call.bind import ArrayInfo, Call, bind, check_some
+from specs.lang.declare.op import FrameworkProduct, Op
+from specs.lang.declare.readiness import NO_WEIGHT
 from specs.lang.errors import Surplus, Unsupported
-from specs.lang.op import FrameworkProduct, Op
-from specs.lang.readiness import NO_WEIGHT
-from specs.tile.arrayops import ArrayOps
+from specs.lang.formats.elements import E8M0, F32, INT32, UINT8, ElementFormat
+from specs.tile.interpret.arrayops import ArrayOps
 from specs.tile.ir import Opcode
 
 _FAR = 60  # a power of two: codes are in 2**-9 .. 2**16, and products of both operands stay in float32's range

@@ -7,10 +7,10 @@ from typing import Any
 
 from specs.gemm.dequant import Factors, Operands, Weight, bias_of, folded, scale_factors, swap
 from specs.gemm.scaled import GROUPED
-from specs.lang.elements import F32, INT32
-from specs.lang.formats import MXFP8
-from specs.lang.op import FrameworkProduct
-from specs.tile.arrayops import ArrayOps
+from specs.lang.declare.op import FrameworkProduct
+from specs.lang.formats.elements import F32, INT32
+from specs.lang.formats.named import MXFP8
+from specs.tile.interpret.arrayops import ArrayOps
 from specs.tile.ir import Opcode
 
 MX_GROUP = MXFP8.block[1]

@@ -3,10 +3,10 @@
     C[m, n] = (sum_k A[m, k] sa[m, k // G] B[k, n] sb[k // G, n]) / (ga gb) + bias[n]
 
 Codes are e2m1, two consecutive k per byte, the even one in the low nibble. The format of the scales says which of two
-declarations of `specs.lang.formats` is meant: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling Formats 1.0), or
-NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 / amax, as vLLM and
-compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is summed and then scaled in
-float32. The inverses of ga and gb, each rounded, multiply the sum.
+declarations of `specs.lang.formats.named` is meant: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling Formats
+1.0), or NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 / amax, as vLLM
+and compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is summed and then scaled
+in float32. The inverses of ga and gb, each rounded, multiply the sum.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from specs.gemm.dequant_packed import FP4_GROUPS, FP4_PRODUCT
 from specs.gemm.oracle import product, spread
 from specs.gemm.scaled import M, N, config, grid, tunables, weight_order
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, Ref
-from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F16, F32, INT32, UINT8, ElementFormat
-from specs.lang.formats import MXFP4, NVFP4
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Independent, Op, Reference, single
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr, Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Independent, Op, Reference, single
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F16, F32, INT32, UINT8, ElementFormat
+from specs.lang.formats.named import MXFP4, NVFP4
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, dot, fori_loop, load, multiply, rescale, zeros
 from specs.tile.library.codec import decode
-from specs.tile.trace import Tile
 from specs.tuned import tuned
 
 FORMATS = {E8M0: MXFP4, E4M3: NVFP4}

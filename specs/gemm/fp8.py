@@ -22,12 +22,12 @@ from dataclasses import replace
 from specs.gemm.dequant_fp8 import FP8_PRODUCT
 from specs.gemm.oracle import scaled_product
 from specs.gemm.scaled import GROUPED, G, K, M, N, config, facts, grid, scaled_gemm, tunables, weight_order
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Literal, Ref, cdiv
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Independent, Op, single
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Literal, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Independent, Op, single
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32
 from specs.tuned import tuned
 
 MODES = ("tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx")

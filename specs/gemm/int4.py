@@ -29,10 +29,10 @@ from specs.gemm.int4_weights import (
 from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N
 from specs.gemm.splits import partial_sums
-from specs.lang.accuracy import Accuracy
-from specs.lang.elements import BF16, F16
-from specs.lang.kernel import Access, Array, Rows
-from specs.lang.op import Independent, Op, Reference
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.kernel import Access, Array, Rows
+from specs.lang.declare.op import Independent, Op, Reference
+from specs.lang.formats.elements import BF16, F16
 
 
 def int4_gemm(p: Any) -> None:

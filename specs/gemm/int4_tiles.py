@@ -12,7 +12,8 @@ from typing import Any
 from specs.gemm.scaled import within_a_group
 from specs.gemm.splits import step_of, steps_of
 from specs.gemm.tiles import clamped, finish, span, store_tile, tile_position
-from specs.lang.elements import F32, UINT8, ElementFormat
+from specs.lang.formats.elements import F32, UINT8, ElementFormat
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
@@ -28,7 +29,6 @@ from specs.tile.language import (
     zeros,
 )
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
 
 PER_WORD, PER_BYTE = 8, 2
 SYMMETRIC_ZERO = 8

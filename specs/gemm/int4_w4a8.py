@@ -39,14 +39,14 @@ from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N
 from specs.gemm.splits import partial_sums
 from specs.gemm.tiles import scale_at
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Ref
-from specs.lang.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8
-from specs.lang.kernel import Access, Array, Attribute, Constraint, FormatSource, Role, Rows, Shape
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Independent, Op, Reference
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, FormatSource, Role, Rows, Shape
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Independent, Op, Reference
+from specs.lang.formats.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import load, rescale
-from specs.tile.trace import Tile
 
 _FREE = Dense(inner=Inner.FREE)
 _FLOATS = (F32, BF16, F16)

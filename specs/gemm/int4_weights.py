@@ -18,9 +18,8 @@ import numpy as np
 from specs.gemm.int4_tiles import PER_WORD, SYMMETRIC_ZERO
 from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order
 from specs.gemm.splits import SPLITS, partial_sums, reduce_splits
-from specs.lang.axes import Ref, cdiv
-from specs.lang.elements import BF16, F16, F32, INT32, UINT8
-from specs.lang.kernel import (
+from specs.lang.declare.axes import Ref, cdiv
+from specs.lang.declare.kernel import (
     Access,
     Array,
     Attribute,
@@ -33,8 +32,9 @@ from specs.lang.kernel import (
     Shape,
     Tunable,
 )
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Step
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Step
+from specs.lang.formats.elements import BF16, F16, F32, INT32, UINT8
 from specs.tuned import tuned
 
 GROUPS = (-1, 32, 64, 128, 256)

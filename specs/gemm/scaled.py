@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import E4M3, E5M2
-from specs.lang.kernel import Attribute, Config, Tunable
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Attribute, Config, Tunable
+from specs.lang.formats.elements import E4M3, E5M2
+from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import ArrayHandle, arange, both, dot, fori_loop, load, multiply, program_id, rescale, zeros
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile, fail
 
 M = Axis(name="M", doc="rows of A: the product of its leading dimensions")
 N = Axis(name="N", doc="columns of the weight")

@@ -10,12 +10,12 @@ from typing import Any
 
 from specs.gemm.scaled import K, M, N
 from specs.gemm.tiles import clamped, finish, span
-from specs.lang.axes import Axis, Ref, as_expr, cdiv, emax, emin
-from specs.lang.elements import F32
-from specs.lang.kernel import Access, Array, Config, Kernel, Tunable
+from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
+from specs.lang.declare.kernel import Access, Array, Config, Kernel, Tunable
+from specs.lang.formats.elements import F32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.language import load, program_id
-from specs.tile.trace import Tile
 
 _ROWS = 64
 """Up to as many rows the time goes into reading the weight."""

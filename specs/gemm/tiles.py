@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.elements import F32
+from specs.lang.formats.elements import F32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, both, load, minimum, program_id, store
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
 
 
 def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:

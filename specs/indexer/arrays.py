@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from specs.indexer.layouts import ALL, INDEXER_FP8, MX_GROUP, WIDTH
-from specs.lang.axes import Axis, Expr, Ref
-from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32, INT32, UINT8, ElementFormat
-from specs.lang.kernel import Array, Attribute, Config, Constraint, Dim, Role, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.paged import Paged
+from specs.lang.declare.axes import Axis, Expr, Ref
+from specs.lang.declare.kernel import Array, Attribute, Config, Constraint, Dim, Role, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged
 
 H = Axis(name="H", static=True, minimum=1, maximum=256, doc="heads of the indexer")
 N = Axis(name="N", doc="keys")

@@ -42,13 +42,13 @@ from specs.indexer.paged_logits import oracle as paged_oracle
 from specs.indexer.sampling import codes, pages, query_scales, visible, weights
 from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds_of_rows
 from specs.indexer.topk import Selection, logits, next_n, temporaries
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, Ref, cdiv, emax, emin
-from specs.lang.elements import BF16, E4M3, E8M0, F16, F32, INT32, INT64, UINT8, ElementFormat
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr, Ref, cdiv, emax, emin
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
+from specs.lang.declare.op import Case, Op, Reference, Sample, Step
 from specs.lang.errors import Unfit
-from specs.lang.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
-from specs.lang.op import Case, Op, Reference, Sample, Step
-from specs.lang.paged import Paged
+from specs.lang.formats.elements import BF16, E4M3, E8M0, F16, F32, INT32, INT64, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged
 from specs.tile.language import arange, full, program_id, store
 
 BUF = Axis(name="BUF", doc="rows of the buffer")

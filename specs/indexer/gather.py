@@ -19,14 +19,14 @@ from specs.cache.lookup import owner_of
 from specs.cache.sampling import block_table, filled, rows_of
 from specs.indexer.insert import attributes
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, Ref, cdiv
-from specs.lang.elements import E4M3, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Kernel, Role, Tunable
-from specs.lang.op import Case, Op, Reference, Sample, single
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Kernel, Role, Tunable
+from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.formats.elements import E4M3, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, load, load_view, minimum, program_id, store, when, where
-from specs.tile.trace import Tile
 
 TK = Axis(name="TK", doc="rows of the workspace")
 DATA, SHARE = Ref("layout_data"), Ref("layout_share")

@@ -12,11 +12,11 @@ from typing import Any
 from specs.cache.arrays import layout_attributes
 from specs.cache.write import INSERT_ROWS, fits, oracle, sample
 from specs.indexer.layouts import ALL, INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
-from specs.lang.accuracy import Accuracy
-from specs.lang.elements import F16, F32, INT64
-from specs.lang.kernel import Attribute
-from specs.lang.op import Case, Op, Step
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.kernel import Attribute
+from specs.lang.declare.op import Case, Op, Step
+from specs.lang.formats.elements import F16, F32, INT64
+from specs.lang.formats.paged import Paged
 
 
 def attributes() -> tuple[Attribute, ...]:

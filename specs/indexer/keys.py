@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from specs.lang.elements import BF16, E4M3, F32, UINT8
-from specs.lang.paged import Paged
+from specs.lang.formats.elements import BF16, E4M3, F32, UINT8
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     ArrayHandle,
     absolute,
@@ -29,7 +30,6 @@ from specs.tile.language import (
     rescale,
     scaled_nibble,
 )
-from specs.tile.trace import Tile
 
 _SHRUNK = 0.25
 """What `scaled_nibble` makes of both operands in MXFP4; the weights undo it."""

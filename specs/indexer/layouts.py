@@ -11,9 +11,9 @@ Rows are rotated before they are quantised; the last 64 of their 128 columns are
 from __future__ import annotations
 
 from specs.cache.layouts import KEY_FLOOR, groups
-from specs.lang.blocks import ScaleRule
-from specs.lang.elements import E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
-from specs.lang.paged import Field, Paged, ScalePlace
+from specs.lang.formats.blocks import ScaleRule
+from specs.lang.formats.elements import E2M1, E4M3, E8M0, F32, UINT8, ElementFormat
+from specs.lang.formats.paged import Field, Paged, ScalePlace
 
 WIDTH = 128
 MX_GROUP = 32

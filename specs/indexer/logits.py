@@ -20,15 +20,15 @@ from specs.indexer.keys import dense_keys, heads_of, row_of, score
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4, WIDTH, fp8_rows, mxfp4_rows
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, key_scales, query_scales, visible, weights
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, Ref, cdiv
-from specs.lang.elements import BF16, E8M0, F32, UINT8, ElementFormat
-from specs.lang.kernel import Access, Array, Config, Kernel
-from specs.lang.op import Case, Independent, Op, Reference, Sample, Step
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Config, Kernel
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.formats.elements import BF16, E8M0, F32, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, where
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="queries")
 ALL_ROWS = Axis(name="MC", value=M, doc="queries of one launch")

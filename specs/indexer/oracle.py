@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import ElementFormat
-from specs.lang.paged import Paged
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
 
 Array = np.ndarray[Any, Any]
 

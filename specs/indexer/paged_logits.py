@@ -25,14 +25,14 @@ from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4,
 from specs.indexer.logits import LOGITS_ACCURACY, MINUS_INFINITY, result
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, pages, query_scales, weights
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, F32, UINT8, ElementFormat
-from specs.lang.kernel import Access, Attribute, Config, Dim, Kernel
-from specs.lang.op import Case, Op, Reference, Sample, Step
-from specs.lang.paged import Paged
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Attribute, Config, Dim, Kernel
+from specs.lang.declare.op import Case, Op, Reference, Sample, Step
+from specs.lang.formats.elements import BF16, F32, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, both, fori_loop, full, load, maximum, minimum, program_id, store, when, where
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
 
 COLUMNS = Ref("max_model_len")
 QUERIES = Axis(name="QUERIES", static=True, minimum=1, maximum=16, doc="queries of a request")

@@ -24,17 +24,17 @@ from specs.cache.insert import scale_for
 from specs.cache.qnorm import POSITIONS, H, rope_rounded, table
 from specs.cache.rope import rotate_rounded
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, WIDTH
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, E4M3, E8M0, F32, INT32, INT64, UINT8
-from specs.lang.kernel import Access, Array, Attribute, Body, Kernel, Role, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Independent, Op, Reference, Sample, single
-from specs.lang.paged import Paged
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Body, Kernel, Role, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, single
+from specs.lang.formats.elements import BF16, E4M3, E8M0, F32, INT32, INT64, UINT8
+from specs.lang.formats.paged import Paged
 from specs.quant.scaling import pack_pairs
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, join_pairs, load, maximum, program_id, reduce_max, split_pairs, store, where
 from specs.tile.library.codec import encode, magnitude_bits
-from specs.tile.trace import Tile
 
 T = Axis(name="T", doc="tokens")
 ROPE = Axis(name="ROPE", static=True, minimum=2, maximum=WIDTH, multiple_of=2, doc="columns that are rotated")

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import ElementFormat
+from specs.lang.declare.op import Sample
 from specs.lang.errors import Unfit
-from specs.lang.op import Sample
-from specs.lang.paged import Paged
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
 
 Array = np.ndarray[Any, Any]
 _GRID = (0.0, 1.0, 1.0, 2.0, 3.0)

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.indexer.arrays import PER_QUERY
-from specs.lang.axes import Axis, Expr, as_expr, cdiv
-from specs.lang.elements import F32, INT32
+from specs.lang.declare.axes import Axis, Expr, as_expr, cdiv
+from specs.lang.formats.elements import F32, INT32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     ArrayHandle,
     arange,
@@ -39,7 +40,6 @@ from specs.tile.language import (
     where,
 )
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
 
 GROUP = 8
 LONGEST = 16384  # keys that one program selects from, at most

@@ -37,11 +37,11 @@ from specs.indexer.select import (
     padded,
     select,
 )
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, Ref, cdiv
-from specs.lang.elements import F32, INT32
-from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Tunable
-from specs.lang.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Tunable
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.formats.elements import F32, INT32
 
 R = Axis(name="R", doc="rows")
 W = Axis(name="W", maximum=LONGEST * GROUP * GROUP, doc="columns of a row")

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Expr, ExprLike, Ref, cdiv
-from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, ElementFormat
-from specs.lang.formats import GROUP_FLOOR, MXFP4, MXFP8, NVFP4, least_floor, token_group
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Independent, Op, Step
-from specs.lang.packing import raw_codes
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr, ExprLike, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Independent, Op, Step
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, UINT8, ElementFormat
+from specs.lang.formats.named import GROUP_FLOOR, MXFP4, MXFP8, NVFP4, least_floor, token_group
+from specs.lang.formats.packing import raw_codes
 from specs.quant.oracle import block_oracle, laid_out
 from specs.quant.scaling import pack_pairs, quotient_of, scale_of, second_level
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, both, load, program_id, reduce_max, store, where
 from specs.tile.library.codec import encode, magnitude_bits
-from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")

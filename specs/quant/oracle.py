@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.blocks import BlockFormat
-from specs.lang.elements import INT8, ElementFormat
-from specs.lang.formats import int8_per_token, per_tensor, per_token
-from specs.lang.op import Reference
-from specs.lang.packing import raw_codes
+from specs.lang.declare.op import Reference
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.elements import INT8, ElementFormat
+from specs.lang.formats.named import int8_per_token, per_tensor, per_token
+from specs.lang.formats.packing import raw_codes
 
 Array = np.ndarray[Any, Any]
 

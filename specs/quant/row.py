@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, ElementFormat
-from specs.lang.formats import ROW_FLOOR, int8_per_token
-from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Independent, Op, single
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Independent, Op, single
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, ElementFormat
+from specs.lang.formats.named import ROW_FLOOR, int8_per_token
 from specs.quant.oracle import int8_oracle, row_oracle
 from specs.quant.scaling import INFINITY_BITS, float_bits, limited, scale_of
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
@@ -31,7 +32,6 @@ from specs.tile.language import (
 )
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.library.codec import clamp_finite, is_nan, magnitude_bits, nearest, saturate
-from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specs.lang.elements import E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.formats.elements import E8M0, F32, INT32, UINT8, ElementFormat
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, divide, maximum, minimum, multiply, reduce_sum, where
 from specs.tile.library.codec import pow2
-from specs.tile.trace import Tile
 
 INFINITY_BITS = 0x7F800000
 # Magnitudes below the one are multiplied by 2**64 before they are divided by the largest code: quotients stay normal.
@@ -76,7 +76,7 @@ def scale_of(amax_bits: Tile, element: ElementFormat, stored: ElementFormat, pow
 
 
 def second_level(raw: Tile, stored: ElementFormat, g: Tile | float) -> Scale:
-    """The scale of a block under the tensor scale g, as `specs.lang.blocks` defines it, from that of the rule.
+    """The scale of a block under the tensor scale g, as `specs.lang.formats.blocks` defines it, from that of the rule.
 
     What divides the block is s / g: all of its elements are multiplied by one number, which is 0 where s is 0.
     """

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from specs.gemm.oracle import spread
-from specs.lang.axes import Ref, cdiv
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
-from specs.lang.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op, Reference, single
+from specs.lang.declare.axes import Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Op, Reference, single
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
 from specs.quant.row import EXACT, M, N
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, both, divide, load, minimum, program_id, store
-from specs.tile.trace import Tile
 
 MODES = ("tensor", "token", "channel", "block")
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.axes import Axis, Ref, cdiv, emax
-from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
-from specs.lang.formats import ROW_FLOOR
-from specs.lang.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
-from specs.lang.op import Case, Independent, Op, Step
+from specs.lang.declare.axes import Axis, Ref, cdiv, emax
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.declare.op import Case, Independent, Op, Step
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
+from specs.lang.formats.named import ROW_FLOOR
 from specs.quant.oracle import tensor_oracle
 from specs.quant.row import AMAX, EXACT, upper_bound
 from specs.quant.scaling import Scale, limited, scale_of
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
@@ -25,7 +26,6 @@ from specs.tile.language import (
 )
 from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.library.codec import magnitude_bits
-from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")

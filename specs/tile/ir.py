@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from specs.lang.elements import ElementFormat
+from specs.lang.formats.elements import ElementFormat
 
 
 class Opcode(Enum):

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from specs.lang.elements import BF16, BOOL, E2M1, F16, F32, INT32, INT64, UINT8, ElementFormat
-from specs.tile.ir import ArrayParam, Opcode, Region, TileType, Value, broadcast_shapes
-from specs.tile.trace import (
+from specs.lang.formats.elements import BF16, BOOL, E2M1, F16, F32, INT32, INT64, UINT8, ElementFormat
+from specs.tile.frontend.trace import (
     LoopBody,
     Number,
     Operand,
@@ -25,6 +24,7 @@ from specs.tile.trace import (
     tracer,
     unary,
 )
+from specs.tile.ir import ArrayParam, Opcode, Region, TileType, Value, broadcast_shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +391,7 @@ def _reduce(code: Opcode, x: Tile, axis: int) -> Tile:
 
 
 # Arithmetic whose operands or results may be subnormal numbers. Where a target keeps them it is the plain operation;
-# elsewhere `specs.tile.subnormals` spells it out.
+# elsewhere `specs.tile.passes.subnormals` spells it out.
 
 
 def multiply(x: Tile, y: Tile, *, power_of_two: bool = False) -> Tile:

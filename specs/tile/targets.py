@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Target:
     saturating: native narrowing casts saturate (else overflow must be clamped first).
     rounds: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
         XLA's algebraic simplifier would undo, and Triton's compilers leave alone.
-    nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.ptx`).
+    nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.emit.ptx`).
     views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
     scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
     splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
@@ -40,7 +40,7 @@ class Target:
         converted from and to other formats.
     overlaps: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
-    config: which rows of a kernel's configurations apply (see `specs.lang.kernel.Config`).
+    config: which rows of a kernel's configurations apply (see `specs.lang.declare.kernel.Config`).
     """
 
     name: str

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from specs.lang.axes import Expr
+from specs.lang.declare.axes import Expr
+from specs.lang.declare.kernel import Config
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Config
 
 FOLDER: Final = Path(__file__).parent
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import specs
-from parity.inputs import Inputs, Kind, generate
+from parity.judge.inputs import Inputs, Kind, generate
 from specs.attention.sampling import SCALE
 from specs.cache.layouts import V4
-from specs.lang.op import Case
-from specs.lang.paged import Paged
+from specs.lang.declare.op import Case
+from specs.lang.formats.paged import Paged
 
 DECODE, PREFILL = "sparse_mla_decode_fp8", "sparse_mla_prefill"
 COMPRESSED = ("comp_cache", "topk_indices", "topk_lens")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.guard import bit_view
-from parity.inputs import Inputs
-from specs.lang.elements import INT64
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Inputs
+from specs.lang.formats.elements import INT64
 from tests.attention.problems import decode, prefill
 from tests.cache.judging import judge
 

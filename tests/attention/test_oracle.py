@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import specs
-from parity.inputs import Inputs, encode
+from parity.judge.inputs import Inputs, encode
 from specs.attention.oracle import attention
 from specs.cache.layouts import ALL, V4
-from specs.lang.elements import BF16
-from specs.lang.op import Reference
-from specs.lang.paged import Paged
+from specs.lang.declare.op import Reference
+from specs.lang.formats.elements import BF16
+from specs.lang.formats.paged import Paged
 from tests.attention.plain import scores_of, softmax
 from tests.attention.problems import PREFILL, decode, prefill, with_attributes
 

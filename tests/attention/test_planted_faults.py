@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.inputs import Inputs, encode
-from parity.runner import expectations
+from parity.judge.inputs import Inputs, encode
+from parity.judge.runner import expectations
 from specs.cache.layouts import V4
-from specs.lang.elements import BF16
+from specs.lang.formats.elements import BF16
 from tests.attention.problems import decode, with_attributes
 from tests.cache.judging import verdicts
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.guard import bit_view
-from parity.inputs import Inputs
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Inputs
 from tests.attention.problems import decode, prefill
 from tests.cache.judging import judge
 

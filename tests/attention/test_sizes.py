@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.inputs import Inputs, encode
+from parity.judge.inputs import Inputs, encode
 from specs.cache.layouts import ALL
-from specs.lang.elements import BF16
-from specs.lang.paged import Paged
+from specs.lang.formats.elements import BF16
+from specs.lang.formats.paged import Paged
 from tests.attention.problems import decode, prefill, with_attributes
 from tests.cache.judging import judge
 

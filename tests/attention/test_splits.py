@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.compare import Bounded
-from parity.guard import bit_view
-from parity.inputs import Inputs
-from parity.inputs import decode as values_of
-from parity.runner import expectations
+from parity.judge.compare import Bounded
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Inputs
+from parity.judge.inputs import decode as values_of
+from parity.judge.runner import expectations
 from specs.attention.decode import SPARSE_MLA_DECODE_FP8
-from specs.lang.accuracy import FLOAT32
+from specs.lang.declare.accuracy import FLOAT32
 from tests.attention.problems import decode, prefill, with_attributes
 from tests.cache.judging import judge
 from tests.contract import suite

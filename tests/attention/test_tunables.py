@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from parity.inputs import Inputs
-from specs.lang.kernel import Config, Kernel
+from parity.judge.inputs import Inputs
+from specs.lang.declare.kernel import Config, Kernel
 from tests.attention.problems import decode, prefill
 from tests.cache.judging import judge
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from parity.frameworks import to_torch
-from parity.inputs import Inputs
+from parity.judge.frameworks import to_torch
+from parity.judge.inputs import Inputs
 from specs.lang.errors import ArgumentError
 from tests.attention.problems import decode, prefill
 from tests.cache.judging import judge

@@ -12,12 +12,20 @@ import hypothesis.strategies as st
 import pytest
 
 import specs
-from parity.inputs import Inputs, generate, layout_of
-from parity.wrong_calls import FORMATS, WrongCall, reformatted, reshaped, resized, with_attribute, wrong_calls
-from parity.wrong_results import WrongResult, wrong_results
-from specs.lang.elements import ALL, INT64, UINT32
+from parity.conformance.wrong_calls import (
+    FORMATS,
+    WrongCall,
+    reformatted,
+    reshaped,
+    resized,
+    with_attribute,
+    wrong_calls,
+)
+from parity.conformance.wrong_results import WrongResult, wrong_results
+from parity.judge.inputs import Inputs, generate, layout_of
+from specs.lang.declare.op import Case
 from specs.lang.errors import ArgumentError
-from specs.lang.op import Case
+from specs.lang.formats.elements import ALL, INT64, UINT32
 
 LEAST_REFUSALS = 300
 """Different refusals that each framework has to be seen with."""

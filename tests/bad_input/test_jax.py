@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import specs
 from jax_impl import launch, ops
-from parity.guard import bit_view
-from parity.inputs import Raw
-from parity.wrong_calls import Mistake, Passed, WrongCall
-from specs.lang.elements import ElementFormat
+from parity.conformance.wrong_calls import Mistake, Passed, WrongCall
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Raw
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import ArgumentError, Unsupported, WrongFormat
-from specs.lang.readiness import READY
+from specs.lang.formats.elements import ElementFormat
 from tests.bad_input.calls import (
     LEAST_REFUSALS,
     Outcome,

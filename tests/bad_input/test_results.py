@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import specs
-from parity.frameworks import to_torch
-from parity.wrong_calls import Mistake, Passed
-from parity.wrong_results import Given, WrongResult, right_results
-from specs.lang.elements import ElementFormat
-from specs.lang.layouts import packed_strides
-from specs.lang.results import entry
+from parity.conformance.wrong_calls import Mistake, Passed
+from parity.conformance.wrong_results import Given, WrongResult, right_results
+from parity.judge.frameworks import to_torch
+from specs.lang.call.results import entry
+from specs.lang.declare.layouts import packed_strides
+from specs.lang.formats.elements import ElementFormat
 from tests.bad_input.calls import Outcome, assert_refused, problem, results_of, right_call
 from tests.bad_input.test_torch import memory, watched
 from torch_impl import launch, ops

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from parity.frameworks import to_torch
-from parity.inputs import Inputs
-from parity.wrong_calls import Mistake, Passed, WrongCall
-from specs.lang.elements import E2M1, ElementFormat
+from parity.conformance.wrong_calls import Mistake, Passed, WrongCall
+from parity.judge.frameworks import to_torch
+from parity.judge.inputs import Inputs
+from specs.lang.declare.layouts import packed_strides
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import ArgumentError, Unsupported, WrongFormat, WrongType
-from specs.lang.layouts import packed_strides
-from specs.lang.readiness import READY
+from specs.lang.formats.elements import E2M1, ElementFormat
 from tests.bad_input.calls import (
     LEAST_REFUSALS,
     Outcome,

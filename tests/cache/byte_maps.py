@@ -19,7 +19,7 @@ import ml_dtypes
 import numpy as np
 
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
-from specs.lang.paged import Paged
+from specs.lang.formats.paged import Paged
 
 Array = np.ndarray[Any, Any]
 

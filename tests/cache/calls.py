@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import specs
-from parity.inputs import Inputs
-from parity.runner import expectations
-from specs.lang.bind import check_attributes
-from specs.lang.elements import BOOL, INT32, INT64
+from parity.judge.inputs import Inputs
+from parity.judge.runner import expectations
+from specs.lang.call.bind import check_attributes
+from specs.lang.formats.elements import BOOL, INT32, INT64
 from tests.contract import suite
 
 Array = np.ndarray[Any, Any]

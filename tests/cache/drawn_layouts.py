@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from parity.fuzz_layouts import layout
-from specs.lang.paged import Paged
+from parity.fuzz.layouts import layout
+from specs.lang.formats.paged import Paged
 
 
 def layouts() -> st.SearchStrategy[Paged]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.elements import BF16
+from specs.lang.formats.elements import BF16
 
 Array = np.ndarray[Any, Any]
 Operands = tuple[Array, Array, Array, Array]

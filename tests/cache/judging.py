@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.inputs import Inputs, Kind
-from parity.runner import expectations
-from parity.verdict import Verdict
-from specs.lang.accuracy import FLOAT32
+from parity.judge.inputs import Inputs, Kind
+from parity.judge.runner import expectations
+from parity.judge.verdict import Verdict
+from specs.lang.declare.accuracy import FLOAT32
 from tests.contract import suite
 
 Array = np.ndarray[Any, Any]

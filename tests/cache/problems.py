@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import specs
-from parity.inputs import Inputs, Kind, generate
-from specs.lang.op import Case
-from specs.lang.paged import Paged
+from parity.judge.inputs import Inputs, Kind, generate
+from specs.lang.declare.op import Case
+from specs.lang.formats.paged import Paged
 
 POSITIONS = 19
 """Rows of the table of a rotation."""

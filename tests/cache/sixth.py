@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from specs.cache.layouts import groups, plain
-from specs.lang.blocks import ScaleRule
-from specs.lang.elements import BF16, E5M2, F16
-from specs.lang.paged import Field, Paged, ScalePlace
+from specs.lang.formats.blocks import ScaleRule
+from specs.lang.formats.elements import BF16, E5M2, F16
+from specs.lang.formats.paged import Field, Paged, ScalePlace
 
 
 def sixth(group: int) -> Paged:

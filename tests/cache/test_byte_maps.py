@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from specs.cache.layouts import ALL, BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
-from specs.lang.elements import BF16, E4M3, E8M0
+from specs.lang.formats.elements import BF16, E4M3, E8M0
 from tests.cache.byte_maps import MAPS, Map, rows
 
 maps = pytest.mark.parametrize("map_", MAPS, ids=lambda map_: map_.layout.name)

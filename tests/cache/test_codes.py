@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import specs
-from parity.inputs import Inputs
+from parity.judge.inputs import Inputs
 from specs.cache.layouts import BF16_512, V4, V32, V41, V41_FP4
-from specs.lang.bind import check_attributes
-from specs.lang.elements import BF16, INT32, UINT8
-from specs.lang.paged import Paged
+from specs.lang.call.bind import check_attributes
+from specs.lang.formats.elements import BF16, INT32, UINT8
+from specs.lang.formats.paged import Paged
 from tests.cache.judging import judge
 
 Array = np.ndarray[Any, Any]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from specs.cache.layouts import V4, groups, plain
-from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import BF16, E2M1, E4M3, E8M0, F32, INT32
 from specs.lang.errors import SpecError
-from specs.lang.packing import Packing
-from specs.lang.paged import Field, Paged, ScalePlace
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F32, INT32
+from specs.lang.formats.packing import Packing
+from specs.lang.formats.paged import Field, Paged, ScalePlace
 
 POWERS = groups(E4M3, 32, E8M0, ScaleRule.POW2_CEIL)
 KEYS = Field(count=64, format=POWERS)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from parity.frameworks import to_torch
-from parity.inputs import Inputs
+from parity.judge.frameworks import to_torch
+from parity.judge.inputs import Inputs
 from specs.cache.layouts import V4
 from tests.attention.problems import decode
 from tests.cache.judging import judge

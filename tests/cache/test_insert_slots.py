@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.inputs import Inputs
+from parity.judge.inputs import Inputs
 from specs.cache.layouts import ALL, V4, V32, V41_FP4
-from specs.lang.paged import Paged
+from specs.lang.formats.paged import Paged
 from tests.cache.judging import judge
 from tests.cache.problems import POSITIONS, insertion, rotation
 from tests.contract import suite

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from parity.frameworks import to_torch
-from parity.inputs import Inputs
+from parity.judge.frameworks import to_torch
+from parity.judge.inputs import Inputs
 from specs.cache.layouts import V4, V32, V41_FP4
 from specs.lang.errors import ArgumentError, WrongStride
-from specs.lang.paged import Paged
+from specs.lang.formats.paged import Paged
 from tests.cache.judging import judge
 from tests.cache.problems import gather, insertion
 from torch_impl import ops

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 import specs
-from parity.frameworks import from_torch, to_torch
-from parity.inputs import generate
-from specs.lang.elements import INT32
-from specs.lang.kernel import Access, Role
-from specs.lang.op import Op
-from specs.tile.arrayops import NUMPY_DTYPES, ModuleOps
-from specs.tile.cases import case_launches
-from specs.tile.executor import Buffer, execute
-from specs.tile.legalise import legalise
+from parity.judge.frameworks import from_torch, to_torch
+from parity.judge.inputs import generate
+from specs.lang.declare.kernel import Access, Role
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import INT32
+from specs.tile.interpret.arrayops import NUMPY_DTYPES, ModuleOps
+from specs.tile.interpret.executor import Buffer, execute
+from specs.tile.launch.cases import case_launches
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import EXECUTOR
 from tests.cache.calls import Array, i32
 from torch_impl import ops

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from specs.cache.layouts import NVFP4_MLA, nvfp4_mla
-from specs.lang.blocks import TensorScale
 from specs.lang.errors import SpecError
-from specs.lang.formats import NVFP4
-from specs.lang.paged import Field, Paged
+from specs.lang.formats.blocks import TensorScale
+from specs.lang.formats.named import NVFP4
+from specs.lang.formats.paged import Field, Paged
 from tests.attention.problems import decode
 from tests.cache.judging import judge
 from tests.cache.problems import gather, insertion, rotation

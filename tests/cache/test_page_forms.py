@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import specs
-from parity.inputs import Inputs, generate
-from parity.runner import expectations, run_inputs
-from specs.lang.accuracy import FLOAT32
-from specs.lang.layouts import Pages
-from specs.lang.op import Case
-from specs.lang.paged import Paged
+from parity.judge.inputs import Inputs, generate
+from parity.judge.runner import expectations, run_inputs
+from specs.lang.declare.accuracy import FLOAT32
+from specs.lang.declare.layouts import Pages
+from specs.lang.declare.op import Case
+from specs.lang.formats.paged import Paged
 from tests.contract import suite
 
 

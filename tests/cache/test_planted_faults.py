@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.inputs import Inputs
+from parity.judge.inputs import Inputs
 from specs.cache.layouts import V4
 from tests.cache.judging import judge, verdicts
 from tests.cache.problems import gather, insertion

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs.lang.paged import Paged
+from specs.lang.formats.paged import Paged
 from tests.cache.drawn_layouts import layouts
 
 Array = np.ndarray[Any, Any]

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from specs.cache.layouts import ALL, V4
-from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import F32
-from specs.lang.paged import Paged, Place
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
+from specs.lang.formats.elements import F32
+from specs.lang.formats.paged import Paged, Place
 from tests.cache.byte_maps import rows
 
 Array = np.ndarray[Any, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from specs.lang.paged import Paged
+from specs.lang.formats.paged import Paged
 from tests.attention.problems import decode
 from tests.cache.judging import judge
 from tests.cache.problems import gather, insertion, rotation

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from parity import casts
 from parity.cli import app
-from parity.status import FAILED, NOT_RUN, OK
+from parity.commands import casts
+from parity.commands.status import FAILED, NOT_RUN, OK
 
 PASSED = casts.CastRow(implementation="torch:eager", source="e5m2", goal="bf16", status="passed", codes=256)
 WRONG = casts.CastRow(

@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import specs
-from parity import emitting, golden
 from parity.cli import app
-from specs.lang.export import to_json
-from specs.tile.cases import default_case
+from parity.write import emitting, golden
+from specs.export import to_json
+from specs.tile.launch.cases import default_case
 from tests.rules.source import ROOT
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -204,7 +204,7 @@ def test_env_says_what_can_run_here() -> None:
 
 
 def test_env_without_a_framework(monkeypatch: pytest.MonkeyPatch) -> None:
-    from parity import environment_report
+    from parity.record import environment_report
 
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "jax" else find(name, *more))

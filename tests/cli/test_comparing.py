@@ -11,16 +11,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import specs
-from parity import comparing, job_cases
 from parity.cli import app
-from parity.minilm import assets
-from parity.minilm import job as minilm
-from parity.minilm.outcomes import JobResult, LinearOutcome
-from parity.records import CaseResult, RunRecord, Status
-from parity.records_json import from_json
+from parity.commands import comparing, job_cases
+from parity.models.minilm import assets
+from parity.models.minilm import job as minilm
+from parity.models.minilm.outcomes import JobResult, LinearOutcome
+from parity.record.json import from_json
+from parity.record.records import CaseResult, RunRecord, Status
 from parity.xpu.record import LadderRecord, to_json
+from specs.export import content_hash
 from specs.lang.errors import Unsupported
-from specs.lang.export import content_hash
 
 OK, FAILED, WRONG_USAGE, NOT_RUN = 0, 1, 2, 3
 ASKED: dict[str, Any] = {}

@@ -13,16 +13,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import specs
-from parity import comparing, frameworks
 from parity.cli import app
-from parity.frameworks import Results
-from parity.inputs import Inputs
-from parity.records import RunRecord
-from parity.records_json import from_json
-from parity.runner import IMPLEMENTATIONS, inputs_of, repeat_case, run_all
-from parity.saving import save
+from parity.commands import comparing
+from parity.judge import frameworks
+from parity.judge.frameworks import Results
+from parity.judge.inputs import Inputs
+from parity.judge.runner import IMPLEMENTATIONS, inputs_of, repeat_case, run_all
+from parity.record.json import from_json
+from parity.record.records import RunRecord
+from parity.record.saving import save
 from specs.cache.layouts import V4
-from specs.lang.op import Case
+from specs.lang.declare.op import Case
 from tests.cache.problems import gather
 from tests.cache.sixth import HALVES
 from tests.contract import suite

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parity.comparing import operations_section
-from parity.model_sections import similarity_section
-from parity.records import ModelSection, Similarity
+from parity.commands.comparing import operations_section
+from parity.record.records import ModelSection, Similarity
+from parity.show.model_sections import similarity_section
 from tests.report.sample import record
 
 

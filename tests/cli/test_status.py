@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from parity.cli import app
-from parity.records import CaseResult, LinearResult, ModelSection, RunRecord, Status
-from parity.status import FAILED, INTERRUPTED, NOT_RUN, OK, USAGE, Asked, exit_status, not_run
+from parity.commands.status import FAILED, INTERRUPTED, NOT_RUN, OK, USAGE, Asked, exit_status, not_run
+from parity.record.records import CaseResult, LinearResult, ModelSection, RunRecord, Status
 
 OP, CASE = "token_metadata", "decode"
 

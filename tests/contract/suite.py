@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import specs
-from parity.frameworks import (
+from parity.judge.frameworks import (
     FRAMEWORKS,
     Result,
     from_jax,
@@ -21,13 +21,13 @@ from parity.frameworks import (
     to_torch,
     torch_missing,
 )
-from parity.guard import bit_view
-from parity.inputs import KINDS, Inputs, Kind, Raw, generate, layout_of
-from parity.records import CaseResult
-from parity.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
-from specs.lang.kernel import Array, Rows
-from specs.lang.op import Case, Op
-from specs.lang.readiness import READY
+from parity.judge.guard import bit_view
+from parity.judge.inputs import KINDS, Inputs, Kind, Raw, generate, layout_of
+from parity.judge.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
+from parity.record.records import CaseResult
+from specs.lang.declare.kernel import Array, Rows
+from specs.lang.declare.op import Case, Op
+from specs.lang.declare.readiness import READY
 from tests.small import rows as rows_of
 
 SEED = 20261121

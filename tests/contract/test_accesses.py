@@ -11,12 +11,12 @@ import pytest
 import specs
 from specs.flash import varlen
 from specs.flash.varlen import FLASH_ATTN_VARLEN
-from specs.lang.axes import Axis, cdiv
-from specs.lang.elements import F32
-from specs.lang.op import Case
-from specs.tile.accesses import misuses
+from specs.lang.declare.axes import Axis, cdiv
+from specs.lang.declare.op import Case
+from specs.lang.formats.elements import F32
 from specs.tile.language import arange, load, program_id, store
-from specs.tile.specialise import trace
+from specs.tile.launch.specialise import trace
+from specs.tile.passes.accesses import misuses
 from tests.contract import suite
 from tests.tile.kernels import checked, tiny
 

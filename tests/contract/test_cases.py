@@ -10,9 +10,9 @@ from __future__ import annotations
 import pytest
 
 import specs
-from parity.frameworks import FRAMEWORKS
-from parity.inputs import Kind
-from parity.runner import IMPLEMENTATIONS, ORACLE, run_case
+from parity.judge.frameworks import FRAMEWORKS
+from parity.judge.inputs import Kind
+from parity.judge.runner import IMPLEMENTATIONS, ORACLE, run_case
 from tests.contract import suite
 
 

@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from parity.frameworks import to_torch
-from parity.guard import bit_view
-from specs.lang.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
+from parity.judge.frameworks import to_torch
+from parity.judge.guard import bit_view
 from specs.lang.errors import Missing, WrongShape
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 from tests.contract.suite import converters
 
 M, K, N = 5, 72, 24

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 
 import specs
-from specs.lang.bind import check_attributes
-from specs.lang.kernel import Array, Attribute, choice_name, variant_name
-from specs.lang.op import Case, Op
-from specs.tile.cases import case_arrays
+from specs.lang.call.bind import check_attributes
+from specs.lang.declare.kernel import Array, Attribute, choice_name, variant_name
+from specs.lang.declare.op import Case, Op
+from specs.tile.launch.cases import case_arrays
 
 _UNWRITTEN = "logits that are not written hold anything, and are compared in tests/indexer/test_logits.py"
 UNREACHED = {

@@ -11,8 +11,8 @@ import pytest
 import specs
 from jax_impl import dequant as jax_dequant
 from jax_impl import ops as jax_ops
-from parity.frameworks import from_jax, from_torch, to_jax, to_torch
-from parity.inputs import Inputs, generate
+from parity.judge.frameworks import from_jax, from_torch, to_jax, to_torch
+from parity.judge.inputs import Inputs, generate
 from specs.gemm.dequant import product_of
 from specs.lang.errors import ArgumentError, Surplus, Unsupported, WrongShape
 from torch_impl import dequant as torch_dequant

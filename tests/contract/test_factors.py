@@ -12,9 +12,9 @@ import jax
 import pytest
 
 import specs
-from parity.runner import run_case
-from specs.lang.op import Case, Op
-from specs.tile.cases import default_case
+from parity.judge.runner import run_case
+from specs.lang.declare.op import Case, Op
+from specs.tile.launch.cases import default_case
 from tests.contract.suite import SEED, available
 
 VALUES = {

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import specs
-from parity.frameworks import (
+from parity.judge.frameworks import (
     Result,
     Spoiled,
     from_jax,
@@ -21,10 +21,10 @@ from parity.frameworks import (
     to_torch,
     torch_missing,
 )
-from parity.guard import bit_view
-from parity.inputs import Raw, raw_dtype
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, F64, INT8, INT32, INT64, UINT8, ElementFormat
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Raw, raw_dtype
 from specs.lang.errors import Unsupported
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, F64, INT8, INT32, INT64, UINT8, ElementFormat
 from tests.contract import suite
 
 SHARED = (F32, F16, BF16, E4M3, E5M2, E8M0, UINT8, INT8, INT32)

@@ -18,16 +18,17 @@ from hypothesis import settings
 from typer.testing import CliRunner
 
 import specs
-from parity import frameworks, fuzz
 from parity.cli import app
-from parity.frameworks import Results
-from parity.guard import bit_view
-from parity.inputs import Inputs, decode, generate
-from parity.runner import run_inputs
-from specs.lang.kernel import Access
-from specs.lang.layouts import Dense, is_packed
-from specs.lang.op import Op
-from specs.tile.cases import default_case
+from parity.fuzz import calls as fuzz
+from parity.judge import frameworks
+from parity.judge.frameworks import Results
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Inputs, decode, generate
+from parity.judge.runner import run_inputs
+from specs.lang.declare.kernel import Access
+from specs.lang.declare.layouts import Dense, is_packed
+from specs.lang.declare.op import Op
+from specs.tile.launch.cases import default_case
 
 COUNT = settings().max_examples // 5
 """Calls of each operation: 10, and 400 in the profile "thorough"."""

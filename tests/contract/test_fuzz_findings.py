@@ -10,14 +10,14 @@ import pytest
 import torch
 
 import specs
-from parity.inputs import encode, generate
-from parity.runner import expectations, run_inputs
+from parity.judge.inputs import encode, generate
+from parity.judge.runner import expectations, run_inputs
 from specs.cache.layouts import V41_FP4, plain
 from specs.indexer.oracle import top_k
-from specs.lang.elements import BF16, F32
+from specs.lang.declare.op import Case
 from specs.lang.errors import ConstraintViolated, WrongStride
-from specs.lang.op import Case
-from specs.lang.paged import Field, Paged
+from specs.lang.formats.elements import BF16, F32
+from specs.lang.formats.paged import Field, Paged
 from tests.cache.problems import gather, insertion
 from tests.contract import suite
 from torch_impl import ops

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import specs
-from parity.guard import bit_view
-from parity.inputs import KINDS, Inputs, Kind, Raw, decode, encode, generate, is_exact, layout_of, raw_dtype
-from specs.lang.elements import ALL, E2M1, ElementFormat
+from parity.judge.guard import bit_view
+from parity.judge.inputs import KINDS, Inputs, Kind, Raw, decode, encode, generate, is_exact, layout_of, raw_dtype
+from specs.lang.declare.kernel import Role
+from specs.lang.declare.op import Case, Op, Sample, Sampler
 from specs.lang.errors import ArgumentError, SpecError
-from specs.lang.kernel import Role
-from specs.lang.op import Case, Op, Sample, Sampler
+from specs.lang.formats.elements import ALL, E2M1, ElementFormat
 from tests.contract import suite
 
 SMALL = suite.small_cases()

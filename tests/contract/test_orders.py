@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import specs
-from parity.guard import bit_view
-from parity.inputs import Inputs
-from specs.lang.axes import as_expr
-from specs.lang.elements import F32
-from specs.lang.kernel import Rows, Shape
-from specs.lang.op import Op
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Inputs
+from specs.lang.declare.axes import as_expr
+from specs.lang.declare.kernel import Rows, Shape
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import F32
 from tests.contract import suite
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import specs
-from parity.inputs import layout_of
-from specs.lang.op import Op
+from parity.judge.inputs import layout_of
+from specs.lang.declare.op import Op
 from tests.contract import suite
 
 FLAT, SPLIT, EMPTY = (12,), (2, 1, 6), (2, 0, 3)

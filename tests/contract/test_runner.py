@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import specs
-from parity import frameworks
-from parity.frameworks import Result, Results
-from parity.inputs import KINDS, Inputs, Kind, encode
-from parity.records import CaseResult
-from parity.runner import IMPLEMENTATIONS, accumulator_of, run_all, run_case, seed_of
-from specs.lang.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8
-from specs.lang.elements import F16
+from parity.judge import frameworks
+from parity.judge.frameworks import Result, Results
+from parity.judge.inputs import KINDS, Inputs, Kind, encode
+from parity.judge.runner import IMPLEMENTATIONS, accumulator_of, run_all, run_case, seed_of
+from parity.record.records import CaseResult
+from specs.lang.declare.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8
+from specs.lang.declare.op import Case
 from specs.lang.errors import ArgumentError, Unsupported
-from specs.lang.op import Case
+from specs.lang.formats.elements import F16
 from tests.contract import suite
 
 OP, QUANTISER = "fp8_gemm", "per_token_group_quant_fp8"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import specs
-from parity.inputs import Inputs, encode, generate
-from parity.runner import run_inputs
-from specs.lang.bind import check_attributes
-from specs.lang.elements import E4M3, E5M2, E8M0, F32, ElementFormat
+from parity.judge.inputs import Inputs, encode, generate
+from parity.judge.runner import run_inputs
+from specs.lang.call.bind import check_attributes
+from specs.lang.declare.op import Case
 from specs.lang.errors import ArgumentError, SpecError
-from specs.lang.formats import least_floor, token_group
-from specs.lang.op import Case
+from specs.lang.formats.elements import E4M3, E5M2, E8M0, F32, ElementFormat
+from specs.lang.formats.named import least_floor, token_group
 from tests.contract import suite
 
 GROUP = "per_token_group_quant_fp8"

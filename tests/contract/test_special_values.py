@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import specs
-from parity.inputs import Inputs, decode, encode, is_exact, layout_of
-from parity.runner import expectations, run_inputs
-from specs.lang.elements import ElementFormat
-from specs.lang.kernel import Role
-from specs.lang.op import Op
+from parity.judge.inputs import Inputs, decode, encode, is_exact, layout_of
+from parity.judge.runner import expectations, run_inputs
+from specs.lang.declare.kernel import Role
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import ElementFormat
 from tests.contract import suite
 
 VALUES = {"NaN": np.nan, "infinity": np.inf, "-infinity": -np.inf}

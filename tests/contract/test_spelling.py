@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import specs
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
 from specs.lang.errors import ArgumentError, OutOfRange, WrongType
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
 from tests.contract import suite
 
 NUMBERS = [(op, a.name) for op in specs.names() for a in specs.get(op).attributes if a.kind is float]

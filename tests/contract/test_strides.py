@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import specs
-from parity.frameworks import from_torch, to_torch
-from parity.inputs import Inputs, layout_of
+from parity.judge.frameworks import from_torch, to_torch
+from parity.judge.inputs import Inputs, layout_of
+from specs.lang.declare.kernel import Role
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Op
 from specs.lang.errors import ArgumentError
-from specs.lang.kernel import Role
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Case, Op
 from tests.contract import suite
 
 OTHER = 0xFF

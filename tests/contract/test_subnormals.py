@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import specs
-from parity.frameworks import FRAMEWORKS
-from parity.inputs import Inputs, Raw, decode, encode
-from parity.runner import expectations, run_inputs
-from specs.lang.accuracy import FLOAT32
-from specs.lang.bind import check_attributes
-from specs.lang.elements import BF16, E4M3, E8M0, F32, UINT8, ElementFormat
-from specs.lang.op import Case
+from parity.judge.frameworks import FRAMEWORKS
+from parity.judge.inputs import Inputs, Raw, decode, encode
+from parity.judge.runner import expectations, run_inputs
+from specs.lang.call.bind import check_attributes
+from specs.lang.declare.accuracy import FLOAT32
+from specs.lang.declare.op import Case
+from specs.lang.formats.elements import BF16, E4M3, E8M0, F32, UINT8, ElementFormat
 from tests.contract import suite
 
 LEAST = F32.min_normal
@@ -121,7 +121,7 @@ def test_what_is_wrong_besides_still_fails(kind: Any) -> None:
     right = expected.raw
     lost = right.copy()
     lost[1:] = 0
-    from parity.flushing import flushed_references
+    from parity.judge.flushing import flushed_references
 
     flushed = flushed_references(inputs)["c"]
     for at, value in (((0, 0), 0.0), ((0, 3), 63.0 * 2.0**40), ((1, 2), 1.0), ((2, 5), np.nan)):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import BF16, E5M2, F32, INT32
-from specs.lang.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Rows, Tunable
-from specs.lang.op import Case, Op, Reference, single
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Rows, Tunable
+from specs.lang.declare.op import Case, Op, Reference, single
+from specs.lang.formats.elements import BF16, E5M2, F32, INT32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, fori_loop, load, program_id, store
 from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.trace import Tile
 
 M = Axis(name="M", doc="rows")
 N = Axis(name="N", minimum=1, doc="columns")

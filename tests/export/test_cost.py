@@ -7,10 +7,10 @@ from math import prod
 import pytest
 
 import specs
-from specs.lang.kernel import Access
-from specs.lang.op import Op
-from specs.tile.cases import StepLaunch, case_call, case_launches
-from specs.tile.cost import Cost, cost
+from specs.lang.declare.kernel import Access
+from specs.lang.declare.op import Op
+from specs.tile.launch.cases import StepLaunch, case_call, case_launches
+from specs.tile.passes.cost import Cost, cost
 from tests.export.sample import COLUMNS, ROWS, TILE, as_many_as_stored, one_more_per_row, sample
 
 TRIPS = -(-COLUMNS // TILE)

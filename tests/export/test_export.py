@@ -18,17 +18,17 @@ import pydantic
 import pytest
 
 import specs
-from parity.inputs import Raw
-from parity.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, validated
+from parity.judge.inputs import Raw
+from parity.write.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, validated
 from specs.cache.layouts import ALL as LAYOUTS
-from specs.lang.accuracy import Accuracy
-from specs.lang.declarations import LAYOUT_FACTS
-from specs.lang.elements import ALL, E5M2, F32, ElementFormat, Overflow
-from specs.lang.export import content_hash, to_dict, to_json
-from specs.lang.kernel import Access, Role, Tunable
-from specs.lang.op import Case, Op
-from specs.lang.paged import Field as PagedField
-from specs.lang.paged import Paged
+from specs.export import content_hash, to_dict, to_json
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.check import LAYOUT_FACTS
+from specs.lang.declare.kernel import Access, Role, Tunable
+from specs.lang.declare.op import Case, Op
+from specs.lang.formats.elements import ALL, E5M2, F32, ElementFormat, Overflow
+from specs.lang.formats.paged import Field as PagedField
+from specs.lang.formats.paged import Paged
 from tests.export.sample import TILE, M, N, doubled_by_another_author, sample, tripled
 from tests.rules.source import ROOT
 
@@ -331,7 +331,7 @@ def test_the_formula_names_its_parts() -> None:
     assert "(N + 3) u_acc" in Accuracy(terms=N, extra=3).formula()
 
 
-PROGRAM = "import specs; from specs.lang.export import to_json; print(*map(to_json, map(specs.get, specs.names())))"
+PROGRAM = "import specs; from specs.export import to_json; print(*map(to_json, map(specs.get, specs.names())))"
 
 
 def test_export_is_the_same_in_every_process(subprocess_environment: Callable[..., dict[str, str]]) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.inputs import Inputs, encode
+from parity.judge.inputs import Inputs, encode
 from specs.flash.varlen import FLASH_ATTN_VARLEN
-from specs.lang.bind import check_attributes
-from specs.lang.elements import BF16, F32, INT32, ElementFormat
+from specs.lang.call.bind import check_attributes
+from specs.lang.formats.elements import BF16, F32, INT32, ElementFormat
 
 Array = np.ndarray[Any, Any]
 Lengths = Sequence[tuple[int, int]]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.guard import bit_view
-from parity.inputs import Inputs, generate
+from parity.judge.guard import bit_view
+from parity.judge.inputs import Inputs, generate
 from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.lang.errors import ArgumentError
 from tests.cache.judging import judge

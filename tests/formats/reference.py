@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.blocks import BlockFormat, ScaleRule
-from specs.lang.elements import E2M1, E8M0, ElementFormat, NanRule
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
+from specs.lang.formats.elements import E2M1, E8M0, ElementFormat, NanRule
 
 Array = np.ndarray[Any, Any]
 F32 = np.float32

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.blocks import BlockFormat, ZeroPoint
-from specs.lang.elements import BF16, INT32
-from specs.lang.formats import (
+from specs.lang.formats.blocks import BlockFormat, ZeroPoint
+from specs.lang.formats.elements import BF16, INT32
+from specs.lang.formats.named import (
     FP8_BLOCK_128,
     FP8_BLOCK_128_E8M0,
     INT8_PER_TOKEN,

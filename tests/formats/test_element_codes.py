@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from specs.lang import elements
-from specs.lang.elements import (
+from specs.lang.formats.elements import (
     BF16,
     BOOL,
     E2M1,
@@ -27,6 +26,7 @@ from specs.lang.elements import (
     ElementFormat,
     Overflow,
 )
+from specs.lang.formats.named import elements
 from tests.formats.reference import value_of
 
 SMALL_FLOATS = tuple(form for form in FLOATS if form.bits <= 16)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.elements import (
+from specs.lang.errors import SpecError
+from specs.lang.formats.elements import (
     ALL,
     BF16,
     E4M3,
@@ -22,7 +23,6 @@ from specs.lang.elements import (
     Kind,
     Overflow,
 )
-from specs.lang.errors import SpecError
 
 SMALL = tuple(form for form in ALL if form.bits <= 16)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from specs.lang.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, F32, ElementFormat, NanRule, Overflow
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, F32, ElementFormat, NanRule, Overflow
 from tests.formats.reference import magnitudes, nearest_code
 
 SIGNED = (BF16, F16, E4M3, E5M2, E2M1)

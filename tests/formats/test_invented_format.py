@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from specs.lang.blocks import BlockFormat
-from specs.lang.elements import BF16, ElementFormat, Kind, NanRule
 from specs.lang.errors import WrongShape
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.elements import BF16, ElementFormat, Kind, NanRule
 from tests.formats.reference import magnitudes, nearest_code, value_of
 
 E3M4 = ElementFormat(

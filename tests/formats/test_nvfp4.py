@@ -8,9 +8,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from specs.lang.elements import E2M1, E4M3
 from specs.lang.errors import Surplus, WrongShape
-from specs.lang.formats import MXFP4, NVFP4, nvfp4
+from specs.lang.formats.elements import E2M1, E4M3
+from specs.lang.formats.named import MXFP4, NVFP4, nvfp4
 from tests.contract.suite import inputs_of, run
 
 Array = np.ndarray[Any, Any]

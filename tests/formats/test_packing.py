@@ -6,9 +6,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from specs.lang.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8, ElementFormat
 from specs.lang.errors import SpecError, WrongFormat, WrongRank, WrongShape
-from specs.lang.packing import Order, Packing, raw_codes, stored
+from specs.lang.formats.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8, ElementFormat
+from specs.lang.formats.packing import Order, Packing, raw_codes, stored
 
 PAIRS = Packing(word=UINT8, per_word=2)
 EIGHTS = Packing(word=INT32, per_word=8, axis=-2)

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specs.lang.blocks import BlockFormat
-from specs.lang.elements import F16
-from specs.lang.formats import ALL, MXFP4, MXFP8, TOKEN_GROUP_32, TOKEN_GROUP_32_E8M0
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.elements import F16
+from specs.lang.formats.named import ALL, MXFP4, MXFP8, TOKEN_GROUP_32, TOKEN_GROUP_32_E8M0
 
 SHAPE = (256, 256)
 

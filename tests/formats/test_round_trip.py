@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from specs.lang.blocks import BlockFormat, Quantized
-from specs.lang.elements import E5M2, E8M0, F32
-from specs.lang.formats import (
+from specs.lang.formats.blocks import BlockFormat, Quantized
+from specs.lang.formats.elements import E5M2, E8M0, F32
+from specs.lang.formats.named import (
     ALL,
     INT8_PER_TOKEN,
     MXFP4,

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specs.lang.blocks import BlockFormat, ScaleRule, ZeroPoint, ceil_log2
-from specs.lang.elements import (
+from specs.lang.errors import SpecError
+from specs.lang.formats.blocks import BlockFormat, ScaleRule, ZeroPoint, ceil_log2
+from specs.lang.formats.elements import (
     BF16,
     E2M1,
     E4M3,
@@ -24,8 +25,7 @@ from specs.lang.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.lang.errors import SpecError
-from specs.lang.formats import (
+from specs.lang.formats.named import (
     FP8_BLOCK_128,
     MXFP4,
     MXFP8,
@@ -37,7 +37,7 @@ from specs.lang.formats import (
     int8_per_token,
     token_group,
 )
-from specs.lang.packing import Packing
+from specs.lang.formats.packing import Packing
 
 MANTISSAS = (np.arange(1 << 23, dtype=np.uint32) | np.uint32(127 << 23)).view(np.float32)  # all of [1, 2)
 # Where amax / max is a power of two: 448 and 57344 are 1.75 * 2**k, 6 is 1.5 * 2**k.

@@ -1,4 +1,4 @@
-"""Codecs of other libraries: equal where they state our rule, different where specs.lang.elements says so."""
+"""Codecs of other libraries: equal where they state our rule, different where specs.lang.formats.elements says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gfloat import formats as peer
 
-from specs.lang.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, INT4, ElementFormat, Overflow
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, INT4, ElementFormat, Overflow
 
 PEERS = {
     BF16: peer.format_info_bfloat16,
@@ -84,7 +84,7 @@ def test_gfloat_rounds_float64_alike(form: ElementFormat) -> None:
         np.testing.assert_array_equal(np.signbit(ours), np.signbit(rounded))
 
 
-# Where they differ, so that a change on their side is noticed and the text in specs.lang.elements follows.
+# Where they differ, so that a change on their side is noticed and the text in specs.lang.formats.elements follows.
 
 
 def test_ml_dtypes_rounds_float64_twice() -> None:

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang import formats
-from specs.lang.blocks import BlockFormat, Quantized, ScaleRule, Storage
-from specs.lang.elements import E4M3
 from specs.lang.errors import (
     ArgumentError,
     ConstraintViolated,
@@ -20,7 +17,9 @@ from specs.lang.errors import (
     WrongRank,
     WrongShape,
 )
-from specs.lang.formats import (
+from specs.lang.formats.blocks import BlockFormat, Quantized, ScaleRule, Storage
+from specs.lang.formats.elements import E4M3
+from specs.lang.formats.named import (
     FP8_BLOCK_128,
     INT4_GROUP_128,
     INT4_GROUP_128_ASYMMETRIC,
@@ -33,6 +32,7 @@ from specs.lang.formats import (
     TOKEN_GROUP_128,
     int4_group,
 )
+from specs.lang.formats.named import named as formats
 
 GIVEN = BlockFormat(name="given", element=E4M3, block=(1, 32), rule=ScaleRule.GIVEN)
 UNSCALED = BlockFormat(name="unscaled", element=E4M3, scale=None, rule=ScaleRule.GIVEN)

@@ -11,13 +11,13 @@ import pytest
 from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N, config, facts, grid, tunables
 from specs.gemm.tiles import clamped, finish, span, tile_position
-from specs.lang.accuracy import FLOAT32, Accuracy
-from specs.lang.elements import BF16, F32, INT32, UINT8, ElementFormat, Kind, NanRule
-from specs.lang.kernel import Access, Array, Kernel, Rows
-from specs.lang.op import Op, Reference, single
+from specs.lang.declare.accuracy import FLOAT32, Accuracy
+from specs.lang.declare.kernel import Access, Array, Kernel, Rows
+from specs.lang.declare.op import Op, Reference, single
+from specs.lang.formats.elements import BF16, F32, INT32, UINT8, ElementFormat, Kind, NanRule
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import cdiv, dot, fori_loop, load, zeros
 from specs.tile.library import codec
-from specs.tile.trace import Tile
 from tests.rules.source import own_modules
 
 NAME = "e2m2"

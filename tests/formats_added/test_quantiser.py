@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.blocks import BlockFormat
-from specs.lang.elements import BF16, F32, ElementFormat, Kind, NanRule
 from specs.lang.errors import ConstraintViolated
-from specs.lang.packing import raw_codes
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.elements import BF16, F32, ElementFormat, Kind, NanRule
+from specs.lang.formats.packing import raw_codes
 from specs.quant.group import GROUP_QUANT, group_quantiser
 from tests.rules.source import own_modules
 
@@ -89,11 +89,11 @@ def test_jax(implementation: str, form: str, rng: np.random.Generator) -> None:
 def test_sources() -> None:
     """Both frameworks' kernels exist for GPUs too, and have no type of that name to lean on."""
     from jax_impl.emitter import emit as emit_pallas
-    from specs.lang.bind import ArrayInfo, bind
-    from specs.tile.legalise import legalise
-    from specs.tile.plan import plan
+    from specs.lang.call.bind import ArrayInfo, bind
+    from specs.tile.emit.triton import emit as emit_triton
+    from specs.tile.launch.plan import plan
+    from specs.tile.passes.legalise import legalise
     from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_XPU
-    from specs.tile.triton_source import emit as emit_triton
 
     call = bind(QUANT, {"x": ArrayInfo((ROWS, COLUMNS), F32, (COLUMNS, 1), "gpu")}, {})
     for emit, target in ((emit_triton, TRITON_CUDA), (emit_triton, TRITON_XPU), (emit_pallas, PALLAS_CUDA)):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import specs
-from specs.lang.accuracy import FLOAT32
-from specs.lang.elements import F32
+from specs.lang.declare.accuracy import FLOAT32
+from specs.lang.formats.elements import F32
 from tests.contract.suite import inputs_of, run
 
 OP = specs.get("int4_gemm_w4a8")

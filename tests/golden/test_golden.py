@@ -15,13 +15,13 @@ import pytest
 
 import jax_impl.emitter
 import specs
-import specs.tile.triton_source
-from parity.golden import EMITTERS, Files, Name, golden_files, golden_sources, sources, stale, write
-from specs.lang.export import content_hash
-from specs.lang.op import Op
-from specs.tile.cases import case_launches, default_case
-from specs.tile.legalise import legalise
-from specs.tile.specialise import trace
+import specs.tile.emit.triton
+from parity.write.golden import EMITTERS, Files, Name, golden_files, golden_sources, sources, stale, write
+from specs.export import content_hash
+from specs.lang.declare.op import Op
+from specs.tile.launch.cases import case_launches, default_case
+from specs.tile.launch.specialise import trace
+from specs.tile.passes.legalise import legalise
 from tests.rules.source import ROOT
 
 FRAMEWORK_IMPORTS = {
@@ -55,7 +55,7 @@ def test_every_operation_has_sources_on_both_sides() -> None:
 
 
 def clear_caches() -> None:
-    for cached in (trace, legalise, specs.tile.triton_source.emit, jax_impl.emitter.emit, content_hash):
+    for cached in (trace, legalise, specs.tile.emit.triton.emit, jax_impl.emitter.emit, content_hash):
         cached.cache_clear()
 
 
@@ -66,7 +66,7 @@ def test_emitting_twice_gives_the_same_text(files: Files) -> None:
 
 PROGRAM = """
 import hashlib, sys
-from parity.golden import golden_files
+from parity.write.golden import golden_files
 print(hashlib.sha256(repr(sorted(map(repr, golden_files().items()))).encode()).hexdigest())
 assert not {"torch", "jax", "triton"} & set(sys.modules), "emitting loads no framework"
 """

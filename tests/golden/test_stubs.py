@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 import specs
-from parity.stubs import STUBS, Stub, implementations, stub
+from parity.write.stubs import STUBS, Stub, implementations, stub
 
 BOTH = pytest.mark.parametrize("kind", STUBS, ids=lambda kind: kind.package)
 

@@ -11,16 +11,16 @@ import torch
 
 import jax_impl.ops
 import specs
-from parity.frameworks import FRAMEWORKS
-from parity.inputs import Inputs, generate
+from parity.judge.frameworks import FRAMEWORKS
+from parity.judge.inputs import Inputs, generate
 from specs.indexer import arrays as declare
 from specs.indexer.logits import LOGITS_ACCURACY
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.paged_logits import limits_of
-from specs.lang.accuracy import FLOAT32
-from specs.lang.elements import F32
+from specs.lang.declare.accuracy import FLOAT32
 from specs.lang.errors import Unsupported
-from specs.tile.cases import case_call
+from specs.lang.formats.elements import F32
+from specs.tile.launch.cases import case_call
 from torch_impl.support import choose
 
 OP = specs.get("sparse_attn_indexer")

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 import specs
-from parity.inputs import generate
+from parity.judge.inputs import generate
 from specs.cache.layouts import V4
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4, fp8_rows, mxfp4_rows, quant_view, workspace_shapes
-from specs.lang.elements import BF16, E4M3, F32, UINT8, ElementFormat
 from specs.lang.errors import ArgumentError
-from specs.lang.paged import Paged, ScalePlace
-from specs.tile.cases import case_launches
+from specs.lang.formats.elements import BF16, E4M3, F32, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged, ScalePlace
 from specs.tile.ir import Opcode, walk
-from specs.tile.legalise import legalise
+from specs.tile.launch.cases import case_launches
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, Target
 from torch_impl import ops
 

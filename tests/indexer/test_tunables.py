@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 import specs
-from parity.inputs import Kind, generate
-from specs.lang.elements import BF16
-from specs.lang.kernel import Config, Kernel
-from specs.tile.cases import case_launches
+from parity.judge.inputs import Kind, generate
+from specs.lang.declare.kernel import Config, Kernel
+from specs.lang.formats.elements import BF16
 from specs.tile.ir import Opcode, walk
+from specs.tile.launch.cases import case_launches
 from tests.cache.judging import judge
 
 

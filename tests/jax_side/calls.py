@@ -9,10 +9,10 @@ import jax
 
 import specs
 from jax_impl import ops
-from parity.frameworks import from_jax, to_jax
-from parity.inputs import generate
-from specs.lang.elements import INT64
-from specs.lang.op import Case
+from parity.judge.frameworks import from_jax, to_jax
+from parity.judge.inputs import generate
+from specs.lang.declare.op import Case
+from specs.lang.formats.elements import INT64
 from tests.small import small_case
 
 Arrays = tuple[jax.Array, ...]

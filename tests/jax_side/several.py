@@ -17,12 +17,12 @@ from jax.sharding import PartitionSpec as P
 
 import specs
 from jax_impl import ops
-from parity.frameworks import to_jax
-from parity.inputs import Inputs, generate
-from specs.lang.dividing import Divisions, divisions
+from parity.judge.frameworks import to_jax
+from parity.judge.inputs import Inputs, generate
+from specs.lang.declare.dividing import Divisions, divisions
+from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported
-from specs.lang.op import Op
-from specs.tile.cases import case_call
+from specs.tile.launch.cases import case_call
 from tests.jax_side.calls import as_tuple, jax_case, raw
 
 DEVICES = 4

@@ -13,7 +13,7 @@ import specs
 from jax_impl import defaults, ops
 from jax_impl.platforms import custom_call
 from jax_impl.support import IMPLEMENTATIONS, lowering_for
-from specs.lang.readiness import READY
+from specs.lang.declare.readiness import READY
 
 
 @pytest.mark.parametrize("op", specs.names())

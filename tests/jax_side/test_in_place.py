@@ -13,8 +13,8 @@ import specs
 from jax_impl import ops
 from jax_impl.launch import run
 from jax_impl.support import explain
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import WrongType
-from specs.lang.readiness import READY
 from tests.jax_side.calls import as_tuple, raw, small_call
 from tests.torch_side.accumulate import ACCUMULATE
 

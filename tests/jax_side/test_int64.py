@@ -9,9 +9,9 @@ import pytest
 
 import specs
 from jax_impl import lowered
-from parity.runner import run_case, seed_of
-from specs.lang.elements import INT64
-from specs.lang.op import Op
+from parity.judge.runner import run_case, seed_of
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import INT64
 from tests.contract.suite import SEED, available
 
 WIDE = [

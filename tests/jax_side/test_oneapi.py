@@ -21,11 +21,11 @@ from jax_impl import launch, ops
 from jax_impl.lowered import ROADS, Lowered
 from jax_impl.platforms import custom_call, defects, environment, oneapi, triton_road, versions
 from jax_impl.support import explain, lowering_for
-from parity.frameworks import to_jax
-from parity.inputs import generate
+from parity.judge.frameworks import to_jax
+from parity.judge.inputs import generate
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import Unsupported
-from specs.lang.readiness import READY
-from specs.tile.cases import case_call, default_case
+from specs.tile.launch.cases import case_call, default_case
 from tests.rules.source import ROOT
 
 CUSTOM_CALLS = [export.DisabledSafetyCheck.custom_call(custom_call.TARGET)]
@@ -104,7 +104,7 @@ def run_in_process(text: str) -> str:
 UNCHANGED = """
 import specs, jax
 from jax_impl.lowered import lower
-from specs.tile.cases import default_case
+from specs.tile.launch.cases import default_case
 names = ("per_token_quant_fp8", "qnorm_rope_kv_insert", "sparse_mla_decode_fp8")
 def kernels():
     cases = [(n, default_case(specs.get(n)), r) for n in names for r in ("pallas", "triton")]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import specs
-from specs.lang.dividing import divisions
-from specs.lang.op import Op
-from specs.tile.cases import case_call
+from specs.lang.declare.dividing import divisions
+from specs.lang.declare.op import Op
+from specs.tile.launch.cases import case_call
 from tests.rules.source import ROOT
 from tests.small import small_case
 

@@ -11,10 +11,10 @@ from jax import export
 import specs
 from jax_impl import ops
 from jax_impl.support import lowering_for
-from parity.frameworks import to_jax
-from parity.inputs import generate
+from parity.judge.frameworks import to_jax
+from parity.judge.inputs import generate
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import Unsupported
-from specs.lang.readiness import READY
 from tests.jax_side.calls import as_tuple, jax_case, raw
 
 

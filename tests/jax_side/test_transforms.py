@@ -15,13 +15,13 @@ from jax import export
 import specs
 from jax_impl import launch, ops
 from jax_impl.support import IMPLEMENTATIONS
-from parity.frameworks import to_jax
-from parity.inputs import generate
-from specs.lang.elements import E4M3, ElementFormat
+from parity.judge.frameworks import to_jax
+from parity.judge.inputs import generate
+from specs.lang.call.signature import shape_text
+from specs.lang.declare.kernel import choice_name
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import Unsupported
-from specs.lang.kernel import choice_name
-from specs.lang.readiness import READY
-from specs.lang.signature import shape_text
+from specs.lang.formats.elements import E4M3, ElementFormat
 from tests.jax_side.calls import as_tuple, jax_case, raw, small_call
 from tests.small import with_floats
 

@@ -13,9 +13,9 @@ import specs
 from jax_impl import lowered
 from jax_impl.platforms import compiled_call, triton_road, versions
 from jax_impl.platforms.compiled_call import CompiledKernel, spelled_out, without_scratch
-from specs.lang.elements import E4M3, F32, ElementFormat
 from specs.lang.errors import Unsupported
-from specs.tile.cases import default_case
+from specs.lang.formats.elements import E4M3, F32, ElementFormat
+from specs.tile.launch.cases import default_case
 
 SOURCE = """
 import triton

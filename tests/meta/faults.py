@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from parity.guard import poison
-from parity.ulp import AnyArray
+from parity.judge.guard import poison
+from parity.judge.ulp import AnyArray
 from tests.meta.problems import Problem
 
 BLOCK = 32

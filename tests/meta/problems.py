@@ -9,10 +9,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from parity.compare import Bounded, Comparison, Exact
-from parity.ulp import AnyArray, Float64
-from specs.lang.accuracy import FLOAT32, TENSOR_FP8, Accumulator, Accuracy
-from specs.lang.elements import BF16, F16, F32, ElementFormat
+from parity.judge.compare import Bounded, Comparison, Exact
+from parity.judge.ulp import AnyArray, Float64
+from specs.lang.declare.accuracy import FLOAT32, TENSOR_FP8, Accumulator, Accuracy
+from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
 
 FORMATS = (BF16, F16, F32)
 """Of the output."""

@@ -6,10 +6,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from parity.compare import Bounded, Exact
-from parity.ulp import Float64
-from specs.lang.elements import BF16, E4M3, F16, F32, ElementFormat
+from parity.judge.compare import Bounded, Exact
+from parity.judge.ulp import Float64
 from specs.lang.errors import ArgumentError
+from specs.lang.formats.elements import BF16, E4M3, F16, F32, ElementFormat
 
 INF, NAN = float("inf"), float("nan")
 

@@ -8,9 +8,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from parity.compare import Bounded, Exact
-from parity.guard import ALIGNMENT, guarded, is_poison, poison, poison_pattern
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT8, INT32, ElementFormat
+from parity.judge.compare import Bounded, Exact
+from parity.judge.guard import ALIGNMENT, guarded, is_poison, poison, poison_pattern
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT8, INT32, ElementFormat
 
 KINDS: dict[ElementFormat, Any] = {element: element.numpy_dtype for element in (BF16, F16, F32, E4M3, INT8, INT32)}
 kinds = pytest.mark.parametrize("element", KINDS, ids=lambda element: element.name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.compare import Exact
-from parity.ulp import AnyArray, Float64
-from specs.lang.elements import E4M3, UINT8, ElementFormat
+from parity.judge.compare import Exact
+from parity.judge.ulp import AnyArray, Float64
+from specs.lang.formats.elements import E4M3, UINT8, ElementFormat
 from tests.meta.faults import FAULTS, Fault
 from tests.meta.problems import COMPARISONS, DATA, FORMATS, SHAPES, Problem, bounded, exact
 

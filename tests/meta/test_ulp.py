@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parity.ulp import rung, ulp_distance, values
-from specs.lang.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, F32, INT8, INT32, ElementFormat
+from parity.judge.ulp import rung, ulp_distance, values
+from specs.lang.formats.elements import BF16, E2M1, E4M3, E5M2, E8M0, F16, F32, INT8, INT32, ElementFormat
 from tests.meta.problems import FORMATS
 
 

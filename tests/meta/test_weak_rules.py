@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from parity.ulp import AnyArray
-from specs.lang.elements import BF16
+from parity.judge.ulp import AnyArray
+from specs.lang.formats.elements import BF16
 from tests.meta.faults import FAULTS
 from tests.meta.problems import SHAPES, Problem, bounded, gaussian
 

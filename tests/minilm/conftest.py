@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from parity.minilm import assets as checkpoint
-from parity.minilm.assets import Assets, Tokens
-from parity.minilm.sentences import SENTENCES
+from parity.models.minilm import assets as checkpoint
+from parity.models.minilm.assets import Assets, Tokens
+from parity.models.minilm.sentences import SENTENCES
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from parity.minilm.arrays import HostArray
-from parity.minilm.assets import Assets, Layer, Linear, Norm
+from parity.models.minilm.arrays import HostArray
+from parity.models.minilm.assets import Assets, Layer, Linear, Norm
 
 
 def embeddings(assets: Assets, sentences: Sequence[str]) -> HostArray:

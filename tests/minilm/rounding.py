@@ -25,9 +25,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from parity.minilm.arrays import HostArray, numpy_arrays
-from parity.minilm.assets import Assets, Tokens
-from parity.minilm.encoder import encode
+from parity.models.minilm.arrays import HostArray, numpy_arrays
+from parity.models.minilm.assets import Assets, Tokens
+from parity.models.minilm.encoder import encode
 
 ELEMENTWISE: Final = 16
 """Rounded operations one after the other: residual addition and layer norm 11 (two of them sums over a row); scaling,

@@ -11,9 +11,9 @@ from importlib.machinery import ModuleSpec
 import numpy as np
 import pytest
 
-from parity.minilm import assets as checkpoint
-from parity.minilm.assets import INSTALL, Assets, Config, Tokens
-from parity.minilm.sentences import SENTENCES
+from parity.models.minilm import assets as checkpoint
+from parity.models.minilm.assets import INSTALL, Assets, Config, Tokens
+from parity.models.minilm.sentences import SENTENCES
 from specs.lang.errors import Unsupported
 
 

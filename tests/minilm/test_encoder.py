@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.minilm import encoder
-from parity.minilm.arrays import ArrayNamespace, HostArray, jax_arrays, numpy_arrays, torch_arrays
-from parity.minilm.assets import Assets, Tokens
-from parity.minilm.encoder import cosines, encode, float_linear
-from parity.minilm.sentences import PAIRS, SENTENCES
-from specs.lang.elements import F32, F64
+from parity.models.minilm import encoder
+from parity.models.minilm.arrays import ArrayNamespace, HostArray, jax_arrays, numpy_arrays, torch_arrays
+from parity.models.minilm.assets import Assets, Tokens
+from parity.models.minilm.encoder import cosines, encode, float_linear
+from parity.models.minilm.sentences import PAIRS, SENTENCES
+from specs.lang.formats.elements import F32, F64
 from tests.minilm.independent import embeddings
 from tests.minilm.rounding import distance, envelope, reference
 

@@ -10,8 +10,8 @@ import pytest
 
 from examples import minilm_jax, minilm_torch
 from examples.minilm_problem import SENTENCES, Array, Problem, problem, report
-from parity.minilm import assets as checkpoint
-from parity.minilm.drift import float32_model
+from parity.models.minilm import assets as checkpoint
+from parity.models.minilm.drift import float32_model
 
 RUNS: dict[str, Callable[[Problem], Array]] = {"torch": minilm_torch.run, "jax": minilm_jax.run}
 

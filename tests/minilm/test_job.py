@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.frameworks import Result
-from parity.inputs import Raw
-from parity.minilm import job
-from parity.minilm.arrays import HostArray
-from parity.minilm.assets import Assets, Linear, Tokens
-from parity.minilm.engines import DEFAULT, Engine, engine
-from parity.minilm.linears import Side, compare
-from parity.minilm.outcomes import JobResult, LinearOutcome
-from parity.minilm.plain import PLAIN
-from parity.minilm.schemes import SCHEMES, Scheme
-from parity.minilm.sentences import SENTENCES
-from specs.lang.elements import E8M0, ElementFormat
+from parity.judge.frameworks import Result
+from parity.judge.inputs import Raw
+from parity.models.minilm import job
+from parity.models.minilm.arrays import HostArray
+from parity.models.minilm.assets import Assets, Linear, Tokens
+from parity.models.minilm.engines import DEFAULT, Engine, engine
+from parity.models.minilm.linears import Side, compare
+from parity.models.minilm.outcomes import JobResult, LinearOutcome
+from parity.models.minilm.plain import PLAIN
+from parity.models.minilm.schemes import SCHEMES, Scheme
+from parity.models.minilm.sentences import SENTENCES
 from specs.lang.errors import Unsupported
+from specs.lang.formats.elements import E8M0, ElementFormat
 
 PAIRS = ("torch:eager vs oracle", "jax:xla vs oracle", "torch:eager vs jax:xla")
 

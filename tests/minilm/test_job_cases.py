@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import specs
-from parity.inputs import KINDS
-from parity.job_cases import beside
-from parity.records import CaseResult
-from parity.runner import run_all
+from parity.commands.job_cases import beside
+from parity.judge.inputs import KINDS
+from parity.judge.runner import run_all
+from parity.record.records import CaseResult
 
 OPS = ("per_token_quant_fp8", "per_tensor_quant_fp8")
 EAGER = ("torch:eager",)

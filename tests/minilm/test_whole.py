@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity.minilm import encoder, operations, whole
-from parity.minilm.arrays import ArrayNamespace
-from parity.minilm.assets import Assets, Norm, Tokens
-from parity.minilm.drift import drifts, sentence_cosines
-from parity.minilm.engines import DEFAULT, Engine, engine
-from parity.minilm.linears import Side
-from parity.minilm.outcomes import LinearOutcome
-from parity.minilm.pinned import pinned
-from parity.minilm.plain import PLAIN, AnyScheme
-from parity.minilm.schemes import SCHEMES
-from parity.minilm.sentences import SENTENCES
-from parity.minilm.whole import Seen, Trace
-from specs.lang.elements import BF16
+from parity.models.minilm import encoder, operations, whole
+from parity.models.minilm.arrays import ArrayNamespace
+from parity.models.minilm.assets import Assets, Norm, Tokens
+from parity.models.minilm.drift import drifts, sentence_cosines
+from parity.models.minilm.engines import DEFAULT, Engine, engine
+from parity.models.minilm.linears import Side
+from parity.models.minilm.outcomes import LinearOutcome
+from parity.models.minilm.pinned import pinned
+from parity.models.minilm.plain import PLAIN, AnyScheme
+from parity.models.minilm.schemes import SCHEMES
+from parity.models.minilm.sentences import SENTENCES
+from parity.models.minilm.whole import Seen, Trace
 from specs.lang.errors import Unsupported
+from specs.lang.formats.elements import BF16
 from tests.minilm.rounding import distance, reference, stored_envelope
 
 FEW = SENTENCES[:3]

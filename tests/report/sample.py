@@ -7,9 +7,10 @@ from dataclasses import replace
 import ml_dtypes
 import numpy as np
 
-from parity.compare import Bounded, Exact
-from parity.pictures import scale_map
-from parity.records import (
+from parity.judge.compare import Bounded, Exact
+from parity.judge.ulp import AnyArray
+from parity.record.pictures import scale_map
+from parity.record.records import (
     CaseResult,
     Device,
     Drift,
@@ -23,8 +24,7 @@ from parity.records import (
     StepResult,
     judged,
 )
-from parity.ulp import AnyArray
-from specs.lang.elements import BF16, E4M3, F32
+from specs.lang.formats.elements import BF16, E4M3, F32
 from tests.meta import faults
 from tests.meta.problems import Problem, bounded, exact, gaussian, grid
 

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from parity import wording
-from parity.records import STATUSES, ModelSection, RunRecord
-from parity.records_json import from_json, to_json
+from parity.record.json import from_json, to_json
+from parity.record.records import STATUSES, ModelSection, RunRecord
 from parity.report import render
 from parity.report.page import headline
+from parity.show import wording
 from tests.report.sample import record
 
 VOID = {"meta", "br", "col"}

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.compare import Bounded, Exact
-from parity.pictures import MAX_COLUMNS, MAX_ROWS, scale_map
-from parity.records import LinearResult, ScaleMap
+from parity.judge.compare import Bounded, Exact
+from parity.judge.verdict import Histogram
+from parity.record.pictures import MAX_COLUMNS, MAX_ROWS, scale_map
+from parity.record.records import LinearResult, ScaleMap
 from parity.report import heatmap, histogram, layers
 from parity.report.bars import meter, status_bar
-from parity.verdict import Histogram
-from specs.lang.elements import F32
+from specs.lang.formats.elements import F32
 from tests.report.sample import LINEARS, model_section
 
 INF = float("inf")

@@ -10,10 +10,10 @@ import jsonschema
 import numpy as np
 import pytest
 
-from parity.compare import Exact
-from parity.records import STATUSES, CaseResult, DataKind, RunRecord, judged
-from parity.records_json import dump_schema, from_json, json_schema, to_json
-from specs.lang.elements import F32
+from parity.judge.compare import Exact
+from parity.record.json import dump_schema, from_json, json_schema, to_json
+from parity.record.records import STATUSES, CaseResult, DataKind, RunRecord, judged
+from specs.lang.formats.elements import F32
 from tests.report.sample import record
 
 TEXTS = {"op": "o", "case": "c", "pair": "p", "shape": "s", "formats": "f"}

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from parity import wording
-from parity.table import WIDE, print_record, progress, watched
+from parity.show import wording
+from parity.show.table import WIDE, print_record, progress, watched
 from tests.report.sample import record
 
 

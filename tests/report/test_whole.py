@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from parity import wording
-from parity.model_sections import cosine_section, drift_section, model_sections, reasons, stages_section
-from parity.records import Drift, ModelSection
+from parity.commands.status import FAILED, OK, exit_status
+from parity.record.records import Drift, ModelSection
 from parity.report import drift, whole
-from parity.status import FAILED, OK, exit_status
+from parity.show import wording
+from parity.show.model_sections import cosine_section, drift_section, model_sections, reasons, stages_section
 from tests.report.sample import SIDES, STAGES, model_section, record
 
 PAIR = " vs ".join(SIDES)

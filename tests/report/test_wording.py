@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parity import wording
+from parity.show import wording
 
 INF, NAN = float("inf"), float("nan")
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import specs
-from specs.lang.elements import BF16, E4M3, F32
+from specs.lang.declare.kernel import Array, Attribute, Kernel
+from specs.lang.declare.op import Op, single
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Array, Attribute, Kernel
-from specs.lang.op import Op, single
-from specs.tile.cases import case_arrays
+from specs.lang.formats.elements import BF16, E4M3, F32
+from specs.tile.launch.cases import case_arrays
 from tests.export.sample import sample
 
 MODE = Attribute(name="mode", kind=str, default="one", choices=("one", "many"), doc="how many scales")

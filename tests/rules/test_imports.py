@@ -167,7 +167,7 @@ GOOD = [
     ("jax_impl/platforms/a.py", "from jax._src import core"),
     ("torch_impl/a.py", "import torch, triton\nimport triton.language as tl\ny = tl.load"),
     ("torch_impl/platforms/a.py", "from triton.runtime.jit import JITFunction"),
-    ("parity/a.py", "def f():\n    import torch_impl, jax_impl, parity.compare"),
+    ("parity/a.py", "def f():\n    import torch_impl, jax_impl, parity.judge.compare"),
     ("tests/a.py", "import parity, torch, jax"),
 ]
 

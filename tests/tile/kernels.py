@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, ExprLike
-from specs.lang.bind import ArrayInfo, Call, bind
-from specs.lang.elements import ElementFormat
-from specs.lang.kernel import Access, Array, Config, Kernel, Shape, Tunable
-from specs.lang.layouts import Dense, Inner, packed_strides
-from specs.lang.op import Op, single
-from specs.tile.arrayops import NUMPY, NUMPY_DTYPES
-from specs.tile.executor import Buffer, execute
+from specs.lang.call.bind import ArrayInfo, Call, bind
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, ExprLike
+from specs.lang.declare.kernel import Access, Array, Config, Kernel, Shape, Tunable
+from specs.lang.declare.layouts import Dense, Inner, packed_strides
+from specs.lang.declare.op import Op, single
+from specs.lang.formats.elements import ElementFormat
+from specs.tile.interpret.arrayops import NUMPY, NUMPY_DTYPES
+from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.ir import Program
-from specs.tile.legalise import legalise
-from specs.tile.plan import Launch, plan
+from specs.tile.launch.plan import Launch, plan
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import EXECUTOR
 
 Raw = np.ndarray[Any, Any]

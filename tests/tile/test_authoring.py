@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from examples import author_a_kernel
-from specs.tile.cases import case_call
+from specs.tile.launch.cases import case_call
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "authoring.md"

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import specs
-from parity.checking import problems
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, cdiv
-from specs.lang.elements import F32
+from parity.commands.checking import problems
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, cdiv
+from specs.lang.declare.kernel import Config, Kernel, Tunable
+from specs.lang.declare.op import Case, Op, Reference
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Config, Kernel, Tunable
-from specs.lang.op import Case, Op, Reference
+from specs.lang.formats.elements import F32
 from specs.tile.language import arange, load, program_id, store
 from tests.tile.kernels import checked, tiny
 from torch_impl.launch import run

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.axes import Axis
-from specs.lang.elements import F32, INT32
-from specs.tile.cost import cost
+from specs.lang.declare.axes import Axis
+from specs.lang.formats.elements import F32, INT32
+from specs.tile.frontend.trace import Tile
 from specs.tile.ir import Opcode, walk
 from specs.tile.language import arange, fori_loop, load, program_id, reduce_sum, store, when, zeros
-from specs.tile.trace import Tile
+from specs.tile.passes.cost import cost
 from tests.tile.kernels import bits, implementations, launch_of, program_of, run, tiny
 
 each_implementation = pytest.mark.parametrize("implementation", implementations())

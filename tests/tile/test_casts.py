@@ -1,7 +1,7 @@
 """Formats on devices: every code of every format in every other, as the formats declare.
 
-`parity.casts` has the codes; here they run wherever this machine can, and again through the arithmetic that targets
-use for formats that they do not have.
+`parity.commands.casts` has the codes; here they run wherever this machine can, and again through the arithmetic that
+targets use for formats that they do not have.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from jax_impl.platforms import triton_road
-from parity import casts
-from specs.lang.axes import Ref, cdiv
-from specs.lang.elements import BF16, E5M2, F16, F32, ElementFormat
-from specs.lang.op import Op
-from specs.tile import triton_source
+from parity.commands import casts
+from specs.lang.declare.axes import Ref, cdiv
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import BF16, E5M2, F16, F32, ElementFormat
+from specs.tile.emit import triton as triton_source
 from specs.tile.ir import Opcode, Program, walk
 from specs.tile.language import arange, dot, load, program_id, store
-from specs.tile.legalise import legalise
 from specs.tile.library import codec
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_HOPPER, Target
 from tests.contract.suite import DEVICES, available
 from tests.tile.kernels import Raw, implementations, launch_of, run, tiny

@@ -16,10 +16,10 @@ import pytest
 
 from jax_impl import launch, support
 from jax_impl.platforms import custom_call, triton_road
-from specs.lang.elements import F32
+from specs.lang.formats.elements import F32
 from specs.tile import language as tl
-from specs.tile import triton_source
-from specs.tile.legalise import legalise
+from specs.tile.emit import triton as triton_source
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import TRITON_CUDA
 from tests.tile.kernels import Raw, bits, implementations, launch_of, run, tiny
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.axes import Axis, Ref
-from specs.lang.axes import cdiv as size_cdiv
-from specs.lang.elements import F32
-from specs.lang.op import Op
+from specs.lang.declare.axes import Axis, Ref
+from specs.lang.declare.axes import cdiv as size_cdiv
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import F32
 from specs.tile.language import arange, divide, load, multiply, program_id, rescale, store
 from tests.tile.kernels import Raw, implementations, run, tiny
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import specs
-from specs.lang.elements import BOOL, INT32
+from specs.lang.formats.elements import BOOL, INT32
 from specs.tile import targets
-from specs.tile.canonical import canonical
-from specs.tile.cases import case_launches, default_case
+from specs.tile.frontend.trace import Tile
 from specs.tile.ir import Opcode, walk
 from specs.tile.language import arange, load, program_id, store, where
-from specs.tile.legalise import legalise
+from specs.tile.launch.cases import case_launches, default_case
+from specs.tile.passes.canonical import canonical
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import TRITON_INTERPRET, Target
-from specs.tile.trace import Tile
 from tests.tile.kernels import program_of, tiny
 
 TARGETS = tuple(found for found in vars(targets).values() if isinstance(found, Target))
@@ -33,7 +33,7 @@ def test_what_is_not_rewritten_needs_no_rewriting(target: Target, monkeypatch: p
         programs = [found.launch.program for found in launches]
         left |= {program for program in programs if legalise(program, target).ops is program.ops}
     assert left
-    monkeypatch.setattr("specs.tile.legalise._Formats.wanted", lambda *_: True)
+    monkeypatch.setattr("specs.tile.passes.legalise._Formats.wanted", lambda *_: True)
     for program in left:
         replayed = legalise.__wrapped__(program, target)
         assert replayed.ops is not program.ops

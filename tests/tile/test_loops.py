@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.axes import Axis
-from specs.lang.elements import F32, INT32
+from specs.lang.declare.axes import Axis
+from specs.lang.formats.elements import F32, INT32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, cdiv, dot, fori_loop, load, program_id, reduce_sum, store, where, zeros
-from specs.tile.trace import Tile
 from tests.tile.kernels import bits, implementations, run, tiny
 
 each_implementation = pytest.mark.parametrize("implementation", implementations())

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.axes import Axis, cdiv
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT8, INT32, UINT8, ElementFormat
+from specs.lang.declare.axes import Axis, cdiv
+from specs.lang.declare.kernel import Rows
 from specs.lang.errors import Unsupported
-from specs.lang.kernel import Rows
-from specs.tile import executor
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT8, INT32, UINT8, ElementFormat
+from specs.tile.frontend.trace import Tile
+from specs.tile.interpret import executor
 from specs.tile.ir import Opcode, walk
 from specs.tile.language import arange, fori_loop, load, program_id, reduce_sum, store, where
-from specs.tile.trace import Tile
 from tests.tile.kernels import bits, coded, implementations, launch_of, program_of, run, run_numpy, tiny, widened
 
 each_implementation = pytest.mark.parametrize("implementation", implementations())
@@ -159,7 +159,7 @@ def negate_bytes(p: Any) -> None:
 
 def test_wide_offsets_are_refused_by_jax_without_64_bit_integers() -> None:
     from jax_impl.arrayops import JAX_OPS
-    from specs.lang.elements import INT64
+    from specs.lang.formats.elements import INT64
 
     with pytest.raises(Unsupported, match="jax_enable_x64"):
         JAX_OPS.cast(np.zeros(3, np.int32), INT64)

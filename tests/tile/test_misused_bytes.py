@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.elements import BF16, BOOL, F32, F64, INT32, INT64, UINT8
 from specs.lang.errors import SpecError
+from specs.lang.formats.elements import BF16, BOOL, F32, F64, INT32, INT64, UINT8
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     fori_loop,
@@ -24,7 +25,6 @@ from specs.tile.language import (
     store_view,
     when,
 )
-from specs.tile.trace import Tile
 from tests.tile.kernels import program_of, tiny
 
 HERE = Path(__file__).relative_to(Path(__file__).parents[2]).as_posix()

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.axes import Axis
-from specs.lang.elements import BF16, BOOL, E4M3, F16, F32, INT8, INT16, INT32, UINT8, ElementFormat
+from specs.lang.declare.axes import Axis
+from specs.lang.formats.elements import BF16, BOOL, E4M3, F16, F32, INT8, INT16, INT32, UINT8, ElementFormat
 from specs.tile import language as tl
+from specs.tile.frontend.trace import Tile
 from specs.tile.ir import Opcode, walk
-from specs.tile.trace import Tile
 from tests.tile.kernels import Raw, bits, implementations, program_of, run, tiny
 
 N = 64

@@ -14,17 +14,17 @@ import pytest
 import specs
 from jax_impl import support
 from jax_impl.platforms import triton_road
-from specs.lang.axes import Axis
-from specs.lang.elements import E4M3, F16, F32, INT32, INT64
-from specs.lang.op import Op
-from specs.lang.readiness import READY
+from specs.lang.declare.axes import Axis
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import READY
+from specs.lang.formats.elements import E4M3, F16, F32, INT32, INT64
 from specs.tile import language as tl
-from specs.tile import triton_source
-from specs.tile.cases import case_launches
+from specs.tile.emit import triton as triton_source
+from specs.tile.frontend.trace import Tile
 from specs.tile.ir import Program
-from specs.tile.legalise import legalise
+from specs.tile.launch.cases import case_launches
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import TRITON_CUDA, TRITON_XPU, Target
-from specs.tile.trace import Tile
 from tests.tile.kernels import Raw, implementations, launch_of, run, tiny
 
 N = Axis(name="N")

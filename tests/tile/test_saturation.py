@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import specs
-from parity.inputs import Inputs, encode
-from parity.runner import run_inputs
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.bind import check_attributes
-from specs.lang.elements import BF16, F16, F32, INT16, INT32, UINT8, UINT32, ElementFormat
-from specs.lang.op import Case, Op
+from parity.judge.inputs import Inputs, encode
+from parity.judge.runner import run_inputs
+from specs.lang.call.bind import check_attributes
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.op import Case, Op
+from specs.lang.formats.elements import BF16, F16, F32, INT16, INT32, UINT8, UINT32, ElementFormat
 from specs.tile.language import arange, load, program_id, store
 from specs.tile.library import codec
 from tests.contract import suite

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from jax_impl.emitter import emit as emit_pallas
-from specs.lang.axes import Axis, cdiv
-from specs.lang.elements import BF16, F32
-from specs.tile.canonical import canonical
+from specs.lang.declare.axes import Axis, cdiv
+from specs.lang.formats.elements import BF16, F32
+from specs.tile.emit.triton import emit as emit_triton
+from specs.tile.frontend.trace import Tile
 from specs.tile.ir import Program
 from specs.tile.language import arange, fori_loop, load, program_id, reduce_max, store, zeros
-from specs.tile.legalise import legalise
-from specs.tile.specialise import trace
+from specs.tile.launch.specialise import trace
+from specs.tile.passes.canonical import canonical
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, Target
-from specs.tile.trace import Tile
-from specs.tile.triton_source import emit as emit_triton
 from tests.tile.kernels import launch_of, program_of, tiny
 
 HERE = Path(__file__).relative_to(Path(__file__).parents[2]).as_posix()

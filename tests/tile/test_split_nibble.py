@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import specs
-from specs.lang.axes import Axis, cdiv
-from specs.lang.bind import ArrayInfo, bind
-from specs.lang.elements import BF16, E2M1, F16, F32, INT32, UINT8, ElementFormat
+from specs.lang.call.bind import ArrayInfo, bind
+from specs.lang.declare.axes import Axis, cdiv
+from specs.lang.declare.kernel import Array
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Op
 from specs.lang.errors import WrongStride
-from specs.lang.kernel import Array
-from specs.lang.layouts import Dense, Inner
-from specs.lang.op import Op
+from specs.lang.formats.elements import BF16, E2M1, F16, F32, INT32, UINT8, ElementFormat
 from specs.tile.ir import Opcode, walk
 from specs.tile.language import arange, load, nibble, program_id, scaled_nibble, split_pairs, store
-from specs.tile.legalise import legalise
-from specs.tile.plan import plan
+from specs.tile.launch.plan import plan
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_INTERPRET
 from tests.tile.kernels import bits, implementations, program_of, run, tiny
 
@@ -87,7 +87,7 @@ def test_nibbles_stay_one_operation_where_the_target_has_instructions_for_them()
 @pytest.mark.parametrize("form", [BF16, F16], ids=lambda form: form.name)
 @pytest.mark.parametrize("zeros", [False, True], ids=["minus-8", "minus-zero"])
 def test_generated_triton_holds_its_assembly(form: ElementFormat, zeros: bool) -> None:
-    from specs.tile.triton_source import emit
+    from specs.tile.emit.triton import emit
 
     source = emit(legalise(program_of(nibbles(form, zeros), NIBBLES), TRITON_CUDA))
     assert source.count("tl.inline_asm_elementwise(") == 2

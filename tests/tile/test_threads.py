@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+from specs.tile.frontend.trace import Tracer, tracing
 from specs.tile.language import arange
-from specs.tile.trace import Tracer, tracing
 
 SIZES = (16, 32, 64)
 

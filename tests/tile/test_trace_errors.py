@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.elements import BF16, E4M3, F32, INT32, UINT8
 from specs.lang.errors import SpecError
+from specs.lang.formats.elements import BF16, E4M3, F32, INT32, UINT8
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     cumsum,
@@ -26,7 +27,6 @@ from specs.tile.language import (
     where,
     zeros,
 )
-from specs.tile.trace import Tile
 from tests.tile.kernels import program_of, tiny
 
 HERE = Path(__file__).relative_to(Path(__file__).parents[2]).as_posix()

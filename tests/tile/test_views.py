@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specs.lang.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT8, INT16, INT32, UINT8, ElementFormat
-from specs.tile.cost import cost
+from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, INT8, INT16, INT32, UINT8, ElementFormat
 from specs.tile.ir import Opcode, Program, walk
 from specs.tile.language import arange, load, load_view, program_id, store, store_view, where
-from specs.tile.legalise import legalise
+from specs.tile.passes.cost import cost
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import EXECUTOR, PALLAS_CUDA, PALLAS_INTERPRET, TRITON_CUDA, TRITON_INTERPRET, TRITON_XPU
 from tests.tile.kernels import Raw, implementations, launch_of, program_of, run, run_numpy, tiny, widened
 

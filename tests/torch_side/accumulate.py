@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from specs.lang.accuracy import Accuracy
-from specs.lang.axes import Axis, Ref, cdiv
-from specs.lang.elements import F32
-from specs.lang.kernel import Access, Array, Config, Kernel, Rows, Tunable
-from specs.lang.op import Op, Reference, single
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Config, Kernel, Rows, Tunable
+from specs.lang.declare.op import Op, Reference, single
+from specs.lang.formats.elements import F32
 from specs.tile.language import arange, load, program_id, store
 
 M = Axis(name="M", doc="rows")

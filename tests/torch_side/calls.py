@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 import specs
-from parity.frameworks import from_torch, to_torch
-from parity.inputs import generate
-from specs.lang.elements import ElementFormat
-from specs.lang.op import Case
+from parity.judge.frameworks import from_torch, to_torch
+from parity.judge.inputs import generate
+from specs.lang.declare.op import Case
+from specs.lang.formats.elements import ElementFormat
 from tests.small import small_case
 from torch_impl import ops
 from torch_impl.formats import dtype_of

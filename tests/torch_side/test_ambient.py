@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import specs
-from specs.lang.readiness import READY
+from specs.lang.declare.readiness import READY
 from tests.torch_side.ambient import STATES, State, precision, settings
 from tests.torch_side.calls import Tensors, performed, public, raw, small_call
 from torch_impl import launch, ops, repeated

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import specs
-from specs.lang.elements import E8M0
+from specs.lang.formats.elements import E8M0
 from tests.small import small_case
 from tests.torch_side.calls import operator, performed, public, raw, small_call, with_lead
 from tests.torch_side.test_registration import ROWS

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import specs
+from specs.lang.declare.readiness import DEVICE_NAMES, READY
 from specs.lang.errors import NotAChoice, Unsupported
-from specs.lang.readiness import DEVICE_NAMES, READY
 from tests.torch_side.calls import public, small_call
 from torch_impl import ops
 from torch_impl.support import IMPLEMENTATIONS

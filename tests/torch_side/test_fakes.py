@@ -13,8 +13,8 @@ from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, Stateles
 
 import specs
 from specs.cache.layouts import V4
+from specs.lang.call.sizes import SymbolicSize, Undecided, certainly, problem_of
 from specs.lang.errors import Aliased, ArgumentError, WrongDevice, WrongFormat, WrongShape
-from specs.lang.sizes import SymbolicSize, Undecided, certainly, problem_of
 from tests.torch_side.calls import as_tuple, operator, public, raw, small_call
 from torch_impl import ops
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import specs
-from specs.lang.readiness import READY
+from specs.lang.declare.readiness import READY
 from tests.torch_side.accumulate import ACCUMULATE
 from tests.torch_side.calls import fresh, public, raw, small_call
 from torch_impl.launch import run, written_names

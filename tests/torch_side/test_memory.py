@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from parity.frameworks import to_torch
-from parity.inputs import Inputs, generate
+from parity.judge.frameworks import to_torch
+from parity.judge.inputs import Inputs, generate
 from specs.cache.gather import DEQUANT_GATHER_K
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
 from specs.flash.varlen import FLASH_ATTN_VARLEN
-from specs.lang.op import Op
+from specs.lang.declare.op import Op
 from tests.attention.problems import decode, with_attributes
 from torch_impl import ops
 

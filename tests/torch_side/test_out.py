@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import specs
-from parity.frameworks import from_torch
+from parity.judge.frameworks import from_torch
+from specs.lang.call.results import overlap
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import Aliased, ArgumentError, Surplus, Unsupported, WrongShape, WrongStride, WrongType
-from specs.lang.readiness import READY
-from specs.lang.results import overlap
-from specs.tile.plan import plan
+from specs.tile.launch.plan import plan
 from tests.torch_side.calls import as_tuple, public, raw, small_call, with_lead
 from tests.torch_side.test_registration import _CHECKS, ROWS, floats
 from torch_impl import launch, repeated

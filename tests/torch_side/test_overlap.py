@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import specs
-from specs.tile.cases import case_launches
-from specs.tile.legalise import legalise
-from specs.tile.plan import Launch
+from specs.tile.emit.triton import emit
+from specs.tile.launch.cases import case_launches
+from specs.tile.launch.plan import Launch
+from specs.tile.passes.legalise import legalise
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, Target
-from specs.tile.triton_source import emit
 from torch_impl import launch as launching
 from torch_impl import support
 

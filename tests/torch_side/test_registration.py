@@ -10,12 +10,12 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import specs
-from parity.frameworks import from_torch
-from specs.lang.elements import ElementFormat
+from parity.judge.frameworks import from_torch
+from specs.lang.call.signature import shape_text
+from specs.lang.declare.kernel import Access, Rows, choice_name
 from specs.lang.errors import Unsupported
-from specs.lang.kernel import Access, Rows, choice_name
-from specs.lang.paged import Paged
-from specs.lang.signature import shape_text
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
 from tests.small import with_floats
 from tests.torch_side.calls import (
     Tensors,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
 import specs
-from specs.lang.bind import check_attributes
+from specs.lang.call.bind import check_attributes
+from specs.lang.declare.layouts import Pages
 from specs.lang.errors import (
     ArgumentError,
     Missing,
@@ -25,7 +26,6 @@ from specs.lang.errors import (
     WrongStride,
     WrongType,
 )
-from specs.lang.layouts import Pages
 from tests.torch_side.calls import Tensors, as_tuple, performed, public, raw, small_call
 from torch_impl import launch, repeated
 from torch_impl.formats import FORMATS

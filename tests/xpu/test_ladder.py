@@ -16,7 +16,7 @@ from parity.xpu.command import run
 from parity.xpu.ladder import CARDS, RUNGS, Attempt, Ladder, attempts, covering_cases
 from parity.xpu.record import EXECUTED, LOWERED, REAL, KernelRow, Rung, compiled, native
 from parity.xpu.tools import Tools
-from specs.tile.cases import case_launches
+from specs.tile.launch.cases import case_launches
 
 NOTHING = Tools(python=None, libraries=None, offline={}, problems=(tools.NO_PLUGIN,))
 HERE = tools.find()

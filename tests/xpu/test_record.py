@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from parity import report, wording
+from parity import report
+from parity.show import wording
 from parity.xpu.ladder import RUNGS
 from parity.xpu.page import render
 from parity.xpu.record import (

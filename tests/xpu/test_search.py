@@ -13,11 +13,11 @@ from parity.xpu.command import put
 from parity.xpu.record import ROADS, KernelRow, Road, Rung, compiled, native
 from parity.xpu.search import Candidate, Found, candidate, descend, groups, lightest, neighbours, settle
 from specs import tuned
+from specs.lang.declare.kernel import Kernel
+from specs.lang.declare.op import Case, Op
 from specs.lang.errors import SpecError
-from specs.lang.kernel import Kernel
-from specs.lang.op import Case, Op
-from specs.tile.cases import StepLaunch, case_call, case_launches, default_case
-from specs.tile.plan import plan
+from specs.tile.launch.cases import StepLaunch, case_call, case_launches, default_case
+from specs.tile.launch.plan import plan
 
 
 def start(name: str) -> tuple[Kernel, Mapping[str, int]]:

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b4f02100111fbc340e9ceefc594b6ec2400478cce060d8202b4f1b1a0857d316
+# spec sha256 ec3bfa5020e5b5f43fe857c224204ac047e39558380e9ed1b6995a1c84cf04ba
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 370d9479da1c7af485f76fbe8c9adafe7661e1d7829fd2e58cc043573bcdd34d
+# spec sha256 0dec2313ac051416ec9b7a5ba4b9bea47fd4515d16a154d9caf645bfe844a144
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

@@ -7,9 +7,9 @@ contraction or on the order of evaluation.
 
 from __future__ import annotations
 
-from specs.lang.elements import F32, INT32, ElementFormat, NanRule, Overflow
+from specs.lang.formats.elements import F32, INT32, ElementFormat, NanRule, Overflow
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import absolute, full, maximum, round_even, where
-from specs.tile.trace import Tile
 
 _EXACT_BITS = 22  # integers of so many bits are float32 numbers that `round_even` takes
 

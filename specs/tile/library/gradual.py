@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specs.lang.elements import F32, INT32
+from specs.lang.formats.elements import F32, INT32
+from specs.tile.frontend.trace import Tile
 from specs.tile.language import full, maximum, minimum, where
 from specs.tile.library.codec import is_nan
-from specs.tile.trace import Tile
 
 _INFINITY, _LEAST_NORMAL, _MAGNITUDE, _FRACTION = 0x7F800000, 0x00800000, 0x7FFFFFFF, 0x007FFFFF
 _HIDDEN = 1 << 23

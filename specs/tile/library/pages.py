@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from specs.lang.elements import BF16, E8M0, F32, INT32, UINT8, ElementFormat
-from specs.lang.paged import Paged, Place
+from specs.lang.formats.elements import BF16, E8M0, F32, INT32, UINT8, ElementFormat
+from specs.lang.formats.paged import Paged, Place
+from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import ArrayHandle, arange, load_view, multiply, where
 from specs.tile.library import codec
-from specs.tile.trace import Tile, fail
 
 LEAST = 16
 """Narrowest chunk, which is the narrowest operand of a dot."""

@@ -1,0 +1,1 @@
+"""Attention: ours beside its peers."""

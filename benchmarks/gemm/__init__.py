@@ -1,0 +1,1 @@
+"""Matrix products: ours beside their peers."""

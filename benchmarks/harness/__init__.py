@@ -1,0 +1,1 @@
+"""Timing, queues, problems and reports that the benchmarks share."""

@@ -1,0 +1,176 @@
+"""What `parity run` and `parity job` do: run, and hand over what was found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import specs
+from parity.commands.status import NOTHING_NAMED, Asked, exit_status, not_run
+from parity.judge.inputs import Kind
+from parity.judge.runner import inputs_of, repeat_case, run_all
+from parity.record.assemble import Stopwatch, run_record
+from parity.record.json import to_json
+from parity.record.records import CaseResult, RunRecord, count
+from parity.show import wording
+from parity.show.describe import Row, Section
+from parity.show.model_sections import model_sections, reasons
+from parity.show.printing import console, print_section, say, write_text
+from parity.show.table import print_record, progress
+from parity.xpu.record import LadderRecord
+from specs.lang.declare.op import Case, Op
+
+JOB_FAMILIES = ("quant", "gemm")
+"""Families whose cases are part of the job: those that its layers use."""
+
+
+def run_cases(
+    ops: Sequence[Op],
+    *,
+    seed: int,
+    implementations: Sequence[str],
+    kinds: Sequence[Kind],
+    device: str,
+    cases: Sequence[str] = (),
+    save: Path | None = None,
+) -> RunRecord:
+    """Cases of some operations, with a progress bar where somebody is watching; an interrupt ends it early.
+
+    cases: names of those to run; all cases where none is named.
+    save: folder for the inputs of every case that failed, and of every case that was named.
+    """
+    watch, found = Stopwatch(), list[CaseResult]()
+    total = sum(not cases or case.name in cases for op in ops for case in op.cases) * len(kinds)
+    with progress(total) as step:
+        step("")
+
+        def after(_done: int, _total: int, op: str, case: Case, kind: Kind, rows: tuple[CaseResult, ...]) -> None:
+            found.extend(rows)
+            if save is not None and (cases or any(row.status == "failed" for row in rows)):
+                say(console(), f"saved: {save_case(save, specs.get(op), case, kind, seed, device, rows)}")
+            step(f"{op}, {case.name}, {kind}")
+
+        names, interrupted = [op.name for op in ops], False
+        try:
+            results: Sequence[CaseResult] = run_all(
+                names,
+                seed=seed,
+                implementations=implementations,
+                device=device,
+                kinds=kinds,
+                cases=cases,
+                progress=after,
+            )
+        except KeyboardInterrupt:
+            results, interrupted = found, True
+    return run_record(results, watch=watch, seed=seed, device=device, interrupted=interrupted)
+
+
+def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: str, rows: Sequence[CaseResult]) -> Path:
+    """Writes the inputs of a case, and a script for everything that ran on them; returns the folder of the case."""
+    from parity.record.saving import ran, save
+
+    names = ran(rows)
+    target = folder / f"{op.name}-{case.name}-{kind}-{seed}"
+    save(
+        inputs_of(op, case, kind, seed),
+        target,
+        implementations=names,
+        device=device,
+        title=f"{op.name}, case {case.name}, {kind} data, seed {seed}",
+        repeat=repeat_case(op, case, kind, seed, device, names),
+    )
+    return target
+
+
+def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
+    """The real model under every scheme, and every case of the operations of `JOB_FAMILIES` beside it.
+
+    quick: the first scheme, and no cases.
+
+    Raises:
+        Unsupported: the model or a framework is not installed, or a framework does not see the device.
+    """
+    from parity.commands.job_cases import beside
+    from parity.models.minilm import assets, job
+    from parity.models.minilm.plain import PLAIN
+    from parity.models.minilm.schemes import SCHEMES
+
+    watch = Stopwatch()
+    assets.folder()  # before anything is started that would have to be waited for
+    ops = [op for op in map(specs.get, specs.names()) if op.family in JOB_FAMILIES]
+    with beside(() if quick else ops, seed=seed, implementations=implementations, device=device) as cases:
+        found = job.run(
+            implementations=implementations,
+            device=device,
+            schemes=SCHEMES[:1] if quick else (PLAIN, *SCHEMES),
+            progress=_tell,
+        )
+        _tell("the cases of the operations")
+        results = cases.results()
+    return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def deliver(
+    record: RunRecord,
+    json_file: Path | None,
+    report: Path | None,
+    *,
+    asked: Asked = NOTHING_NAMED,
+    brief: bool = False,
+    ladder: LadderRecord | None = None,
+) -> int:
+    """Prints a record, writes the files that were asked for, and returns the exit status (see
+    `parity.commands.status`).
+
+    asked: what was asked for by name, and has to have run.
+    brief: one row per operation instead of one per case; the files hold everything either way.
+    ladder: a walk through Intel's compilers, for the report.
+    """
+    out = console()
+    if record.results and brief:
+        print_section(out, operations_section(record.results))
+        for result in record.results:
+            if result.status == "failed":
+                say(out, f"failed: {result.op}, {result.case}, {result.pair}: {result.reason}")
+                say(out, f"  repeat: {result.repeat}")
+    elif record.results:
+        print_record(record, out)
+    for model in record.models:
+        for section in model_sections(model):
+            print_section(out, section)
+        for line in reasons(model):
+            say(out, line)
+    if json_file is not None:
+        write_text(json_file, to_json(record))
+        say(out, f"record: {json_file}")
+    if report is not None:
+        from parity.report import render
+
+        write_text(report, render(record, ladder))
+        say(out, f"report: {report}")
+    missing = not_run(record, asked)
+    for line in missing:
+        print(f"asked for and not run: {line}", file=sys.stderr)
+    if record.interrupted:
+        print(f"interrupted after {len(record.results)} comparisons", file=sys.stderr)
+    return exit_status(record, missing)
+
+
+def operations_section(results: Sequence[CaseResult]) -> Section:
+    """One row per operation: how many comparisons ended how, twins that were identical, and the largest share."""
+    rows: list[Row] = []
+    for op in dict.fromkeys(result.op for result in results):
+        mine = tuple(result for result in results if result.op == op)
+        counts = ", ".join(f"{n} {status}" for status, n in count(mine).items() if n)
+        ran = [r for r in mine if r.exact_twin != "not applicable" and r.status in ("passed", "failed", "flushed")]
+        twins = sum(r.exact_twin == "identical" for r in ran)
+        share = max((r.bound_share for r in mine if r.bound_share is not None), default=None)
+        rows.append((op, counts, f"{twins} of {len(ran)}", wording.share(share)))
+    columns = ("operation", "comparisons", "exact twins identical", "of bound, random data")
+    return Section(title="Every operation", columns=columns, rows=tuple(rows))

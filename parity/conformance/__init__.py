@@ -1,0 +1,1 @@
+"""Wrong calls derived from a spec, which every implementation has to refuse."""

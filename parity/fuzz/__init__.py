@@ -1,0 +1,1 @@
+"""Calls, layouts and values drawn at random."""

@@ -1,0 +1,538 @@
+"""Runs cases of operations through implementations, on the same bytes, and judges what comes back.
+
+Every implementation is compared with the float64 oracle: byte for byte where the contract is exact and on
+twin data, otherwise within the bound that the spec derives. Every torch implementation is then compared with
+every JAX one: byte for byte in the same cases, otherwise within the sum of both bounds.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+
+import specs
+from parity.judge.compare import Bounded, Comparison, Exact, Mask
+from parity.judge.flushing import flushed_references, without_subnormals
+from parity.judge.frameworks import FRAMEWORKS, Result, Results, Spoiled
+from parity.judge.guard import bit_view
+from parity.judge.inputs import KINDS, Inputs, Kind, Layout, Raw, decode, encode, generate, layout_of, raw_dtype
+from parity.judge.ulp import Float64
+from parity.judge.verdict import Verdict
+from parity.record.pictures import scale_map
+from parity.record.records import STATUSES, CaseResult, ScaleMap, Status, judged
+from specs.lang.call.bind import Call
+from specs.lang.declare.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8, Accumulator, Accuracy
+from specs.lang.declare.kernel import Access, Role
+from specs.lang.declare.op import Case, Op, Reference
+from specs.lang.errors import NotAChoice, Unsupported
+from specs.lang.formats.elements import F32, ElementFormat
+
+IMPLEMENTATIONS: Final = tuple(
+    f"{name}:{choice}" for name, framework in FRAMEWORKS.items() for choice in framework.implementations
+)
+"""Everything that can be compared, as "framework:implementation"."""
+
+BOUND = "u_out |ref| + η_out + (1 + u_out) ((terms + extra) u_acc + t_acc) Σ|terms|"
+SAME_BYTES = "same bytes"
+ORACLE = "oracle"
+
+Repeat = Callable[[Sequence[str]], str]
+"""From names of implementations to the command that runs them on the same inputs again."""
+Progress = Callable[[int, int, str, Case, Kind, tuple[CaseResult, ...]], None]
+"""Called after every case: cases done, cases in all, operation, case, kind of data, results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Expected:
+    """What one result has to be."""
+
+    form: ElementFormat
+    accuracy: Accuracy
+    reference: Reference
+    terms: int
+    moved: bool = False
+    """Whether codes are moved as they are, those of NaN too."""
+
+    def same_bytes(self, expected: Raw) -> Exact:
+        """The rule for these bytes."""
+        free = self.form.is_float and not self.moved
+        return Exact(expected=expected, element=self.form, nan_payload_free=free)
+
+    @property
+    def raw(self) -> Raw:
+        """The oracle's result as bytes, correctly rounded."""
+        value = np.asarray(self.reference.value)
+        if self.accuracy.exact and self.form.bits <= 8:  # such values are codes already
+            mask = (1 << self.form.storage_bits) - 1
+            return (value.astype(np.int64) & mask).astype(self.form.storage_dtype).view(raw_dtype(self.form))
+        # A sum that starts from zero is never the negative zero.
+        return encode(value if self.accuracy.exact else value + 0.0, self.form)
+
+    def bound(self, accumulator: Accumulator) -> Float64:
+        """Largest error allowed, elementwise; 0 for an exact contract."""
+        value, magnitude = self.reference.value, self.reference.magnitude
+        if self.accuracy.exact:
+            return np.zeros(np.shape(value))
+        assert magnitude is not None, "a contract that is not exact needs the oracle's magnitude"
+        return self.accuracy.bound(value, magnitude, self.terms, self.form, accumulator)
+
+    def explained(self, actual: Raw, kind: Kind, accumulator: Accumulator, flushed: Reference) -> Mask | None:
+        """Which elements a platform that flushes accounts for; None where shapes or dtypes differ."""
+        found: Mask | None = None
+        for reference in (self.reference, flushed):
+            for rule in self._flushed_rules(reference, kind, accumulator):
+                kept = rule.kept(actual)
+                if kept is None:
+                    return None
+                found = kept if found is None else found | kept
+        return found
+
+    def _flushed_rules(self, reference: Reference, kind: Kind, accumulator: Accumulator) -> list[Comparison]:
+        other = replace(self, reference=reference)
+        if self.accuracy.same_bytes(kind == "twin"):
+            if self.accuracy.exact and self.form.bits <= 8:
+                return [self.same_bytes(other.raw)]
+            zeroed = replace(reference, value=without_subnormals(reference.value))
+            return [self.same_bytes(other.raw), self.same_bytes(replace(self, reference=zeroed).raw)]
+        value = np.asarray(reference.value, np.float64)
+        # Every operation on a term, and the result itself.
+        bound = other.bound(accumulator) + (self.terms + self.accuracy.extra + 1) * F32.min_normal
+        return [Bounded(reference=value, bound=bound, dtype=raw_dtype(self.form), element=self.form)]
+
+    def rule(self, kind: Kind, accumulator: Accumulator) -> Comparison:
+        """How an implementation is compared with the oracle."""
+        if self.accuracy.same_bytes(kind == "twin"):
+            return self.same_bytes(self.raw)
+        value = np.asarray(self.reference.value, np.float64)
+        dtype = raw_dtype(self.form)
+        return Bounded(reference=value, bound=self.bound(accumulator), dtype=dtype, element=self.form)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What became of one implementation. `results` is None unless it ran."""
+
+    implementation: str
+    results: Results | None = None
+    status: Status = "passed"
+    reason: str = ""
+    seconds: float = 0.0
+    accumulator: Accumulator = FLOAT32
+    flushes: bool = False
+    """Whether the platform takes subnormal numbers for zero."""
+
+
+def expectations(inputs: Inputs, call: Call) -> dict[str, Expected]:
+    """The oracle's results, in place and fresh, by name."""
+    with np.errstate(all="ignore"):
+        references = inputs.op.oracle(inputs.values())
+    found = {}
+    for array in inputs.op.arrays:
+        if array.access is Access.IN or array.name not in call.shapes:
+            continue
+        accuracy = inputs.op.accuracy_of(array.name)
+        found[array.name] = Expected(
+            form=call.formats[array.name],
+            accuracy=accuracy,
+            reference=references[array.name],
+            terms=accuracy.count(call.sizes),
+            moved=array.role is Role.CODES,
+        )
+    return found
+
+
+def accumulator_of(call: Call, implementation: str, device: str) -> Accumulator:
+    """How the dot units add up that an implementation uses on a device.
+
+    The executors and the interpreters multiply in float32. What Triton and Pallas give to the tensor cores of
+    a CUDA device is read off the program.
+    """
+    if device != "cuda" or implementation not in ("torch:triton", "jax:triton", "jax:pallas"):
+        return FLOAT32
+    from specs.tile.ir import Opcode, walk
+    from specs.tile.launch.plan import plan
+    from specs.tile.passes.legalise import legalise
+    from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
+
+    target = PALLAS_CUDA if implementation == "jax:pallas" else TRITON_CUDA
+    widths: set[int] = set()
+    for step in call.op.steps:
+        if step.when is None or step.when.evaluate(call.env):
+            program = legalise(plan(call, step, config=target.config, strides={}).program, target)
+            widths |= {op.operands[0].type.element.bits for op in walk(program.ops) if op.code is Opcode.DOT}
+    return {8: TENSOR_FP8, 16: TENSOR_FLOAT32}.get(min(widths, default=32), FLOAT32)
+
+
+# -- one case --------------------------------------------------------------------------------------------
+
+
+def run_case(
+    op: Op,
+    case: Case,
+    kind: Kind,
+    seed: int,
+    implementations: Sequence[str] = IMPLEMENTATIONS,
+    device: str = "cpu",
+) -> tuple[CaseResult, ...]:
+    """One case on one kind of data: implementations against the oracle, then torch ones against JAX ones.
+
+    Args:
+        seed: of the inputs, which differ from case to case (see `seed_of`); the same seed gives the same bytes.
+        implementations: some of `IMPLEMENTATIONS`.
+        device: "cpu", "cuda" or "xpu".
+
+    Raises:
+        ArgumentError: no implementation has that name, or the case is not one that the operation accepts.
+    """
+    _check_names(op, implementations)
+    # Inputs of large cases take a while to make: not for nothing.
+    if all(_missing(name, case, device) for name in implementations):
+        return _run(layout_of(op, case), None, case, kind, seed, implementations, device)
+    inputs = inputs_of(op, case, kind, seed)
+    repeat = partial(repeat_case, op, case, kind, seed, device) if case in op.cases else None
+    return run_inputs(inputs, case, kind, seed, implementations, device, repeat)
+
+
+def inputs_of(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
+    """The inputs of `run_case`.
+
+    Raises:
+        ArgumentError: the case is not one that the operation accepts.
+    """
+    return generate(op, case, kind, seed_of(seed, op.name, case.name, kind))
+
+
+def run_inputs(
+    inputs: Inputs,
+    case: Case,
+    kind: Kind,
+    seed: int | None = None,
+    implementations: Sequence[str] = IMPLEMENTATIONS,
+    device: str = "cpu",
+    repeat: Repeat | None = None,
+) -> tuple[CaseResult, ...]:
+    """As `run_case`, for inputs that are there already.
+
+    `kind` "twin" promises that every partial sum is exact. repeat: gives the command that runs some implementations on
+    these inputs again, None where there is none.
+    """
+    _check_names(inputs.op, implementations)
+    return _run(inputs.layout, inputs, case, kind, seed, implementations, device, repeat)
+
+
+def _run(
+    layout: Layout,
+    inputs: Inputs | None,
+    case: Case,
+    kind: Kind,
+    seed: int | None,
+    implementations: Sequence[str],
+    device: str,
+    repeat: Repeat | None = None,
+) -> tuple[CaseResult, ...]:
+    call = layout.call()
+    outcomes = {name: _attempt(inputs, call, name, case, device) for name in implementations}
+    expected: dict[str, Expected] = {}
+    if inputs is not None and any(outcome.results is not None for outcome in outcomes.values()):
+        try:
+            expected = expectations(inputs, call)
+        except Exception as error:  # noqa: BLE001 - as in _attempt: nothing can be judged, and the run goes on
+            outcomes = {name: _unjudged(outcome, error) for name, outcome in outcomes.items()}
+    shared = _Case(
+        case=case, kind=kind, seed=seed, layout=layout, inputs=inputs, call=call, expected=expected, repeat=repeat
+    )
+    rows = [shared.against_oracle(outcome) for outcome in outcomes.values()]
+    left, right = (_of(outcomes, framework) for framework in FRAMEWORKS)
+    return (*rows, *(shared.against(one, other) for one in left for other in right))
+
+
+def _of(outcomes: Mapping[str, Outcome], framework: str) -> list[Outcome]:
+    return [outcome for name, outcome in outcomes.items() if name.startswith(f"{framework}:")]
+
+
+def _check_names(op: Op, implementations: Sequence[str]) -> None:
+    for name in implementations:
+        if name not in IMPLEMENTATIONS:
+            choices = ", ".join(IMPLEMENTATIONS)
+            raise NotAChoice(op=op.name, argument="implementations", expected=choices, actual=repr(name))
+
+
+def _missing(implementation: str, case: Case, device: str) -> str | None:
+    """Why an implementation is not even tried."""
+    framework = FRAMEWORKS[implementation.partition(":")[0]]
+    if case.large and device == "cpu":
+        return "too large for a CPU, meant for GPUs"
+    return framework.missing(device)
+
+
+def _attempt(inputs: Inputs | None, call: Call, implementation: str, case: Case, device: str) -> Outcome:
+    framework, _, name = implementation.partition(":")
+    missing = _missing(implementation, case, device)
+    if missing is not None or inputs is None:
+        return Outcome(implementation=implementation, status="not run", reason=missing or "")
+    start = time.perf_counter()
+    try:
+        results = FRAMEWORKS[framework].run(inputs, name, device)
+    except Unsupported as refusal:
+        return Outcome(implementation=implementation, status="unsupported", reason=str(refusal))
+    except Exception as error:  # noqa: BLE001 - one broken implementation is a failed result, and the run goes on
+        reason = str(error) if isinstance(error, Spoiled) else f"{type(error).__name__}: {error}"
+        return Outcome(implementation=implementation, status="failed", reason=reason)
+    return Outcome(
+        implementation=implementation,
+        results=results,
+        seconds=time.perf_counter() - start,
+        accumulator=accumulator_of(call, implementation, device),
+        flushes=FRAMEWORKS[framework].flushes(device),
+    )
+
+
+def _unjudged(outcome: Outcome, error: Exception) -> Outcome:
+    """An outcome that has no oracle to be compared with."""
+    if outcome.results is None:
+        return outcome
+    reason = f"the oracle failed, {type(error).__name__}: {error}"
+    return Outcome(implementation=outcome.implementation, status="failed", reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Case:
+    """What all comparisons of one case share."""
+
+    case: Case
+    kind: Kind
+    seed: int | None
+    layout: Layout
+    inputs: Inputs | None
+    call: Call
+    expected: Mapping[str, Expected]
+    repeat: Repeat | None
+
+    @property
+    def exact(self) -> bool:
+        return all(e.accuracy.same_bytes(self.kind == "twin") for e in self.expected.values())
+
+    def against_oracle(self, outcome: Outcome) -> CaseResult:
+        pair = f"{outcome.implementation} vs {ORACLE}"
+        if outcome.results is None:
+            return self._row(pair, status=outcome.status, reason=outcome.reason)
+        start = time.perf_counter()
+        verdicts = {}
+        for name, expected in self.expected.items():
+            result, rule = outcome.results[name], expected.rule(self.kind, outcome.accumulator)
+            written = _written(result, expected)
+            verdicts[name] = _judge(rule, written, expected.form)
+            if not verdicts[name].passed and (excused := self.flushed(outcome, name)) is not None:
+                verdicts[name] = _judge(rule, written, expected.form, excused)
+        seconds = outcome.seconds + time.perf_counter() - start
+        return self._judged(pair, verdicts, seconds, self._derivation(outcome.accumulator))
+
+    def against(self, one: Outcome, other: Outcome) -> CaseResult:
+        pair = f"{one.implementation} vs {other.implementation}"
+        if one.results is None or other.results is None:
+            # What cannot run here says more about a pair than what went wrong on its other side.
+            absent = max(one, other, key=lambda outcome: STATUSES.index(outcome.status))
+            return self._row(pair, status=absent.status, reason=f"{absent.implementation}: {absent.reason}")
+        start = time.perf_counter()
+        verdicts = {}
+        for name, expected in self.expected.items():
+            base = _written(other.results[name], expected)
+            if expected.accuracy.same_bytes(self.kind == "twin"):
+                rule: Comparison = expected.same_bytes(base.raw)
+            else:
+                bound = expected.bound(one.accumulator) + expected.bound(other.accumulator)
+                # Where the oracle is not finite, so must both be.
+                bound = np.where(np.isfinite(bound), bound, 0.0)
+                reference = decode(base.raw, base.form)
+                rule = Bounded(reference=reference, bound=bound, dtype=base.raw.dtype, element=base.form)
+            written = _written(one.results[name], expected)
+            verdicts[name] = _judge(rule, written, base.form)
+            if not verdicts[name].passed:
+                masks = [mask for side in (one, other) if (mask := self.flushed(side, name)) is not None]
+                if masks:
+                    verdicts[name] = _judge(rule, written, base.form, np.logical_or.reduce(masks))
+        seconds = one.seconds + other.seconds + time.perf_counter() - start
+        derivation = "the sum of both bounds, because each side keeps its own"
+        return self._judged(pair, verdicts, seconds, "" if self.exact else derivation)
+
+    def flushed(self, outcome: Outcome, name: str) -> Mask | None:
+        """Elements of a result that miss the oracle's rule, and for which its platform accounts; None if it does not.
+
+        Looked at only where something is wrong: another run of the oracle.
+        """
+        expected = self.expected[name]
+        if not outcome.flushes or outcome.results is None or expected.moved or self.inputs is None:
+            return None
+        raw, rule = outcome.results[name].raw, expected.rule(self.kind, outcome.accumulator)
+        references = flushed_references(self.inputs)
+        explained = expected.explained(raw, self.kind, outcome.accumulator, references[name])
+        kept = rule.kept(raw)
+        if explained is None or kept is None:
+            return None
+        if isinstance(rule, Exact):
+            kept = kept & (bit_view(raw) == bit_view(rule.expected))
+        return np.asarray(explained & ~kept, dtype=np.bool_)
+
+    def _derivation(self, accumulator: Accumulator) -> str:
+        if all(e.accuracy.exact for e in self.expected.values()):
+            return "every step is exact or correctly rounded"
+        left = [e for e in self.expected.values() if not e.accuracy.same_bytes(self.kind == "twin")]
+        if not left:
+            return "every partial sum is exact"
+        texts = [e.accuracy.derivation(e.terms, e.form, accumulator) for e in left]
+        return "; ".join((*texts, accumulator.doc))
+
+    def _judged(self, pair: str, verdicts: Mapping[str, Verdict], seconds: float, derivation: str) -> CaseResult:
+        return judged(
+            _worst(verdicts),
+            **self._facts(pair),
+            bound=SAME_BYTES if self.exact else BOUND,
+            derivation=derivation,
+            scale_map=_scales(self.inputs, self.expected),
+            seconds=seconds,
+            repeat=self._repeat(pair),
+        )
+
+    def _row(self, pair: str, *, status: Status, reason: str) -> CaseResult:
+        repeat = self._repeat(pair) if status == "failed" else ""
+        return CaseResult(**self._facts(pair), status=status, reason=reason, repeat=repeat)
+
+    def _repeat(self, pair: str) -> str:
+        if self.repeat is None:
+            return ""
+        return self.repeat([side for side in pair.split(" vs ") if side != ORACLE])
+
+    def _facts(self, pair: str) -> dict[str, Any]:
+        return {
+            "op": self.call.op.name,
+            "case": self.case.name,
+            "pair": pair,
+            "shape": shape_text(self.case),
+            "formats": formats_text(self.layout, self.call),
+            "data": self.kind,
+            "seed": self.seed,
+        }
+
+
+def _written(result: Result, expected: Expected) -> Result:
+    """A result with the oracle's values where the call writes nothing: what is there is not compared."""
+    unwritten = expected.reference.unwritten
+    if unwritten is None or result.raw.shape != expected.raw.shape or result.form != expected.form:
+        return result
+    return replace(result, raw=np.where(unwritten, expected.raw, result.raw))
+
+
+def _judge(rule: Comparison, result: Result, form: ElementFormat, excused: Mask | None = None) -> Verdict:
+    """Compares one result; one of another format fails, whatever its bytes."""
+    verdict = rule.compare(result.raw, excused)
+    if result.form == form:
+        return verdict
+    message = f"failed: element format {result.form.name}, expected {form.name}"
+    return replace(verdict, status="failed", message=message)
+
+
+def _worst(verdicts: Mapping[str, Verdict]) -> Verdict:
+    """The verdict of all results together: the worst one, with the largest numbers of all."""
+    order = ("passed", "flushed", "failed")
+    ranks = {n: (order.index(v.status), v.bound_share, v.max_ulp) for n, v in verdicts.items()}
+    name = max(verdicts, key=lambda n: ranks[n])
+    chosen = verdicts[name]
+    if len(verdicts) == 1:
+        return chosen
+    return replace(
+        chosen,
+        max_ulp=max(v.max_ulp for v in verdicts.values()),
+        bound_share=max(v.bound_share for v in verdicts.values()),
+        flushed=sum(v.flushed for v in verdicts.values()),
+        message=f"'{name}': {chosen.message.removeprefix(f'{chosen.status}: ')}",
+    )
+
+
+# -- words and pictures ----------------------------------------------------------------------------------
+
+
+def shape_text(case: Case) -> str:
+    """Sizes of the axes, such as "M=12 N=96 K=160, rows as 2×6"."""
+    text = " ".join(f"{name}={size}" for name, size in case.sizes)
+    return text if case.lead is None else f"{text}, rows as {'×'.join(map(str, case.lead))}"
+
+
+def formats_text(layout: Layout, call: Call) -> str:
+    """Formats of operands and scales, and of the results, such as "e4m3 × e4m3, f32 f32 → bf16"."""
+    roles = {a.name: a.role for a in layout.op.inputs}
+    operands = (Role.DATA, Role.CODES)
+    data = " × ".join(f.name for name, f in layout.formats.items() if roles[name] in operands) or "indices"
+    beside = " ".join(form.name for name, form in layout.formats.items() if roles[name] is Role.SCALE)
+    results = [a for a in layout.op.arrays if a.access is not Access.IN and a.name in call.formats]
+    out = ", ".join(call.formats[a.name].name for a in results)
+    return f"{data}, {beside} → {out}" if beside else f"{data} → {out}"
+
+
+def _scales(inputs: Inputs | None, expected: Mapping[str, Expected]) -> ScaleMap | None:
+    """A picture of the largest array of scales, passed in or computed, if one has more than one scale."""
+    if inputs is None:
+        return None
+    names = [a.name for a in inputs.op.arrays if a.role is Role.SCALE]
+    arrays = {n: decode(inputs.arrays[n], inputs.formats[n]) for n in names if n in inputs.arrays}
+    arrays |= {n: decode(expected[n].raw, expected[n].form) for n in names if n in expected}
+    name = max(arrays, key=lambda n: arrays[n].size, default="")
+    if not name or arrays[name].size < 2:
+        return None
+    rows, columns = arrays[name].reshape(-1, arrays[name].shape[-1]).shape
+    title = f"{name}, {rows}×{columns}"
+    return scale_map(arrays[name], title=title, rows=f"{rows} rows", columns=f"{columns} columns")
+
+
+# -- many cases ------------------------------------------------------------------------------------------
+
+
+def seed_of(base: int, op: str, case: str, kind: Kind) -> int:
+    """What one case's inputs are drawn with, from the seed of the run and the case's names; below 2**48."""
+    text = f"{base}/{op}/{case}/{kind}".encode()
+    return int.from_bytes(blake2b(text, digest_size=6).digest(), "little")
+
+
+def repeat_case(op: Op, case: Case, kind: Kind, seed: int, device: str, implementations: Sequence[str]) -> str:
+    """The command that runs implementations on one case, and on the same inputs."""
+    where = [] if device == "cpu" else ["--device", device]
+    chosen = ["--case", case.name, "--kind", kind, "--seed", str(seed), "--implementations", ",".join(implementations)]
+    return shlex.join(["python", "-m", "parity", "run", op.name, *chosen, *where])
+
+
+def run_all(
+    names: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+    implementations: Sequence[str] = IMPLEMENTATIONS,
+    device: str = "cpu",
+    kinds: Sequence[Kind] = KINDS,
+    cases: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> tuple[CaseResult, ...]:
+    """Every case of the named operations (None: all there are) on every kind of data.
+
+    Args:
+        seed: that of every case.
+        cases: names of those to run, of every operation; all cases where none is named.
+        progress: called after every case.
+
+    Raises:
+        KeyError: no operation has that name.
+        ArgumentError: no implementation has that name.
+    """
+    ops = [specs.get(name) for name in (specs.names() if names is None else names)]
+    todo = [(op, case, kind) for op in ops for case in op.cases if not cases or case.name in cases for kind in kinds]
+    found: list[CaseResult] = []
+    for done, (op, case, kind) in enumerate(todo, start=1):
+        rows = run_case(op, case, kind, seed, implementations, device)
+        found += rows
+        if progress is not None:
+            progress(done, len(todo), op.name, case, kind, rows)
+    return tuple(found)

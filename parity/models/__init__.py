@@ -1,0 +1,1 @@
+"""Whole models compared in both frameworks."""

@@ -1,0 +1,141 @@
+"""Results in the terminal: a table, the reasons below it, and a progress bar where somebody is watching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from parity.record.environment import unattended
+from parity.record.records import CaseResult, RunRecord, Status
+from parity.show import wording
+
+STYLES: Final[dict[Status, str]] = {
+    "passed": "green",
+    "failed": "bold red",
+    "flushed": "yellow",
+    "unsupported": "magenta",
+    "not run": "dim",
+}
+
+WIDE: Final = 132
+"""Width from which shape, formats and data have columns of their own."""
+
+Step = Callable[[str], None]
+
+
+def print_record(record: RunRecord, console: Console | None = None) -> None:
+    """Print table, reasons and totals to `console` (standard output by default)."""
+    out = console or Console()
+    out.print(render(record, out.width))
+
+
+def render(record: RunRecord, width: int) -> RenderableType:
+    """Table, reasons and totals, for a terminal `width` columns wide."""
+    reasons = [_reason(result) for result in record.results if result.reason]
+    spaced = [Text(), *reasons] if reasons else []
+    return Group(results_table(record.results, width), *spaced, Text(), totals(record))
+
+
+def results_table(results: tuple[CaseResult, ...], width: int) -> Table:
+    """One row per result under the name of its operation.
+
+    On a narrow terminal shape, formats and data stand below the case, and the status is its sign alone.
+    """
+    wide = width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("case", overflow="fold", ratio=None if wide else 1)
+    if wide:
+        table.add_column("shape", overflow="fold")
+        table.add_column("formats", overflow="fold")
+        table.add_column("data", no_wrap=True)
+    table.add_column("compared", overflow="fold")
+    table.add_column("max ulp", justify="right", no_wrap=True)
+    table.add_column("of bound", justify="right", no_wrap=True)
+    previous = ""
+    for result in results:
+        if result.op != previous:
+            table.add_section()
+            table.add_row("", Text(result.op, "bold"))
+        table.add_row(*_row(result, wide=wide))
+        previous = result.op
+    return table
+
+
+def totals(record: RunRecord) -> Text:
+    """The last line: how many cases of each status, and how long it took."""
+    parts = [
+        Text(f"{wording.SYMBOLS[status]} {wording.whole(count)} {status}", STYLES[status] if count else "dim")
+        for status, count in record.counts.items()
+    ]
+    return Text("  ").join([*parts, Text(wording.duration(record.seconds), "dim")])
+
+
+def _row(result: CaseResult, *, wide: bool) -> list[Text]:
+    # Text, not strings: brackets of shapes and formats are no markup.
+    twin = "" if result.exact_twin == "not applicable" else f", {result.exact_twin}"
+    shape, formats, data = (Text(part, "dim") for part in (result.shape, result.formats, result.data + twin))
+    if wide:
+        case = [Text(result.case), shape, formats, data]
+    else:
+        case = [Text("\n").join([Text(result.case), Text("  ").join([shape, data]), formats])]
+    sign = wording.SYMBOLS[result.status]
+    return [
+        Text(f"{sign} {result.status}" if wide else sign, STYLES[result.status]),
+        *case,
+        Text(result.pair),
+        Text(wording.ulps(result.max_ulp)),
+        Text(wording.share(result.bound_share), "" if wording.within(result.bound_share) else "bold red"),
+    ]
+
+
+def _reason(result: CaseResult) -> Text:
+    """Why a case did not pass; for a failure also the bound that was used, and the command that repeats it."""
+    name = f"{wording.SYMBOLS[result.status]} {result.op}, {result.case}, {result.pair}: "
+    line = Text.assemble((name, STYLES[result.status]), result.reason)
+    if result.status == "failed" and result.bound:
+        derived = f" ({result.derivation})" if result.derivation else ""
+        line.append(f"\n  bound: {result.bound}{derived}", "dim")
+    if result.repeat:
+        line.append(f"\n  repeat: {result.repeat}")
+    return line
+
+
+def watched(console: Console) -> bool:
+    """Whether a person sees a moving bar: on a terminal, unless the variable CI says that nobody looks."""
+    return console.is_terminal and not unattended()
+
+
+@contextmanager
+def progress(total: int, console: Console | None = None) -> Iterator[Step]:
+    """A bar over `total` steps on `console` (standard error by default); silent unless `watched`.
+
+    Yields a function to call before each step with the name of what is about to run.
+    """
+    shown_on = console or Console(stderr=True)
+    if not watched(shown_on):
+        yield lambda _: None
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=shown_on, transient=True) as bars:
+        task = bars.add_task("", total=total)
+        started = False
+
+        def step(name: str) -> None:
+            nonlocal started
+            bars.update(task, advance=1 if started else 0, description=name)
+            started = True
+
+        yield step

@@ -1,0 +1,1 @@
+"""Files generated from the specs: golden sources, stubs, tables, schema."""

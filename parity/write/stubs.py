@@ -1,0 +1,211 @@
+"""Stubs of `torch_impl.ops` and `jax_impl.ops`, whose functions are made at import, where no editor sees them.
+
+Typed signatures and docstrings come from the specs; what else the modules define is read off their source, so that no
+framework has to be there.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from specs.lang.call.signature import default_text, docstring, parameters
+from specs.lang.declare.kernel import Attribute
+from specs.lang.declare.op import Op
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
+
+_ROOT = Path(__file__).resolve().parents[2]
+_WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stub:
+    """One side's stub.
+
+    argument, result: types of arrays that go in and come out.
+    dtype: what an attribute that is an element format may be given as, besides a format or its name.
+    imports: what these types need, besides the standard library.
+    returns_mutated: whether in-place arguments are returned too.
+    out: whether results can be given.
+    """
+
+    package: str
+    argument: str
+    result: str
+    dtype: str
+    imports: tuple[str, ...]
+    returns_mutated: bool
+    out: bool
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The stub's file."""
+        return PurePosixPath(self.package, "ops.pyi")
+
+
+STUBS: Final = (
+    Stub(
+        package="torch_impl",
+        argument="torch.Tensor",
+        result="torch.Tensor",
+        dtype="torch.dtype",
+        imports=("import torch",),
+        returns_mutated=False,
+        out=True,
+    ),
+    Stub(
+        package="jax_impl",
+        argument="_Array",
+        result="jax.Array",
+        dtype="DTypeLike",
+        imports=("import jax", "import numpy as np", "from jax.typing import DTypeLike"),
+        returns_mutated=True,
+        out=False,
+    ),
+)
+
+
+def stub(kind: Stub, ops: Sequence[Op]) -> str:
+    """The text of a stub."""
+    module = ast.parse((_ROOT / kind.package / "ops.py").read_text(encoding="utf-8"))
+    others, used = _others(module)
+    declared = ("from specs.lang.formats.elements import ElementFormat", "from specs.lang.formats.paged import Paged")
+    own = {*declared, *_imports_of(module, used - {"Any"})}
+    aliases = [f"_Format: TypeAlias = {kind.dtype} | ElementFormat | str"]
+    if kind.argument == "_Array":
+        aliases.insert(0, "_Array: TypeAlias = jax.Array | np.ndarray[Any, Any]")
+    choices = implementations(kind.package)
+    aliases.append(f"_Implementation: TypeAlias = Literal[{', '.join(map(_quoted, choices))}]")
+    lines = [
+        "# Written by `python -m parity emit --all --write`: do not edit.",
+        "# ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere",
+        "from typing import Any, Literal, TypeAlias",
+        "",
+        *kind.imports,
+        "",
+        *sorted(own),
+        "",
+        *aliases,
+    ]
+    for op in ops:
+        lines += ["", *_function(kind, op, choices)]
+    return "\n".join([*lines, "", *others]) + "\n"
+
+
+def implementations(package: str) -> tuple[str, ...]:
+    """Names that `implementation=` takes, read off the package's `support` module."""
+    module = ast.parse((_ROOT / package / "support.py").read_text(encoding="utf-8"))
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "IMPLEMENTATIONS":
+            return tuple(ast.literal_eval(node.value))
+    raise AssertionError(f"{package}.support defines no IMPLEMENTATIONS")
+
+
+# Functions made from specs.
+
+
+def _function(kind: Stub, op: Op, choices: tuple[str, ...]) -> list[str]:
+    lines = [f"def {op.name}("]
+    given = iter(parameters(op))
+    for _ in op.inputs:
+        name, _, default = next(given).partition("=")
+        lines.append(f"    {name}: {kind.argument}{' | None = None' if default else ''},")
+    lines.append("    *,")
+    lines += [f"    {attribute.name}: {_attribute(attribute)}," for attribute in op.attributes]
+    lines.append("    implementation: _Implementation | None = None,")
+    if kind.out and op.outputs:
+        lines.append(f"    out: {_given(kind, op)} | None = None,")
+    lines.append(f") -> {_result(kind, op)}:")
+    return [*lines, *_docstring(docstring(op, choices, out=kind.out))]
+
+
+def _given(kind: Stub, op: Op) -> str:
+    """The type of `out`."""
+    if len(op.outputs) == 1:
+        return kind.argument
+    entries = ", ".join([f"{kind.argument} | None"] * len(op.outputs))
+    variable = any(not array.always for array in op.outputs)
+    return f"tuple[{kind.argument} | None, ...]" if variable else f"tuple[{entries}]"
+
+
+def _attribute(attribute: Attribute) -> str:
+    if attribute.kind is ElementFormat:
+        text = "_Format"
+    elif attribute.kind is Paged:
+        names = [choice.name for choice in attribute.choices if isinstance(choice, Paged)]
+        text = f"Paged | Literal[{', '.join(map(_quoted, names))}]" if names else "Paged"
+    elif attribute.choices:
+        text = f"Literal[{', '.join(map(_quoted, attribute.choices))}]"
+    else:
+        text = attribute.kind.__name__
+    if attribute.required:
+        return text
+    optional = " | None" if attribute.default is None else ""
+    return f"{text}{optional} = {_quoted(ast.literal_eval(default_text(attribute)))}"
+
+
+def _result(kind: Stub, op: Op) -> str:
+    results = (*op.mutated, *op.outputs) if kind.returns_mutated else op.outputs
+    if any(not array.always for array in results):
+        return "Any"  # one or several, which depends on the call
+    if len(results) <= 1:
+        return kind.result if results else "None"
+    return f"tuple[{', '.join([kind.result] * len(results))}]"
+
+
+def _docstring(text: str) -> list[str]:
+    """The docstring, indented, lines folded under their own indentation."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        indent = " " * (4 + len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(line.strip(), _WIDTH, initial_indent=indent, subsequent_indent=indent + "    ") or [""]
+    lines[0] = f'    """{lines[0].strip()}'
+    return [*lines, '    """']
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+# What the modules define besides.
+
+
+def _others(module: ast.Module) -> tuple[list[str], set[str]]:
+    """Stubs of a module's own public functions and constants, and the names that they use."""
+    lines: list[str] = []
+    used: set[str] = set(_exported(module))
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            body: list[ast.stmt] = [ast.Expr(ast.Constant(...))]
+            signature = ast.FunctionDef(
+                name=node.name, args=node.args, body=body, decorator_list=[], returns=node.returns
+            )
+            text = ast.unparse(ast.fix_missing_locations(signature)).replace("'", '"')
+            lines += ["", text.replace(":\n    ...", ": ...")]
+            used |= {part.id for part in ast.walk(signature) if isinstance(part, ast.Name)}
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            name = ast.unparse(node.targets[0])
+            lines += ["", f"{name}: {type(node.value.value).__name__}"]
+    return lines, used
+
+
+def _exported(module: ast.Module) -> Iterable[str]:
+    """Names written out in `__all__`."""
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            yield from (str(part.value) for part in ast.walk(node.value) if isinstance(part, ast.Constant))
+
+
+def _imports_of(module: ast.Module, used: set[str]) -> list[str]:
+    """Import statements of the module that bind the names, written so that a stub passes them on."""
+    lines: list[str] = []
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            bound = [(item.name, item.asname or item.name) for item in node.names]
+            lines += [f"from {node.module} import {name} as {own}" for name, own in bound if own in used]
+    return lines

@@ -1,0 +1,38 @@
+"""What to do instead of a transform that an operation refuses, in the same words for both frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from specs.lang.declare.kernel import Array, Rows
+from specs.lang.declare.op import Op
+
+_STACKED = "fp8_bmm"
+WITHOUT_GRADIENT = "inference kernels have no backward pass and no forward-mode derivative"
+"""Why gradients of every kind are refused."""
+
+
+def instead_of_vmap(op: Op, batched: Collection[str] = ()) -> str:
+    """What to do instead of batching these arguments; of all arguments where none are named."""
+    arrays = [array for array in op.inputs if not batched or array.name in batched]
+    # One result for all rows, such as the scale of a whole tensor, would be another one with leading dimensions.
+    by_rows = all(_has_rows(array) for array in op.outputs)
+    rows = [array.name for array in arrays if by_rows and _has_rows(array)]
+    words = [f"pass leading dimensions instead: {_listed(rows)} any number"] if rows else []
+    others = [array.name for array in arrays if array.name not in rows] if batched else []
+    if others and op.family == "gemm" and op.name != _STACKED:
+        words.append(f"{_listed(others)} no leading dimensions: of the products, {_STACKED} takes stacked weights")
+    elif others:
+        words.append(f"{_listed(others)} no leading dimensions here: call the operation once for each")
+    return "; ".join(words) or "call the operation once for each"
+
+
+def _has_rows(array: Array) -> bool:
+    shapes = [*array.shapes, *(shape for _, several in array.shapes_by for shape in several)]
+    return any(bool(shape) and isinstance(shape[0], Rows) for shape in shapes)
+
+
+def _listed(names: list[str]) -> str:
+    """Names with their verb."""
+    quoted = [f"'{name}'" for name in names]
+    return f"{' and '.join(quoted)} {'takes' if len(names) == 1 else 'take'}"

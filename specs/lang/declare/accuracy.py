@@ -1,0 +1,109 @@
+"""Accuracy contracts: how close a result comes to the float64 oracle, as a derivation and not as a number.
+
+A contract is either exact (same bytes as the oracle) or a componentwise bound
+
+    |result - exact| <= u_out |exact| + eta_out + (1 + u_out) * c * u_acc * magnitude
+
+with u_out the unit roundoff of the result's format, eta_out half its smallest subnormal, magnitude the float64 sum of
+the absolute values that were added up (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3), c the number of
+rounded operations on the way of one term, and u_acc the accumulator's roundoff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from specs.lang.declare.axes import Expr, Literal, show
+from specs.lang.formats.elements import ElementFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accumulator:
+    """How a dot unit adds up.
+
+    roundoff: relative error of one addition.
+    truncation: loss per dot relative to the magnitude of its terms, for units that align all terms to the largest one
+        and keep a fixed number of fraction bits; 0 for units that round like float32.
+    """
+
+    name: str
+    roundoff: float
+    truncation: float = 0.0
+    doc: str = ""
+
+
+FLOAT32 = Accumulator(name="float32", roundoff=2.0**-24, doc="IEEE single precision, any order")
+TENSOR_FLOAT32 = Accumulator(
+    name="tensor-core float32",
+    roundoff=2.0**-23,
+    doc="float32 accumulation with truncation instead of rounding (bf16 and f16 operands on NVIDIA tensor cores)",
+)
+TENSOR_FP8 = Accumulator(
+    name="tensor-core fp8",
+    roundoff=2.0**-23,
+    truncation=2.0**-10,
+    doc="fp8 operands on sm_90: 13 fraction bits of the largest of 32 terms survive an instruction, so a term loses at "
+    "most 2**-13 of the largest; with terms within 8x of their mean magnitude that is 2**-10 of the magnitude",
+)
+
+
+NO_TERMS = Literal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """The contract of one result.
+
+    exact: bytes equal the oracle's; the other fields are then unused.
+    terms: how many terms a sum has, over the operation's axes.
+    extra: rounded operations on a term besides the additions (scales, bias).
+    twin: whether data that makes every sum exact makes the result exact too; not so where a logarithm is left.
+    """
+
+    exact: bool = False
+    twin: bool = True
+    terms: Expr = NO_TERMS
+    extra: int = 0
+
+    def same_bytes(self, twin_data: bool) -> bool:
+        """Whether the result has the oracle's bytes."""
+        return self.exact or (twin_data and self.twin)
+
+    def count(self, sizes: Mapping[str, int]) -> int:
+        """Number of terms of a sum in a call with these axis sizes."""
+        return self.terms.evaluate(sizes)
+
+    def bound(
+        self,
+        reference: np.ndarray[Any, Any],
+        magnitude: np.ndarray[Any, Any],
+        count: int,
+        form: ElementFormat,
+        accumulator: Accumulator,
+    ) -> np.ndarray[Any, Any]:
+        """Largest allowed |result - reference|, elementwise, float64."""
+        relative = (count + self.extra) * accumulator.roundoff + accumulator.truncation
+        summed = relative * magnitude
+        out = form.unit_roundoff
+        return np.asarray(out * np.abs(reference) + form.min_subnormal / 2 + (1 + out) * summed)
+
+    def formula(self) -> str:
+        """What `bound` computes, in symbols."""
+        if self.exact:
+            return "bytes equal the oracle's"
+        rounded = f"({show(self.terms)} + {self.extra}) u_acc + t_acc"
+        return f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({rounded}) sum|terms|"
+
+    def derivation(self, count: int, form: ElementFormat, accumulator: Accumulator) -> str:
+        """The bound in words and numbers."""
+        if self.exact:
+            return self.formula()
+        text = f"u({form.name})={form.unit_roundoff:g} |ref| + eta + ({show(self.terms)}={count}+{self.extra}) * "
+        text += f"u({accumulator.name})={accumulator.roundoff:g} * sum|terms|"
+        if accumulator.truncation:
+            text += f" + {accumulator.truncation:g} * sum|terms|"
+        return text

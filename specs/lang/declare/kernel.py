@@ -1,0 +1,227 @@
+"""Declarations: arrays, attributes, tunables, constraints, kernels.
+
+A `Kernel` is one launch: what its arguments are, the grid, and the tile program that one grid point runs. Everything
+else (checks, signatures, output shapes, both sources) is derived from these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Union
+
+from specs.lang.declare.axes import Axis, Expr, ExprLike
+from specs.lang.declare.layouts import Dense, Layout
+from specs.lang.declare.where import declared_at
+from specs.lang.errors import SpecError
+from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.paged import Paged
+
+
+class Access(Enum):
+    """Who writes an array. `INOUT` is mutated in torch and donated, aliased and returned in JAX."""
+
+    IN = "in"
+    OUT = "out"
+    INOUT = "inout"
+
+
+class Role(Enum):
+    """What an array holds: steers the generated test inputs, never the kernel."""
+
+    DATA = "data"
+    SCALE = "positive scales"
+    ZERO_POINT = "packed zero points"
+    OFFSET = "zero points, one whole number each"
+    PERMUTATION = "a permutation of the axis"
+    CODES = "arbitrary codes"
+    ADDEND = "addend"
+    INDEX = "indices, lengths, slots or truth values, which the operation's sampler supplies"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Any number of leading dimensions, whose sizes multiply to `axis`. Only as the first dimension of a shape."""
+
+    axis: Axis
+
+    def __str__(self) -> str:
+        return f"..{self.axis.name}"
+
+
+Dim = Union[Rows, Expr, int]
+Shape = tuple[Dim, ...]
+FormatSource = Union[tuple[ElementFormat, ...], str]
+
+
+def choice_name(value: object) -> str:
+    """How a choice is written in a spec: formats and layouts by their name."""
+    return value.name if isinstance(value, (ElementFormat, Paged)) else str(value)
+
+
+def variant_name(value: object) -> str:
+    """How `Array.shapes_by` writes a choice: a layout, which may be one of the caller's own, by its codes."""
+    return value.codes if isinstance(value, Paged) else choice_name(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Array:
+    """One array argument or result.
+
+    shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only: by
+        further ones, or by lacking the first ones).
+    by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes) for every choice of it;
+        one that does not take the array at all has no shapes: (choice, ()). Layouts go by their codes (`Paged.codes`).
+    formats: accepted element formats, or the name of the array or format attribute that decides.
+    order: name of the attribute that, at "nk", says that the last two dimensions are passed swapped.
+    order_for: choices of `by` to which `order` applies (empty = all).
+    optional, required_for: whether it may be left out, and the choices of `by` for which it may not.
+    """
+
+    name: str
+    doc: str
+    shapes: tuple[Shape, ...] = ()
+    by: str | None = None
+    shapes_by: tuple[tuple[str, tuple[Shape, ...]], ...] = ()
+    formats: FormatSource
+    access: Access = Access.IN
+    optional: bool = False
+    required_for: tuple[str, ...] = ()
+    order: str | None = None
+    order_for: tuple[str, ...] = ()
+    layout: Layout = Dense()
+    role: Role = Role.DATA
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+
+    def shapes_for(self, attributes: Mapping[str, object]) -> tuple[Shape, ...]:
+        """Accepted shapes under these attributes; empty when the array is not taken."""
+        if self.by is None:
+            return self.shapes
+        value = attributes[self.by]
+        shapes = dict(self.shapes_by)
+        # Layouts of one's own may have codes that no choice has, and then take no array that depends on them.
+        return shapes.get(value.codes, ()) if isinstance(value, Paged) else shapes[choice_name(value)]
+
+    @property
+    def always(self) -> bool:
+        """Whether there is such an array under every choice."""
+        return not self.optional and (self.by is None or all(shapes for _, shapes in self.shapes_by))
+
+    def swapped(self, attributes: Mapping[str, object]) -> bool:
+        """Whether the last two dimensions are passed in the other order than `shapes` states."""
+        if self.order is None or attributes[self.order] != "nk":
+            return False
+        return not self.order_for or choice_name(attributes[str(self.by)]) in self.order_for
+
+    def required(self, attributes: Mapping[str, object]) -> bool:
+        """Whether a call with these attributes has to pass it."""
+        return not self.optional or (self.by is not None and variant_name(attributes[self.by]) in self.required_for)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A keyword that is not an array: a choice, a number, a truth value, an element format or a paged layout.
+
+    choices: what is accepted; of layouts, those that may be called by name (any other is accepted as a value).
+    dynamic: an integer that programs read when they run, like a size: no program is made for each value of it.
+    follows: argument whose format is meant where an element format is left out.
+    """
+
+    name: str
+    kind: type
+    doc: str
+    default: object = None
+    required: bool = False
+    choices: tuple[object, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    dynamic: bool = False
+    follows: str | None = None
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunable:
+    """A static integer that the tile program reads and that never changes its meaning."""
+
+    name: str
+    values: tuple[int, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
+
+    target: a kind of device ("cuda"), or one road to it ("cuda.pallas"), whose rows go before those of the kind.
+    name: of its row in the target's table (`specs.tuned`); empty where the values stand in the specification.
+    """
+
+    target: str
+    values: tuple[tuple[str, int], ...]
+    when: Expr | None = None
+    name: str = ""
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A condition over axes and attributes, and the words the caller reads when it fails."""
+
+    argument: str
+    holds: Expr
+    message: str
+
+
+Body = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One launch.
+
+    grid: sizes of the launch grid, over axes, attributes and tunables.
+    facts: truths about sizes that specialise the kernel (read in the body as `p.NAME`), such as a size that a tile
+        divides, so that a mask can be left out.
+    """
+
+    name: str
+    version: int = 1
+    doc: str
+    axes: tuple[Axis, ...]
+    arrays: tuple[Array, ...]
+    attributes: tuple[Attribute, ...] = ()
+    tunables: tuple[Tunable, ...] = ()
+    configs: tuple[Config, ...] = ()
+    facts: tuple[tuple[str, Expr], ...] = ()
+    grid: tuple[ExprLike, ...]
+    body: Body
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+
+    def __post_init__(self) -> None:
+        from specs.lang.declare.check import check_kernel
+
+        check_kernel(self)
+
+    def array(self, name: str) -> Array:
+        """The array called `name`."""
+        return next(array for array in self.arrays if array.name == name)
+
+    def config(self, target: str, env: Mapping[str, object]) -> Config:
+        """The configuration that holds the default tunables for `target` under these sizes and attributes.
+
+        Raises:
+            SpecError: there is none.
+        """
+        for name in dict.fromkeys((target, target.partition(".")[0])):
+            for config in self.configs:
+                if config.target == name and (config.when is None or config.when.evaluate(env)):
+                    return config
+        known = ", ".join(dict.fromkeys(config.target for config in self.configs)) or "none"
+        message = f"{self.name}: no configuration for {target}"
+        raise SpecError(message, where=self.where, hint=f"there are rows for {known}")

@@ -1,0 +1,268 @@
+"""Operations: what users call. A short sequence of kernels with named temporaries, plus how the result is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Axis, Expr
+from specs.lang.declare.check import check_op
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel
+from specs.lang.declare.where import declared_at
+from specs.lang.formats.elements import ElementFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One result of an oracle, float64.
+
+    value: the exact result (for coded results: the raw codes as integers).
+    magnitude: sum of the absolute values that were added up, per element; None for results without rounding of sums.
+    unwritten: elements that a call leaves as they were allocated, bool; None where it writes all of them.
+    """
+
+    value: np.ndarray[Any, Any]
+    magnitude: np.ndarray[Any, Any] | None = None
+    unwritten: np.ndarray[Any, Any] | None = None
+
+
+Oracle = Callable[[Mapping[str, Any]], dict[str, Reference]]
+DataKind = Literal["twin", "random"]
+"""What generated inputs are for: "twin" data makes every sum exact, "random" data is anything that is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What a sampler (see `Op.sample`) is told about a call.
+
+    rng: for this call's sampler alone; the same seed gives the same numbers.
+    sizes: sizes of the axes as the case states them.
+    attributes: values of all attributes, defaults filled in.
+    shapes, formats: shapes (leading dimensions kept) and element formats of the arrays that are passed.
+    """
+
+    rng: np.random.Generator
+    sizes: Mapping[str, int]
+    attributes: Mapping[str, object]
+    shapes: Mapping[str, tuple[int, ...]]
+    formats: Mapping[str, ElementFormat]
+    kind: DataKind
+
+
+Sampler = Callable[[Sample], Mapping[str, np.ndarray[Any, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A named set of sizes and attributes that tests, benchmarks and the parity tool share.
+
+    absent: optional arrays left out. lead: leading dimensions in place of the row axis.
+    large: too big for interpreters, run on GPUs only.
+    """
+
+    name: str
+    sizes: tuple[tuple[str, int], ...]
+    attributes: tuple[tuple[str, object], ...] = ()
+    absent: tuple[str, ...] = ()
+    formats: tuple[tuple[str, object], ...] = ()
+    lead: tuple[int, ...] | None = None
+    large: bool = False
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One kernel of an operation. Names not listed map to the operation's own array or attribute of that name.
+
+    A kernel's input may have a narrower format than the operation's array (bytes of words): the same memory, with more
+    elements in the dimension whose size the kernel declares differently, which has to be the contiguous one.
+
+    repeat: how often the step runs. Neighbouring steps with the same number run one after the other, and then again:
+        parts of a call that share temporaries.
+    advance: a dynamic attribute of the kernel, and by how much it grows from one time to the next.
+    """
+
+    kernel: Kernel
+    arrays: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, object], ...] = ()
+    when: Expr | None = None
+    repeat: Expr | None = None
+    advance: tuple[str, Expr] | None = None
+
+    def array_name(self, name: str) -> str:
+        """The operation's name for the kernel's array."""
+        return dict(self.arrays).get(name, name)
+
+    def at(self, time: int, env: Mapping[str, object]) -> Step:
+        """The step as it runs for the time numbered `time`, from 0."""
+        if self.advance is None:
+            return self
+        name, by = self.advance
+        return replace(self, attributes=(*self.attributes, (name, time * by.evaluate(env))), repeat=None, advance=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Independent:
+    """An axis along which a call is many calls: what a result holds at an index of it follows from what the arguments
+    hold there, and from arguments without the axis. Several devices may divide it, and JAX's vmap may add to it.
+
+    when: condition on the call under which that is so (None = always).
+    """
+
+    axis: Axis
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameworkProduct:
+    """How a product is given to the framework's own matrix product (see `specs.gemm.dequant`).
+
+    weight, activations: from an array namespace and what a call passes, the dequantised operands.
+    constant: arguments of which the dequantised weight is made, in the order of the signature; a caller who keeps the
+        weight passes the others.
+    """
+
+    weight: Callable[..., Any]
+    activations: Callable[..., Any]
+    constant: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """A public operation.
+
+    doc, definition: one sentence; and what is computed, as formulas (indented) and words.
+    arrays: arguments in the order of the signature, then results.
+    temporaries: arrays that live between steps.
+    oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
+    accuracy: per result, how close an implementation comes.
+    independent: axes that may be divided.
+    sample: test inputs that follow from no role, such as indices, lengths and the bytes of caches, by argument. Arrays
+        hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
+        index argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by
+        their roles, and names of arguments that are not passed are ignored.
+    framework_product: of products, how the framework's own matrix product serves them.
+    """
+
+    name: str
+    version: int = 1
+    doc: str
+    definition: str = ""
+    source: str = ""
+    axes: tuple[Axis, ...]
+    arrays: tuple[Array, ...]
+    attributes: tuple[Attribute, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    temporaries: tuple[Array, ...] = ()
+    steps: tuple[Step, ...]
+    oracle: Oracle
+    accuracy: tuple[tuple[str, Accuracy], ...]
+    cases: tuple[Case, ...] = ()
+    independent: tuple[Independent, ...] = ()
+    family: str = ""
+    sample: Sampler | None = None
+    framework_product: FrameworkProduct | None = None
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+    _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
+    _pieces: list[Pieces] = field(default_factory=list, init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        check_op(self)
+        self._index.update({array.name: array for array in (*self.arrays, *self.temporaries)})
+        self._pieces.extend(_pieces(self))
+
+    @property
+    def pieces(self) -> Sequence[Pieces]:
+        """Arguments that a step reads in a narrower format, as bytes of words."""
+        return self._pieces
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """Arguments in signature order."""
+        return tuple(array for array in self.arrays if array.access is not Access.OUT)
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """Results in order: fresh arrays, in-place arguments not counted."""
+        return tuple(array for array in self.arrays if array.access is Access.OUT)
+
+    @property
+    def mutated(self) -> tuple[Array, ...]:
+        """Arguments written in place (torch) or donated and returned (JAX)."""
+        return tuple(array for array in self.arrays if array.access is Access.INOUT)
+
+    @property
+    def derived_axes(self) -> tuple[Axis, ...]:
+        """Sizes that kernels use and no array states: they follow from `axes`."""
+        found = {axis.name: axis for step in self.steps for axis in step.kernel.axes if axis.value is not None}
+        return tuple(found.values())
+
+    def active_steps(self, env: Mapping[str, object]) -> list[Step]:
+        """The steps that a call with these sizes and attributes takes, in order, as often as each is taken."""
+        found: list[Step] = []
+        for repeat, group in groupby(self.steps, key=lambda step: step.repeat):
+            taken = [step for step in group if step.when is None or step.when.evaluate(env)]
+            times = 1 if repeat is None else repeat.evaluate(env)
+            found += [step.at(time, env) for time in range(times) for step in taken]
+        return found
+
+    def array(self, name: str) -> Array:
+        """The argument, result or temporary called `name`."""
+        return self._index[name]
+
+    def attribute(self, name: str) -> Attribute:
+        """The attribute called `name`."""
+        return next(a for a in self.attributes if a.name == name)
+
+    def accuracy_of(self, name: str) -> Accuracy:
+        """The accuracy contract of a result."""
+        return dict(self.accuracy)[name]
+
+    def case(self, name: str) -> Case:
+        """The case called `name`."""
+        return next(case for case in self.cases if case.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """An argument that a kernel reads in a narrower format: its dimension `dim` (from the end) has to be contiguous."""
+
+    name: str
+    dim: int
+    when: Expr | None
+
+
+def _pieces(op: Op) -> Iterator[Pieces]:
+    arguments = {array.name: array for array in op.inputs}
+    for step in op.steps:
+        for array in step.kernel.arrays:
+            name = step.array_name(array.name)
+            given = arguments.get(name)
+            if given is None or isinstance(array.formats, str) or len(array.formats) != 1:
+                continue
+            if isinstance(given.formats, str) or not given.shapes or not array.shapes:
+                continue
+            if all(array.formats[0].storage_bits < form.storage_bits for form in given.formats):
+                pairs = zip(array.shapes[0], given.shapes[0], strict=True)
+                dim = next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide)
+                yield Pieces(name=name, dim=dim - len(given.shapes[0]), when=step.when)
+
+
+def single(kernel: Kernel, **fields: Any) -> Op:
+    """An operation of one kernel that shares its axes, arrays and attributes."""
+    defaults: dict[str, Any] = {
+        "name": kernel.name,
+        "doc": kernel.doc,
+        "axes": kernel.axes,
+        "arrays": kernel.arrays,
+        "attributes": kernel.attributes,
+        "steps": (Step(kernel=kernel),),
+    }
+    return Op(**(defaults | fields))

@@ -1,0 +1,286 @@
+"""Printing the IR as Python text: what both emitters share.
+
+Values that the author named become statements under that name; unnamed ones used once are folded into the expression
+that uses them, within one block and never across a load, a dot or a loop. An emitter supplies the spelling of each
+operation.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from typing import Self
+
+from specs.lang.formats.elements import BOOL, F32, INT32
+from specs.tile.ir import Op, Opcode, Program, Value, walk
+
+BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
+    Opcode.OR: ("|", 4),
+    Opcode.XOR: ("^", 5),
+    Opcode.AND: ("&", 6),
+    Opcode.SHL: ("<<", 7),
+    Opcode.SHR: (">>", 7),
+    Opcode.ADD: ("+", 8),
+    Opcode.SUB: ("-", 8),
+    Opcode.MUL: ("*", 9),
+    Opcode.IDIV: ("//", 9),
+    Opcode.IMOD: ("%", 9),
+    Opcode.EQ: ("==", 3),
+    Opcode.NE: ("!=", 3),
+    Opcode.LT: ("<", 3),
+    Opcode.LE: ("<=", 3),
+    Opcode.GT: (">", 3),
+    Opcode.GE: (">=", 3),
+}
+_COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 to 7
+_UNARY_PRECEDENCE = 10
+ATOM = 12
+_STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
+INDENT = "    "
+
+
+class Text(str):
+    """An expression and how tightly it binds."""
+
+    __slots__ = ("precedence",)
+    precedence: int
+
+    def __new__(cls, text: str, precedence: int = ATOM) -> Self:
+        self = super().__new__(cls, text)
+        self.precedence = precedence
+        return self
+
+    def inside(self, precedence: int) -> str:
+        """The text, in parentheses where it binds less tightly than `precedence`."""
+        return f"({self})" if self.precedence < precedence else str(self)
+
+
+class Printer(ABC):
+    """Prints the operations of one program. Subclasses spell the operations that differ between frameworks."""
+
+    reserved: frozenset[str] = frozenset()
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.lines: list[str] = []
+        self.text: dict[int, Text] = {}
+        self.taken = set(self.reserved) | set(program.sizes)
+        self._last: Counter[str] = Counter()  # the number that `unique` gave last
+        everything = walk(program.ops)
+        self.home = homes(program.ops)
+        self.uses = Counter(id(v) for op in everything for v in op.operands)
+        for op in everything:
+            if op.region is not None:
+                self.uses.update(id(v) for v in op.region.results)
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    def line(self, text: str, depth: int, op: Op | None = None) -> None:
+        """One line, with the author's file and line behind it."""
+        body = INDENT * depth + text
+        where = f"  # {op.where}" if op is not None and op.where is not None else ""
+        self.lines.append(body + where)
+
+    def block(self, ops: list[Op], depth: int, results: tuple[Value, ...] = ()) -> None:
+        """All statements of a block; folded and unused values print nothing of their own.
+
+        A sole result of a loop body that has no name is folded into the assignment that carries it on.
+        """
+        folded = self._folded(ops)
+        if len(results) == 1 and self._only_here(results[0]):
+            folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
+        statements = {Opcode.STORE: self.store, Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
+        for op in ops:
+            if op.code is Opcode.CONST:
+                self.text[id(op.result)] = self.literal(op)
+            elif op.code in statements:
+                statements[op.code](op, depth)
+            elif op.code is Opcode.SIZE:
+                self.text[id(op.result)] = Text(str(op.attrs["name"]))
+            elif len(op.results) > 1:
+                expression = self.expression(op)
+                names = [self.fresh(result) for result in op.results]
+                self.line(f"{', '.join(names)} = {expression}", depth, op)
+            elif self.uses[id(op.result)]:
+                expression = self.expression(op)
+                if id(op) in folded:
+                    self.text[id(op.result)] = expression
+                else:
+                    name = self.fresh(op.result, self._default_name(op))
+                    self.line(f"{name} = {expression}", depth, op)
+
+    def _folded(self, ops: list[Op]) -> set[int]:
+        """Operations whose value is printed inside the only statement that uses it."""
+        user = {id(v): op for op in ops for v in op.operands}
+        folded: set[int] = set()
+        for op in ops:
+            if len(op.results) == 1 and op.code not in _STATEMENTS and self._only_here(op.result):
+                consumer = user.get(id(op.result))
+                if consumer is not None and consumer.code is not Opcode.FOR:
+                    folded.add(id(op))
+        return folded
+
+    def _only_here(self, value: Value) -> bool:
+        """Whether a value is printed inside the one expression that uses it."""
+        return value.name is None and self.uses[id(value)] == 1
+
+    def _default_name(self, op: Op) -> str:
+        """A name for a value that the author gave none."""
+        if op.code is Opcode.LOAD:
+            return str(op.attrs["array"])
+        if op.code is Opcode.DOT:
+            return "product"
+        return "count" if is_scalar_i32(op.result) else "t"
+
+    def fresh(self, value: Value, default: str = "t") -> str:
+        """A unique Python name for a value, the author's where there is one; also becomes its text."""
+        base = value.name or default
+        base = base if base.isidentifier() and not keyword.iskeyword(base) else default
+        name = self.unique(base)
+        self.text[id(value)] = Text(name)
+        return name
+
+    def unique(self, base: str) -> str:
+        """A name that is not taken yet, and is from now on: `base`, or `base` with a number."""
+        name = base
+        while name in self.taken:
+            self._last[base] += 1
+            name = f"{base}_{self._last[base]}"
+        self.taken.add(name)
+        return name
+
+    def carried_name(self, init: Value, parameter: Value, result: Value) -> tuple[str, bool]:
+        """Name of a loop-carried variable, and whether the initial value has to be copied into it.
+
+        A value that nothing else uses gives its name away, unless the loop stands inside another that it comes from
+        outside of: there it is needed again.
+        """
+        first = self.text[id(init)]
+        alone = self.uses[id(init)] == 1 and self.home[id(init)] == self.home[id(result)]
+        if first.isidentifier() and alone and not is_const(init) and first in self.taken:
+            self.text[id(parameter)] = first
+            return str(first), False
+        return self.fresh(parameter, "carried"), True
+
+    # -- expressions --------------------------------------------------------------------------------------------
+
+    def of(self, value: Value) -> Text:
+        """The text of an operand."""
+        return self.text[id(value)]
+
+    def literal(self, op: Op) -> Text:
+        """A constant. Python numbers take the other operand's format, which for i32 and f32 is exact."""
+        value = op.attrs["value"]
+        if op.result.type.element == BOOL:
+            return Text(repr(bool(value)))
+        if op.result.type.element.is_integer:
+            return Text(hex(value) if isinstance(value, int) and value > 0xFFFF else repr(value), _weak(value))
+        number = float(value)  # type: ignore[arg-type]
+        if math.isnan(number) or math.isinf(number):
+            return Text(f'float("{number}")')
+        return Text(repr(number), _weak(number))
+
+    def expression(self, op: Op) -> Text:
+        """The right-hand side of one operation."""
+        if op.code in BINARY:
+            return self.binary(op)
+        match op.code:
+            case Opcode.NEG:
+                return self.negation(op)
+            case Opcode.EXPAND:
+                return self.expand(op)
+            case Opcode.LOAD:
+                return self.load(op)
+        return self.spell(op, [self.of(value) for value in op.operands])
+
+    def negation(self, op: Op) -> Text:
+        """-x. Floats are multiplied: Pallas and Triton 3.6 subtract from zero, so that the negative of 0 is 0."""
+        x = self.of(op.operands[0])
+        if op.result.type.element.is_integer:
+            return Text(f"-{x.inside(_UNARY_PRECEDENCE)}", _UNARY_PRECEDENCE)
+        precedence = BINARY[Opcode.MUL][1]
+        return Text(f"{x.inside(precedence)} * -1.0", precedence)
+
+    def binary(self, op: Op) -> Text:
+        """An infix operation; the right operand binds tighter, so that evaluation order is the author's."""
+        sign, precedence = BINARY[op.code]
+        a, b = self.of(op.operands[0]), self.of(op.operands[1])
+        left = precedence + 1 if precedence == _COMPARISON else precedence
+        texts = [
+            f"({text})" if _hard_to_read(precedence, text.precedence) else text.inside(least)
+            for text, least in ((a, left), (b, precedence + 1))
+        ]
+        return Text(f"{texts[0]} {sign} {texts[1]}", precedence)
+
+    def expand(self, op: Op) -> Text:
+        """`x[:, None]`, a run of them in one subscript."""
+        axes, source = [op.attrs["axis"]], op.operands[0]
+        while source.op is not None and source.op.code is Opcode.EXPAND and self._only_here(source):
+            axes.insert(0, source.op.attrs["axis"])
+            source = source.op.operands[0]
+        keys = [":"] * len(source.type.shape)
+        for axis in axes:
+            keys.insert(int(axis), "None")  # type: ignore[call-overload]
+        return Text(f"{self.tensor(source).inside(ATOM)}[{', '.join(keys)}]")
+
+    @abstractmethod
+    def tensor(self, value: Value) -> Text:
+        """The text of an operand that has to be a tensor of the framework, where a size or a literal is a number."""
+
+    @abstractmethod
+    def spell(self, op: Op, operands: list[Text]) -> Text:
+        """An operation in the framework's words."""
+
+    @abstractmethod
+    def load(self, op: Op) -> Text:
+        """A load."""
+
+    @abstractmethod
+    def store(self, op: Op, depth: int) -> None:
+        """A store statement."""
+
+    @abstractmethod
+    def branch(self, op: Op, depth: int) -> None:
+        """A branch with its body."""
+
+    @abstractmethod
+    def loop(self, op: Op, depth: int) -> None:
+        """A loop with its body."""
+
+
+def _hard_to_read(outer: int, inner: int) -> bool:
+    """Whether an operator inside another needs parentheses for the reader's sake: shifts and masks among others."""
+    if inner >= _UNARY_PRECEDENCE or inner == outer:
+        return False
+    mixed = _COMPARISON < inner <= _BITWISE or _COMPARISON < outer <= _BITWISE
+    return mixed or inner == _COMPARISON
+
+
+def _weak(value: object) -> int:
+    return _UNARY_PRECEDENCE if isinstance(value, (int, float)) and value < 0 else ATOM
+
+
+def homes(ops: Sequence[Op], block: int = 0) -> dict[int, int]:
+    """Value (by identity) -> the block that defines it; parameters of a loop belong to its body."""
+    found = {id(value): block for op in ops for value in op.results}
+    for op in ops:
+        if op.region is not None:
+            found.update((id(value), id(op.region)) for value in op.region.parameters)
+            found.update(homes(op.region.ops, id(op.region)))
+    return found
+
+
+def is_scalar_i32(value: Value) -> bool:
+    """Whether a value is a scalar index."""
+    return value.type.element == INT32 and not value.type.shape
+
+
+def is_const(value: Value) -> bool:
+    """Whether a value is a literal."""
+    return value.op is not None and value.op.code is Opcode.CONST
+
+
+__all__ = ["ATOM", "BINARY", "F32", "INDENT", "Printer", "Text", "is_const", "is_scalar_i32"]

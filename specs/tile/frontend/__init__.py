@@ -1,0 +1,1 @@
+"""From the body of a kernel to the tile IR."""

@@ -1,0 +1,431 @@
+"""Tracing: runs a tile program once with symbolic tiles and records the IR.
+
+Python itself unrolls what is static. Every recorded operation keeps the author's file and line, and values take the
+author's variable names: whenever an operation is recorded, the local variables of the author's frame that hold a tile
+are looked at, and a tile that has no name yet takes the variable's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from threading import local
+from types import FrameType
+
+from specs.lang.errors import SpecError
+from specs.lang.formats.elements import BOOL, INT32, ElementFormat
+from specs.tile.ir import COMPARISONS, Location, Op, Opcode, Region, TileType, Value, broadcast_shapes
+
+_MACHINERY = str(Path(__file__).parents[1])
+_ROOT = str(Path(__file__).parents[3])
+
+Number = int | float | bool
+
+
+class Tracer:
+    """Collects operations; one instance per trace."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self._blocks: list[list[Op]] = [self.ops]
+        self._sizes: dict[str, Tile] = {}
+        self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
+        self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
+        self._lines: dict[tuple[str, int], Location] = {}
+
+    def emit(
+        self,
+        code: Opcode,
+        operands: Sequence[Tile],
+        types: Sequence[TileType],
+        attrs: dict[str, object] | None = None,
+        region: Region | None = None,
+    ) -> tuple[Tile, ...]:
+        """Records one operation and returns its results."""
+        where = self.here()
+        values: list[Value] = []
+        for operand in operands:
+            if id(operand.value) in self._inner:
+                raise fail(
+                    f"{operand!r} belongs to a loop or a branch, and is used outside of it",
+                    "let the loop carry it, or store it inside",
+                )
+            values.append(operand.value)
+        # Tuples of lists: this runs for every operation, and generators would take a tenth of a trace.
+        results = tuple([Value(kind) for kind in types])
+        op = Op(code, tuple(values), results, attrs or {}, where, region)
+        for result in results:
+            result.op = op
+        self._blocks[-1].append(op)
+        return tuple([Tile(result) for result in results])
+
+    def constant(self, value: Number, element: ElementFormat) -> Tile:
+        """Records a scalar constant. No statement is made of it, so it has no line."""
+        result = Value(TileType(element))
+        result.op = Op(Opcode.CONST, (), (result,), {"value": value}, None)
+        self._blocks[-1].append(result.op)
+        return Tile(result)
+
+    def here(self) -> Location | None:
+        """Where the author's current statement is; the tiles that its variables hold take their names."""
+        frame = author_frame()
+        if frame is None:
+            return None
+        self.name_locals(frame)
+        line = (frame.f_code.co_filename, frame.f_lineno)
+        if line not in self._lines:
+            self._lines[line] = location_of(frame)
+        return self._lines[line]
+
+    def name_locals(self, frame: FrameType) -> None:
+        """Gives the author's variable names to the tiles they hold, a caller's name before a helper's."""
+        entered: list[FrameType] = []
+        walker: FrameType | None = frame
+        while walker is not None and walker not in self._frames and walker.f_code.co_name != "trace":
+            entered.append(walker)
+            walker = walker.f_back
+        entered.reverse()
+        while self._frames and self._frames[-1] is not walker:
+            self._frames.pop()
+        # A caller that is still in the same call has assigned nothing since the last operation.
+        changed = [*self._frames[-1:], *entered]
+        self._frames += entered
+        for author in changed:
+            if _is_machinery(author.f_code.co_filename):
+                continue
+            for name, held in author.f_locals.items():
+                if type(held) is Tile and held.value.name is None:
+                    held.value.name = name
+
+    def size(self, name: str) -> Tile:
+        """The run-time size called `name`, one value per program."""
+        if name not in self._sizes:
+            value = Value(type=TileType(INT32), name=name)
+            op = Op(code=Opcode.SIZE, operands=(), results=(value,), attrs={"name": name}, where=None)
+            value.op = op
+            self.ops.insert(0, op)
+            self._sizes[name] = Tile(value)
+        return self._sizes[name]
+
+    @contextmanager
+    def block(self, region: Region) -> Iterator[None]:
+        """Records into `region` while open."""
+        self._blocks.append(region.ops)
+        try:
+            yield
+        finally:
+            self._blocks.pop()
+        values = [*region.parameters, *(result for op in region.ops for result in op.results)]
+        self._inner |= {id(value) for value in values}
+
+
+class _Active(local):
+    """The tracers of one thread, innermost last: kernels are traced when they are first called, from any thread."""
+
+    def __init__(self) -> None:
+        self.tracers: list[Tracer] = []
+
+
+_active = _Active()
+
+
+@contextmanager
+def tracing(tracer: Tracer) -> Iterator[Tracer]:
+    """Makes `tracer` the one that tiles record into."""
+    _active.tracers.append(tracer)
+    try:
+        yield tracer
+    finally:
+        _active.tracers.pop()
+
+
+def tracer() -> Tracer:
+    """The active tracer."""
+    if not _active.tracers:
+        raise SpecError("tile operations only exist while a kernel body is traced", where=author_location())
+    return _active.tracers[-1]
+
+
+@cache
+def _is_machinery(filename: str) -> bool:
+    """Whether a file is the tracer's own. Its library is not: that is written as an author writes."""
+    return filename.startswith(_MACHINERY) and "/library/" not in filename
+
+
+def author_frame() -> FrameType | None:
+    """The innermost frame outside this package's machinery."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_machinery(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def location_of(frame: FrameType) -> Location:
+    """File (relative to the project where it lies inside) and line of a frame."""
+    return Location(frame.f_code.co_filename.removeprefix(_ROOT + "/"), frame.f_lineno)
+
+
+def author_location() -> str | None:
+    """`file:line` of the author's statement."""
+    frame = author_frame()
+    return None if frame is None else str(location_of(frame))
+
+
+def fail(message: str, hint: str | None = None) -> SpecError:
+    """The error for the author's current statement."""
+    return SpecError(message, where=author_location(), hint=hint)
+
+
+class Tile:
+    """What a tile program computes with: a symbolic tile (or scalar) with operators.
+
+    Operators work on tiles of one element format and broadcastable shapes of equal rank; Python numbers take the
+    other operand's format. `//` and `%` are for non-negative integers. `x[:, None]` adds a dimension of size 1.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Static shape; () for a scalar."""
+        return self.value.type.shape
+
+    @property
+    def element(self) -> ElementFormat:
+        """Element format."""
+        return self.value.type.element
+
+    def __repr__(self) -> str:
+        return f"<{self.value.name or 'tile'}: {self.value.type}>"
+
+    def __bool__(self) -> bool:
+        raise fail("a tile has no truth value while it is traced", "use where(), a mask, or a declared fact")
+
+    def __index__(self) -> int:
+        raise fail("a tile is no Python integer while it is traced", "loop over a run-time size with fori_loop")
+
+    def __float__(self) -> float:
+        raise fail("a tile is no Python number while it is traced", "use the functions of specs.tile.language")
+
+    def __pow__(self, exponent: object) -> Tile:
+        raise fail(f"** is not defined on {self.value.type}", "multiply, or use exp2(y * log2(x))")
+
+    __int__ = __index__
+    __rpow__ = __pow__
+
+    def __matmul__(self, other: object) -> Tile:
+        raise fail(f"@ is not defined on {self.value.type}", "use dot(a, b)")
+
+    def __array_ufunc__(self, function: object, *_args: object, **_settings: object) -> Tile:
+        name = getattr(function, "__name__", str(function))
+        raise fail(f"numpy's {name} does not know tiles", "use the functions of specs.tile.language")
+
+    def __iter__(self) -> Iterator[Tile]:
+        raise fail(f"{self.value.type} is not iterated over while it is traced", "tiles are computed with as a whole")
+
+    def __abs__(self) -> Tile:
+        return unary(Opcode.ABS, self)
+
+    def __pos__(self) -> Tile:
+        return self
+
+    def __getitem__(self, key: object) -> Tile:
+        keys = key if isinstance(key, tuple) else (key,)
+        asked = sum(item is not None for item in keys)
+        if asked > len(self.shape):
+            raise fail(f"{self.value.type} has {len(self.shape)} dimension(s), the subscript asks for {asked}")
+        result = self
+        for axis, item in enumerate(keys):
+            if item is None:
+                shape = result.shape
+                new = TileType(self.element, (*shape[:axis], 1, *shape[axis:]))
+                (result,) = tracer().emit(Opcode.EXPAND, (result,), (new,), {"axis": axis})
+            elif not isinstance(item, slice) or item != slice(None):
+                raise fail(f"tiles are indexed with ':' and None only, not {item!r}")
+        return result
+
+    def to(self, element: ElementFormat) -> Tile:
+        """The tile cast to `element`; nearest even where values are not representable."""
+        if element == self.element:
+            return self
+        return tracer().emit(Opcode.CAST, (self,), (TileType(element, self.shape),))[0]
+
+    def bitcast(self, element: ElementFormat) -> Tile:
+        """The same bits read as `element`, of the same width."""
+        if element.storage_bits != self.element.storage_bits:
+            raise fail(f"bitcast from {self.element.name} to {element.name}: widths differ")
+        return tracer().emit(Opcode.BITCAST, (self,), (TileType(element, self.shape),))[0]
+
+    def reshape(self, *shape: int) -> Tile:
+        """Row-major reshape to a static shape of the same size."""
+        new = TileType(self.element, shape)
+        if new.size != self.value.type.size:
+            raise fail(f"reshape of {self.value.type} to {list(shape)}: sizes differ")
+        return tracer().emit(Opcode.RESHAPE, (self,), (new,))[0]
+
+    def broadcast(self, *shape: int) -> Tile:
+        """The tile repeated along dimensions of size 1 (or a scalar filling `shape`)."""
+        if self.shape == shape:
+            return self
+        if broadcast_shapes(self.shape, shape) != shape:
+            raise fail(f"{self.value.type} does not broadcast to {list(shape)}")
+        check_shape(shape)
+        return tracer().emit(Opcode.BROADCAST, (self,), (TileType(self.element, shape),))[0]
+
+    def transpose(self, *permutation: int) -> Tile:
+        """Dimensions permuted; no arguments = reversed."""
+        order = permutation or tuple(reversed(range(len(self.shape))))
+        if sorted(order) != list(range(len(self.shape))):
+            raise fail(f"transpose of {self.value.type} by {list(order)}: not an order of its dimensions")
+        new = TileType(self.element, tuple(self.shape[i] for i in order))
+        return tracer().emit(Opcode.TRANSPOSE, (self,), (new,), {"permutation": order})[0]
+
+    def __neg__(self) -> Tile:
+        return unary(Opcode.NEG, self)
+
+    def __invert__(self) -> Tile:
+        return unary(Opcode.NOT, self)
+
+    def __add__(self, other: Operand) -> Tile:
+        return binary(Opcode.ADD, self, other)
+
+    def __radd__(self, other: Operand) -> Tile:
+        return binary(Opcode.ADD, other, self)
+
+    def __sub__(self, other: Operand) -> Tile:
+        return binary(Opcode.SUB, self, other)
+
+    def __rsub__(self, other: Operand) -> Tile:
+        return binary(Opcode.SUB, other, self)
+
+    def __mul__(self, other: Operand) -> Tile:
+        return binary(Opcode.MUL, self, other)
+
+    def __rmul__(self, other: Operand) -> Tile:
+        return binary(Opcode.MUL, other, self)
+
+    def __truediv__(self, other: Operand) -> Tile:
+        return binary(Opcode.DIV, self, other)
+
+    def __rtruediv__(self, other: Operand) -> Tile:
+        return binary(Opcode.DIV, other, self)
+
+    def __floordiv__(self, other: Operand) -> Tile:
+        return binary(Opcode.IDIV, self, other)
+
+    def __mod__(self, other: Operand) -> Tile:
+        return binary(Opcode.IMOD, self, other)
+
+    def __and__(self, other: Operand) -> Tile:
+        return binary(Opcode.AND, self, other)
+
+    def __or__(self, other: Operand) -> Tile:
+        return binary(Opcode.OR, self, other)
+
+    def __xor__(self, other: Operand) -> Tile:
+        return binary(Opcode.XOR, self, other)
+
+    def __lshift__(self, other: Operand) -> Tile:
+        return binary(Opcode.SHL, self, other)
+
+    def __rlshift__(self, other: Operand) -> Tile:
+        return binary(Opcode.SHL, other, self)
+
+    def __rshift__(self, other: Operand) -> Tile:
+        return binary(Opcode.SHR, self, other)
+
+    def __lt__(self, other: Operand) -> Tile:
+        return binary(Opcode.LT, self, other)
+
+    def __le__(self, other: Operand) -> Tile:
+        return binary(Opcode.LE, self, other)
+
+    def __gt__(self, other: Operand) -> Tile:
+        return binary(Opcode.GT, self, other)
+
+    def __ge__(self, other: Operand) -> Tile:
+        return binary(Opcode.GE, self, other)
+
+    def __eq__(self, other: object) -> Tile:  # type: ignore[override]
+        return binary(Opcode.EQ, self, other)  # type: ignore[arg-type]
+
+    def __ne__(self, other: object) -> Tile:  # type: ignore[override]
+        return binary(Opcode.NE, self, other)  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+Operand = Tile | int | float | bool
+
+_INTEGER_ONLY = frozenset({Opcode.IDIV, Opcode.IMOD, Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.SHL, Opcode.SHR})
+_FLOAT_ONLY = frozenset({Opcode.DIV, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR, Opcode.ROUND})
+
+
+def constant(value: Number, element: ElementFormat) -> Tile:
+    """A scalar constant of `element`."""
+    if not isinstance(value, (int, float)):
+        raise fail(f"{value!r} is no tile and no number", "a body reads axes, attributes and tunables as p.NAME")
+    if element.is_integer and not isinstance(value, int):
+        raise fail(f"{value!r} is not a value of {element.name}", "cast the tile to a float format first")
+    return tracer().constant(value, element)
+
+
+def check_shape(shape: Sequence[int]) -> None:
+    """Tile sizes are powers of two."""
+    for n in shape:
+        if n < 1 or n & (n - 1):
+            raise fail(f"tile shape {list(shape)}: sizes are powers of two", "pad the tile and mask")
+
+
+def check_operand(code: Opcode, tile: Tile) -> None:
+    """Arithmetic is defined on i32/i64, f32 and truth values; everything narrower is cast first."""
+    element = tile.element
+    if element == BOOL or code is Opcode.NOT:
+        allowed = element == BOOL and code in (Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.NOT)
+    elif element.is_float:
+        allowed = element.bits in (32, 64) and code not in _INTEGER_ONLY
+    else:
+        allowed = element.bits in (32, 64) and code not in _FLOAT_ONLY
+    if not allowed:
+        goal = "F32" if code in _FLOAT_ONLY or (element.is_float and code not in _INTEGER_ONLY) else "INT32"
+        hint = "~ is for truth values" if code is Opcode.NOT else f"cast with .to({goal}) first"
+        raise fail(f"{code.value} is not defined on {element.name}", hint)
+
+
+def unary(code: Opcode, x: Tile) -> Tile:
+    """An elementwise operation on one tile."""
+    check_operand(code, x)
+    return tracer().emit(code, (x,), (x.value.type,))[0]
+
+
+def binary(code: Opcode, x: Operand, y: Operand) -> Tile:
+    """An elementwise operation on two tiles, or a tile and a number."""
+    if not isinstance(x, Tile):
+        assert isinstance(y, Tile)
+        x = constant(x, y.element)
+    if not isinstance(y, Tile):
+        y = constant(y, x.element)
+    left, right = x.value.type, y.value.type
+    if left.element != right.element:
+        raise fail(
+            f"{code.value} of {left} and {right}: element formats differ",
+            "nothing is promoted: cast one operand with .to()",
+        )
+    check_operand(code, x)
+    shape = broadcast_shapes(left.shape, right.shape)
+    if shape is None:
+        raise fail(
+            f"{code.value} of {left} and {right}: shapes do not broadcast",
+            "give both tiles the same rank with [:, None]",
+        )
+    element = BOOL if code in COMPARISONS else left.element
+    return tracer().emit(code, (x, y), (TileType(element, shape),))[0]
+
+
+LoopBody = Callable[..., "Tile | tuple[Tile, ...] | None"]

@@ -1,0 +1,1 @@
+"""The tile IR run directly, over numpy or over any array namespace."""

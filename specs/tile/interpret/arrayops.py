@@ -1,0 +1,213 @@
+"""The array namespace that the executor runs on: numpy here, jnp and torch in their own packages.
+
+Arrays are the framework's own; element formats are those the executor's target keeps (see `targets.EXECUTOR`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import ml_dtypes
+import numpy as np
+
+from specs.lang.formats.elements import (
+    BF16,
+    BOOL,
+    E4M3,
+    E5M2,
+    F16,
+    F32,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    ElementFormat,
+)
+from specs.tile.ir import Opcode
+
+LoopBody = Callable[[Any, list[Any]], list[Any]]
+NUMPY_DTYPES: dict[ElementFormat, Any] = {
+    F32: np.dtype(np.float32),
+    F16: np.dtype(np.float16),
+    BF16: np.dtype(ml_dtypes.bfloat16),
+    E4M3: np.dtype(ml_dtypes.float8_e4m3fn),
+    E5M2: np.dtype(ml_dtypes.float8_e5m2),
+    BOOL: np.dtype(np.bool_),
+    UINT8: np.dtype(np.uint8),
+    INT8: np.dtype(np.int8),
+    INT16: np.dtype(np.int16),
+    INT32: np.dtype(np.int32),
+    INT64: np.dtype(np.int64),
+}
+
+
+class ArrayOps(Protocol):
+    """What the executor asks of an array library. `Any` is that library's array type."""
+
+    functional: bool  # put() returns a new buffer instead of writing in place
+
+    def const(self, value: Any, element: ElementFormat) -> Any:
+        """A 0-d array."""
+
+    def arange(self, n: int) -> Any:
+        """0 .. n-1, i32."""
+
+    def cast(self, x: Any, element: ElementFormat) -> Any:
+        """Conversion; nearest even."""
+
+    def bitcast(self, x: Any, element: ElementFormat) -> Any:
+        """The same bits as another format of the same width."""
+
+    def unary(self, code: Opcode) -> Callable[[Any], Any]:
+        """An elementwise function."""
+
+    def binary(self, code: Opcode) -> Callable[[Any, Any], Any]:
+        """An elementwise function of two arrays of one type."""
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """Selection with broadcasting."""
+
+    def reduce(self, code: Opcode, x: Any, axis: int) -> Any:
+        """Sum, maximum, minimum or running sum along an axis, format kept."""
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Batched float32 product at full precision."""
+
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
+        """Row-major reshape."""
+
+    def broadcast(self, x: Any, shape: tuple[int, ...]) -> Any:
+        """Broadcast to a shape."""
+
+    def transpose(self, x: Any, permutation: tuple[int, ...]) -> Any:
+        """Permuted dimensions."""
+
+    def take(self, flat: Any, offsets: Any) -> Any:
+        """Elements of a 1-D buffer at integer offsets, all in range."""
+
+    def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
+        """The buffer with `values` at `offsets` where `mask` holds."""
+
+    def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
+        """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
+
+    def seen(self, conditions: Any) -> bool:
+        """Whether all truth values are known now, without waiting for a device, and hold."""
+
+
+class ModuleOps:
+    """ArrayOps over a numpy-like module `xp` (numpy or jax.numpy)."""
+
+    functional = False
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+        self._unary: dict[Opcode, Callable[[Any], Any]] = {
+            Opcode.NEG: lambda x: -x,
+            Opcode.ABS: xp.abs,
+            Opcode.NOT: xp.logical_not,
+            Opcode.EXP2: xp.exp2,
+            Opcode.LOG2: xp.log2,
+            Opcode.SQRT: xp.sqrt,
+            Opcode.FLOOR: xp.floor,
+            Opcode.ROUND: xp.round,
+        }
+        self._binary: dict[Opcode, Callable[[Any, Any], Any]] = {
+            Opcode.ADD: lambda a, b: a + b,
+            Opcode.SUB: lambda a, b: a - b,
+            Opcode.MUL: lambda a, b: a * b,
+            Opcode.DIV: lambda a, b: a / b,
+            Opcode.IDIV: lambda a, b: a // b,
+            Opcode.IMOD: lambda a, b: a % b,
+            Opcode.MIN: xp.minimum,
+            Opcode.MAX: xp.maximum,
+            Opcode.AND: lambda a, b: a & b,
+            Opcode.OR: lambda a, b: a | b,
+            Opcode.XOR: lambda a, b: a ^ b,
+            Opcode.SHL: lambda a, b: a << b,
+            Opcode.SHR: lambda a, b: a >> b,
+            Opcode.EQ: lambda a, b: a == b,
+            Opcode.NE: lambda a, b: a != b,
+            Opcode.LT: lambda a, b: a < b,
+            Opcode.LE: lambda a, b: a <= b,
+            Opcode.GT: lambda a, b: a > b,
+            Opcode.GE: lambda a, b: a >= b,
+        }
+        self._reduce = {Opcode.SUM: xp.sum, Opcode.AMAX: xp.max, Opcode.AMIN: xp.min}
+
+    def const(self, value: Any, element: ElementFormat) -> Any:
+        """A 0-d array."""
+        return self.xp.asarray(value, dtype=NUMPY_DTYPES[element])
+
+    def arange(self, n: int) -> Any:
+        """0 .. n-1, i32."""
+        return self.xp.arange(n, dtype=np.int32)
+
+    def cast(self, x: Any, element: ElementFormat) -> Any:
+        """Conversion; nearest even, out-of-range values are the program's business."""
+        return x.astype(NUMPY_DTYPES[element])
+
+    def bitcast(self, x: Any, element: ElementFormat) -> Any:
+        """The same bits as another format of the same width."""
+        return x.view(NUMPY_DTYPES[element])
+
+    def unary(self, code: Opcode) -> Callable[[Any], Any]:
+        """An elementwise function."""
+        return self._unary[code]
+
+    def binary(self, code: Opcode) -> Callable[[Any, Any], Any]:
+        """An elementwise function of two arrays."""
+        return self._binary[code]
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """Selection with broadcasting."""
+        return self.xp.where(condition, x, y)
+
+    def reduce(self, code: Opcode, x: Any, axis: int) -> Any:
+        """Sum, maximum, minimum or running sum along an axis, format kept."""
+        if code in (Opcode.SUM, Opcode.CUMSUM):
+            return (self.xp.sum if code is Opcode.SUM else self.xp.cumsum)(x, axis=axis, dtype=x.dtype)
+        return self._reduce[code](x, axis=axis)
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Batched float32 product."""
+        return self.xp.matmul(a, b)
+
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
+        """Row-major reshape."""
+        return self.xp.reshape(x, shape)
+
+    def broadcast(self, x: Any, shape: tuple[int, ...]) -> Any:
+        """Broadcast to a shape."""
+        return self.xp.broadcast_to(x, shape)
+
+    def transpose(self, x: Any, permutation: tuple[int, ...]) -> Any:
+        """Permuted dimensions."""
+        return self.xp.transpose(x, permutation)
+
+    def take(self, flat: Any, offsets: Any) -> Any:
+        """Elements of a 1-D buffer at integer offsets."""
+        return flat[offsets]
+
+    def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
+        """Writes in place."""
+        if mask is None:
+            flat[offsets] = values
+        else:
+            flat[offsets[mask]] = values[mask]
+        return flat
+
+    def seen(self, conditions: Any) -> bool:
+        """Whether all hold."""
+        return bool(conditions.all())
+
+    def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
+        """A Python loop."""
+        for k in range(int(lower), int(upper)):
+            carried = body(self.const(k, INT32), carried)
+        return carried
+
+
+NUMPY = ModuleOps(np)

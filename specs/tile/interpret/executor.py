@@ -1,0 +1,266 @@
+"""Runs the IR over an array library, all grid points at once: the third witness, and the way without a Triton pipeline.
+
+A tile of shape S becomes an array of shape (G, *S), G the number of grid points in a chunk, or (1, *S) when it is the
+same for all of them. Loops whose bounds differ between grid points run to the longest, with the others masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from specs.lang.formats.elements import BOOL, INT32, INT64
+from specs.tile.interpret.arrayops import ArrayOps
+from specs.tile.ir import Op, Opcode, Program, Value, walk
+
+_CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
+_UNARY = frozenset(
+    {Opcode.NEG, Opcode.ABS, Opcode.NOT, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR, Opcode.ROUND}
+)
+_ALONG_AXIS = frozenset({Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array as 1-D memory plus strides (in elements) of the dimensions that the program indexes."""
+
+    flat: Any
+    strides: tuple[int, ...]
+
+
+def execute(
+    program: Program, ops: ArrayOps, buffers: Mapping[str, Buffer], sizes: Mapping[str, int], grid: Sequence[int]
+) -> dict[str, Any]:
+    """Runs `program` over `grid`; returns the flat memory of every written array.
+
+    With an in-place library the given buffers are written; with a functional one they are replaced.
+    """
+    state = {name: buffer.flat for name, buffer in buffers.items()}
+    written = [param.name for param in program.arrays if param.written]
+    total = prod(grid)
+    if total:
+        largest = max((v.type.size for op in walk(program.ops) for v in op.results), default=1)
+        chunk = min(total, max(1, _CHUNK_ELEMENTS // largest))
+        run = Run(program, ops, buffers, sizes, grid)
+        if chunk == total:
+            run.chunk(state, ops.arange(total), None)
+        else:
+            _in_chunks(run, ops, state, written, total, chunk)
+    return {name: state[name] for name in written}
+
+
+def _in_chunks(run: Run, ops: ArrayOps, state: dict[str, Any], written: list[str], total: int, chunk: int) -> None:
+    def body(k: Any, carried: list[Any]) -> list[Any]:
+        state.update(zip(written, carried, strict=True))
+        point = ops.arange(chunk) + k * chunk
+        if total % chunk == 0:
+            run.chunk(state, point, None)
+        else:  # after the last grid point: the last one again, without its stores
+            last = ops.const(total - 1, INT32)
+            run.chunk(state, ops.binary(Opcode.MIN)(point, last), point <= last)
+        return [state[name] for name in written]
+
+    count = -(-total // chunk)
+    out = ops.loop(ops.const(0, INT32), ops.const(count, INT32), body, [state[name] for name in written])
+    state.update(zip(written, out, strict=True))
+
+
+class Run:
+    """One execution: the program's environment for one chunk of grid points at a time."""
+
+    def __init__(
+        self,
+        program: Program,
+        ops: ArrayOps,
+        buffers: Mapping[str, Buffer],
+        sizes: Mapping[str, int],
+        grid: Sequence[int],
+    ) -> None:
+        self.program, self.ops, self.buffers, self.sizes, self.grid = program, ops, buffers, sizes, grid
+        self.env: dict[int, Any] = {}
+        self.memory: dict[str, Any] = {}
+        self.points: Any = None
+        self.active: Any = None  # which of them are grid points, where some are padding
+        self.inside: Any = None  # which of them take the current iteration, in a loop where they differ
+
+    def chunk(self, memory: dict[str, Any], points: Any, active: Any) -> None:
+        """Runs grid points `points` (flat indices, i32 [G]); `active` masks padding points."""
+        self.memory, self.points, self.active = memory, points, active
+        self.env.clear()
+        for op in self.program.ops:
+            self.step(op)
+
+    def of(self, value: Value, rank: int | None = None) -> Any:
+        """The array of a value, scalars padded to `rank` dimensions behind the grid dimension."""
+        array = self.env[id(value)]
+        if rank is not None and not value.type.shape and rank:
+            array = self.ops.reshape(array, (array.shape[0], *([1] * rank)))
+        return array
+
+    def step(self, op: Op) -> None:
+        """Runs one operation."""
+        code = op.code
+        if code is Opcode.STORE:
+            self.store(op)
+        elif code is Opcode.FOR:
+            self.loop(op)
+        elif code is Opcode.WHEN:
+            self.branch(op)
+        elif code is Opcode.SPLIT:
+            pairs = self.of(op.operands[0])
+            for index, result in enumerate(op.results):
+                self.env[id(result)] = pairs[..., index]
+        elif code is Opcode.JOIN:
+            self.env[id(op.result)] = self.join(op)
+        else:
+            self.env[id(op.result)] = self.compute(op)
+
+    def compute(self, op: Op) -> Any:
+        ops, code, shape = self.ops, op.code, op.result.type.shape
+        rank = len(shape)
+        if code in _UNARY:
+            return ops.unary(code)(self.of(op.operands[0]))
+        if code in _ALONG_AXIS:
+            return ops.reduce(code, self.of(op.operands[0]), int(op.attrs["axis"]) + 1)  # type: ignore[call-overload]
+        match code:
+            case Opcode.CONST:
+                return ops.reshape(ops.const(op.attrs["value"], op.result.type.element), (1,))
+            case Opcode.SIZE:
+                return ops.reshape(ops.const(self.sizes[str(op.attrs["name"])], INT32), (1,))
+            case Opcode.PROGRAM_ID:
+                axis = int(op.attrs["axis"])  # type: ignore[call-overload]
+                below = prod(self.grid[axis + 1 :])
+                return (self.points // below) % self.grid[axis] if len(self.grid) > 1 else self.points
+            case Opcode.ARANGE:
+                return ops.reshape(ops.arange(shape[0]), (1, shape[0]))
+            case Opcode.LOAD:
+                return self.load(op)
+            case Opcode.SELECT:
+                return ops.where(*(self.of(value, rank) for value in op.operands))
+            case Opcode.CAST:
+                return ops.cast(self.of(op.operands[0]), op.result.type.element)
+            case Opcode.BITCAST:
+                return ops.bitcast(self.of(op.operands[0]), op.result.type.element)
+            case Opcode.DOT:
+                return self.dot(op)
+            case Opcode.RESHAPE | Opcode.EXPAND:
+                x = self.of(op.operands[0])
+                return ops.reshape(x, (x.shape[0], *shape))
+            case Opcode.BROADCAST:
+                x = self.of(op.operands[0], rank)
+                return ops.broadcast(x, (x.shape[0], *shape))
+            case Opcode.TRANSPOSE:
+                order = op.attrs["permutation"]
+                return ops.transpose(self.of(op.operands[0]), (0, *(i + 1 for i in order)))  # type: ignore[attr-defined]
+        a, b = (self.of(value, rank) for value in op.operands)
+        return ops.binary(code)(a, b)
+
+    def join(self, op: Op) -> Any:
+        shape = op.result.type.shape
+        even, odd = (self.of(value) for value in op.operands)
+        pair = [self.ops.reshape(x, (*x.shape, 1)) for x in (even, odd)]
+        return self.ops.where(self.ops.reshape(self.ops.arange(2), (1,) * len(shape) + (2,)) == 0, *pair)
+
+    def dot(self, op: Op) -> Any:
+        a, b, *acc = (self.of(value) for value in op.operands)
+        product = self.ops.matmul(a, b)
+        return acc[0] + product if acc else product
+
+    def offsets(self, name: str, indices: Sequence[Value], rank: int) -> Any:
+        buffer = self.buffers[name]
+        total: Any = None
+        for index, stride in zip(indices, buffer.strides, strict=True):
+            part = self.of(index, rank)
+            if self.program.wide:
+                part = self.ops.cast(part, INT64)
+            part = part if stride == 1 else part * stride
+            total = part if total is None else total + part
+        return total
+
+    def load(self, op: Op) -> Any:
+        name, rank = str(op.attrs["array"]), len(op.result.type.shape)
+        count = self.program.array(name).rank
+        offsets = self.offsets(name, op.operands[:count], rank)
+        masked, empty = bool(op.attrs["masked"]), not self.memory[name].shape[0]
+        if not masked and self.inside is None and not empty:
+            return self.ops.take(self.memory[name], offsets)
+        mask, other = (self.of(value, rank) for value in op.operands[count:]) if masked else (None, None)
+        if empty:  # the mask is false throughout, or no grid point gets here
+            nothing = other if masked else self.ops.const(0, op.result.type.element)
+            return self.ops.broadcast(nothing, (offsets.shape[0], *op.result.type.shape))
+        live = mask
+        if self.inside is not None:  # iterations that this grid point does not have read nothing of their own
+            inside = self.ops.reshape(self.inside, (self.inside.shape[0], *([1] * rank)))
+            live = inside if mask is None else mask & inside
+        nowhere = self.ops.const(0, INT64 if self.program.wide else INT32)
+        loaded = self.ops.take(self.memory[name], self.ops.where(live, offsets, nowhere))
+        return self.ops.where(mask, loaded, other) if masked else loaded
+
+    def store(self, op: Op) -> None:
+        name = str(op.attrs["array"])
+        shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
+        if not self.memory[name].shape[0]:
+            return
+        count, points = self.program.array(name).rank, self.points.shape[0]
+        offsets = self.ops.broadcast(self.offsets(name, op.operands[:count], len(shape)), (points, *shape))
+        value = self.ops.broadcast(self.of(op.operands[count], len(shape)), (points, *shape))
+        mask = self.of(op.operands[count + 1], len(shape)) if op.attrs["masked"] else None
+        for active in (self.active, self.inside):
+            if active is not None:
+                live = self.ops.reshape(active, (active.shape[0], *([1] * len(shape))))
+                mask = live if mask is None else mask & live
+        if mask is not None:
+            mask = self.ops.broadcast(mask, (points, *shape))
+        self.memory[name] = self.ops.put(self.memory[name], offsets, value, mask)
+
+    def branch(self, op: Op) -> None:
+        """Grid points that do not take the branch run it without storing anything."""
+        assert op.region is not None
+        outer, condition = self.inside, self.of(op.operands[0])
+        self.inside = condition if outer is None else outer & condition
+        for inner in op.region.ops:
+            self.step(inner)
+        self.inside = outer
+
+    def loop(self, op: Op) -> None:
+        ops, region, points = self.ops, op.region, self.points.shape[0]
+        assert region is not None
+        lower, upper = (self.of(value) for value in op.operands[:2])
+        uniform = lower.shape[0] == 1 and upper.shape[0] == 1
+        stored = sorted({str(o.attrs["array"]) for o in walk(region.ops) if o.code is Opcode.STORE})
+        outer = self.inside
+
+        def body(k: Any, carried: list[Any]) -> list[Any]:
+            self.memory.update(zip(stored, carried[: len(stored)], strict=True))
+            before = carried[len(stored) :]
+            inside = None if uniform else (lower <= k) & (k < upper)
+            self.inside = inside if outer is None else (outer if inside is None else outer & inside)
+            self.env[id(region.parameters[0])] = ops.reshape(k, (1,))
+            for parameter, value in zip(region.parameters[1:], before, strict=True):
+                self.env[id(parameter)] = value
+            for inner in region.ops:
+                self.step(inner)
+            after = [self.of(value) for value in region.results]
+            after = [ops.broadcast(new, (points, *new.shape[1:])) for new in after]
+            if inside is not None:
+                after = [self.keep(inside, new, old) for new, old in zip(after, before, strict=True)]
+            return [self.memory[name] for name in stored] + after
+
+        init = [self.of(value) for value in op.operands[2:]]
+        init = [ops.broadcast(x, (points, *x.shape[1:])) for x in init]
+        first = ops.reduce(Opcode.AMIN, lower, 0)
+        last = ops.reduce(Opcode.AMAX, upper, 0)
+        out = ops.loop(first, last, body, [self.memory[name] for name in stored] + init)
+        self.inside = outer
+        self.memory.update(zip(stored, out[: len(stored)], strict=True))
+        for result, array in zip(op.results, out[len(stored) :], strict=True):
+            self.env[id(result)] = array
+
+    def keep(self, inside: Any, new: Any, old: Any) -> Any:
+        mask = self.ops.reshape(inside, (inside.shape[0], *([1] * (len(new.shape) - 1))))
+        return self.ops.where(mask, new, old)
+
+
+__all__ = ["BOOL", "Buffer", "execute"]

@@ -1,0 +1,1 @@
+"""From a call to specialised programs with grids, sizes and strides."""

@@ -1,0 +1,111 @@
+"""From a named case to what a framework would pass: array descriptions, the checked call, its launches.
+
+No data is made here. Exports, golden sources and costs look at a case this way, so that all mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from specs.lang.call.bind import ArrayInfo, Call, bind, check_attributes, layout_facts
+from specs.lang.declare.axes import as_expr
+from specs.lang.declare.kernel import Array, Rows
+from specs.lang.declare.layouts import packed_strides
+from specs.lang.declare.op import Case, Op, Step
+from specs.lang.formats.elements import ElementFormat
+from specs.tile.launch.plan import Launch, plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLaunch:
+    """One step of an operation that runs in a case, with its launch.
+
+    index: position among all steps of the operation, those that are left out counted.
+    """
+
+    index: int
+    step: Step
+    launch: Launch
+
+
+def case_arrays(op: Op, case: Case, *, strided: bool) -> dict[str, ArrayInfo]:
+    """Descriptions of the arrays that a case passes, in the order of the signature.
+
+    strided: row-major strides, as torch has them; False for frameworks without strides (JAX).
+    Formats that the case does not choose are the first that the spec accepts.
+    """
+    attributes = check_attributes(op, dict(case.attributes))
+    formats: dict[str, ElementFormat] = {}
+    arrays: dict[str, ArrayInfo] = {}
+    for array in op.inputs:
+        if array.name in case.absent or not array.shapes_for(attributes):
+            continue
+        shape = case_shape(array, case, attributes)
+        formats[array.name] = case_format(array, case, attributes, formats)
+        strides = packed_strides(shape) if strided else None
+        arrays[array.name] = ArrayInfo(shape, formats[array.name], strides, "case")
+    return arrays
+
+
+def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tuple[int, ...]:
+    """The shape in which a case passes an array: the first accepted one, with its leading dimensions."""
+    sizes = dict(case.sizes)
+    env = {**sizes, **attributes, **layout_facts(attributes)}
+    shape: list[int] = []
+    for dim in array.shapes_for(attributes)[0]:
+        if isinstance(dim, Rows):
+            rows = sizes[dim.axis.name]
+            lead = (rows,) if case.lead is None else case.lead
+            assert prod(lead) == rows, f"{case.name}: leading dimensions {lead} do not multiply to {rows}"
+            shape += lead
+        else:
+            shape.append(as_expr(dim).evaluate(env))
+    if array.swapped(attributes):
+        shape[-2:] = shape[-1], shape[-2]
+    return tuple(shape)
+
+
+def case_format(
+    array: Array, case: Case, attributes: Mapping[str, object], known: Mapping[str, ElementFormat]
+) -> ElementFormat:
+    """The element format in which a case passes an array: its own choice, else what the spec derives or lists first.
+
+    known: formats of the arrays before it.
+    """
+    chosen = dict(case.formats).get(array.name)
+    if chosen is None and isinstance(array.formats, str):
+        chosen = attributes[array.formats] if array.formats in attributes else known[array.formats]
+    elif chosen is None:
+        chosen = array.formats[0]
+    assert isinstance(chosen, ElementFormat), f"{case.name}: format of {array.name}"
+    return chosen
+
+
+def case_call(op: Op, case: Case, *, strided: bool) -> Call:
+    """The case as a checked call.
+
+    Raises:
+        ArgumentError: the case breaks its own spec.
+    """
+    return bind(op, case_arrays(op, case, strided=strided), dict(case.attributes))
+
+
+def case_launches(op: Op, case: Case, *, config: str, strided: bool) -> tuple[StepLaunch, ...]:
+    """Launches of the steps that run in a case, with the default tunables of `config` (see `Target.config`).
+
+    Arrays with strides are packed in the order in which the case passes them.
+    """
+    strides = {name: info.strides for name, info in case_arrays(op, case, strided=strided).items()}
+    call = case_call(op, case, strided=strided)
+    return tuple(
+        StepLaunch(index=index, step=step, launch=plan(call, step, config=config, strides=strides))
+        for index, step in enumerate(op.steps)
+        if step.when is None or step.when.evaluate(call.env)
+    )
+
+
+def default_case(op: Op) -> Case:
+    """The case that stands for an operation where one has to: the first that is not large."""
+    return next(case for case in op.cases if not case.large)

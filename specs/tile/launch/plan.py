@@ -1,0 +1,233 @@
+"""From a checked call to launches: specialisation, traced program, grid, sizes and strides of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from specs.lang.call.bind import Call
+from specs.lang.declare.axes import Ref, as_expr
+from specs.lang.declare.kernel import Array, Config, Kernel, Rows, Shape
+from specs.lang.declare.layouts import Pages, packed_strides
+from specs.lang.declare.op import Step
+from specs.lang.errors import SpecError
+from specs.lang.formats.elements import ElementFormat
+from specs.tile.ir import Program
+from specs.tile.launch.specialise import ArrayLayout, Specialisation, trace
+
+Strides = tuple[int, ...]
+Dims = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One array as a kernel addresses it: sizes and strides of its memory dimensions, in index order."""
+
+    sizes: tuple[int, ...]
+    strides: Strides
+    layout: ArrayLayout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One step of a call, ready for an emitter or the executor.
+
+    arrays: kernel array name -> (operation's array name, memory).
+    formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
+    sizes: run-time sizes the program takes, in its order.
+    default: the configuration behind the tunables, whether or not the caller has set others.
+    alone: whether the call has no other step.
+    """
+
+    kernel: Kernel
+    program: Program
+    key: Specialisation
+    grid: tuple[int, ...]
+    sizes: Mapping[str, int]
+    arrays: Mapping[str, tuple[str, Memory]]
+    formats: Mapping[str, ElementFormat]
+    tunables: Mapping[str, int]
+    default: Config
+    alone: bool
+
+
+def plan(
+    call: Call,
+    step: Step,
+    *,
+    config: str,
+    strides: Mapping[str, Strides | None],
+    tuned: Mapping[str, int] | None = None,
+) -> Launch:
+    """The launch of one step.
+
+    Args:
+        config: which configurations apply (`Target.config`).
+        strides: strides in elements of the call's arrays by name; None for frameworks without strides. Arrays that
+            are missing are packed.
+        tuned: tunables that override the defaults.
+    """
+    kernel = step.kernel
+    attributes = _kernel_attributes(call, step)
+    env: dict[str, object] = {**call.env, **attributes}
+    default = kernel.config(config, env)
+    tunables = {**dict(default.values), **(tuned or {})}
+    env.update(tunables)
+    facts = {name: bool(expr.evaluate(env)) for name, expr in kernel.facts}
+    env.update(facts)
+    present = [a for a in kernel.arrays if step.array_name(a.name) in call.shapes and a.shapes_for(attributes)]
+    memory = {a.name: (step.array_name(a.name), _memory(call, step, a, attributes, strides)) for a in present}
+    key = Specialisation(
+        attributes=tuple((a.name, attributes[a.name]) for a in kernel.attributes if not a.dynamic),
+        formats=tuple((a.name, _format(call, step, a)) for a in present),
+        layouts=tuple((name, m.layout) for name, (_, m) in memory.items()),
+        static=tuple((axis.name, call.sizes[axis.name]) for axis in kernel.axes if axis.static),
+        facts=tuple(facts.items()),
+        tunables=tuple(tunables.items()),
+        wide=any(_span(m) >= 1 << 31 for _, m in memory.values()),
+    )
+    program = trace(kernel, key)
+    return Launch(
+        kernel=kernel,
+        program=program,
+        key=key,
+        grid=tuple(as_expr(size).evaluate(env) for size in kernel.grid),
+        sizes=_sizes(program, {**call.sizes, **attributes}, memory),
+        arrays=memory,
+        formats={a.name: call.formats[step.array_name(a.name)] for a in present},
+        tunables=tunables,
+        default=default,
+        alone=len(call.op.active_steps(call.env)) == 1,
+    )
+
+
+def _kernel_attributes(call: Call, step: Step) -> dict[str, object]:
+    given = dict(step.attributes)
+    values: dict[str, object] = {}
+    for attribute in step.kernel.attributes:
+        value = given.get(attribute.name, Ref(attribute.name))
+        values[attribute.name] = value.evaluate(call.attributes) if isinstance(value, Ref) else value
+    return values
+
+
+def _memory(
+    call: Call, step: Step, array: Array, attributes: Mapping[str, object], strides: Mapping[str, Strides | None]
+) -> Memory:
+    name = step.array_name(array.name)
+    shape = call.shapes[name]
+    if isinstance(array.layout, Pages):
+        return _pages(shape, strides.get(name))
+    swapped = array.swapped(attributes)
+    parts = call.formats[name].storage_bits // _format(call, step, array).storage_bits
+    own = array if parts == 1 else call.op.array(name)
+    canonical = own.shapes_for(attributes if parts == 1 else call.attributes)[0]
+    given = strides.get(name)
+    fresh = name not in strides  # temporaries, and results that the caller gave no array for
+    steps = packed_strides(shape) if given is None or fresh else given
+    if swapped:
+        shape, steps = _swap(shape), _swap(steps)
+    lead, rest = _align(canonical, call.accepted.get(name, canonical), shape, steps)
+    groups = _collapse(lead) if canonical and isinstance(canonical[0], Rows) else []
+    dims = [*groups, *rest] or [(1, 1)]  # an array without dimensions lies in memory as one element
+    if parts > 1:
+        pairs = zip(array.shapes_for(attributes)[0], canonical, strict=True)
+        dims = _narrowed(dims, parts, array, next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide))
+    packed = fresh or (given is None and not swapped)
+    return Memory(
+        sizes=tuple(size for size, _ in dims),
+        strides=tuple(stride for _, stride in dims),
+        layout=ArrayLayout(
+            lead=max(len(groups), 1),
+            unit=None if packed else _unit_dim(dims),
+            packed=packed,
+            swapped=swapped and given is None,
+        ),
+    )
+
+
+def _pages(shape: tuple[int, ...], strides: Strides | None) -> Memory:
+    """A cache as bytes [pages, bytes of a page]."""
+    size = prod(shape[1:])
+    layout = ArrayLayout(unit=None if strides is None else 1, packed=strides is None)
+    return Memory(sizes=(shape[0], size), strides=(size if strides is None else strides[0], 1), layout=layout)
+
+
+def _format(call: Call, step: Step, array: Array) -> ElementFormat:
+    """Element format of a kernel's array: the operation's, or the narrower one as which the kernel reads its bytes."""
+    given = call.formats[step.array_name(array.name)]
+    if isinstance(array.formats, str) or given in array.formats or len(array.formats) != 1:
+        return given
+    narrow = array.formats[0]
+    return narrow if narrow.storage_bits < given.storage_bits else given
+
+
+def _narrowed(dims: Dims, parts: int, array: Array, dim: int) -> Dims:
+    """(size, stride) in elements of which `parts`, along dimension `dim`, make up one of the operation's."""
+    size, stride = dims[dim]
+    if size > 1 and stride != 1:
+        raise SpecError(f"'{array.name}' is read in a narrower format along a dimension that is not contiguous")
+    return [(size * parts, 1) if d == dim else (n, step * parts) for d, (n, step) in enumerate(dims)]
+
+
+def _swap(values: tuple[int, ...]) -> tuple[int, ...]:
+    return (*values[:-2], values[-1], values[-2])
+
+
+def _align(canonical: Shape, accepted: Shape, shape: tuple[int, ...], strides: Strides) -> tuple[Dims, Dims]:
+    """(size, stride) of the leading and of the other dimensions, as the canonical shape has them.
+
+    An accepted variant has further dimensions of size 1, or lacks dimensions, which then have that size.
+    """
+    pairs = list(zip(shape, strides, strict=True))
+    split = len(pairs) - (len(accepted) - 1) if accepted and isinstance(accepted[0], Rows) else 0
+    wanted = [dim for dim in canonical if not isinstance(dim, Rows)]
+    offered = [dim for dim in accepted if not isinstance(dim, Rows)]
+    if len(offered) < len(wanted):
+        lacking = len(wanted) - len(offered)
+        assert offered == wanted[lacking:]
+        return pairs[:split], [(1, 0)] * lacking + pairs[split:]
+    rest: Dims = []
+    for dim, pair in zip(offered, pairs[split:], strict=True):
+        if len(rest) < len(wanted) and wanted[len(rest)] == dim:
+            rest.append(pair)
+    assert len(rest) == len(wanted)
+    return pairs[:split], rest
+
+
+def _collapse(lead: Dims) -> Dims:
+    """Neighbouring leading dimensions merged where one stride can walk both; at least one dimension remains."""
+    if any(size == 0 for size, _ in lead):
+        return [(0, 0)]
+    merged: Dims = []
+    for size, stride in lead:
+        if size == 1:
+            continue
+        if merged and merged[-1][1] == size * stride:
+            merged[-1] = (merged[-1][0] * size, stride)
+        else:
+            merged.append((size, stride))
+    return merged or [(prod(size for size, _ in lead), 0)]
+
+
+def _unit_dim(dims: Dims) -> int | None:
+    """The dimension with stride 1, the last one where several (or only sizes of 1) qualify."""
+    for index in reversed(range(len(dims))):
+        if dims[index][1] == 1 or (dims[index][0] == 1 and index == len(dims) - 1):
+            return index
+    return None
+
+
+def _span(memory: Memory) -> int:
+    return 1 + sum((size - 1) * stride for size, stride in zip(memory.sizes, memory.strides, strict=True) if size > 1)
+
+
+def _sizes(program: Program, known: Mapping[str, object], memory: Mapping[str, tuple[str, Memory]]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for name in program.sizes:
+        if "_lead" in name:
+            array, _, index = name.rpartition("_lead")
+            sizes[name] = memory[array][1].sizes[int(index)]
+        else:
+            sizes[name] = known[name]  # type: ignore[assignment]
+    return sizes

@@ -1,0 +1,163 @@
+"""From a kernel and the facts of one kind of call to a traced program, cached.
+
+A `Specialisation` holds everything the tile program may depend on: attributes that are not dynamic, which optional
+arrays are present, their element formats and memory layouts, static axes, facts, tunables. Two calls with equal
+specialisations run one program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from specs.lang.call.bind import layout_facts
+from specs.lang.declare.axes import Env, as_expr, show
+from specs.lang.declare.kernel import Access, Array, Kernel, Rows
+from specs.lang.formats.elements import ElementFormat
+from specs.tile.frontend.trace import Tracer, fail, tracing
+from specs.tile.ir import ArrayParam, Program
+from specs.tile.language import ArrayHandle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayLayout:
+    """Memory layout of one array, as far as the program depends on it.
+
+    lead: memory dimensions behind the leading `Rows` dimension after collapsing (1 when the shape has none).
+    unit: dimension whose stride is the constant 1 (in the order the program indexes), or None.
+    packed: row-major without gaps, so that no stride is passed.
+    swapped: passed with the last two dimensions in the other order and no strides to say so.
+    """
+
+    lead: int = 1
+    unit: int | None = None
+    packed: bool = True
+    swapped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specialisation:
+    """The key of a traced program. All fields are hashable and ordered as the kernel declares them."""
+
+    attributes: tuple[tuple[str, object], ...]
+    formats: tuple[tuple[str, ElementFormat], ...]
+    layouts: tuple[tuple[str, ArrayLayout], ...]
+    static: tuple[tuple[str, int], ...]
+    facts: tuple[tuple[str, bool], ...]
+    tunables: tuple[tuple[str, int], ...]
+    wide: bool = False
+
+
+class Parameters:
+    """What a body sees as `p`. Attribute access only; an unknown name is the author's error."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self._members = dict(members)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._members[name]
+        except KeyError:
+            raise fail(f"the kernel declares nothing called '{name}'", f"it has {', '.join(self._members)}") from None
+
+
+@lru_cache(maxsize=4096)
+def trace(kernel: Kernel, key: Specialisation) -> Program:
+    """Runs the kernel's body once and returns what it recorded."""
+    tracer = Tracer()
+    params = {array.name: _param(array, key) for array in kernel.arrays if _present(array, key)}
+    members: dict[str, Any] = {array.name: None for array in kernel.arrays}
+    layouts = dict(key.layouts)
+    shapes = {a.name: a.shapes_for(dict(key.attributes)) for a in kernel.arrays}
+    members |= {n: ArrayHandle(param, layouts[n].lead, not shapes[n][0]) for n, param in params.items()}
+    members |= dict(key.attributes) | dict(key.facts) | dict(key.tunables) | dict(key.static)
+    static = dict(key.static)
+    with tracing(tracer):
+        members |= {name: tracer.size(name) for name in _run_time(kernel, static)}
+        kernel.body(Parameters(members))
+        _name_sizes(tracer, params.values())
+    used = _sizes(kernel, params.values(), static)
+    return Program(
+        name=kernel.name,
+        doc=kernel.doc,
+        arrays=tuple(params.values()),
+        sizes=used,
+        grid=tuple(show(as_expr(size)) for size in kernel.grid),
+        ops=tuple(tracer.ops),
+        tunables=key.tunables,
+        specialisation=_describe(key),
+        wide=key.wide,
+    )
+
+
+def _present(array: Array, key: Specialisation) -> bool:
+    return any(name == array.name for name, _ in key.formats)
+
+
+def _param(array: Array, key: Specialisation) -> ArrayParam:
+    layout = dict(key.layouts)[array.name]
+    shape = array.shapes_for(dict(key.attributes))[0]
+    attributes = dict(key.attributes)
+    env: dict[str, object] = {**attributes, **layout_facts(attributes), **dict(key.static)}
+    sizes: list[str] = [] if shape else ["1"]
+    for dim in shape:
+        if isinstance(dim, Rows):
+            sizes.append(dim.axis.name if layout.lead == 1 else f"{array.name}_lead0")
+            sizes += [f"{array.name}_lead{i}" for i in range(1, layout.lead)]
+        else:
+            sizes.append(printable(as_expr(dim), env))
+    return ArrayParam(
+        name=array.name,
+        element=dict(key.formats)[array.name],
+        rank=len(sizes),
+        unit=layout.unit,
+        packed=layout.packed,
+        sizes=tuple(sizes),
+        written=array.access is not Access.IN,
+        swapped=layout.swapped,
+    )
+
+
+def printable(expr: Any, env: Env) -> str:
+    """An expression with attributes and static axes replaced by their values, as Python text over dynamic axes."""
+    text = str(expr)
+    if not expr.names() - set(env):
+        return str(expr.evaluate(env))
+    text = re.sub(r"[A-Za-z_]\w*", lambda m: str(env[m[0]]) if m[0] in env else m[0], text)
+    return re.sub(r"\((\w+) // 1\)", r"\1", text)
+
+
+def _name_sizes(tracer: Tracer, params: Any) -> None:
+    for param in params:
+        for name in param.sizes[:-1]:
+            if name.isidentifier() and "_lead" in name:
+                tracer.size(name)
+
+
+def _sizes(kernel: Kernel, params: Any, static: Mapping[str, int]) -> tuple[str, ...]:
+    names = _run_time(kernel, static)
+    for param in params:
+        names += [size for size in param.sizes if "_lead" in size and size not in names]
+    return tuple(names)
+
+
+def _run_time(kernel: Kernel, static: Mapping[str, int]) -> list[str]:
+    """Axes and attributes that the program reads when it runs."""
+    axes = [axis.name for axis in kernel.axes if axis.name not in static]
+    return axes + [attribute.name for attribute in kernel.attributes if attribute.dynamic]
+
+
+def _describe(key: Specialisation) -> tuple[tuple[str, str], ...]:
+    """What the program was specialised on, for the header of generated sources."""
+    pairs: list[tuple[str, str]] = []
+    pairs += [(name, getattr(value, "name", None) or str(value)) for name, value in key.attributes]
+    pairs += [(name, element.name) for name, element in key.formats]
+    pairs += [(name, str(value)) for name, value in (*key.static, *key.facts, *key.tunables)]
+    if key.wide:
+        pairs.append(("offsets", "64-bit"))
+    return tuple(pairs)

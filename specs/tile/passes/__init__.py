@@ -1,0 +1,1 @@
+"""Passes over the tile IR: rewrites for a target, checks, costs."""

@@ -1,0 +1,156 @@
+"""What a call does to memory: its programs on the executor, every load and store looked at.
+
+Found are elements outside of an array, results that no program writes or that several do, and results that depend on
+temporaries that nobody wrote: a call that has any runs twice, with different garbage in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from specs.lang.call.bind import Call
+from specs.lang.declare.kernel import Access
+from specs.lang.declare.op import Step
+from specs.tile.interpret.arrayops import NUMPY, NUMPY_DTYPES
+from specs.tile.interpret.executor import Buffer, Run
+from specs.tile.ir import Op as Operation
+from specs.tile.launch.plan import Memory, plan
+from specs.tile.passes.legalise import legalise
+from specs.tile.targets import EXECUTOR
+
+Array = np.ndarray[Any, Any]
+_GARBAGE = (0xA5, 0xFF)
+"""Bytes of memory that nobody wrote: small numbers, and NaN or -1."""
+
+
+def misuses(call: Call, arrays: Mapping[str, Array]) -> list[str]:
+    """What is wrong with the accesses of a call, a line for each place in its bodies or each result.
+
+    Args:
+        arrays: raw arguments by name; they are not changed.
+    """
+    found: dict[str, None] = {}  # in order, each once
+    results = _run(call, arrays, _GARBAGE[0], found)
+    if any(array.name in call.shapes for array in call.op.temporaries):
+        for name, other in _run(call, arrays, _GARBAGE[1], found).items():
+            if differ := int((results[name] != other).sum()):
+                found[f"'{name}': {differ} bytes depend on memory that nobody wrote"] = None
+    return list(found)
+
+
+def _run(call: Call, given: Mapping[str, Array], garbage: int, found: dict[str, None]) -> dict[str, Array]:
+    """The bytes of all results."""
+    memory: dict[str, Array] = {name: np.array(array).reshape(-1).view(np.uint8) for name, array in given.items()}
+    fresh = {array.name: array for array in (*call.op.outputs, *call.op.temporaries) if array.name in call.shapes}
+    for name in fresh:
+        memory[name] = np.full(prod(call.shapes[name]) * call.formats[name].storage_bits // 8, garbage, np.uint8)
+    stores = {
+        array.name: np.zeros(len(memory[array.name]), np.int32) for array in call.op.outputs if array.name in fresh
+    }
+    for step in call.op.active_steps(call.env):
+        _run_step(call, step, memory, stores, found)
+    for name, count in stores.items():
+        for wrong, what in (((count == 0), "written by nobody"), ((count > 1), "written more than once")):
+            if wrong.any():
+                found[f"'{name}': {int(wrong.sum())} of {len(count)} bytes are {what}"] = None
+    return {
+        array.name: memory[array.name]
+        for array in call.op.arrays
+        if array.access is not Access.IN and array.name in memory
+    }
+
+
+def _run_step(
+    call: Call, step: Step, memory: Mapping[str, Array], stores: Mapping[str, Array], found: dict[str, None]
+) -> None:
+    launch = plan(call, step, config="cpu", strides={array.name: None for array in call.op.inputs})
+    program = legalise(launch.program, EXECUTOR)
+    buffers: dict[str, Buffer] = {}
+    counts: dict[str, Array] = {}
+    for param in program.arrays:
+        name, place = launch.arrays[param.name]
+        flat, strides = memory[name].view(NUMPY_DTYPES[param.element]), place.strides
+        if param.swapped:
+            assert not param.written
+            flat, strides = _swapped(flat, place)
+        buffers[param.name] = Buffer(flat, strides)
+        if param.written and name in stores:
+            counts[param.name] = stores[name].reshape(-1, flat.itemsize)
+    if prod(launch.grid):
+        sizes = {param.name: launch.arrays[param.name][1].sizes for param in program.arrays}
+        run = _Watched(program, NUMPY, buffers, launch.sizes, launch.grid)
+        run.watch(sizes, counts, found)
+        with np.errstate(all="ignore"):
+            run.chunk(
+                {name: buffer.flat for name, buffer in buffers.items()},
+                np.arange(prod(launch.grid), dtype=np.int32),
+                None,
+            )
+
+
+def _swapped(flat: Array, place: Memory) -> tuple[Array, tuple[int, ...]]:
+    """An argument whose last two dimensions are passed the other way round."""
+    *outer, rows, columns = place.sizes
+    packed = np.ascontiguousarray(flat.reshape(*outer, columns, rows).swapaxes(-1, -2))
+    return packed.reshape(-1), tuple(prod(place.sizes[i + 1 :]) for i in range(len(place.sizes)))
+
+
+class _Watched(Run):
+    """A run that looks at every index before it is used. What lies outside is not accessed."""
+
+    extents: Mapping[str, tuple[int, ...]]
+    counts: Mapping[str, Array]
+    found: dict[str, None]
+
+    def watch(
+        self, extents: Mapping[str, tuple[int, ...]], counts: Mapping[str, Array], found: dict[str, None]
+    ) -> None:
+        """extents: sizes of every array. counts: of stores to elements, as bytes. found: gets what is wrong."""
+        self.extents, self.counts, self.found = extents, counts, found
+
+    def load(self, op: Operation) -> Any:
+        shape = op.result.type.shape
+        live = self._live(op, self._rank(op), shape)
+        if self._outside(op, "reads", live, shape):
+            return np.zeros(live.shape, NUMPY_DTYPES[op.result.type.element])
+        return super().load(op)
+
+    def store(self, op: Operation) -> None:
+        shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
+        name, rank = str(op.attrs["array"]), self._rank(op)
+        live = self._live(op, rank + 1, shape)
+        if self._outside(op, "writes", live, shape):
+            return
+        if name in self.counts:
+            offsets = np.broadcast_to(self.offsets(name, op.operands[:rank], len(shape)), live.shape)
+            np.add.at(self.counts[name], offsets[live], 1)
+        super().store(op)
+
+    def _rank(self, op: Operation) -> int:
+        return self.program.array(str(op.attrs["array"])).rank
+
+    def _live(self, op: Operation, mask: int, shape: tuple[int, ...]) -> Array:
+        """Which elements are accessed; mask: number of that operand."""
+        live: Array = np.ones((self.points.shape[0], *shape), bool)
+        if op.attrs["masked"]:
+            live = live & self.of(op.operands[mask], len(shape))
+        if self.inside is not None:
+            live = live & np.reshape(self.inside, (-1, *([1] * len(shape))))
+        return live
+
+    def _outside(self, op: Operation, what: str, live: Array, shape: tuple[int, ...]) -> bool:
+        """Whether some index lies outside."""
+        name = str(op.attrs["array"])
+        found = False
+        for dim, size in enumerate(self.extents[name]):
+            index = np.broadcast_to(self.of(op.operands[dim], len(shape)), live.shape)
+            wrong = index[live & ((index < 0) | (index >= size))]
+            if wrong.size:
+                where = f"dimension {dim} of size {size}: {int(wrong.min())} .. {int(wrong.max())}"
+                self.found[f"{op.where}: {what} '{name}' outside {where}"] = None
+                found = True
+        return found

@@ -1,0 +1,89 @@
+"""Rewrites a program for targets that take subnormal numbers for zero: see `multiply`, `divide` and `rescale`.
+
+multiply, divide   significands and exponents apart (`library.gradual`): the result's bits, subnormal or not
+rescale            x times every scale, each brought nearer to 1, times what that took: a few more multiplications,
+                   for results that are normal numbers; those that are not may become zeros
+"""
+
+from __future__ import annotations
+
+from specs.tile.frontend.trace import Tile
+from specs.tile.ir import Op, Opcode, Value, walk
+from specs.tile.library import gradual
+from specs.tile.passes.rewriter import Rewriter
+from specs.tile.targets import Target
+
+
+class Subnormals(Rewriter):
+    """Products and quotients that are marked as gradual."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.folded: frozenset[int] = frozenset()
+
+    def wanted(self, ops: tuple[Op, ...]) -> bool:
+        """Whether anything is marked."""
+        if not self.target.flushes or not any("gradual" in op.attrs for op in walk(ops)):
+            return False
+        self.folded = _folded(ops)
+        return True
+
+    def rewrite(self, op: Op) -> None:
+        """Replays one operation; what is marked is spelled out."""
+        if "gradual" not in op.attrs:
+            super().rewrite(op)
+            return
+        if id(op) in self.folded:
+            return  # a part of what it is an operand of
+        if op.attrs["gradual"] == "rescale":
+            self.bind(op.result, self.rescaled(op))
+            return
+        x, y = (self.of(value) for value in op.operands)
+        if op.code is Opcode.DIV:
+            self.bind(op.result, gradual.divide(x, y))
+        else:
+            power = op.attrs["gradual"] == "power"
+            self.bind(op.result, (gradual.multiply_power if power else gradual.multiply)(x, y))
+
+    def rescaled(self, op: Op) -> Tile:
+        """A chain of scales: all of them first, then twice what is missing, so that nothing passes a limit midway."""
+        x, scales = _chain(op, self.folded)
+        total, half = self.of(x), None
+        for scale in scales:
+            nearer, own = gradual.middled(self.of(scale))
+            total, half = total * nearer, own if half is None else half * own
+        assert half is not None
+        return total * half * half
+
+
+def _chain(op: Op, folded: frozenset[int]) -> tuple[Value, list[Value]]:
+    """What is rescaled, and by which scales."""
+    x, scale = op.operands
+    inner = scale.op
+    scales = list(inner.operands) if inner is not None and id(inner) in folded else [scale]
+    if x.op is not None and id(x.op) in folded:
+        first, before = _chain(x.op, folded)
+        return first, before + scales
+    return x, scales
+
+
+def _folded(ops: tuple[Op, ...]) -> frozenset[int]:
+    """Marked operations whose one use is a rescaling: products of tiles that are larger than each, and rescalings."""
+    everything = walk(ops)
+    uses: dict[int, list[Op]] = {}
+    for op in everything:
+        kept = [] if op.region is None else op.region.results
+        for value in (*op.operands, *kept):
+            uses.setdefault(id(value), []).append(op)
+    found = set()
+    for op in everything:
+        if op.attrs.get("gradual") in ("exact", "rescale") and op.code is Opcode.MUL:
+            (user, *others) = uses.get(id(op.result), [None])
+            wide = all(value.type.shape != op.result.type.shape for value in op.operands)
+            chained = op.attrs["gradual"] == "rescale" or wide
+            first = 0 if op.attrs["gradual"] == "rescale" else 1
+            if user is None or others or not chained or user.attrs.get("gradual") != "rescale":
+                continue
+            if user.operands[first] is op.result:
+                found.add(id(op))
+    return frozenset(found)
