@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from examples.minilm_problem import Array, Problem, problem, quantise, report
+from examples.minilm_problem import NDArray, Problem, problem, quantise, report
 from jax_impl import ops
 from parity.models.minilm.assets import Layer, Linear, Norm
 
@@ -111,7 +111,7 @@ def encode(parameters: Parameters, batch: Batch, *, longest: int, heads: int, ep
     return means / jnp.linalg.norm(means, axis=1, keepdims=True)
 
 
-def run(given: Problem) -> Array:
+def run(given: Problem) -> NDArray:
     """Embeddings of the sentences, float32 [sentences, hidden]."""
     tokens, config = given.tokens, given.assets.config
     batch = Batch(*(jnp.asarray(x) for x in (tokens.ids, tokens.positions, tokens.starts)))

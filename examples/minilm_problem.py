@@ -17,7 +17,7 @@ from parity.models.minilm.assets import Assets, Linear, Tokens
 from parity.models.minilm.drift import float32_model
 from specs.lang.formats.named import FP8_BLOCK_128
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 SENTENCES: Final = (
     "How do I bake bread without an oven?",
@@ -31,9 +31,9 @@ SENTENCES: Final = (
 class Weight:
     """A linear's weight: codes uint8 [N, K] (FP8 e4m3), scale float32 [N / 128, K / 128], bias float32 [N]."""
 
-    codes: Array
-    scale: Array
-    bias: Array
+    codes: NDArray
+    scale: NDArray
+    bias: NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,12 +62,12 @@ def quantise(linear: Linear) -> Weight:
     return Weight(codes=made.data, scale=made.scale, bias=linear.bias)
 
 
-def cosine(one: Array, other: Array) -> float:
+def cosine(one: NDArray, other: NDArray) -> float:
     """Cosine of the angle between two vectors."""
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
-def report(given: Problem, outcomes: Mapping[str, Array]) -> str:
+def report(given: Problem, outcomes: Mapping[str, NDArray]) -> str:
     """Similarities of the sentences, and how near each run is to the float32 model and to the others."""
     model = float32_model(given.assets, given.tokens).embeddings
     lines = [f"{len(given.sentences)} sentences, {given.tokens.ids.size} tokens"]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from examples.minilm_problem import Array, Problem, problem, quantise, report
+from examples.minilm_problem import NDArray, Problem, problem, quantise, report
 from parity.models.minilm.assets import Layer, Linear, Norm, Tokens
 from torch_impl import ops
 
@@ -113,10 +113,10 @@ class Encoder(nn.Module):
         return functional.normalize(means)
 
 
-def run(given: Problem) -> Array:
+def run(given: Problem) -> NDArray:
     """Embeddings of the sentences, float32 [sentences, hidden]."""
     with torch.no_grad():
-        embeddings: Array = Encoder(given).to(DEVICE)(given.tokens).cpu().numpy()
+        embeddings: NDArray = Encoder(given).to(DEVICE)(given.tokens).cpu().numpy()
     return embeddings
 
 

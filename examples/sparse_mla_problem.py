@@ -15,7 +15,7 @@ import numpy as np
 
 from specs.cache.layouts import V4
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 HEADS, WIDTH, ROPE, WINDOW, PAGE = 8, V4.width, 64, 128, 64
 SCALE = WIDTH**-0.5
@@ -30,22 +30,22 @@ class Step:
     slots, positions [T]; starts [requests + 1], lengths [requests]: as serving engines pass them.
     """
 
-    q: Array
-    kv: Array
-    slots: Array
-    positions: Array
-    starts: Array
-    lengths: Array
+    q: NDArray
+    kv: NDArray
+    slots: NDArray
+    positions: NDArray
+    starts: NDArray
+    lengths: NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """All inputs. table: pages of every request; cos_sin: the rotary table; sink: one score per head."""
 
-    cache: Array
-    table: Array
-    cos_sin: Array
-    sink: Array
+    cache: NDArray
+    table: NDArray
+    cos_sin: NDArray
+    sink: NDArray
     prefill: Step
     decode: tuple[Step, ...]
 
@@ -67,7 +67,7 @@ def problem(seed: int = 0) -> Problem:
     )
 
 
-def _step(rng: np.random.Generator, table: Array, new: list[range]) -> Step:
+def _step(rng: np.random.Generator, table: NDArray, new: list[range]) -> Step:
     positions = np.concatenate([np.arange(span.start, span.stop) for span in new])
     request = np.repeat(np.arange(len(new)), [len(span) for span in new])
     tokens = len(positions)
@@ -85,8 +85,8 @@ def _step(rng: np.random.Generator, table: Array, new: list[range]) -> Step:
 class Outcome:
     """The cache in the end, and the outputs of the prefill and of every decode step, as float32."""
 
-    cache: Array
-    outputs: tuple[Array, ...]
+    cache: NDArray
+    outputs: tuple[NDArray, ...]
 
 
 def report(outcomes: Mapping[str, Outcome]) -> str:

@@ -23,7 +23,7 @@ from specs.lang.formats.elements import (
     ElementFormat,
 )
 from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, is_const
-from specs.tile.ir import COMPARISONS, Op, Opcode, Program, Value, broadcast_shapes, index_count
+from specs.tile.ir import COMPARISONS, Opcode, Operation, Program, Value, broadcast_shapes, index_count
 
 TYPES: dict[ElementFormat, str] = {
     F32: "jnp.float32",
@@ -129,7 +129,7 @@ class PallasPrinter(Printer):
         self.extensions: set[str] = set()
         self.host: set[int] = set()  # values that are Python integers when the kernel is traced
 
-    def expression(self, op: Op) -> Text:
+    def expression(self, op: Operation) -> Text:
         """The right-hand side of one operation; sizes fold to Python integers."""
         if op.code in _HOST and all(self._is_host(value) for value in op.operands):
             self.host.add(id(op.result))
@@ -142,7 +142,7 @@ class PallasPrinter(Printer):
             return Text(f"{call}({', '.join(self._same_shape(op))})")
         return super().expression(op)
 
-    def _contracted(self, op: Op) -> Text | None:
+    def _contracted(self, op: Operation) -> Text | None:
         """A float32 product and the sum that alone uses it as one operation, which Triton's compiler makes of them too.
 
         Not where the other term is a constant: adding one that rounds means what it says.
@@ -157,7 +157,7 @@ class PallasPrinter(Printer):
                 return Text(f"{name}({', '.join(self.of(term) for term in terms)})")
         return None
 
-    def _summed(self, op: Op) -> Text | None:
+    def _summed(self, op: Operation) -> Text | None:
         """A sum of float32 products of the rows of a matrix with one row of weights as one operation, likewise."""
         (product,) = op.operands
         alone = self._only_here(product) and self.home[id(product)] == self.home[id(op.result)]
@@ -177,7 +177,7 @@ class PallasPrinter(Printer):
         text = self.of(value)
         return Text(f"{TYPES[value.type.element]}({text})") if self._is_host(value) else text
 
-    def _same_shape(self, op: Op) -> list[str]:
+    def _same_shape(self, op: Operation) -> list[str]:
         """Operands as arrays of the result's shape: lax operations broadcast nothing."""
         shape, form = op.result.type.shape, TYPES[op.result.type.element]
         texts: list[str] = []
@@ -191,7 +191,7 @@ class PallasPrinter(Printer):
                 texts.append(str(text))
         return texts
 
-    def spell(self, op: Op, operands: list[Text]) -> Text:
+    def spell(self, op: Operation, operands: list[Text]) -> Text:
         """An operation in JAX's words."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
@@ -230,17 +230,17 @@ class PallasPrinter(Printer):
                 return self._unpack(op, operands)
         raise AssertionError(code)
 
-    def _cast(self, op: Op) -> Text:
+    def _cast(self, op: Operation) -> Text:
         text, form = self.of(op.operands[0]), TYPES[op.result.type.element]
         return Text(f"{form}({text})" if self._is_host(op.operands[0]) else f"{text.inside(ATOM)}.astype({form})")
 
-    def _broadcast(self, op: Op) -> Text:
+    def _broadcast(self, op: Operation) -> Text:
         text, new = self.of(op.operands[0]), op.result.type
         if self._is_host(op.operands[0]):
             return Text(f"jnp.full({new.shape}, {text}, {TYPES[new.element]})")
         return Text(f"jnp.broadcast_to({text}, {new.shape})")
 
-    def _call(self, op: Op, operands: list[Text]) -> Text:
+    def _call(self, op: Operation, operands: list[Text]) -> Text:
         code, form = op.code, op.result.type.element
         if code in _REDUCTIONS:
             # As numpy does, jnp.sum widens integers where 64-bit types are on.
@@ -257,7 +257,7 @@ class PallasPrinter(Printer):
             given[1:] = [f"{TYPES[form]}({text})" for text in given[1:]]
         return Text(f"{_CALLS[code]}({', '.join(given)})")
 
-    def _unpack(self, op: Op, operands: list[Text]) -> Text:
+    def _unpack(self, op: Operation, operands: list[Text]) -> Text:
         name, given = "split_pairs", [str(text) for text in operands]
         if op.code is Opcode.NIBBLE:
             name = "high_nibbles" if op.attrs["high"] else "low_nibbles"
@@ -268,7 +268,7 @@ class PallasPrinter(Printer):
         self.extensions.add(name)
         return Text(f"{name}({', '.join(given)})")
 
-    def _dot(self, op: Op, operands: list[Text]) -> Text:
+    def _dot(self, op: Operation, operands: list[Text]) -> Text:
         a, b, *acc = operands
         start = f"{acc[0]} + " if acc else ""
         if op.operands[0].type.element in (E4M3, E5M2):
@@ -277,7 +277,7 @@ class PallasPrinter(Printer):
         exact = ', precision="highest"' if op.operands[0].type.element == F32 else ""
         return Text(f"{start}jnp.dot({a}, {b}, preferred_element_type=jnp.float32{exact})", 8 if acc else ATOM)
 
-    def reference(self, op: Op) -> str:
+    def reference(self, op: Operation) -> str:
         """`ref.at[...]` of a memory access."""
         param = self.program.array(str(op.attrs["array"]))
         indices = [self._index(value) for value in op.operands[: param.rank]]
@@ -290,13 +290,13 @@ class PallasPrinter(Printer):
         text = self.of(value)
         return f"jnp.int32({text})" if self._is_host(value) else str(text)
 
-    def view(self, op: Op) -> str:
+    def view(self, op: Operation) -> str:
         """Array, page, byte and index of an access in another format than the array's."""
         self.extensions.add("store_view" if op.code is Opcode.STORE else "load_view")
         indices = ", ".join(self._index(value) for value in op.operands[:3])
         return f"{op.attrs['array']}_ref, {indices}"
 
-    def load(self, op: Op) -> Text:
+    def load(self, op: Operation) -> Text:
         """`plgpu.load`, masked where the program masks."""
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
@@ -313,7 +313,7 @@ class PallasPrinter(Printer):
             return str(self.of(condition))
         return f"jnp.broadcast_to({self.of(condition)}, {shape})"
 
-    def store(self, op: Op, depth: int) -> None:
+    def store(self, op: Operation, depth: int) -> None:
         """`plgpu.store`."""
         param = self.program.array(str(op.attrs["array"]))
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
@@ -331,14 +331,14 @@ class PallasPrinter(Printer):
         else:
             self.line(f"plgpu.store({self.reference(op)}, {text}{condition})", depth, op)
 
-    def branch(self, op: Op, depth: int) -> None:
+    def branch(self, op: Operation, depth: int) -> None:
         """`pl.when` over a local function."""
         assert op.region is not None
         self.line(f"@pl.when({self.of(op.operands[0])})", depth, op)
         self.line(f"def {self.unique('branch')}():", depth)
         self.block(op.region.ops, depth + 1)
 
-    def loop(self, op: Op, depth: int) -> None:
+    def loop(self, op: Operation, depth: int) -> None:
         """`jax.lax.fori_loop` over a local function."""
         assert op.region is not None
         index, *carried = op.region.parameters

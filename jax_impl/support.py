@@ -159,7 +159,7 @@ def strided(implementation: str) -> bool:
 def target_of(implementation: str, platform: str) -> Target:
     """The program's target for an implementation on a platform that it runs on."""
     target = _target(implementation, platform)
-    return replace(target, flushes=True) if flushes(platform) else target
+    return replace(target, flushes_subnormals=True) if flushes(platform) else target
 
 
 def _target(implementation: str, platform: str) -> Target:

@@ -97,7 +97,7 @@ def _axis(axis: Axis) -> Json:
         "maximum": axis.maximum,
         "multiple_of": axis.multiple_of,
         "value": None if axis.value is None else show(axis.value),
-        "otherwise": axis.otherwise,
+        "default": axis.default,
     }
 
 
@@ -212,7 +212,7 @@ def _kernel(kernel: Kernel) -> Json:
         "attributes": [_attribute(attribute) for attribute in kernel.attributes],
         "tunables": [{"name": t.name, "doc": t.doc, "values": list(t.values)} for t in kernel.tunables],
         "configs": _configs(kernel.configs),
-        "facts": {name: show(expr) for name, expr in kernel.facts},
+        "static_conditions": {name: show(expr) for name, expr in kernel.static_conditions},
         "grid": [show(as_expr(size)) for size in kernel.grid],
     }
 

@@ -260,7 +260,7 @@ def triton_source(launch: Launch, implementation: str, device: torch.device) -> 
     """The Triton source that a launch runs."""
     target = target_of(implementation, device)
     program = legalise(launch.program, target)
-    return emit(program, waits=target.overlaps, hands_over=target.overlaps and not launch.alone)
+    return emit(program, waits=target.has_pdl, hands_over=target.has_pdl and not launch.alone)
 
 
 def triton_runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
@@ -275,7 +275,7 @@ def triton_runner(launch: Launch, slots: Slots, implementation: str, device: tor
         memory = launch.arrays[param.name][1]
         scalars += [memory.strides[d] for d in runtime_strides(param)]
     options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
-    if target.overlaps:
+    if target.has_pdl:
         options["launch_pdl"] = True
     start = load_kernel(triton_source(launch, implementation, device), program.name)[launch.grid]
 

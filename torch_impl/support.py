@@ -15,7 +15,7 @@ from torch_impl.platforms import environment
 
 IMPLEMENTATIONS = ("triton", "eager", "dequant", "interpret")
 HOPPER = (9, 0)
-"""Compute capability from which kernels can wait for each other (`Target.overlaps`)."""
+"""Compute capability from which kernels can wait for each other (`Target.has_pdl`)."""
 
 
 _OWN_WORDS = {"gpu": "cuda", "oneapi": "xpu", "sycl": "xpu"}

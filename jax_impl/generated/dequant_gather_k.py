@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 08d1bce012d623180e7ab54f58ee41f31462e90830fc6d419455350465a30269
+# spec sha256 7f319c71b12d077d0b875097392574ecbde8a8efc36d43b0851fd5f720245b59
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -31,21 +31,21 @@ def gather_rows(
     out_ref,
     *, B, BO, M, PAGES, PAGE_BYTES, TABLE,
 ):
-    request = pl.program_id(0)  # specs/cache/gather.py:51
-    tile = pl.program_id(1)  # specs/cache/gather.py:51
-    count = plgpu.load(seq_lens_ref.at[request])  # specs/cache/gather.py:52
-    @pl.when(tile * 16 < count)  # specs/cache/gather.py:58
+    request = pl.program_id(0)  # specs/cache/gather.py:50
+    tile = pl.program_id(1)  # specs/cache/gather.py:50
+    count = plgpu.load(seq_lens_ref.at[request])  # specs/cache/gather.py:51
+    @pl.when(tile * 16 < count)  # specs/cache/gather.py:57
     def branch():
-        row = tile * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/cache/gather.py:56
-        position = count - count + row  # specs/cache/gather.py:63
-        goal = row + 0  # specs/cache/gather.py:64
-        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:65
-        position_1 = jnp.maximum(position, 0)  # specs/cache/gather.py:66
-        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:67
-        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:68
-        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/cache/gather.py:69
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:70
-        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:71
+        row = tile * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/cache/gather.py:55
+        position = count - count + row  # specs/cache/gather.py:62
+        goal = row + 0  # specs/cache/gather.py:63
+        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:64
+        position_1 = jnp.maximum(position, 0)  # specs/cache/gather.py:65
+        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:66
+        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:67
+        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/cache/gather.py:68
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:69
+        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:70
         t = row_1 * 576  # specs/tile/library/pages.py:72
         start = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
         start_1 = t[:, None]  # specs/tile/library/pages.py:100
@@ -57,7 +57,7 @@ def gather_rows(
         value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
         value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_2 = (t + 64)[:, None]  # specs/tile/library/pages.py:100
         live_4 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -68,7 +68,7 @@ def gather_rows(
         value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
         value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index_1 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_3 = (t + 128)[:, None]  # specs/tile/library/pages.py:100
         live_5 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -79,7 +79,7 @@ def gather_rows(
         value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
         value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_1 + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index_1 + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index_2 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_4 = (t + 192)[:, None]  # specs/tile/library/pages.py:100
         live_6 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -90,7 +90,7 @@ def gather_rows(
         value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
         value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_2 + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index_2 + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index_3 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_5 = (t + 256)[:, None]  # specs/tile/library/pages.py:100
         live_7 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -102,7 +102,7 @@ def gather_rows(
         value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
         value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_3 + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index_3 + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index_4 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_7 = (t + 320)[:, None]  # specs/tile/library/pages.py:100
         live_8 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -113,7 +113,7 @@ def gather_rows(
         value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
         value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_4 + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index_4 + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index_5 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_8 = (t + 384)[:, None]  # specs/tile/library/pages.py:100
         live_9 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -124,9 +124,9 @@ def gather_rows(
         value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
         value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_5 + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index_5 + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
         index_6 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
         start_9 = (t + 448)[:, None]  # specs/tile/library/pages.py:100
         live_10 = live_2[:, None]  # specs/tile/library/pages.py:101
         cache = load_view(cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_10, (16, 64)))  # specs/tile/library/pages.py:102
-        plgpu.store(out_ref.at[request, goal[:, None], (index_6 + 448)[None, :]], cache, mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:73
+        plgpu.store(out_ref.at[request, goal[:, None], (index_6 + 448)[None, :]], cache, mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 429a1d05125b85f0e2f2e6151ae716d9d7bf849b34fe756546ae8b8ad089fd0d
+# spec sha256 f868a85ada64d34eb496eceac01a009c9e21b0ccaed8f188c31e3079d651b68e
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -34,18 +34,18 @@ def fp4_gemm(
     c_ref,
     *, M, N, KB,
 ):
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
-    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:17
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:62
     count = KB // 16  # specs/gemm/fp4.py:63
     def step(k, carry):  # specs/gemm/fp4.py:63
         (acc_2,) = carry
-        pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
+        pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
         a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:52
         a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:52
         b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:53
@@ -68,13 +68,13 @@ def fp4_gemm(
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
         value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
         partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:57
-        a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:58
-        t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
-        a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:58
-        b_scale = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:58
-        t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:58
-        b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:58
+        a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:57
+        t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
+        a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:57
+        b_scale = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:57
+        t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
+        b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:57
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:63
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b5124739309b7ed8ba8c48dd11409abf23211792df92a590cb917861c7ba2d7
+# spec sha256 6aa7f9b8cdd112ea113d3113a091a78b163f140e3df24115003a930076e63622
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -36,26 +36,26 @@ def fp8_gemm_w8a16(
     c_ref,
     *, M, N, K,
 ):
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:18
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:22
-    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:50
-    count = (K + 127) // 128  # specs/gemm/scaled.py:51
-    def step(k, carry):  # specs/gemm/scaled.py:51
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:17
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
+    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:61
+    count = (K + 127) // 128  # specs/gemm/scaled.py:62
+    def step(k, carry):  # specs/gemm/scaled.py:62
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
-        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:33
-        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:41
-        b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:42
-        scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:58
-        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:45
+        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+        a = plgpu.load(a_ref.at[a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:52
+        b = plgpu.load(b_ref.at[cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:53
+        scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:57
+        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:56
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:51
-    bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:45
-    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:53
+    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:62
+    bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:44
+    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:44
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52

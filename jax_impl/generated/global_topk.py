@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c67838fcd566ad9d20fa0af26e7f053ee3a4ad403cd14364e3365610b35d4910
+# spec sha256 169f584b0e680c61d9f4edc46910a525b1dfacf53e518761b8be9f728a6f97fd
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ec3bfa5020e5b5f43fe857c224204ac047e39558380e9ed1b6995a1c84cf04ba
+# spec sha256 7e35da1b2ae67911800940e04eccb1eac06018886078db08a6da42af7187ede5
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -41,7 +41,7 @@ def insert_rows(
     index = (number * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
     k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 128)), other=0.0)  # specs/cache/insert.py:116
     x = k.astype(jnp.float32)  # specs/cache/insert.py:116
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:139
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:141
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -54,13 +54,13 @@ def insert_rows(
     nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
     inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = x * jnp.where(nan, float("nan"), inverse_1).reshape(2, 1, 1)  # specs/quant/scaling.py:41
-    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
+    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
     inside_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
     number_1 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-    start = data[:, None, None]  # specs/cache/insert.py:169
+    start = data[:, None, None]  # specs/cache/insert.py:171
     mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    store_view(cache_ref, page[:, None, None], start, (number_1 * 128 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 1, 128)))  # specs/cache/insert.py:171
-    number_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:146
-    mask_1 = live_1[:, None]  # specs/cache/insert.py:147
-    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:149
-    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:150
+    store_view(cache_ref, page[:, None, None], start, (number_1 * 128 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 1, 128)))  # specs/cache/insert.py:173
+    number_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:148
+    mask_1 = live_1[:, None]  # specs/cache/insert.py:149
+    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:151
+    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:152

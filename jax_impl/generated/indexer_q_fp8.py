@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9245ce51c767a99d8d78f569e5cb8d9ff50de79351c25ca1dcc36e616a49dd0c
+# spec sha256 4d61990265c13f25dfd7e43d7b7541700fc6699ff2d691c9ead1c5eb962d9941
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2826797356d694b9e26a492edcc325d0e3c2569af06e733c3bc01dfe4071bd29
+# spec sha256 8ceafa82c36c65691e5280dd9dc1b382ef1ac9656637822e153f30f7e1434077
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 da3cf0512414a46b24f707e0f0c74acc931b318627dfcb239ddb7910ea73c937
+# spec sha256 5944d1122ed7a2982290f092911aba5ab8f23913a4f3988315299dc503613005
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

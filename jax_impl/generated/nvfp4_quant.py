@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 eb9f01c9cd8aec96b358af490b83d2bfbf7418fd848139fb6e0d41d890d6ade6
+# spec sha256 1234c2ad73fb45d15343406a41b4462e1b11236134458124fa480cd626b2c94d
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

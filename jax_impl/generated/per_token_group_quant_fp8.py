@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 40910dcc982d31568a1f8ca7f6eb4a4ca88ca9f9866001d91f180eba4367bf4a
+# spec sha256 f6f48260d7d8041b07a4aed689384908f2c7f239d3d73c0b4db2b02202f3b74e
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

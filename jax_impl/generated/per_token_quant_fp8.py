@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 21787518770b38de702de7b5c0a08e38234448aa06957270938c3bd2be24171b
+# spec sha256 043afe2f89dac0283d6aaa4d1d1b6252854a6a29dc97c20eb67bd1d6a41e6ef4
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

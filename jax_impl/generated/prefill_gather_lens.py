@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d0d5a6c4a0f677696037c06527d8278e623545434886d384c9022bcc9b0c41b6
+# spec sha256 85e571e573d2994ab66ecacbe6d618b4d5cf79da438bb76da65229ca297bdc41
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

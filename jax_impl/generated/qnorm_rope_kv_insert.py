@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a23f4f8e839ef05f8ccd5f7b76de3cea6015ba0ef617ba89502d86ac207643a3
+# spec sha256 9018d8ca0018c4543a61d3a5e1c55f0fc5ae81cbf2f0185594c8071194206f78
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -83,7 +83,7 @@ def qnorm_rope_insert(
         rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
         kv = plgpu.load(kv_ref.at[rows[:, None, None], index], mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:116
-        amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:139
+        amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:141
         bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
         raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
         bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -94,36 +94,36 @@ def qnorm_rope_insert(
         inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
         broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
         y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:41
-        value_1 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
+        value_1 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
         inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
         live_4 = number_1 < 7  # specs/cache/insert.py:100
-        start = data[:, None, None]  # specs/cache/insert.py:169
+        start = data[:, None, None]  # specs/cache/insert.py:171
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:171
-        number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:146
-        mask_1 = live_2[:, None]  # specs/cache/insert.py:147
-        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
-        start_1 = t_1[:, None]  # specs/cache/insert.py:149
-        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:150
-        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
-        t_4 = jnp.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
-        store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:150
+        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:173
+        number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:148
+        mask_1 = live_2[:, None]  # specs/cache/insert.py:149
+        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:150
+        start_1 = t_1[:, None]  # specs/cache/insert.py:151
+        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:152
+        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:152
+        t_4 = jnp.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:152
+        store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:152
         inside_2 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
         number_3 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
         t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
         index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
         kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_1], mask=jnp.broadcast_to(live_2[:, None, None], (1, 1, 64)), other=0.0)  # specs/cache/insert.py:116
         x_2 = kv_1.astype(jnp.float32)  # specs/cache/insert.py:116
-        column_1 = (jnp.arange(1, dtype=jnp.int32) * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:123
-        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:124
-        pair_1 = jax.lax.div(jnp.maximum(column_1 - 0, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:125
-        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:126
-        position_1 = position[:, None, None]  # specs/cache/insert.py:127
-        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_5, other=0.0)  # specs/cache/insert.py:128
-        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:129
-        even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:130
+        column_1 = (jnp.arange(1, dtype=jnp.int32) * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:125
+        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:126
+        pair_1 = jax.lax.div(jnp.maximum(column_1 - 0, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:127
+        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:128
+        position_1 = position[:, None, None]  # specs/cache/insert.py:129
+        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_5, other=0.0)  # specs/cache/insert.py:130
+        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:131
+        even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:132
         b = odd_2 * -1.0  # specs/cache/rope.py:29
         x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
         y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
@@ -183,13 +183,13 @@ def qnorm_rope_insert(
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
         odd_4 = jnp.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:64
         turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
-        even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:131
-        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:132
+        even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:133
+        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:134
         value_2 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
-        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:171
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:171
-        index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:176
-        mask_4 = live_2[:, None]  # specs/cache/insert.py:177
-        value_3 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:179
-        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:180
+        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:173
+        index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:178
+        mask_4 = live_2[:, None]  # specs/cache/insert.py:179
+        value_3 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:181
+        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:182

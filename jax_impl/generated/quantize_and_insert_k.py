@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c3cbd3d8b8e497b02cf2cb30ac4085d933b7d50d94497ed29f7db8ff9df45192
+# spec sha256 4bbecd6ff62d464a80cb99299f867d08ea5d88edfbcba6a2ce82c8e9f8b8a31f
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -44,7 +44,7 @@ def insert_rows(
     rows = live_1[:, None, None]  # specs/cache/insert.py:109
     k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(rows & live_2[None, :, :], (2, 8, 64)), other=0.0)  # specs/cache/insert.py:116
     x = k.astype(jnp.float32)  # specs/cache/insert.py:116
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:139
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:141
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -55,22 +55,22 @@ def insert_rows(
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
     y = x * jnp.where(broken, float("nan"), inverse).reshape(2, 8, 1)  # specs/quant/scaling.py:41
-    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:143
+    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
     inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
     number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
     live_3 = number_1 < 7  # specs/cache/insert.py:100
-    start = data[:, None, None]  # specs/cache/insert.py:169
+    start = data[:, None, None]  # specs/cache/insert.py:171
     rows_1 = live_1[:, None, None]  # specs/cache/insert.py:109
     mask = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:110
-    store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 8, 64)))  # specs/cache/insert.py:171
-    number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:146
-    mask_1 = live_1[:, None]  # specs/cache/insert.py:147
-    mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
-    start_1 = t[:, None]  # specs/cache/insert.py:149
-    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:150
-    t_2 = t_1 & 0x7fffffff  # specs/cache/insert.py:150
-    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/cache/insert.py:150
-    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:150
+    store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 8, 64)))  # specs/cache/insert.py:173
+    number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:148
+    mask_1 = live_1[:, None]  # specs/cache/insert.py:149
+    mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:150
+    start_1 = t[:, None]  # specs/cache/insert.py:151
+    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:152
+    t_2 = t_1 & 0x7fffffff  # specs/cache/insert.py:152
+    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/cache/insert.py:152
+    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:152
     inside_2 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
     number_3 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
     t_4 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
@@ -78,10 +78,10 @@ def insert_rows(
     k_1 = plgpu.load(k_ref.at[token[:, None, None], index_1], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 64)), other=0.0)  # specs/cache/insert.py:116
     x_1 = k_1.astype(jnp.float32)  # specs/cache/insert.py:116
     value_2 = x_1.astype(jnp.bfloat16)  # specs/cache/insert.py:76
-    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
+    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:171
     mask_3 = live_1[:, None, None]  # specs/cache/insert.py:109
-    store_view(cache_ref, page[:, None, None], start_2, t_4[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (2, 1, 64)))  # specs/cache/insert.py:171
-    index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:176
-    mask_4 = live_1[:, None]  # specs/cache/insert.py:177
-    value_3 = jnp.full((2, 1), 0, jnp.uint8)  # specs/cache/insert.py:179
-    store_view(cache_ref, page[:, None], (t + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:180
+    store_view(cache_ref, page[:, None, None], start_2, t_4[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (2, 1, 64)))  # specs/cache/insert.py:173
+    index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:178
+    mask_4 = live_1[:, None]  # specs/cache/insert.py:179
+    value_3 = jnp.full((2, 1), 0, jnp.uint8)  # specs/cache/insert.py:181
+    store_view(cache_ref, page[:, None], (t + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:182

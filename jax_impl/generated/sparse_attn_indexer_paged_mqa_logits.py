@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 17d787956b3a9802c906c8182bae89b25e72a5ba0df5d4e59b7e31bf998bc532
+# spec sha256 80b4403dae1e4b514d3c820288c61cab1903d5483cc427ff2886c49043fc62c2
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -40,21 +40,21 @@ def paged_mqa_logits(
     logits_ref,
     *, B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
 ):
-    out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:44
-    part = pl.program_id(1)  # specs/indexer/paged_logits.py:44
-    request = first + out_request  # specs/indexer/paged_logits.py:45
-    @pl.when(request < B)  # specs/indexer/paged_logits.py:50
+    out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:56
+    part = pl.program_id(1)  # specs/indexer/paged_logits.py:56
+    request = first + out_request  # specs/indexer/paged_logits.py:57
+    @pl.when(request < B)  # specs/indexer/paged_logits.py:62
     def branch():
-        length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:56
-        upper = jnp.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:59
-        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:79
-        first_tile = part * 8  # specs/indexer/paged_logits.py:80
-        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:81
-        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:82
-        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:106
+        length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:68
+        upper = jnp.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:71
+        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:91
+        first_tile = part * 8  # specs/indexer/paged_logits.py:92
+        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:93
+        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:94
+        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:118
         def branch_1():
-            known = request >= 0  # specs/indexer/paged_logits.py:85
-            row = request * 1 + 0  # specs/indexer/paged_logits.py:88
+            known = request >= 0  # specs/indexer/paged_logits.py:97
+            row = request * 1 + 0  # specs/indexer/paged_logits.py:100
             head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
             inside = (head < 64) & known  # specs/indexer/keys.py:102
             weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
@@ -62,16 +62,16 @@ def paged_mqa_logits(
             part_1 = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
             other = transposed(part_1)  # specs/indexer/keys.py:116
             t = weight * 0.5  # specs/indexer/keys.py:116
-            def step(k, carry):  # specs/indexer/paged_logits.py:104
+            def step(k, carry):  # specs/indexer/paged_logits.py:116
                 k = pipelined(k, 2, warps=4)
                 () = carry
-                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:93
-                entry = jax.lax.div(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:94
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:95
-                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:96
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:97
-                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:98
-                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:98
+                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:105
+                entry = jax.lax.div(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:106
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:107
+                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:108
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:109
+                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:110
+                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:110
                 start = inside_1 * 128  # specs/indexer/keys.py:141
                 shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:141
                 column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:148
@@ -79,8 +79,8 @@ def paged_mqa_logits(
                 cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:153
                 products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
                 total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
-                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:100
-                mask = column_1 < upper  # specs/indexer/paged_logits.py:101
-                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:102
+                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:112
+                mask = column_1 < upper  # specs/indexer/paged_logits.py:113
+                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:114
                 return ()
-            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:104
+            () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:116

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0dec2313ac051416ec9b7a5ba4b9bea47fd4515d16a154d9caf645bfe844a144
+# spec sha256 309690a44ac546dd6c88eca717c99797dae9355e5b902746d51bf33e5e14a88f
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

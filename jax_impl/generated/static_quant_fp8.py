@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 228d1840369e2145273fc815682f2446e06f1bfe991560bd0a488b91b663bc14
+# spec sha256 bc3f8f7c1042c70c769b53283bc973f92b36a51e29732759de2fe1b9dc09beba
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 73b493131f0d9fd195b4de4a293ddff2e5c69f5ae510ec08c9385a5098f9aeb5
+# spec sha256 cbc3a30f96feb4e082905aeb50c096b6399554b63ca43ea477c993ccf6e1d52a
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

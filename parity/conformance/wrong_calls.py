@@ -168,7 +168,7 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
 
 def _with_derived(op: Op, sizes: Mapping[str, int], inputs: Inputs) -> dict[str, int]:
     """The sizes, those of axes that no array states, and those of the axes that follow from them."""
-    known = {**{axis.name: axis.otherwise for axis in op.axes if axis.value is None}, **sizes}
+    known = {**{axis.name: axis.default for axis in op.axes if axis.value is None}, **sizes}
     for axis in op.derived_axes:
         assert axis.value is not None
         known[axis.name] = axis.value.evaluate(call_env(op, known, inputs.attributes, inputs.arrays, inputs.formats))

@@ -74,7 +74,7 @@ class AxisModel(_Model):
     """What divides every size accepted."""
     value: str | None
     """What the size follows from, null where the arrays passed state it."""
-    otherwise: int
+    default: int
     """Size where no array that is passed states it."""
 
 
@@ -260,7 +260,7 @@ class KernelModel(_Model):
     """Tile sizes and launch parameters."""
     configs: dict[str, list[ConfigModel]]
     """Defaults of the tunables per target, in the order in which they are tried."""
-    facts: dict[str, str]
+    static_conditions: dict[str, str]
     """Conditions on sizes that specialise it."""
     grid: list[str]
     """Size of the launch grid along every axis."""

@@ -35,7 +35,7 @@ from specs.lang.formats.elements import F16, INT64, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, maximum
-from specs.tile.library.pages import Rows, chunks
+from specs.tile.library.pages import PageRows, chunks
 from specs.tuned import tuned
 
 W = Axis(name="W", doc="entries of a token's window list")
@@ -47,12 +47,12 @@ SPLITS = splits_axis(W + K)
 
 
 def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, limit: int, wide: ElementFormat) -> Source:
-    """Rows of a paged cache by slot, as `wide`."""
+    """PageRows of a paged cache by slot, as `wide`."""
     parts = chunks(layout, limit)
 
     def source(slot: Tile, live: Tile) -> Any:
         slot = maximum(slot, 0)
-        held = Rows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
+        held = PageRows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
         return lambda number: held.chunk(parts[number])
 
     return source

@@ -20,7 +20,7 @@ import numpy as np
 
 from specs.lang.formats.elements import BF16, ElementFormat
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 _UNITS = 2.0**24
 _NEXT_TO = 2.0**-40
@@ -32,27 +32,29 @@ _UNDERFLOW = 4 * 2.0**-102  # four times 2**-126, in units of 2**-24
 class Row:
     """Attention of R rows (heads, or tokens): out [R, DV], peak and lse [R]; magnitudes in units of u."""
 
-    out: Array
-    peak: Array
-    lse: Array
-    out_magnitude: Array
-    score_magnitude: Array
-    lse_magnitude: Array
+    out: NDArray
+    peak: NDArray
+    lse: NDArray
+    out_magnitude: NDArray
+    score_magnitude: NDArray
+    lse_magnitude: NDArray
 
 
 def attention(
-    q: Array, keys: Array, scale: float, value_width: int, sink: Array | None, weights: ElementFormat = BF16
+    q: NDArray, keys: NDArray, scale: float, value_width: int, sink: NDArray | None, weights: ElementFormat = BF16
 ) -> Row:
     """q [H, D]; keys [n, D], only those that count; sink [H] or None. All float64. weights: as in `softmax`."""
     return softmax(*scores(q, keys, scale), keys[:, :value_width], sink, weights)
 
 
-def scores(q: Array, keys: Array, scale: float) -> tuple[Array, Array]:
+def scores(q: NDArray, keys: NDArray, scale: float) -> tuple[NDArray, NDArray]:
     """Scores of queries [R, D] and keys [n, D], and their errors in units of u."""
     return scale * (q @ keys.T), (q.shape[1] + 4) * abs(scale) * (np.abs(q) @ np.abs(keys).T)
 
 
-def softmax(score: Array, error: Array, values: Array, sink: Array | None, weights: ElementFormat = BF16) -> Row:
+def softmax(
+    score: NDArray, error: NDArray, values: NDArray, sink: NDArray | None, weights: ElementFormat = BF16
+) -> Row:
     """The mean of values [n, DV] by scores [R, n], -inf for keys that do not count; sink [R] or None. All float64.
 
     Args:
@@ -96,7 +98,7 @@ def softmax(score: Array, error: Array, values: Array, sink: Array | None, weigh
     )
 
 
-def _exponential(x: Array) -> Array:
+def _exponential(x: NDArray) -> NDArray:
     """e**x; next to a multiple of ln 2, a power of two, which a product with a rounded ln 2 would miss by a bit."""
     power = x / np.log(2.0)
     whole = np.rint(power)

@@ -15,7 +15,7 @@ import numpy as np
 from specs.lang.declare.op import Sample
 from specs.lang.formats.elements import BF16, ElementFormat
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 SCALE = float(np.log(2.0))
 """Scale of the cases: scores in units of a factor of two."""
@@ -27,12 +27,12 @@ MARKED = 8
 class Lists:
     """Index lists int64 [T, width] and lengths [T]; `live` says which entries count (inside the length, and a row)."""
 
-    index: Array
-    length: Array
-    live: Array
+    index: NDArray
+    length: NDArray
+    live: NDArray
 
 
-def lists(sample: Sample, free: Array, tokens: int, width: int, total: int) -> Lists:
+def lists(sample: Sample, free: NDArray, tokens: int, width: int, total: int) -> Lists:
     """Lists of rows of `free` (each row once), with holes, rows that do not exist, and garbage behind the length."""
     rng = sample.rng
     length = rng.integers(0, width + 1, tokens)
@@ -51,12 +51,12 @@ def lists(sample: Sample, free: Array, tokens: int, width: int, total: int) -> L
     return Lists(index=index, length=length, live=live)
 
 
-def marked(width: int) -> Array:
+def marked(width: int) -> NDArray:
     """Columns that twin queries look at, spread over the row."""
     return np.linspace(1, width - 2, MARKED).astype(int)
 
 
-def twin_queries(tokens: int, heads: int, width: int) -> Array:
+def twin_queries(tokens: int, heads: int, width: int) -> NDArray:
     """Queries [T, H, D] that read one marked column each."""
     q = np.zeros((tokens, heads, width))
     q[:, np.arange(heads), marked(width)[np.arange(heads) % MARKED]] = 1.0
@@ -68,7 +68,7 @@ def peak_of(form: ElementFormat) -> float:
     return float(4.0 * form.max_finite / 2.0 ** np.floor(np.log2(form.max_finite)))
 
 
-def twin_rows(sample: Sample, count: int, width: int, peak: float) -> Array:
+def twin_rows(sample: Sample, count: int, width: int, peak: float) -> NDArray:
     """Rows of values that every format holds exactly next to a `peak` in every 16 columns."""
     size = (count, width)
     x = sample.rng.choice(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0]), size)
@@ -77,7 +77,7 @@ def twin_rows(sample: Sample, count: int, width: int, peak: float) -> Array:
     return np.asarray(x)
 
 
-def twin_scores(sample: Sample, count: int, sink: bool) -> Array:
+def twin_scores(sample: Sample, count: int, sink: bool) -> NDArray:
     """Scores [count, MARKED], 0 or 1, whose exponentials of two (with a sink's 1) sum to a power of two."""
     leaves = count + sink
     depth = leaves.bit_length() - 1 if leaves else 0
@@ -89,7 +89,7 @@ def twin_scores(sample: Sample, count: int, sink: bool) -> Array:
     return scores
 
 
-def sinks(sample: Sample, heads: int) -> Array:
+def sinks(sample: Sample, heads: int) -> NDArray:
     """Scores without a value: zero for twins, else ordinary ones and both infinities."""
     if sample.kind == "twin":
         return np.zeros(heads)
@@ -98,7 +98,7 @@ def sinks(sample: Sample, heads: int) -> Array:
     return drawn
 
 
-def queries(sample: Sample, tokens: int, heads: int, width: int) -> Array:
+def queries(sample: Sample, tokens: int, heads: int, width: int) -> NDArray:
     """Queries [T, H, D] whose scores are of order one, some heads far larger."""
     if sample.kind == "twin":
         return twin_queries(tokens, heads, width)
@@ -106,7 +106,7 @@ def queries(sample: Sample, tokens: int, heads: int, width: int) -> Array:
     return BF16.decode(BF16.encode(x * np.where(np.arange(heads) % 5 == 3, 30.0, 1.0)[:, None]))
 
 
-def rows(sample: Sample, count: int, width: int, groups: Array, sink: bool, peak: float = 1.0) -> Array:
+def rows(sample: Sample, count: int, width: int, groups: NDArray, sink: bool, peak: float = 1.0) -> NDArray:
     """Rows [count, width]; groups: token that indexes each row, -1 for none. peak: see `peak_of`."""
     if sample.kind != "twin":
         return BF16.decode(BF16.encode(sample.rng.standard_normal((count, width))))

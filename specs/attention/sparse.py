@@ -12,12 +12,13 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from specs.attention.softmax import LOG2_E, Query, State, attend, empty, largest_score, log_sum_exp, normaliser
-from specs.lang.declare.axes import Expr, Ref, cdiv
+from specs.lang.declare.axes import Expr, Ref
 from specs.lang.formats.elements import F32, INT32
 from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import (
     ArrayHandle,
     arange,
+    cdiv,
     fori_loop,
     load,
     maximum,
@@ -26,7 +27,6 @@ from specs.tile.language import (
     store,
     when,
 )
-from specs.tile.language import cdiv as tile_cdiv
 
 
 class Columns(Protocol):
@@ -77,7 +77,7 @@ class Results:
 
 def position(p: Any, splits: int) -> Position:
     """From the grid: parts of the values within head blocks within tokens, and parts of the keys."""
-    tile, blocks = program_id(0), tile_cdiv(p.H, p.BLOCK_H)
+    tile, blocks = program_id(0), cdiv(p.H, p.BLOCK_H)
     rest = tile // p.VALUE_PARTS
     head = (rest % blocks) * p.BLOCK_H + arange(p.BLOCK_H)
     split = program_id(1) if splits > 1 else None
@@ -141,7 +141,7 @@ def softmax(
     """Softmax state after all keys of a program's share; sums of the value chunks numbered `chunks`."""
     query = query_of(p, at, columns)
     lengths = [length_of(segment, at.token) for segment in segments]
-    lower, upper = share([tile_cdiv(length, p.BLOCK_K) for length in lengths], at.split, splits)
+    lower, upper = share([cdiv(length, p.BLOCK_K) for length in lengths], at.split, splits)
     state = empty(p.BLOCK_H, tuple(columns[i].count for i in chunks)).tiles()
     for number, segment in enumerate(segments):
         loop = tile_of(p, at.token, segment, lengths[number], query, chunks)

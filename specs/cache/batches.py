@@ -13,8 +13,8 @@ import numpy as np
 
 from specs.lang.declare.op import Sample
 
-Array = np.ndarray[Any, Any]
-Arrays = dict[str, Array]
+NDArray = np.ndarray[Any, Any]
+Arrays = dict[str, NDArray]
 FAR = 1_000_000  # outside every request, page and table
 _FIRST = 5  # element of query_start_loc that tokens are counted from
 
@@ -26,13 +26,13 @@ class Batch:
     start: [R + 1], from `_FIRST` on. lengths: [R], this step included. token_to_req, positions: [T], -1 in padding.
     """
 
-    start: Array
-    lengths: Array
-    token_to_req: Array
-    positions: Array
+    start: NDArray
+    lengths: NDArray
+    token_to_req: NDArray
+    positions: NDArray
 
     @property
-    def queries(self) -> Array:
+    def queries(self) -> NDArray:
         """Tokens of every request in this step."""
         return np.diff(self.start)
 
@@ -64,7 +64,7 @@ def starts(found: Batch) -> Arrays:
     return {"query_start_loc": found.start, "seq_lens": found.lengths}
 
 
-def table(sample: Sample, unused: Array | None = None) -> Array:
+def table(sample: Sample, unused: NDArray | None = None) -> NDArray:
     """Pages int64 [B, NB], drawn from twice as many as the table has room for; in random data some are missing."""
     shape = sample.shapes["block_table"]
     pages = sample.rng.permutation(2 * max(int(np.prod(shape)), 1))[: int(np.prod(shape))].reshape(shape)
@@ -73,7 +73,7 @@ def table(sample: Sample, unused: Array | None = None) -> Array:
     return pages if unused is None else np.where(unused, -FAR, pages)
 
 
-def slots(sample: Sample, count: int) -> Array:
+def slots(sample: Sample, count: int) -> NDArray:
     """Slots int64 [count], a fifth of them missing in random data."""
     found = sample.rng.permutation(4 * max(count, 1))[:count].astype(np.int64)
     if sample.kind == "twin":
@@ -82,7 +82,7 @@ def slots(sample: Sample, count: int) -> Array:
     return np.where(drawn < 1 / 5, np.where(drawn < 1 / 10, -1, -7), found)
 
 
-def owners(sample: Sample, count: int) -> Array:
+def owners(sample: Sample, count: int) -> NDArray:
     """Requests int64 [count] of the block table; in random data some that it does not have."""
     rows = sample.shapes["block_table"][0]
     found = sample.rng.integers(0, max(rows, 1), count)
@@ -92,7 +92,7 @@ def owners(sample: Sample, count: int) -> Array:
     return np.where(drawn < 1 / 8, np.where(drawn < 1 / 16, -1, rows), found)
 
 
-def around(sample: Sample, count: int, *marks: int) -> Array:
+def around(sample: Sample, count: int, *marks: int) -> NDArray:
     """Positions int64 [count] at and next to the marks and their multiples, 0 among them; negative ones in padding."""
     known = np.array([0, *(k * mark + step for mark in marks for k in (1, 2, 3) for step in (-2, -1, 0, 1))])
     found = np.maximum(known, 0)[sample.rng.integers(0, len(known), count)]

@@ -37,8 +37,7 @@ from specs.lang.formats.elements import BF16, INT32
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, program_id, store, when
-from specs.tile.library.pages import Rows as CacheRows
-from specs.tile.library.pages import chunks
+from specs.tile.library.pages import PageRows, chunks
 
 B = Axis(name="B", doc="requests")
 BO = Axis(name="BO", doc="requests that the workspace has room for")
@@ -68,7 +67,7 @@ def gather(p: Any, request: Tile, row: Tile, length: Tile, count: Tile) -> None:
     live = live & (entry < p.TABLE)
     page = load(p.block_table, (request, entry), live, other=-1)
     live = live & (page >= 0) & (page < p.PAGES)
-    source = CacheRows(p.cache, p.layout, p.ROWS, page, position % p.ROWS, live)
+    source = PageRows(p.cache, p.layout, p.ROWS, page, position % p.ROWS, live)
     for chunk in chunks(p.layout, p.CHUNK):
         store(p.out, (request, goal[:, None], chunk.columns()[None, :]), source.chunk(chunk), live[:, None])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from specs.lang.declare.op import Reference
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 Results = dict[str, Reference]
 
 
@@ -18,7 +18,7 @@ def exact(**values: Any) -> Results:
     return {name: Reference(value=np.asarray(value)) for name, value in values.items()}
 
 
-def tokens_of(inputs: Mapping[str, Any], count: int) -> tuple[Array, Array]:
+def tokens_of(inputs: Mapping[str, Any], count: int) -> tuple[NDArray, NDArray]:
     """Request and position of every token, -1 for tokens after the last request's."""
     start = np.asarray(inputs["query_start_loc"], np.int64)
     start = start - start[0]
@@ -29,7 +29,7 @@ def tokens_of(inputs: Mapping[str, Any], count: int) -> tuple[Array, Array]:
     return request, position
 
 
-def slots_of(table: Array, request: int, index: Array, rows: int) -> Array:
+def slots_of(table: NDArray, request: int, index: NDArray, rows: int) -> NDArray:
     """Slots of entries `index` of a request; -1 where the table has no page for one."""
     slots = np.full(len(index), -1, np.int64)
     if not 0 <= request < table.shape[0]:

@@ -42,7 +42,7 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """Where rows go: page and row of the page, which rows count, and first byte of the row's data and scales."""
 
     cache: ArrayHandle
@@ -53,7 +53,7 @@ class Target:
     scales: Tile
 
 
-def target_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, slot: Tile, live: Tile) -> Target:
+def destination_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, slot: Tile, live: Tile) -> Destination:
     """Where the rows of `slot` (i32 or i64 [n]) lie."""
     held = maximum(slot, 0)
     page = held // rows
@@ -61,24 +61,24 @@ def target_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, slot: T
     page, row = page.to(INT32), (held % rows).to(INT32)
     data = row * layout.row_stride
     scales = row * layout.share + rows * layout.row_stride if layout.gathered else data
-    return Target(cache, layout, page, live, data, scales)
+    return Destination(cache, layout, page, live, data, scales)
 
 
-def insert(source: ArrayHandle, token: Tile, target: Target, rotation: Rotation | None = None) -> None:
+def insert(source: ArrayHandle, token: Tile, destination: Destination, rotation: Rotation | None = None) -> None:
     """Writes rows `token` (i32 [n]) of `source` [tokens, width]."""
-    layout = target.layout
+    layout = destination.layout
     for place in layout.places:
         columns = _columns(place)
-        x = _load(source, token, target, place, columns)
+        x = _load(source, token, destination, place, columns)
         if rotation is not None and place.column + place.field.count > layout.width - 2 * rotation.pairs:
-            x = _rotated(x if source.element == BF16 else x.to(BF16).to(F32), x, target, place, columns, rotation)
+            x = _rotated(x if source.element == BF16 else x.to(BF16).to(F32), x, destination, place, columns, rotation)
         if place.field.format.scale is None:
-            _store(target, place.byte, x.to(place.field.format.element), columns)
+            _store(destination, place.byte, x.to(place.field.format.element), columns)
         else:
-            _quantise(target, place, x)
+            _quantise(destination, place, x)
     used = sum(place.field.scale_bytes for place in layout.places)
     if layout.share > used and layout.gathered:
-        _zero_padding(target, used, layout.share - used)
+        _zero_padding(destination, used, layout.share - used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +110,17 @@ def _mask(live: Tile, columns: Columns) -> Tile:
     return rows if columns.live is None else rows & columns.live[None, :, :]
 
 
-def _load(source: ArrayHandle, token: Tile, target: Target, place: Place, columns: Columns) -> Tile:
+def _load(source: ArrayHandle, token: Tile, destination: Destination, place: Place, columns: Columns) -> Tile:
     """float32 [n, groups, elements of a group]."""
     index = columns.index[None, :, :] + place.column if place.column else columns.index[None, :, :]
-    return load(source, (token[:, None, None], index), _mask(target.live, columns)).to(F32)
+    return load(source, (token[:, None, None], index), _mask(destination.live, columns)).to(F32)
 
 
-def _rotated(narrow: Tile, x: Tile, target: Target, place: Place, columns: Columns, rotation: Rotation) -> Tile:
+def _rotated(
+    narrow: Tile, x: Tile, destination: Destination, place: Place, columns: Columns, rotation: Rotation
+) -> Tile:
     """x with its rotary columns rotated; narrow: the same as bfloat16 values."""
-    first = target.layout.width - 2 * rotation.pairs - place.column
+    first = destination.layout.width - 2 * rotation.pairs - place.column
     groups, wide = columns.index.shape
     column = (arange(groups) * place.field.group)[:, None] + (arange(wide // 2) * 2)[None, :]
     rotary = (column >= first)[None, :, :] & (column < place.field.count)[None, :, :]
@@ -132,7 +134,7 @@ def _rotated(narrow: Tile, x: Tile, target: Target, place: Place, columns: Colum
     return join_pairs(where(rotary, turned_even, even), where(rotary, turned_odd, odd))
 
 
-def _quantise(target: Target, place: Place, x: Tile) -> None:
+def _quantise(destination: Destination, place: Place, x: Tile) -> None:
     """Stores codes and scales of a field."""
     form, field = place.field.format, place.field
     assert form.scale is not None
@@ -140,14 +142,14 @@ def _quantise(target: Target, place: Place, x: Tile) -> None:
     n, groups = x.shape[:2]
     y = scale.divide(x, (n, groups, 1))
     if form.packing is None:
-        _store(target, place.byte, y.to(form.element), _columns(place))
+        _store(destination, place.byte, y.to(form.element), _columns(place))
     else:
-        _store(target, place.byte, pack_pairs(encode(y, form.element)), _columns(place, form.packing.per_word))
+        _store(destination, place.byte, pack_pairs(encode(y, form.element)), _columns(place, form.packing.per_word))
     number = arange(groups)
-    mask = target.live[:, None]
+    mask = destination.live[:, None]
     mask = mask if groups == field.groups else mask & (number < field.groups)[None, :]
-    start = (target.scales + place.scale_byte if place.scale_byte else target.scales)[:, None]
-    store_view(target.cache, target.page[:, None], start, number[None, :], scale.value.to(form.scale), mask)
+    start = (destination.scales + place.scale_byte if place.scale_byte else destination.scales)[:, None]
+    store_view(destination.cache, destination.page[:, None], start, number[None, :], scale.value.to(form.scale), mask)
 
 
 def scale_for(amax_bits: Tile, form: BlockFormat) -> Scale:
@@ -165,16 +167,18 @@ def scale_for(amax_bits: Tile, form: BlockFormat) -> Scale:
     return scale_of(amax_bits, form.element, form.scale, form.rule is ScaleRule.POW2_CEIL, form.amax_floor)
 
 
-def _store(target: Target, byte: int, value: Tile, columns: Columns) -> None:
-    start = (target.data + byte if byte else target.data)[:, None, None]
-    mask = _mask(target.live, columns)
-    store_view(target.cache, target.page[:, None, None], start, columns.index[None, :, :], value, mask)
+def _store(destination: Destination, byte: int, value: Tile, columns: Columns) -> None:
+    start = (destination.data + byte if byte else destination.data)[:, None, None]
+    mask = _mask(destination.live, columns)
+    store_view(destination.cache, destination.page[:, None, None], start, columns.index[None, :, :], value, mask)
 
 
-def _zero_padding(target: Target, used: int, count: int) -> None:
+def _zero_padding(destination: Destination, used: int, count: int) -> None:
     """Zeros behind a row's scales, where the layout has bytes to spare."""
     index = arange(_pow2(count))
-    mask = target.live[:, None]
+    mask = destination.live[:, None]
     mask = mask if index.shape[0] == count else mask & (index < count)[None, :]
-    value = zeros((target.live.shape[0], index.shape[0]), UINT8)
-    store_view(target.cache, target.page[:, None], (target.scales + used)[:, None], index[None, :], value, mask)
+    value = zeros((destination.live.shape[0], index.shape[0]), UINT8)
+    store_view(
+        destination.cache, destination.page[:, None], (destination.scales + used)[:, None], index[None, :], value, mask
+    )

@@ -30,7 +30,7 @@ from specs.cache.arrays import (
     layout_attributes,
     pages_of,
 )
-from specs.cache.insert import Rotation, insert, target_of
+from specs.cache.insert import Rotation, destination_of, insert
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.rope import rotate
 from specs.cache.sampling import filled, keys, layout_of, rows_of, slots
@@ -76,7 +76,7 @@ def qnorm_rope_insert(p: Any) -> None:
     def key() -> None:
         live = (rows < p.TS) & known
         slot = load(p.slot_mapping, (rows,), live, other=-1)
-        target = target_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live)
+        target = destination_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live)
         insert(p.kv, rows, target, Rotation(p.cos_sin, position, target.live, p.ROPE // 2))
 
     when(part < heads, query)

@@ -10,7 +10,7 @@ from specs.lang.declare.op import Sample
 from specs.lang.formats.elements import BF16, ElementFormat
 from specs.lang.formats.paged import Paged
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
 def layout_of(sample: Sample) -> Paged:
@@ -27,7 +27,7 @@ def rows_of(sample: Sample, block_size: str = "block_size") -> int:
     return rows
 
 
-def slots(sample: Sample, count: int) -> Array:
+def slots(sample: Sample, count: int) -> NDArray:
     """Distinct slots of the cache, some replaced by what has to be skipped."""
     total = sample.sizes["PAGES"] * rows_of(sample)
     found = sample.rng.permutation(max(total, count)).astype(np.int64)[:count]
@@ -36,14 +36,14 @@ def slots(sample: Sample, count: int) -> Array:
     return np.where(drawn < 1 / 8, np.where(drawn < 1 / 16, -1, -7), found)
 
 
-def keys(sample: Sample, count: int, form: ElementFormat = BF16) -> Array:
+def keys(sample: Sample, count: int, form: ElementFormat = BF16) -> NDArray:
     """Rows of a cache, float64 [count, width], values of `form` of very different magnitude."""
     width = layout_of(sample).width
     x = sample.rng.standard_normal((count, width)) * np.exp2(sample.rng.integers(-6, 7, (count, 1)))
     return form.decode(form.encode(np.where(sample.rng.random(x.shape) < 1 / 16, 0.0, x)))
 
 
-def filled(sample: Sample, pages: int, page_bytes: int, rows: int, values: Array | None = None) -> Array:
+def filled(sample: Sample, pages: int, page_bytes: int, rows: int, values: NDArray | None = None) -> NDArray:
     """Pages uint8 [pages, page_bytes] of `values` [pages * rows, width] (random keys if None), noise as padding."""
     layout = layout_of(sample)
     noise = sample.rng.integers(0, 256, (pages, page_bytes), dtype=np.uint8)
@@ -53,7 +53,7 @@ def filled(sample: Sample, pages: int, page_bytes: int, rows: int, values: Array
     return noise
 
 
-def block_table(sample: Sample, requests: int, width: int, used: Array) -> Array:
+def block_table(sample: Sample, requests: int, width: int, used: NDArray) -> NDArray:
     """Distinct pages for the first used[b] entries of every row; what no one may read elsewhere."""
     table = np.full((requests, width), -1_000_000, np.int64)
     pages = sample.rng.permutation(sample.sizes["PAGES"])

@@ -25,7 +25,7 @@ from specs.cache.arrays import (
     layout_attributes,
     pages_of,
 )
-from specs.cache.insert import insert, target_of
+from specs.cache.insert import destination_of, insert
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import filled, keys, rows_of, slots
 from specs.lang.declare.accuracy import Accuracy
@@ -46,7 +46,7 @@ def insert_rows(p: Any) -> None:
     token = program_id(0) * p.BLOCK_T + arange(p.BLOCK_T)
     live = token < p.TS
     slot = load(p.slot_mapping, (token,), live, other=-1)
-    insert(p.k, token, target_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live))
+    insert(p.k, token, destination_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live))
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

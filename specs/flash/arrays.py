@@ -12,11 +12,11 @@ HQ = Axis(name="HQ", minimum=1, doc="query heads")
 HKV = Axis(name="HKV", minimum=1, doc="key heads")
 D = Axis(name="D", static=True, minimum=1, maximum=1024, doc="columns of a query and of a key")
 DV = Axis(name="DV", static=True, minimum=1, maximum=1024, doc="columns of a value")
-PAGES = Axis(name="PAGES", otherwise=1, doc="pages; one without a block table")
+PAGES = Axis(name="PAGES", default=1, doc="pages; one without a block table")
 PAGE = Axis(name="PAGE", doc="keys of a page; all keys without a block table")
 BOUNDS = Axis(name="BOUNDS", minimum=1, doc="requests + 1")
 TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
-SLOPES = Axis(name="SLOPES", otherwise=1, doc="rows of slopes: one for all requests, or one for each")
+SLOPES = Axis(name="SLOPES", default=1, doc="rows of slopes: one for all requests, or one for each")
 
 REQUESTS = BOUNDS - 1
 GROUP = Axis(name="GROUP", static=True, value=HQ // HKV, doc="query heads per key head")

@@ -11,7 +11,7 @@ from specs.attention.oracle import Row, scores, softmax
 from specs.lang.declare.op import Reference
 from specs.lang.formats.elements import BF16, ElementFormat
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 _CAP = 16.0  # roundings of c tanh(x / c), in units of c
 _SLOPE = 4.0  # of slope times distance, in its own
@@ -40,7 +40,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     return found
 
 
-def _keys(inputs: Mapping[str, Any], b: int) -> tuple[Array, Array]:
+def _keys(inputs: Mapping[str, Any], b: int) -> tuple[NDArray, NDArray]:
     """Keys and values of a request [keys, heads, columns]; no more than its table and the pages have."""
     k, v = inputs["k"], inputs["v"]
     if "block_table" not in inputs:
@@ -57,7 +57,7 @@ def _keys(inputs: Mapping[str, Any], b: int) -> tuple[Array, Array]:
     return k[page, row], v[page, row]
 
 
-def _attend(inputs: Mapping[str, Any], b: int, head: int, q: Array, keys: Array, values: Array) -> Row:
+def _attend(inputs: Mapping[str, Any], b: int, head: int, q: NDArray, keys: NDArray, values: NDArray) -> Row:
     own = head // (inputs["q"].shape[1] // keys.shape[1])
     factor = {name: float(inputs[name][b, own]) if name in inputs else 1.0 for name in _DESCALES}
     scale = q.shape[-1] ** -0.5 if inputs["softmax_scale"] is None else inputs["softmax_scale"]
@@ -85,7 +85,7 @@ def _weights(inputs: Mapping[str, Any]) -> ElementFormat:
     return found[0] if found else BF16
 
 
-def _with_sink(inputs: Mapping[str, Any], head: int, row: Row) -> tuple[Array, Array]:
+def _with_sink(inputs: Mapping[str, Any], head: int, row: Row) -> tuple[NDArray, NDArray]:
     """lse with the sink's exponential, and its magnitude."""
     if "s_aux" not in inputs:
         return row.lse, row.lse_magnitude

@@ -18,11 +18,11 @@ import numpy as np
 from specs.attention.sampling import twin_queries
 from specs.lang.declare.op import Sample
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 _VALUES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
 
 
-def lengths(rng: np.random.Generator, total: int, count: int, longest: int) -> Array:
+def lengths(rng: np.random.Generator, total: int, count: int, longest: int) -> NDArray:
     """`count` lengths of at most `longest` with this sum; some are 0 where there is room for that."""
     if longest * count == total:
         return np.full(count, longest)
@@ -40,7 +40,7 @@ def lengths(rng: np.random.Generator, total: int, count: int, longest: int) -> A
     return found
 
 
-def bounds(counts: Array, first: int = 0) -> Array:
+def bounds(counts: NDArray, first: int = 0) -> NDArray:
     """First element of each run, and the end of the last."""
     return first + np.concatenate([[0], np.cumsum(counts)])
 
@@ -90,7 +90,7 @@ def _limit(case: Sample, name: str) -> int:
     return limit
 
 
-def _table(case: Sample, counts: Array, queries: Array) -> Array:
+def _table(case: Sample, counts: NDArray, queries: NDArray) -> NDArray:
     """Pages of every request, shared where there are too few; garbage behind those it needs, and everywhere for one
     without queries.
     """
@@ -117,7 +117,7 @@ def _descales(case: Sample) -> dict[str, Any]:
     }
 
 
-def _numbers(case: Sample, drawn: dict[str, Any], counts: Array, paged: bool) -> dict[str, Any]:
+def _numbers(case: Sample, drawn: dict[str, Any], counts: NDArray, paged: bool) -> dict[str, Any]:
     """q, k, v, slopes and sinks."""
     sizes, rng = case.sizes, case.rng
     twin = case.kind == "twin"

@@ -135,7 +135,7 @@ def kernel(split: bool) -> Kernel:
         attributes=(*declare.ATTRIBUTES, splits_attribute()),
         tunables=TUNABLES,
         configs=configs(name),
-        facts=(("WHOLE_TILES", (declare.PAGE % Ref("BLOCK_N")).equals(0)),),
+        static_conditions=(("WHOLE_TILES", (declare.PAGE % Ref("BLOCK_N")).equals(0)),),
         grid=(programs(), SPLITS),
         body=flash_attention,
     )

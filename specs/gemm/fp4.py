@@ -190,7 +190,7 @@ FP4_GEMM: Op = single(
             config("cpu", (128, 128, _STEP), 4, 1, band=1),
             config("interpret", (64, 64, _STEP), 4, 1, band=1),
         ),
-        facts=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
+        static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=grid(),
         body=fp4_gemm,
     ),

@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from specs.gemm.dequant_fp8 import FP8_PRODUCT
 from specs.gemm.oracle import scaled_product
-from specs.gemm.scaled import GROUPED, G, K, M, N, config, facts, grid, scaled_gemm, tunables, weight_order
+from specs.gemm.scaled import GROUPED, G, K, M, N, config, grid, scaled_gemm, static_conditions, tunables, weight_order
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Literal, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
@@ -203,7 +203,7 @@ def _kernel(name: str, doc: str, batched: bool, scaled_a: bool, modes: tuple[str
         attributes=attributes,
         tunables=tunables(),
         configs=_configs(name, modes),
-        facts=(*facts(), ("batched", Literal(int(batched)))),
+        static_conditions=(*static_conditions(), ("batched", Literal(int(batched)))),
         grid=(*grid(), G) if batched else grid(),
         body=scaled_gemm if scaled_a else w8a16_gemm,
     )

@@ -17,6 +17,7 @@ from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
+    cdiv,
     dot,
     fori_loop,
     load,
@@ -28,7 +29,6 @@ from specs.tile.language import (
     where,
     zeros,
 )
-from specs.tile.language import cdiv as tile_cdiv
 
 PER_WORD, PER_BYTE = 8, 2
 SYMMETRIC_ZERO = 8
@@ -51,7 +51,7 @@ def multiply(p: Any, operand: ElementFormat, zero_of_a: OfRows | None = None, sc
     cols = span(tile_n, p.BLOCK_N)
     b_cols = clamped(cols, p.N, p.even_n)
     split = program_id(1) if p.SPLITS > 1 else None
-    steps = steps_of(tile_cdiv(p.K, p.BLOCK_K * p.UNROLL), split, p.SPLITS)
+    steps = steps_of(cdiv(p.K, p.BLOCK_K * p.UNROLL), split, p.SPLITS)
     a_zero = None if zero_of_a is None else zero_of_a(p, rows)
 
     def step(k: Tile, acc: Tile) -> Tile:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from specs.gemm.int4_tiles import PER_WORD, SYMMETRIC_ZERO
-from specs.gemm.scaled import K, M, N, config, facts, grid, tunables, weight_order
+from specs.gemm.scaled import K, M, N, config, grid, static_conditions, tunables, weight_order
 from specs.gemm.splits import SPLITS, partial_sums, reduce_splits
 from specs.lang.declare.axes import Ref, cdiv
 from specs.lang.declare.kernel import (
@@ -231,7 +231,7 @@ def _kernel(form: Product, name: str, in_bytes: bool, split: bool) -> Kernel:
     if split:
         del arrays["bias"]
         arrays["c"] = partial_sums("c", Access.OUT)
-    fact = {**dict(facts()), "even_k": (K % (Ref("BLOCK_K") * Ref("UNROLL"))).equals(0)}
+    fact = {**dict(static_conditions()), "even_k": (K % (Ref("BLOCK_K") * Ref("UNROLL"))).equals(0)}
     return Kernel(
         name=name,
         doc=form.doc,
@@ -240,7 +240,7 @@ def _kernel(form: Product, name: str, in_bytes: bool, split: bool) -> Kernel:
         attributes=form.attributes,
         tunables=(*_tunables(), Tunable(name="UNROLL", values=(1, 2, 4), doc="blocks of K per step of the loop")),
         configs=_configs(name),
-        facts=tuple(fact.items()),
+        static_conditions=tuple(fact.items()),
         grid=(*grid(), *((SPLITS,) if split else ())),
         body=form.body,
     )

@@ -12,15 +12,15 @@ import numpy as np
 
 from specs.lang.declare.op import Reference
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
-def spread(scale: Array, axis: int, group: int, size: int) -> Array:
+def spread(scale: NDArray, axis: int, group: int, size: int) -> NDArray:
     """Repeats each scale over the `group` elements it covers along `axis`, cut to `size`."""
     return np.take(np.repeat(scale, group, axis=axis), np.arange(size), axis=axis)
 
 
-def scale_of_a(inputs: Mapping[str, Any], mode: str, group: int, k: int) -> Array:
+def scale_of_a(inputs: Mapping[str, Any], mode: str, group: int, k: int) -> NDArray:
     """Scales of A, broadcastable to [.., K]."""
     scale = inputs.get("a_scale")
     if scale is None:
@@ -32,7 +32,7 @@ def scale_of_a(inputs: Mapping[str, Any], mode: str, group: int, k: int) -> Arra
     return scale.reshape((*inputs["a"].shape[:lead], 1)) if mode.startswith("token") else per_matrix(scale, inputs)
 
 
-def scale_of_b(inputs: Mapping[str, Any], mode: str, group: int, k: int, n: int) -> Array:
+def scale_of_b(inputs: Mapping[str, Any], mode: str, group: int, k: int, n: int) -> NDArray:
     """Scales of the weight, broadcastable to [.., K, N] ([K, N] order)."""
     scale = inputs.get("b_scale")
     if scale is None:
@@ -45,12 +45,12 @@ def scale_of_b(inputs: Mapping[str, Any], mode: str, group: int, k: int, n: int)
     return scale.reshape((*inputs["b"].shape[:-2], 1, n)) if mode.endswith("channel") else per_matrix(scale, inputs)
 
 
-def per_matrix(scale: Array, inputs: Mapping[str, Any]) -> Array:
+def per_matrix(scale: NDArray, inputs: Mapping[str, Any]) -> NDArray:
     """One scale, or one per batch, broadcastable to a matrix."""
     return scale.reshape((*inputs["b"].shape[:-2], 1, 1)) if inputs["b"].ndim > 2 else scale.reshape(())
 
 
-def product(a: Array, w: Array, bias: Array | None) -> Reference:
+def product(a: NDArray, w: NDArray, bias: NDArray | None) -> Reference:
     """C = A @ W + bias and the sum of the absolute values of its terms."""
     value, magnitude = a @ w, np.abs(a) @ np.abs(w)
     if bias is not None:

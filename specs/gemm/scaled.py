@@ -10,12 +10,23 @@ from __future__ import annotations
 from typing import Any
 
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
-from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Attribute, Config, Tunable
 from specs.lang.formats.elements import E4M3, E5M2
 from specs.tile.frontend.trace import Tile, fail
-from specs.tile.language import ArrayHandle, arange, both, dot, fori_loop, load, multiply, program_id, rescale, zeros
-from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.language import (
+    ArrayHandle,
+    arange,
+    both,
+    cdiv,
+    dot,
+    fori_loop,
+    load,
+    multiply,
+    program_id,
+    rescale,
+    zeros,
+)
 
 M = Axis(name="M", doc="rows of A: the product of its leading dimensions")
 N = Axis(name="N", doc="columns of the weight")
@@ -48,7 +59,7 @@ def scaled_gemm(p: Any) -> None:
         return dot(a, b.to(a.element), acc)
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(0, tile_cdiv(p.K, p.BLOCK_K), step, acc, stages=scale_stages(p))
+    acc = fori_loop(0, cdiv(p.K, p.BLOCK_K), step, acc, stages=scale_stages(p))
     if p.scale_mode not in GROUPED:
         acc = constant_scales(p, batch, acc, a_rows, b_cols)
     finish(p, acc, rows, cols, batch)
@@ -132,7 +143,7 @@ def config(target: str, tile: tuple[int, int, int], warps: int, stages: int, ban
     return Config(target=target, values=tuple(zip(names, (*tile, band, warps, stages), strict=True)), when=when)
 
 
-def facts() -> tuple[tuple[str, Any], ...]:
+def static_conditions() -> tuple[tuple[str, Any], ...]:
     """Whether tiles divide the sizes, so that masks can be left out."""
     return (
         ("even_m", (M % Ref("BLOCK_M")).equals(0)),

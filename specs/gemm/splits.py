@@ -10,12 +10,11 @@ from typing import Any
 
 from specs.gemm.scaled import K, M, N
 from specs.gemm.tiles import clamped, finish, span
-from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
+from specs.lang.declare.axes import Axis, Ref, as_expr, emax, emin
 from specs.lang.declare.kernel import Access, Array, Config, Kernel, Tunable
 from specs.lang.formats.elements import F32
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import cdiv as tile_cdiv
-from specs.tile.language import load, program_id
+from specs.tile.language import cdiv, load, program_id
 
 _ROWS = 64
 """Up to as many rows the time goes into reading the weight."""
@@ -32,7 +31,7 @@ SPLITS = Axis(
 
 def steps_of(steps: Tile, split: Tile | None, splits: int) -> Tile:
     """How many of `steps` steps one part takes."""
-    return steps if split is None else tile_cdiv(steps - split, splits)
+    return steps if split is None else cdiv(steps - split, splits)
 
 
 def step_of(k: Tile, split: Tile | None, splits: int) -> Tile:
@@ -75,7 +74,7 @@ def reduce_splits(arrays: tuple[Array, ...]) -> Kernel:
             Tunable(name="SUM_COLUMNS", values=(64, 128, 256, 512)),
         ),
         configs=tuple(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in tiles.items()),
-        facts=(
+        static_conditions=(
             ("even_m", (M % Ref("SUM_ROWS")).equals(0)),
             ("even_n", (N % Ref("SUM_COLUMNS")).equals(0)),
         ),

@@ -6,8 +6,7 @@ from typing import Any
 
 from specs.lang.formats.elements import F32
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import ArrayHandle, arange, both, load, minimum, program_id, store
-from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.language import ArrayHandle, arange, both, cdiv, load, minimum, program_id, store
 
 
 def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:
@@ -16,8 +15,8 @@ def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:
     Neighbouring programs then share rows of A and columns of B while these are still in the second-level cache.
     """
     pid = program_id(axis)
-    tiles_m = tile_cdiv(p.M, p.BLOCK_M)
-    tiles_n = tile_cdiv(p.N, p.BLOCK_N)
+    tiles_m = cdiv(p.M, p.BLOCK_M)
+    tiles_n = cdiv(p.N, p.BLOCK_N)
     if p.GROUP_M == 1:
         return pid // tiles_n, pid % tiles_n
     per_band = tiles_n * p.GROUP_M

@@ -21,14 +21,13 @@ from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4,
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, key_scales, query_scales, visible, weights
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
+from specs.lang.declare.axes import Axis, Expr, Ref
 from specs.lang.declare.kernel import Access, Array, Config, Kernel
 from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
 from specs.lang.formats.elements import BF16, E8M0, F32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import arange, fori_loop, full, load, maximum, minimum, program_id, store, where
-from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.language import arange, cdiv, fori_loop, full, load, maximum, minimum, program_id, store, where
 
 M = Axis(name="M", doc="queries")
 ALL_ROWS = Axis(name="MC", value=M, doc="queries of one launch")
@@ -53,9 +52,9 @@ def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
         upper = where(seen, maximum(upper, end), upper)
         rows.append((row + j, live, start, end, heads_of(p, cut, (query + skip,), query + skip, live)))
     first_tile = program_id(1) * p.TILES
-    last_tile = minimum(first_tile + p.TILES, tile_cdiv(p.N, p.BLOCK_N))
+    last_tile = minimum(first_tile + p.TILES, cdiv(p.N, p.BLOCK_N))
     begin = minimum(maximum(lower // p.BLOCK_N, first_tile), last_tile)
-    end_tile = maximum(minimum(tile_cdiv(upper, p.BLOCK_N), last_tile), begin)
+    end_tile = maximum(minimum(cdiv(upper, p.BLOCK_N), last_tile), begin)
 
     def step(k: Tile) -> None:
         column = k * p.BLOCK_N + arange(p.BLOCK_N)

@@ -9,10 +9,10 @@ import numpy as np
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
-def decoded(values: Array, form: ElementFormat, layout: Paged, scale: Array | None) -> Array:
+def decoded(values: NDArray, form: ElementFormat, layout: Paged, scale: NDArray | None) -> NDArray:
     """Rows float64 [.., 128] of codes: numbers that `form` makes of them, or bytes; scaled where scales are given."""
     (field,) = layout.fields
     codes = np.asarray(form.encode(values) if form.is_float else values, np.uint8)
@@ -26,7 +26,7 @@ def decoded(values: Array, form: ElementFormat, layout: Paged, scale: Array | No
     return found if scale is None else found * np.asarray(scale, np.float64).reshape(*found.shape[:-1], 1)
 
 
-def logits(q: Array, k: Array, weights: Array) -> tuple[Array, Array]:
+def logits(q: NDArray, k: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
     """Values [M, N] and, for their bound, the sums of the absolute values of all terms.
 
     q [M, H, D], k [N, D], weights [M, H].
@@ -38,7 +38,7 @@ def logits(q: Array, k: Array, weights: Array) -> tuple[Array, Array]:
     return value, magnitude
 
 
-def top_k(row: Array, start: int, end: int, k: int) -> Array:
+def top_k(row: NDArray, start: int, end: int, k: int) -> NDArray:
     """int64 [k]: numbers, from `start` on, of the k largest of row[start:end] in ascending order, -1 after the last.
 
     Of equal values the first ones are taken. NaN lies beyond the infinity of its sign.

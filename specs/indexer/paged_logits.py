@@ -25,14 +25,26 @@ from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4,
 from specs.indexer.logits import LOGITS_ACCURACY, MINUS_INFINITY, result
 from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, pages, query_scales, weights
-from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Access, Attribute, Config, Dim, Kernel
 from specs.lang.declare.op import Case, Op, Reference, Sample, Step
 from specs.lang.formats.elements import BF16, F32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import arange, both, fori_loop, full, load, maximum, minimum, program_id, store, when, where
-from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.language import (
+    arange,
+    both,
+    cdiv,
+    fori_loop,
+    full,
+    load,
+    maximum,
+    minimum,
+    program_id,
+    store,
+    when,
+    where,
+)
 
 COLUMNS = Ref("max_model_len")
 QUERIES = Axis(name="QUERIES", static=True, minimum=1, maximum=16, doc="queries of a request")
@@ -78,8 +90,8 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
         upper = maximum(upper, other)
     upper = where(upper > p.least, upper, 0)
     first_tile = part * p.TILES
-    last_tile = minimum(first_tile + p.TILES, tile_cdiv(p.max_model_len, p.BLOCK_N))
-    end_tile = minimum(maximum(tile_cdiv(maximum(upper, 0), p.BLOCK_N), first_tile), last_tile)
+    last_tile = minimum(first_tile + p.TILES, cdiv(p.max_model_len, p.BLOCK_N))
+    end_tile = minimum(maximum(cdiv(maximum(upper, 0), p.BLOCK_N), first_tile), last_tile)
 
     def run() -> None:
         known = request >= 0

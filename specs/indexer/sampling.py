@@ -11,7 +11,7 @@ from specs.lang.errors import Unfit
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 _GRID = (0.0, 1.0, 1.0, 2.0, 3.0)
 
 
@@ -24,14 +24,14 @@ def layout_of(case: Sample) -> Paged:
     return found
 
 
-def codes(case: Sample, name: str) -> Array:
+def codes(case: Sample, name: str) -> NDArray:
     """What an array of codes is given: values where it has their format, bytes where it is bytes."""
     raw = drawn_codes(case, case.shapes[name])
     form: ElementFormat = case.formats[name]
     return form.decode(raw) if form.is_float else raw
 
 
-def drawn_codes(case: Sample, shape: tuple[int, ...]) -> Array:
+def drawn_codes(case: Sample, shape: tuple[int, ...]) -> NDArray:
     """Codes uint8 [.., bytes of a row]: small whole numbers in twin data, else normal ones, near the format's range."""
     rng, form = case.rng, layout_of(case).fields[0].format
     per_byte = 1 if form.packing is None else form.packing.per_word
@@ -45,31 +45,31 @@ def drawn_codes(case: Sample, shape: tuple[int, ...]) -> Array:
     return np.asarray(found[..., 0] if per_byte == 1 else found[..., 0] | found[..., 1] << 4)
 
 
-def weights(case: Sample, rows: int, heads: int) -> Array:
+def weights(case: Sample, rows: int, heads: int) -> NDArray:
     """Weights of both signs."""
     if case.kind == "twin":
         return case.rng.integers(-3, 4, (rows, heads)) * 1.0
     return np.asarray(case.rng.standard_normal((rows, heads)))
 
 
-def scales(case: Sample, shape: tuple[int, ...]) -> Array:
+def scales(case: Sample, shape: tuple[int, ...]) -> NDArray:
     """Powers of two in twin data, any numbers of these magnitudes otherwise."""
     if case.kind == "twin":
         return np.exp2(case.rng.integers(-1, 2, shape))
     return np.asarray(np.exp2(case.rng.uniform(-6, 6, shape)))
 
 
-def key_scales(case: Sample, name: str) -> Array:
+def key_scales(case: Sample, name: str) -> NDArray:
     """Scales of keys, in an array of that name."""
     return scales(case, case.shapes[name])
 
 
-def query_scales(case: Sample) -> dict[str, Array]:
+def query_scales(case: Sample) -> dict[str, NDArray]:
     """Scales of queries, where there are any."""
     return {"q_scale": scales(case, case.shapes["q_scale"])} if "q_scale" in case.shapes else {}
 
 
-def visible(case: Sample, rows: int, columns: int) -> tuple[Array, Array]:
+def visible(case: Sample, rows: int, columns: int) -> tuple[NDArray, NDArray]:
     """First visible column of every row and the one behind its last; some rows see nothing, or everything."""
     rng = case.rng
     start = rng.integers(0, columns // 4 + 1, rows)
@@ -82,7 +82,7 @@ def visible(case: Sample, rows: int, columns: int) -> tuple[Array, Array]:
     return start, end
 
 
-def pages(case: Sample, count: int, page_bytes: int, rows: int) -> Array:
+def pages(case: Sample, count: int, page_bytes: int, rows: int) -> NDArray:
     """Pages uint8 [count, page_bytes] of drawn codes and scales, noise as padding."""
     layout = layout_of(case)
     found = case.rng.integers(0, 256, (count, page_bytes), dtype=np.uint8)

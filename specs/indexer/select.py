@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.indexer.arrays import PER_QUERY
-from specs.lang.declare.axes import Axis, Expr, as_expr, cdiv
+from specs.lang.declare.axes import Axis, Expr, as_expr
 from specs.lang.formats.elements import F32, INT32
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     ArrayHandle,
     arange,
+    cdiv,
     cumsum,
     fori_loop,
     full,
@@ -39,7 +40,6 @@ from specs.tile.language import (
     when,
     where,
 )
-from specs.tile.language import cdiv as tile_cdiv
 
 GROUP = 8
 LONGEST = 16384  # keys that one program selects from, at most
@@ -198,9 +198,9 @@ class Level:
             group = load(self.groups, (row.number, number), number < space.p.topk, other=-1)
         item = group[:, None] * GROUP + arange(GROUP)[None, :]
         # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
-        last = tile_cdiv(tile_cdiv(row.end, self.span), GROUP)
+        last = cdiv(cdiv(row.end, self.span), GROUP)
         there = (group < last)[:, None] if self.groups is None else item >= 0
-        width = space.width if self.span == 1 else padded(tile_cdiv(space.width, self.span))
+        width = space.width if self.span == 1 else padded(cdiv(space.width, self.span))
         value = load(self.values, (row.number, item), there & (item < width))
         after = item >= row.start if self.span == 1 else (item + 1) * self.span > row.start
         inside = there & after & (item * self.span < row.end)
@@ -216,8 +216,8 @@ class Level:
         if self.groups is not None:
             whole: int = -(-GROUP * space.p.topk // block)
             return whole
-        last = tile_cdiv(row.end, self.span) - self.first(row) * GROUP
-        return minimum(tile_cdiv(last, block), space.tile // block)
+        last = cdiv(row.end, self.span) - self.first(row) * GROUP
+        return minimum(cdiv(last, block), space.tile // block)
 
 
 def select(space: Space, level: Level) -> None:

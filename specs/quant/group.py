@@ -178,7 +178,7 @@ def _kernel() -> Kernel:
             _config("cpu", 16, 16, 4),
             _config("interpret", 16, 16, 4),
         ),
-        facts=(
+        static_conditions=(
             ("even_m", (M % Ref("BLOCK_M")).equals(0).and_(ROWS.equals(M))),
             ("even_g", (N % (_GROUP * Ref("BLOCK_G"))).equals(0)),
         ),

@@ -13,15 +13,15 @@ from specs.lang.formats.elements import INT8, ElementFormat
 from specs.lang.formats.named import int8_per_token, per_tensor, per_token
 from specs.lang.formats.packing import raw_codes
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
-def codes(stored: Array) -> Array:
+def codes(stored: NDArray) -> NDArray:
     """Raw codes of a stored array: the bytes of anything one byte wide."""
     return stored.view(np.uint8) if stored.dtype.itemsize == 1 else stored
 
 
-def scales(stored: Array | None, form: ElementFormat | None) -> Array:
+def scales(stored: NDArray | None, form: ElementFormat | None) -> NDArray:
     """Scales as an oracle returns them: codes of one-byte formats, values of wider ones."""
     assert stored is not None
     assert form is not None
@@ -52,12 +52,12 @@ def laid_out(results: dict[str, Reference], inputs: Mapping[str, Any]) -> dict[s
     return {**results, "scale": Reference(value=np.pad(columns, ((0, 0), (0, padding))))}
 
 
-def _rows(array: Array, shape: tuple[int, ...]) -> Array:
+def _rows(array: NDArray, shape: tuple[int, ...]) -> NDArray:
     """[M, n] with the leading dimensions that M came from."""
     return array.reshape(*shape[:-1], array.shape[-1])
 
 
-def bounded_scale(form: BlockFormat, rows: Array, bound: Any, axis: int | None) -> Array | None:
+def bounded_scale(form: BlockFormat, rows: NDArray, bound: Any, axis: int | None) -> NDArray | None:
     """s = fl32(max(min(amax, bound), floor) * fl32(1 / max)), NaN where amax is; None where there is no bound."""
     if bound is None:
         return None

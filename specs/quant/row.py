@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, single
@@ -18,6 +18,7 @@ from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
+    cdiv,
     fori_loop,
     full,
     load,
@@ -30,7 +31,6 @@ from specs.tile.language import (
     where,
     zeros,
 )
-from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.library.codec import clamp_finite, is_nan, magnitude_bits, nearest, saturate
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
@@ -45,7 +45,7 @@ class Row:
         self.p = p
         self.rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
         self.read = self.rows if p.even_m else minimum(self.rows, p.M - 1)  # beyond the edge: the last row again
-        self.blocks = tile_cdiv(p.N, p.BLOCK_N)
+        self.blocks = cdiv(p.N, p.BLOCK_N)
 
     def columns(self, k: Tile) -> Tile:
         """Column indices of block k."""
@@ -227,7 +227,7 @@ def _kernel(name: str, doc: str, body: Any, choices: tuple[ElementFormat, ...], 
             _config("cpu", 16, 512, 4),
             _config("interpret", 16, 512, 4),
         ),
-        facts=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
+        static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=(cdiv(M, Ref("BLOCK_M")),),
         body=body,
     )

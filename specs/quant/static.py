@@ -128,7 +128,7 @@ STATIC_QUANT_FP8: Op = single(
             _config("cpu", 16, 512),
             _config("interpret", 16, 512),
         ),
-        facts=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
+        static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=(cdiv(M, Ref("BLOCK_M")), cdiv(N, Ref("BLOCK_N"))),
         body=static_quant,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.lang.declare.axes import Axis, Ref, cdiv, emax
+from specs.lang.declare.axes import Axis, Ref, emax
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.declare.op import Case, Independent, Op, Step
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
@@ -16,6 +16,7 @@ from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
     both,
+    cdiv,
     fori_loop,
     load,
     maximum,
@@ -24,7 +25,6 @@ from specs.tile.language import (
     store,
     zeros,
 )
-from specs.tile.language import cdiv as tile_cdiv
 from specs.tile.library.codec import magnitude_bits
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
@@ -61,8 +61,8 @@ def block_of(p: Any, rows: Tile, columns: Tile) -> Tile | None:
 def tensor_amax(p: Any) -> None:
     """Every PARTIALS-th block of the tensor: the largest magnitude, as a bit pattern."""
     pid = program_id(0)
-    across = tile_cdiv(p.N, p.BLOCK_N)
-    blocks = tile_cdiv(p.M, p.BLOCK_M) * across
+    across = cdiv(p.N, p.BLOCK_N)
+    blocks = cdiv(p.M, p.BLOCK_M) * across
 
     def widest(k: Tile, amax: Tile) -> Tile:
         block = pid + k * PARTIALS
@@ -122,7 +122,7 @@ TENSOR_AMAX = Kernel(
     arrays=(_X, _partial(Access.OUT)),
     tunables=_tunables(),
     configs=_configs(),
-    facts=_FACTS,
+    static_conditions=_FACTS,
     grid=(PARTIALS,),
     body=tensor_amax,
 )
@@ -134,7 +134,7 @@ TENSOR_QUANT = Kernel(
     attributes=(_ELEMENT,),
     tunables=_tunables(),
     configs=_configs(),
-    facts=_FACTS,
+    static_conditions=_FACTS,
     grid=(emax(cdiv(M, Ref("BLOCK_M")), 1), cdiv(N, Ref("BLOCK_N"))),
     body=tensor_quant,
 )

@@ -126,7 +126,7 @@ class Value:
 
     type: TileType
     name: str | None = None
-    op: Op | None = None
+    op: Operation | None = None
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -134,12 +134,12 @@ class Region:
     """The body of a loop."""
 
     parameters: list[Value]
-    ops: list[Op] = field(default_factory=list)
+    ops: list[Operation] = field(default_factory=list)
     results: list[Value] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Op:
+class Operation:
     """One operation. `attrs` holds what is not a value: see `Opcode`."""
 
     code: Opcode
@@ -176,7 +176,7 @@ class ArrayParam:
     swapped: bool = False
 
 
-def index_count(op: Op, param: ArrayParam) -> int:
+def index_count(op: Operation, param: ArrayParam) -> int:
     """Number of index operands of a load or store."""
     return param.rank + ("view" in op.attrs)
 
@@ -190,7 +190,7 @@ class Program:
     arrays: tuple[ArrayParam, ...]
     sizes: tuple[str, ...]
     grid: tuple[str, ...]
-    ops: tuple[Op, ...]
+    ops: tuple[Operation, ...]
     tunables: tuple[tuple[str, int], ...]
     specialisation: tuple[tuple[str, str], ...]
     wide: bool
@@ -200,9 +200,9 @@ class Program:
         return next(array for array in self.arrays if array.name == name)
 
 
-def walk(ops: tuple[Op, ...] | list[Op]) -> list[Op]:
+def walk(ops: tuple[Operation, ...] | list[Operation]) -> list[Operation]:
     """All operations, those of regions included, in program order."""
-    found: list[Op] = []
+    found: list[Operation] = []
     for op in ops:
         found.append(op)
         if op.region is not None:

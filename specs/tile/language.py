@@ -2,15 +2,17 @@
 
 Names are those of the field (`program_id`, `load`, `dot`, `fori_loop`); operators are on `Tile` itself. A body reads
 its arguments from one object `p`: arrays (None when absent), dynamic axes (scalar tiles), static axes, attributes,
-tunables and facts (plain Python values).
+tunables and static conditions (plain Python values).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
+from specs.lang.declare.axes import Expr, ExprLike
+from specs.lang.declare.axes import cdiv as cdiv_sizes
 from specs.lang.formats.elements import BF16, BOOL, E2M1, F16, F32, INT32, INT64, UINT8, ElementFormat
 from specs.tile.frontend.trace import (
     LoopBody,
@@ -325,9 +327,15 @@ def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile, stages: i
     return out[0] if len(out) == 1 else out
 
 
-def cdiv(a: Index, b: int) -> Tile:
-    """ceil(a / b) for a scalar a >= 0."""
-    return (_index(a) + (b - 1)) // b
+@overload
+def cdiv(a: Tile, b: int) -> Tile: ...
+@overload
+def cdiv(a: Expr, b: ExprLike) -> Expr: ...
+def cdiv(a: Tile | Expr, b: ExprLike) -> Tile | Expr:
+    """ceil(a / b) for a >= 0: of a scalar tile in a body, of a size in a declaration."""
+    if isinstance(a, Tile):
+        return (a + (b - 1)) // b  # type: ignore[operator]
+    return cdiv_sizes(a, b)
 
 
 def both(a: Tile | None, b: Tile | None) -> Tile | None:

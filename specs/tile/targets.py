@@ -27,18 +27,21 @@ class Target:
     native: float formats with a type of their own and correctly rounded conversion from and to float32.
     detours: casts between two of them that are not to be left to the target.
     dot: operand formats of the dot unit.
-    saturating: native narrowing casts saturate (else overflow must be clamped first).
-    rounds: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
+    saturating_casts: native narrowing casts saturate (else overflow must be clamped first).
+    has_round: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
         XLA's algebraic simplifier would undo, and Triton's compilers leave alone.
-    nibbles: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.emit.ptx`).
-    views: loads and stores elements of any format from arrays of bytes; elsewhere they are put together from bytes.
-    scatters: a masked store leaves alone what its masked elements point at, even where others are stored to it.
-    splats_truth: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
-    merges_factors: its compiler makes x (c d) of (x c) d, c a constant and d a constant or a value that is broadcast,
-        as XLA's algebraic simplifier does: another rounding, and zero where c d vanishes. `legalise` hides such c.
-    flushes: takes subnormal float32 for zero, in operands of arithmetic and in its results; they can be moved, and
-        converted from and to other formats.
-    overlaps: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
+    has_nibble_unpack: unpacks four bytes of nibbles at a time with its own instructions (see `specs.tile.emit.ptx`).
+    has_typed_byte_access: loads and stores elements of any format in arrays of bytes; elsewhere elements are assembled
+        from bytes.
+    masked_scatter_is_safe: a masked store does not touch the addresses of its masked elements, even where
+        other elements of the same store write to them.
+    can_splat_bool: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
+    merges_constant_factors: its compiler turns (x c) d into x (c d), c a constant and d a constant or a
+        broadcast value, as XLA's algebraic simplifier does: another rounding, and zero where c d underflows.
+        `legalise` hides such c.
+    flushes_subnormals: treats subnormal float32 as zero, in operands of arithmetic and in its results; they can be
+        moved, and converted from and to other formats.
+    has_pdl: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
     config: which rows of a kernel's configurations apply (see `specs.lang.declare.kernel.Config`).
     """
@@ -46,15 +49,15 @@ class Target:
     name: str
     native: frozenset[ElementFormat]
     dot: frozenset[ElementFormat]
-    saturating: bool
-    rounds: bool
-    nibbles: bool = False
-    views: bool = False
-    scatters: bool = True
-    splats_truth: bool = True
-    merges_factors: bool = False
-    flushes: bool = False
-    overlaps: bool = False
+    saturating_casts: bool
+    has_round: bool
+    has_nibble_unpack: bool = False
+    has_typed_byte_access: bool = False
+    masked_scatter_is_safe: bool = True
+    can_splat_bool: bool = True
+    merges_constant_factors: bool = False
+    flushes_subnormals: bool = False
+    has_pdl: bool = False
     detours: tuple[Detour, ...] = ()
     config: str
 
@@ -74,22 +77,22 @@ TRITON_CUDA = Target(
     name="triton-cuda",
     native=_FLOATS,
     dot=_FLOATS,
-    saturating=True,
-    rounds=False,
-    nibbles=True,
-    views=True,
+    saturating_casts=True,
+    has_round=False,
+    has_nibble_unpack=True,
+    has_typed_byte_access=True,
     detours=_OF_TRITON_ON_NVIDIA,
     config="cuda",
 )
 # Compute capability 9.0 and above.
-TRITON_HOPPER = replace(TRITON_CUDA, name="triton-hopper", overlaps=True)
+TRITON_HOPPER = replace(TRITON_CUDA, name="triton-hopper", has_pdl=True)
 TRITON_XPU = Target(
     name="triton-xpu",
     native=frozenset({F32, F16, BF16}),
     dot=frozenset({F32, F16, BF16}),
-    saturating=False,
-    rounds=False,
-    views=True,
+    saturating_casts=False,
+    has_round=False,
+    has_typed_byte_access=True,
     config="xpu",
 )
 # The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
@@ -97,19 +100,19 @@ TRITON_INTERPRET = Target(
     name="triton-interpret",
     native=frozenset({F32}),
     dot=frozenset({F32}),
-    saturating=False,
-    rounds=False,
-    splats_truth=False,
+    saturating_casts=False,
+    has_round=False,
+    can_splat_bool=False,
     config="interpret",
 )
 PALLAS_CUDA = Target(
     name="pallas-cuda",
     native=_FLOATS,
     dot=_FLOATS,
-    saturating=True,
-    rounds=False,
-    nibbles=True,
-    views=True,
+    saturating_casts=True,
+    has_round=False,
+    has_nibble_unpack=True,
+    has_typed_byte_access=True,
     detours=_OF_TRITON_ON_NVIDIA,
     config="cuda.pallas",
 )
@@ -121,13 +124,15 @@ PALLAS_INTERPRET = Target(
     name="pallas-interpret",
     native=_FLOATS - {E5M2},
     dot=frozenset({F32}),
-    saturating=False,
-    rounds=True,
-    scatters=False,
-    merges_factors=True,
+    saturating_casts=False,
+    has_round=True,
+    masked_scatter_is_safe=False,
+    merges_constant_factors=True,
     config="interpret",
 )
-EXECUTOR = Target(name="executor", native=_FLOATS, dot=frozenset({F32}), saturating=False, rounds=True, config="cpu")
-EXECUTOR_XLA = replace(EXECUTOR, name="executor-xla", merges_factors=True)
+EXECUTOR = Target(
+    name="executor", native=_FLOATS, dot=frozenset({F32}), saturating_casts=False, has_round=True, config="cpu"
+)
+EXECUTOR_XLA = replace(EXECUTOR, name="executor-xla", merges_constant_factors=True)
 # Where XLA's dots go to oneDNN, whose matrix units take 16-bit floats; products of FP8 and bfloat16 stay exact.
 EXECUTOR_XPU = replace(EXECUTOR_XLA, name="executor-xpu", dot=frozenset({F32, F16, BF16}))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+NDArray = npt.NDArray[np.float64]
 
 
 class Answer(NamedTuple):
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     lse: float
 
 
-def softmax(scores: Sequence[float], values: Array, sink: float = -inf) -> Answer:
+def softmax(scores: Sequence[float], values: NDArray, sink: float = -inf) -> Answer:
     """Means of `values` [n, value_width] with weights by their scores, and the sink's among them."""
     if not scores:
         return Answer([0.0] * values.shape[1], -inf, -inf)
@@ -38,6 +38,6 @@ def softmax(scores: Sequence[float], values: Array, sink: float = -inf) -> Answe
     return Answer([fsum(s * v for s, v in zip(shares, column, strict=True)) for column in columns], peak, lse)
 
 
-def scores_of(q: Array, keys: Array, scale: float) -> list[float]:
+def scores_of(q: NDArray, keys: NDArray, scale: float) -> list[float]:
     """Scores of one head's query [D] with keys [n, D]."""
     return [scale * fsum((q * key).tolist()) for key in keys]

@@ -17,7 +17,7 @@ from specs.lang.formats.elements import INT64
 from tests.attention.problems import decode, prefill
 from tests.cache.judging import judge
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 LOW, HIGH = -(2**31), 2**31 - 1
 TOKENS = 6
@@ -37,13 +37,13 @@ def lists_of(inputs: Inputs) -> list[tuple[str, str]]:
 
 def rewritten(inputs: Inputs, change: Any) -> Inputs:
     """The call with every list and its lengths [T] as `change` gives them."""
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, NDArray] = {}
     for index, length in lists_of(inputs):
         arrays[index], arrays[length] = change(inputs.arrays[index].copy(), inputs.arrays[length].copy())
     return inputs.replaced(**arrays)
 
 
-def behind(index: Array, length: Array) -> Array:
+def behind(index: NDArray, length: NDArray) -> NDArray:
     """Which entries lie behind their token's length, bool."""
     return np.asarray(np.arange(index.shape[-1]) >= np.clip(length, 0, None)[:, None])
 
@@ -58,7 +58,7 @@ def assert_same(inputs: Inputs, other: Inputs) -> None:
 @makers
 @pytest.mark.parametrize("garbage", [LOW, 0, HIGH])
 def test_nobody_looks_behind_the_length(make: Any, garbage: int) -> None:
-    def change(index: Array, length: Array) -> tuple[Array, Array]:
+    def change(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
         return np.where(behind(index, length), garbage, index).astype(index.dtype), length
 
     inputs = make()
@@ -69,12 +69,12 @@ def test_nobody_looks_behind_the_length(make: Any, garbage: int) -> None:
 def test_lengths_are_held_to_the_list(make: Any) -> None:
     """Negative ones are zero, larger ones the width."""
 
-    def whole(index: Array, length: Array) -> tuple[Array, Array]:
+    def whole(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
         index[behind(index, length)] = -1
         length[:] = [index.shape[1], 0, index.shape[1], 0, index.shape[1], 5]
         return index, length
 
-    def beyond(index: Array, length: Array) -> tuple[Array, Array]:
+    def beyond(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
         length[:] = [HIGH, LOW, index.shape[1] + 1, -1, 2**30, 5]
         return index, length
 
@@ -88,7 +88,7 @@ def test_lengths_are_held_to_the_list(make: Any) -> None:
 def test_holes(make: Any, where: str, hole: str) -> None:
     values = {"negative": np.array([-1, -7, LOW, -64]), "behind-the-rows": np.array([HIGH, 10**6, 5000, 2**30])}[hole]
 
-    def change(index: Array, length: Array) -> tuple[Array, Array]:
+    def change(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
         entry = np.arange(index.shape[1])
         chosen = {
             "first-tile": entry < 64,
@@ -108,7 +108,7 @@ def test_a_first_and_a_last_row_that_exist(make: Any) -> None:
     """Slot 0 and the last slot count; the next one does not."""
     inputs = make()
     caches = {"swa_indices": ("swa_cache", 16), "topk_indices": ("comp_cache", 2), "indices": ("kv", 1)}
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, NDArray] = {}
     for index, _ in lists_of(inputs):
         name, rows = caches[index]
         arrays[name], arrays[index] = inputs.arrays[name].copy(), inputs.arrays[index].copy()
@@ -121,7 +121,7 @@ def test_a_first_and_a_last_row_that_exist(make: Any) -> None:
 
 @makers
 def test_a_key_that_is_listed_twice_counts_twice(make: Any) -> None:
-    def change(index: Array, length: Array) -> tuple[Array, Array]:
+    def change(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
         half = index.shape[1] // 2
         index[:, half : 2 * half] = index[:, :half]
         return index, length
@@ -146,7 +146,7 @@ def test_wide_indices(make: Any) -> None:
 def test_elsewhere(make: str, road: str) -> None:
     """Everything at once: holes in the first tile, garbage behind lengths, lengths of any value."""
 
-    def change(index: Array, length: Array) -> tuple[Array, Array]:
+    def change(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
         index[behind(index, length)] = HIGH
         index[:, :33:2] = -7
         length[:4] = [HIGH, LOW, -1, 70]

@@ -17,7 +17,7 @@ from specs.lang.formats.paged import Paged
 from tests.attention.plain import scores_of, softmax
 from tests.attention.problems import PREFILL, decode, prefill, with_attributes
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 ROUNDOFF = float(np.finfo(np.float64).eps) / 2
 
 
@@ -26,7 +26,7 @@ def answers(inputs: Inputs) -> dict[str, Reference]:
     return inputs.op.oracle(inputs.values())
 
 
-def listed(inputs: Inputs, token: int) -> Array:
+def listed(inputs: Inputs, token: int) -> NDArray:
     """Keys of a token of a decode call, row by row as its lists name them."""
     values, layout = inputs.values(), inputs.attributes["layout"]
     assert isinstance(layout, Paged)
@@ -55,7 +55,7 @@ def test_decode_is_softmax(layout: Paged) -> None:
                 close(found[name], (token, head), np.array(answer))
 
 
-def close(reference: Reference, at: tuple[int, int], answer: Array) -> None:
+def close(reference: Reference, at: tuple[int, int], answer: NDArray) -> None:
     """Within what float64 may lose, each side its own."""
     assert reference.magnitude is not None
     value, magnitude = reference.value[at], reference.magnitude[at]

@@ -14,7 +14,7 @@ from specs.lang.formats.elements import BF16
 from tests.attention.problems import decode, with_attributes
 from tests.cache.judging import verdicts
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 ROWS = 16
 
 
@@ -32,7 +32,7 @@ def problem() -> Inputs:
     )
 
 
-def answer(inputs: Inputs) -> dict[str, Array]:
+def answer(inputs: Inputs) -> dict[str, NDArray]:
     """The oracle's results, rounded: what a kernel without a fault may return."""
     with np.errstate(all="ignore"):
         return {name: expected.raw for name, expected in expectations(inputs, inputs.layout.call()).items()}
@@ -49,7 +49,7 @@ def changed_page(inputs: Inputs, change: Any) -> Inputs:
 def zero_block(inputs: Inputs) -> Inputs:
     """One group of one key is read as zeros."""
 
-    def change(page: Array, row: int) -> None:
+    def change(page: NDArray, row: int) -> None:
         page[row * 576 + 64 : row * 576 + 128] = 0
 
     return changed_page(inputs, change)
@@ -58,7 +58,7 @@ def zero_block(inputs: Inputs) -> Inputs:
 def doubled_scale(inputs: Inputs) -> Inputs:
     """One scale of one key is the next power of two."""
 
-    def change(page: Array, row: int) -> None:
+    def change(page: NDArray, row: int) -> None:
         page[ROWS * 576 + row * 8 + 2] += 1
 
     return changed_page(inputs, change)

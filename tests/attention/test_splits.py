@@ -18,7 +18,7 @@ from tests.attention.problems import decode, prefill, with_attributes
 from tests.cache.judging import judge
 from tests.contract import suite
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
 @pytest.mark.parametrize("splits", [2, 3, 4, 5, 7, 8, 11, 16])

@@ -21,7 +21,7 @@ import numpy as np
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.lang.formats.paged import Paged
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,9 @@ class Map:
     layout: Paged
     row_bytes: int
     parts: tuple[Part, ...]
-    encode: Callable[[Array], tuple[Array, ...]]
+    encode: Callable[[NDArray], tuple[NDArray, ...]]
 
-    def page(self, x: Array) -> Array:
+    def page(self, x: NDArray) -> NDArray:
         """Bytes of a page with the rows x [n, width]."""
         page = np.zeros(len(x) * self.row_bytes, np.uint8)
         for t, row in enumerate(x):
@@ -51,72 +51,72 @@ class Map:
                 page[start : start + part.length] = content
         return page
 
-    def touched(self, t: int, rows: int) -> Array:
+    def touched(self, t: int, rows: int) -> NDArray:
         """Indices of all bytes that belong to row t."""
         starts = [(part.start(t, rows), part.length) for part in self.parts]
         return np.concatenate([np.arange(start, start + length) for start, length in starts])
 
 
-def little_endian(x: Array, dtype: str) -> Array:
+def little_endian(x: NDArray, dtype: str) -> NDArray:
     """Bytes of words, the low byte first."""
     return np.ascontiguousarray(x).astype(np.dtype(dtype).newbyteorder("<")).view(np.uint8)
 
 
-def bf16_bytes(x: Array) -> Array:
+def bf16_bytes(x: NDArray) -> NDArray:
     """Bytes of values rounded to bfloat16."""
     return little_endian(x.astype(np.float32).astype(ml_dtypes.bfloat16).view(np.uint16), "u2")
 
 
-def e4m3(x: Array) -> Array:
+def e4m3(x: NDArray) -> NDArray:
     """Codes, saturating."""
     return np.clip(x, -448, 448).astype(np.float32).astype(ml_dtypes.float8_e4m3fn).view(np.uint8)
 
 
-def e2m1(x: Array) -> Array:
+def e2m1(x: NDArray) -> NDArray:
     """Codes, saturating."""
     return np.clip(x, -6, 6).astype(np.float32).astype(ml_dtypes.float4_e2m1fn).view(np.uint8)
 
 
-def amax(x: Array, group: int, floor: float) -> Array:
+def amax(x: NDArray, group: int, floor: float) -> NDArray:
     """Largest magnitude of every group, float32, at least `floor`."""
     return np.maximum(np.abs(x.reshape(-1, group)).max(1), np.float32(floor)).astype(np.float32)
 
 
-def power_above(x: Array) -> Array:
+def power_above(x: NDArray) -> NDArray:
     """Exponents e with 2**(e - 1) < x <= 2**e."""
     fraction, exponent = np.frexp(x)
     return np.where(fraction == 0.5, exponent - 1, exponent)
 
 
-def _v32(row: Array) -> tuple[Array, ...]:
+def _v32(row: NDArray) -> tuple[NDArray, ...]:
     scale = amax(row[:512], 128, 1e-4) / np.float32(448)
     codes = e4m3(row[:512].reshape(4, 128) / scale[:, None])
     return codes.reshape(-1), little_endian(scale.view(np.uint32), "u4"), bf16_bytes(row[512:])
 
 
-def _powers(row: Array, group: int) -> tuple[Array, Array]:
+def _powers(row: NDArray, group: int) -> tuple[NDArray, NDArray]:
     exponent = power_above(amax(row, group, 1e-4) * np.float32(1 / 448))
     codes = e4m3(np.ldexp(row.reshape(-1, group), -exponent[:, None]))
     return codes.reshape(-1), (exponent + 127).astype(np.uint8)
 
 
-def _v4(row: Array) -> tuple[Array, ...]:
+def _v4(row: NDArray) -> tuple[NDArray, ...]:
     codes, scales = _powers(row[:448], 64)
     return codes, bf16_bytes(row[448:]), np.append(scales, np.uint8(0))
 
 
-def _v41(row: Array) -> tuple[Array, ...]:
+def _v41(row: NDArray) -> tuple[NDArray, ...]:
     return _powers(row, 32)
 
 
-def _v41_fp4(row: Array) -> tuple[Array, ...]:
+def _v41_fp4(row: NDArray) -> tuple[NDArray, ...]:
     scale = e4m3(amax(row, 16, 6 / 512) * np.float32(1 / 6))
     value = scale.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
     codes = e2m1(row.reshape(32, 16) / value[:, None]).reshape(-1)
     return codes[0::2] | (codes[1::2] << 4), scale
 
 
-def _nvfp4(row: Array) -> tuple[Array, ...]:
+def _nvfp4(row: NDArray) -> tuple[NDArray, ...]:
     """Groups that are too small have the scale 0, and codes of signed zeros."""
     scale = e4m3(amax(row[:512], 16, 0.0) * np.float32(1 / 6))
     value = scale.view(ml_dtypes.float8_e4m3fn).astype(np.float32)
@@ -125,7 +125,7 @@ def _nvfp4(row: Array) -> tuple[Array, ...]:
     return codes[0::2] | (codes[1::2] << 4), scale, bf16_bytes(row[512:])
 
 
-def _bf16(row: Array) -> tuple[Array, ...]:
+def _bf16(row: NDArray) -> tuple[NDArray, ...]:
     return (bf16_bytes(row),)
 
 
@@ -187,7 +187,7 @@ MAPS = (
 )
 
 
-def rows(rng: np.random.Generator, count: int, width: int) -> Array:
+def rows(rng: np.random.Generator, count: int, width: int) -> NDArray:
     """Rows float32 of bfloat16 values: magnitudes of 40 binades, zeros, negative zeros, groups of nothing but zeros."""
     x = rng.standard_normal((count, width)) * np.exp2(rng.integers(-30, 11, (count, 1)))
     x = np.where(rng.integers(0, 16, x.shape) == 0, np.copysign(0.0, x), x)

@@ -14,16 +14,16 @@ from specs.lang.call.bind import check_attributes
 from specs.lang.formats.elements import BOOL, INT32, INT64
 from tests.contract import suite
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 FORMATS = {np.dtype(np.int32): INT32, np.dtype(np.int64): INT64, np.dtype(np.bool_): BOOL}
 
 
-def i32(*values: Any) -> Array:
+def i32(*values: Any) -> NDArray:
     """An int32 array of the values, or of the one list."""
     return np.asarray(values[0] if len(values) == 1 and not np.isscalar(values[0]) else values, np.int32)
 
 
-def inputs_of(op: str, arrays: Mapping[str, Array], **attributes: object) -> Inputs:
+def inputs_of(op: str, arrays: Mapping[str, NDArray], **attributes: object) -> Inputs:
     """A call; formats are those of the arrays' types."""
     spec = specs.get(op)
     given = {array.name: arrays[array.name] for array in spec.inputs if array.name in arrays}
@@ -31,7 +31,7 @@ def inputs_of(op: str, arrays: Mapping[str, Array], **attributes: object) -> Inp
     return Inputs(op=spec, arrays=given, formats=formats, attributes=check_attributes(spec, attributes))
 
 
-def results(op: str, arrays: Mapping[str, Array], **attributes: object) -> dict[str, Array]:
+def results(op: str, arrays: Mapping[str, NDArray], **attributes: object) -> dict[str, NDArray]:
     """The oracle's results, after every implementation has given the same bytes."""
     inputs = inputs_of(op, arrays, **attributes)
     expected = {name: found.raw for name, found in expectations(inputs, inputs.layout.call()).items()}

@@ -12,8 +12,8 @@ import numpy as np
 
 from specs.lang.formats.elements import BF16
 
-Array = np.ndarray[Any, Any]
-Operands = tuple[Array, Array, Array, Array]
+NDArray = np.ndarray[Any, Any]
+Operands = tuple[NDArray, NDArray, NDArray, NDArray]
 """a, x, b, y, float32 [n]."""
 
 _BITS = BF16.mantissa_bits + 1
@@ -30,19 +30,19 @@ def rounded(value: Fraction) -> float:
     return float(round(value / unit) * unit)  # of rational numbers, round() is exact and ties to even
 
 
-def combined(a: Array, x: Array, b: Array, y: Array) -> Array:
+def combined(a: NDArray, x: NDArray, b: NDArray, y: NDArray) -> NDArray:
     """a x + b y rounded once, float32 [n]."""
     terms = zip(*(map(Fraction, operand.tolist()) for operand in (a, x, b, y)), strict=True)
     return np.array([rounded(p * q + r * s) for p, q, r, s in terms], np.float32)
 
 
-def bf16(rng: np.random.Generator, count: int, spread: int) -> Array:
+def bf16(rng: np.random.Generator, count: int, spread: int) -> NDArray:
     """bfloat16 values of either sign in 2 * spread binades, as float32."""
     significand = rng.integers(1 << (_BITS - 1), 1 << _BITS, count) * rng.choice([-1, 1], count)
     return np.ldexp(significand.astype(np.float32), rng.integers(-spread, spread, count) - _BITS)
 
 
-def float32(rng: np.random.Generator, count: int, spread: int) -> Array:
+def float32(rng: np.random.Generator, count: int, spread: int) -> NDArray:
     """float32 values of either sign in 2 * spread binades."""
     significand = rng.integers(1 << 23, 1 << 24, count) * rng.choice([-1, 1], count)
     return np.ldexp(significand.astype(np.float32), rng.integers(-spread, spread, count) - 24)
@@ -61,7 +61,7 @@ def anything(rng: np.random.Generator, count: int) -> Operands:
     return bf16(rng, count, 12), float32(rng, count, 12), bf16(rng, count, 12), y
 
 
-def midpoints(rng: np.random.Generator, count: int) -> Array:
+def midpoints(rng: np.random.Generator, count: int) -> NDArray:
     """Numbers halfway between two bfloat16 neighbours, float32."""
     significand = 2 * rng.integers(1 << (_BITS - 1), 1 << _BITS, count) + 1
     return np.ldexp(significand.astype(np.float32), rng.integers(-6, 6, count))

@@ -13,17 +13,17 @@ from parity.judge.verdict import Verdict
 from specs.lang.declare.accuracy import FLOAT32
 from tests.contract import suite
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
-def verdicts(inputs: Inputs, results: Mapping[str, Array], kind: Kind = "random") -> dict[str, Verdict]:
+def verdicts(inputs: Inputs, results: Mapping[str, NDArray], kind: Kind = "random") -> dict[str, Verdict]:
     """How every result compares with the oracle."""
     expected = expectations(inputs, inputs.layout.call())
     assert expected.keys() == results.keys()
     return {name: each.rule(kind, FLOAT32).compare(results[name]) for name, each in expected.items()}
 
 
-def judge(inputs: Inputs, road: str = "torch:eager", kind: Kind = "random") -> dict[str, Array]:
+def judge(inputs: Inputs, road: str = "torch:eager", kind: Kind = "random") -> dict[str, NDArray]:
     """Results of a call, once each of them keeps its contract. road: "framework:implementation"."""
     results = suite.run(inputs, road, "cpu")
     for name, verdict in verdicts(inputs, results, kind).items():

@@ -16,40 +16,40 @@ from specs.lang.formats.elements import BF16, INT32, UINT8
 from specs.lang.formats.paged import Paged
 from tests.cache.judging import judge
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 LAYOUTS = (V32, V4, V41, V41_FP4, BF16_512)
 # Compiling takes the others seconds per layout: one with codes of eight bits, one with codes of four.
 CALLS = [(layout, "torch:eager") for layout in LAYOUTS]
 CALLS += [(V4, "torch:interpret"), (V4, "jax:xla"), (V32, "jax:xla"), (V41_FP4, "jax:interpret")]
 
 
-def pages_of(layout: Paged, rng: np.random.Generator, rows: int) -> Array:
+def pages_of(layout: Paged, rng: np.random.Generator, rows: int) -> NDArray:
     """A page of arbitrary bytes: every code there is, in every byte of a row."""
     page = (np.arange(layout.page_bytes(rows)) % 256).astype(np.uint8)
     rng.shuffle(page)
     return page[None]
 
 
-def spread(scales: Array, group: int) -> Array:
+def spread(scales: NDArray, group: int) -> NDArray:
     """Every group's scale at each of its columns."""
     return np.repeat(scales.astype(np.float64), group, axis=-1)
 
 
-def values_of(layout: Paged, page: Array, rows: int) -> Array:
+def values_of(layout: Paged, page: NDArray, rows: int) -> NDArray:
     """Values of a page, by ml_dtypes and the byte maps of the documents."""
     with np.errstate(invalid="ignore"):
         return np.stack([_row(layout, page, t, rows) for t in range(rows)])
 
 
-def _row(layout: Paged, page: Array, t: int, rows: int) -> Array:
-    def e4m3(first: int, count: int) -> Array:
+def _row(layout: Paged, page: NDArray, t: int, rows: int) -> NDArray:
+    def e4m3(first: int, count: int) -> NDArray:
         return page[first : first + count].view(ml_dtypes.float8_e4m3fn).astype(np.float64)
 
-    def e8m0(first: int, count: int) -> Array:
+    def e8m0(first: int, count: int) -> NDArray:
         codes = page[first : first + count].astype(np.float64)
         return np.where(codes == 255, np.nan, np.exp2(codes - 127))
 
-    def bf16(first: int, count: int) -> Array:
+    def bf16(first: int, count: int) -> NDArray:
         return page[first : first + 2 * count].view("<u2").astype("=u2").view(ml_dtypes.bfloat16).astype(np.float64)
 
     if layout is V32:
@@ -90,7 +90,7 @@ def test_all_codes_of_bfloat16() -> None:
     np.testing.assert_array_equal(again.view("<u2")[finite], codes[finite])
 
 
-def gather_of(layout: Paged, page: Array, rows: int) -> Inputs:
+def gather_of(layout: Paged, page: NDArray, rows: int) -> Inputs:
     """The gather of one page."""
     op = specs.get("dequant_gather_k")
     out = BF16.encode(np.zeros((1, rows, layout.width))).view(ml_dtypes.bfloat16)
@@ -101,7 +101,7 @@ def gather_of(layout: Paged, page: Array, rows: int) -> Inputs:
     return Inputs(op=op, arrays=arrays, formats=formats, attributes=attributes)
 
 
-def any_scales(layout: Paged, page: Array, rows: int) -> Array:
+def any_scales(layout: Paged, page: NDArray, rows: int) -> NDArray:
     """The page with float32 scales that are powers of two, as cache writers leave them: from subnormal ones on.
 
     Of a product with another float32 the value is rounded twice. E8M0 scales stay what they are, NaN among them.
@@ -114,7 +114,7 @@ def any_scales(layout: Paged, page: Array, rows: int) -> Array:
     return page
 
 
-def every_scale(layout: Paged, page: Array, rows: int) -> Array:
+def every_scale(layout: Paged, page: NDArray, rows: int) -> NDArray:
     """The page with all codes of E8M0 as scales, in order."""
     page = page.copy()
     for t in range(rows):

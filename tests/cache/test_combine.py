@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.cache.calls import Array, i32, results
+from tests.cache.calls import NDArray, i32, results
 
 ROOM, ROWS = 100, 40  # of the workspace per request, and of those for compressed entries
 SETTINGS = {"workspace_rows": ROOM, "compressed_rows": ROWS}
 
 
-def batch(*requests: tuple[int, int, int]) -> dict[str, Array]:
+def batch(*requests: tuple[int, int, int]) -> dict[str, NDArray]:
     """(tokens before, tokens of this step, rows gathered) of every request."""
     before, queries, gathered = np.array(requests).T
     start = np.concatenate([[0], np.cumsum(queries)])
     return {"query_start_loc": i32(start), "seq_lens": i32(before + queries), "gather_lens": i32(gathered)}
 
 
-def lists(found: dict[str, Array]) -> list[list[int]]:
+def lists(found: dict[str, NDArray]) -> list[list[int]]:
     """The entries of every token; behind them, the row is -1."""
     rows = []
     for row, count in zip(found["combined_indices"], found["combined_lens"], strict=True):

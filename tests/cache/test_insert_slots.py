@@ -14,7 +14,7 @@ from tests.cache.judging import judge
 from tests.cache.problems import POSITIONS, insertion, rotation
 from tests.contract import suite
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
 SKIPPED = (-1, -7, -(2**31), -(2**40), 24, 25, 2**31, 2**40)
 """Slots that three pages of eight rows do not have."""

@@ -20,7 +20,7 @@ from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.launch.cases import case_launches
 from specs.tile.passes.legalise import legalise
 from specs.tile.targets import EXECUTOR
-from tests.cache.calls import Array, i32
+from tests.cache.calls import NDArray, i32
 from torch_impl import ops
 
 INDEX_OPS = [name for name in specs.names() if all(array.role is Role.INDEX for array in specs.get(name).arrays)]
@@ -48,7 +48,7 @@ class Watched(ModuleOps):
         return super().put(flat, offsets, values, mask)
 
 
-def wild(arrays: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+def wild(arrays: dict[str, NDArray], rng: np.random.Generator) -> dict[str, NDArray]:
     """The arrays with a quarter of all indices replaced by what they must not be."""
     found = {}
     for name, raw in arrays.items():

@@ -8,7 +8,7 @@ import pytest
 
 from jax_impl import ops as jax_ops
 from specs.lang.errors import Unsupported
-from tests.cache.calls import Array, i32, results
+from tests.cache.calls import NDArray, i32, results
 
 MIXED = {"query_start_loc": i32(3, 5, 5, 9), "seq_lens": i32(7, 4, 4)}
 """Two tokens at positions 5 and 6; an empty request; four tokens from position 0; counted from 3."""
@@ -16,7 +16,7 @@ MIXED = {"query_start_loc": i32(3, 5, 5, 9), "seq_lens": i32(7, 4, 4)}
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_tokens(dtype: type) -> None:
-    slots: Array = np.array([4, -1, 9, 2, 5, -7, 3, -1], dtype)
+    slots: NDArray = np.array([4, -1, 9, 2, 5, -7, 3, -1], dtype)
     found = results("token_metadata", MIXED | {"slot_mapping": slots})
     assert found["token_to_req"].tolist() == [0, 0, 2, 2, 2, 2, -1, -1]
     assert found["positions"].tolist() == [5, 6, 0, 1, 2, 3, 0, 0]
@@ -90,7 +90,7 @@ def test_all_entries_of_prefill_tokens() -> None:
     assert found["indices"].tolist() == lists
 
 
-def mapping(ratio: int, slots: Array, dtype: type = np.int32, page: int = 3, **attributes: int) -> Array:
+def mapping(ratio: int, slots: NDArray, dtype: type = np.int32, page: int = 3, **attributes: int) -> NDArray:
     """Slots of the entries that tokens complete, of one request and one that does not exist."""
     arrays = {
         "positions": np.array([3, 127, 128, 255, 256, 511, 255], dtype),
@@ -102,7 +102,7 @@ def mapping(ratio: int, slots: Array, dtype: type = np.int32, page: int = 3, **a
 
 
 def test_slots_of_new_entries() -> None:
-    slots: Array = np.array([5, 5, 5, 5, 5, 5, 5, 5, -1])  # longer than the tokens: padding
+    slots: NDArray = np.array([5, 5, 5, 5, 5, 5, 5, 5, -1])  # longer than the tokens: padding
     assert mapping(128, slots).tolist() == [-1, 6, -1, 7, -1, 9, -1, -1, -1]
     assert mapping(4, slots).tolist() == [192, 223, -1, 255, -1, 319, -1, -1, -1]
     every = mapping(1, slots)

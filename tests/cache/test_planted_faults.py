@@ -13,52 +13,52 @@ from specs.cache.layouts import V4
 from tests.cache.judging import judge, verdicts
 from tests.cache.problems import gather, insertion
 
-Array = np.ndarray[Any, Any]
-Fault = Callable[[Array, Array], None]
+NDArray = np.ndarray[Any, Any]
+Fault = Callable[[NDArray, NDArray], None]
 """Changes a right result in place; the second array is what was there before the call."""
 
 ROWS = 8
 
 
-def data(cache: Array) -> Array:
+def data(cache: NDArray) -> NDArray:
     """Data of the rows, [pages, rows, 576]."""
     return cache[:, : ROWS * 576].reshape(len(cache), ROWS, 576)
 
 
-def shares(cache: Array) -> Array:
+def shares(cache: NDArray) -> NDArray:
     """Scales of the rows, [pages, rows, 8]."""
     return cache[:, ROWS * 576 : ROWS * 584].reshape(len(cache), ROWS, 8)
 
 
-def put(cache: Array, part: Callable[[Array], Array], changed: Array) -> None:
+def put(cache: NDArray, part: Callable[[NDArray], NDArray], changed: NDArray) -> None:
     """Writes a changed copy of a part back."""
     start = 0 if part is data else ROWS * 576
     flat = changed.reshape(len(cache), -1)
     cache[:, start : start + flat.shape[1]] = flat
 
 
-def zero_block(cache: Array, _: Array) -> None:
+def zero_block(cache: NDArray, _: NDArray) -> None:
     """One group of one row was never written."""
     own = data(cache).copy()
     own[1, 3, 64:128] = 0
     put(cache, data, own)
 
 
-def stale_row(cache: Array, before: Array) -> None:
+def stale_row(cache: NDArray, before: NDArray) -> None:
     """One row holds what it held before."""
     own = data(cache).copy()
     own[1, 3] = data(before)[1, 3]
     put(cache, data, own)
 
 
-def doubled_scale(cache: Array, _: Array) -> None:
+def doubled_scale(cache: NDArray, _: NDArray) -> None:
     """One scale is the next power of two."""
     own = shares(cache).copy()
     own[1, 3, 2] += 1
     put(cache, shares, own)
 
 
-def lost_tail(cache: Array, before: Array) -> None:
+def lost_tail(cache: NDArray, before: NDArray) -> None:
     """The last row that was to be written was not."""
     for part in (data, shares):
         own = part(cache).copy()
@@ -66,35 +66,35 @@ def lost_tail(cache: Array, before: Array) -> None:
         put(cache, part, own)
 
 
-def off_by_one_row(cache: Array, _: Array) -> None:
+def off_by_one_row(cache: NDArray, _: NDArray) -> None:
     """Every row stands one too low."""
     put(cache, data, np.roll(data(cache), 1, axis=1))
 
 
-def scales_of_the_neighbour(cache: Array, _: Array) -> None:
+def scales_of_the_neighbour(cache: NDArray, _: NDArray) -> None:
     """Scales stand one row too low."""
     put(cache, shares, np.roll(shares(cache), 1, axis=1))
 
 
-def pad_byte(cache: Array, before: Array) -> None:
+def pad_byte(cache: NDArray, before: NDArray) -> None:
     """The byte behind the scales was left as it was."""
     own = shares(cache).copy()
     own[1, 3, 7] = shares(before)[1, 3, 7]
     put(cache, shares, own)
 
 
-def one_code(cache: Array, _: Array) -> None:
+def one_code(cache: NDArray, _: NDArray) -> None:
     """One code is off by one."""
     cache[1, 3 * 576 + 7] ^= 1
 
 
-def big_endian(cache: Array, _: Array) -> None:
+def big_endian(cache: NDArray, _: NDArray) -> None:
     """The bytes of one bfloat16 are swapped."""
     at = 3 * 576 + 448
     cache[1, at : at + 2] = cache[1, at : at + 2][::-1]
 
 
-def page_padding(cache: Array, _: Array) -> None:
+def page_padding(cache: NDArray, _: NDArray) -> None:
     """A byte behind the last row's scales was written."""
     cache[0, ROWS * 584] ^= 0x80
 
@@ -113,7 +113,7 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def filled() -> tuple[Inputs, dict[str, Array]]:
+def filled() -> tuple[Inputs, dict[str, NDArray]]:
     """An insertion into every row of three pages of noise, and its right result."""
     inputs = insertion(V4, ROWS, 3 * ROWS, 3 * ROWS, 3)
     noise = np.random.default_rng(3).integers(1, 256, inputs.arrays["cache"].shape, dtype=np.uint8)
@@ -134,7 +134,7 @@ def test_fault_in_a_cache_is_reported(fault: Fault) -> None:
 GATHERED_FAULTS = ("zero block", "doubled scale", "stale row", "lost tail", "shifted", "one more")
 
 
-def _gathered_faults(out: Array) -> dict[str, Array]:
+def _gathered_faults(out: NDArray) -> dict[str, NDArray]:
     """Faulty copies of gathered rows [requests, rows, 512]; those of the first request are 2 .. 17."""
     found = {name: out.copy() for name in GATHERED_FAULTS}
     found["zero block"][0, 5, 64:128] = 0

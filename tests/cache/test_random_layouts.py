@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from specs.lang.formats.paged import Paged
 from tests.cache.drawn_layouts import layouts
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 seeds = st.integers(0, 2**32 - 1)
 row_counts = st.integers(1, 9)
 
 
-def keys(layout: Paged, count: int, seed: int) -> Array:
+def keys(layout: Paged, count: int, seed: int) -> NDArray:
     """Rows float64 [count, width]."""
     rng = np.random.default_rng(seed)
     return rng.standard_normal((count, layout.width)) * np.exp2(rng.integers(-6, 7, (count, 1)))
 
 
-def own_bytes(layout: Paged, t: int, rows: int) -> Array:
+def own_bytes(layout: Paged, t: int, rows: int) -> NDArray:
     """Indices of the bytes of row t, added up from the declaration."""
     behind = not layout.gathered
     stride = sum(f.code_bytes + (f.scale_bytes if behind else 0) for f in layout.fields)

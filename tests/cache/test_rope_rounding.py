@@ -17,12 +17,12 @@ from specs.cache.qnorm import rope_rounded
 from tests.cache.exact_sums import KINDS, angles, anything, combined
 from tests.cache.rotation import ROTATE
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
 COUNT = 1000
 
 
-def rotated(even: Array, odd: Array, cosine: Array, sine: Array, road: str) -> tuple[Array, Array]:
+def rotated(even: NDArray, odd: NDArray, cosine: NDArray, sine: NDArray, road: str) -> tuple[NDArray, NDArray]:
     """The pairs on one implementation."""
     framework, _, implementation = road.partition(":")
     arrays = (even, odd, cosine, sine)
@@ -35,7 +35,7 @@ def rotated(even: Array, odd: Array, cosine: Array, sine: Array, road: str) -> t
     return found[0], found[1]
 
 
-def same_bits(found: Array, expected: Array) -> None:
+def same_bits(found: NDArray, expected: NDArray) -> None:
     """Signs of zeros included."""
     np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
 
@@ -66,7 +66,7 @@ def test_float32_arithmetic_does_not_do(kind: Any) -> None:
     assert wrong.sum() > COUNT / 8
 
 
-def plain(a: Array, x: Array, b: Array, y: Array) -> Array:
+def plain(a: NDArray, x: NDArray, b: NDArray, y: NDArray) -> NDArray:
     """Every operation rounded to float32, then to bfloat16."""
     total = a * x + b * y
     bits = total.view(np.uint32)

@@ -20,12 +20,12 @@ from specs.lang.formats.elements import F32
 from specs.lang.formats.paged import Paged, Place
 from tests.cache.byte_maps import rows
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 layouts = pytest.mark.parametrize("layout", ALL, ids=lambda layout: layout.name)
 
 
-def bound(place: Place, x: Array) -> Array:
+def bound(place: Place, x: NDArray) -> NDArray:
     """Largest error of every column of a field that holds x [.., count]."""
     form = place.field.format
     if form.scale is None:
@@ -35,7 +35,7 @@ def bound(place: Place, x: Array) -> Array:
     return np.broadcast_to(_largest(form, amax), groups.shape).reshape(x.shape)
 
 
-def _largest(form: BlockFormat, amax: Array) -> Array:
+def _largest(form: BlockFormat, amax: NDArray) -> NDArray:
     assert form.scale is not None
     element = form.element
     scale = amax / element.max_finite * (1 + 2 * F32.unit_roundoff)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.cache.calls import Array, i32, results
+from tests.cache.calls import NDArray, i32, results
 
 TABLE = i32([[7, 3], [5, -9]])
 
 
-def call(lists: Array, request: Array, valid: Array | None = None, table: Array = TABLE) -> list[list[int]]:
+def call(lists: NDArray, request: NDArray, valid: NDArray | None = None, table: NDArray = TABLE) -> list[list[int]]:
     """The slots of every list, with pages of 4 entries."""
     arrays = {
         "topk_indices": lists,

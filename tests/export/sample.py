@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, Ref, cdiv
+from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Rows, Tunable
 from specs.lang.declare.op import Case, Op, Reference, single
 from specs.lang.formats.elements import BF16, E5M2, F32, INT32
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import arange, fori_loop, load, program_id, store
-from specs.tile.language import cdiv as tile_cdiv
+from specs.tile.language import arange, cdiv, fori_loop, load, program_id, store
 
 M = Axis(name="M", doc="rows")
 N = Axis(name="N", minimum=1, doc="columns")
@@ -29,7 +28,7 @@ def doubled(p: Any) -> None:
         x = load(p.x, (row, columns), inside)
         store(p.y, (row, columns), x + x, inside)
 
-    fori_loop(0, tile_cdiv(p.N, p.TILE), step)
+    fori_loop(0, cdiv(p.N, p.TILE), step)
 
 
 def doubled_by_another_author(p: Any) -> None:
@@ -42,7 +41,7 @@ def doubled_by_another_author(p: Any) -> None:
         value = load(p.x, (r, where), live)
         store(p.y, (r, where), value + value, live)
 
-    fori_loop(0, tile_cdiv(p.N, p.TILE), visit)
+    fori_loop(0, cdiv(p.N, p.TILE), visit)
 
 
 def tripled(p: Any) -> None:
@@ -54,7 +53,7 @@ def tripled(p: Any) -> None:
         x = load(p.x, (row, columns), inside)
         store(p.y, (row, columns), x + x + x, inside)
 
-    fori_loop(0, tile_cdiv(p.N, p.TILE), step)
+    fori_loop(0, cdiv(p.N, p.TILE), step)
 
 
 def one_more_per_row(p: Any) -> None:
@@ -100,7 +99,7 @@ def sample(body: Body = doubled, **fields: Any) -> Op:
             Config(target="cuda", values=(("TILE", TILE),), when=N >= 1),
             *(Config(target=target, values=(("TILE", TILE),)) for target in ("cuda", "xpu", "cpu", "interpret")),
         ),
-        facts=(("even_n", (N % Ref("TILE")).equals(0)),),
+        static_conditions=(("even_n", (N % Ref("TILE")).equals(0)),),
         grid=(M,),
         body=body,
     )

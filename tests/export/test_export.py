@@ -133,7 +133,7 @@ CHANGES: dict[str, Callable[[Op], Op]] = {
     "format": lambda op: with_array(op, formats=(F32, E5M2)),
     "rule of a format": lambda op: with_array(op, formats=(SATURATING,)),
     "tunable": lambda op: with_kernel(op, tunables=(Tunable(name="TILE", values=(TILE, 2 * TILE)),)),
-    "fact": lambda op: with_kernel(op, facts=()),
+    "fact": lambda op: with_kernel(op, static_conditions=()),
     "grid": lambda op: with_kernel(op, grid=(M, 1)),
     "tile program": lambda op: with_kernel(op, body=tripled),
 }

@@ -12,12 +12,12 @@ from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.lang.call.bind import check_attributes
 from specs.lang.formats.elements import BF16, F32, INT32, ElementFormat
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 Lengths = Sequence[tuple[int, int]]
 """Queries and keys of every request."""
 
 
-def bounds(counts: Sequence[int]) -> Array:
+def bounds(counts: Sequence[int]) -> NDArray:
     """First element of each request, and the number of all."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
 
@@ -67,10 +67,10 @@ def paged(
     return call(arrays, attributes)
 
 
-def call(arrays: dict[str, Array], attributes: dict[str, Any], **formats: ElementFormat) -> Inputs:
+def call(arrays: dict[str, NDArray], attributes: dict[str, Any], **formats: ElementFormat) -> Inputs:
     """A call with these arrays: numbers in the given formats (bfloat16 unless stated), or raw codes."""
     forms: dict[str, ElementFormat] = {}
-    raw: dict[str, Array] = {}
+    raw: dict[str, NDArray] = {}
     for name, array in arrays.items():
         default = BF16 if name in "qkv" else INT32 if array.dtype == np.int32 else F32
         forms[name] = formats.get(name, default)
@@ -85,7 +85,7 @@ def call(arrays: dict[str, Array], attributes: dict[str, Any], **formats: Elemen
     )
 
 
-def extended(inputs: Inputs, attributes: dict[str, Any] | None = None, **arrays: Array) -> Inputs:
+def extended(inputs: Inputs, attributes: dict[str, Any] | None = None, **arrays: NDArray) -> Inputs:
     """The same call with further arrays (float32 where they hold floats) and other attributes."""
     more = {name: array.astype(np.float32) if array.dtype == np.float64 else array for name, array in arrays.items()}
     formats = {name: INT32 if array.dtype == np.int32 else F32 for name, array in more.items()}

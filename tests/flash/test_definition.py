@@ -12,7 +12,7 @@ from specs.flash.oracle import oracle
 from tests.attention.plain import Answer, scores_of, softmax
 from tests.flash.problems import dense, extended
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 LENGTHS = ((5, 9), (0, 4), (6, 2), (1, 1), (3, 0))
 SLOPES = np.linspace(0.05, 0.4, 20).reshape(5, 4)
 
@@ -76,7 +76,7 @@ def test_the_oracle_is_the_definition(variant: str, more: str) -> None:
                 assert _close(found["out"].value[token, head], np.array(expected.out))
 
 
-def _close(found: Array, expected: Array) -> bool:
+def _close(found: NDArray, expected: NDArray) -> bool:
     """Equal up to what float64 operations may lose: three quarters of a double's digits agree."""
     eps = np.finfo(np.float64).eps
     return bool(np.all(np.abs(found - expected) <= np.sqrt(eps) * eps**0.25 * (1 + np.abs(expected))))

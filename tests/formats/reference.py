@@ -14,7 +14,7 @@ import numpy as np
 from specs.lang.formats.blocks import BlockFormat, ScaleRule
 from specs.lang.formats.elements import E2M1, E8M0, ElementFormat, NanRule
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 F32 = np.float32
 
 
@@ -56,7 +56,7 @@ def nearest_code(x: float, form: ElementFormat) -> int:
     return code | (int(math.copysign(1.0, x) < 0) << (form.bits - 1))
 
 
-def encode_blocks(x: Array, form: BlockFormat) -> tuple[Array, Array]:
+def encode_blocks(x: NDArray, form: BlockFormat) -> tuple[NDArray, NDArray]:
     """Codes and scales, as exact float64 values, of a float32 matrix under a format without zero points."""
     rows, cols = (size or length for size, length in zip(form.block, x.shape, strict=True))
     counts = (-(-x.shape[0] // rows), -(-x.shape[1] // cols))
@@ -68,7 +68,7 @@ def encode_blocks(x: Array, form: BlockFormat) -> tuple[Array, Array]:
     return codes, scales
 
 
-def encode_block(block: Array, form: BlockFormat) -> tuple[Array, float]:
+def encode_block(block: NDArray, form: BlockFormat) -> tuple[NDArray, float]:
     """Codes and scale of one block of finite float32 values."""
     amax = F32(max(*(abs(float(v)) for v in block.flat), float(F32(form.amax_floor))))
     scale = F32(amax * F32(1.0 / form.largest))
@@ -96,7 +96,7 @@ def _code(x: Any, element: ElementFormat) -> int:
     return min(max(round(float(x)), int(element.min_finite)), int(element.max_finite)) % (1 << element.bits)
 
 
-def mxfp4_pairs(codes: Array) -> Array:
+def mxfp4_pairs(codes: NDArray) -> NDArray:
     """Two e2m1 codes per byte, the even element in the low nibble."""
     assert E2M1.bits == 4
     return (codes[..., 0::2] + 16 * codes[..., 1::2]).astype(np.uint8)

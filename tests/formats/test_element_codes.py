@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from specs.lang.formats import elements
 from specs.lang.formats.elements import (
     BF16,
     BOOL,
@@ -26,7 +27,6 @@ from specs.lang.formats.elements import (
     ElementFormat,
     Overflow,
 )
-from specs.lang.formats.named import elements
 from tests.formats.reference import value_of
 
 SMALL_FLOATS = tuple(form for form in FLOATS if form.bits <= 16)

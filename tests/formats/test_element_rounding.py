@@ -23,15 +23,15 @@ E4M3_NAN = ElementFormat(
     overflow=Overflow.NAN,
 )
 
-Array = np.ndarray
+NDArray = np.ndarray
 
 
-def steps(form: ElementFormat) -> Array:
+def steps(form: ElementFormat) -> NDArray:
     """Zero and all positive finite values, float64."""
     return np.array(magnitudes(form))
 
 
-def check(form: ElementFormat, values: Array, codes: Array) -> None:
+def check(form: ElementFormat, values: NDArray, codes: NDArray) -> None:
     """`values` and their negatives have these magnitude codes."""
     sign = 1 << (form.bits - 1)
     np.testing.assert_array_equal(form.encode(values), codes)

@@ -13,11 +13,11 @@ from specs.lang.formats.elements import E2M1, E4M3
 from specs.lang.formats.named import MXFP4, NVFP4, nvfp4
 from tests.contract.suite import inputs_of, run
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 ONE = np.float32(1)
 
 
-def second_opinion(x: Array, g: np.float32) -> tuple[Array, Array]:
+def second_opinion(x: NDArray, g: np.float32) -> tuple[NDArray, NDArray]:
     """Values of codes before they are scaled, and scales: reciprocals of zero are zero, everything is float32."""
     groups = x.reshape(-1, 16)
     scale = np.minimum(g * (np.abs(groups).max(-1) * (ONE / np.float32(6))), np.float32(448))

@@ -17,6 +17,7 @@ from specs.lang.errors import (
     WrongRank,
     WrongShape,
 )
+from specs.lang.formats import named as formats
 from specs.lang.formats.blocks import BlockFormat, Quantized, ScaleRule, Storage
 from specs.lang.formats.elements import E4M3
 from specs.lang.formats.named import (
@@ -32,7 +33,6 @@ from specs.lang.formats.named import (
     TOKEN_GROUP_128,
     int4_group,
 )
-from specs.lang.formats.named import named as formats
 
 GIVEN = BlockFormat(name="given", element=E4M3, block=(1, 32), rule=ScaleRule.GIVEN)
 UNSCALED = BlockFormat(name="unscaled", element=E4M3, scale=None, rule=ScaleRule.GIVEN)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from specs.gemm.oracle import product
-from specs.gemm.scaled import K, M, N, config, facts, grid, tunables
+from specs.gemm.scaled import K, M, N, config, grid, static_conditions, tunables
 from specs.gemm.tiles import clamped, finish, span, tile_position
 from specs.lang.declare.accuracy import FLOAT32, Accuracy
 from specs.lang.declare.kernel import Access, Array, Kernel, Rows
@@ -58,7 +58,7 @@ def _op() -> Op:
         arrays=arrays,
         tunables=tunables(),
         configs=tuple(config(target, (32, 32, 32), 4, 2) for target in ("cpu", "interpret", "cuda", "xpu")),
-        facts=facts(),
+        static_conditions=static_conditions(),
         grid=grid(),
         body=invented_gemm,
     )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from examples import minilm_jax, minilm_torch
-from examples.minilm_problem import SENTENCES, Array, Problem, problem, report
+from examples.minilm_problem import SENTENCES, NDArray, Problem, problem, report
 from parity.models.minilm import assets as checkpoint
 from parity.models.minilm.drift import float32_model
 
-RUNS: dict[str, Callable[[Problem], Array]] = {"torch": minilm_torch.run, "jax": minilm_jax.run}
+RUNS: dict[str, Callable[[Problem], NDArray]] = {"torch": minilm_torch.run, "jax": minilm_jax.run}
 
 
 @cache
@@ -26,7 +26,7 @@ def given() -> Problem:
 
 
 @cache
-def embeddings(name: str) -> Array:
+def embeddings(name: str) -> NDArray:
     return RUNS[name](given())
 
 

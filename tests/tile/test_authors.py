@@ -81,7 +81,7 @@ def test_a_missing_mask_does_not_end_the_process(what: str) -> None:
         store(p.y, (item,), x, item < p.N if what == "reads" else None)
 
     op = tiny(body, {"x": ((N,), F32)}, {"y": ((N,), F32)}, axes=(N,), grid=(1,))
-    with pytest.raises(SpecError, match=f"{what} 4090 elements outside of every argument.*parity check") as refusal:
+    with pytest.raises(SpecError, match=rf"{what} \d+ elements outside of every argument.*parity check") as refusal:
         _launch(op)
     assert refusal.value.where is not None
     assert refusal.value.where.startswith("tests/tile/test_authors.py:")

@@ -74,8 +74,8 @@ def test_devices_that_cannot_do_it_are_not_asked_to(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
     try:
-        assert support.target_of("triton", torch.device(kind, 0)).overlaps is overlaps
-        assert not support.target_of("interpret", torch.device(kind, 0)).overlaps
+        assert support.target_of("triton", torch.device(kind, 0)).has_pdl is overlaps
+        assert not support.target_of("interpret", torch.device(kind, 0)).has_pdl
     finally:
         support._capability.cache_clear()
 
@@ -99,4 +99,4 @@ def test_only_kernels_that_wait_are_launched_early(target: Target, monkeypatch: 
         tensors = [torch.empty(0, dtype=torch.uint8) for _ in slots]
         launching.triton_runner(launch, slots, "triton", torch.device("cuda", 0))(tensors)
     assert seen
-    assert set(seen) == {(target.overlaps, target.overlaps)}
+    assert set(seen) == {(target.has_pdl, target.has_pdl)}

@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fb97905ebc114aedcb7fb041844f379c7ee5d61cd88c926034f2f0aad67e6169
+# spec sha256 9929bb4df948779ede4801f32c7d6acf3329e1eb9d1adefdf18a9420936836de
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 554e5f954768203416045cbc4ea05e09d9633863f030b8cc13dfd11230b0e2b4
+# spec sha256 3e51134262a1ce49c10d0c06cc17c7810e81acf5ebec80514ec9529ebefeff8f
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

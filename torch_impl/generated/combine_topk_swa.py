@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3187109a616ba0f27c131e94a394d61be4e38bdfaf6c50eb5193fe938bf03fb3
+# spec sha256 d47dc75f50a17d9c9d860fffb38be3a02e55bb607211f9243a2dfb4e3d59b49d
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f32d6d9c49a27bd038f90717811e4f644da5500b7c0f539d0c22030d57649fad
+# spec sha256 d06be07de6cb0fc192db76d56780e8577a69d3e1a3d9a4a79cc4409e63aafccd
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

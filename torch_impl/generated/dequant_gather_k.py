@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 08d1bce012d623180e7ab54f58ee41f31462e90830fc6d419455350465a30269
+# spec sha256 7f319c71b12d077d0b875097392574ecbde8a8efc36d43b0851fd5f720245b59
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -31,20 +31,20 @@ def gather_rows(
     stride_cache0,
     stride_block_table0,
 ):
-    request = tl.program_id(0)  # specs/cache/gather.py:51
-    tile = tl.program_id(1)  # specs/cache/gather.py:51
-    count = tl.load(seq_lens_ptr + request)  # specs/cache/gather.py:52
-    if tile * 16 < count:  # specs/cache/gather.py:58
-        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:56
-        position = count - count + row  # specs/cache/gather.py:63
-        goal = row + 0  # specs/cache/gather.py:64
-        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:65
-        position_1 = tl.maximum(position, 0)  # specs/cache/gather.py:66
-        entry = position_1 // 16  # specs/cache/gather.py:67
-        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:68
-        page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/cache/gather.py:69
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:70
-        row_1 = position_1 % 16  # specs/cache/gather.py:71
+    request = tl.program_id(0)  # specs/cache/gather.py:50
+    tile = tl.program_id(1)  # specs/cache/gather.py:50
+    count = tl.load(seq_lens_ptr + request)  # specs/cache/gather.py:51
+    if tile * 16 < count:  # specs/cache/gather.py:57
+        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:55
+        position = count - count + row  # specs/cache/gather.py:62
+        goal = row + 0  # specs/cache/gather.py:63
+        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:64
+        position_1 = tl.maximum(position, 0)  # specs/cache/gather.py:65
+        entry = position_1 // 16  # specs/cache/gather.py:66
+        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:67
+        page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/cache/gather.py:68
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:69
+        row_1 = position_1 % 16  # specs/cache/gather.py:70
         t = row_1 * 576  # specs/tile/library/pages.py:72
         start = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
         start_1 = t[:, None]  # specs/tile/library/pages.py:100
@@ -61,7 +61,7 @@ def gather_rows(
         value_2 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_3 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_2)  # specs/tile/library/codec.py:116
         value_4 = values.to(tl.float32) * tl.where(column >= 64, tl.where(codes_1 == 255, float("nan"), value_3)[:, None], spread)  # specs/tile/library/pages.py:92
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), value_4.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:73
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + tl.arange(0, 128)[None, :]), value_4.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:72
         index = tl.arange(0, 128)  # specs/tile/library/pages.py:33
         start_2 = (t + 128)[:, None]  # specs/tile/library/pages.py:100
         live_4 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -77,7 +77,7 @@ def gather_rows(
         value_7 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_8 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_7)  # specs/tile/library/codec.py:116
         value_9 = values_1.to(tl.float32) * tl.where(column_1 >= 64, tl.where(codes_3 == 255, float("nan"), value_8)[:, None], spread_1)  # specs/tile/library/pages.py:92
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), value_9.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:73
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index + 128)[None, :]), value_9.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:72
         index_1 = tl.arange(0, 128)  # specs/tile/library/pages.py:33
         start_3 = (t + 256)[:, None]  # specs/tile/library/pages.py:100
         live_5 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -94,7 +94,7 @@ def gather_rows(
         value_12 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_13 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         value_14 = values_2.to(tl.float32) * tl.where(column_2 >= 64, tl.where(codes_5 == 255, float("nan"), value_13)[:, None], spread_2)  # specs/tile/library/pages.py:92
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), value_14.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:73
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_1 + 256)[None, :]), value_14.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:72
         index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
         start_5 = (t + 384)[:, None]  # specs/tile/library/pages.py:100
         live_6 = live_2[:, None]  # specs/tile/library/pages.py:101
@@ -105,9 +105,9 @@ def gather_rows(
         value_16 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
         spread_3 = tl.where(codes_6 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
         value_17 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:92
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), value_17.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:73
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_2 + 384)[None, :]), value_17.to(tl.bfloat16), mask=live_2[:, None])  # specs/cache/gather.py:72
         index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
         start_6 = (t + 448)[:, None]  # specs/tile/library/pages.py:100
         live_7 = live_2[:, None]  # specs/tile/library/pages.py:101
         cache = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:102
-        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:73
+        tl.store(out_ptr + (request * stride_out0 + goal[:, None] * stride_out1 + (index_3 + 448)[None, :]), cache, mask=live_2[:, None])  # specs/cache/gather.py:72

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 01d19c9b79ad2fc87c523b9085ce9fb77e8702c9baf06299ca116ef9cfec27b2
+# spec sha256 08e039a0131f97f4601527838639414df502fed0cede5da76f8e4000c3fe1b15
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

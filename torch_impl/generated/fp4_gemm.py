@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 429a1d05125b85f0e2f2e6151ae716d9d7bf849b34fe756546ae8b8ad089fd0d
+# spec sha256 f868a85ada64d34eb496eceac01a009c9e21b0ccaed8f188c31e3079d651b68e
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -35,17 +35,17 @@ def fp4_gemm(
     stride_a_scale0,
     stride_b_scale1,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
+    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:62
     count = KB // 16  # specs/gemm/fp4.py:63
     for k in range(count):  # specs/gemm/fp4.py:63
-        pair = k * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
+        pair = k * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
         a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + pair[None, :]))  # specs/gemm/fp4.py:52
         a_bytes = a.to(tl.int32)  # specs/gemm/fp4.py:52
         b = tl.load(b_ptr + (pair[:, None] + cols[None, :] * stride_b1))  # specs/gemm/fp4.py:53
@@ -68,12 +68,12 @@ def fp4_gemm(
         exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
         value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:39
         partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:57
-        a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:58
-        t = a_scale.to(tl.int32)  # specs/gemm/tiles.py:58
-        a_scale_1 = tl.where(t == 255, float("nan"), tl.where(t == 0, 5.877471754111438e-39, (t << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
-        b_scale = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:58
-        t_1 = b_scale.to(tl.int32)  # specs/gemm/tiles.py:58
-        b_scale_1 = tl.where(t_1 == 255, float("nan"), tl.where(t_1 == 0, 5.877471754111438e-39, (t_1 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:58
+        a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:57
+        t = a_scale.to(tl.int32)  # specs/gemm/tiles.py:57
+        a_scale_1 = tl.where(t == 255, float("nan"), tl.where(t == 0, 5.877471754111438e-39, (t << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:57
+        b_scale = tl.load(b_scale_ptr + (k + cols * stride_b_scale1))  # specs/gemm/tiles.py:57
+        t_1 = b_scale.to(tl.int32)  # specs/gemm/tiles.py:57
+        b_scale_1 = tl.where(t_1 == 255, float("nan"), tl.where(t_1 == 0, 5.877471754111438e-39, (t_1 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:57
         acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52

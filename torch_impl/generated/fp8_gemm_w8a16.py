@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b5124739309b7ed8ba8c48dd11409abf23211792df92a590cb917861c7ba2d7
+# spec sha256 6aa7f9b8cdd112ea113d3113a091a78b163f140e3df24115003a930076e63622
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -36,23 +36,23 @@ def fp8_gemm_w8a16(
     stride_b1,
     stride_b_scale1,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
-    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:38
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:50
-    count = (K + 127) // 128  # specs/gemm/scaled.py:51
-    for k in tl.range(count, num_stages=5):  # specs/gemm/scaled.py:51
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:41
-        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:42
-        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:58
-        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:45
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
+    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
+    count = (K + 127) // 128  # specs/gemm/scaled.py:62
+    for k in tl.range(count, num_stages=5):  # specs/gemm/scaled.py:62
+        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
+        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:52
+        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:53
+        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:57
+        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:56
         acc = acc + product * scale
-    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:45
-    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:45
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
+    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:44
+    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:44
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52

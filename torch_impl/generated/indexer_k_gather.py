@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 65c1ec5c2fa65fb00f1fec5c736cc283ad8bde672defec88ecca2fa6fe893ef0
+# spec sha256 d0f60eef142d9cec8a3d50f1b4a3207d9d5d45d666331a456c2965b07ad68bcf
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

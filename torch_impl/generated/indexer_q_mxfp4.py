@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0904395e97ee2a0063f56d0f7e165917f6920730ce735d6e91319194d238b335
+# spec sha256 9898799be1510a964daf30f6478edba2442b7abfd40d95d1401ed0fae7774e96
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ee61b08816c986be6906b3530eea5f508dff6a7860fc404bbb855a381cec8c75
+# spec sha256 ff82b21288425fe28bc01906e0f5c902e0b833629c87fb996542efaba99025e9
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -59,20 +59,20 @@ def int4_gemm_w4a16(
     stride_b1,
     stride_b_scale0,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:18
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:20
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:22
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:22
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:33
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
+    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
     for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:33
+        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4_tiles.py:82
         a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:33
+        byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
         packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
         b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
         b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
@@ -81,5 +81,5 @@ def int4_gemm_w4a16(
         b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4_tiles.py:90
         scale = b_scale.to(tl.float32)  # specs/gemm/int4_tiles.py:90
         acc = acc + partial * scale[None, :]
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:51
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:53
+    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cc1b8c44db374acb5fde565a1782ef4f2a7b59e78299197809bc7034e4166d5b
+# spec sha256 ec34358cec21234f92a1dd94da7d1ea4d6ad2db214aa9e457144b770abfca2e0
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 623c696aef568f8f75b52b42492be60a0070542c3645e65801c6e57083bad3eb
+# spec sha256 f2bb0cd0ac3aa4af16e6086a107e5d50ee6cf291602ba01b2346129044c9cecd
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a23f4f8e839ef05f8ccd5f7b76de3cea6015ba0ef617ba89502d86ac207643a3
+# spec sha256 9018d8ca0018c4543a61d3a5e1c55f0fc5ae81cbf2f0185594c8071194206f78
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -81,7 +81,7 @@ def qnorm_rope_insert(
         rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
         kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index), mask=rows_1 & live_3[None, :, :], other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.to(tl.float32)  # specs/cache/insert.py:116
-        amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
+        amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:141
         bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
         raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
         bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -92,36 +92,36 @@ def qnorm_rope_insert(
         inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
         broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
         y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse_1), [1, 8, 1])  # specs/quant/scaling.py:41
-        value_1 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:143
+        value_1 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:145
         inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
         number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
         live_4 = number_1 < 7  # specs/cache/insert.py:100
-        start = data[:, None, None]  # specs/cache/insert.py:169
+        start = data[:, None, None]  # specs/cache/insert.py:171
         rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
         mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:171
-        number_2 = tl.arange(0, 8)  # specs/cache/insert.py:146
-        mask_1 = live_2[:, None]  # specs/cache/insert.py:147
-        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:148
-        start_1 = t_1[:, None]  # specs/cache/insert.py:149
-        t_2 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/cache/insert.py:150
-        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:150
-        t_4 = tl.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:150
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_2[None, :], tl.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, tl.where(t_4 > 254, 254, t_4)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:150
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:173
+        number_2 = tl.arange(0, 8)  # specs/cache/insert.py:148
+        mask_1 = live_2[:, None]  # specs/cache/insert.py:149
+        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:150
+        start_1 = t_1[:, None]  # specs/cache/insert.py:151
+        t_2 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/cache/insert.py:152
+        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:152
+        t_4 = tl.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:152
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_2[None, :], tl.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, tl.where(t_4 > 254, 254, t_4)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:152
         inside_2 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
         number_3 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
         t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
         index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
         kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_1), mask=live_2[:, None, None], other=0.0)  # specs/cache/insert.py:116
         x_2 = kv_1.to(tl.float32)  # specs/cache/insert.py:116
-        column_1 = (tl.arange(0, 1) * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:123
-        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:124
-        pair_1 = tl.maximum(column_1 - 0, 0)[None, :, :] // 2  # specs/cache/insert.py:125
-        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:126
-        position_1 = position[:, None, None]  # specs/cache/insert.py:127
-        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_5, other=0.0)  # specs/cache/insert.py:128
-        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_5, other=0.0)  # specs/cache/insert.py:129
-        even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:130
+        column_1 = (tl.arange(0, 1) * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:125
+        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:126
+        pair_1 = tl.maximum(column_1 - 0, 0)[None, :, :] // 2  # specs/cache/insert.py:127
+        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:128
+        position_1 = position[:, None, None]  # specs/cache/insert.py:129
+        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_5, other=0.0)  # specs/cache/insert.py:130
+        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_5, other=0.0)  # specs/cache/insert.py:131
+        even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:132
         b = odd_2 * -1.0  # specs/cache/rope.py:29
         x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
         y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
@@ -181,13 +181,13 @@ def qnorm_rope_insert(
         inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
         odd_4 = tl.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:64
         turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
-        even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:131
-        x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64])  # specs/cache/insert.py:132
+        even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:133
+        x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64])  # specs/cache/insert.py:134
         value_2 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
-        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:169
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:171
         mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:171
-        index_2 = tl.arange(0, 1)  # specs/cache/insert.py:176
-        mask_4 = live_2[:, None]  # specs/cache/insert.py:177
-        value_3 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:179
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:180
+        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:173
+        index_2 = tl.arange(0, 1)  # specs/cache/insert.py:178
+        mask_4 = live_2[:, None]  # specs/cache/insert.py:179
+        value_3 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:181
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:182

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 17d787956b3a9802c906c8182bae89b25e72a5ba0df5d4e59b7e31bf998bc532
+# spec sha256 80b4403dae1e4b514d3c820288c61cab1903d5483cc427ff2886c49043fc62c2
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 17d787956b3a9802c906c8182bae89b25e72a5ba0df5d4e59b7e31bf998bc532
+# spec sha256 80b4403dae1e4b514d3c820288c61cab1903d5483cc427ff2886c49043fc62c2
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -40,7 +40,7 @@ def insert_rows(
     index = (number * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
     x = k.to(tl.float32)  # specs/cache/insert.py:116
-    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:139
+    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:141
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -53,13 +53,13 @@ def insert_rows(
     nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
     inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:41
-    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:143
+    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:145
     inside_1 = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
     number_1 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
-    start = data[:, None, None]  # specs/cache/insert.py:169
+    start = data[:, None, None]  # specs/cache/insert.py:171
     mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:171
-    number_2 = tl.arange(0, 1)  # specs/cache/insert.py:146
-    mask_1 = live_1[:, None]  # specs/cache/insert.py:147
-    start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:149
-    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number_2[None, :], tl.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:150
+    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:173
+    number_2 = tl.arange(0, 1)  # specs/cache/insert.py:148
+    mask_1 = live_1[:, None]  # specs/cache/insert.py:149
+    start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:151
+    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number_2[None, :], tl.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:152

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 996e861af342a6c25701d8b3d12895e43a29bc67addbd067c4a296c4a1dd4ac0
+# spec sha256 57bb2c0415bbc58ba29faee4c6d8288b2218866fd0d30d5ee2a25edbcb1ef842
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c60d871699a88b11e91d6b4bb55b59487b8ff8e468bc9707dc6ff03907c0ad98
+# spec sha256 907354acb7a6b583af04de63c358cbfa3c318a5e30abdc6e98024b6d3b7b870a
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

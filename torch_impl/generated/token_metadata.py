@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4abbdd707bafc6918bc774352a50bb002cb254ce7d19f570540ec4534de85800
+# spec sha256 810653864c4187016b1fc48344e7d32201d1430bc8692cf44ae9395f0bd33620
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 adcacadf7c15f148c00d69db55911bc95ce267aafcf41de42456be970d5b78f2
+# spec sha256 63a01912ef04895514278bf1f2a00135e97f65b48ead190b7a143d9d00513da6
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -374,7 +374,7 @@ class _Binder:
         self.check_shapes()
         for axis in self.op.axes:
             if axis.value is None:
-                self.sizes.setdefault(axis.name, axis.otherwise)
+                self.sizes.setdefault(axis.name, axis.default)
         for axis in self.op.derived_axes:
             assert axis.value is not None
             env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)

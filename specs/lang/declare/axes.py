@@ -1,8 +1,8 @@
 """Symbolic sizes: axes, attribute references, and the small integer expressions over them.
 
-An expression is used wherever a spec states a size: in array shapes, grids, constraints, facts that specialise
-a kernel, and the choice of a configuration. It evaluates on a mapping from names to integers and prints as Python,
-so the same object serves checks, error messages, generated grid functions and the JSON form.
+An expression is used wherever a spec states a size: in array shapes, grids, constraints, static conditions that
+specialise a kernel, and the choice of a configuration. It evaluates on a mapping from names to integers and prints as
+Python, so the same object serves checks, error messages, generated grid functions and the JSON form.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class Axis(Expr):
     """A symbolic size.
 
     `static` axes specialise the generated code; the others are run-time integers in Triton and shapes in JAX.
-    An axis with a `value` is no array's to state: it follows from the other sizes. `otherwise` is the size where no
-    array states it that is passed, or none in the shape in which it is passed.
+    An axis with a `value` is in no array: it follows from the other sizes. `default` is the size of an axis that none
+    of the arrays passed has.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Axis(Expr):
     maximum: int | None = None
     multiple_of: int = 1
     value: Expr | None = None
-    otherwise: int = 0
+    default: int = 0
     doc: str = ""
 
     def evaluate(self, env: Env) -> int:

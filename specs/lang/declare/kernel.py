@@ -185,8 +185,8 @@ class Kernel:
     """One launch.
 
     grid: sizes of the launch grid, over axes, attributes and tunables.
-    facts: truths about sizes that specialise the kernel (read in the body as `p.NAME`), such as a size that a tile
-        divides, so that a mask can be left out.
+    static_conditions: compile-time booleans over sizes (read in the body as `p.NAME`), such as
+        even_m = M % BLOCK_M == 0, with which a mask is left out.
     """
 
     name: str
@@ -197,7 +197,7 @@ class Kernel:
     attributes: tuple[Attribute, ...] = ()
     tunables: tuple[Tunable, ...] = ()
     configs: tuple[Config, ...] = ()
-    facts: tuple[tuple[str, Expr], ...] = ()
+    static_conditions: tuple[tuple[str, Expr], ...] = ()
     grid: tuple[ExprLike, ...]
     body: Body
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)

@@ -37,7 +37,7 @@ from specs.lang.errors import ConstraintViolated, Missing, SpecError, Surplus, W
 from specs.lang.formats.elements import F32, ElementFormat
 from specs.lang.formats.packing import Packing, raw_codes, stored
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 
@@ -116,11 +116,11 @@ class Quantized:
     g_idx: int32 [R]; row i of the data is row g_idx[i] of the logical array. None: rows are in order.
     """
 
-    data: Array
-    scale: Array | None = None
-    zero_point: Array | None = None
-    g_idx: Array | None = None
-    tensor_scale: Array | None = None
+    data: NDArray
+    scale: NDArray | None = None
+    zero_point: NDArray | None = None
+    g_idx: NDArray | None = None
+    tensor_scale: NDArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +247,7 @@ class BlockFormat:
                 return self._encode(x, scale, zero_point, g_idx)
             return self._encode_two_levels(x, scale, tensor_scale, g_idx)
 
-    def _encode(self, x: Array, scale: Any, zero_point: Any, g_idx: Any) -> Quantized:
+    def _encode(self, x: NDArray, scale: Any, zero_point: Any, g_idx: Any) -> Quantized:
         shape = x.shape
         counts = self.storage_shape(shape).scale
         self._check_given(scale, zero_point)
@@ -265,7 +265,7 @@ class BlockFormat:
         stored_scale, stored_zero = stored(scale_codes, self.scale), self._stored_zero(z)
         return Quantized(data=self._data(codes), scale=stored_scale, zero_point=stored_zero, g_idx=order)
 
-    def _encode_two_levels(self, x: Array, scale: Any, tensor_scale: Any, g_idx: Any) -> Quantized:
+    def _encode_two_levels(self, x: NDArray, scale: Any, tensor_scale: Any, g_idx: Any) -> Quantized:
         counts = self.storage_shape(x.shape).scale
         self._check_given(scale, None)
         if tensor_scale is not None and not self._stores_tensor_scale:
@@ -289,7 +289,7 @@ class BlockFormat:
             tensor_scale=whole if self._stores_tensor_scale else None,
         )
 
-    def _tensor_scale(self, x: Array, given: Any) -> Array:
+    def _tensor_scale(self, x: NDArray, given: Any) -> NDArray:
         """The number g of every matrix, float32 [..]."""
         assert self.tensor_scale is not None
         assert self.scale is not None
@@ -302,7 +302,7 @@ class BlockFormat:
         range_ = np.float32(self.scale.max_finite * self.largest)
         return np.asarray(np.where(amax > 0, range_ / amax, 1), np.float32)
 
-    def decode(self, quantized: Quantized) -> Array:
+    def decode(self, quantized: Quantized) -> NDArray:
         """Values, float64, in the logical shape and order of rows.
 
         Exact, except that a 32-bit zero point may cost the product its last bits.
@@ -357,7 +357,7 @@ class BlockFormat:
         """(axis, length of a block) for the axes that the array has."""
         return list(zip((-2, -1), self.block, strict=True))[-len(shape) :]
 
-    def _spread(self, values: Array, shape: Shape) -> Array:
+    def _spread(self, values: NDArray, shape: Shape) -> NDArray:
         """Each block's value at every element that it covers."""
         for axis, size in self._sides(shape):
             if size is not None:
@@ -375,14 +375,14 @@ class BlockFormat:
             if value is None and takes and self.rule is ScaleRule.GIVEN:
                 raise Missing(op=self.name, argument=name, expected="values, one per block", actual="none")
 
-    def _given(self, values: Any, counts: Shape, argument: str) -> Array:
+    def _given(self, values: Any, counts: Shape, argument: str) -> NDArray:
         values = np.asarray(values).astype(np.float32)
         try:
             return np.broadcast_to(values, counts)
         except ValueError:
             raise WrongShape(op=self.name, argument=argument, expected=counts, actual=values.shape) from None
 
-    def _check_stored(self, argument: str, array: Array | None, expected: Shape | None) -> None:
+    def _check_stored(self, argument: str, array: NDArray | None, expected: Shape | None) -> None:
         if expected is None and array is not None:
             raise Surplus(op=self.name, argument=argument, expected="None", actual=array.shape)
         if expected is not None and array is None:
@@ -390,7 +390,7 @@ class BlockFormat:
         if array is not None and array.shape != expected:
             raise WrongShape(op=self.name, argument=argument, expected=expected, actual=array.shape)
 
-    def _permutation(self, g_idx: Any, shape: Shape) -> Array:
+    def _permutation(self, g_idx: Any, shape: Shape) -> NDArray:
         order = np.asarray(g_idx)
         if self.block[0] == 1 or len(shape) < 2:
             expected = "no permutation, groups do not run along rows"
@@ -404,7 +404,7 @@ class BlockFormat:
 
     # Scales and zero points.
 
-    def _extremes(self, x: Array, counts: Shape) -> tuple[Array, Array]:
+    def _extremes(self, x: NDArray, counts: Shape) -> tuple[NDArray, NDArray]:
         """Least and greatest value of every block, 0 for blocks of an empty array."""
         if x.size == 0:
             return (np.zeros(counts, np.float32),) * 2
@@ -415,7 +415,7 @@ class BlockFormat:
             high = np.maximum.reduceat(high, starts, axis=axis)
         return low, high
 
-    def _raw_scale(self, low: Array, high: Array) -> Array:
+    def _raw_scale(self, low: NDArray, high: NDArray) -> NDArray:
         """The scale rule, float32."""
         floor, largest = np.float32(self.amax_floor), np.float32(self.largest)
         if self.rule.is_range:
@@ -432,14 +432,14 @@ class BlockFormat:
         power = np.ldexp(np.float32(1), np.clip(ceil_log2(fraction * factor) + exponent, -127, 127))
         return np.where(np.isfinite(amax), power, amax)
 
-    def _range(self, low: Array, high: Array) -> tuple[Array, Array]:
+    def _range(self, low: NDArray, high: NDArray) -> tuple[NDArray, NDArray]:
         """The range that the codes span."""
         if self.rule is not ScaleRule.RANGE_WITH_ZERO:
             return low, high
         zero = np.float32(0)
         return np.minimum(low, zero), np.maximum(high, zero)
 
-    def _scale_codes(self, raw: Array) -> Array:
+    def _scale_codes(self, raw: NDArray) -> NDArray:
         """Codes of scales; what a format without infinities cannot hold is NaN."""
         assert self.scale is not None
         codes = self.scale.encode(raw)
@@ -447,7 +447,7 @@ class BlockFormat:
             return codes
         return np.where(np.isfinite(raw), codes, self.scale.storage_dtype.type(self.scale.nan_code or 0))
 
-    def _zero_value(self, low: Array, s: Array, given: Any) -> Array | None:
+    def _zero_value(self, low: NDArray, s: NDArray, given: Any) -> NDArray | None:
         """Zero points as float32 values, None where there are none."""
         if self.zero_point is None:
             return None
@@ -460,22 +460,22 @@ class BlockFormat:
 
     # Arrays in memory.
 
-    def _data(self, codes: Array) -> Array:
+    def _data(self, codes: NDArray) -> NDArray:
         return stored(codes, self.element) if self.packing is None else self.packing.pack(codes)
 
-    def _codes(self, data: Array) -> Array:
+    def _codes(self, data: NDArray) -> NDArray:
         if self.packing is None:
             return raw_codes(data, self.element, op=self.name, argument="data")
         return self.packing.unpack(data)
 
-    def _stored_zero(self, values: Array | None) -> Array | None:
+    def _stored_zero(self, values: NDArray | None) -> NDArray | None:
         if values is None or self.zero_point is None or self.zero_point.element is None:
             return None
         element, packing = self.zero_point.element, self.zero_point.packing
         codes = element.encode(values)
         return stored(codes, element) if packing is None else packing.pack(codes)
 
-    def _loaded_zero(self, array: Array | None, counts: Shape) -> Array | None:
+    def _loaded_zero(self, array: NDArray | None, counts: Shape) -> NDArray | None:
         """Zero points as values, one per block; None where there are none."""
         if self.zero_point is None:
             return None
@@ -487,12 +487,12 @@ class BlockFormat:
         return element.decode(raw_codes(array, element, op=self.name, argument="zero_point"))
 
 
-def _over_blocks(values: Array, shape: Shape) -> Array:
+def _over_blocks(values: NDArray, shape: Shape) -> NDArray:
     """One value per matrix of `shape` (or one for all), broadcastable to its elements and its blocks."""
     return values.reshape(*values.shape, *(1,) * min(len(shape), 2)) if values.ndim else values
 
 
-def ceil_log2(x: Array) -> Array:
+def ceil_log2(x: NDArray) -> NDArray:
     """Least integer e with 2**e >= x, for positive float32 `x`: bit arithmetic, exact, subnormals included.
 
     int64, same shape; for zero some number below -149, for infinity and NaN one above 127.

@@ -28,7 +28,7 @@ import numpy as np
 
 from specs.lang.errors import SpecError
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
 class Kind(Enum):
@@ -218,7 +218,7 @@ class ElementFormat:
         fine = self.mantissa_bits >= other.mantissa_bits and self.min_subnormal <= other.min_subnormal
         return inside and fine
 
-    def decode(self, codes: Array) -> Array:
+    def decode(self, codes: NDArray) -> NDArray:
         """Values of raw codes, float64, same shape. Bits of a code above `bits` are ignored.
 
         codes: any integer type. 64-bit integers beyond 2**53 are rounded to float64.
@@ -226,14 +226,14 @@ class ElementFormat:
         raw = np.asarray(codes).astype(np.uint64)
         return self._decode_float(raw) if self.is_float else self._decode_integer(raw)
 
-    def _decode_integer(self, raw: Array) -> Array:
+    def _decode_integer(self, raw: NDArray) -> NDArray:
         # The sign bit is shifted to the top, and back as a signed integer: sign extension.
         unused = 64 - self.bits
         top = raw << np.uint64(unused)
         whole = top.view(np.int64) >> unused if self.signed else top >> np.uint64(unused)
         return np.asarray(whole, np.float64)
 
-    def _decode_float(self, raw: Array) -> Array:
+    def _decode_float(self, raw: NDArray) -> NDArray:
         magnitude = (raw & np.uint64((1 << self.magnitude_bits) - 1)).astype(np.int64)
         exponent, fraction = magnitude >> self.mantissa_bits, magnitude & ((1 << self.mantissa_bits) - 1)
         tiny = (exponent == 0) & self.subnormals
@@ -247,7 +247,7 @@ class ElementFormat:
             value = np.where((raw >> np.uint64(self.bits - 1)) & np.uint64(1) == 1, -value, value)
         return np.asarray(value, np.float64)
 
-    def encode(self, values: Any) -> Array:
+    def encode(self, values: Any) -> NDArray:
         """Raw codes of float64 values, same shape, type `storage_dtype`.
 
         Floats: nearest, ties to even, sign of zero kept. e8m0: the nearest power of two, where 1.5 * 2**e is
@@ -263,7 +263,7 @@ class ElementFormat:
             codes = self._encode_exponent(x)
         return np.asarray(codes, self.storage_dtype)
 
-    def _encode_float(self, x: Array) -> Array:
+    def _encode_float(self, x: NDArray) -> NDArray:
         magnitude = np.where(np.isnan(x), 0.0, np.minimum(np.abs(x), self.max_finite))
         _, exponent = np.frexp(magnitude)
         exponent = np.maximum(np.where(magnitude == 0, self.emin, exponent - 1), self.emin)
@@ -275,7 +275,7 @@ class ElementFormat:
         code = code | (np.signbit(x).astype(np.uint64) << np.uint64(self.bits - 1))
         return np.where(np.isnan(x), np.uint64(self.nan_code or 0), code)
 
-    def _rounds_beyond(self, magnitude: Array) -> Array:
+    def _rounds_beyond(self, magnitude: NDArray) -> NDArray:
         """Where a magnitude is nearer to the next step above the largest finite value than to that value."""
         half_step = math.ulp(self.max_finite) * 2.0 ** (51 - self.mantissa_bits)
         excess = np.where(np.isfinite(magnitude), magnitude, self.max_finite) - self.max_finite
@@ -283,14 +283,14 @@ class ElementFormat:
         beyond = (excess >= half_step) if self.max_code % 2 else (excess > half_step)
         return np.asarray(np.isinf(magnitude) | beyond)
 
-    def _encode_integer(self, x: Array) -> Array:
+    def _encode_integer(self, x: NDArray) -> NDArray:
         # The largest float64 that is a value: for 64 bits, max_finite itself rounds up to one that is not.
         top = np.nextafter(2.0 ** (self.bits - int(self.signed)), 0) if self.bits > 53 else self.max_finite
         whole = np.clip(np.rint(np.where(np.isnan(x), 0.0, x)), self.min_finite, top)
         raw = whole.astype(np.int64 if self.signed else np.uint64).view(np.uint64)
         return np.asarray(raw & np.uint64((1 << self.bits) - 1))
 
-    def _encode_exponent(self, x: Array) -> Array:
+    def _encode_exponent(self, x: NDArray) -> NDArray:
         usable = x > 0
         fraction, exponent = np.frexp(np.where(usable, np.minimum(x, self.max_finite), self.min_normal))
         code = exponent.astype(np.int64) - 1 + self.bias

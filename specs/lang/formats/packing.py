@@ -16,7 +16,7 @@ import numpy as np
 from specs.lang.errors import SpecError, WrongFormat, WrongRank, WrongShape
 from specs.lang.formats.elements import ElementFormat
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 
@@ -71,7 +71,7 @@ class Packing:
         sizes[self.axis] //= self.per_word
         return tuple(sizes)
 
-    def pack(self, codes: Array) -> Array:
+    def pack(self, codes: NDArray) -> NDArray:
         """Words (the word's numpy type) from codes [.., R, C] of any integer type; their low bits are taken.
 
         Raises:
@@ -83,7 +83,7 @@ class Packing:
         words = np.bitwise_or.reduce(raw << self._shifts, axis=-1)
         return stored(np.moveaxis(words, -1, self.axis), self.word)
 
-    def unpack(self, words: Array) -> Array:
+    def unpack(self, words: NDArray) -> NDArray:
         """Codes [.., R, C], in the smallest unsigned type that holds one, from the words that `pack` gives.
 
         Raises:
@@ -100,7 +100,7 @@ class Packing:
         return np.uint64((1 << self.code_bits) - 1)
 
     @property
-    def _shifts(self) -> Array:
+    def _shifts(self) -> NDArray:
         shifts = np.arange(self.per_word, dtype=np.uint64) * np.uint64(self.code_bits)
         return shifts if self.order is Order.LOW_FIRST else shifts[::-1]
 
@@ -110,14 +110,14 @@ class Packing:
             raise WrongRank(op=op, argument=argument, expected=expected, actual=shape)
 
 
-def stored(codes: Array, form: ElementFormat) -> Array:
+def stored(codes: NDArray, form: ElementFormat) -> NDArray:
     """The array that holds `codes`, one per entry: numpy's own type if it has the format, else raw codes."""
     raw = codes.astype(form.storage_dtype)
     own = form.numpy_dtype
     return raw.view(own) if own is not None and own.isbuiltin == 1 else raw
 
 
-def raw_codes(array: Array, form: ElementFormat, *, op: str, argument: str) -> Array:
+def raw_codes(array: NDArray, form: ElementFormat, *, op: str, argument: str) -> NDArray:
     """Raw codes in an array that holds one per entry, whatever type of that width it was given.
 
     Raises:

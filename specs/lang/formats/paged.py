@@ -23,7 +23,7 @@ from specs.lang.errors import SpecError
 from specs.lang.formats.blocks import BlockFormat, Quantized, ScaleRule
 from specs.lang.formats.elements import UINT8
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 
 
 class ScalePlace(Enum):
@@ -229,7 +229,7 @@ class Paged:
 
     # -- bytes ----------------------------------------------------------------------------------------------------
 
-    def encode(self, x: Any) -> Array:
+    def encode(self, x: Any) -> NDArray:
         """Whole pages, uint8 [.., page_bytes(rows)], of rows x [.., rows, width] (any float type)."""
         x = np.asarray(x)
         rows = x.shape[-2]
@@ -244,14 +244,14 @@ class Paged:
                 region[..., place.scale_byte : place.scale_byte + field.scale_bytes] = _bytes(coded.scale)
         return pages
 
-    def decode(self, pages: Array, rows: int) -> Array:
+    def decode(self, pages: NDArray, rows: int) -> NDArray:
         """Values float64 [.., rows, width] of pages uint8 [.., at least page_bytes(rows)]."""
         pages = np.asarray(pages)
         data, shares = self._regions(pages, rows)
         values = [self._field(place, data, shares if self.gathered else data) for place in self.places]
         return np.concatenate(values, axis=-1)
 
-    def write(self, pages: Array, slots: Any, x: Any, rows: int) -> None:
+    def write(self, pages: NDArray, slots: Any, x: Any, rows: int) -> None:
         """Writes rows x [n, width] into `pages` (uint8 [pages, bytes], in place) at slots = page * rows + row.
 
         Slots that are negative or after the last page are skipped; no other byte changes. Each slot occurs once.
@@ -264,7 +264,7 @@ class Paged:
         pages[page, index * stride + np.arange(stride)] = coded[:, :stride]
         pages[page, rows * stride + index * share + np.arange(share)] = coded[:, stride:]
 
-    def read(self, pages: Array, slots: Any, rows: int) -> Array:
+    def read(self, pages: NDArray, slots: Any, rows: int) -> NDArray:
         """Values float64 [.., width] of the rows at `slots`, all in range."""
         slots = np.asarray(slots, np.int64)
         stride, share = self.row_stride, self.share
@@ -275,13 +275,13 @@ class Paged:
         values = self.decode(np.concatenate([data, shares], axis=1), 1)
         return values.reshape(*slots.shape, self.width)
 
-    def _regions(self, pages: Array, rows: int) -> tuple[Array, Array]:
+    def _regions(self, pages: NDArray, rows: int) -> tuple[NDArray, NDArray]:
         """The rows' data [.., rows, row_stride], and their shares of the page's end [.., rows, share]."""
         lead, middle = pages.shape[:-1], rows * self.row_stride
         data = pages[..., :middle].reshape(*lead, rows, self.row_stride)
         return data, pages[..., middle : self.page_bytes(rows)].reshape(*lead, rows, self.share)
 
-    def _field(self, place: Place, data: Array, scales: Array) -> Array:
+    def _field(self, place: Place, data: NDArray, scales: NDArray) -> NDArray:
         field, form = place.field, place.field.format
         codes = _words(data[..., place.byte : place.byte + field.code_bytes], form.element.storage_bits)
         if form.scale is None:
@@ -290,11 +290,11 @@ class Paged:
         return form.decode(Quantized(data=codes, scale=_words(raw, form.scale.storage_bits)))
 
 
-def _bytes(array: Array) -> Array:
+def _bytes(array: NDArray) -> NDArray:
     """The bytes of an array, little endian, along its last dimension."""
     return np.ascontiguousarray(array).view(np.uint8)
 
 
-def _words(raw: Array, bits: int) -> Array:
+def _words(raw: NDArray, bits: int) -> NDArray:
     """Bytes along the last dimension as little-endian words."""
     return np.ascontiguousarray(raw).view(f"<u{bits // 8}")

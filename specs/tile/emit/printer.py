@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from specs.lang.formats.elements import BOOL, F32, INT32
-from specs.tile.ir import Op, Opcode, Program, Value, walk
+from specs.tile.ir import Opcode, Operation, Program, Value, walk
 
 BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
     Opcode.OR: ("|", 4),
@@ -78,13 +78,13 @@ class Printer(ABC):
 
     # -- statements ---------------------------------------------------------------------------------------------
 
-    def line(self, text: str, depth: int, op: Op | None = None) -> None:
+    def line(self, text: str, depth: int, op: Operation | None = None) -> None:
         """One line, with the author's file and line behind it."""
         body = INDENT * depth + text
         where = f"  # {op.where}" if op is not None and op.where is not None else ""
         self.lines.append(body + where)
 
-    def block(self, ops: list[Op], depth: int, results: tuple[Value, ...] = ()) -> None:
+    def block(self, ops: list[Operation], depth: int, results: tuple[Value, ...] = ()) -> None:
         """All statements of a block; folded and unused values print nothing of their own.
 
         A sole result of a loop body that has no name is folded into the assignment that carries it on.
@@ -112,7 +112,7 @@ class Printer(ABC):
                     name = self.fresh(op.result, self._default_name(op))
                     self.line(f"{name} = {expression}", depth, op)
 
-    def _folded(self, ops: list[Op]) -> set[int]:
+    def _folded(self, ops: list[Operation]) -> set[int]:
         """Operations whose value is printed inside the only statement that uses it."""
         user = {id(v): op for op in ops for v in op.operands}
         folded: set[int] = set()
@@ -127,7 +127,7 @@ class Printer(ABC):
         """Whether a value is printed inside the one expression that uses it."""
         return value.name is None and self.uses[id(value)] == 1
 
-    def _default_name(self, op: Op) -> str:
+    def _default_name(self, op: Operation) -> str:
         """A name for a value that the author gave none."""
         if op.code is Opcode.LOAD:
             return str(op.attrs["array"])
@@ -171,7 +171,7 @@ class Printer(ABC):
         """The text of an operand."""
         return self.text[id(value)]
 
-    def literal(self, op: Op) -> Text:
+    def literal(self, op: Operation) -> Text:
         """A constant. Python numbers take the other operand's format, which for i32 and f32 is exact."""
         value = op.attrs["value"]
         if op.result.type.element == BOOL:
@@ -183,7 +183,7 @@ class Printer(ABC):
             return Text(f'float("{number}")')
         return Text(repr(number), _weak(number))
 
-    def expression(self, op: Op) -> Text:
+    def expression(self, op: Operation) -> Text:
         """The right-hand side of one operation."""
         if op.code in BINARY:
             return self.binary(op)
@@ -196,7 +196,7 @@ class Printer(ABC):
                 return self.load(op)
         return self.spell(op, [self.of(value) for value in op.operands])
 
-    def negation(self, op: Op) -> Text:
+    def negation(self, op: Operation) -> Text:
         """-x. Floats are multiplied: Pallas and Triton 3.6 subtract from zero, so that the negative of 0 is 0."""
         x = self.of(op.operands[0])
         if op.result.type.element.is_integer:
@@ -204,7 +204,7 @@ class Printer(ABC):
         precedence = BINARY[Opcode.MUL][1]
         return Text(f"{x.inside(precedence)} * -1.0", precedence)
 
-    def binary(self, op: Op) -> Text:
+    def binary(self, op: Operation) -> Text:
         """An infix operation; the right operand binds tighter, so that evaluation order is the author's."""
         sign, precedence = BINARY[op.code]
         a, b = self.of(op.operands[0]), self.of(op.operands[1])
@@ -215,7 +215,7 @@ class Printer(ABC):
         ]
         return Text(f"{texts[0]} {sign} {texts[1]}", precedence)
 
-    def expand(self, op: Op) -> Text:
+    def expand(self, op: Operation) -> Text:
         """`x[:, None]`, a run of them in one subscript."""
         axes, source = [op.attrs["axis"]], op.operands[0]
         while source.op is not None and source.op.code is Opcode.EXPAND and self._only_here(source):
@@ -231,23 +231,23 @@ class Printer(ABC):
         """The text of an operand that has to be a tensor of the framework, where a size or a literal is a number."""
 
     @abstractmethod
-    def spell(self, op: Op, operands: list[Text]) -> Text:
+    def spell(self, op: Operation, operands: list[Text]) -> Text:
         """An operation in the framework's words."""
 
     @abstractmethod
-    def load(self, op: Op) -> Text:
+    def load(self, op: Operation) -> Text:
         """A load."""
 
     @abstractmethod
-    def store(self, op: Op, depth: int) -> None:
+    def store(self, op: Operation, depth: int) -> None:
         """A store statement."""
 
     @abstractmethod
-    def branch(self, op: Op, depth: int) -> None:
+    def branch(self, op: Operation, depth: int) -> None:
         """A branch with its body."""
 
     @abstractmethod
-    def loop(self, op: Op, depth: int) -> None:
+    def loop(self, op: Operation, depth: int) -> None:
         """A loop with its body."""
 
 
@@ -263,7 +263,7 @@ def _weak(value: object) -> int:
     return _UNARY_PRECEDENCE if isinstance(value, (int, float)) and value < 0 else ATOM
 
 
-def homes(ops: Sequence[Op], block: int = 0) -> dict[int, int]:
+def homes(ops: Sequence[Operation], block: int = 0) -> dict[int, int]:
     """Value (by identity) -> the block that defines it; parameters of a loop belong to its body."""
     found = {id(value): block for op in ops for value in op.results}
     for op in ops:

@@ -24,7 +24,7 @@ from specs.lang.formats.elements import (
 )
 from specs.tile.emit import ptx
 from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, is_const
-from specs.tile.ir import ArrayParam, Op, Opcode, Program, Value, index_count
+from specs.tile.ir import ArrayParam, Opcode, Operation, Program, Value, index_count
 
 TYPES: dict[ElementFormat, str] = {
     F32: "tl.float32",
@@ -63,7 +63,7 @@ _REDUCTIONS = {
 def emit(program: Program, waits: bool = False, hands_over: bool = False) -> str:
     """Source of a module with one kernel, called like the program.
 
-    waits: the kernel may be launched while the one before it still runs (`Target.overlaps`), and waits for that one
+    waits: the kernel may be launched while the one before it still runs (`Target.has_pdl`), and waits for that one
         before it touches memory. On an H200, calls of one operation in a row then take 0.2 to 0.7 us less each.
     hands_over: lets the next kernel start when its last store is all that is left to it, and not only where it ends.
         That gains 0.6 us between the two kernels of a split product, and costs as much as 2 us where the programs of a
@@ -124,7 +124,7 @@ class TritonPrinter(Printer):
         self.assembly: dict[str, str] = {}  # constants of the module
         self.last_store = 0  # its place among the lines
 
-    def spell(self, op: Op, operands: list[Text]) -> Text:
+    def spell(self, op: Operation, operands: list[Text]) -> Text:
         """An operation in Triton's words."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
@@ -180,7 +180,7 @@ class TritonPrinter(Printer):
         folded = op.code in BINARY or op.code is Opcode.NOT or (op.code is Opcode.NEG and value.type.element.is_integer)
         return folded and all(self._may_be_number(operand) for operand in op.operands)
 
-    def _typed(self, op: Op, operands: list[Text]) -> list[str]:
+    def _typed(self, op: Operation, operands: list[Text]) -> list[str]:
         """Operands of a call; a literal of a narrow format is given its type, as Triton would guess another."""
         texts: list[str] = []
         for value, text in zip(op.operands, operands, strict=True):
@@ -190,12 +190,12 @@ class TritonPrinter(Printer):
             texts = [str(self.tensor(op.operands[0]))]
         return texts
 
-    def _dot(self, op: Op, operands: list[Text]) -> Text:
+    def _dot(self, op: Operation, operands: list[Text]) -> Text:
         precision = ', input_precision="ieee"' if op.operands[0].type.element == F32 else ""
         acc = f", acc={operands[2]}" if len(operands) == 3 else ""
         return Text(f"tl.dot({operands[0]}, {operands[1]}{acc}{precision})")
 
-    def _nibble(self, op: Op, operands: list[Text]) -> Text:
+    def _nibble(self, op: Operation, operands: list[Text]) -> Text:
         form, high, zeros = op.result.type.element, bool(op.attrs["high"]), len(operands) > 1
         settings = f"dtype={TYPES[form]}, is_pure=True, pack="
         if "codes" in op.attrs:
@@ -210,7 +210,7 @@ class TritonPrinter(Printer):
             constraints, settings = ptx.nibble_constraints(zeros), f"{settings}{ptx.NIBBLE_PACK}"
         return Text(f'tl.inline_asm_elementwise({name}, "{constraints}", [{", ".join(given)}], {settings})')
 
-    def pointer(self, op: Op) -> str:
+    def pointer(self, op: Operation) -> str:
         """`base + offsets` of a memory access."""
         param = self.program.array(str(op.attrs["array"]))
         terms: list[str] = []
@@ -238,7 +238,7 @@ class TritonPrinter(Printer):
         text = " * ".join(plain)
         return text if len(behind) == 1 else f"({text})"
 
-    def view(self, op: Op) -> str:
+    def view(self, op: Operation) -> str:
         """Pointer to elements of another format in an array of bytes: cast once per row, then counted in elements."""
         param, form = self.program.array(str(op.attrs["array"])), op.attrs["view"]
         assert isinstance(form, ElementFormat)
@@ -253,7 +253,7 @@ class TritonPrinter(Printer):
             base = f"({base}).to(tl.pointer_type({TYPES[form]}))"
         return base if index == "0" else f"{base} + {index.inside(9)}"
 
-    def load(self, op: Op) -> Text:
+    def load(self, op: Operation) -> Text:
         """`tl.load`, masked where the program masks."""
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
@@ -266,7 +266,7 @@ class TritonPrinter(Printer):
             mask = f", mask={condition}, other={other}"
         return Text(f"tl.load({self.pointer(op)}{mask})")
 
-    def store(self, op: Op, depth: int) -> None:
+    def store(self, op: Operation, depth: int) -> None:
         """`tl.store`."""
         param = self.program.array(str(op.attrs["array"]))
         value, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
@@ -275,13 +275,13 @@ class TritonPrinter(Printer):
         self.last_store = len(self.lines)
         self.line(f"tl.store({pointer}, {value}{condition})", depth, op)
 
-    def branch(self, op: Op, depth: int) -> None:
+    def branch(self, op: Operation, depth: int) -> None:
         """An `if` on a scalar."""
         assert op.region is not None
         self.line(f"if {self.of(op.operands[0])}:", depth, op)
         self.block(op.region.ops, depth + 1)
 
-    def loop(self, op: Op, depth: int) -> None:
+    def loop(self, op: Operation, depth: int) -> None:
         """A `for` over `range`; carried tiles are variables assigned at the end of the body."""
         assert op.region is not None
         index, *carried = op.region.parameters

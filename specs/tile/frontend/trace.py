@@ -17,7 +17,7 @@ from types import FrameType
 
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import BOOL, INT32, ElementFormat
-from specs.tile.ir import COMPARISONS, Location, Op, Opcode, Region, TileType, Value, broadcast_shapes
+from specs.tile.ir import COMPARISONS, Location, Opcode, Operation, Region, TileType, Value, broadcast_shapes
 
 _MACHINERY = str(Path(__file__).parents[1])
 _ROOT = str(Path(__file__).parents[3])
@@ -29,8 +29,8 @@ class Tracer:
     """Collects operations; one instance per trace."""
 
     def __init__(self) -> None:
-        self.ops: list[Op] = []
-        self._blocks: list[list[Op]] = [self.ops]
+        self.ops: list[Operation] = []
+        self._blocks: list[list[Operation]] = [self.ops]
         self._sizes: dict[str, Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
@@ -56,7 +56,7 @@ class Tracer:
             values.append(operand.value)
         # Tuples of lists: this runs for every operation, and generators would take a tenth of a trace.
         results = tuple([Value(kind) for kind in types])
-        op = Op(code, tuple(values), results, attrs or {}, where, region)
+        op = Operation(code, tuple(values), results, attrs or {}, where, region)
         for result in results:
             result.op = op
         self._blocks[-1].append(op)
@@ -65,7 +65,7 @@ class Tracer:
     def constant(self, value: Number, element: ElementFormat) -> Tile:
         """Records a scalar constant. No statement is made of it, so it has no line."""
         result = Value(TileType(element))
-        result.op = Op(Opcode.CONST, (), (result,), {"value": value}, None)
+        result.op = Operation(Opcode.CONST, (), (result,), {"value": value}, None)
         self._blocks[-1].append(result.op)
         return Tile(result)
 
@@ -104,7 +104,7 @@ class Tracer:
         """The run-time size called `name`, one value per program."""
         if name not in self._sizes:
             value = Value(type=TileType(INT32), name=name)
-            op = Op(code=Opcode.SIZE, operands=(), results=(value,), attrs={"name": name}, where=None)
+            op = Operation(code=Opcode.SIZE, operands=(), results=(value,), attrs={"name": name}, where=None)
             value.op = op
             self.ops.insert(0, op)
             self._sizes[name] = Tile(value)

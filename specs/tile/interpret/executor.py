@@ -13,7 +13,7 @@ from typing import Any
 
 from specs.lang.formats.elements import BOOL, INT32, INT64
 from specs.tile.interpret.arrayops import ArrayOps
-from specs.tile.ir import Op, Opcode, Program, Value, walk
+from specs.tile.ir import Opcode, Operation, Program, Value, walk
 
 _CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
 _UNARY = frozenset(
@@ -99,7 +99,7 @@ class Run:
             array = self.ops.reshape(array, (array.shape[0], *([1] * rank)))
         return array
 
-    def step(self, op: Op) -> None:
+    def step(self, op: Operation) -> None:
         """Runs one operation."""
         code = op.code
         if code is Opcode.STORE:
@@ -117,7 +117,7 @@ class Run:
         else:
             self.env[id(op.result)] = self.compute(op)
 
-    def compute(self, op: Op) -> Any:
+    def compute(self, op: Operation) -> Any:
         ops, code, shape = self.ops, op.code, op.result.type.shape
         rank = len(shape)
         if code in _UNARY:
@@ -157,13 +157,13 @@ class Run:
         a, b = (self.of(value, rank) for value in op.operands)
         return ops.binary(code)(a, b)
 
-    def join(self, op: Op) -> Any:
+    def join(self, op: Operation) -> Any:
         shape = op.result.type.shape
         even, odd = (self.of(value) for value in op.operands)
         pair = [self.ops.reshape(x, (*x.shape, 1)) for x in (even, odd)]
         return self.ops.where(self.ops.reshape(self.ops.arange(2), (1,) * len(shape) + (2,)) == 0, *pair)
 
-    def dot(self, op: Op) -> Any:
+    def dot(self, op: Operation) -> Any:
         a, b, *acc = (self.of(value) for value in op.operands)
         product = self.ops.matmul(a, b)
         return acc[0] + product if acc else product
@@ -179,7 +179,7 @@ class Run:
             total = part if total is None else total + part
         return total
 
-    def load(self, op: Op) -> Any:
+    def load(self, op: Operation) -> Any:
         name, rank = str(op.attrs["array"]), len(op.result.type.shape)
         count = self.program.array(name).rank
         offsets = self.offsets(name, op.operands[:count], rank)
@@ -198,7 +198,7 @@ class Run:
         loaded = self.ops.take(self.memory[name], self.ops.where(live, offsets, nowhere))
         return self.ops.where(mask, loaded, other) if masked else loaded
 
-    def store(self, op: Op) -> None:
+    def store(self, op: Operation) -> None:
         name = str(op.attrs["array"])
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
         if not self.memory[name].shape[0]:
@@ -215,7 +215,7 @@ class Run:
             mask = self.ops.broadcast(mask, (points, *shape))
         self.memory[name] = self.ops.put(self.memory[name], offsets, value, mask)
 
-    def branch(self, op: Op) -> None:
+    def branch(self, op: Operation) -> None:
         """Grid points that do not take the branch run it without storing anything."""
         assert op.region is not None
         outer, condition = self.inside, self.of(op.operands[0])
@@ -224,7 +224,7 @@ class Run:
             self.step(inner)
         self.inside = outer
 
-    def loop(self, op: Op) -> None:
+    def loop(self, op: Operation) -> None:
         ops, region, points = self.ops, op.region, self.points.shape[0]
         assert region is not None
         lower, upper = (self.of(value) for value in op.operands[:2])

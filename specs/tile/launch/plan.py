@@ -74,8 +74,8 @@ def plan(
     default = kernel.config(config, env)
     tunables = {**dict(default.values), **(tuned or {})}
     env.update(tunables)
-    facts = {name: bool(expr.evaluate(env)) for name, expr in kernel.facts}
-    env.update(facts)
+    conditions = {name: bool(expr.evaluate(env)) for name, expr in kernel.static_conditions}
+    env.update(conditions)
     present = [a for a in kernel.arrays if step.array_name(a.name) in call.shapes and a.shapes_for(attributes)]
     memory = {a.name: (step.array_name(a.name), _memory(call, step, a, attributes, strides)) for a in present}
     key = Specialisation(
@@ -83,7 +83,7 @@ def plan(
         formats=tuple((a.name, _format(call, step, a)) for a in present),
         layouts=tuple((name, m.layout) for name, (_, m) in memory.items()),
         static=tuple((axis.name, call.sizes[axis.name]) for axis in kernel.axes if axis.static),
-        facts=tuple(facts.items()),
+        static_conditions=tuple(conditions.items()),
         tunables=tuple(tunables.items()),
         wide=any(_span(m) >= 1 << 31 for _, m in memory.values()),
     )

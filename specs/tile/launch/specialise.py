@@ -1,8 +1,8 @@
-"""From a kernel and the facts of one kind of call to a traced program, cached.
+"""From a kernel and what is static about one kind of call to a traced program, cached.
 
 A `Specialisation` holds everything the tile program may depend on: attributes that are not dynamic, which optional
-arrays are present, their element formats and memory layouts, static axes, facts, tunables. Two calls with equal
-specialisations run one program.
+arrays are present, their element formats and memory layouts, static axes, static conditions, tunables. Two calls with
+equal specialisations run one program.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Specialisation:
     formats: tuple[tuple[str, ElementFormat], ...]
     layouts: tuple[tuple[str, ArrayLayout], ...]
     static: tuple[tuple[str, int], ...]
-    facts: tuple[tuple[str, bool], ...]
+    static_conditions: tuple[tuple[str, bool], ...]
     tunables: tuple[tuple[str, int], ...]
     wide: bool = False
 
@@ -75,7 +75,7 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
     layouts = dict(key.layouts)
     shapes = {a.name: a.shapes_for(dict(key.attributes)) for a in kernel.arrays}
     members |= {n: ArrayHandle(param, layouts[n].lead, not shapes[n][0]) for n, param in params.items()}
-    members |= dict(key.attributes) | dict(key.facts) | dict(key.tunables) | dict(key.static)
+    members |= dict(key.attributes) | dict(key.static_conditions) | dict(key.tunables) | dict(key.static)
     static = dict(key.static)
     with tracing(tracer):
         members |= {name: tracer.size(name) for name in _run_time(kernel, static)}
@@ -157,7 +157,7 @@ def _describe(key: Specialisation) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     pairs += [(name, getattr(value, "name", None) or str(value)) for name, value in key.attributes]
     pairs += [(name, element.name) for name, element in key.formats]
-    pairs += [(name, str(value)) for name, value in (*key.static, *key.facts, *key.tunables)]
+    pairs += [(name, str(value)) for name, value in (*key.static, *key.static_conditions, *key.tunables)]
     if key.wide:
         pairs.append(("offsets", "64-bit"))
     return tuple(pairs)

@@ -1,4 +1,4 @@
-"""Rows of paged caches in tile programs: a layout's declaration turned into loads and stores.
+"""PageRows of paged caches in tile programs: a layout's declaration turned into loads and stores.
 
 Columns of a row come in chunks, each a power of two wide, inside one field. Codes that share bytes are read as two
 chunks of every second column: the low and the high halves of the same bytes. A chunk arrives in bfloat16,
@@ -52,7 +52,7 @@ def chunks(layout: Paged, limit: int) -> tuple[Chunk, ...]:
     return tuple(found)
 
 
-class Rows:
+class PageRows:
     """The rows of one tile of slots: where each lies, and its columns as `wide`.
 
     live: which rows may be read; the columns of the others are zero.

@@ -17,17 +17,17 @@ from specs.lang.declare.kernel import Access
 from specs.lang.declare.op import Step
 from specs.tile.interpret.arrayops import NUMPY, NUMPY_DTYPES
 from specs.tile.interpret.executor import Buffer, Run
-from specs.tile.ir import Op as Operation
+from specs.tile.ir import Operation
 from specs.tile.launch.plan import Memory, plan
 from specs.tile.passes.legalise import legalise
 from specs.tile.targets import EXECUTOR
 
-Array = np.ndarray[Any, Any]
+NDArray = np.ndarray[Any, Any]
 _GARBAGE = (0xA5, 0xFF)
 """Bytes of memory that nobody wrote: small numbers, and NaN or -1."""
 
 
-def misuses(call: Call, arrays: Mapping[str, Array]) -> list[str]:
+def misuses(call: Call, arrays: Mapping[str, NDArray]) -> list[str]:
     """What is wrong with the accesses of a call, a line for each place in its bodies or each result.
 
     Args:
@@ -42,9 +42,9 @@ def misuses(call: Call, arrays: Mapping[str, Array]) -> list[str]:
     return list(found)
 
 
-def _run(call: Call, given: Mapping[str, Array], garbage: int, found: dict[str, None]) -> dict[str, Array]:
+def _run(call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str, None]) -> dict[str, NDArray]:
     """The bytes of all results."""
-    memory: dict[str, Array] = {name: np.array(array).reshape(-1).view(np.uint8) for name, array in given.items()}
+    memory: dict[str, NDArray] = {name: np.array(array).reshape(-1).view(np.uint8) for name, array in given.items()}
     fresh = {array.name: array for array in (*call.op.outputs, *call.op.temporaries) if array.name in call.shapes}
     for name in fresh:
         memory[name] = np.full(prod(call.shapes[name]) * call.formats[name].storage_bits // 8, garbage, np.uint8)
@@ -65,12 +65,12 @@ def _run(call: Call, given: Mapping[str, Array], garbage: int, found: dict[str, 
 
 
 def _run_step(
-    call: Call, step: Step, memory: Mapping[str, Array], stores: Mapping[str, Array], found: dict[str, None]
+    call: Call, step: Step, memory: Mapping[str, NDArray], stores: Mapping[str, NDArray], found: dict[str, None]
 ) -> None:
     launch = plan(call, step, config="cpu", strides={array.name: None for array in call.op.inputs})
     program = legalise(launch.program, EXECUTOR)
     buffers: dict[str, Buffer] = {}
-    counts: dict[str, Array] = {}
+    counts: dict[str, NDArray] = {}
     for param in program.arrays:
         name, place = launch.arrays[param.name]
         flat, strides = memory[name].view(NUMPY_DTYPES[param.element]), place.strides
@@ -92,7 +92,7 @@ def _run_step(
             )
 
 
-def _swapped(flat: Array, place: Memory) -> tuple[Array, tuple[int, ...]]:
+def _swapped(flat: NDArray, place: Memory) -> tuple[NDArray, tuple[int, ...]]:
     """An argument whose last two dimensions are passed the other way round."""
     *outer, rows, columns = place.sizes
     packed = np.ascontiguousarray(flat.reshape(*outer, columns, rows).swapaxes(-1, -2))
@@ -103,11 +103,11 @@ class _Watched(Run):
     """A run that looks at every index before it is used. What lies outside is not accessed."""
 
     extents: Mapping[str, tuple[int, ...]]
-    counts: Mapping[str, Array]
+    counts: Mapping[str, NDArray]
     found: dict[str, None]
 
     def watch(
-        self, extents: Mapping[str, tuple[int, ...]], counts: Mapping[str, Array], found: dict[str, None]
+        self, extents: Mapping[str, tuple[int, ...]], counts: Mapping[str, NDArray], found: dict[str, None]
     ) -> None:
         """extents: sizes of every array. counts: of stores to elements, as bytes. found: gets what is wrong."""
         self.extents, self.counts, self.found = extents, counts, found
@@ -133,16 +133,16 @@ class _Watched(Run):
     def _rank(self, op: Operation) -> int:
         return self.program.array(str(op.attrs["array"])).rank
 
-    def _live(self, op: Operation, mask: int, shape: tuple[int, ...]) -> Array:
+    def _live(self, op: Operation, mask: int, shape: tuple[int, ...]) -> NDArray:
         """Which elements are accessed; mask: number of that operand."""
-        live: Array = np.ones((self.points.shape[0], *shape), bool)
+        live: NDArray = np.ones((self.points.shape[0], *shape), bool)
         if op.attrs["masked"]:
             live = live & self.of(op.operands[mask], len(shape))
         if self.inside is not None:
             live = live & np.reshape(self.inside, (-1, *([1] * len(shape))))
         return live
 
-    def _outside(self, op: Operation, what: str, live: Array, shape: tuple[int, ...]) -> bool:
+    def _outside(self, op: Operation, what: str, live: NDArray, shape: tuple[int, ...]) -> bool:
         """Whether some index lies outside."""
         name = str(op.attrs["array"])
         found = False

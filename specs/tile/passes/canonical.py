@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from specs.tile.ir import ArrayParam, Op, Program, Value
+from specs.tile.ir import ArrayParam, Operation, Program, Value
 
 
 def canonical(program: Program) -> str:
@@ -29,7 +29,7 @@ class _Numbering:
     def all(self, values: tuple[Value, ...] | list[Value]) -> str:
         return " ".join(self.of(value) for value in values)
 
-    def block(self, ops: list[Op], depth: int, lines: list[str]) -> None:
+    def block(self, ops: list[Operation], depth: int, lines: list[str]) -> None:
         for op in ops:
             lines.append("  " * depth + self.line(op))
             if op.region is not None:
@@ -37,7 +37,7 @@ class _Numbering:
                 self.block(op.region.ops, depth + 1, lines)
                 lines.append("  " * (depth + 1) + f"yield {self.all(op.region.results)}")
 
-    def line(self, op: Op) -> str:
+    def line(self, op: Operation) -> str:
         attributes = [f"{name}={_attribute(op.attrs[name])}" for name in sorted(op.attrs)]
         operands = self.all(op.operands)
         left = f"{self.all(op.results)} = " if op.results else ""

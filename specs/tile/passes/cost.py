@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import prod
 
 from specs.lang.formats.elements import ElementFormat
-from specs.tile.ir import COMPARISONS, ArrayParam, Op, Opcode, Value
+from specs.tile.ir import COMPARISONS, ArrayParam, Opcode, Operation, Value
 from specs.tile.launch.plan import Launch
 
 _FLOAT_WORK = COMPARISONS | {
@@ -125,7 +125,7 @@ class _Counter:
         """Bytes of a whole array."""
         return prod(self.launch.arrays[name][1].sizes) * _bytes(self.params[name])
 
-    def block(self, ops: list[Op], times: int) -> None:
+    def block(self, ops: list[Operation], times: int) -> None:
         """Counts operations that are executed `times` times."""
         for op in ops:
             match op.code:
@@ -145,12 +145,12 @@ class _Counter:
                 case _:
                     self.plain(op, times)
 
-    def move(self, into: dict[str, int], op: Op, elements: int, times: int) -> None:
+    def move(self, into: dict[str, int], op: Operation, elements: int, times: int) -> None:
         name, view = str(op.attrs["array"]), op.attrs.get("view")
         size = view.storage_bits // 8 if isinstance(view, ElementFormat) else _bytes(self.params[name])
         into[name] = into.get(name, 0) + elements * size * times
 
-    def plain(self, op: Op, times: int) -> None:
+    def plain(self, op: Operation, times: int) -> None:
         value = self.evaluate(op)
         if value is not None:
             self.known[id(op.result)] = value
@@ -158,7 +158,7 @@ class _Counter:
             wide = max((*op.operands, op.result), key=lambda v: v.type.size)
             self.other_flops += wide.type.size * times
 
-    def taken(self, op: Op, times: int) -> int:
+    def taken(self, op: Operation, times: int) -> int:
         """How often a branch's body runs, over all programs, if the branch is met `times` times."""
         for axis, count in enumerate(self.launch.grid):
             chosen = 0
@@ -172,7 +172,7 @@ class _Counter:
         self.unresolved[str(op.where)] = None
         return times
 
-    def runs(self, op: Op, times: int) -> int:
+    def runs(self, op: Operation, times: int) -> int:
         """How often a loop's body runs if the loop runs `times` times, over all programs."""
         for axis, count in enumerate(self.launch.grid):
             trips = 0
@@ -200,7 +200,7 @@ class _Counter:
             return None
         return _INTEGER[value.op.code](*known)
 
-    def evaluate(self, op: Op) -> int | None:
+    def evaluate(self, op: Operation) -> int | None:
         """The value of a scalar integer that follows from sizes and constants, else None."""
         if op.result.type.shape or not op.result.type.element.is_integer:
             return None

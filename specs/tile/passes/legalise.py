@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from specs.lang.formats.elements import BF16, BOOL, E4M3, F16, F32, INT32, UINT8, ElementFormat, NanRule
 from specs.tile.frontend.trace import Tile, constant, tracing
-from specs.tile.ir import ArrayParam, Op, Opcode, Program, TileType, Value, walk
+from specs.tile.ir import ArrayParam, Opcode, Operation, Program, TileType, Value, walk
 from specs.tile.language import where
 from specs.tile.library import codec
 from specs.tile.passes.rewriter import Rewriter, is_native, raw_format
@@ -43,7 +43,7 @@ def _raw_param(param: ArrayParam, target: Target) -> ArrayParam:
     return replace(param, element=raw_format(param.element))
 
 
-def _is_scattered(store: Op) -> bool:
+def _is_scattered(store: Operation) -> bool:
     """Whether a store's indices, or its mask, come from memory."""
     seen: set[int] = set()
     waiting = list(store.operands)
@@ -65,16 +65,16 @@ class _Formats(Rewriter):
         super().__init__(target)
         # What a target that has all of a program's formats may still lack; `rewrite` copies where this says no.
         self.detours = {(detour.source, detour.goal): detour.through for detour in target.detours}
-        self.lacking: dict[Opcode, Callable[[Op], bool]] = {
-            Opcode.LOAD: lambda op: "view" in op.attrs and not target.views,
-            Opcode.STORE: lambda op: not target.views if "view" in op.attrs else self.scatters(op),
+        self.lacking: dict[Opcode, Callable[[Operation], bool]] = {
+            Opcode.LOAD: lambda op: "view" in op.attrs and not target.has_typed_byte_access,
+            Opcode.STORE: lambda op: not target.has_typed_byte_access if "view" in op.attrs else self.scatters(op),
             Opcode.CAST: lambda op: not self.casts(op.operands[0].type.element, op.result.type.element),
             Opcode.DOT: lambda op: op.operands[0].type.element not in target.dot,
-            Opcode.NIBBLE: lambda _: not target.nibbles,
+            Opcode.NIBBLE: lambda _: not target.has_nibble_unpack,
             **dict.fromkeys((Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.BROADCAST), self.splats),
         }
 
-    def wanted(self, ops: tuple[Op, ...]) -> bool:
+    def wanted(self, ops: tuple[Operation, ...]) -> bool:
         """Whether the target lacks a format or an operation."""
         everything = walk(ops)
         formats = {value.type.element for op in everything for value in op.results}
@@ -82,7 +82,7 @@ class _Formats(Rewriter):
             return True
         return any(op.code in self.lacking and self.lacking[op.code](op) for op in everything)
 
-    def rewrite(self, op: Op) -> None:
+    def rewrite(self, op: Operation) -> None:
         """Replays one operation; what touches a format that is not native is spelled out."""
         match op.code:
             case Opcode.FOR | Opcode.WHEN:
@@ -100,7 +100,7 @@ class _Formats(Rewriter):
                 new = self.cast(self.of(op.operands[0]), op.operands[0].type.element, op.result.type.element)
             case Opcode.DOT:
                 new = self.dot(op)
-            case Opcode.NIBBLE if not self.target.nibbles:
+            case Opcode.NIBBLE if not self.target.has_nibble_unpack:
                 new = self.nibble(op)
             case Opcode.AND | Opcode.OR | Opcode.XOR | Opcode.BROADCAST if self.splats(op):
                 new = self.truth(op)
@@ -112,9 +112,9 @@ class _Formats(Rewriter):
                 return
         self.bind(op.result, new)
 
-    def scatters(self, op: Op) -> bool:
+    def scatters(self, op: Operation) -> bool:
         """Whether a store's masked elements may point at what others are stored to, which the target would mind."""
-        return bool(op.attrs["masked"]) and not self.target.scatters and _is_scattered(op)
+        return bool(op.attrs["masked"]) and not self.target.masked_scatter_is_safe and _is_scattered(op)
 
     def cast(self, x: Tile, source: ElementFormat, goal: ElementFormat) -> Tile:
         """x, a value (or the raw codes) of `source`, as `goal` (or its raw codes)."""
@@ -131,7 +131,7 @@ class _Formats(Rewriter):
         if self.casts(source, goal):
             return x.to(goal)
         x = wide = x.to(F32)
-        if not self.target.saturating:
+        if not self.target.saturating_casts:
             x = codec.clamp_finite(x, goal)
             x = where(codec.is_nan(x), float("nan"), x)
         if goal.nan is not NanRule.IEEE:
@@ -148,9 +148,9 @@ class _Formats(Rewriter):
             return goal.bits >= 32 or not goal.is_float
         if not goal.is_float:
             return goal.bits >= 32
-        return goal.bits >= 16 or (source == F32 and self.target.saturating and goal.nan is not NanRule.IEEE)
+        return goal.bits >= 16 or (source == F32 and self.target.saturating_casts and goal.nan is not NanRule.IEEE)
 
-    def nibble(self, op: Op) -> Tile:
+    def nibble(self, op: Operation) -> Tile:
         form = op.result.type.element
         x, *zero = (self.of(value) for value in op.operands)
         codes = x.to(INT32) >> 4 if op.attrs["high"] else x.to(INT32) & 15
@@ -158,14 +158,14 @@ class _Formats(Rewriter):
             return self.cast(_e2m1(codes) * 0.25 * self.cast(zero[0], BF16, F32), F32, form)
         return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
 
-    def splats(self, op: Op) -> bool:
+    def splats(self, op: Operation) -> bool:
         """Whether a scalar truth value would be broadcast where that is not possible."""
         kind = op.result.type
-        if self.target.splats_truth or not kind.shape or kind.element != BOOL:
+        if self.target.can_splat_bool or not kind.shape or kind.element != BOOL:
             return False
         return any(not value.type.shape for value in op.operands)
 
-    def truth(self, op: Op) -> Tile:
+    def truth(self, op: Operation) -> Tile:
         """The operation with its scalar truth values broadcast as integers."""
         shape = op.result.type.shape
         tiles = [self.of(value) for value in op.operands]
@@ -173,12 +173,12 @@ class _Formats(Rewriter):
         tiles = [x if x.shape else where(x, one, 0).broadcast(*shape) != 0 for x in tiles]
         return tiles[0] if op.code is Opcode.BROADCAST else self.tracer.emit(op.code, tiles, [op.result.type])[0]
 
-    def load_view(self, op: Op) -> Tile:
+    def load_view(self, op: Operation) -> Tile:
         form = op.attrs["view"]
         assert isinstance(form, ElementFormat)
         goal = form if is_native(form, self.target) else raw_format(form)
         operands = [self.of(value) for value in op.operands]
-        if self.target.views:
+        if self.target.has_typed_byte_access:
             attrs = op.attrs | {"view": goal}
             return self.tracer.emit(Opcode.LOAD, operands, [TileType(goal, op.result.type.shape)], attrs)[0]
         address, mask = operands[:3], operands[3:4]
@@ -194,17 +194,17 @@ class _Formats(Rewriter):
         raw = total.to(raw_format(goal))
         return raw if raw.element == goal else raw.bitcast(goal)
 
-    def store_view(self, op: Op) -> None:
+    def store_view(self, op: Operation) -> None:
         operands = [self.of(v) for v in op.operands]
         address, value, rest = operands[:3], operands[3], operands[4:]
         form = value.element
-        if self.target.views:
+        if self.target.has_typed_byte_access:
             self.tracer.emit(Opcode.STORE, [*address, value, *rest], (), op.attrs | {"view": form})
             return
         raw = raw_format(form)
         word = (value if form == raw else value.bitcast(raw)).to(INT32)
         attrs = {key: op.attrs[key] for key in ("array", "masked", "shape")}
-        if rest and not self.target.scatters:
+        if rest and not self.target.masked_scatter_is_safe:
             attrs["scatter"] = True
         for part, index in enumerate(self.byte_indices(address, form)):
             byte = (word >> (8 * part) if part else word) & 255
@@ -216,7 +216,7 @@ class _Formats(Rewriter):
         first = address[1] + (address[2] * width if width > 1 else address[2])
         return [first + part if part else first for part in range(width)]
 
-    def dot(self, op: Op) -> Tile:
+    def dot(self, op: Operation) -> Tile:
         a, b, *acc = (self.of(value) for value in op.operands)
         form = op.operands[0].type.element
         if form not in self.target.dot:
@@ -228,13 +228,13 @@ class _Formats(Rewriter):
 class _Rounding(Rewriter):
     """Rounding to integers, the arithmetic of casts included."""
 
-    def wanted(self, ops: tuple[Op, ...]) -> bool:
+    def wanted(self, ops: tuple[Operation, ...]) -> bool:
         """Whether anything is rounded."""
-        return not self.target.rounds and any(op.code is Opcode.ROUND for op in walk(ops))
+        return not self.target.has_round and any(op.code is Opcode.ROUND for op in walk(ops))
 
-    def rewrite(self, op: Op) -> None:
+    def rewrite(self, op: Operation) -> None:
         """Replays one operation; rounding becomes an addition and a subtraction."""
-        if op.code is Opcode.ROUND and not self.target.rounds:
+        if op.code is Opcode.ROUND and not self.target.has_round:
             self.bind(op.result, (self.of(op.operands[0]) + _ROUNDING_MAGIC) - _ROUNDING_MAGIC)
         else:
             super().rewrite(op)
@@ -245,16 +245,16 @@ _SAME_VALUES = frozenset({Opcode.NEG, Opcode.RESHAPE, Opcode.EXPAND, Opcode.BROA
 
 
 class _Factors(Rewriter):
-    """Products with constants whose results are factors of other products (see `Target.merges_factors`)."""
+    """Products with constants whose results are factors of other products (see `Target.merges_constant_factors`)."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         self.hidden: set[int] = set()
 
-    def wanted(self, ops: tuple[Op, ...]) -> bool:
+    def wanted(self, ops: tuple[Operation, ...]) -> bool:
         """Whether there is any such product."""
-        if self.target.merges_factors:
-            users: dict[int, list[Op]] = {}
+        if self.target.merges_constant_factors:
+            users: dict[int, list[Operation]] = {}
             everything = walk(ops)
             for op in everything:
                 for value in op.operands:
@@ -262,7 +262,7 @@ class _Factors(Rewriter):
             self.hidden = {id(op) for op in everything if _constant_factor(op) and _is_factor(op.result, users)}
         return bool(self.hidden)
 
-    def rewrite(self, op: Op) -> None:
+    def rewrite(self, op: Operation) -> None:
         """Replays one operation; a hidden constant depends on the other factor, if only in whether that is NaN."""
         if id(op) not in self.hidden:
             super().rewrite(op)
@@ -280,7 +280,7 @@ def _literal(value: Value) -> float | None:
     return float(value.op.attrs["value"]) if known else None  # type: ignore[union-attr, arg-type]
 
 
-def _constant_factor(op: Op) -> bool:
+def _constant_factor(op: Operation) -> bool:
     """Whether a float32 product has a constant factor that may round, or that is far from 1."""
     if op.code is not Opcode.MUL or op.result.type.element != F32:
         return False
@@ -291,7 +291,7 @@ def _constant_factor(op: Op) -> bool:
 _EXACT_FACTORS = frozenset(2.0**exponent for exponent in range(-16, 17))
 
 
-def _is_factor(value: Value, users: dict[int, list[Op]]) -> bool:
+def _is_factor(value: Value, users: dict[int, list[Operation]]) -> bool:
     """Whether a value is a factor of a product, as it is or with its elements in other places."""
     for user in users.get(id(value), ()):
         if user.code is Opcode.MUL or (user.code in _SAME_VALUES and _is_factor(user.result, users)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specs.lang.formats.elements import BOOL, INT16, INT32, UINT8, ElementFormat
 from specs.tile.frontend.trace import Tile, Tracer
-from specs.tile.ir import Location, Op, Opcode, Region, TileType, Value
+from specs.tile.ir import Location, Opcode, Operation, Region, TileType, Value
 from specs.tile.targets import Target
 
 
@@ -38,11 +38,11 @@ class Rewriter:
         self.tracer = _Replay()
         self.tiles: dict[int, Tile] = {}
 
-    def wanted(self, ops: tuple[Op, ...]) -> bool:
+    def wanted(self, ops: tuple[Operation, ...]) -> bool:
         """Whether the operations have anything that this rewriter replaces; it may say yes without need."""
         return True
 
-    def block(self, ops: list[Op]) -> None:
+    def block(self, ops: list[Operation]) -> None:
         for op in ops:
             self.tracer.where = op.where
             self.rewrite(op)
@@ -53,7 +53,7 @@ class Rewriter:
     def type_of(self, old: TileType) -> TileType:
         return old if is_native(old.element, self.target) else TileType(raw_format(old.element), old.shape)
 
-    def rewrite(self, op: Op) -> None:
+    def rewrite(self, op: Operation) -> None:
         """Replays one operation, loops with their bodies."""
         if op.code is Opcode.FOR:
             self.loop(op)
@@ -62,7 +62,7 @@ class Rewriter:
         else:
             self.copy(op)
 
-    def copy(self, op: Op, attrs: dict[str, object] | None = None) -> None:
+    def copy(self, op: Operation, attrs: dict[str, object] | None = None) -> None:
         operands = [self.of(value) for value in op.operands]
         results = self.tracer.emit(op.code, operands, [self.type_of(v.type) for v in op.results], attrs or op.attrs)
         for old, new in zip(op.results, results, strict=True):
@@ -73,7 +73,7 @@ class Rewriter:
             new.value.name = old.name
         self.tiles[id(old)] = new
 
-    def branch(self, op: Op) -> None:
+    def branch(self, op: Operation) -> None:
         assert op.region is not None
         region = Region([])
         with self.tracer.block(region):
@@ -81,7 +81,7 @@ class Rewriter:
         self.tracer.where = op.where
         self.tracer.emit(Opcode.WHEN, [self.of(op.operands[0])], (), region=region)
 
-    def loop(self, op: Op) -> None:
+    def loop(self, op: Operation) -> None:
         assert op.region is not None
         parameters = [Value(type=self.type_of(v.type), name=v.name) for v in op.region.parameters]
         region = Region(parameters)

@@ -8,7 +8,7 @@ rescale            x times every scale, each brought nearer to 1, times what tha
 from __future__ import annotations
 
 from specs.tile.frontend.trace import Tile
-from specs.tile.ir import Op, Opcode, Value, walk
+from specs.tile.ir import Opcode, Operation, Value, walk
 from specs.tile.library import gradual
 from specs.tile.passes.rewriter import Rewriter
 from specs.tile.targets import Target
@@ -21,14 +21,14 @@ class Subnormals(Rewriter):
         super().__init__(target)
         self.folded: frozenset[int] = frozenset()
 
-    def wanted(self, ops: tuple[Op, ...]) -> bool:
+    def wanted(self, ops: tuple[Operation, ...]) -> bool:
         """Whether anything is marked."""
-        if not self.target.flushes or not any("gradual" in op.attrs for op in walk(ops)):
+        if not self.target.flushes_subnormals or not any("gradual" in op.attrs for op in walk(ops)):
             return False
         self.folded = _folded(ops)
         return True
 
-    def rewrite(self, op: Op) -> None:
+    def rewrite(self, op: Operation) -> None:
         """Replays one operation; what is marked is spelled out."""
         if "gradual" not in op.attrs:
             super().rewrite(op)
@@ -45,7 +45,7 @@ class Subnormals(Rewriter):
             power = op.attrs["gradual"] == "power"
             self.bind(op.result, (gradual.multiply_power if power else gradual.multiply)(x, y))
 
-    def rescaled(self, op: Op) -> Tile:
+    def rescaled(self, op: Operation) -> Tile:
         """A chain of scales: all of them first, then twice what is missing, so that nothing passes a limit midway."""
         x, scales = _chain(op, self.folded)
         total, half = self.of(x), None
@@ -56,7 +56,7 @@ class Subnormals(Rewriter):
         return total * half * half
 
 
-def _chain(op: Op, folded: frozenset[int]) -> tuple[Value, list[Value]]:
+def _chain(op: Operation, folded: frozenset[int]) -> tuple[Value, list[Value]]:
     """What is rescaled, and by which scales."""
     x, scale = op.operands
     inner = scale.op
@@ -67,10 +67,10 @@ def _chain(op: Op, folded: frozenset[int]) -> tuple[Value, list[Value]]:
     return x, scales
 
 
-def _folded(ops: tuple[Op, ...]) -> frozenset[int]:
+def _folded(ops: tuple[Operation, ...]) -> frozenset[int]:
     """Marked operations whose one use is a rescaling: products of tiles that are larger than each, and rescalings."""
     everything = walk(ops)
-    uses: dict[int, list[Op]] = {}
+    uses: dict[int, list[Operation]] = {}
     for op in everything:
         kept = [] if op.region is None else op.region.results
         for value in (*op.operands, *kept):
