@@ -171,7 +171,7 @@ def expressions(form: dict[str, Any]) -> Iterator[str]:
         settings = step["attributes"].values()
         yield from (setting["expression"] for setting in settings if setting["expression"] is not None)
     for kernel in form["kernels"]:
-        yield from (*kernel["facts"].values(), *kernel["grid"])
+        yield from (*kernel["static_conditions"].values(), *kernel["grid"])
         rows = [row for rows in kernel["configs"].values() for row in rows]
         yield from (row["when"] for row in rows if row["when"] is not None)
 
