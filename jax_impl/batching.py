@@ -39,7 +39,7 @@ def _places(work: Work) -> list[Mapping[str, int]]:
     found: list[Mapping[str, int]] = []
     names = (*work.names, *work.result_names)
     for axis in (i.axis.name for i in call.op.independent if i.when is None or i.when.evaluate(call.env)):
-        shapes = {n: call.accepted.get(n) or call.op.array(n).shapes_for(call.attributes)[0] for n in names}
+        shapes = {n: call.shape(n) for n in names}
         leading = {n: -1 for n, s in shapes.items() if s and isinstance(s[0], Rows) and s[0].axis.name == axis}
         if leading:
             others = [dim for n, shape in shapes.items() if n not in leading for dim in shape]

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from specs.lang.call.bind import ArrayInfo, Call, bind
-from specs.lang.declare.kernel import Array
+from specs.lang.declare.kernel import Form, swap
 from specs.lang.declare.layouts import Dense, Inner
 from torch_impl.formats import describe
 
@@ -29,7 +29,8 @@ def in_memory_order(call: Call, tensors: Sequence[torch.Tensor | None]) -> tuple
     for name in {str(a.order) for a in weights if _is_transposed(given[a.name])}:
         attributes[name] = _OTHER[str(attributes[name])]
     if attributes != call.attributes:
-        given = {n: _reordered(call, attributes, call.op.array(n), info) for n, info in given.items()}
+        forms = call.op.under(attributes)
+        given = {n: _reordered(call.forms[n], forms[n], info) for n, info in given.items()}
         call = bind(call.op, given, attributes)
     return call, {name: info.strides for name, info in given.items() if info.strides is not None}
 
@@ -40,13 +41,9 @@ def _is_transposed(info: ArrayInfo) -> bool:
     return info.strides[-1] != 1 and info.strides[-2] == 1
 
 
-def _reordered(call: Call, attributes: Mapping[str, object], array: Array, info: ArrayInfo) -> ArrayInfo:
-    """The array as the call with these attributes takes it."""
-    if array.swapped(call.attributes) == array.swapped(attributes):
+def _reordered(form: Form, other: Form, info: ArrayInfo) -> ArrayInfo:
+    """An array that is passed in one form, in the other."""
+    if form.swapped == other.swapped:
         return info
     assert info.strides is not None
-    return replace(info, shape=_swap(info.shape), strides=_swap(info.strides))
-
-
-def _swap(values: tuple[int, ...]) -> tuple[int, ...]:
-    return (*values[:-2], values[-1], values[-2])
+    return replace(info, shape=swap(info.shape), strides=swap(info.strides))

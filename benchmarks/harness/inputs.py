@@ -40,11 +40,10 @@ class Problem:
     def shape(self, array: Array) -> tuple[int, ...]:
         """The shape that a caller passes, or gets back."""
         env = {**check_attributes(self.op, self.attributes), **self.sizes}
-        dims = array.shapes_for(env)[0]
+        form = array.under(env)
+        dims = form.shapes[0]
         sizes = [self.sizes[d.axis.name] if isinstance(d, Rows) else as_expr(d).evaluate(env) for d in dims]
-        if array.swapped(env):
-            sizes[-2:] = reversed(sizes[-2:])
-        return tuple(sizes)
+        return form.reordered(tuple(sizes))
 
     def element(self, array: Array) -> ElementFormat:
         """The element format of an array."""
@@ -59,7 +58,7 @@ class Problem:
     def taken(self, array: Array) -> bool:
         """Whether a call passes (or returns) the array."""
         attributes = check_attributes(self.op, self.attributes)
-        return array.name not in self.absent and bool(array.shapes_for(attributes))
+        return array.name not in self.absent and bool(array.under(attributes).shapes)
 
     def nbytes(self, *names: str) -> int:
         """Bytes of the named arrays; of all that a call reads and writes when none is named."""

@@ -35,7 +35,7 @@ from specs.lang import errors
 from specs.lang.call.bind import call_env, followed, layout_facts
 from specs.lang.declare.axes import Axis, as_expr
 from specs.lang.declare.check import LAYOUT_FACTS
-from specs.lang.declare.kernel import Access, Array, Attribute, Dim, Role, Rows, choice_name
+from specs.lang.declare.kernel import Access, Array, Attribute, Dim, Form, Role, Rows, choice_name
 from specs.lang.declare.kernel import Shape as Dims
 from specs.lang.declare.layouts import Dense, Inner, Pages
 from specs.lang.declare.op import Case, Op
@@ -106,7 +106,8 @@ class WrongCall:
 
 def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, object]) -> list[dict[str, int]]:
     """Sizes of the axes under which every array has one of its accepted shapes; none if the shapes disagree."""
-    alternatives = [op.array(name).shapes_for(attributes) for name in shapes]
+    forms = op.under(attributes)
+    alternatives = [forms[name].shapes for name in shapes]
     found: list[dict[str, int]] = []
     for combination in product(*alternatives):
         sizes: dict[str, int] = {}
@@ -114,7 +115,7 @@ def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, obje
         pairs: list[tuple[Dim, int]] = []
         fits = True
         for (name, shape), dims in zip(shapes.items(), combination, strict=True):
-            lead, rest = _aligned(op.array(name), dims, shape, attributes)
+            lead, rest = _aligned(forms[name], dims, shape, attributes)
             fits = fits and rest is not None
             if lead is not None and isinstance(dims[0], Rows):
                 axis = dims[0].axis.name
@@ -128,20 +129,14 @@ def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, obje
     return found
 
 
-def _canonical(array: Array, shape: Shape, attributes: Mapping[str, object]) -> Shape:
-    """The shape with its last two dimensions in the order of the spec."""
-    swapped = array.swapped(attributes) and len(shape) >= 2
-    return (*shape[:-2], shape[-1], shape[-2]) if swapped else shape
-
-
 def _aligned(
-    array: Array, dims: Dims, passed: Shape, attributes: Mapping[str, object]
+    form: Form, dims: Dims, passed: Shape, attributes: Mapping[str, object]
 ) -> tuple[Shape | None, list[tuple[Dim, int]] | None]:
     """Leading sizes (None without rows), and the other dimensions with their sizes (None if the rank differs)."""
-    if isinstance(array.layout, Pages):
-        sizes = page_sizes(array, passed, attributes)
+    if isinstance(form.array.layout, Pages):
+        sizes = page_sizes(form.array, passed, attributes)
         return None, None if sizes is None else [*sizes]
-    shape = _canonical(array, passed, attributes)
+    shape = form.reordered(passed)
     leading = bool(dims) and isinstance(dims[0], Rows)
     rest = dims[1:] if leading else dims
     count = len(shape) - len(rest)
@@ -182,7 +177,7 @@ def _names(dims: Dims) -> set[str]:
 def _axes_of(array: Array, attributes: Mapping[str, object]) -> set[str]:
     if isinstance(array.layout, Pages):
         return {axis.name for axis in page_axes(array)}
-    return {name for dims in array.shapes_for(attributes) for name in _names(dims)}
+    return {name for dims in array.under(attributes).shapes for name in _names(dims)}
 
 
 def _sharing(inputs: Inputs, axes: set[str]) -> list[str]:
@@ -196,8 +191,8 @@ def shape_refusals(inputs: Inputs, changed: str) -> frozenset[Refusal]:
     array, shapes = op.array(changed), {name: raw.shape for name, raw in inputs.arrays.items()}
     if isinstance(array.layout, Pages) and (refusal := page_refusal(array, shapes[changed], attributes)):
         return frozenset({refusal})
-    accepted = array.shapes_for(attributes)
-    aligned = [_aligned(array, dims, shapes[changed], attributes)[1] for dims in accepted]
+    form = op.under(attributes)[changed]
+    aligned = [_aligned(form, dims, shapes[changed], attributes)[1] for dims in form.shapes]
     if all(pairs is None for pairs in aligned):
         return frozenset({(errors.WrongRank, changed)})
     if array.optional and array.role is Role.ADDEND and shapes[changed] == (0,):
@@ -321,10 +316,10 @@ def _mode_refusals(inputs: Inputs, name: str) -> frozenset[Refusal]:
     pages = [page_refusal(array, inputs.arrays[array.name].shape, attributes) for array in caches(inputs)]
     if any(pages):
         return frozenset(refusal for refusal in pages if refusal is not None)
-    surplus = {n for n in inputs.arrays if not op.array(n).shapes_for(attributes)}
-    missing = {
-        a.name for a in op.inputs if a.name not in inputs.arrays and a.shapes_for(attributes) and a.required(attributes)
-    }
+    forms = op.under(attributes)
+    surplus = {n for n in inputs.arrays if not forms[n].shapes}
+    absent = (forms[a.name] for a in op.inputs if a.name not in inputs.arrays)
+    missing = {form.name for form in absent if form.shapes and form.required}
     formats = {n for n in inputs.arrays if op.array(n).formats == name}
     if surplus or missing or formats:
         refusals: set[Refusal] = {(errors.Surplus, n) for n in surplus} | {(errors.Missing, n) for n in missing}
@@ -355,7 +350,7 @@ def without(inputs: Inputs, name: str) -> WrongCall | None:
     kept = {key: raw for key, raw in inputs.arrays.items() if key != name}
     changed = replace(inputs, arrays=kept)
     expected: frozenset[Refusal] = frozenset({(errors.Missing, name)})
-    if not inputs.op.array(name).required(inputs.attributes):
+    if not inputs.op.under(inputs.attributes)[name].required:
         found = solutions(inputs.op, changed.layout.shapes, inputs.attributes)
         expected = min((violations(changed, sizes) for sizes in found), key=len, default=frozenset())
     return WrongCall(inputs=changed, mistake=Mistake.MISSING, subject=name, expected=expected) if expected else None
@@ -363,7 +358,7 @@ def without(inputs: Inputs, name: str) -> WrongCall | None:
 
 def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
     """The call with an array that its mode does not take, or with a scalar that others exclude."""
-    accepted = array.shapes_for(inputs.attributes)
+    accepted = array.under(inputs.attributes).shapes
     if accepted and (array.name in inputs.arrays or () not in accepted):
         return None
     assert isinstance(array.formats, tuple)

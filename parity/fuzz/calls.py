@@ -276,8 +276,9 @@ def _reshaped(
         if not isinstance(rows, int) or raw.ndim != 2 or raw.shape[1] != rows * layout.row_bytes:
             return raw
         return raw.reshape(len(raw), rows, layout.row_bytes)
-    shapes = array.shapes_for(attributes)
-    if len(shapes) < 2 or array.swapped(attributes) or any(isinstance(d, Rows) for s in shapes for d in s):
+    form = array.under(attributes)
+    shapes = form.shapes
+    if len(shapes) < 2 or form.swapped or any(isinstance(d, Rows) for s in shapes for d in s):
         return raw
     env = {**sizes, **attributes, **layout_facts(attributes)}
     shape = tuple(as_expr(dim).evaluate(env) for dim in pick(rng, shapes))  # type: ignore[arg-type]

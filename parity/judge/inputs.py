@@ -27,7 +27,7 @@ from specs.lang.declare.kernel import Role
 from specs.lang.declare.op import Case, DataKind, Op, Sample
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
-from specs.tile.launch.cases import case_format, case_shape
+from specs.tile.launch.cases import case_arrays
 
 Raw = npt.NDArray[Any]
 Kind = DataKind
@@ -123,15 +123,10 @@ def layout_of(op: Op, case: Case) -> Layout:
     Raises:
         ArgumentError: the case sets an attribute to a value that the spec does not accept.
     """
-    attributes = check_attributes(op, dict(case.attributes))
-    formats: dict[str, ElementFormat] = {}
-    shapes: dict[str, Shape] = {}
-    for array in op.inputs:
-        accepted = array.shapes_for(attributes)
-        if accepted and array.name not in case.absent:
-            formats[array.name] = case_format(array, case, attributes, formats)
-            shapes[array.name] = case_shape(array, case, attributes)
-    return Layout(op=op, shapes=shapes, formats=formats, attributes=attributes)
+    infos = case_arrays(op, case, strided=False)
+    shapes = {name: info.shape for name, info in infos.items()}
+    formats = {name: info.format for name, info in infos.items()}
+    return Layout(op=op, shapes=shapes, formats=formats, attributes=check_attributes(op, dict(case.attributes)))
 
 
 def generate(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:

@@ -66,7 +66,7 @@ def same_bytes(op: str, case: str, kind: Kind) -> bool:
     """Whether every result of a case is promised to the byte."""
     spec = specs.get(op)
     attributes = layout_of(spec, spec.case(case)).attributes
-    present = [name for name, _ in spec.accuracy if spec.array(name).shapes_for(attributes)]
+    present = [name for name, _ in spec.accuracy if spec.under(attributes)[name].shapes]
     return all(spec.accuracy_of(name).same_bytes(kind == "twin") for name in present)
 
 
@@ -114,7 +114,7 @@ def row_axis(op: Op) -> str | None:
 
 def starts_with_rows(array: Array, attributes: Mapping[str, object]) -> bool:
     """Whether the leading dimensions of an array are those of the rows."""
-    shapes = array.shapes_for(attributes)
+    shapes = array.under(attributes).shapes
     return bool(shapes) and bool(shapes[0]) and isinstance(shapes[0][0], Rows)
 
 

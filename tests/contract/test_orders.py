@@ -24,7 +24,7 @@ def other_order(inputs: Inputs) -> Inputs:
     attributes = {**inputs.attributes, "weight_order": order}
     arrays = {
         name: np.ascontiguousarray(np.swapaxes(raw, -1, -2))
-        if inputs.op.array(name).swapped(inputs.attributes) != inputs.op.array(name).swapped(attributes)
+        if inputs.op.under(inputs.attributes)[name].swapped != inputs.op.under(attributes)[name].swapped
         else raw
         for name, raw in inputs.arrays.items()
     }
@@ -57,7 +57,7 @@ def shape_variants(op: Op) -> list[tuple[str, str, int]]:
             continue
         inputs = suite.inputs_of(op, case)
         for name in inputs.arrays:
-            accepted = op.array(name).shapes_for(inputs.attributes)
+            accepted = op.under(inputs.attributes)[name].shapes
             for index in range(1, len(accepted)):
                 found.setdefault((name, accepted[0], index), (case.name, name, index))
     return list(found.values())
@@ -71,7 +71,7 @@ def test_every_accepted_shape_gives_the_same_bytes(op: str, case: str, name: str
     spec = specs.get(op)
     inputs = suite.inputs_of(spec, spec.case(case))
     env = {**dict(spec.case(case).sizes), **inputs.attributes}
-    shape = spec.array(name).shapes_for(inputs.attributes)[index]
+    shape = spec.under(inputs.attributes)[name].shapes[index]
     dims = [dim.axis if isinstance(dim, Rows) else as_expr(dim) for dim in shape]
     raw = inputs.arrays[name]
     sizes = [dim.evaluate(env) for dim in dims]

@@ -152,7 +152,7 @@ def surplus() -> Iterator[tuple[str, int]]:
         tensors, given = small_call(op)
         attributes = checked_attributes(op, given)
         for index, array in enumerate(specs.get(op).inputs):
-            if tensors[index] is None and array.by in given and not array.shapes_for(attributes):
+            if tensors[index] is None and array.by in given and not array.under(attributes).shapes:
                 yield op, index
 
 

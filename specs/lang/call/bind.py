@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import inf
+from math import inf, prod
 from numbers import Integral, Real
+from typing import NoReturn
 
 from specs.lang import errors
+from specs.lang.call.signature import shape_text
 from specs.lang.call.sizes import SymbolicSize, Undecided, certainly, problem_of
-from specs.lang.declare.axes import Axis, as_expr, show
-from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Dim, Role, Rows, Shape
+from specs.lang.declare.axes import Axis, as_expr
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Dim, Form, Role, Rows, Shape, swap
 from specs.lang.declare.layouts import Pages, packed_strides
 from specs.lang.declare.op import Op, Pieces
 from specs.lang.formats.elements import E8M0, F32, UINT8, ElementFormat
@@ -52,6 +54,15 @@ class Call:
     def env(self) -> dict[str, object]:
         """Axes, attributes and facts about arguments in one mapping, for expressions (see `call_env`)."""
         return call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
+
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """What the attributes make of every array, by name."""
+        return self.op.under(self.attributes)
+
+    def shape(self, name: str) -> Shape:
+        """The accepted shape in which an array is passed; that of a result."""
+        return self.accepted.get(name) or self.forms[name].shapes[0]
 
 
 def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
@@ -107,11 +118,11 @@ def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str
     """
     binder = _Binder(op, check_attributes(op, attributes))
     for array in op.inputs:
-        binder.take(array, arrays.get(array.name))
+        binder.take(array.name, arrays.get(array.name))
     binder.finish()
     binder.check_devices(arrays)
     for array in (*op.outputs, *binder.live_temporaries()):
-        binder.derive(array)
+        binder.derive(binder.forms[array.name])
     return Call(
         op=op,
         sizes=binder.sizes,
@@ -119,7 +130,7 @@ def bind(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mapping[str
         lead=binder.lead,
         shapes=binder.shapes,
         formats=binder.formats,
-        accepted={array.name: shape for array, shape, _ in binder.later},
+        accepted={form.name: shape for form, shape, _ in binder.later},
     )
 
 
@@ -131,7 +142,7 @@ def check_some(op: Op, arrays: Mapping[str, ArrayInfo | None], attributes: Mappi
     """
     binder = _Binder(op, check_attributes(op, attributes))
     for name, info in arrays.items():
-        binder.take(op.array(name), info)
+        binder.take(name, info)
     binder.check_shapes(partly=True)
     binder.check_devices(arrays)
 
@@ -206,51 +217,50 @@ def _choices(a: Attribute) -> str:
 
 class _Binder:
     def __init__(self, op: Op, attributes: dict[str, object]) -> None:
-        self.op, self.attributes = op, attributes
+        self.op, self.attributes, self.forms = op, attributes, op.under(attributes)
         self.sizes: dict[str, int] = {}
         self.owner: dict[str, str] = {}
         self.lead: dict[str, tuple[int, ...]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.formats: dict[str, ElementFormat] = {}
         self.strides: dict[str, tuple[int, ...]] = {}
-        self.later: list[tuple[Array, Shape, tuple[int, ...]]] = []
+        self.later: list[tuple[Form, Shape, tuple[int, ...]]] = []
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
-    def take(self, array: Array, info: ArrayInfo | None) -> None:
+    def take(self, name: str, info: ArrayInfo | None) -> None:
         """Checks one argument. An empty addend means none: callers that always pass a bias pass an empty one."""
+        form = self.forms[name]
+        array = form.array
         if info is not None and array.optional and array.role is Role.ADDEND and _is_empty(info):
             info = None
-        shapes = array.shapes_for(self.attributes)
-        if not shapes:
-            if info is not None:
-                why = f"{array.by} = {self.attributes[str(array.by)]!r} does not take it"
-                raise errors.Surplus(op=self.op.name, argument=array.name, expected=why, actual=list(info.shape))
-            return
         if info is None:
-            if array.required(self.attributes):
-                raise errors.Missing(op=self.op.name, argument=array.name, expected=self.want(array), actual="nothing")
+            if form.shapes and form.required:
+                raise errors.Missing(op=self.op.name, argument=name, expected=self.want(form), actual="nothing")
             return
-        self.formats[array.name] = self.check_format(array, info)
-        self.attributes = followed(self.op, self.attributes, {array.name: info.format})
+        if not form.shapes:
+            why = f"{array.by} = {self.attributes[str(array.by)]!r} does not take it"
+            raise errors.Surplus(op=self.op.name, argument=name, expected=why, actual=list(info.shape))
+        self.formats[name] = self.check_format(form, info)
+        self.attributes = followed(self.op, self.attributes, {name: info.format})
+        self.forms = self.op.under(self.attributes)
         if isinstance(array.layout, Pages):
-            self.take_pages(array, array.layout, info)
+            self.take_pages(form, array.layout, info)
             return
-        swapped = array.swapped(self.attributes)
-        shape = _swap(info.shape) if swapped else info.shape
-        chosen = self.choose(array, shapes, shape, info.shape)
-        self.match(array, chosen, shape)
-        self.later.append((array, chosen, shape))
+        shape = form.reordered(info.shape)
+        chosen = self.choose(form, shape)
+        self.match(form, chosen, shape)
+        self.later.append((form, chosen, shape))
         if info.strides is not None:
-            self.strides[array.name] = info.strides
-            shape, strides, written = info.shape, info.strides, array.access is not Access.IN
+            self.strides[name] = info.strides
+            given, strides, written = info.shape, info.strides, array.access is not Access.IN
             dense = array.layout
-            problem = problem_of(lambda: dense.problem(shape, strides, written=written))
+            problem = problem_of(lambda: dense.problem(given, strides, written=written))
             if problem:
-                raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=info.strides)
-        self.shapes[array.name] = info.shape
+                raise errors.WrongStride(op=self.op.name, argument=name, expected=problem, actual=info.strides)
+        self.shapes[name] = info.shape
 
-    def take_pages(self, array: Array, pages: Pages, info: ArrayInfo) -> None:
+    def take_pages(self, form: Form, pages: Pages, info: ArrayInfo) -> None:
         """Checks a cache: rows of a page from the attribute or the shape, room for them in every page."""
         layout, stated = self.attributes[pages.layout], self.attributes[pages.block_size]
         assert isinstance(layout, Paged)
@@ -258,25 +268,25 @@ class _Binder:
         shape, row = info.shape, layout.row_bytes
         expected = f"[pages, {pages.block_size} * {row} bytes or more] or [pages, {pages.block_size}, {row}]"
         if len(shape) not in (2, 3):
-            raise errors.WrongRank(op=self.op.name, argument=array.name, expected=expected, actual=list(shape))
+            raise errors.WrongRank(op=self.op.name, argument=form.name, expected=expected, actual=list(shape))
         if len(shape) == 2 and stated is None:
-            why = f"rows per page, as '{array.name}' is [pages, bytes]"
+            why = f"rows per page, as '{form.name}' is [pages, bytes]"
             raise errors.Missing(op=self.op.name, argument=pages.block_size, expected=why, actual="nothing")
         rows = self.rows_of(pages, layout, shape, stated)
         size = shape[1] * (shape[2] if len(shape) == 3 else 1)
         if rows is None or certainly(lambda: size < layout.page_bytes(rows)):
             known = f" with {pages.block_size} = {stated}" if stated is not None else ""
-            raise errors.WrongShape(op=self.op.name, argument=array.name, expected=expected + known, actual=list(shape))
+            raise errors.WrongShape(op=self.op.name, argument=form.name, expected=expected + known, actual=list(shape))
         strides = packed_strides(shape) if info.strides is None else info.strides
         problem = problem_of(lambda: pages.problem(shape, strides, layout.alignment))
         if problem:
-            raise errors.WrongStride(op=self.op.name, argument=array.name, expected=problem, actual=strides)
-        count, length = array.shapes[0]
+            raise errors.WrongStride(op=self.op.name, argument=form.name, expected=problem, actual=strides)
+        count, length = form.shapes[0]
         assert isinstance(count, Axis)
         assert isinstance(length, Axis)
         for axis, value in ((pages.rows, rows), (count, shape[0]), (length, size)):
-            self.fix(array, axis, value, shape)
-        self.shapes[array.name] = shape
+            self.fix(form, axis, value, shape)
+        self.shapes[form.name] = shape
 
     @staticmethod
     def rows_of(pages: Pages, layout: Paged, shape: tuple[int, ...], stated: int | None) -> int | None:
@@ -285,35 +295,28 @@ class _Binder:
         except Undecided:
             return shape[1] if stated is None else stated
 
-    def check_format(self, array: Array, info: ArrayInfo) -> ElementFormat:
-        allowed = self.allowed(array)
+    def check_format(self, form: Form, info: ArrayInfo) -> ElementFormat:
+        allowed = self.allowed(form)
         if info.format in allowed:
             return info.format
         if info.format == UINT8 and E8M0 in allowed:
             return E8M0  # scale bytes, by another name
-        expected = " or ".join(form.name for form in allowed)
-        raise errors.WrongFormat(op=self.op.name, argument=array.name, expected=expected, actual=info.format.name)
+        expected = " or ".join(element.name for element in allowed)
+        raise errors.WrongFormat(op=self.op.name, argument=form.name, expected=expected, actual=info.format.name)
 
-    def allowed(self, array: Array) -> tuple[ElementFormat, ...]:
-        if not isinstance(array.formats, str):
-            return array.formats
-        if array.formats in self.attributes:
-            form = self.attributes[array.formats]
-            assert isinstance(form, ElementFormat)
-            return (form,)
-        if array.formats in self.formats:
-            return (self.formats[array.formats],)
-        return self.allowed(self.op.array(array.formats))  # where only some arguments are looked at
+    def allowed(self, form: Form) -> tuple[ElementFormat, ...]:
+        if not isinstance(form.formats, str):
+            return form.formats
+        if form.formats in self.formats:
+            return (self.formats[form.formats],)
+        return self.allowed(self.forms[form.formats])  # where only some arguments are looked at
 
-    def choose(self, array: Array, shapes: tuple[Shape, ...], shape: tuple[int, ...], passed: tuple[int, ...]) -> Shape:
+    def choose(self, form: Form, shape: tuple[int, ...]) -> Shape:
         """The accepted shape that the rank (and dimensions of size 1) speak for."""
-        fitting = [s for s in shapes if _rank_fits(s, len(shape))]
+        fitting = [s for s in form.shapes if _rank_fits(s, len(shape))]
         if not fitting:
-            raise errors.WrongRank(op=self.op.name, argument=array.name, expected=self.want(array), actual=list(passed))
-        for candidate in fitting:
-            if self.agrees(candidate, shape):
-                return candidate
-        return fitting[0]
+            self.fail(errors.WrongRank, form, shape)
+        return next((candidate for candidate in fitting if self.agrees(candidate, shape)), fitting[0])
 
     def agrees(self, candidate: Shape, shape: tuple[int, ...]) -> bool:
         lead, dims, sizes = _split(candidate, shape)
@@ -330,44 +333,40 @@ class _Binder:
         env = {**self.sizes, **self.attributes, **layout_facts(self.attributes)}
         return expr.evaluate(env) if expr.names() <= set(env) else None
 
-    def match(self, array: Array, shape: Shape, sizes: tuple[int, ...]) -> None:
+    def match(self, form: Form, shape: Shape, sizes: tuple[int, ...]) -> None:
         rows, dims, (lead, rest) = _split(shape, sizes)
         if rows is not None:
             if _differ(self.lead.setdefault(rows.axis.name, lead), lead):
-                self.fail_shape(array, sizes)
-            total = 1
-            for size in lead:
-                total *= size
-            self.fix(array, rows.axis, total, sizes)
+                self.fail(errors.WrongShape, form, sizes)
+            self.fix(form, rows.axis, prod(lead), sizes)
         for dim, size in zip(dims, rest, strict=True):
             if isinstance(dim, Axis):
-                self.fix(array, dim, size, sizes)
+                self.fix(form, dim, size, sizes)
 
-    def fix(self, array: Array, axis: Axis, size: int, sizes: tuple[int, ...]) -> None:
+    def fix(self, form: Form, axis: Axis, size: int, sizes: tuple[int, ...]) -> None:
         known = self.sizes.setdefault(axis.name, size)
         if _differ(known, size):
-            self.fail_shape(array, sizes)
+            self.fail(errors.WrongShape, form, sizes)
         if isinstance(known, SymbolicSize) and isinstance(size, int):
             self.sizes[axis.name] = size
-        self.owner.setdefault(axis.name, array.name)
+        self.owner.setdefault(axis.name, form.name)
         problem = problem_of(lambda: axis.problem(size))
         if problem:
-            raise errors.OutOfRange(
-                op=self.op.name, argument=array.name, expected=problem, actual=f"{axis.name} = {size}"
-            )
+            actual = f"{axis.name} = {size}"
+            raise errors.OutOfRange(op=self.op.name, argument=form.name, expected=problem, actual=actual)
 
-    def fail_shape(self, array: Array, sizes: tuple[int, ...]) -> None:
-        passed = _swap(sizes) if array.swapped(self.attributes) else sizes
-        raise errors.WrongShape(op=self.op.name, argument=array.name, expected=self.want(array), actual=list(passed))
+    def fail(self, kind: type[errors.ArgumentError], form: Form, sizes: tuple[int, ...]) -> NoReturn:
+        """Refuses sizes, which are in the order of the accepted shapes."""
+        raise kind(op=self.op.name, argument=form.name, expected=self.want(form), actual=list(form.reordered(sizes)))
 
     def check_shapes(self, partly: bool = False) -> None:
         """Checks the dimensions that are expressions; `partly`: not those of axes that nothing states yet."""
-        for array, shape, sizes in self.later:
+        for form, shape, sizes in self.later:
             _, dims, (_, rest) = _split(shape, sizes)
             for dim, size in zip(dims, rest, strict=True):
                 known = self.known(dim)
                 if _differ(known, size) and not (partly and known is None):
-                    self.fail_shape(array, sizes)
+                    self.fail(errors.WrongShape, form, sizes)
 
     def finish(self) -> None:
         """Checks the dimensions that are expressions, then the constraints."""
@@ -405,13 +404,14 @@ class _Binder:
             return None
         if pieces.when is not None and not pieces.when.names() <= {*env}:
             return None  # it depends on a size that only the run knows, which looks again
-        array, attributes, dim = self.op.array(pieces.name), dict(self.attributes), pieces.dim
-        if array.order is not None and strides[-1] != 1 and strides[-2] == 1:
+        form, dim = self.forms[pieces.name], pieces.dim
+        order = form.array.order
+        if order is not None and strides[-1] != 1 and strides[-2] == 1:
             # A transposed view is the array that it was made from, in the other order, and is planned as that.
-            attributes[array.order] = "kn" if attributes[array.order] == "nk" else "nk"
-            strides, shape = _swap(strides), _swap(shape)
-            env = {**env, array.order: attributes[array.order]}
-        if array.swapped(attributes):
+            env = {**env, order: "kn" if self.attributes[order] == "nk" else "nk"}
+            strides, shape = swap(strides), swap(shape)
+            form = self.op.under(env)[pieces.name]
+        if form.swapped:
             dim = {-1: -2, -2: -1}.get(dim, dim)
         if shape[dim] <= 1 or strides[dim] == 1 or (pieces.when is not None and not pieces.when.evaluate(env)):
             return None
@@ -441,29 +441,25 @@ class _Binder:
 
     # -- results ------------------------------------------------------------------------------------------------
 
-    def derive(self, array: Array) -> None:
-        shapes = array.shapes_for(self.attributes)
-        if not shapes:
+    def derive(self, form: Form) -> None:
+        if not form.shapes:
             return
         sizes: list[int] = []
-        for dim in shapes[0]:
+        for dim in form.shapes[0]:
             if isinstance(dim, Rows):
                 sizes += self.lead.get(dim.axis.name, (self.sizes[dim.axis.name],))
             else:
                 value = self.known(dim)
-                assert value is not None, f"{self.op.name}: size of {array.name} is not determined"
+                assert value is not None, f"{self.op.name}: size of {form.name} is not determined"
                 sizes.append(value)
-        self.shapes[array.name] = tuple(sizes)
-        self.formats[array.name] = self.allowed(array)[0]
+        self.shapes[form.name] = tuple(sizes)
+        self.formats[form.name] = self.allowed(form)[0]
 
-    def want(self, array: Array) -> str:
+    def want(self, form: Form) -> str:
         """The accepted shapes in symbols, and the sizes known so far."""
-        shapes = array.shapes_for(self.attributes)
-        if array.swapped(self.attributes):
-            shapes = tuple(_swap(shape) for shape in shapes)
-        text = " or ".join("[" + ", ".join(_show(dim) for dim in shape) + "]" for shape in shapes)
-        names = sorted({n for shape in shapes for dim in shape for n in _names(dim)} & set(self.sizes))
-        known = ", ".join(f"{n} = {self.sizes[n]} from '{self.owner[n]}'" for n in names)
+        text = " or ".join(shape_text(form.reordered(shape)) for shape in form.shapes)
+        names = sorted({name for shape in form.shapes for dim in shape for name in _names(dim)} & set(self.sizes))
+        known = ", ".join(f"{name} = {self.sizes[name]} from '{self.owner[name]}'" for name in names)
         return text + (f" with {known}" if known else "")
 
 
@@ -479,16 +475,8 @@ def _is_empty(info: ArrayInfo) -> bool:
     return certainly(lambda: info.shape == (0,))
 
 
-def _show(dim: Dim) -> str:
-    return str(dim) if isinstance(dim, Rows) else show(dim)
-
-
 def _names(dim: Dim) -> frozenset[str]:
     return frozenset((dim.axis.name,)) if isinstance(dim, Rows) else as_expr(dim).names()
-
-
-def _swap(shape: tuple) -> tuple:  # type: ignore[type-arg]
-    return (*shape[:-2], shape[-1], shape[-2]) if len(shape) >= 2 else shape
 
 
 def _rank_fits(shape: Shape, rank: int) -> bool:

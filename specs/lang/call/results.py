@@ -44,7 +44,7 @@ def _check(call: Call, array: Array, info: ArrayInfo, name: str, device: object)
         raise errors.Surplus(op=op, argument=name, expected=expected, actual=list(info.shape))
     if certainly(lambda: info.shape != shape):
         kind = errors.WrongShape if len(info.shape) == len(shape) else errors.WrongRank
-        wanted = f"{shape_text(array.shapes_for(call.attributes)[0])} = {list(shape)} for '{array.name}'"
+        wanted = f"{shape_text(call.forms[array.name].shapes[0])} = {list(shape)} for '{array.name}'"
         raise kind(op=op, argument=name, expected=wanted, actual=list(info.shape))
     form = call.formats[array.name]
     if info.format != form and not (info.format == UINT8 and form == E8M0):  # scale bytes, by another name

@@ -144,9 +144,8 @@ def _stated_axes(op: Op, case: Case) -> set[str]:
     axes = {axis.name for axis in op.axes if axis.value is None}
     found: set[str] = set()
     for array in op.inputs:
-        decided = array.by is None or attributes[array.by] is not None
-        if array.name not in case.absent and decided:
-            found |= {name for shape in array.shapes_for(attributes)[:1] for name in _sizes(shape)}
+        if array.name not in case.absent:
+            found |= {name for shape in array.under(attributes).shapes[:1] for name in _sizes(shape)}
             if isinstance(array.layout, Pages):
                 axes -= {array.layout.rows.name}
     return found & axes

@@ -13,7 +13,7 @@ from math import gcd
 
 from specs.lang.call.bind import Call
 from specs.lang.declare.axes import Axis, Expr, as_expr
-from specs.lang.declare.kernel import Array, Dim, Rows, Shape
+from specs.lang.declare.kernel import Array, Dim, Rows
 from specs.lang.declare.layouts import Pages
 
 
@@ -72,13 +72,11 @@ def _symbols(call: Call, array: Array) -> list[Dim | _Lead]:
     sizes = call.shapes[array.name]
     if isinstance(array.layout, Pages):
         return [0] * len(sizes)
-    shape: Shape = call.accepted.get(array.name) or array.shapes_for(call.attributes)[0]
+    shape = call.shape(array.name)
     found: list[Dim | _Lead] = list(shape)
     if shape and isinstance(shape[0], Rows):
         found[:1] = [_Lead(shape[0].axis, index) for index in range(len(sizes) - len(shape) + 1)]
-    if array.swapped(call.attributes) and array.name in call.accepted and len(found) >= 2:
-        found[-2:] = reversed(found[-2:])
-    return found
+    return [*call.forms[array.name].reordered(tuple(found))] if array.name in call.accepted else found
 
 
 def _names(dim: Dim) -> frozenset[str]:

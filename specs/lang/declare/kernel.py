@@ -95,29 +95,75 @@ class Array:
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 
-    def shapes_for(self, attributes: Mapping[str, object]) -> tuple[Shape, ...]:
-        """Accepted shapes under these attributes; empty when the array is not taken."""
-        if self.by is None:
-            return self.shapes
-        value = attributes[self.by]
-        shapes = dict(self.shapes_by)
-        # Layouts of one's own may have codes that no choice has, and then take no array that depends on them.
-        return shapes.get(value.codes, ()) if isinstance(value, Paged) else shapes[choice_name(value)]
-
     @property
     def always(self) -> bool:
         """Whether there is such an array under every choice."""
         return not self.optional and (self.by is None or all(shapes for _, shapes in self.shapes_by))
 
-    def swapped(self, attributes: Mapping[str, object]) -> bool:
-        """Whether the last two dimensions are passed in the other order than `shapes` states."""
-        if self.order is None or attributes[self.order] != "nk":
-            return False
-        return not self.order_for or choice_name(attributes[str(self.by)]) in self.order_for
+    def under(self, attributes: Mapping[str, object]) -> Form:
+        """What these values of the attributes make of it."""
+        choice = None if self.by is None else attributes[self.by]
+        # A caller's own layout may have codes that no choice has, and then takes no array that depends on them.
+        shapes = self.shapes if self.by is None else dict(self.shapes_by).get(variant_name(choice), ())
+        decided = attributes.get(self.formats) if isinstance(self.formats, str) else None
+        transposed = self.order is not None and attributes[self.order] == "nk"
+        return Form(
+            array=self,
+            shapes=shapes,
+            formats=(decided,) if isinstance(decided, ElementFormat) else self.formats,
+            required=not self.optional or (self.by is not None and variant_name(choice) in self.required_for),
+            swapped=transposed and (not self.order_for or variant_name(choice) in self.order_for),
+        )
 
-    def required(self, attributes: Mapping[str, object]) -> bool:
-        """Whether a call with these attributes has to pass it."""
-        return not self.optional or (self.by is not None and variant_name(attributes[self.by]) in self.required_for)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """An array under given values of the attributes."""
+
+    array: Array
+    shapes: tuple[Shape, ...]
+    """Accepted shapes, the first is the one that kernels see; empty where the array is not taken."""
+    formats: FormatSource
+    """Accepted element formats, or the name of the array (or of the attribute, which has no value) that decides."""
+    required: bool
+    """Whether a call has to pass it."""
+    swapped: bool
+    """Whether the last two dimensions are passed in the other order than `shapes` states."""
+
+    @property
+    def name(self) -> str:
+        """The array's name."""
+        return self.array.name
+
+    def reordered(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Sizes, strides or symbols as they are passed, in the order of `shapes`; or the other way round."""
+        return swap(values) if self.swapped else values
+
+
+def swap(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The last two entries exchanged, where there are two."""
+    return (*values[:-2], values[-1], values[-2]) if len(values) >= 2 else values
+
+
+class Forms:
+    """Forms of all arrays of a kernel or an operation, kept by the values of the attributes that decide about them."""
+
+    __slots__ = ("_arrays", "_deciding", "_kept")
+
+    def __init__(self, arrays: tuple[Array, ...]) -> None:
+        self._arrays = arrays
+        named = (name for a in arrays for name in (a.by, a.order, a.formats) if isinstance(name, str))
+        self._deciding = tuple(dict.fromkeys(named))
+        self._kept: dict[tuple[object, ...], Mapping[str, Form]] = {}
+
+    def under(self, attributes: Mapping[str, object]) -> Mapping[str, Form]:
+        """The form of every array, by name."""
+        values = (attributes.get(name) for name in self._deciding)
+        key = tuple(value.codes if isinstance(value, Paged) else value for value in values)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = {array.name: array.under(attributes) for array in self._arrays}
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +248,17 @@ class Kernel:
     body: Body
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
+    _forms: Forms = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         from specs.lang.declare.check import check_kernel
 
         check_kernel(self)
+        object.__setattr__(self, "_forms", Forms(self.arrays))
+
+    def under(self, attributes: Mapping[str, object]) -> Mapping[str, Form]:
+        """The form of every array under these values of the attributes, by name."""
+        return self._forms.under(attributes)
 
     def array(self, name: str) -> Array:
         """The array called `name`."""

@@ -12,7 +12,7 @@ import numpy as np
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr
 from specs.lang.declare.check import check_op
-from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Form, Forms, Kernel
 from specs.lang.declare.where import declared_at
 from specs.lang.formats.elements import ElementFormat
 
@@ -170,13 +170,19 @@ class Op:
     framework_product: FrameworkProduct | None = None
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
+    _forms: Forms = field(init=False, repr=False, compare=False)
     _index: dict[str, Array] = field(default_factory=dict, init=False, repr=False, compare=False, hash=False)
     _pieces: list[Pieces] = field(default_factory=list, init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
         check_op(self)
+        object.__setattr__(self, "_forms", Forms((*self.arrays, *self.temporaries)))
         self._index.update({array.name: array for array in (*self.arrays, *self.temporaries)})
         self._pieces.extend(_pieces(self))
+
+    def under(self, attributes: Mapping[str, object]) -> Mapping[str, Form]:
+        """The form of every argument, result and temporary under these values of the attributes, by name."""
+        return self._forms.under(attributes)
 
     @property
     def pieces(self) -> Sequence[Pieces]:

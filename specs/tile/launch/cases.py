@@ -11,7 +11,7 @@ from math import prod
 
 from specs.lang.call.bind import ArrayInfo, Call, bind, check_attributes, layout_facts
 from specs.lang.declare.axes import as_expr
-from specs.lang.declare.kernel import Array, Rows
+from specs.lang.declare.kernel import Form, Rows
 from specs.lang.declare.layouts import packed_strides
 from specs.lang.declare.op import Case, Op, Step
 from specs.lang.formats.elements import ElementFormat
@@ -37,24 +37,26 @@ def case_arrays(op: Op, case: Case, *, strided: bool) -> dict[str, ArrayInfo]:
     Formats that the case does not choose are the first that the spec accepts.
     """
     attributes = check_attributes(op, dict(case.attributes))
+    forms = op.under(attributes)
     formats: dict[str, ElementFormat] = {}
     arrays: dict[str, ArrayInfo] = {}
     for array in op.inputs:
-        if array.name in case.absent or not array.shapes_for(attributes):
+        form = forms[array.name]
+        if array.name in case.absent or not form.shapes:
             continue
-        shape = case_shape(array, case, attributes)
-        formats[array.name] = case_format(array, case, attributes, formats)
+        shape = case_shape(form, case, attributes)
+        formats[array.name] = case_format(form, case, formats)
         strides = packed_strides(shape) if strided else None
         arrays[array.name] = ArrayInfo(shape, formats[array.name], strides, "case")
     return arrays
 
 
-def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tuple[int, ...]:
+def case_shape(form: Form, case: Case, attributes: Mapping[str, object]) -> tuple[int, ...]:
     """The shape in which a case passes an array: the first accepted one, with its leading dimensions."""
     sizes = dict(case.sizes)
     env = {**sizes, **attributes, **layout_facts(attributes)}
     shape: list[int] = []
-    for dim in array.shapes_for(attributes)[0]:
+    for dim in form.shapes[0]:
         if isinstance(dim, Rows):
             rows = sizes[dim.axis.name]
             lead = (rows,) if case.lead is None else case.lead
@@ -62,24 +64,18 @@ def case_shape(array: Array, case: Case, attributes: Mapping[str, object]) -> tu
             shape += lead
         else:
             shape.append(as_expr(dim).evaluate(env))
-    if array.swapped(attributes):
-        shape[-2:] = shape[-1], shape[-2]
-    return tuple(shape)
+    return form.reordered(tuple(shape))
 
 
-def case_format(
-    array: Array, case: Case, attributes: Mapping[str, object], known: Mapping[str, ElementFormat]
-) -> ElementFormat:
+def case_format(form: Form, case: Case, known: Mapping[str, ElementFormat]) -> ElementFormat:
     """The element format in which a case passes an array: its own choice, else what the spec derives or lists first.
 
     known: formats of the arrays before it.
     """
-    chosen = dict(case.formats).get(array.name)
-    if chosen is None and isinstance(array.formats, str):
-        chosen = attributes[array.formats] if array.formats in attributes else known[array.formats]
-    elif chosen is None:
-        chosen = array.formats[0]
-    assert isinstance(chosen, ElementFormat), f"{case.name}: format of {array.name}"
+    chosen = dict(case.formats).get(form.name)
+    if chosen is None:
+        chosen = known[form.formats] if isinstance(form.formats, str) else form.formats[0]
+    assert isinstance(chosen, ElementFormat), f"{case.name}: format of {form.name}"
     return chosen
 
 

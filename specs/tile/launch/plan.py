@@ -8,7 +8,7 @@ from math import prod
 
 from specs.lang.call.bind import Call
 from specs.lang.declare.axes import Ref, as_expr
-from specs.lang.declare.kernel import Array, Config, Kernel, Rows, Shape
+from specs.lang.declare.kernel import Array, Config, Form, Kernel, Rows, Shape
 from specs.lang.declare.layouts import Pages, packed_strides
 from specs.lang.declare.op import Step
 from specs.lang.errors import SpecError
@@ -76,8 +76,9 @@ def plan(
     env.update(tunables)
     conditions = {name: bool(expr.evaluate(env)) for name, expr in kernel.static_conditions}
     env.update(conditions)
-    present = [a for a in kernel.arrays if step.array_name(a.name) in call.shapes and a.shapes_for(attributes)]
-    memory = {a.name: (step.array_name(a.name), _memory(call, step, a, attributes, strides)) for a in present}
+    forms = kernel.under(attributes)
+    present = [a for a in kernel.arrays if step.array_name(a.name) in call.shapes and forms[a.name].shapes]
+    memory = {a.name: (step.array_name(a.name), _memory(call, step, forms[a.name], strides)) for a in present}
     key = Specialisation(
         attributes=tuple((a.name, attributes[a.name]) for a in kernel.attributes if not a.dynamic),
         formats=tuple((a.name, _format(call, step, a)) for a in present),
@@ -111,29 +112,24 @@ def _kernel_attributes(call: Call, step: Step) -> dict[str, object]:
     return values
 
 
-def _memory(
-    call: Call, step: Step, array: Array, attributes: Mapping[str, object], strides: Mapping[str, Strides | None]
-) -> Memory:
-    name = step.array_name(array.name)
+def _memory(call: Call, step: Step, form: Form, strides: Mapping[str, Strides | None]) -> Memory:
+    array, name = form.array, step.array_name(form.name)
     shape = call.shapes[name]
     if isinstance(array.layout, Pages):
         return _pages(shape, strides.get(name))
-    swapped = array.swapped(attributes)
     parts = call.formats[name].storage_bits // _format(call, step, array).storage_bits
-    own = array if parts == 1 else call.op.array(name)
-    canonical = own.shapes_for(attributes if parts == 1 else call.attributes)[0]
+    canonical = (form if parts == 1 else call.forms[name]).shapes[0]
     given = strides.get(name)
     fresh = name not in strides  # temporaries, and results that the caller gave no array for
     steps = packed_strides(shape) if given is None or fresh else given
-    if swapped:
-        shape, steps = _swap(shape), _swap(steps)
+    shape, steps = form.reordered(shape), form.reordered(steps)
     lead, rest = _align(canonical, call.accepted.get(name, canonical), shape, steps)
     groups = _collapse(lead) if canonical and isinstance(canonical[0], Rows) else []
     dims = [*groups, *rest] or [(1, 1)]  # an array without dimensions lies in memory as one element
     if parts > 1:
-        pairs = zip(array.shapes_for(attributes)[0], canonical, strict=True)
+        pairs = zip(form.shapes[0], canonical, strict=True)
         dims = _narrowed(dims, parts, array, next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide))
-    packed = fresh or (given is None and not swapped)
+    packed = fresh or (given is None and not form.swapped)
     return Memory(
         sizes=tuple(size for size, _ in dims),
         strides=tuple(stride for _, stride in dims),
@@ -141,7 +137,7 @@ def _memory(
             lead=max(len(groups), 1),
             unit=None if packed else _unit_dim(dims),
             packed=packed,
-            swapped=swapped and given is None,
+            swapped=form.swapped and given is None,
         ),
     )
 
@@ -168,10 +164,6 @@ def _narrowed(dims: Dims, parts: int, array: Array, dim: int) -> Dims:
     if size > 1 and stride != 1:
         raise SpecError(f"'{array.name}' is read in a narrower format along a dimension that is not contiguous")
     return [(size * parts, 1) if d == dim else (n, step * parts) for d, (n, step) in enumerate(dims)]
-
-
-def _swap(values: tuple[int, ...]) -> tuple[int, ...]:
-    return (*values[:-2], values[-1], values[-2])
 
 
 def _align(canonical: Shape, accepted: Shape, shape: tuple[int, ...], strides: Strides) -> tuple[Dims, Dims]:

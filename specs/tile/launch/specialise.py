@@ -15,7 +15,7 @@ from typing import Any
 
 from specs.lang.call.bind import layout_facts
 from specs.lang.declare.axes import Env, as_expr, show
-from specs.lang.declare.kernel import Access, Array, Kernel, Rows
+from specs.lang.declare.kernel import Access, Array, Form, Kernel, Rows
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.frontend.trace import Tracer, fail, tracing
 from specs.tile.ir import ArrayParam, Program
@@ -69,12 +69,11 @@ class Parameters:
 @lru_cache(maxsize=4096)
 def trace(kernel: Kernel, key: Specialisation) -> Program:
     """Runs the kernel's body once and returns what it recorded."""
-    tracer = Tracer()
-    params = {array.name: _param(array, key) for array in kernel.arrays if _present(array, key)}
+    tracer, forms = Tracer(), kernel.under(dict(key.attributes))
+    params = {array.name: _param(forms[array.name], key) for array in kernel.arrays if _present(array, key)}
     members: dict[str, Any] = {array.name: None for array in kernel.arrays}
     layouts = dict(key.layouts)
-    shapes = {a.name: a.shapes_for(dict(key.attributes)) for a in kernel.arrays}
-    members |= {n: ArrayHandle(param, layouts[n].lead, not shapes[n][0]) for n, param in params.items()}
+    members |= {n: ArrayHandle(param, layouts[n].lead, not forms[n].shapes[0]) for n, param in params.items()}
     members |= dict(key.attributes) | dict(key.static_conditions) | dict(key.tunables) | dict(key.static)
     static = dict(key.static)
     with tracing(tracer):
@@ -99,9 +98,8 @@ def _present(array: Array, key: Specialisation) -> bool:
     return any(name == array.name for name, _ in key.formats)
 
 
-def _param(array: Array, key: Specialisation) -> ArrayParam:
-    layout = dict(key.layouts)[array.name]
-    shape = array.shapes_for(dict(key.attributes))[0]
+def _param(form: Form, key: Specialisation) -> ArrayParam:
+    array, shape, layout = form.array, form.shapes[0], dict(key.layouts)[form.name]
     attributes = dict(key.attributes)
     env: dict[str, object] = {**attributes, **layout_facts(attributes), **dict(key.static)}
     sizes: list[str] = [] if shape else ["1"]
