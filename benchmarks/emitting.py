@@ -19,7 +19,7 @@ from typing import cast
 
 import specs
 from benchmarks.harness.report import format_table
-from parity.write.golden import DEVICE, EMITTERS, Name
+from parity.write.sources import DEVICE, EMITTERS, Name
 from specs.tile.ir import Program, walk
 from specs.tile.launch.cases import case_launches
 from specs.tile.launch.plan import Launch

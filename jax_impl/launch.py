@@ -22,8 +22,8 @@ from jax_impl.platforms import primitive
 from jax_impl.platforms.devices import platform_name
 from jax_impl.support import choose, default_platform, elsewhere, named, prepare, strided, target_of
 from specs.lang.call.bind import ArrayInfo, Call, bind
+from specs.lang.call.dividing import Divisions, divisions
 from specs.lang.call.transforms import WITHOUT_GRADIENT
-from specs.lang.declare.dividing import Divisions, divisions
 from specs.lang.declare.layouts import packed_strides
 from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported, WrongType

@@ -1,6 +1,6 @@
 """Calls whose arrays lie on several devices: every device does the call for its part, and nothing is exchanged.
 
-Which dimensions may be divided, `specs.lang.declare.dividing` reads off the shapes. On a mesh of Explicit axes the
+Which dimensions may be divided, `specs.lang.call.dividing` reads off the shapes. On a mesh of Explicit axes the
 types say how arrays lie, and a call that they do not fit is refused; on a mesh of Auto axes XLA is told the rule, and
 moves what does not fit. Inside of `jax.shard_map` arrays are parts already, and nothing has to be done.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 from jax.sharding import PartitionSpec
 
-from specs.lang.declare.dividing import Divisions
+from specs.lang.call.dividing import Divisions
 from specs.lang.errors import Unsupported
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from specs.lang.call.bind import Call
-from specs.lang.declare.dividing import divisions
+from specs.lang.call.dividing import divisions
 from specs.lang.declare.op import Op
 from specs.lang.errors import ConstraintViolated, OutOfRange, Unsupported, WrongShape
 

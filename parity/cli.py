@@ -26,7 +26,7 @@ import specs
 from parity.commands.status import NOT_RUN, STATUSES_TEXT
 from parity.judge.inputs import KINDS, Kind
 from parity.show.printing import console, print_section, print_table, say
-from parity.write.golden import DEVICE, EMITTERS, Name
+from parity.write.sources import DEVICE, EMITTERS, Name
 from specs.lang.declare.op import Case, Op
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ a kernel is first wanted for the platform, needs no plugin, and changes nothing 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jax._src.interpreters import mlir
 from jax._src.pallas import pallas_call
@@ -20,10 +19,6 @@ from jaxlib.mlir import ir
 from jax_impl.platforms import defects, environment, oneapi_math, versions
 from jax_impl.platforms.custom_call import TARGET
 from specs.lang.errors import Unsupported
-
-if TYPE_CHECKING:
-    from jax_impl.lowered import Lowered
-    from specs.lang.declare.op import Case
 
 PLATFORM = "oneapi"
 _WARPS, _STAGES = 4, 1  # where a kernel does not say
@@ -50,13 +45,6 @@ def avoid_defects() -> None:
     """
     versions.check_plugin()
     environment.set_defaults(defects.environment())
-
-
-def lower(op_name: str, case: Case | str, road: str, *, tuned: Mapping[str, int] | None = None) -> list[Lowered]:
-    """Every launch of a case, lowered for this platform; see `jax_impl.lowered.lower`."""
-    from jax_impl import lowered
-
-    return lowered.lower(op_name, case, road, platform=PLATFORM, tuned=tuned)
 
 
 def _lower(

@@ -151,8 +151,9 @@ def deliver(
         say(out, f"record: {json_file}")
     if report is not None:
         from parity.report import render
+        from parity.xpu.page import section as intel
 
-        write_text(report, render(record, ladder))
+        write_text(report, render(record, (intel(ladder, record.spec_hashes),)))
         say(out, f"report: {report}")
     missing = not_run(record, asked)
     for line in missing:

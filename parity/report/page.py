@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from parity.record.records import RunRecord, Status
 from parity.report import cases, model, parts, svg
 from parity.report.bars import status_bar
 from parity.report.markup import Markup, join, tag
 from parity.show import wording
-
-if TYPE_CHECKING:
-    from parity.xpu.record import LadderRecord
 
 TERMS = (
     (
@@ -29,15 +26,13 @@ TERMS = (
 )
 
 
-def render(record: RunRecord, ladder: LadderRecord | None = None) -> str:
+def render(record: RunRecord, sections: Sequence[Markup] = ()) -> str:
     """The whole page as HTML text that needs nothing else.
 
     Args:
         record: what a run left behind.
-        ladder: what a walk of the kernels through Intel's compilers left behind; None where there was none.
+        sections: further ones before the environment, such as `parity.xpu.page.section`.
     """
-    from parity.xpu import page as intel  # which takes its pieces from this package
-
     title = f"Kernel parity, {wording.moment(record.started)}"
     head = tag(
         "head",
@@ -59,7 +54,7 @@ def render(record: RunRecord, ladder: LadderRecord | None = None) -> str:
         _devices(record),
         cases.operations(record),
         *(model.section(found, number) for number, found in enumerate(record.models)),
-        intel.section(ladder, record.spec_hashes),
+        *sections,
         _environment(record),
         _footer(record),
     )

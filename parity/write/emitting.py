@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from parity.write.golden import EMITTERS, ROOT, Files, Name, golden_files, sources, stale, write
+from parity.write.golden import ROOT, golden_files, stale, write
+from parity.write.sources import EMITTERS, Files, Name, sources
 from specs.lang.declare.op import Case, Op
 
 

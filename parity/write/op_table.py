@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parity.show.describe import Row, Section, call_text, formats_text, sections
-from parity.write.golden import golden_sources
+from parity.write.sources import golden_paths
 from specs.export import BOUND_SYMBOLS
 from specs.lang.call.signature import NO_OUT
 from specs.lang.declare.op import Op
@@ -52,7 +52,7 @@ def _op(op: Op) -> list[str]:
     lines += ["", "```python", call_text(op), "```"]
     for section in sections(op):
         lines += ["", *_section(section)]
-    links = [f"[`{path}`](../{path})" for path in golden_sources(op)]
+    links = [f"[`{path}`](../{path})" for path in golden_paths(op)]
     return [*lines, "", f"Generated source: {', '.join(links)}."]
 
 

@@ -16,7 +16,8 @@ import pytest
 import jax_impl.emitter
 import specs
 import specs.tile.emit.triton
-from parity.write.golden import EMITTERS, Files, Name, golden_files, golden_sources, sources, stale, write
+from parity.write.golden import golden_files, stale, write
+from parity.write.sources import EMITTERS, Files, Name, golden_paths, golden_sources, sources
 from specs.export import content_hash
 from specs.lang.declare.op import Op
 from specs.tile.launch.cases import case_launches, default_case
@@ -52,6 +53,11 @@ def test_every_operation_has_sources_on_both_sides() -> None:
     for name in specs.names():
         folders = {path.parent for path in golden_sources(specs.get(name))}
         assert folders == {emitter.folder for emitter in EMITTERS.values()}, name
+
+
+def test_paths_are_those_of_the_sources() -> None:
+    for op in map(specs.get, specs.names()):
+        assert golden_paths(op) == list(golden_sources(op))
 
 
 def clear_caches() -> None:

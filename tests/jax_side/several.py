@@ -19,7 +19,7 @@ import specs
 from jax_impl import ops
 from parity.judge.frameworks import to_jax
 from parity.judge.inputs import Inputs, generate
-from specs.lang.declare.dividing import Divisions, divisions
+from specs.lang.call.dividing import Divisions, divisions
 from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported
 from specs.tile.launch.cases import case_call

@@ -18,7 +18,7 @@ from jax.experimental.pallas import triton as plgpu
 
 import specs
 from jax_impl import launch, ops
-from jax_impl.lowered import ROADS, Lowered
+from jax_impl.lowered import ROADS, Lowered, lower
 from jax_impl.platforms import custom_call, defects, environment, oneapi, triton_road, versions
 from jax_impl.support import explain, lowering_for
 from parity.judge.frameworks import to_jax
@@ -35,7 +35,7 @@ NARROW_DOT = re.compile(r"tt\.dot .*bf16")
 
 
 def lowered(op: str, road: str) -> list[Lowered]:
-    return oneapi.lower(op, default_case(specs.get(op)), road)
+    return lower(op, default_case(specs.get(op)), road, platform=oneapi.PLATFORM)
 
 
 def default_call(op: str, implementation: str) -> tuple[Callable[..., Any], list[jax.ShapeDtypeStruct]]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import specs
-from specs.lang.declare.dividing import divisions
+from specs.lang.call.dividing import divisions
 from specs.lang.declare.op import Op
 from specs.tile.launch.cases import case_call
 from tests.rules.source import ROOT

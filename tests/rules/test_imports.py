@@ -68,7 +68,7 @@ def used_names(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """Dotted names that a module imports, at any depth, or reaches as attributes of an import."""
     aliases: dict[str, str] = {}
     for node in ast.walk(module.tree):
-        for bound, dotted in _bindings(node, module):
+        for bound, dotted in bindings(node, module):
             aliases[bound] = dotted
             yield node, dotted
         if (dynamic := _dynamic_import(node)) is not None:
@@ -78,7 +78,7 @@ def used_names(module: Module) -> Iterator[tuple[ast.AST, str]]:
             yield node, ".".join((aliases[chain[0]], *chain[1:]))
 
 
-def _bindings(node: ast.AST, module: Module) -> Iterator[tuple[str, str]]:
+def bindings(node: ast.AST, module: Module) -> Iterator[tuple[str, str]]:
     """(name bound in the module, dotted name it stands for) of an import statement."""
     if isinstance(node, ast.Import):
         for item in node.names:

@@ -9,7 +9,7 @@ import pytest
 from parity import report
 from parity.show import wording
 from parity.xpu.ladder import RUNGS
-from parity.xpu.page import render
+from parity.xpu.page import render, section
 from parity.xpu.record import (
     EXECUTED,
     LOWERED,
@@ -106,7 +106,7 @@ def test_page_shows_the_same_and_escapes_names() -> None:
 
 @pytest.mark.parametrize("ladder", [None, record(REFUSED, STANDING)])
 def test_report_of_a_run_says_that_no_card_was_there(ladder: LadderRecord | None) -> None:
-    page = report.render(sample.record(), ladder)
+    page = report.render(sample.record(), (section(ladder),))
     assert "Real card: not run" in page
     assert ("Intel ladder: not run" in page) == (ladder is None)
     assert ("twin data: 3 of 4 elements" in page) == (ladder is not None)
@@ -124,5 +124,5 @@ def test_walk_with_other_specifications_is_out_of_date() -> None:
     op = next(iter(run.spec_hashes))
     same = replace(record(STANDING), spec_hashes={op: run.spec_hashes[op]})
     other = replace(record(STANDING), spec_hashes={op: "0" * 64})
-    assert "out of date" not in report.render(run, same)
-    assert "out of date" in report.render(run, other)
+    assert "out of date" not in report.render(run, (section(same, run.spec_hashes),))
+    assert "out of date" in report.render(run, (section(other, run.spec_hashes),))

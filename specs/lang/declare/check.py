@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from specs.lang.declare.axes import Axis, Expr, as_expr
-from specs.lang.declare.kernel import Access, Array, Attribute, Rows, Shape, choice_name, variant_name
 from specs.lang.declare.layouts import Pages
+from specs.lang.declare.terms import Access, Rows, Shape, choice_name, variant_name
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
 if TYPE_CHECKING:
-    from specs.lang.declare.kernel import Kernel
+    from specs.lang.declare.kernel import Array, Attribute, Kernel
     from specs.lang.declare.op import Case, Op
 
 KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
@@ -180,7 +180,7 @@ class _Scope:
                 self.fail(array, "its name is taken by another argument", "names of arguments differ")
 
     def fail(self, declared: Array | Attribute, problem: str, hint: str | None = None) -> NoReturn:
-        what = "array" if isinstance(declared, Array) else "attribute"
+        what = "attribute" if declared in self.attributes.values() else "array"
         raise SpecError(f"{self.owner}: {what} {declared.name!r}: {problem}", where=declared.where, hint=hint)
 
     # Attributes.

@@ -12,19 +12,18 @@ from enum import Enum
 from typing import Any, Union
 
 from specs.lang.declare.axes import Axis, Expr, ExprLike
+from specs.lang.declare.check import check_kernel
 from specs.lang.declare.layouts import Dense, Layout
+from specs.lang.declare.terms import Access, Dim, Rows, Shape, choice_name, variant_name
 from specs.lang.declare.where import declared_at
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
-
-class Access(Enum):
-    """Who writes an array. `INOUT` is mutated in torch and donated, aliased and returned in JAX."""
-
-    IN = "in"
-    OUT = "out"
-    INOUT = "inout"
+__all__ = [
+    "Access", "Array", "Attribute", "Body", "Config", "Constraint", "Dim", "FormatSource", "Kernel", "Role", "Rows",
+    "Shape", "Tunable", "choice_name", "variant_name",
+]  # fmt: skip
 
 
 class Role(Enum):
@@ -40,29 +39,7 @@ class Role(Enum):
     INDEX = "indices, lengths, slots or truth values, which the operation's sampler supplies"
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Any number of leading dimensions, whose sizes multiply to `axis`. Only as the first dimension of a shape."""
-
-    axis: Axis
-
-    def __str__(self) -> str:
-        return f"..{self.axis.name}"
-
-
-Dim = Union[Rows, Expr, int]
-Shape = tuple[Dim, ...]
 FormatSource = Union[tuple[ElementFormat, ...], str]
-
-
-def choice_name(value: object) -> str:
-    """How a choice is written in a spec: formats and layouts by their name."""
-    return value.name if isinstance(value, (ElementFormat, Paged)) else str(value)
-
-
-def variant_name(value: object) -> str:
-    """How `Array.shapes_by` writes a choice: a layout, which may be one of the caller's own, by its codes."""
-    return value.codes if isinstance(value, Paged) else choice_name(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,8 +228,6 @@ class Kernel:
     _forms: Forms = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        from specs.lang.declare.check import check_kernel
-
         check_kernel(self)
         object.__setattr__(self, "_forms", Forms(self.arrays))
 
