@@ -294,11 +294,12 @@ def run(
     json_file: JsonOption = None,
     report: ReportOption = None,
     xpu: LadderOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Print every comparison, not one line per operation.")] = False,
 ) -> None:
     """Compare implementations with the oracle and with each other.
 
-    Every failure prints the command that repeats it. Status 1 when a case failed, 3 when what was asked for by name
-    (--device, --implementations, --case) did not run, or nothing did.
+    Prints one line per operation, and what failed with the command that repeats it. Status 1 when a case failed, 3 when
+    what was asked for by name (--device, --implementations, --case) did not run, or nothing did.
     """
     from parity.commands import comparing
     from parity.commands.status import Asked
@@ -315,7 +316,7 @@ def run(
         chosen, seed=seed, implementations=names, kinds=_kinds(kind), device=_device(device), cases=cases, save=save
     )
     asked = Asked(ops=tuple(ops or ()), cases=cases, implementations=names if implementations else (), device=device)
-    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder))
+    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder, rows=every))
 
 
 @app.command()
@@ -356,7 +357,7 @@ def fuzz(
         chosen, seed=seed, count=count, implementations=names, device=_device(device), folder=save
     )
     asked = Asked(ops=tuple(ops or ()), implementations=names, device=device)
-    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, brief=True))
+    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked))
 
 
 @app.command()
@@ -387,7 +388,7 @@ def job(
         typer.echo(f"asked for and not run: {refusal}", err=True)
         raise typer.Exit(NOT_RUN) from None
     asked = Asked(implementations=names, device=device)
-    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, brief=True, ladder=ladder))
+    raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder))
 
 
 @app.command()

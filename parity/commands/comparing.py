@@ -12,9 +12,7 @@ from parity.judge.inputs import Kind
 from parity.judge.runner import inputs_of, repeat_case, run_all
 from parity.record.assemble import Stopwatch, run_record
 from parity.record.json import to_json
-from parity.record.records import CaseResult, RunRecord, count
-from parity.show import wording
-from parity.show.describe import Row, Section
+from parity.record.records import CaseResult, RunRecord
 from parity.show.model_sections import model_sections, reasons
 from parity.show.printing import console, print_section, say, write_text
 from parity.show.table import print_record, progress
@@ -122,25 +120,19 @@ def deliver(
     report: Path | None,
     *,
     asked: Asked = NOTHING_NAMED,
-    brief: bool = False,
+    rows: bool = False,
     ladder: LadderRecord | None = None,
 ) -> int:
     """Prints a record, writes the files that were asked for, and returns the exit status (see
     `parity.commands.status`).
 
     asked: what was asked for by name, and has to have run.
-    brief: one row per operation instead of one per case; the files hold everything either way.
+    rows: print one row per comparison instead of one per operation; the files have all of them either way.
     ladder: a walk through Intel's compilers, for the report.
     """
     out = console()
-    if record.results and brief:
-        print_section(out, operations_section(record.results))
-        for result in record.results:
-            if result.status == "failed":
-                say(out, f"failed: {result.op}, {result.case}, {result.pair}: {result.reason}")
-                say(out, f"  repeat: {result.repeat}")
-    elif record.results:
-        print_record(record, out)
+    if record.results:
+        print_record(record, out, rows=rows)
     for model in record.models:
         for section in model_sections(model):
             print_section(out, section)
@@ -161,17 +153,3 @@ def deliver(
     if record.interrupted:
         print(f"interrupted after {len(record.results)} comparisons", file=sys.stderr)
     return exit_status(record, missing)
-
-
-def operations_section(results: Sequence[CaseResult]) -> Section:
-    """One row per operation: how many comparisons ended how, twins that were identical, and the largest share."""
-    rows: list[Row] = []
-    for op in dict.fromkeys(result.op for result in results):
-        mine = tuple(result for result in results if result.op == op)
-        counts = ", ".join(f"{n} {status}" for status, n in count(mine).items() if n)
-        ran = [r for r in mine if r.exact_twin != "not applicable" and r.status in ("passed", "failed", "flushed")]
-        twins = sum(r.exact_twin == "identical" for r in ran)
-        share = max((r.bound_share for r in mine if r.bound_share is not None), default=None)
-        rows.append((op, counts, f"{twins} of {len(ran)}", wording.share(share)))
-    columns = ("operation", "comparisons", "exact twins identical", "of bound, random data")
-    return Section(title="Every operation", columns=columns, rows=tuple(rows))

@@ -1,7 +1,8 @@
-"""Results in the terminal: a table, the reasons below it, and a progress bar where somebody is watching."""
+"""Results in the terminal: a line per operation or per comparison, reasons, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.record.environment import unattended
-from parity.record.records import CaseResult, RunRecord, Status
+from parity.record.records import CaseResult, RunRecord, Status, count
 from parity.show import wording
 
 STYLES: Final[dict[Status, str]] = {
@@ -30,10 +31,67 @@ WIDE: Final = 132
 Step = Callable[[str], None]
 
 
-def print_record(record: RunRecord, console: Console | None = None) -> None:
-    """Print table, reasons and totals to `console` (standard output by default)."""
+def print_record(record: RunRecord, console: Console | None = None, *, rows: bool = True) -> None:
+    """Print table, reasons and totals to `console` (standard output by default).
+
+    rows: one row per comparison; else one per operation, failures, and why comparisons did not run.
+    """
     out = console or Console()
-    out.print(render(record, out.width))
+    out.print(render(record, out.width) if rows else render_summary(record))
+
+
+def render_summary(record: RunRecord) -> RenderableType:
+    """One row per operation, every failure with its reason, and what did not run, each reason once."""
+    failures = [_reason(result) for result in record.results if result.status == "failed"]
+    skipped = Counter(
+        (result.status, _cause(result.reason))
+        for result in record.results
+        if result.reason and result.status in ("unsupported", "not run")
+    )
+    lines = [
+        Text.assemble((f"{wording.SYMBOLS[status]} {wording.whole(n)} {status}: ", STYLES[status]), reason)
+        for (status, reason), n in skipped.most_common()
+    ]
+    parts: list[RenderableType] = [operations_table(record.results)]
+    for block in (failures, lines):
+        parts += [Text(), *block] if block else []
+    return Group(*parts, Text(), totals(record))
+
+
+def _cause(reason: str) -> str:
+    """A reason without the operation and the implementation it was given for: many rows share what remains."""
+    text = reason.partition("is not supported here: ")[2] or reason
+    head, separator, rest = text.partition(": ")
+    return rest if separator and " " not in head else text
+
+
+def operations_table(results: tuple[CaseResult, ...]) -> Table:
+    """One row per operation: cases, comparisons of each status, bit-identical pairs, largest share of the bound."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in ("operation", "cases", "comparisons", "bit-identical", "of bound"):
+        table.add_column(name, overflow="fold", justify="left" if name in ("operation", "comparisons") else "right")
+    for op in dict.fromkeys(result.op for result in results):
+        mine = tuple(result for result in results if result.op == op)
+        counts = count(mine)
+        worst: Status = "failed" if counts["failed"] else "passed" if counts["passed"] else mine[0].status
+        identical, compared = identical_pairs(mine)
+        share = max((r.bound_share for r in mine if r.bound_share is not None), default=None)
+        table.add_row(
+            Text(wording.SYMBOLS[worst], STYLES[worst]),
+            Text(op),
+            wording.whole(len({result.case for result in mine})),
+            ", ".join(f"{wording.whole(n)} {status}" for status, n in counts.items() if n),
+            f"{identical} of {compared}",
+            Text(wording.share(share), "" if wording.within(share) else "bold red"),
+        )
+    return table
+
+
+def identical_pairs(results: tuple[CaseResult, ...]) -> tuple[int, int]:
+    """Comparisons of two frameworks on exactly summable inputs: those with the same bytes, and all that ran."""
+    ran = [r for r in results if r.exact_twin != "not applicable" and r.status in ("passed", "failed", "flushed")]
+    return sum(r.exact_twin == "identical" for r in ran), len(ran)
 
 
 def render(record: RunRecord, width: int) -> RenderableType:

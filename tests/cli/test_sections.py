@@ -1,28 +1,9 @@
-"""The short tables of the main job: what they count, and what they would show if something were wrong."""
+"""The short tables of the main job: what they show, and what they would show if something were wrong."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from parity.commands.comparing import operations_section
 from parity.record.records import ModelSection, Similarity
 from parity.show.model_sections import similarity_section
-from tests.report.sample import record
-
-
-def test_one_row_per_operation_counts_every_comparison() -> None:
-    results = record().results
-    section = operations_section(results)
-    assert [row[0] for row in section.rows] == list(dict.fromkeys(result.op for result in results))
-    counted = sum(int(part.split()[0]) for row in section.rows for part in row[1].split(", "))
-    assert counted == len(results)
-
-
-def test_a_twin_that_differs_is_not_counted_as_identical() -> None:
-    result = next(r for r in record().results if r.exact_twin == "identical")
-    (row,) = operations_section((result, replace(result, exact_twin="differs", status="failed"))).rows
-    assert row[1] == "1 passed, 1 failed"
-    assert row[2] == "1 of 2"
 
 
 def test_neighbours_are_pairs_and_the_rest_is_unrelated() -> None:

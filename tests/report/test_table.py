@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from parity.record.records import CaseResult
 from parity.show import wording
 from parity.show.table import WIDE, print_record, progress, watched
 from tests.report.sample import record
@@ -41,6 +43,40 @@ def test_failures_print_their_reason_and_their_bound() -> None:
     assert "256 of 6432 elements of bf16 outside the bound; worst at [1, 28]" in words
     assert "bound: u(bf16) |ref|" in words
     assert "triton: no kernel can be launched without a GPU" in words
+
+
+def _summary(*results: CaseResult) -> str:
+    out = io.StringIO()
+    sample = replace(record(), results=results or record().results)
+    print_record(sample, Console(file=out, width=100), rows=False)
+    return out.getvalue()
+
+
+def test_a_summary_has_one_line_per_operation_and_every_failure() -> None:
+    text, sample = _summary(), record()
+    table, _, rest = text.partition("\n\n")
+    for op in sample.by_op:
+        assert len([line for line in table.splitlines() if f" {op} " in line]) == 1
+    for result in sample.results:
+        if result.status == "failed":
+            assert " ".join(result.reason.split()) in " ".join(rest.split())
+    assert " ".join(rest.split()).count("✕") == sample.counts["failed"] + 1
+
+
+def test_a_summary_says_once_why_comparisons_did_not_run() -> None:
+    skipped = next(r for r in record().results if r.status == "unsupported")
+    reason = "is not supported here: no device is of kind cuda"
+    rows = [replace(skipped, reason=f"torch:{name}: {skipped.op} with {name!r} {reason}") for name in ("a", "b")]
+    words = " ".join(_summary(*rows).split())
+    assert words.count("no device is of kind cuda") == 1
+    assert "2 unsupported: no device is of kind cuda" in words
+
+
+def test_results_that_differ_are_not_counted_as_identical() -> None:
+    result = next(r for r in record().results if r.exact_twin == "identical")
+    words = " ".join(_summary(result, replace(result, exact_twin="differs", status="failed")).split())
+    assert "1 passed, 1 failed" in words
+    assert "1 of 2" in words
 
 
 @pytest.mark.parametrize(
