@@ -2,6 +2,8 @@
 
     list, show     what there is, from the specs alone
     emit           generated sources; checks and renews those that are checked in
+    check          declarations and memory accesses, before a kernel runs
+    conformance    wrong calls, which every implementation has to refuse
     casts          every code of every format in every other, as a device casts it
     run, job       comparisons of both frameworks with each other and with the oracle
     fuzz           the same for calls drawn at random
@@ -263,6 +265,20 @@ def check(
 
     chosen = [_op(name) for name in ops or specs.names()]
     raise typer.Exit(int(report(chosen, console()) > 0))
+
+
+@app.command()
+def conformance(
+    ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations; all when left out.")] = None,
+) -> None:
+    """Calls with one mistake each, derived from the specs: every one has to be refused, and to change nothing.
+
+    Status 1 when one was accepted or refused for another reason, 3 when no framework is installed.
+    """
+    from parity.commands.conformance import report
+
+    found = report([_op(name) for name in ops or specs.names()], console())
+    raise typer.Exit(NOT_RUN if found is None else int(found > 0))
 
 
 # -- comparing -------------------------------------------------------------------------------------------------------

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
-from math import prod
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 
 import specs
+from parity.conformance.outcomes import Outcome, all_wrong_calls, problem, representative_cases
 from parity.conformance.wrong_calls import (
     FORMATS,
     WrongCall,
@@ -19,7 +19,6 @@ from parity.conformance.wrong_calls import (
     reshaped,
     resized,
     with_attribute,
-    wrong_calls,
 )
 from parity.conformance.wrong_results import WrongResult, wrong_results
 from parity.judge.inputs import Inputs, generate, layout_of
@@ -33,41 +32,23 @@ LEAST_REFUSALS = 300
 Key = tuple[str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome:
-    """What a wrong call led to.
-
-    error: the exception, None if the call was accepted.
-    changed: names of arguments whose bytes have changed.
-    reached: how often the launcher went on to plan or run something.
-    """
-
-    call: WrongCall
-    error: Exception | None
-    changed: tuple[str, ...] = ()
-    reached: int = 0
-
-    @property
-    def key(self) -> Key:
-        """By what refusals differ: operation, argument, kind of mistake, message."""
-        assert isinstance(self.error, ArgumentError)
-        return (self.error.op, self.error.argument, self.call.mistake.name, str(self.error))
+def key(outcome: Outcome) -> Key:
+    """By what refusals differ: operation, argument, kind of mistake, message."""
+    error = outcome.error
+    assert isinstance(error, ArgumentError)
+    return (error.op, error.argument, outcome.call.mistake.name, str(error))
 
 
 @cache
 def cases_of(op: str) -> tuple[Case, ...]:
-    """The smallest case with rows for every choice of attributes and of arrays to leave out."""
-    chosen: dict[object, Case] = {}
-    usable = [case for case in specs.get(op).cases if not case.large and all(size for _, size in case.sizes)]
-    for case in sorted(usable, key=lambda case: prod(size for _, size in case.sizes)):
-        chosen.setdefault((case.attributes, case.absent, case.lead is None), case)
-    return tuple(chosen.values())
+    """The representative cases of an operation."""
+    return representative_cases(specs.get(op))
 
 
 @cache
 def calls_of(op: str) -> tuple[WrongCall, ...]:
-    """The wrong calls of all cases of an operation."""
-    return tuple(call for case in cases_of(op) for call in wrong_calls(specs.get(op), case))
+    """The wrong calls of an operation."""
+    return tuple(all_wrong_calls(specs.get(op)))
 
 
 @cache
@@ -80,26 +61,6 @@ def right_call(op: str) -> Inputs:
     """The call that most mistakes of an operation are made in; of no 64-bit types, which JAX has off."""
     narrow = (case for case in cases_of(op) if INT64 not in layout_of(specs.get(op), case).formats.values())
     return generate(specs.get(op), next(narrow), "random", 0)
-
-
-def problem(outcome: Outcome) -> str | None:
-    """Why an outcome is not the refusal that the call deserves, None if it is."""
-    call, error = outcome.call, outcome.error
-    if error is None:
-        return f"{call}: accepted"
-    if not isinstance(error, ArgumentError):
-        return f"{call}: {type(error).__name__}: {error}"
-    if (type(error), error.argument) not in call.expected:
-        expected = " or ".join(f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str))
-        return f"{call}: {expected} expected, got {type(error).__name__} of '{error.argument}': {error}"
-    parts = (error.op, error.argument, error.expected, error.actual)
-    if not all(part.strip() and part in str(error) for part in parts):
-        return f"{call}: the message does not say what was expected and what was passed: {error}"
-    if outcome.changed:
-        return f"{call}: changed {outcome.changed}"
-    if outcome.reached:
-        return f"{call}: planned or run before it was refused"
-    return None
 
 
 def assert_refused(outcomes: Iterable[Outcome]) -> None:
@@ -119,6 +80,12 @@ class Spy:
         self.reached = 0
         for owner, name in targets:
             patch.setattr(owner, name, self._watched(getattr(owner, name)))
+
+    def watch(self, attempt: Callable[[], Outcome]) -> Outcome:
+        """The outcome of an attempt, and how often something was reached during it."""
+        before = self.reached
+        outcome = attempt()
+        return replace(outcome, reached=self.reached - before)
 
     def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*_: Any, **__: Any) -> Any:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
+from parity.conformance.outcomes import Outcome, problem
 from parity.conformance.wrong_calls import Mistake, WrongCall, reshaped, shapes_near, solutions, with_surplus
 from parity.judge.inputs import Inputs, generate
 from specs.lang import errors
@@ -17,7 +18,7 @@ from specs.lang.call.bind import ArrayInfo, bind
 from specs.lang.declare.kernel import Array
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import F32
-from tests.bad_input.calls import Outcome, assert_refused, calls_of, cases_of, problem, random_calls, results_of
+from tests.bad_input.calls import assert_refused, calls_of, cases_of, random_calls, results_of
 
 BY_FRAMEWORK = (Mistake.NOT_AN_ARRAY, Mistake.STRIDE, Mistake.DEVICE, Mistake.IMPLEMENTATION)
 """Mistakes that a spec alone does not show."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -15,71 +15,21 @@ from hypothesis import strategies as st
 
 import specs
 from jax_impl import launch, ops
-from parity.conformance.wrong_calls import Mistake, Passed, WrongCall
-from parity.judge.guard import bit_view
-from parity.judge.inputs import Raw
+from parity.conformance.jax_calls import Arrays, array_of, attempt, expressible
+from parity.conformance.outcomes import Outcome, problem
+from parity.conformance.wrong_calls import WrongCall
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import ArgumentError, Unsupported, WrongFormat
-from specs.lang.formats.elements import ElementFormat
 from tests.bad_input.calls import (
     LEAST_REFUSALS,
-    Outcome,
     Reached,
     Spy,
     assert_refused,
     calls_of,
-    problem,
+    key,
     random_calls,
     right_call,
 )
-
-Arrays = dict[int, Any]
-
-
-def expressible(call: WrongCall) -> bool:
-    """Strides and devices are JAX's own affair."""
-    return call.mistake not in (Mistake.STRIDE, Mistake.DEVICE)
-
-
-def array_of(raw: Raw, form: ElementFormat) -> Any:
-    """A JAX array with these bytes; a numpy array of types that JAX narrows when it takes them (64 bits)."""
-    assert form.numpy_dtype is not None
-    array = raw.view(form.numpy_dtype)
-    return array if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype else jax.device_put(array)
-
-
-def argument(call: WrongCall, name: str, arrays: Arrays) -> Any:
-    """One argument as the call passes it; arrays that calls share are made once."""
-    raw = call.inputs.arrays[name]
-    match call.passed.get(name):
-        case Passed.AS_LIST:
-            return raw.tolist()
-        case Passed.AS_TEXT:
-            return "text"
-    key = id(raw)
-    if key not in arrays:
-        arrays[key] = array_of(raw, call.inputs.formats[name])
-    return arrays[key]
-
-
-def attempt(call: WrongCall, arrays: Arrays, spy: Spy) -> Outcome:
-    """Makes a call and looks at its arguments afterwards."""
-    op, reached = call.inputs.op, spy.reached
-    names = [array.name if array.name in call.inputs.arrays else None for array in op.inputs]
-    passed = [None if name is None else argument(call, name, arrays) for name in names]
-    error: Exception | None = None
-    try:
-        getattr(ops, op.name)(*passed, **call.inputs.attributes, implementation=call.implementation)
-    except Exception as raised:  # noqa: BLE001 - which one it is, is the question
-        error = raised.with_traceback(None)  # whose frames would keep every array
-    changed = [
-        name
-        for name, value in zip(names, passed, strict=True)
-        if name is not None
-        and isinstance(value, jax.Array | np.ndarray)
-        and not np.array_equal(bit_view(np.asarray(value)), bit_view(call.inputs.arrays[name]))
-    ]
-    return Outcome(call=call, error=error, changed=tuple(changed), reached=spy.reached - reached)
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
@@ -104,7 +54,7 @@ def outcomes(op: str) -> tuple[Outcome, ...]:
     shared: Arrays = {}
     with pytest.MonkeyPatch.context() as patch:
         spy = watched(patch)
-        return tuple(attempt(call, shared, spy) for call in calls_of(op) if expressible(call))
+        return tuple(spy.watch(partial(attempt, call, shared)) for call in calls_of(op) if expressible(call))
 
 
 @pytest.mark.parametrize("op", specs.names())
@@ -113,7 +63,7 @@ def test_public_functions_refuse(op: str) -> None:
 
 
 def test_enough_different_refusals(record_property: Callable[[str, object], None]) -> None:
-    keys = {o.key for op in specs.names() for o in outcomes(op) if isinstance(o.error, ArgumentError)}
+    keys = {key(o) for op in specs.names() for o in outcomes(op) if isinstance(o.error, ArgumentError)}
     record_property("jax_refusals", len(keys))
     assert len(keys) >= LEAST_REFUSALS
 
@@ -123,7 +73,7 @@ def test_enough_different_refusals(record_property: Callable[[str, object], None
 def test_random_calls_are_refused(op: str, data: st.DataObject) -> None:
     call = data.draw(random_calls(op))
     with pytest.MonkeyPatch.context() as patch:
-        assert_refused([attempt(call, {}, watched(patch))])
+        assert_refused([watched(patch).watch(lambda: attempt(call, {}))])
 
 
 @pytest.mark.parametrize("op", specs.names())

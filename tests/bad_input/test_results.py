@@ -10,14 +10,16 @@ import pytest
 import torch
 
 import specs
+from parity.conformance.outcomes import Outcome, problem
+from parity.conformance.torch_calls import memory
 from parity.conformance.wrong_calls import Mistake, Passed
 from parity.conformance.wrong_results import Given, WrongResult, right_results
 from parity.judge.frameworks import to_torch
 from specs.lang.call.results import entry
 from specs.lang.declare.layouts import packed_strides
 from specs.lang.formats.elements import ElementFormat
-from tests.bad_input.calls import Outcome, assert_refused, problem, results_of, right_call
-from tests.bad_input.test_torch import memory, watched
+from tests.bad_input.calls import assert_refused, results_of, right_call
+from tests.bad_input.test_torch import watched
 from torch_impl import launch, ops
 from torch_impl.formats import DTYPES, dtype_of
 

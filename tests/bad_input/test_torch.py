@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import pytest
 import torch
@@ -12,21 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from parity.conformance.wrong_calls import Mistake, Passed, WrongCall
+from parity.conformance.outcomes import Outcome, problem
+from parity.conformance.torch_calls import Tensors, attempt, expressible
+from parity.conformance.wrong_calls import Mistake, WrongCall
 from parity.judge.frameworks import to_torch
 from parity.judge.inputs import Inputs
-from specs.lang.declare.layouts import packed_strides
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import ArgumentError, Unsupported, WrongFormat, WrongType
 from specs.lang.formats.elements import E2M1, ElementFormat
 from tests.bad_input.calls import (
     LEAST_REFUSALS,
-    Outcome,
     Reached,
     Spy,
     assert_refused,
     calls_of,
-    problem,
+    key,
     random_calls,
     right_call,
 )
@@ -43,11 +42,6 @@ CHECKED_BY_TORCH = (
 """Mistakes that the schema of an operator already excludes: torch may refuse them in its own words."""
 
 
-def expressible(call: WrongCall) -> bool:
-    """Whether torch has a dtype for every array of the call."""
-    return all(form in DTYPES for form in call.inputs.formats.values())
-
-
 def schema_holds(call: WrongCall) -> bool:
     """Whether the operator's schema leaves the call to us. A number in place of a dtype crashes torch itself."""
     dtypes = [a.name for a in call.inputs.op.attributes if a.kind is ElementFormat]
@@ -55,70 +49,20 @@ def schema_holds(call: WrongCall) -> bool:
     return all(value is None or (isinstance(value, ElementFormat) and value in DTYPES) for value in values)
 
 
-def argument(call: WrongCall, name: str, tensors: dict[int, torch.Tensor]) -> Any:
-    """One argument as the call passes it; tensors that calls share are made once."""
-    raw, passed = call.inputs.arrays[name], call.passed.get(name)
-    if passed in (Passed.AS_LIST, Passed.AS_TEXT):
-        return raw.tolist() if passed is Passed.AS_LIST else "text"
-    key = id(raw)
-    if key not in tensors:
-        tensors[key] = to_torch(raw, call.inputs.formats[name])
-    tensor = tensors[key]
-    match passed:
-        case Passed.ELSEWHERE:
-            return tensor.to("meta")
-        case Passed.REPEATED:
-            return tensor[:1].expand(tensor.shape)
-        case Passed.LAST_STRIDED | Passed.BOTH_STRIDED:
-            strides = tuple(2 * stride for stride in packed_strides(raw.shape))
-            return torch.zeros(2 * raw.size, dtype=tensor.dtype).as_strided(raw.shape, strides)
-        case Passed.OVERLAPPING:
-            first, *inner = packed_strides(raw.shape)
-            return torch.zeros(raw.size, dtype=tensor.dtype).as_strided(raw.shape, (first - 1, *inner))
-    return tensor
-
-
-def arguments(call: WrongCall, tensors: dict[int, torch.Tensor]) -> list[Any]:
-    """Arguments in the order of the signature, None for those that are left out."""
-    names = call.inputs.arrays
-    return [argument(call, array.name, tensors) if array.name in names else None for array in call.inputs.op.inputs]
-
-
-def memory(tensor: Any) -> bytes:
-    """A copy of the memory that a tensor lies in, empty where there is none."""
-    if not isinstance(tensor, torch.Tensor) or tensor.device.type == "meta":
-        return b""
-    return torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage()).numpy().tobytes()
-
-
-Tensors = dict[int, torch.Tensor]
 Through = Callable[[WrongCall, Tensors, Spy], Outcome]
-
-
-def attempt(call: WrongCall, function: Any, attributes: Mapping[str, Any], tensors: Tensors, spy: Spy) -> Outcome:
-    """Makes a call and looks at its arguments afterwards."""
-    given_, reached = arguments(call, tensors), spy.reached
-    before = [memory(tensor) for tensor in given_]
-    error: Exception | None = None
-    try:
-        function(*given_, **attributes, implementation=call.implementation)
-    except Exception as raised:  # noqa: BLE001 - which one it is, is the question
-        error = raised.with_traceback(None)  # whose frames would keep every array
-    names = [array.name for array in call.inputs.op.inputs]
-    changed = [name for name, tensor, old in zip(names, given_, before, strict=True) if memory(tensor) != old]
-    return Outcome(call=call, error=error, changed=tuple(changed), reached=spy.reached - reached)
 
 
 def public(call: WrongCall, tensors: Tensors, spy: Spy) -> Outcome:
     """The call through `torch_impl.ops`."""
-    return attempt(call, getattr(ops, call.inputs.op.name), call.inputs.attributes, tensors, spy)
+    return spy.watch(lambda: attempt(call, tensors))
 
 
 def operator(call: WrongCall, tensors: Tensors, spy: Spy) -> Outcome:
     """The call through `torch.ops`, which knows dtypes and no element formats."""
     named = {name: launch.layout_name(value) for name, value in call.inputs.attributes.items()}
     attributes = {n: DTYPES.get(v, v) if isinstance(v, ElementFormat) else v for n, v in named.items()}
-    return attempt(call, getattr(torch.ops.twinkernels, call.inputs.op.name), attributes, tensors, spy)
+    function = getattr(torch.ops.twinkernels, call.inputs.op.name)
+    return spy.watch(lambda: attempt(call, tensors, function, attributes))
 
 
 def run_right(inputs: Inputs) -> None:
@@ -181,8 +125,8 @@ def refused_by_torch(outcome: Outcome) -> bool:
 
 def test_enough_different_refusals(record_property: Callable[[str, object], None]) -> None:
     pairs = [pair for op in specs.names() for pair in outcomes(op)]
-    plain = {one.key for one, _ in pairs if isinstance(one.error, ArgumentError)}
-    through_operators = {two.key for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)}
+    plain = {key(one) for one, _ in pairs if isinstance(one.error, ArgumentError)}
+    through_operators = {key(two) for _, two in pairs if two is not None and isinstance(two.error, ArgumentError)}
     record_property("torch_refusals", (len(plain), len(through_operators)))
     assert min(len(plain), len(through_operators)) >= LEAST_REFUSALS
 

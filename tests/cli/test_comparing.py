@@ -210,7 +210,7 @@ def test_a_failed_case_fails_the_job(found: list[CaseResult], model: list[Status
     model.append("passed")
     said = parity("job")
     assert (said.exit_code, said.exception.__class__) == (FAILED, SystemExit)
-    assert "failed: fp8_gemm" in said.stdout
+    assert "✕ fp8_gemm, " in said.stdout
 
 
 def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
