@@ -31,9 +31,10 @@ from benchmarks.harness.report import format_table
 from benchmarks.harness.session import Settings
 from benchmarks.harness.timing import Queue, describe_error, interleave, ratio
 from benchmarks.harness.variants import jax_function
-from benchmarks.tuning.candidates import Config, Space, changes, label, space_of, tuned, tuned_jax
+from benchmarks.tuning.candidates import Config, Space, changes, label, launches, space_of, tuned, tuned_jax
 from benchmarks.tuning.pool import Pool
 from benchmarks.tuning.trial import Task, Trial
+from specs.tuned import write as write_rows
 
 BATCH = 24
 
@@ -43,10 +44,12 @@ class Search:
     """The search at one problem.
 
     speed: time over the default's time, by configuration. failed: configurations that cannot be used.
+    best: the fastest when timed once more.
     """
 
     task: Task
     given: Problem
+    target: str
     space: Space
     settings: Settings
     pool: Pool
@@ -55,6 +58,7 @@ class Search:
     speed: dict[Config, float] = field(default_factory=dict)
     seconds: dict[Config, float] = field(default_factory=dict)
     trials: dict[Config, Trial] = field(default_factory=dict)
+    best: Config = ()
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - an order, not a secret
 
     def prepare(self) -> None:
@@ -144,6 +148,9 @@ class Search:
                     print(f"  jax {self.changes(config)}: {describe_error(error)}", flush=True)
         timings, failures = interleave(queues, rounds=rounds, sample_seconds=self.settings.sample_seconds)
         base = timings[label(self.space.default)]
+        self.best = min(
+            (each for each in chosen if label(each) in timings), key=lambda each: timings[label(each)].seconds
+        )
         lines = [["configuration", "us", "of default", "+-%", "jax us", "compiled"]]
         for config in sorted(chosen, key=lambda each: timings[label(each)].seconds if label(each) in timings else 1e9):
             timing, jax = timings.get(label(config)), timings.get("jax " + label(config))
@@ -169,10 +176,19 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
     problem = task.problem()
     limits = parse_tunables(given.values)
     start = {name: values[0] for name, values in parse_tunables(given.start).items()}
-    space = space_of(problem, "cpu" if settings.device == "cpu" else "cuda", limits, start)
+    target = "cpu" if settings.device == "cpu" else "cuda"
+    space = space_of(problem, target, limits, start)
     print(f"\n{task.op} {problem.label}: default {label(space.default)}", flush=True)
     pool = Pool(task, workers=given.workers, timeout=given.compile_timeout)
-    search = Search(task=task, given=problem, space=space, settings=settings, pool=pool, deadline=monotonic() + seconds)
+    search = Search(
+        task=task,
+        given=problem,
+        target=target,
+        space=space,
+        settings=settings,
+        pool=pool,
+        deadline=monotonic() + seconds,
+    )
     try:
         search.prepare()
         search.try_all([space.default])
@@ -189,6 +205,8 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
     _print_reasons(failed)
     if search.speed:
         print(format_table(search.final(given.top, settings.rounds)), flush=True)
+        if given.write:
+            write(search)
     return {
         "op": task.op,
         "problem": problem.label,
@@ -204,6 +222,17 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
         ],
         "failed": failed,
     }
+
+
+def write(search: Search) -> None:
+    """Makes the fastest configuration the default of the calls that take the same rows."""
+    best = dict(search.best)
+    rows = [
+        (launch.default, {name: best[name] for name in launch.tunables})
+        for launch in launches(search.given, search.target)
+    ]
+    for file in write_rows(rows):
+        print(f"{file}: {search.changes(search.best)}; `parity emit --all --write` renews what names the specs")
 
 
 def _print_reasons(failed: dict[str, str]) -> None:
@@ -233,6 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jax", action="store_true", help="time the fastest ones in JAX too")
     parser.add_argument("--device", default=None, help="cuda or cpu; by default cuda where torch sees one")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: tries the program, measures nothing")
+    parser.add_argument("--write", action="store_true", help="make the fastest one the default (specs/tuned)")
     parser.add_argument("--json", type=Path, default=None, help="file for the result")
     return parser
 

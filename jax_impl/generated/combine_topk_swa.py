@@ -29,7 +29,7 @@ def combine_topk_swa(
     combined_indices_ref, combined_lens_ref,
     *, T, K, R, workspace_rows, compressed_rows,
 ):
-    token = pl.program_id(0)  # specs/cache/combine.py:44
+    token = pl.program_id(0)  # specs/cache/combine.py:45
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
     count = (R + 255) // 256  # specs/cache/lookup.py:46
     def step(k, carry):  # specs/cache/lookup.py:46
@@ -41,31 +41,31 @@ def combine_topk_swa(
         count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
         return (ended + count_1,)
     (request,) = jax.lax.fori_loop(0, count, step, (jnp.int32(0),))  # specs/cache/lookup.py:46
-    live = request < R  # specs/cache/combine.py:46
+    live = request < R  # specs/cache/combine.py:47
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
     query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53
     end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
     length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:54
     position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
-    length_1 = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:48
-    gathered = plgpu.load(gather_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:49
-    chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(4)), 16)  # specs/cache/combine.py:50
-    low = position - 7  # specs/cache/combine.py:51
-    low_1 = jnp.maximum(low, 0)  # specs/cache/combine.py:56
-    visible = jnp.where(live & (position >= 0), jnp.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:58
-    count_2 = jnp.minimum(chosen + visible, 128)  # specs/cache/combine.py:59
-    base = request * workspace_rows  # specs/cache/combine.py:60
-    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:61
-    def step_1(k_1, carry):  # specs/cache/combine.py:74
+    length_1 = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:49
+    gathered = plgpu.load(gather_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:50
+    chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(4)), 16)  # specs/cache/combine.py:51
+    low = position - 7  # specs/cache/combine.py:52
+    low_1 = jnp.maximum(low, 0)  # specs/cache/combine.py:57
+    visible = jnp.where(live & (position >= 0), jnp.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:59
+    count_2 = jnp.minimum(chosen + visible, 128)  # specs/cache/combine.py:60
+    base = request * workspace_rows  # specs/cache/combine.py:61
+    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:62
+    def step_1(k_1, carry):  # specs/cache/combine.py:75
         () = carry
-        column = k_1 * 512 + jnp.arange(512, dtype=jnp.int32)  # specs/cache/combine.py:64
-        row = first_row + (column - chosen)  # specs/cache/combine.py:65
-        there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:66
-        entry = jnp.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:67
-        local = plgpu.load(topk_indices_ref.at[token, column], mask=column < chosen, other=0)  # specs/cache/combine.py:69
-        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:70
-        entry_1 = jnp.where(column < chosen, jnp.where(real, base + local, -1), entry)  # specs/cache/combine.py:71
-        plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 128)  # specs/cache/combine.py:72
+        column = k_1 * 512 + jnp.arange(512, dtype=jnp.int32)  # specs/cache/combine.py:65
+        row = first_row + (column - chosen)  # specs/cache/combine.py:66
+        there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:67
+        entry = jnp.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:68
+        local = plgpu.load(topk_indices_ref.at[token, column], mask=column < chosen, other=0)  # specs/cache/combine.py:70
+        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:71
+        entry_1 = jnp.where(column < chosen, jnp.where(real, base + local, -1), entry)  # specs/cache/combine.py:72
+        plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 128)  # specs/cache/combine.py:73
         return ()
-    () = jax.lax.fori_loop(0, 1, step_1, ())  # specs/cache/combine.py:74
-    plgpu.store(combined_lens_ref.at[token], count_2)  # specs/cache/combine.py:75
+    () = jax.lax.fori_loop(0, 1, step_1, ())  # specs/cache/combine.py:75
+    plgpu.store(combined_lens_ref.at[token], count_2)  # specs/cache/combine.py:76

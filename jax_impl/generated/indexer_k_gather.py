@@ -29,13 +29,13 @@ def gather_keys(
     dst_k_ref, dst_scale_ref,
     *, TK, B, NB, PAGES, PAGE_BYTES,
 ):
-    first = pl.program_id(0) * 32  # specs/indexer/gather.py:37
-    start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/indexer/gather.py:39
-    cu_seq_lens = plgpu.load(cu_seq_lens_ref.at[jnp.int32(B)])  # specs/indexer/gather.py:40
-    total = jnp.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:40
-    @pl.when(first < total)  # specs/indexer/gather.py:53
+    first = pl.program_id(0) * 32  # specs/indexer/gather.py:38
+    start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/indexer/gather.py:40
+    cu_seq_lens = plgpu.load(cu_seq_lens_ref.at[jnp.int32(B)])  # specs/indexer/gather.py:41
+    total = jnp.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:41
+    @pl.when(first < total)  # specs/indexer/gather.py:54
     def branch():
-        row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:43
+        row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:44
         first_1 = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
         count = (B + 63) // 64  # specs/cache/lookup.py:46
         t = jnp.full((32,), 0, jnp.int32)  # specs/cache/lookup.py:46
@@ -49,21 +49,21 @@ def gather_keys(
             t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
             return (ended + t_1,)
         (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:46
-        live = (row < total) & (request < B)  # specs/indexer/gather.py:45
-        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[request], mask=live, other=0)  # specs/indexer/gather.py:46
-        position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:46
-        entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:47
-        live_1 = live & (entry < NB)  # specs/indexer/gather.py:48
-        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/indexer/gather.py:49
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:50
-        inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:51
-        byte = inside_1 * 128  # specs/indexer/gather.py:59
-        column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:69
-        mask = live_2[:, None]  # specs/indexer/gather.py:70
-        codes = load_view(cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:71
-        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:72
-        at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:60
-        column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:69
-        mask_1 = live_2[:, None]  # specs/indexer/gather.py:70
-        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:71
-        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:72
+        live = (row < total) & (request < B)  # specs/indexer/gather.py:46
+        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[request], mask=live, other=0)  # specs/indexer/gather.py:47
+        position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:47
+        entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:48
+        live_1 = live & (entry < NB)  # specs/indexer/gather.py:49
+        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/indexer/gather.py:50
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:51
+        inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:52
+        byte = inside_1 * 128  # specs/indexer/gather.py:60
+        column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:70
+        mask = live_2[:, None]  # specs/indexer/gather.py:71
+        codes = load_view(cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:72
+        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:73
+        at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:61
+        column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:70
+        mask_1 = live_2[:, None]  # specs/indexer/gather.py:71
+        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:72
+        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:73

@@ -32,16 +32,16 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
-    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:49
-    live = (rows < M)[:, None]  # specs/quant/group.py:50
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:51
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:52
-    mask = live_1[:, :, None]  # specs/quant/group.py:53
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:55
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
+    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:50
+    live = (rows < M)[:, None]  # specs/quant/group.py:51
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
+    mask = live_1[:, :, None]  # specs/quant/group.py:54
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
     bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:62
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -53,13 +53,13 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:72
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:72
-    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:72
-    half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:83
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:84
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:85
+    t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:73
+    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:73
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
+    half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:84
+    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
+    mask_1 = live_1[:, :, None]  # specs/quant/group.py:86
     bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
     magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -71,4 +71,4 @@ def group_quant(
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
     t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:87
+    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:88

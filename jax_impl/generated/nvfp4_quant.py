@@ -35,27 +35,27 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
-    inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:49
-    live = (rows < M)[:, None]  # specs/quant/group.py:50
-    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:52
-    mask = live[:, :, None]  # specs/quant/group.py:53
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:55
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
+    inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:50
+    live = (rows < M)[:, None]  # specs/quant/group.py:51
+    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:53
+    mask = live[:, :, None]  # specs/quant/group.py:54
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:56
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:95
-    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:60
+    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:61
     scaled = raw * g  # specs/quant/scaling.py:83
     value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:84
     value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
     empty = value_1 == 0.0  # specs/quant/scaling.py:87
     inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:88
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:72
-    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:83
-    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:84
-    mask_1 = live[:, :, None]  # specs/quant/group.py:85
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:73
+    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:84
+    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
+    mask_1 = live[:, :, None]  # specs/quant/group.py:86
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
     magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -67,4 +67,4 @@ def group_quant(
     pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
     t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:87
+    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:88

@@ -24,21 +24,21 @@ def tensor_amax(
     partial_ref,
     *, M, N,
 ):
-    pid = pl.program_id(0)  # specs/quant/tensor.py:63
-    across = (N + 1023) // 1024  # specs/quant/tensor.py:64
-    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:65
-    rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))  # specs/quant/tensor.py:74
-    t = jnp.full((4,), 0, jnp.int32)  # specs/quant/tensor.py:75
-    def step(k, carry):  # specs/quant/tensor.py:75
+    pid = pl.program_id(0)  # specs/quant/tensor.py:64
+    across = (N + 1023) // 1024  # specs/quant/tensor.py:65
+    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:66
+    rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))  # specs/quant/tensor.py:75
+    t = jnp.full((4,), 0, jnp.int32)  # specs/quant/tensor.py:76
+    def step(k, carry):  # specs/quant/tensor.py:76
         (amax_1,) = carry
-        block = pid + k * 256  # specs/quant/tensor.py:68
-        rows = jax.lax.div(block, jnp.int32(across)) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:69
-        columns = jax.lax.rem(block, jnp.int32(across)) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:70
-        mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
-        x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:71
-        x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:71
-        t_1 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:72
+        block = pid + k * 256  # specs/quant/tensor.py:69
+        rows = jax.lax.div(block, jnp.int32(across)) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:70
+        columns = jax.lax.rem(block, jnp.int32(across)) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:71
+        mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
+        x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:72
+        x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:72
+        t_1 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:73
         return (jnp.maximum(amax_1, t_1),)
-    (amax,) = jax.lax.fori_loop(0, rounds, step, (t,))  # specs/quant/tensor.py:75
-    count = jnp.max(amax, axis=0)  # specs/quant/tensor.py:76
-    plgpu.store(partial_ref.at[pid], count)  # specs/quant/tensor.py:76
+    (amax,) = jax.lax.fori_loop(0, rounds, step, (t,))  # specs/quant/tensor.py:76
+    count = jnp.max(amax, axis=0)  # specs/quant/tensor.py:77
+    plgpu.store(partial_ref.at[pid], count)  # specs/quant/tensor.py:77

@@ -29,17 +29,17 @@ def tensor_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    tile_m = pl.program_id(0)  # specs/quant/tensor.py:81
-    tile_n = pl.program_id(1)  # specs/quant/tensor.py:81
-    rows = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:82
-    columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:83
-    partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:87
-    amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:87
+    tile_m = pl.program_id(0)  # specs/quant/tensor.py:82
+    tile_n = pl.program_id(1)  # specs/quant/tensor.py:82
+    rows = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:83
+    columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:84
+    partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:88
+    amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:88
     bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
     t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:90
-    mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
-    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:58
-    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:92
-    x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:92
-    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:93
+    plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
+    mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
+    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:59
+    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:93
+    x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:93
+    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:94

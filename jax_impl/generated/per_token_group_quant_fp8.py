@@ -34,18 +34,18 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N, ROWS,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:47
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:48
-    inside = jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:49
-    live = (rows < M)[:, None]  # specs/quant/group.py:50
-    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:51
-    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:52
-    mask = live_1[:, :, None]  # specs/quant/group.py:53
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:55
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:55
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:56
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
+    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
+    inside = jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:50
+    live = (rows < M)[:, None]  # specs/quant/group.py:51
+    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:52
+    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:53
+    mask = live_1[:, :, None]  # specs/quant/group.py:54
+    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 128)), other=0.0)  # specs/quant/group.py:56
+    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
     bits = jnp.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:56
     scale = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
     q = div_rn(x_1, jnp.broadcast_to(scale.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:42
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], scale, mask=live_1)  # specs/quant/group.py:72
-    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:64
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], scale, mask=live_1)  # specs/quant/group.py:73
+    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 128)))  # specs/quant/group.py:65

@@ -28,28 +28,28 @@ def per_token_quant_fp8(
     q_ref, scale_ref,
     *, M, N,
 ):
-    t = pl.program_id(0) * 1 + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:46
-    count = (N + 2047) // 2048  # specs/quant/row.py:48
-    t_1 = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:83
-    def step(k, carry):  # specs/quant/row.py:83
+    t = pl.program_id(0) * 1 + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:47
+    count = (N + 2047) // 2048  # specs/quant/row.py:49
+    t_1 = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:84
+    def step(k, carry):  # specs/quant/row.py:84
         (amax_1,) = carry
-        columns = k * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:53
-        x = plgpu.load(x_ref.at[t[:, None], columns[None, :]], mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:62
-        x_1 = x.astype(jnp.float32)  # specs/quant/row.py:63
-        t_2 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:81
+        columns = k * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:54
+        x = plgpu.load(x_ref.at[t[:, None], columns[None, :]], mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:63
+        x_1 = x.astype(jnp.float32)  # specs/quant/row.py:64
+        t_2 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:82
         return (jnp.maximum(amax_1, t_2),)
-    (amax,) = jax.lax.fori_loop(0, count, step, (t_1,))  # specs/quant/row.py:83
+    (amax,) = jax.lax.fori_loop(0, count, step, (t_1,))  # specs/quant/row.py:84
     bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
     value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    plgpu.store(scale_ref.at[t], value)  # specs/quant/row.py:73
-    def step_1(k_1, carry):  # specs/quant/row.py:91
+    plgpu.store(scale_ref.at[t], value)  # specs/quant/row.py:74
+    def step_1(k_1, carry):  # specs/quant/row.py:92
         () = carry
-        columns_1 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:53
-        x_2 = plgpu.load(x_ref.at[t[:, None], columns_1[None, :]], mask=(columns_1 < N)[None, :], other=0.0)  # specs/quant/row.py:62
-        x_3 = x_2.astype(jnp.float32)  # specs/quant/row.py:63
-        codes = div_rn(x_3, jnp.broadcast_to(value.reshape(1, 1), (1, 2048))).astype(jnp.float8_e4m3fn)  # specs/quant/row.py:89
-        columns_2 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:53
-        mask = (columns_2 < N)[None, :]  # specs/quant/row.py:57
-        plgpu.store(q_ref.at[t[:, None], columns_2[None, :]], codes, mask=mask)  # specs/quant/row.py:69
+        columns_1 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:54
+        x_2 = plgpu.load(x_ref.at[t[:, None], columns_1[None, :]], mask=(columns_1 < N)[None, :], other=0.0)  # specs/quant/row.py:63
+        x_3 = x_2.astype(jnp.float32)  # specs/quant/row.py:64
+        codes = div_rn(x_3, jnp.broadcast_to(value.reshape(1, 1), (1, 2048))).astype(jnp.float8_e4m3fn)  # specs/quant/row.py:90
+        columns_2 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:54
+        mask = (columns_2 < N)[None, :]  # specs/quant/row.py:58
+        plgpu.store(q_ref.at[t[:, None], columns_2[None, :]], codes, mask=mask)  # specs/quant/row.py:70
         return ()
-    () = jax.lax.fori_loop(0, count, step_1, ())  # specs/quant/row.py:91
+    () = jax.lax.fori_loop(0, count, step_1, ())  # specs/quant/row.py:92

@@ -17,6 +17,6 @@ def clear_rows(
     topk_indices_ref,
     *, T, BUF, M, B, BN,
 ):
-    column = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/composite.py:74
-    row = BN + M + pl.program_id(0)  # specs/indexer/composite.py:75
-    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)  # specs/indexer/composite.py:76
+    column = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/composite.py:75
+    row = BN + M + pl.program_id(0)  # specs/indexer/composite.py:76
+    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)  # specs/indexer/composite.py:77

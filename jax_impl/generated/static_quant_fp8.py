@@ -30,12 +30,12 @@ def static_quant_fp8(
     q_ref,
     *, M, N,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/static.py:31
-    columns = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/static.py:32
-    live = (rows < M)[:, None]  # specs/quant/static.py:33
-    live_1 = live & (columns < N)[None, :]  # specs/quant/static.py:34
-    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=live_1, other=0.0)  # specs/quant/static.py:35
-    x_1 = x.astype(jnp.float32)  # specs/quant/static.py:35
-    rows_1 = jnp.minimum(rows, M - 1)  # specs/quant/static.py:41
-    scale = plgpu.load(scale_ref.at[rows_1])  # specs/quant/static.py:47
-    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=live_1)  # specs/quant/static.py:36
+    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/static.py:32
+    columns = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/static.py:33
+    live = (rows < M)[:, None]  # specs/quant/static.py:34
+    live_1 = live & (columns < N)[None, :]  # specs/quant/static.py:35
+    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=live_1, other=0.0)  # specs/quant/static.py:36
+    x_1 = x.astype(jnp.float32)  # specs/quant/static.py:36
+    rows_1 = jnp.minimum(rows, M - 1)  # specs/quant/static.py:42
+    scale = plgpu.load(scale_ref.at[rows_1])  # specs/quant/static.py:48
+    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=live_1)  # specs/quant/static.py:37

@@ -108,15 +108,12 @@ def _tried(candidates: Sequence[Candidate]) -> Section:
 def put(found: Sequence[Found]) -> int:
     """Writes what was found into the table of the target."""
     better = [one for one in found if one.changed]
+    named = [one for one in better if one.group.row.name]
     for one in better:
-        if not one.group.row.name:
+        if one not in named:
             where = f"{one.group.kernel.name}: its row stands in the specification"
             print(f"not written: {where}; make it one of specs/tuned/xpu.json (see specs.tuned)", file=sys.stderr)
-    named = [one for one in better if one.group.row.name]
-    if named:
-        file = tuned.write(
-            "xpu", {(one.group.kernel.name, one.group.row.name): dict(one.tried[-1].tunables) for one in named}
-        )
+    for file in tuned.write((one.group.row, one.tried[-1].tunables) for one in named):
         print(f"{file}: {len(named)} configurations written; `parity emit --all --write` renews what names their specs")
     return FAILED if len(named) < len(better) else OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from specs.lang.declare.axes import Axis, Ref
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Role, Tunable
+from specs.lang.declare.kernel import Access, Array, Attribute, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64
 
@@ -90,12 +90,3 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="num_warps", values=(4, 8, 16, 32)),
         Tunable(name="num_stages", values=(1, 2, 3)),
     )
-
-
-def config(
-    target: str, heads: int, keys: int, chunk: int, warps: int, stages: int, parts: int = 1, **fields: Any
-) -> Config:
-    """One row of configurations."""
-    values = {"BLOCK_H": heads, "BLOCK_K": keys, "CHUNK": chunk, "VALUE_PARTS": parts, "RELOAD": 0}
-    values |= {"num_warps": warps, "num_stages": stages}
-    return Config(target=target, values=tuple(values.items()), **fields)

@@ -179,15 +179,13 @@ _AXES = (T, H, D, W, K, SINKS, SWA_PAGES, SWA_BYTES, SWA_ROWS, COMP_PAGES, COMP_
 
 def _configs(kernel: str) -> tuple[Config, ...]:
     return (
-        declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
-        declare.config("cuda", 64, 64, 64, 8, 1, when=H <= 64),
-        # XLA's Triton has the warps of a block meet before every dot, and fewer dots take up to 4 % less time there.
-        declare.config("cuda.pallas", 128, 64, 128, 8, 1, parts=2, when=H > 64),
         # With all heads at once the warps of a block share no row; half of the sums fit into its registers.
-        declare.config("cuda", 128, 64, 64, 8, 1, parts=2),
+        *tuned("cuda", "sparse_mla_decode", heads_16=H <= 16, heads_64=H <= 64, rest=None),
+        # XLA's Triton has the warps of a block meet before every dot, and fewer dots take up to 4 % less time there.
+        *tuned("cuda.pallas", "sparse_mla_decode", many_heads=H > 64),
         *tuned("xpu", kernel, every=None),
-        declare.config("cpu", 16, 64, 256, 4, 1),
-        declare.config("interpret", 32, 64, 256, 4, 1),
+        *tuned("cpu", "sparse_mla_decode", every=None),
+        *tuned("interpret", "sparse_mla_decode", every=None),
     )
 
 

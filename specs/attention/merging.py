@@ -6,13 +6,12 @@ order, so that every run gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from specs.attention.softmax import MINUS_INFINITY, State, merge
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
-from specs.lang.declare.kernel import Access, Array, Config, Tunable
+from specs.lang.declare.kernel import Access, Array, Tunable
 from specs.lang.formats.elements import F32
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, program_id
@@ -78,9 +77,3 @@ MERGE_TUNABLES = (
 def merge_grid(tokens: Axis, heads: Axis, columns: Axis) -> tuple[Expr, ...]:
     """Programs of a kernel that calls `merged`."""
     return tokens * cdiv(heads, Ref("MERGE_H")), cdiv(columns, Ref("MERGE_D"))
-
-
-def merge_configs(sizes: Mapping[str, tuple[int, int, int]]) -> tuple[Config, ...]:
-    """Rows from the values of `MERGE_TUNABLES`, by target."""
-    names = [tunable.name for tunable in MERGE_TUNABLES]
-    return tuple(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in sizes.items())

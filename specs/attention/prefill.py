@@ -116,13 +116,12 @@ _KERNEL = Kernel(
     ),
     tunables=declare.tunables(),
     configs=(
-        declare.config("cuda", 16, 64, 64, 4, 1, when=H <= 16),
-        declare.config("cuda", 64, 64, 128, 8, 2),
+        *tuned("cuda", "sparse_mla_prefill", heads_16=H <= 16, rest=None),
         # XLA's Triton has the warps of a block meet before every dot: here the fewest dots take the least time.
-        declare.config("cuda.pallas", 128, 64, 256, 8, 1, parts=2, when=(H > 64).and_(D.equals(512))),
+        *tuned("cuda.pallas", "sparse_mla_prefill", many_heads=(H > 64).and_(D.equals(512))),
         *tuned("xpu", "sparse_mla_prefill", narrow=D <= 256, rest=None),
-        declare.config("cpu", 16, 64, 256, 4, 1),
-        declare.config("interpret", 32, 64, 256, 4, 1),
+        *tuned("cpu", "sparse_mla_prefill", every=None),
+        *tuned("interpret", "sparse_mla_prefill", every=None),
     ),
     grid=(programs(T, H),),
     body=sparse_mla_prefill,

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.arrays import SINKS, VALUES, H, T
-from specs.attention.merging import MERGE_TUNABLES, merge_configs, merge_grid, merged, part_arrays
+from specs.attention.merging import MERGE_TUNABLES, merge_grid, merged, part_arrays
 from specs.attention.softmax import LOG2_E, largest_score, log_sum_exp, normaliser
 from specs.attention.sparse import Position, Results
 from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.declare.kernel import Access, Array, Attribute, Kernel
 from specs.lang.formats.elements import F32
 from specs.tile.language import load, store, when
-from specs.tuned import tuned
+from specs.tuned import everywhere
 
 _HEADS, _PROGRAMS, _KEYS, _MOST = 64, 132, 128, 16
 """Heads of a program; programs that fill a large GPU; least entries of one part; most parts."""
@@ -72,7 +72,6 @@ def merge_parts(p: Any) -> None:
 
 def merge_kernel(splits: Axis, arrays: tuple[Array, ...], attributes: tuple[Attribute, ...]) -> Kernel:
     """The kernel behind the parts; arrays: sink and results."""
-    sizes = {"cuda": (4, 512, 4), "cpu": (64, 512, 4), "interpret": (64, 512, 4)}
     return Kernel(
         name="merge_parts",
         doc="Results of split attention, merged in order.",
@@ -80,7 +79,7 @@ def merge_kernel(splits: Axis, arrays: tuple[Array, ...], attributes: tuple[Attr
         arrays=(*partials(splits, Access.IN), *arrays),
         attributes=attributes,
         tunables=MERGE_TUNABLES,
-        configs=(*merge_configs(sizes), *tuned("xpu", "merge_parts", every=None)),
+        configs=everywhere("merge_parts"),
         grid=merge_grid(T, H, VALUES),
         body=merge_parts,
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from specs.cache.layouts import ALL, V4
 from specs.lang.declare.axes import Axis, Ref
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Role
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Role
 from specs.lang.declare.layouts import Pages
 from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64, UINT8
 from specs.lang.formats.paged import Paged
@@ -62,11 +62,6 @@ def layout_attributes() -> tuple[Attribute, ...]:
             doc="rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row]",
         ),
     )
-
-
-def configs(*rows: tuple[str, dict[str, int]]) -> tuple[Config, ...]:
-    """One configuration per target."""
-    return tuple(Config(target=target, values=tuple(values.items())) for target, values in rows)
 
 
 def in_chunks(argument: str = "cache") -> Constraint:

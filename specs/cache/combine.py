@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from specs.cache.batches import Arrays, batch, starts
-from specs.cache.declared import EXACT, R, T, configs, index, query_start_loc, result, seq_lens, tunables, whole
+from specs.cache.declared import EXACT, R, T, index, query_start_loc, result, seq_lens, tunables, whole
 from specs.cache.index_oracle import combine_oracle
 from specs.cache.lookup import position_of, request_of
 from specs.lang.declare.axes import Axis, Expr, ExprLike, Ref, as_expr, cdiv
@@ -27,6 +27,7 @@ from specs.lang.declare.kernel import Constraint, Kernel
 from specs.lang.declare.op import Case, Op, Sample, single
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, fori_loop, load, maximum, minimum, program_id, store, where
+from specs.tuned import everywhere
 
 ROW_MULTIPLE = 128  # readers take lists in steps of this many entries
 
@@ -100,7 +101,7 @@ _KERNEL = Kernel(
         whole("max_image_tokens", "most tokens that images add to a window", 0, default=0),
     ),
     tunables=tunables(BLOCK_W=(128, 256, 512, 1024), BLOCK_R=(16, 64, 256, 1024)),
-    configs=configs(BLOCK_W=512, BLOCK_R=256),
+    configs=everywhere("combine_topk_swa"),
     grid=(T,),
     body=combine_topk_swa,
 )

@@ -15,7 +15,6 @@ from specs.cache.declared import (
     B,
     T,
     block_table,
-    configs,
     positions,
     result,
     slot_mapping,
@@ -31,6 +30,7 @@ from specs.lang.declare.op import Case, Independent, Op, Sample, single
 from specs.lang.formats.elements import INT32, INT64
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, minimum, program_id, store, where
+from specs.tuned import everywhere
 
 P = Axis(name="P", doc="tokens, those of padding included")
 
@@ -90,7 +90,7 @@ DECODE_KERNEL = Kernel(
     ),
     attributes=(_WIDTH, _RATIO, whole("block_size", "compressed entries of a page", default=2)),
     tunables=tunables(BLOCK_W=(128, 256, 512, 1024)),
-    configs=configs(BLOCK_W=256),
+    configs=everywhere("c128a_decode_metadata"),
     grid=(T, cdiv(Ref("width"), Ref("BLOCK_W"))),
     body=c128a_decode_metadata,
 )
@@ -101,7 +101,7 @@ PREFILL_KERNEL = Kernel(
     arrays=(positions(), result("indices", "0, 1, .. as far as entries exist, then -1", T, Ref("width"))),
     attributes=(_WIDTH, _RATIO),
     tunables=tunables(BLOCK_W=(128, 256, 512, 1024)),
-    configs=configs(BLOCK_W=256),
+    configs=everywhere("c128a_prefill_metadata"),
     grid=(T, cdiv(Ref("width"), Ref("BLOCK_W"))),
     body=c128a_prefill_metadata,
 )
@@ -123,7 +123,7 @@ SLOTS_KERNEL = Kernel(
         whole("block_size", "original tokens that a page stands for, a multiple of ratio", default=256),
     ),
     tunables=tunables(BLOCK_T=(64, 128, 256, 512, 1024)),
-    configs=configs(BLOCK_T=256),
+    configs=everywhere("compressed_slot_mapping"),
     grid=(cdiv(P, Ref("BLOCK_T")),),
     body=compressed_slot_mapping,
 )

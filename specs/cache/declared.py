@@ -6,7 +6,7 @@ from typing import Any
 
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Role, Shape, Tunable
+from specs.lang.declare.kernel import Access, Array, Attribute, Role, Shape, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.formats.elements import INT32, INT64, ElementFormat
 
@@ -75,12 +75,3 @@ def whole(name: str, doc: str, minimum: int = 1, **fields: Any) -> Attribute:
 def tunables(**values: tuple[int, ...]) -> tuple[Tunable, ...]:
     """Tile sizes, and warps."""
     return tuple(Tunable(name=name, values=numbers) for name, numbers in {**values, "num_warps": (1, 2, 4, 8)}.items())
-
-
-def configs(warps: int = 4, **values: int) -> tuple[Config, ...]:
-    """One configuration for all targets; on Intel GPUs eight warps, because with four some kernels spill."""
-
-    def row(target: str, warps: int) -> Config:
-        return Config(target=target, values=tuple({**values, "num_warps": warps}.items()))
-
-    return (row("cuda", warps), row("xpu", 8), row("cpu", warps), row("interpret", warps))

@@ -21,7 +21,6 @@ from specs.cache.arrays import (
     VALUES,
     D,
     cache,
-    configs,
     in_chunks,
     layout_attributes,
     pages_of,
@@ -38,6 +37,7 @@ from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, program_id, store, when
 from specs.tile.library.pages import PageRows, chunks
+from specs.tuned import everywhere, tuned
 
 B = Axis(name="B", doc="requests")
 BO = Axis(name="BO", doc="requests that the workspace has room for")
@@ -139,13 +139,7 @@ _KERNEL = Kernel(
         Tunable(name="num_warps", values=(1, 2, 4, 8)),
         Tunable(name="num_stages", values=(1,)),
     ),
-    configs=configs(
-        ("cuda", {"BLOCK_T": 16, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
-        ("cuda.pallas", {"BLOCK_T": 16, "CHUNK": 64, "num_warps": 4, "num_stages": 1}),
-        ("xpu", {"BLOCK_T": 8, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
-        ("cpu", {"BLOCK_T": 64, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
-        ("interpret", {"BLOCK_T": 32, "CHUNK": 128, "num_warps": 4, "num_stages": 1}),
-    ),
+    configs=(*everywhere("gather_rows"), *tuned("cuda.pallas", "gather_rows", every=None)),
     grid=(B, cdiv(M, Ref("BLOCK_T"))),
     body=gather_rows,
 )

@@ -17,7 +17,6 @@ from specs.cache.declared import (
     R,
     T,
     block_table,
-    configs,
     query_start_loc,
     result,
     seq_lens,
@@ -32,6 +31,7 @@ from specs.lang.declare.kernel import Constraint, Kernel
 from specs.lang.declare.op import Case, Op, Sample, single
 from specs.lang.formats.elements import BOOL, INT64
 from specs.tile.language import arange, load, maximum, minimum, program_id, store, where
+from specs.tuned import everywhere
 
 _REQUEST_BLOCKS = (16, 64, 256, 1024)
 
@@ -62,7 +62,7 @@ TOKEN_METADATA_KERNEL = Kernel(
         result("is_valid", "whether a token has a request and a slot", T, formats=(BOOL,)),
     ),
     tunables=tunables(BLOCK_T=(16, 32, 64, 128), BLOCK_R=_REQUEST_BLOCKS),
-    configs=configs(BLOCK_T=64, BLOCK_R=64),
+    configs=everywhere("token_metadata"),
     grid=(cdiv(T, Ref("BLOCK_T")),),
     body=token_metadata,
 )
@@ -97,7 +97,7 @@ SWA_DECODE_KERNEL = Kernel(
     ),
     attributes=(_WINDOW, whole("block_size", "tokens of a page", default=64)),
     tunables=tunables(BLOCK_R=_REQUEST_BLOCKS),
-    configs=configs(BLOCK_R=256),
+    configs=everywhere("swa_decode_metadata"),
     grid=(T,),
     body=swa_decode_metadata,
 )
@@ -120,7 +120,7 @@ GATHER_LENS_KERNEL = Kernel(
     arrays=(query_start_loc(), seq_lens(), result("gather_lens", "rows to gather, the last ones of a request", R)),
     attributes=(_WINDOW,),
     tunables=tunables(BLOCK_R=_REQUEST_BLOCKS),
-    configs=configs(BLOCK_R=256),
+    configs=everywhere("prefill_gather_lens"),
     grid=(cdiv(R, Ref("BLOCK_R")),),
     body=prefill_gather_lens,
 )

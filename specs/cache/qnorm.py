@@ -26,7 +26,6 @@ from specs.cache.arrays import (
     ROWS,
     D,
     cache,
-    configs,
     layout_attributes,
     pages_of,
 )
@@ -55,6 +54,7 @@ from specs.tile.language import (
     store,
     when,
 )
+from specs.tuned import everywhere
 
 H = Axis(name="H", doc="query heads")
 POSITIONS = Axis(name="POSITIONS", doc="rows of the table")
@@ -222,12 +222,7 @@ _KERNEL = Kernel(
         Tunable(name="num_warps", values=(1, 2, 4, 8)),
         Tunable(name="num_stages", values=(1,)),
     ),
-    configs=configs(
-        ("cuda", {"BLOCK_H": 8, "num_warps": 4, "num_stages": 1}),
-        ("xpu", {"BLOCK_H": 4, "num_warps": 4, "num_stages": 1}),
-        ("cpu", {"BLOCK_H": 8, "num_warps": 4, "num_stages": 1}),
-        ("interpret", {"BLOCK_H": 8, "num_warps": 4, "num_stages": 1}),
-    ),
+    configs=everywhere("qnorm_rope_insert"),
     grid=(T, cdiv(H, Ref("BLOCK_H")) + 1),
     body=qnorm_rope_insert,
 )

@@ -19,7 +19,6 @@ from specs.cache.declared import (
     B,
     T,
     block_table,
-    configs,
     index,
     result,
     token_to_req,
@@ -33,6 +32,7 @@ from specs.lang.declare.kernel import Kernel
 from specs.lang.declare.op import Case, Independent, Op, Sample, single
 from specs.lang.formats.elements import BOOL, INT32
 from specs.tile.language import arange, cumsum, load, program_id, reduce_sum, store, where
+from specs.tuned import everywhere
 
 K = Axis(name="K", static=True, maximum=8192, doc="entries of a list")
 
@@ -67,7 +67,7 @@ _KERNEL = Kernel(
     ),
     attributes=(whole("block_size", "entries of a page", required=True),),
     tunables=tunables(),
-    configs=configs(),
+    configs=everywhere("global_topk"),
     grid=(T,),
     body=global_topk,
 )

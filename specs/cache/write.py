@@ -21,7 +21,6 @@ from specs.cache.arrays import (
     ROWS,
     D,
     cache,
-    configs,
     layout_attributes,
     pages_of,
 )
@@ -36,6 +35,7 @@ from specs.lang.declare.op import Case, Op, Reference, Sample, single
 from specs.lang.formats.elements import F16, F32, INT64
 from specs.lang.formats.paged import Paged
 from specs.tile.language import arange, load, program_id
+from specs.tuned import everywhere
 
 T = Axis(name="T", doc="rows of k")
 TS = Axis(name="TS", doc="slots; rows of k behind them are not written")
@@ -111,12 +111,7 @@ INSERT_ROWS = Kernel(
         Tunable(name="num_warps", values=(1, 2, 4, 8)),
         Tunable(name="num_stages", values=(1,)),
     ),
-    configs=configs(
-        ("cuda", {"BLOCK_T": 2, "num_warps": 2, "num_stages": 1}),
-        ("xpu", {"BLOCK_T": 1, "num_warps": 4, "num_stages": 1}),
-        ("cpu", {"BLOCK_T": 8, "num_warps": 4, "num_stages": 1}),
-        ("interpret", {"BLOCK_T": 8, "num_warps": 4, "num_stages": 1}),
-    ),
+    configs=everywhere("insert_rows"),
     grid=(cdiv(TS, Ref("BLOCK_T")),),
     body=insert_rows,
 )

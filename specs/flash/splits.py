@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.columns import Span
-from specs.attention.merging import MERGE_TUNABLES, merge_configs, merge_grid, merged, part_arrays
+from specs.attention.merging import MERGE_TUNABLES, merge_grid, merged, part_arrays
 from specs.attention.softmax import MINUS_INFINITY, State, normaliser
 from specs.flash import arrays as declare
 from specs.flash.arrays import DV, GROUP, HKV, HQ, LONGEST_K, LONGEST_Q, REQUESTS, TQ
@@ -15,6 +15,7 @@ from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
 from specs.lang.declare.kernel import Access, Array, Attribute, Kernel
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import store, when, where
+from specs.tuned import everywhere
 
 _ROWS, _PROGRAMS, _KEYS, _MOST = 64, 264, 256, 32
 """Rows of a program; programs that fill a large GPU; least keys of one part; most parts."""
@@ -83,7 +84,7 @@ MERGE = Kernel(
     arrays=(*partials(Access.IN), *(a for a in declare.ARGUMENTS if a.name in _MERGED), *declare.results()),
     attributes=(*declare.ATTRIBUTES, splits_attribute()),
     tunables=MERGE_TUNABLES,
-    configs=merge_configs({"cuda": (4, 128, 4), "xpu": (4, 128, 2), "cpu": (64, 256, 4), "interpret": (64, 256, 4)}),
+    configs=everywhere("flash_merge"),
     grid=merge_grid(TQ, HQ, DV),
     body=merge_parts,
 )

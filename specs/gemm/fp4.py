@@ -18,7 +18,7 @@ import numpy as np
 
 from specs.gemm.dequant_packed import FP4_GROUPS, FP4_PRODUCT
 from specs.gemm.oracle import product, spread
-from specs.gemm.scaled import M, N, config, grid, tunables, weight_order
+from specs.gemm.scaled import M, N, grid, tunables, weight_order
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref
@@ -184,11 +184,10 @@ FP4_GEMM: Op = single(
         ),
         tunables=tunables(),
         configs=(
-            config("cuda", (16, 64, _STEP), 4, 4, band=1, when=M <= 16),
-            config("cuda", (64, 64, _STEP), 4, 3),
+            *tuned("cuda", "fp4_gemm", few_rows=M <= 16, rest=None),
             *tuned("xpu", "fp4_gemm", few_rows=M <= 16, rest=None),
-            config("cpu", (128, 128, _STEP), 4, 1, band=1),
-            config("interpret", (64, 64, _STEP), 4, 1, band=1),
+            *tuned("cpu", "fp4_gemm", every=None),
+            *tuned("interpret", "fp4_gemm", every=None),
         ),
         static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=grid(),

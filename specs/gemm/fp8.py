@@ -21,9 +21,9 @@ from dataclasses import replace
 
 from specs.gemm.dequant_fp8 import FP8_PRODUCT
 from specs.gemm.oracle import scaled_product
-from specs.gemm.scaled import GROUPED, G, K, M, N, config, grid, scaled_gemm, static_conditions, tunables, weight_order
+from specs.gemm.scaled import GROUPED, G, K, M, N, grid, scaled_gemm, static_conditions, tunables, weight_order
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Literal, Ref, cdiv
+from specs.lang.declare.axes import Expr, Literal, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, single
@@ -158,16 +158,27 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
     mx = Ref("scale_mode").equals("mx")
     small = _GROUP.equals(64).and_(Ref("scale_mode").equals("block"))
     tiny = _GROUP.equals(32).and_(Ref("scale_mode").equals("block"))
-    rows = [
-        config("cuda", (64, 64, 32), 4, 3, when=mx),
-        config("cuda", (64, 32, 32), 4, 4, when=tiny),
-        config("cuda", (64, 64, 64), 4, 4, when=small),
-        config("cuda", (16, 64, 128), 4, 5, band=1, when=M <= 16),
-        # Measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming from memory.
-        config("cuda", (64, 16, 128), 4, 6, band=1, when=(M <= 64).and_(N <= 4096)),
-        config("cuda", (64, 32, 128), 4, 6, band=1, when=M <= 64),
-        config("cuda", (64, 128, 128), 4, 3, band=16, when=K <= 4096),
-        config("cuda", (128, 128, 128), 8, 4),
+    on_host: dict[str, Expr | None] = {
+        "steps_of_32": mx.or_(tiny),
+        "steps_of_64": small,
+        "few_rows": M <= 16,
+        "rest": None,
+    }
+    return (
+        # Rows from 64 on were measured on an H200 at 64x4096x7168, 4096x7168x2048 and 4096x4096x7168, operands coming
+        # from memory.
+        *tuned(
+            "cuda",
+            "fp8",
+            mx=mx,
+            blocks_of_32=tiny,
+            blocks_of_64=small,
+            few_rows=M <= 16,
+            rows_64_narrow=(M <= 64).and_(N <= 4096),
+            rows_64=M <= 64,
+            short=K <= 4096,
+            rest=None,
+        ),
         *tuned(
             "xpu",
             kernel,
@@ -177,16 +188,9 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
             few_rows=M <= 16,
             rest=None,
         ),
-    ]
-    for target in ("cpu", "interpret"):
-        wide = (128, 128) if target == "cpu" else (64, 64)
-        rows += [
-            config(target, (*wide, 32), 4, 1, band=1, when=mx.or_(tiny)),
-            config(target, (*wide, 64), 4, 1, band=1, when=small),
-            config(target, (16, wide[1], 128), 4, 1, band=1, when=M <= 16),
-            config(target, (*wide, 128), 4, 1, band=1),
-        ]
-    return tuple(rows)
+        *tuned("cpu", "fp8", **on_host),
+        *tuned("interpret", "fp8", **on_host),
+    )
 
 
 def _kernel(name: str, doc: str, batched: bool, scaled_a: bool, modes: tuple[str, ...]) -> Kernel:

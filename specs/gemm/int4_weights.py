@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from specs.gemm.int4_tiles import PER_WORD, SYMMETRIC_ZERO
-from specs.gemm.scaled import K, M, N, config, grid, static_conditions, tunables, weight_order
+from specs.gemm.scaled import K, M, N, grid, static_conditions, tunables, weight_order
 from specs.gemm.splits import SPLITS, partial_sums, reduce_splits
-from specs.lang.declare.axes import Ref, cdiv
+from specs.lang.declare.axes import Expr, Ref, cdiv
 from specs.lang.declare.kernel import (
     Access,
     Array,
@@ -182,35 +182,34 @@ def _tunables() -> tuple[Tunable, ...]:
     return tuple(replace(t, values=(1, *t.values)) if t.name == "num_warps" else t for t in tunables())
 
 
-def _config(target: str, tile: tuple[int, int, int], *rest: int, unroll: int = 1, **fields: Any) -> Config:
-    row = config(target, tile, *rest, **fields)
-    return replace(row, values=(*row.values, ("UNROLL", unroll)))
-
-
 def _configs(kernel: str) -> tuple[Config, ...]:
-    rows: list[Config] = []
     twice = (K % 256).equals(0)
     # Every warp reads all of A from shared memory: one for 64 columns reads it once. The blocks of one step hide
     # each other's latency, since few warps fit. Weights in words need more registers, so more warps.
     decode = (M <= 16).and_(_BYTES)
+    cuda: dict[str, Expr | None] = {}
     for g in (32, 64):
-        four = decode.and_(_G.equals(g)).and_((K % (4 * g)).equals(0))
-        rows.append(_config("cuda", (16, 64, g), 1, 3, band=1, unroll=4, when=four))
-        rows.append(_config("cuda", (16, 64, g), 4, 4, band=1, when=_G.equals(g).and_(M <= 16)))
-        rows.append(_config("cuda", (64, 64, g), 4, 3, when=_G.equals(g)))
-    rows.append(_config("cuda", (16, 64, 128), 1, 3, band=1, unroll=2, when=decode.and_(twice)))
-    rows.append(_config("cuda", (16, 64, 128), 2, 3, band=1, unroll=2, when=(M <= 16).and_(twice)))
-    rows.append(_config("cuda", (16, 64, 128), 4, 3, band=1, when=M <= 16))
-    rows.append(_config("cuda", (32, 64, 128), 2, 3, band=1, unroll=2, when=(M <= 32).and_(twice)))
-    rows.append(_config("cuda", (32, 64, 128), 2, 3, band=1, when=M <= 32))
-    rows.append(_config("cuda", (64, 128, 128), 4, 3))
-    rows += tuned("xpu", kernel, few_rows=M <= 16, rest=None)
-    for target in ("cpu", "interpret"):
-        wide = (128, 128) if target == "cpu" else (64, 64)
-        rows += [_config(target, (*wide, g), 4, 1, band=1, when=_G.equals(g)) for g in (32, 64)]
-        rows.append(_config(target, (*wide, 128), 4, 1, band=1, unroll=2, when=twice))
-        rows.append(_config(target, (*wide, 128), 4, 1, band=1))
-    return tuple(rows)
+        cuda |= {
+            f"groups_{g}_decode": decode.and_(_G.equals(g)).and_((K % (4 * g)).equals(0)),
+            f"groups_{g}_few_rows": _G.equals(g).and_(M <= 16),
+            f"groups_{g}": _G.equals(g),
+        }
+    cuda |= {
+        "decode": decode.and_(twice),
+        "few_rows_unrolled": (M <= 16).and_(twice),
+        "few_rows": M <= 16,
+        "rows_32_unrolled": (M <= 32).and_(twice),
+        "rows_32": M <= 32,
+        "rest": None,
+    }
+    on_host: dict[str, Expr | None] = {"groups_32": _G.equals(32), "groups_64": _G.equals(64)}
+    on_host |= {"unrolled": twice, "rest": None}
+    return (
+        *tuned("cuda", "int4", **cuda),
+        *tuned("xpu", kernel, few_rows=M <= 16, rest=None),
+        *tuned("cpu", "int4", **on_host),
+        *tuned("interpret", "int4", **on_host),
+    )
 
 
 def case(name: str, m: int, n: int, k: int, group: int, absent: tuple[str, ...] = (), **fields: Any) -> Case:

@@ -11,7 +11,7 @@ from typing import Any
 
 from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
 from specs.lang.declare.axes import Axis, Ref
-from specs.lang.declare.kernel import Attribute, Config, Tunable
+from specs.lang.declare.kernel import Attribute, Tunable
 from specs.lang.formats.elements import E4M3, E5M2
 from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import (
@@ -135,12 +135,6 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="num_warps", values=(2, 4, 8, 16)),
         Tunable(name="num_stages", values=(1, 2, 3, 4, 5, 6)),
     )
-
-
-def config(target: str, tile: tuple[int, int, int], warps: int, stages: int, band: int = 8, when: Any = None) -> Config:
-    """A configuration from (BLOCK_M, BLOCK_N, BLOCK_K)."""
-    names = ("BLOCK_M", "BLOCK_N", "BLOCK_K", "GROUP_M", "num_warps", "num_stages")
-    return Config(target=target, values=tuple(zip(names, (*tile, band, warps, stages), strict=True)), when=when)
 
 
 def static_conditions() -> tuple[tuple[str, Any], ...]:

@@ -11,10 +11,11 @@ from typing import Any
 from specs.gemm.scaled import K, M, N
 from specs.gemm.tiles import clamped, finish, span
 from specs.lang.declare.axes import Axis, Ref, as_expr, emax, emin
-from specs.lang.declare.kernel import Access, Array, Config, Kernel, Tunable
+from specs.lang.declare.kernel import Access, Array, Kernel, Tunable
 from specs.lang.formats.elements import F32
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import cdiv, load, program_id
+from specs.tuned import everywhere
 
 _ROWS = 64
 """Up to as many rows the time goes into reading the weight."""
@@ -62,8 +63,6 @@ def add_splits(p: Any) -> None:
 def reduce_splits(arrays: tuple[Array, ...]) -> Kernel:
     """The kernel behind a split product whose arguments are `arrays`, of which it takes bias and result."""
     given = {array.name: array for array in arrays}
-    tiles = {"cuda": (2, 256), "xpu": (2, 256), "cpu": (32, 256), "interpret": (32, 256)}
-    names = ("SUM_ROWS", "SUM_COLUMNS")
     return Kernel(
         name="reduce_splits",
         doc="Sum of the parts of a split product, in order.",
@@ -73,7 +72,7 @@ def reduce_splits(arrays: tuple[Array, ...]) -> Kernel:
             Tunable(name="SUM_ROWS", values=(1, 2, 4, 8, 16, 32)),
             Tunable(name="SUM_COLUMNS", values=(64, 128, 256, 512)),
         ),
-        configs=tuple(Config(target=t, values=tuple(zip(names, size, strict=True))) for t, size in tiles.items()),
+        configs=everywhere("reduce_splits"),
         static_conditions=(
             ("even_m", (M % Ref("SUM_ROWS")).equals(0)),
             ("even_n", (N % Ref("SUM_COLUMNS")).equals(0)),

@@ -6,7 +6,7 @@ from typing import Any
 
 from specs.indexer.layouts import ALL, INDEXER_FP8, MX_GROUP, WIDTH
 from specs.lang.declare.axes import Axis, Expr, Ref
-from specs.lang.declare.kernel import Array, Attribute, Config, Constraint, Dim, Role, Tunable
+from specs.lang.declare.kernel import Array, Attribute, Constraint, Dim, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F32, INT32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
@@ -139,20 +139,3 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="num_warps", values=(4, 8, 16)),
         Tunable(name="num_stages", values=(1, 2, 3, 4, 5)),
     )
-
-
-def config(
-    target: str,
-    queries: int,
-    keys_: int,
-    heads: int,
-    chunk: int,
-    tiles: int,
-    warps: int,
-    stages: int,
-    when: Expr | None = None,
-) -> Config:
-    """One row of configurations."""
-    names = ("BLOCK_M", "BLOCK_N", "BLOCK_H", "CHUNK", "TILES", "num_warps", "num_stages")
-    values = (queries, keys_, heads, chunk, tiles, warps, stages)
-    return Config(target=target, values=tuple(zip(names, values, strict=True)), when=when)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import KEY_FORMATS, PAGE_BYTES, PAGES, ROWS, D, cache, configs, pages_of
+from specs.cache.arrays import KEY_FORMATS, PAGE_BYTES, PAGES, ROWS, D, cache, pages_of
 from specs.cache.declared import NB, B, index
 from specs.cache.sampling import block_table, rows_of, slots
 from specs.cache.write import INSERT_ROWS, TS, T, slot_mapping
@@ -50,6 +50,7 @@ from specs.lang.errors import Unfit
 from specs.lang.formats.elements import BF16, E4M3, E8M0, F16, F32, INT32, INT64, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.language import arange, full, program_id, store
+from specs.tuned import everywhere
 
 BUF = Axis(name="BUF", doc="rows of the buffer")
 PB = Axis(name="PB", doc="prefill requests")
@@ -225,7 +226,7 @@ _CLEAR = Kernel(
     arrays=(_BUFFER,),
     attributes=(Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="entries of a row"),),
     tunables=(Tunable(name="num_warps", values=(1, 2, 4, 8, 16)),),
-    configs=configs(*((target, {"num_warps": 4}) for target in ("cuda", "xpu", "cpu", "interpret"))),
+    configs=everywhere("clear_rows"),
     grid=(emax(0, T - DECODED - M),),
     body=clear_rows,
 )

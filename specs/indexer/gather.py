@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, cache, configs, pages_of
+from specs.cache.arrays import PAGE_BYTES, PAGES, ROWS, cache, pages_of
 from specs.cache.declared import NB, B, index
 from specs.cache.lookup import owner_of
 from specs.cache.sampling import block_table, filled, rows_of
@@ -27,6 +27,7 @@ from specs.lang.formats.elements import E4M3, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, load, load_view, minimum, program_id, store, when, where
+from specs.tuned import everywhere
 
 TK = Axis(name="TK", doc="rows of the workspace")
 DATA, SHARE = Ref("layout_data"), Ref("layout_share")
@@ -145,12 +146,7 @@ def gather_kernel(
             Tunable(name="BLOCK_R", values=(16, 64, 128), doc="requests looked at together"),
             Tunable(name="num_warps", values=(1, 2, 4, 8)),
         ),
-        configs=configs(
-            ("cuda", {"BLOCK_T": 32, "BLOCK_R": 64, "num_warps": 4}),
-            ("xpu", {"BLOCK_T": 16, "BLOCK_R": 16, "num_warps": 4}),
-            ("cpu", {"BLOCK_T": 64, "BLOCK_R": 64, "num_warps": 4}),
-            ("interpret", {"BLOCK_T": 64, "BLOCK_R": 64, "num_warps": 4}),
-        ),
+        configs=everywhere("gather_keys"),
         grid=(cdiv(rows, Ref("BLOCK_T")),),
         body=body,
     )

@@ -28,6 +28,7 @@ from specs.lang.formats.elements import BF16, E8M0, F32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, cdiv, fori_loop, full, load, maximum, minimum, program_id, store, where
+from specs.tuned import tuned
 
 M = Axis(name="M", doc="queries")
 ALL_ROWS = Axis(name="MC", value=M, doc="queries of one launch")
@@ -121,14 +122,10 @@ def result(rows: Expr, columns: Any) -> Array:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 1024 x 16384."""
     return (
-        declare.config("cuda", 4, 64, 32, 64, 16, 4, 2, when=declare.NARROW_PACKED),
-        declare.config("cuda", 4, 64, 64, 64, 16, 4, 2, when=declare.PACKED),
-        declare.config("cuda", 2, 64, 64, 128, 16, 4, 3),
-        declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
-        declare.config("xpu", 1, 16, 16, 128, 4, 8, 1),
-        declare.config("cpu", 4, 128, 64, 128, 4, 4, 1),
-        declare.config("interpret", 2, 128, 64, 64, 4, 4, 1, when=declare.PACKED),
-        declare.config("interpret", 2, 128, 64, 128, 4, 4, 1),
+        *tuned("cuda", "mqa_logits", narrow_packed=declare.NARROW_PACKED, packed=declare.PACKED, rest=None),
+        *tuned("xpu", "mqa_logits", heads_32=(H > 16).and_(H <= 32), rest=None),
+        *tuned("cpu", "mqa_logits", every=None),
+        *tuned("interpret", "mqa_logits", packed=declare.PACKED, rest=None),
     )
 
 

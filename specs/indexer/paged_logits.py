@@ -45,6 +45,7 @@ from specs.tile.language import (
     when,
     where,
 )
+from specs.tuned import tuned
 
 COLUMNS = Ref("max_model_len")
 QUERIES = Axis(name="QUERIES", static=True, minimum=1, maximum=16, doc="queries of a request")
@@ -184,14 +185,10 @@ def sample(case: Sample) -> dict[str, Any]:
 def configs() -> tuple[Config, ...]:
     """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
-        declare.config("cuda", 16, 128, 32, 64, 16, 4, 2, when=declare.NARROW_PACKED),
-        declare.config("cuda", 16, 128, 64, 64, 16, 4, 2, when=declare.PACKED),
-        declare.config("cuda", 16, 128, 64, 128, 8, 4, 2),
-        declare.config("xpu", 1, 16, 32, 128, 4, 16, 1, when=(H > 16).and_(H <= 32)),
-        declare.config("xpu", 1, 16, 16, 128, 4, 16, 1),
-        declare.config("cpu", 16, 256, 64, 128, 4, 4, 1),
-        declare.config("interpret", 16, 128, 64, 64, 4, 4, 1, when=declare.PACKED),
-        declare.config("interpret", 16, 128, 64, 128, 4, 4, 1),
+        *tuned("cuda", "paged_mqa_logits", narrow_packed=declare.NARROW_PACKED, packed=declare.PACKED, rest=None),
+        *tuned("xpu", "paged_mqa_logits", heads_32=(H > 16).and_(H <= 32), rest=None),
+        *tuned("cpu", "paged_mqa_logits", every=None),
+        *tuned("interpret", "paged_mqa_logits", packed=declare.PACKED, rest=None),
     )
 
 

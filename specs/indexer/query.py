@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from specs.cache.arrays import configs
 from specs.cache.insert import scale_for
 from specs.cache.qnorm import POSITIONS, H, rope_rounded, table
 from specs.cache.rope import rotate_rounded
@@ -35,6 +34,7 @@ from specs.quant.scaling import pack_pairs
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, join_pairs, load, maximum, program_id, reduce_max, split_pairs, store, where
 from specs.tile.library.codec import encode, magnitude_bits
+from specs.tuned import everywhere
 
 T = Axis(name="T", doc="tokens")
 ROPE = Axis(name="ROPE", static=True, minimum=2, maximum=WIDTH, multiple_of=2, doc="columns that are rotated")
@@ -176,12 +176,7 @@ def _kernel(name: str, results: tuple[Array, ...], body: Body) -> Kernel:
             Tunable(name="BLOCK_H", values=(1, 2, 4, 8, 16, 32, 64), doc="heads per program"),
             Tunable(name="num_warps", values=(1, 2, 4, 8)),
         ),
-        configs=configs(
-            ("cuda", {"BLOCK_H": 16, "num_warps": 4}),
-            ("xpu", {"BLOCK_H": 4, "num_warps": 4}),
-            ("cpu", {"BLOCK_H": 64, "num_warps": 4}),
-            ("interpret", {"BLOCK_H": 64, "num_warps": 4}),
-        ),
+        configs=everywhere("indexer_query"),
         grid=(T, cdiv(H, Ref("BLOCK_H"))),
         body=body,
     )

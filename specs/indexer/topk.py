@@ -42,6 +42,7 @@ from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
 from specs.lang.formats.elements import F32, INT32
+from specs.tuned import everywhere, tuned
 
 R = Axis(name="R", doc="rows")
 W = Axis(name="W", maximum=LONGEST * GROUP * GROUP, doc="columns of a row")
@@ -103,11 +104,6 @@ def _tunables(*sizes: Tunable) -> tuple[Tunable, ...]:
     return (*sizes, Tunable(name="num_warps", values=(1, 2, 4, 8, 16, 32)), Tunable(name="num_stages", values=(1,)))
 
 
-def _config(target: str, warps: int, when: Expr | None = None, **values: int) -> Config:
-    rows = {**values, "num_warps": warps, "num_stages": 1}
-    return Config(target=target, values=tuple(rows.items()), when=when)
-
-
 class Selection:
     """The kernels of one selection.
 
@@ -167,12 +163,7 @@ class Selection:
             "Largest keys of groups of columns.",
             (logits(self.rows, self.columns), out["maxima"]),
             tunables=_tunables(BLOCK_TUNABLE),
-            configs=(
-                _config("cuda", 8, BLOCK=4096),
-                _config("xpu", 16, BLOCK=2048),
-                _config("cpu", 4, BLOCK=8192),
-                _config("interpret", 4, BLOCK=8192),
-            ),
+            configs=everywhere("group_maxima"),
             grid=(self.rows, cdiv(self.columns, Ref("BLOCK"))),
             body=named(lambda p: group_maxima(self.space(p)), "group_maxima"),
         )
@@ -236,13 +227,17 @@ FEW_ROWS = 264
 def select_configs(size: Expr, rows: Expr) -> tuple[Config, ...]:
     """Configurations of a level that selects from `size` items; those for CUDA devices measured on an H200."""
     return (
-        _config("cuda", 16, when=size > LONGEST, BLOCK=4096),  # k above 2048: as many keys per thread as with 2048
-        _config("cuda", 8, when=(rows <= FEW_ROWS) + (size > 8192) > 0, BLOCK=4096),
-        _config("cuda", 4, when=size <= 4096, BLOCK=2048),
-        _config("cuda", 8, BLOCK=2048),
-        _config("xpu", 32, BLOCK=2048),
-        _config("cpu", 4, BLOCK=4096),
-        _config("interpret", 4, BLOCK=2048),
+        *tuned(
+            "cuda",
+            "select",
+            long=size > LONGEST,  # k above 2048: as many keys per thread as with 2048
+            few_rows=(rows <= FEW_ROWS) + (size > 8192) > 0,
+            short=size <= 4096,
+            rest=None,
+        ),
+        *tuned("xpu", "select", every=None),
+        *tuned("cpu", "select", every=None),
+        *tuned("interpret", "select", every=None),
     )
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, Expr, ExprLike, Ref, cdiv
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.declare.axes import Axis, ExprLike, Ref, cdiv
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, Step
 from specs.lang.formats.blocks import BlockFormat, ScaleRule
@@ -25,6 +25,7 @@ from specs.quant.scaling import pack_pairs, quotient_of, scale_of, second_level
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, both, load, program_id, reduce_max, store, where
 from specs.tile.library.codec import encode, magnitude_bits
+from specs.tuned import everywhere
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")
@@ -152,11 +153,6 @@ _LAYOUT = _attribute(
 )
 
 
-def _config(target: str, rows: int, groups: int, warps: int, when: Expr | None = None) -> Config:
-    values = (("BLOCK_M", rows), ("BLOCK_G", groups), ("num_warps", warps), ("num_stages", 1))
-    return Config(target=target, values=values, when=when)
-
-
 def _kernel() -> Kernel:
     wide = _GROUP >= 256
     return Kernel(
@@ -171,13 +167,7 @@ def _kernel() -> Kernel:
             Tunable(name="num_warps", values=(1, 2, 4, 8)),
             Tunable(name="num_stages", values=(1,)),
         ),
-        configs=(
-            *(_config(target, 4, 2, 4, wide) for target in ("cuda", "xpu", "cpu", "interpret")),
-            _config("cuda", 4, 8, 4),
-            _config("xpu", 2, 8, 4),
-            _config("cpu", 16, 16, 4),
-            _config("interpret", 16, 16, 4),
-        ),
+        configs=everywhere("group_quant", wide=wide, rest=None),
         static_conditions=(
             ("even_m", (M % Ref("BLOCK_M")).equals(0).and_(ROWS.equals(M))),
             ("even_g", (N % (_GROUP * Ref("BLOCK_G"))).equals(0)),

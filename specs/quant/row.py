@@ -7,7 +7,7 @@ from typing import Any
 
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.declare.kernel import Access, Array, Attribute, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, UINT8, ElementFormat
@@ -32,6 +32,7 @@ from specs.tile.language import (
     zeros,
 )
 from specs.tile.library.codec import clamp_finite, is_nan, magnitude_bits, nearest, saturate
+from specs.tuned import everywhere
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")
@@ -199,11 +200,6 @@ def upper_bound() -> Array:
     )
 
 
-def _config(target: str, rows: int, columns: int, warps: int) -> Config:
-    values = (("BLOCK_M", rows), ("BLOCK_N", columns), ("num_warps", warps), ("num_stages", 1))
-    return Config(target=target, values=values)
-
-
 def _kernel(name: str, doc: str, body: Any, choices: tuple[ElementFormat, ...], zero_point: bool) -> Kernel:
     x, *results = _arrays("element", zero_point)
     element = Attribute(
@@ -221,12 +217,7 @@ def _kernel(name: str, doc: str, body: Any, choices: tuple[ElementFormat, ...], 
             Tunable(name="num_warps", values=(1, 2, 4, 8)),
             Tunable(name="num_stages", values=(1, 2, 3)),
         ),
-        configs=(
-            _config("cuda", 1, 2048, 4),
-            _config("xpu", 1, 1024, 4),
-            _config("cpu", 16, 512, 4),
-            _config("interpret", 16, 512, 4),
-        ),
+        configs=everywhere("row_quant"),
         static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=(cdiv(M, Ref("BLOCK_M")),),
         body=body,

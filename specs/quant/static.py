@@ -15,13 +15,14 @@ import numpy as np
 
 from specs.gemm.oracle import spread
 from specs.lang.declare.axes import Ref, cdiv
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.declare.kernel import Access, Array, Attribute, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Op, Reference, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
 from specs.quant.row import EXACT, M, N
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, both, divide, load, minimum, program_id, store
+from specs.tuned import everywhere
 
 MODES = ("tensor", "token", "channel", "block")
 
@@ -72,11 +73,6 @@ def _group(name: str, what: str) -> Attribute:
     return Attribute(name=name, kind=int, default=128, minimum=1, doc=f"{what} that one scale covers (mode block)")
 
 
-def _config(target: str, rows: int, columns: int) -> Config:
-    values = (("BLOCK_M", rows), ("BLOCK_N", columns), ("num_warps", 4), ("num_stages", 1))
-    return Config(target=target, values=values)
-
-
 def _case(name: str, m: int, n: int, mode: str, *attributes: tuple[str, object], **fields: Any) -> Case:
     return Case(name=name, sizes=(("M", m), ("N", n)), attributes=(("scale_mode", mode), *attributes), **fields)
 
@@ -122,12 +118,7 @@ STATIC_QUANT_FP8: Op = single(
             Tunable(name="num_warps", values=(1, 2, 4, 8)),
             Tunable(name="num_stages", values=(1,)),
         ),
-        configs=(
-            _config("cuda", 4, 1024),
-            _config("xpu", 2, 512),
-            _config("cpu", 16, 512),
-            _config("interpret", 16, 512),
-        ),
+        configs=everywhere("static_quant"),
         static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
         grid=(cdiv(M, Ref("BLOCK_M")), cdiv(N, Ref("BLOCK_N"))),
         body=static_quant,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from specs.lang.declare.axes import Axis, Ref, emax
-from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows, Tunable
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.declare.op import Case, Independent, Op, Step
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
 from specs.lang.formats.named import ROW_FLOOR
@@ -26,6 +26,7 @@ from specs.tile.language import (
     zeros,
 )
 from specs.tile.library.codec import magnitude_bits
+from specs.tuned import everywhere
 
 M = Axis(name="M", doc="rows: the product of the leading dimensions")
 N = Axis(name="N", minimum=1, doc="elements of a row")
@@ -102,14 +103,6 @@ def _tunables() -> tuple[Tunable, ...]:
     )
 
 
-def _configs() -> tuple[Config, ...]:
-    sizes = {"cuda": (4, 1024), "xpu": (2, 512), "cpu": (16, 512), "interpret": (16, 128)}
-    return tuple(
-        Config(target=target, values=(("BLOCK_M", m), ("BLOCK_N", n), ("num_warps", 4), ("num_stages", 1)))
-        for target, (m, n) in sizes.items()
-    )
-
-
 _FACTS = (
     ("even_m", (M % Ref("BLOCK_M")).equals(0).and_(M >= 1)),  # one program runs even without rows, to write the scale
     ("even_n", (N % Ref("BLOCK_N")).equals(0)),
@@ -121,7 +114,7 @@ TENSOR_AMAX = Kernel(
     axes=(M, N),
     arrays=(_X, _partial(Access.OUT)),
     tunables=_tunables(),
-    configs=_configs(),
+    configs=everywhere("tensor_quant"),
     static_conditions=_FACTS,
     grid=(PARTIALS,),
     body=tensor_amax,
@@ -133,7 +126,7 @@ TENSOR_QUANT = Kernel(
     arrays=(_X, _STATIC, _UPPER_BOUND, _partial(Access.IN), _Q, _SCALE),
     attributes=(_ELEMENT,),
     tunables=_tunables(),
-    configs=_configs(),
+    configs=everywhere("tensor_quant"),
     static_conditions=_FACTS,
     grid=(emax(cdiv(M, Ref("BLOCK_M")), 1), cdiv(N, Ref("BLOCK_N"))),
     body=tensor_quant,

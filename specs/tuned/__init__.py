@@ -1,25 +1,27 @@
 """Configurations that a search or a measurement has chosen: one table per target, `specs/tuned/TARGET.json`.
 
 A kernel says which classes of calls there are, in the order in which they are tried; the table has the tunables of
-each. So the part that a program writes (`parity xpu --search OPERATION --write`) is apart from what people write.
+each. So the part that programs write (`parity xpu --search OPERATION --write`, `python -m benchmarks.tuning`) is apart
+from what people write.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from specs.lang.declare.axes import Expr
+from specs.lang.declare.check import KINDS_OF_DEVICE
 from specs.lang.declare.kernel import Config
 from specs.lang.errors import SpecError
 
 FOLDER: Final = Path(__file__).parent
 
 Table = Mapping[str, Mapping[str, Mapping[str, int]]]
-"""Kernel -> class of calls -> tunable -> value."""
+"""Kernel, or what several kernels share -> class of calls -> tunable -> value."""
 
 
 @cache
@@ -46,26 +48,35 @@ def text(rows: Table) -> str:
     return "{\n" + ",\n".join(kernels) + "\n}\n"
 
 
-def write(target: str, rows: Mapping[tuple[str, str], Mapping[str, int]]) -> Path:
-    """Replaces rows of a target's table, by kernel and class; specifications that are loaded keep the old ones.
+def write(found: Iterable[tuple[Config, Mapping[str, int]]]) -> tuple[Path, ...]:
+    """Replaces rows by what a search has found for them; specifications that are loaded keep the old ones.
 
     Returns:
-        The file.
+        Files that were written.
+
+    Raises:
+        SpecError: a configuration stands in the specification, not in a table.
     """
-    found = {kernel: dict(classes) for kernel, classes in table(target).items()}
-    for (kernel, name), values in rows.items():
+    tables: dict[str, dict[str, dict[str, Mapping[str, int]]]] = {}
+    for row, values in found:
+        if not row.name:
+            message = f"a configuration for target '{row.target}' stands in the specification"
+            raise SpecError(message, where=row.where, hint=f"make it a row of specs/tuned/{row.target}.json")
+        known = table(row.target)
+        rows = tables.setdefault(row.target, {kernel: dict(classes) for kernel, classes in known.items()})
         # In the order of the row that is there, so that a difference shows what has changed.
-        found[kernel][name] = {tunable: values[tunable] for tunable in found[kernel][name]}
-    file = FOLDER / f"{target}.json"
-    file.write_text(text(found), encoding="utf-8")
+        rows[row.table][row.name] = {tunable: values[tunable] for tunable, _ in row.values}
+    for target, rows in tables.items():
+        (FOLDER / f"{target}.json").write_text(text(rows), encoding="utf-8")
     table.cache_clear()
-    return file
+    return tuple(FOLDER / f"{target}.json" for target in tables)
 
 
 def tuned(target: str, kernel: str, **classes: Expr | None) -> tuple[Config, ...]:
     """Configurations of a kernel for a target, from its table.
 
     Args:
+        kernel: its name, or what its rows are called where kernels share them.
         classes: name of a class of calls -> condition under which a call belongs to it, None where all do that are
             left; in the order in which they are tried.
 
@@ -80,5 +91,12 @@ def tuned(target: str, kernel: str, **classes: Expr | None) -> tuple[Config, ...
             hint=f"give specs/tuned/{target}.json one row per class; any values that the tunables allow are a start",
         )
     return tuple(
-        Config(target=target, values=tuple(rows[name].items()), when=when, name=name) for name, when in classes.items()
+        Config(target=target, values=tuple(rows[name].items()), when=when, table=kernel, name=name)
+        for name, when in classes.items()
     )
+
+
+def everywhere(kernel: str, **classes: Expr | None) -> tuple[Config, ...]:
+    """As `tuned`, for every kind of device: the same classes, or one (`every`) where none is named."""
+    named = classes or {"every": None}
+    return tuple(row for target in KINDS_OF_DEVICE for row in tuned(target, kernel, **named))

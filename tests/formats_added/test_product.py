@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from specs.gemm.oracle import product
-from specs.gemm.scaled import K, M, N, config, grid, static_conditions, tunables
+from specs.gemm.scaled import K, M, N, grid, static_conditions, tunables
 from specs.gemm.tiles import clamped, finish, span, tile_position
 from specs.lang.declare.accuracy import FLOAT32, Accuracy
-from specs.lang.declare.kernel import Access, Array, Kernel, Rows
+from specs.lang.declare.check import KINDS_OF_DEVICE
+from specs.lang.declare.kernel import Access, Array, Config, Kernel, Rows
 from specs.lang.declare.op import Op, Reference, single
 from specs.lang.formats.elements import BF16, F32, INT32, UINT8, ElementFormat, Kind, NanRule
 from specs.tile.frontend.trace import Tile
@@ -51,13 +52,14 @@ def _op() -> Op:
         Array(name="bias", doc="addend", shapes=((N,),), formats=(F32,), optional=True),
         Array(name="c", doc="result", shapes=((Rows(M), N),), formats=(F32,), access=Access.OUT),
     )
+    tiles = {"BLOCK_M": 32, "BLOCK_N": 32, "BLOCK_K": 32, "GROUP_M": 8, "num_warps": 4, "num_stages": 2}
     kernel = Kernel(
         name="invented_gemm",
         doc="C = A @ W.",
         axes=(M, N, K),
         arrays=arrays,
         tunables=tunables(),
-        configs=tuple(config(target, (32, 32, 32), 4, 2) for target in ("cpu", "interpret", "cuda", "xpu")),
+        configs=tuple(Config(target=target, values=tuple(tiles.items())) for target in KINDS_OF_DEVICE),
         static_conditions=static_conditions(),
         grid=grid(),
         body=invented_gemm,

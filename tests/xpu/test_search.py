@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from parity.xpu.command import put
 from parity.xpu.record import ROADS, KernelRow, Road, Rung, compiled, native
 from parity.xpu.search import Candidate, Found, candidate, descend, groups, lightest, neighbours, settle
 from specs import tuned
-from specs.lang.declare.kernel import Kernel
+from specs.lang.declare.kernel import Config, Kernel
 from specs.lang.declare.op import Case, Op
 from specs.lang.errors import SpecError
 from specs.tile.launch.cases import StepLaunch, case_call, case_launches, default_case
@@ -172,7 +173,8 @@ def test_what_is_found_is_written_where_the_defaults_are(
     (changed,) = [new for old, new in pairs if old != new]
     assert '"BLOCK_N": 256' in changed
     fixed = found("global_topk", {"num_warps": 4})
-    assert put([fixed]) == 1
+    own = replace(fixed.group, row=replace(fixed.group.row, table="", name=""))
+    assert put([replace(fixed, group=own)]) == 1
     assert "global_topk" in capsys.readouterr().err
     tuned.table.cache_clear()
 
@@ -182,12 +184,25 @@ def test_table_is_written_as_it_is_read_and_every_row_has_its_kernel(target: str
     assert (tuned.FOLDER / f"{target}.json").read_text(encoding="utf-8") == tuned.text(tuned.table(target))
     kernels = {step.kernel.name: step.kernel for name in specs.names() for step in specs.get(name).steps}
     for name, classes in tuned.table(target).items():
-        rows = [row for row in kernels[name].configs if row.target == target]
-        assert [row.name for row in rows] == list(classes), "in the order in which they are tried"
-        for row in rows:
-            allowed = {tunable.name: tunable.values for tunable in kernels[name].tunables}
-            assert set(dict(row.values)) == set(allowed)
-            assert all(value in allowed[tunable] for tunable, value in row.values)
+        users = [kernel for kernel in kernels.values() if name in {row.table for row in rows_of(kernel, target)}]
+        assert users
+        for kernel in users:
+            rows = rows_of(kernel, target)
+            assert [row.name for row in rows] == list(classes), "in the order in which they are tried"
+            allowed = {tunable.name: tunable.values for tunable in kernel.tunables}
+            for row in rows:
+                assert set(dict(row.values)) == set(allowed)
+                assert all(value in allowed[tunable] for tunable, value in row.values)
+
+
+def rows_of(kernel: Kernel, target: str) -> list[Config]:
+    """Configurations of a kernel for a target alone."""
+    return [row for row in kernel.configs if row.target == target]
+
+
+def test_every_configuration_is_a_row_of_a_table() -> None:
+    kernels = [step.kernel for name in specs.names() for step in specs.get(name).steps]
+    assert [kernel.name for kernel in kernels for row in kernel.configs if not row.name] == []
 
 
 def test_class_without_a_row_and_target_without_a_table_are_the_authors_mistake() -> None:

@@ -32,16 +32,16 @@ def group_quant(
     M, N, ROWS,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:47
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:48
-    inside = tl.arange(0, 32)  # specs/quant/group.py:49
-    live = (rows < M)[:, None]  # specs/quant/group.py:50
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:51
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:52
-    mask = live_1[:, :, None]  # specs/quant/group.py:53
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:55
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:49
+    inside = tl.arange(0, 32)  # specs/quant/group.py:50
+    live = (rows < M)[:, None]  # specs/quant/group.py:51
+    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
+    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
+    mask = live_1[:, :, None]  # specs/quant/group.py:54
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:56
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
     bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:62
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -53,13 +53,13 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:72
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:72
-    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:72
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:72
-    half = tl.arange(0, 16)  # specs/quant/group.py:83
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:84
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:85
+    t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:73
+    t_1 = t & 0x7fffffff  # specs/quant/group.py:73
+    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:73
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:73
+    half = tl.arange(0, 16)  # specs/quant/group.py:84
+    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
+    mask_1 = live_1[:, :, None]  # specs/quant/group.py:86
     bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -71,4 +71,4 @@ def group_quant(
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
     t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87
+    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:88

@@ -33,27 +33,27 @@ def group_quant(
     M, N, ROWS,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:47
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:48
-    inside = tl.arange(0, 16)  # specs/quant/group.py:49
-    live = (rows < M)[:, None]  # specs/quant/group.py:50
-    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:52
-    mask = live[:, :, None]  # specs/quant/group.py:53
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:55
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:55
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:56
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
+    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:49
+    inside = tl.arange(0, 16)  # specs/quant/group.py:50
+    live = (rows < M)[:, None]  # specs/quant/group.py:51
+    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:53
+    mask = live[:, :, None]  # specs/quant/group.py:54
+    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
+    x_1 = x.to(tl.float32)  # specs/quant/group.py:56
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:95
-    g = tl.load(global_scale_ptr)  # specs/quant/group.py:60
+    g = tl.load(global_scale_ptr)  # specs/quant/group.py:61
     scaled = raw * g  # specs/quant/scaling.py:83
     value = scaled.to(tl.float8e4nv).to(tl.float32)  # specs/quant/scaling.py:84
     value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
     empty = value_1 == 0.0  # specs/quant/scaling.py:87
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:88
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:72
-    half = tl.arange(0, 8)  # specs/quant/group.py:83
-    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:84
-    mask_1 = live[:, :, None]  # specs/quant/group.py:85
+    tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:73
+    half = tl.arange(0, 8)  # specs/quant/group.py:84
+    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
+    mask_1 = live[:, :, None]  # specs/quant/group.py:86
     bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
@@ -65,4 +65,4 @@ def group_quant(
     pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
     t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:87
+    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:88

@@ -24,19 +24,19 @@ def tensor_amax(
     M, N,
     stride_x0,
 ):
-    pid = tl.program_id(0)  # specs/quant/tensor.py:63
-    across = (N + 1023) // 1024  # specs/quant/tensor.py:64
-    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:65
-    rounds = (blocks + 255 - pid) // 256  # specs/quant/tensor.py:74
-    t = tl.full([4], 0, tl.int32)  # specs/quant/tensor.py:75
-    for k in range(rounds):  # specs/quant/tensor.py:75
-        block = pid + k * 256  # specs/quant/tensor.py:68
-        rows = block // across * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:69
-        columns = block % across * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:70
-        mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
-        x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:71
-        x_1 = x.to(tl.float32)  # specs/quant/tensor.py:71
-        t_1 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/tensor.py:72
+    pid = tl.program_id(0)  # specs/quant/tensor.py:64
+    across = (N + 1023) // 1024  # specs/quant/tensor.py:65
+    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:66
+    rounds = (blocks + 255 - pid) // 256  # specs/quant/tensor.py:75
+    t = tl.full([4], 0, tl.int32)  # specs/quant/tensor.py:76
+    for k in range(rounds):  # specs/quant/tensor.py:76
+        block = pid + k * 256  # specs/quant/tensor.py:69
+        rows = block // across * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:70
+        columns = block % across * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:71
+        mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
+        x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:72
+        x_1 = x.to(tl.float32)  # specs/quant/tensor.py:72
+        t_1 = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/tensor.py:73
         t = tl.maximum(t, t_1)
-    count = tl.max(t, axis=0)  # specs/quant/tensor.py:76
-    tl.store(partial_ptr + pid, count)  # specs/quant/tensor.py:76
+    count = tl.max(t, axis=0)  # specs/quant/tensor.py:77
+    tl.store(partial_ptr + pid, count)  # specs/quant/tensor.py:77

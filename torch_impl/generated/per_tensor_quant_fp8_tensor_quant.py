@@ -27,17 +27,17 @@ def tensor_quant(
     M, N,
     stride_x0,
 ):
-    tile_m = tl.program_id(0)  # specs/quant/tensor.py:81
-    tile_n = tl.program_id(1)  # specs/quant/tensor.py:81
-    rows = tile_m * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:82
-    columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:83
-    partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:87
-    amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:87
+    tile_m = tl.program_id(0)  # specs/quant/tensor.py:82
+    tile_n = tl.program_id(1)  # specs/quant/tensor.py:82
+    rows = tile_m * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:83
+    columns = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:84
+    partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:88
+    amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:88
     bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
     t = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:90
-    mask = (rows < M)[:, None]  # specs/quant/tensor.py:57
-    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:58
-    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:92
-    x_1 = x.to(tl.float32)  # specs/quant/tensor.py:92
-    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, t).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:93
+    tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
+    mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
+    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:59
+    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:93
+    x_1 = x.to(tl.float32)  # specs/quant/tensor.py:93
+    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, t).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:94

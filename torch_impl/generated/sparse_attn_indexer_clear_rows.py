@@ -18,6 +18,6 @@ def clear_rows(
     T, BUF, M, B, BN,
     stride_topk_indices0,
 ):
-    column = tl.arange(0, 16)  # specs/indexer/composite.py:74
-    row = BN + M + tl.program_id(0)  # specs/indexer/composite.py:75
-    tl.store(topk_indices_ptr + (row * stride_topk_indices0 + column), tl.full([16], -1, tl.int32), mask=column < 16)  # specs/indexer/composite.py:76
+    column = tl.arange(0, 16)  # specs/indexer/composite.py:75
+    row = BN + M + tl.program_id(0)  # specs/indexer/composite.py:76
+    tl.store(topk_indices_ptr + (row * stride_topk_indices0 + column), tl.full([16], -1, tl.int32), mask=column < 16)  # specs/indexer/composite.py:77

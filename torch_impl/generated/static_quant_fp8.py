@@ -29,12 +29,12 @@ def static_quant_fp8(
     M, N,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/static.py:31
-    columns = tl.program_id(1) * 1024 + tl.arange(0, 1024)  # specs/quant/static.py:32
-    live = (rows < M)[:, None]  # specs/quant/static.py:33
-    live_1 = live & (columns < N)[None, :]  # specs/quant/static.py:34
-    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=live_1, other=0.0)  # specs/quant/static.py:35
-    x_1 = x.to(tl.float32)  # specs/quant/static.py:35
-    rows_1 = tl.minimum(rows, M - 1)  # specs/quant/static.py:41
-    scale = tl.load(scale_ptr + rows_1)  # specs/quant/static.py:47
-    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=live_1)  # specs/quant/static.py:36
+    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/static.py:32
+    columns = tl.program_id(1) * 1024 + tl.arange(0, 1024)  # specs/quant/static.py:33
+    live = (rows < M)[:, None]  # specs/quant/static.py:34
+    live_1 = live & (columns < N)[None, :]  # specs/quant/static.py:35
+    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=live_1, other=0.0)  # specs/quant/static.py:36
+    x_1 = x.to(tl.float32)  # specs/quant/static.py:36
+    rows_1 = tl.minimum(rows, M - 1)  # specs/quant/static.py:42
+    scale = tl.load(scale_ptr + rows_1)  # specs/quant/static.py:48
+    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=live_1)  # specs/quant/static.py:37

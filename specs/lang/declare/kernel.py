@@ -180,12 +180,14 @@ class Config:
     """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
 
     target: a kind of device ("cuda"), or one road to it ("cuda.pallas"), whose rows go before those of the kind.
-    name: of its row in the target's table (`specs.tuned`); empty where the values stand in the specification.
+    table, name: of its row in the target's table (`specs.tuned`), the kernel (or what kernels share) and the class of
+        calls; empty where the values stand in the specification.
     """
 
     target: str
     values: tuple[tuple[str, int], ...]
     when: Expr | None = None
+    table: str = ""
     name: str = ""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
