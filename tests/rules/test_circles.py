@@ -28,8 +28,9 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("specs.tile.ir", "specs.tile.targets"),
         ("specs.tile.frontend",),
         ("specs.tile.language", "specs.tile.library"),
-        ("specs.tile.emit", "specs.tile.interpret", "specs.tile.launch"),
-        ("specs.tile.passes",),
+        ("specs.tile.passes", "specs.tile.emit"),
+        ("specs.tile.launch", "specs.tile.interpret"),
+        ("specs.tile.passes.accesses", "specs.tile.passes.cost"),  # of the launches of cases
         ("specs.tile",),
         ("specs.tuned",),
         ("specs",),  # families
