@@ -1,6 +1,6 @@
 """Sentence embeddings in JAX: a whole encoder with FP8 linears and attention over packed sentences, under one jit.
 
-    python -m examples.minilm_jax       run it here, and its torch twin (minilm_torch.py), and compare
+    python -m examples.minilm_jax       run it here, and its torch counterpart (minilm_torch.py), and compare
 
 Three operations of the library do the work; everything else is ordinary JAX.
 

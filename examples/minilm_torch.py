@@ -1,6 +1,6 @@
 """Sentence embeddings in torch: a whole encoder with FP8 linears and attention over packed sentences.
 
-    python -m examples.minilm_torch     run it here, and its JAX twin (minilm_jax.py), and compare
+    python -m examples.minilm_torch     run it here, and its JAX counterpart (minilm_jax.py), and compare
 
 Three operations of the library do the work; everything else is ordinary torch.
 

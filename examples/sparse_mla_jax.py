@@ -1,6 +1,6 @@
 """One sparse-MLA layer in JAX: fill a V4 cache, prefill, then 32 decode steps with growing context.
 
-    python -m examples.sparse_mla_jax       run it here, and its torch twin (sparse_mla_torch.py), and compare
+    python -m examples.sparse_mla_jax       run it here, and its torch counterpart (sparse_mla_torch.py), and compare
 
 In-place arguments are donated: the cache that goes into a call comes back out of it.
 """

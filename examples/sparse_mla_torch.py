@@ -1,6 +1,6 @@
 """One sparse-MLA layer in torch: fill a V4 cache, prefill, then 32 decode steps with growing context.
 
-    python -m examples.sparse_mla_torch     run it here, and its JAX twin (sparse_mla_jax.py), and compare
+    python -m examples.sparse_mla_torch     run it here, and its JAX counterpart (sparse_mla_jax.py), and compare
 
 In-place arguments are written: queries and cache change where they lie.
 """

@@ -296,7 +296,7 @@ def run(
         ),
     ] = None,
     case: Annotated[list[str] | None, typer.Option(help="Cases to run; all when left out.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="twin or random; both when left out.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="exact or random; both when left out.")] = None,
     device: DeviceOption = None,
     save: Annotated[
         Path | None,

@@ -234,7 +234,7 @@ def _accuracy(contract: Accuracy) -> Json:
         "exact": contract.exact,
         "terms": None if contract.exact else show(contract.terms),
         "extra": None if contract.exact else contract.extra,
-        "exact_on_twin_data": contract.same_bytes(True),
+        "exact_for_exact_sums": contract.same_bytes(True),
         "bound": contract.formula(),
     }
 

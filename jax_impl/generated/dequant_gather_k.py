@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7f319c71b12d077d0b875097392574ecbde8a8efc36d43b0851fd5f720245b59
+# spec sha256 34e4766ef7391544a29925ed7761ec6fe8acfed8cfbac66a13c58d7226ca6aad
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 08e039a0131f97f4601527838639414df502fed0cede5da76f8e4000c3fe1b15
+# spec sha256 42702167de87bd819f3d30c3f8800583bffa15d28115d37ed8c2bbfb3a76c7da
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f868a85ada64d34eb496eceac01a009c9e21b0ccaed8f188c31e3079d651b68e
+# spec sha256 d4f877fb9cd01f4dc6d80e718d940bb36dbfd792f91eac360e21db2d5109a09f
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on

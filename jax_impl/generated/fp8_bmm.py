@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 58eed69b0ddd40767d5b5ef2beb73f3d31aa66b8993236a7876c3112f6439f01
+# spec sha256 d596670cedc2eab8ff7a5cdba65aae06dce6892c62e448f3accca32526beefb8
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

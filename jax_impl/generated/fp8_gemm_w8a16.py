@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6aa7f9b8cdd112ea113d3113a091a78b163f140e3df24115003a930076e63622
+# spec sha256 b84029a6b7c6f35957b5ceccf3e7a3d85ef27666bbe4946006b687cbdf2250c5
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 169f584b0e680c61d9f4edc46910a525b1dfacf53e518761b8be9f728a6f97fd
+# spec sha256 da24af34cf256bb778e14abfa4a1677737f9a8dc556f2ae7226b54183e2a21f1
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d0f60eef142d9cec8a3d50f1b4a3207d9d5d45d666331a456c2965b07ad68bcf
+# spec sha256 0610d30371ce8e682fc6c92ce44d3f67ffaaa5db4a9dd4a8cfe2afc10384ebd5
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

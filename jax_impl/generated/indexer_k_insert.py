@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7e35da1b2ae67911800940e04eccb1eac06018886078db08a6da42af7187ede5
+# spec sha256 d33f2e9f976ca923ebc45b32e5cc448c6dd65c634e6c8431fcaeda33d709f924
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ff82b21288425fe28bc01906e0f5c902e0b833629c87fb996542efaba99025e9
+# spec sha256 98c59fa3a327e57aded174cc9a0fa0bcb4b8782be4deeecc0cab7ee7dfe09b1e
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

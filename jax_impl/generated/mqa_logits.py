@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5dcb085f3278a9fb41e329cca39807d25906cc7034e031d79f3eaf610fdcb9c6
+# spec sha256 190c8dbd64fff09e1b0f74c4a0ab10393c4ab1e83cc9dfade1d279267a8676f7
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8ceafa82c36c65691e5280dd9dc1b382ef1ac9656637822e153f30f7e1434077
+# spec sha256 11cd2ef2bbe685ceb3348ec3b0a3a23a6f0ccc446eeb73c1fbebf404de179e77
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5944d1122ed7a2982290f092911aba5ab8f23913a4f3988315299dc503613005
+# spec sha256 dd6a72f580860de7d649738b1cb0f625ae4fae642f1a70cfa442a9f4764e7c3e
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

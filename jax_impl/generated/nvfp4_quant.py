@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1234c2ad73fb45d15343406a41b4462e1b11236134458124fa480cd626b2c94d
+# spec sha256 c7bf371d33e94d7d70a3a893a9e58c628f400ba653a6f3ed1826acecebab18f2
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f6f48260d7d8041b07a4aed689384908f2c7f239d3d73c0b4db2b02202f3b74e
+# spec sha256 66ffd5e6b8b4f20a77210f3c5e1d7c866ad62805ee8363326e3ee3a7a400cf84
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f2bb0cd0ac3aa4af16e6086a107e5d50ee6cf291602ba01b2346129044c9cecd
+# spec sha256 902f182f6aae233d74b8725fcee29c6e11a62f72c75e8b3f2a87a32a15fdf09d
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 85e571e573d2994ab66ecacbe6d618b4d5cf79da438bb76da65229ca297bdc41
+# spec sha256 ca46c13646b3014750bcc23ddde0c057790c47490a2bf416b27a0e2f4f35dd87
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

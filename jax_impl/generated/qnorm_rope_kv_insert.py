@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9018d8ca0018c4543a61d3a5e1c55f0fc5ae81cbf2f0185594c8071194206f78
+# spec sha256 f3c584c09ac6e4c01dedd14be56b78ad68000e987324cc2644dd8281c8f18db3
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4bbecd6ff62d464a80cb99299f867d08ea5d88edfbcba6a2ce82c8e9f8b8a31f
+# spec sha256 1ebc21045496d6249bd398749c5314b696835ea4d27e165428d0c392a41153e4
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

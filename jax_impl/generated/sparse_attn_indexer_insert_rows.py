@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 80b4403dae1e4b514d3c820288c61cab1903d5483cc427ff2886c49043fc62c2
+# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bc3f8f7c1042c70c769b53283bc973f92b36a51e29732759de2fe1b9dc09beba
+# spec sha256 4674df991cbbba8a0ba9636fa4511bfacd3955baff61217a324b1132ad062899
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on

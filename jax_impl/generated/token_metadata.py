@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 810653864c4187016b1fc48344e7d32201d1430bc8692cf44ae9395f0bd33620
+# spec sha256 e8ee817219135941ada7431209718d2ef924a4731a687711155f0017a0e0b38d
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

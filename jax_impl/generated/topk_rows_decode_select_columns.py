@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cbc3a30f96feb4e082905aeb50c096b6399554b63ca43ea477c993ccf6e1d52a
+# spec sha256 ab185ad56e0b568c7dda6b15836b42f40d306270af6a6d353925832c8c1a9657
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 63a01912ef04895514278bf1f2a00135e97f65b48ead190b7a143d9d00513da6
+# spec sha256 66063bf68546942e3af71d60eac1e7ae08bb7f8238bbdeaab115c49dff1ce22c
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

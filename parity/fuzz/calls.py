@@ -238,7 +238,7 @@ def _inputs(op: Op, case: Case, rng: np.random.Generator) -> tuple[Kind, Inputs]
     call = layout.call()
     if any(np.prod(shape, dtype=np.float64) > LARGEST for shape in call.shapes.values()):
         return None
-    kind: Kind = pick(rng, KINDS) if _keeps_twins(op, case) else "random"
+    kind: Kind = pick(rng, KINDS) if _keeps_exact(op, case) else "random"
     inputs = generate(op, case, kind, int(rng.integers(2**32)))
     arrays, strides = dict(inputs.arrays), dict[str, tuple[int, ...]]()
     for array in op.inputs:
@@ -255,8 +255,8 @@ def _inputs(op: Op, case: Case, rng: np.random.Generator) -> tuple[Kind, Inputs]
     return kind, found
 
 
-def _keeps_twins(op: Op, case: Case) -> bool:
-    """Whether the numbers that twin data was thought out for are those of a case."""
+def _keeps_exact(op: Op, case: Case) -> bool:
+    """Whether the numbers that exact data was thought out for are those of a case."""
     floats = [a.name for a in op.attributes if a.kind is float]
     given = dict(case.attributes)
     return any(all(given.get(n) == dict(own.attributes).get(n) for n in floats) for own in op.cases)

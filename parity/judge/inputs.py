@@ -6,7 +6,7 @@ Two kinds of data:
     random  floats are normal, scales lognormal, codes arbitrary. Operations whose results are all exact
             (quantisers) get rows of very different magnitude with zeros, negative zeros, outliers and tiny
             values in them, in every other draw also rows near either end of the format's range.
-    twin    small integers and powers of two, so coarse that every partial sum is exact in float32, and in the
+    exact   small integers and powers of two, so coarse that every partial sum is exact in float32, and in the
             13 fraction bits that survive in an FP8 tensor core: any order of summation gives the same bytes.
             A product of operands is at most 9 (45 with INT4 weights, 36 in steps of 1/4 with e2m1 codes), a
             product of two scales 2^-4 .. 2^2.
@@ -33,14 +33,14 @@ Raw = npt.NDArray[Any]
 Kind = DataKind
 Shape = tuple[int, ...]
 
-KINDS: Final[tuple[Kind, ...]] = ("twin", "random")
+KINDS: Final[tuple[Kind, ...]] = ("exact", "random")
 
-TWIN_INTEGER = 3
-"""Largest magnitude of twin data."""
-TWIN_ADDEND = 8
-"""Largest magnitude of a twin addend."""
-TWIN_EXPONENTS = (-2, 1)
-"""Least and greatest power of two of a twin scale."""
+EXACT_INTEGER = 3
+"""Largest magnitude of exact data."""
+EXACT_ADDEND = 8
+"""Largest magnitude of an exact addend."""
+EXACT_EXPONENTS = (-2, 1)
+"""Least and greatest power of two of an exact scale."""
 
 
 def raw_dtype(form: ElementFormat) -> np.dtype[Any]:
@@ -234,8 +234,8 @@ def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape, least: fl
 
 
 def _small(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
-    low = -TWIN_INTEGER if form.signed else 0
-    return encode(rng.integers(low, TWIN_INTEGER, shape, endpoint=True), form)
+    low = -EXACT_INTEGER if form.signed else 0
+    return encode(rng.integers(low, EXACT_INTEGER, shape, endpoint=True), form)
 
 
 def _grid(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
@@ -249,11 +249,11 @@ def _lognormal(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> R
 
 
 def _powers(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
-    return encode(np.exp2(rng.integers(*TWIN_EXPONENTS, shape, endpoint=True)), form)
+    return encode(np.exp2(rng.integers(*EXACT_EXPONENTS, shape, endpoint=True)), form)
 
 
 def _whole(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
-    return encode(rng.integers(-TWIN_ADDEND, TWIN_ADDEND, shape, endpoint=True), form)
+    return encode(rng.integers(-EXACT_ADDEND, EXACT_ADDEND, shape, endpoint=True), form)
 
 
 def _codes(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
@@ -280,10 +280,10 @@ _RECIPES: Final[Mapping[tuple[Kind, Role], Draw]] = {
     ("random", Role.SCALE): _lognormal,
     ("random", Role.ADDEND): _normal,
     ("random", Role.OFFSET): _offset,
-    ("twin", Role.DATA): _small,
-    ("twin", Role.SCALE): _powers,
-    ("twin", Role.ADDEND): _whole,
-    ("twin", Role.OFFSET): _small,
+    ("exact", Role.DATA): _small,
+    ("exact", Role.SCALE): _powers,
+    ("exact", Role.ADDEND): _whole,
+    ("exact", Role.OFFSET): _small,
     **{(kind, role): _codes for kind in KINDS for role in (Role.CODES, Role.ZERO_POINT)},
     **{(kind, Role.PERMUTATION): _permutation for kind in KINDS},
 }

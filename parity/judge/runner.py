@@ -1,7 +1,7 @@
 """Runs cases of operations through implementations, on the same bytes, and judges what comes back.
 
 Every implementation is compared with the float64 oracle: byte for byte where the contract is exact and on
-twin data, otherwise within the bound that the spec derives. Every torch implementation is then compared with
+exact data, otherwise within the bound that the spec derives. Every torch implementation is then compared with
 every JAX one: byte for byte in the same cases, otherwise within the sum of both bounds.
 """
 
@@ -96,7 +96,7 @@ class Expected:
 
     def _flushed_rules(self, reference: Reference, kind: Kind, accumulator: Accumulator) -> list[Comparison]:
         other = replace(self, reference=reference)
-        if self.accuracy.same_bytes(kind == "twin"):
+        if self.accuracy.same_bytes(kind == "exact"):
             if self.accuracy.exact and self.form.bits <= 8:
                 return [self.same_bytes(other.raw)]
             zeroed = replace(reference, value=without_subnormals(reference.value))
@@ -108,7 +108,7 @@ class Expected:
 
     def rule(self, kind: Kind, accumulator: Accumulator) -> Comparison:
         """How an implementation is compared with the oracle."""
-        if self.accuracy.same_bytes(kind == "twin"):
+        if self.accuracy.same_bytes(kind == "exact"):
             return self.same_bytes(self.raw)
         value = np.asarray(self.reference.value, np.float64)
         dtype = raw_dtype(self.form)
@@ -220,7 +220,7 @@ def run_inputs(
 ) -> tuple[CaseResult, ...]:
     """As `run_case`, for inputs that are there already.
 
-    `kind` "twin" promises that every partial sum is exact. repeat: gives the command that runs some implementations on
+    `kind` "exact" promises that every partial sum is exact. repeat: gives the command that runs some implementations on
     these inputs again, None where there is none.
     """
     _check_names(inputs.op, implementations)
@@ -317,7 +317,7 @@ class _Case:
 
     @property
     def exact(self) -> bool:
-        return all(e.accuracy.same_bytes(self.kind == "twin") for e in self.expected.values())
+        return all(e.accuracy.same_bytes(self.kind == "exact") for e in self.expected.values())
 
     def against_oracle(self, outcome: Outcome) -> CaseResult:
         pair = f"{outcome.implementation} vs {ORACLE}"
@@ -344,7 +344,7 @@ class _Case:
         verdicts = {}
         for name, expected in self.expected.items():
             base = _written(other.results[name], expected)
-            if expected.accuracy.same_bytes(self.kind == "twin"):
+            if expected.accuracy.same_bytes(self.kind == "exact"):
                 rule: Comparison = expected.same_bytes(base.raw)
             else:
                 bound = expected.bound(one.accumulator) + expected.bound(other.accumulator)
@@ -383,7 +383,7 @@ class _Case:
     def _derivation(self, accumulator: Accumulator) -> str:
         if all(e.accuracy.exact for e in self.expected.values()):
             return "every step is exact or correctly rounded"
-        left = [e for e in self.expected.values() if not e.accuracy.same_bytes(self.kind == "twin")]
+        left = [e for e in self.expected.values() if not e.accuracy.same_bytes(self.kind == "exact")]
         if not left:
             return "every partial sum is exact"
         texts = [e.accuracy.derivation(e.terms, e.form, accumulator) for e in left]

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final, Literal
 from parity.judge.verdict import RECORD_CONFIG, Histogram, Verdict, Worst
 
 Status = Literal["passed", "failed", "flushed", "unsupported", "not run"]
-TwinVerdict = Literal["identical", "differs", "not applicable"]
-DataKind = Literal["twin", "random", "real"]
+BytesVerdict = Literal["identical", "differs", "not applicable"]
+DataKind = Literal["exact", "random", "real"]
 
 STATUSES: Final[tuple[Status, ...]] = ("passed", "failed", "flushed", "unsupported", "not run")
 """In the order in which they are shown."""
@@ -76,8 +76,8 @@ class CaseResult:
     """Coarse grid on which every order of summation is exact, random numbers, or a model's own tensors."""
     status: Status
     """Outcome; a case that has not run is never "passed"."""
-    exact_twin: TwinVerdict = "not applicable"
-    """Whether twin data gave the same bytes on both sides."""
+    bit_identical: BytesVerdict = "not applicable"
+    """Whether exact data gave the same bytes on both sides."""
     max_ulp: float | None = None
     """Largest distance in steps of the output format."""
     bound: str = ""
@@ -313,9 +313,9 @@ def judged(
     repeat: str = "",
 ) -> CaseResult:
     """The result of a case that ran, from its verdict."""
-    twin: TwinVerdict = "not applicable"
-    if data == "twin" and verdict.comparison == "exact":
-        twin = "identical" if verdict.passed else "differs"
+    identical: BytesVerdict = "not applicable"
+    if data == "exact" and verdict.comparison == "exact":
+        identical = "identical" if verdict.passed else "differs"
     return CaseResult(
         op=op,
         case=case,
@@ -324,7 +324,7 @@ def judged(
         formats=formats,
         data=data,
         status=verdict.status,
-        exact_twin=twin,
+        bit_identical=identical,
         max_ulp=verdict.max_ulp,
         bound=bound,
         derivation=derivation,

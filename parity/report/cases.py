@@ -73,8 +73,8 @@ def _repeat(result: CaseResult) -> list[Markup]:
 
 
 def _data(result: CaseResult) -> str:
-    """Kind of data, and what became of the exact twin."""
-    return result.data if result.exact_twin == "not applicable" else f"{result.data}, {result.exact_twin}"
+    """Kind of data, and what became of it."""
+    return result.data if result.bit_identical == "not applicable" else f"{result.data}, {result.bit_identical}"
 
 
 def _pictures(number: int, result: CaseResult) -> Markup:

@@ -17,7 +17,7 @@ TERMS = (
         "Largest error ÷ error that the specification allows at that element; one above 1 fails the case.",
     ),
     (
-        "Twin",
+        "Exact data",
         "Data for which every order of summation is exact, so that both sides must give the same bytes.",
     ),
     ("ulp", "Steps of the output format between the result and the reference."),

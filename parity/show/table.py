@@ -90,8 +90,8 @@ def operations_table(results: tuple[CaseResult, ...]) -> Table:
 
 def identical_pairs(results: tuple[CaseResult, ...]) -> tuple[int, int]:
     """Comparisons of two frameworks on exactly summable inputs: those with the same bytes, and all that ran."""
-    ran = [r for r in results if r.exact_twin != "not applicable" and r.status in ("passed", "failed", "flushed")]
-    return sum(r.exact_twin == "identical" for r in ran), len(ran)
+    ran = [r for r in results if r.bit_identical != "not applicable" and r.status in ("passed", "failed", "flushed")]
+    return sum(r.bit_identical == "identical" for r in ran), len(ran)
 
 
 def render(record: RunRecord, width: int) -> RenderableType:
@@ -138,8 +138,8 @@ def totals(record: RunRecord) -> Text:
 
 def _row(result: CaseResult, *, wide: bool) -> list[Text]:
     # Text, not strings: brackets of shapes and formats are no markup.
-    twin = "" if result.exact_twin == "not applicable" else f", {result.exact_twin}"
-    shape, formats, data = (Text(part, "dim") for part in (result.shape, result.formats, result.data + twin))
+    identical = "" if result.bit_identical == "not applicable" else f", {result.bit_identical}"
+    shape, formats, data = (Text(part, "dim") for part in (result.shape, result.formats, result.data + identical))
     if wide:
         case = [Text(result.case), shape, formats, data]
     else:

@@ -277,7 +277,7 @@ class AccuracyModel(_Model):
     """Number of terms in a sum; null for exact results."""
     extra: _Count | None
     """Rounded operations on a term besides the additions; null for exact results."""
-    exact_on_twin_data: bool
+    exact_for_exact_sums: bool
     """Whether the bytes are the oracle's on data that makes every sum exact."""
     bound: Annotated[str, Field(description=f"The bound, elementwise. {BOUND_SYMBOLS}.")]
 

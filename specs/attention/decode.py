@@ -231,7 +231,7 @@ def _case(
 
 _BOTH = Ref("has_comp_cache").equals(Ref("has_topk_indices")).and_(Ref("has_comp_cache").equals(Ref("has_topk_lens")))
 _ACCURACY = Accuracy(extra=1)
-_LOGARITHM = Accuracy(extra=1, twin=False)
+_LOGARITHM = Accuracy(extra=1, exact_for_exact_sums=False)
 _LSE = {"return_lse": True}
 
 SPARSE_MLA_DECODE_FP8 = Op(

@@ -128,7 +128,7 @@ _KERNEL = Kernel(
 )
 
 _ACCURACY = Accuracy(extra=1)
-_LOGARITHM = Accuracy(extra=1, twin=False)
+_LOGARITHM = Accuracy(extra=1, exact_for_exact_sums=False)
 
 SPARSE_MLA_PREFILL: Op = single(
     _KERNEL,

@@ -1,6 +1,6 @@
-"""Test data of sparse attention: index lists with holes, rows that nobody indexes full of NaN, and exact twins.
+"""Test data of sparse attention: index lists with holes, rows full of NaN that nobody indexes, and exact sums.
 
-Twin data has softmax weights that are powers of two with a sum that is one: as many keys (and a sink of zero) as a
+Exact data has softmax weights that are powers of two with a sum that is one: as many keys (and a sink of zero) as a
 binary tree has leaves score 1 at the upper of two neighbouring depths, and 0 at the lower one. With a scale of ln 2 the
 exponentials are 1 and 1/2, and every sum, quotient and value product is exact.
 """
@@ -20,7 +20,7 @@ NDArray = np.ndarray[Any, Any]
 SCALE = float(np.log(2.0))
 """Scale of the cases: scores in units of a factor of two."""
 MARKED = 8
-"""Columns that twin queries look at."""
+"""Columns that queries of exact data look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,11 @@ def lists(sample: Sample, free: NDArray, tokens: int, width: int, total: int) ->
 
 
 def marked(width: int) -> NDArray:
-    """Columns that twin queries look at, spread over the row."""
+    """Columns that queries of exact data look at, spread over the row."""
     return np.linspace(1, width - 2, MARKED).astype(int)
 
 
-def twin_queries(tokens: int, heads: int, width: int) -> NDArray:
+def exact_queries(tokens: int, heads: int, width: int) -> NDArray:
     """Queries [T, H, D] that read one marked column each."""
     q = np.zeros((tokens, heads, width))
     q[:, np.arange(heads), marked(width)[np.arange(heads) % MARKED]] = 1.0
@@ -68,7 +68,7 @@ def peak_of(form: ElementFormat) -> float:
     return float(4.0 * form.max_finite / 2.0 ** np.floor(np.log2(form.max_finite)))
 
 
-def twin_rows(sample: Sample, count: int, width: int, peak: float) -> NDArray:
+def exact_rows(sample: Sample, count: int, width: int, peak: float) -> NDArray:
     """Rows of values that every format holds exactly next to a `peak` in every 16 columns."""
     size = (count, width)
     x = sample.rng.choice(np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0]), size)
@@ -77,7 +77,7 @@ def twin_rows(sample: Sample, count: int, width: int, peak: float) -> NDArray:
     return np.asarray(x)
 
 
-def twin_scores(sample: Sample, count: int, sink: bool) -> NDArray:
+def exact_scores(sample: Sample, count: int, sink: bool) -> NDArray:
     """Scores [count, MARKED], 0 or 1, whose exponentials of two (with a sink's 1) sum to a power of two."""
     leaves = count + sink
     depth = leaves.bit_length() - 1 if leaves else 0
@@ -90,8 +90,8 @@ def twin_scores(sample: Sample, count: int, sink: bool) -> NDArray:
 
 
 def sinks(sample: Sample, heads: int) -> NDArray:
-    """Scores without a value: zero for twins, else ordinary ones and both infinities."""
-    if sample.kind == "twin":
+    """Scores without a value: zero in exact data, else ordinary ones and both infinities."""
+    if sample.kind == "exact":
         return np.zeros(heads)
     drawn = sample.rng.standard_normal(heads) * 4
     drawn[1::5], drawn[2::7] = -np.inf, np.inf
@@ -100,18 +100,18 @@ def sinks(sample: Sample, heads: int) -> NDArray:
 
 def queries(sample: Sample, tokens: int, heads: int, width: int) -> NDArray:
     """Queries [T, H, D] whose scores are of order one, some heads far larger."""
-    if sample.kind == "twin":
-        return twin_queries(tokens, heads, width)
+    if sample.kind == "exact":
+        return exact_queries(tokens, heads, width)
     x = sample.rng.standard_normal((tokens, heads, width)) / (SCALE * np.sqrt(width))
     return BF16.decode(BF16.encode(x * np.where(np.arange(heads) % 5 == 3, 30.0, 1.0)[:, None]))
 
 
 def rows(sample: Sample, count: int, width: int, groups: NDArray, sink: bool, peak: float = 1.0) -> NDArray:
     """Rows [count, width]; groups: token that indexes each row, -1 for none. peak: see `peak_of`."""
-    if sample.kind != "twin":
+    if sample.kind != "exact":
         return BF16.decode(BF16.encode(sample.rng.standard_normal((count, width))))
-    x = twin_rows(sample, count, width, peak)
+    x = exact_rows(sample, count, width, peak)
     for token in np.unique(groups[groups >= 0]):
         own = np.flatnonzero(groups == token)
-        x[np.ix_(own, marked(width))] = twin_scores(sample, len(own), sink)
+        x[np.ix_(own, marked(width))] = exact_scores(sample, len(own), sink)
     return x

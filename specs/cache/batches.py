@@ -1,6 +1,6 @@
 """Test data of index operations: batches of requests, their block tables, and what has to be refused.
 
-"twin" batches are what a server hands over: requests of equal length, no padding, indices in range. "random" ones have
+"exact" batches are what a server hands over: requests of equal length, no padding, indices in range. "random" ones have
 empty requests, tokens of padding, and indices outside everything.
 """
 
@@ -41,7 +41,7 @@ def batch(sample: Sample, window: int, ratio: int = 1) -> Batch:
     """A batch of sizes T and R with what a window and a ratio make interesting: positions around them, and far on."""
     rng, tokens, requests = sample.rng, sample.sizes["T"], sample.sizes["R"]
     counts = np.zeros(0, np.int64)
-    if requests and sample.kind == "twin":
+    if requests and sample.kind == "exact":
         counts = np.full(requests, tokens // requests)
         counts[: tokens % requests] += 1
     elif requests:
@@ -76,7 +76,7 @@ def table(sample: Sample, unused: NDArray | None = None) -> NDArray:
 def slots(sample: Sample, count: int) -> NDArray:
     """Slots int64 [count], a fifth of them missing in random data."""
     found = sample.rng.permutation(4 * max(count, 1))[:count].astype(np.int64)
-    if sample.kind == "twin":
+    if sample.kind == "exact":
         return found
     drawn = sample.rng.random(count)
     return np.where(drawn < 1 / 5, np.where(drawn < 1 / 10, -1, -7), found)
@@ -86,7 +86,7 @@ def owners(sample: Sample, count: int) -> NDArray:
     """Requests int64 [count] of the block table; in random data some that it does not have."""
     rows = sample.shapes["block_table"][0]
     found = sample.rng.integers(0, max(rows, 1), count)
-    if sample.kind == "twin" and rows:
+    if sample.kind == "exact" and rows:
         return found
     drawn = sample.rng.random(count)
     return np.where(drawn < 1 / 8, np.where(drawn < 1 / 16, -1, rows), found)
@@ -96,4 +96,4 @@ def around(sample: Sample, count: int, *marks: int) -> NDArray:
     """Positions int64 [count] at and next to the marks and their multiples, 0 among them; negative ones in padding."""
     known = np.array([0, *(k * mark + step for mark in marks for k in (1, 2, 3) for step in (-2, -1, 0, 1))])
     found = np.maximum(known, 0)[sample.rng.integers(0, len(known), count)]
-    return found if sample.kind == "twin" else np.where(sample.rng.random(count) < 1 / 16, -1, found)
+    return found if sample.kind == "exact" else np.where(sample.rng.random(count) < 1 / 16, -1, found)

@@ -164,16 +164,16 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:
-    """Cosines and sines of `positions` rows; for twin data those of right angles."""
+    """Cosines and sines of `positions` rows; for exact data those of right angles."""
     angle = np.arange(positions)[:, None] * 10000.0 ** (-2.0 * np.arange(width // 2) / width)
-    if sample.kind == "twin":
+    if sample.kind == "exact":
         angle = np.floor(angle) * np.pi / 2
         return np.asarray(np.rint(np.concatenate([np.cos(angle), np.sin(angle)], axis=1)))
     return np.asarray(np.concatenate([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32), np.float64)
 
 
 def sample(case: Sample) -> dict[str, Any]:
-    """Slots with some to be skipped; for twin data, queries whose mean square is a power of four that swallows eps.
+    """Slots with some to be skipped; for exact data, queries whose mean square is a power of four that swallows eps.
 
     In random data some positions are outside the table.
     """
@@ -188,7 +188,7 @@ def sample(case: Sample) -> dict[str, Any]:
         "cos_sin": table(case, sizes["POSITIONS"], sizes["ROPE"]),
         "positions": positions,
     }
-    if case.kind == "twin":
+    if case.kind == "exact":
         shape = (sizes["T"], sizes["H"], layout.width)
         drawn["q"] = case.rng.choice([-1.0, 1.0], shape) * np.exp2(case.rng.integers(3, 7, (*shape[:2], 1)))
     return drawn

@@ -74,11 +74,11 @@ _KERNEL = Kernel(
 
 
 def sample(case: Sample) -> Arrays:
-    """Lists with holes anywhere, entries behind the table, requests that do not exist; twin data is well-formed."""
+    """Lists with holes anywhere, entries behind the table, requests that do not exist; exact data is well-formed."""
     rng, (tokens, k) = case.rng, case.shapes["topk_indices"]
     entries = case.sizes["NB"] * int(case.attributes["block_size"])  # type: ignore[call-overload]
     local = rng.integers(0, max(entries, 1), (tokens, k))
-    if case.kind == "twin":
+    if case.kind == "exact":
         local = np.where(np.arange(k)[None, :] < rng.integers(0, k + 1, (tokens, 1)), local, -1)
     else:
         local = np.where(rng.random(local.shape) < 1 / 4, rng.choice([-1, -7, entries, FAR], local.shape), local)

@@ -1,9 +1,9 @@
-"""Test data of variable-length attention: lengths with empty requests, pages full of NaN, exact twins.
+"""Test data of variable-length attention: lengths with empty requests, pages full of NaN, data whose sums are exact.
 
 Random data has rows of q that no request owns, before the first one and after the last, and dense keys of that kind,
 which are NaN.
 
-Twin data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and
+Exact data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and
 what is left is one quotient, whose neighbourhood holds no tie of the result's format as long as there are less than a
 few thousand keys. Capped scores are all zero.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.attention.sampling import twin_queries
+from specs.attention.sampling import exact_queries
 from specs.lang.declare.op import Sample
 
 NDArray = np.ndarray[Any, Any]
@@ -46,10 +46,10 @@ def bounds(counts: NDArray, first: int = 0) -> NDArray:
 
 
 def owned(case: Sample, rows: int, count: int, longest: int) -> tuple[int, int]:
-    """First row that requests own, and how many they do: all in twin data; at most `longest` each of `count`."""
+    """First row that requests own, and how many they do: all in exact data; at most `longest` each of `count`."""
     rng, most = case.rng, min(rows, longest * count)
-    total = most if case.kind == "twin" else int(rng.integers(most - most // 4, most + 1))
-    return (0 if case.kind == "twin" else int(rng.integers(0, rows - total + 1))), total
+    total = most if case.kind == "exact" else int(rng.integers(most - most // 4, most + 1))
+    return (0 if case.kind == "exact" else int(rng.integers(0, rows - total + 1))), total
 
 
 def sample(case: Sample) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def sample(case: Sample) -> dict[str, Any]:
         longest = _limit(case, "max_seqlen_k") or sizes["PAGE"]
         first, total = owned(case, sizes["PAGE"], requests, longest)
         counts = lengths(rng, total, requests, longest)
-        used = counts if case.kind == "twin" else rng.integers(-1, counts + 2)  # also more than there are
+        used = counts if case.kind == "exact" else rng.integers(-1, counts + 2)  # also more than there are
         drawn |= {
             "cu_seqlens_k": bounds(counts, first),
             "seqused_k": used,
@@ -106,7 +106,7 @@ def _table(case: Sample, counts: NDArray, queries: NDArray) -> NDArray:
 
 def _descales(case: Sample) -> dict[str, Any]:
     requests, heads = case.sizes["BOUNDS"] - 1, case.sizes["HKV"]
-    if case.kind != "twin":
+    if case.kind != "exact":
         return {f"{name}_descale": np.exp(case.rng.standard_normal((requests, heads)) / 4) for name in "qkv"}
     power = case.rng.integers(-2, 3, (requests, heads))
     both = "q_descale" in case.shapes and "k_descale" in case.shapes
@@ -120,11 +120,11 @@ def _descales(case: Sample) -> dict[str, Any]:
 def _numbers(case: Sample, drawn: dict[str, Any], counts: NDArray, paged: bool) -> dict[str, Any]:
     """q, k, v, slopes and sinks."""
     sizes, rng = case.sizes, case.rng
-    twin = case.kind == "twin"
+    exact = case.kind == "exact"
     heads = sizes["HQ"]
     shape = (sizes["PAGES"], sizes["PAGE"], sizes["HKV"])
-    if twin:
-        q = twin_queries(sizes["TQ"], heads, sizes["D"]) * (not case.attributes["softcap"])
+    if exact:
+        q = exact_queries(sizes["TQ"], heads, sizes["D"]) * (not case.attributes["softcap"])
         k = rng.integers(-1, 2, (*shape, sizes["D"])).astype(float)
         v = rng.choice(_VALUES, (*shape, sizes["DV"]))
         slopes, sinks = np.zeros((sizes["SLOPES"], heads)), np.zeros(heads)

@@ -125,7 +125,7 @@ def _gathered(inputs: Mapping[str, Any], cached: np.ndarray[Any, Any], rows: int
 
 def sample(case: Sample) -> dict[str, Any]:
     """A step whose logits are whole numbers, with many ties, in either kind of data."""
-    case = replace(case, kind="twin")
+    case = replace(case, kind="exact")
     sizes, rows = case.sizes, rows_of(case)
     if not sizes["PAGES"] and "block_table" in case.shapes:
         raise Unfit("prompts whose keys lie in no page")

@@ -111,7 +111,7 @@ def oracle(layout: Paged, inputs: Mapping[str, Any]) -> dict[str, Reference]:
 def sample(case: Sample) -> dict[str, Any]:
     """Positions in the table, in random data some outside; weights whose products are normal numbers."""
     sizes = case.sizes
-    weights = case.rng.integers(-3, 4, (sizes["T"], sizes["H"])) if case.kind == "twin" else None
+    weights = case.rng.integers(-3, 4, (sizes["T"], sizes["H"])) if case.kind == "exact" else None
     drawn = case.rng.integers(0, max(sizes["POSITIONS"], 1), sizes["T"])
     if case.kind == "random" and sizes["T"] > 2:
         drawn[1], drawn[2] = -3, sizes["POSITIONS"]

@@ -1,4 +1,4 @@
-"""Test data of the indexer: codes, scales and weights whose sums are exact (twin) or ordinary, and what rows see."""
+"""Test data of the indexer: codes, scales and weights whose sums are exact (exact) or ordinary, and what rows see."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def codes(case: Sample, name: str) -> NDArray:
 
 
 def drawn_codes(case: Sample, shape: tuple[int, ...]) -> NDArray:
-    """Codes uint8 [.., bytes of a row]: small whole numbers in twin data, else normal ones, near the format's range."""
+    """Codes uint8 [.., bytes of a row]: small whole numbers in exact data, else normal ones over the format's range."""
     rng, form = case.rng, layout_of(case).fields[0].format
     per_byte = 1 if form.packing is None else form.packing.per_word
     count = (*shape[:-1], shape[-1] * per_byte)
-    if case.kind == "twin":
+    if case.kind == "exact":
         values = rng.choice(np.array(_GRID), count) * rng.choice([-1.0, 1.0], count)
     else:
         values = rng.standard_normal(count) * form.element.max_finite / 5
@@ -47,14 +47,14 @@ def drawn_codes(case: Sample, shape: tuple[int, ...]) -> NDArray:
 
 def weights(case: Sample, rows: int, heads: int) -> NDArray:
     """Weights of both signs."""
-    if case.kind == "twin":
+    if case.kind == "exact":
         return case.rng.integers(-3, 4, (rows, heads)) * 1.0
     return np.asarray(case.rng.standard_normal((rows, heads)))
 
 
 def scales(case: Sample, shape: tuple[int, ...]) -> NDArray:
-    """Powers of two in twin data, any numbers of these magnitudes otherwise."""
-    if case.kind == "twin":
+    """Powers of two in exact data, any numbers of these magnitudes otherwise."""
+    if case.kind == "exact":
         return np.exp2(case.rng.integers(-1, 2, shape))
     return np.asarray(np.exp2(case.rng.uniform(-6, 6, shape)))
 

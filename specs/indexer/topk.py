@@ -276,9 +276,9 @@ def ends(case: Sample, count: int, width: int, k: int) -> np.ndarray[Any, Any]:
 
 
 def _logits(case: Sample) -> np.ndarray[Any, Any]:
-    """Rows with ties: whole numbers in twin data; in random data normal numbers, some rows constant, some infinite."""
+    """Rows with ties: whole numbers in exact data; in random data normal numbers, some rows constant, some infinite."""
     rng, shape = case.rng, case.shapes["logits"]
-    if case.kind == "twin":
+    if case.kind == "exact":
         return rng.integers(-40, 41, shape) * 1.0
     x = rng.standard_normal(shape)
     x[1::4] = np.round(x[1::4] * 8) / 8

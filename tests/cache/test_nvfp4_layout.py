@@ -34,7 +34,7 @@ RUNS += [("attention", NVFP4_MLA, "torch:eager"), ("attention", NVFP4_MLA, "jax:
 @pytest.mark.parametrize(("call", "layout", "road"), RUNS, ids=lambda value: getattr(value, "name", value))
 def test_it_works_everywhere(call: str, layout: Paged, road: str) -> None:
     judge(CALLS[call](layout, "random"), road)
-    judge(CALLS[call](layout, "twin"), road, "twin")
+    judge(CALLS[call](layout, "exact"), road, "exact")
 
 
 def test_the_constant_moves_the_range(rng: np.random.Generator) -> None:

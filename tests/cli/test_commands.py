@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 import specs
 from parity.cli import app
-from parity.write import emitting, golden
+from parity.write import emitting
+from parity.write.sources import Files
 from specs.export import to_json
 from specs.tile.launch.cases import default_case
 from tests.rules.source import ROOT
@@ -78,7 +79,7 @@ def test_show_json_is_the_export() -> None:
         (["emit", "--all", "--write", "--diff"], ["exclude"]),
         (["run", "nope"], list(NAMES)),
         (["run", "--implementations", "nope"], ["torch:eager", "jax:xla"]),
-        (["run", "--kind", "nope"], ["twin", "random"]),
+        (["run", "--kind", "nope"], ["exact", "random"]),
         (["run", "--device", "nope"], ["cpu", "cuda", "xpu"]),
         (["job", "--device", "nope"], ["cpu", "cuda", "xpu"]),
         (["nope"], ["nope"]),
@@ -99,7 +100,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of the repository."""
     check = emitting.check
 
-    def elsewhere(files: golden.Files, *, renew: bool, show_diff: bool, whole: bool) -> int:
+    def elsewhere(files: Files, *, renew: bool, show_diff: bool, whole: bool) -> int:
         return check(files, renew=renew, show_diff=show_diff, whole=whole, root=tmp_path)
 
     monkeypatch.setattr(emitting, "check", elsewhere)

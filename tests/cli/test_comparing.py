@@ -48,7 +48,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[CaseResult]:
         for name in names:
             case = specs.get(name).cases[0]
             if progress is not None:
-                progress(1, 1, name, case, "twin", ())
+                progress(1, 1, name, case, "exact", ())
         return tuple(result for result in results if result.op in names)
 
     ASKED.clear()
@@ -75,12 +75,12 @@ def test_status_of_a_run(found: list[CaseResult], statuses: list[Status], exit_c
 
 
 def test_run_passes_on_what_was_asked_for(found: list[CaseResult]) -> None:
-    parity("run", "fp8_bmm", "fp8_gemm", "--seed", "5", "--implementations", "interpret,jax:xla", "--kind", "twin")
+    parity("run", "fp8_bmm", "fp8_gemm", "--seed", "5", "--implementations", "interpret,jax:xla", "--kind", "exact")
     assert ASKED == {
         "names": ["fp8_bmm", "fp8_gemm"],
         "seed": 5,
         "implementations": ("torch:interpret", "jax:interpret", "jax:xla"),
-        "kinds": ("twin",),
+        "kinds": ("exact",),
         "cases": (),
         "device": "cpu",
     }
@@ -89,7 +89,7 @@ def test_run_passes_on_what_was_asked_for(found: list[CaseResult]) -> None:
 def test_run_of_everything_is_the_default(found: list[CaseResult]) -> None:
     parity("run")
     assert tuple(ASKED["names"]) == specs.names()
-    assert ASKED["kinds"] == ("twin", "random")
+    assert ASKED["kinds"] == ("exact", "random")
 
 
 def read(file: Path) -> RunRecord:

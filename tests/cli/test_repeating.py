@@ -97,9 +97,9 @@ def test_the_printed_seed_gives_the_same_inputs_however_much_is_run(tmp_path: Pa
 
 def test_commands_name_the_device() -> None:
     op = specs.get(OP)
-    text = repeat_case(op, op.case(CASE), "twin", 3, "cuda", ["torch:triton"])
+    text = repeat_case(op, op.case(CASE), "exact", 3, "cuda", ["torch:triton"])
     assert text == (
-        f"python -m parity run {OP} --case {CASE} --kind twin --seed 3 --implementations torch:triton --device cuda"
+        f"python -m parity run {OP} --case {CASE} --kind exact --seed 3 --implementations torch:triton --device cuda"
     )
 
 
@@ -108,7 +108,7 @@ def test_commands_name_the_device() -> None:
 
 @pytest.mark.usefixtures("faulty")
 def test_inputs_of_failures_are_saved_with_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--implementations", "torch:eager", "--kind", "twin", "--seed", "2"]
+    options = ["--implementations", "torch:eager", "--kind", "exact", "--seed", "2"]
     parity("run", "mxfp8_quant", *options, "--save", str(tmp_path))
     folders = sorted(path.name for path in tmp_path.iterdir())
     assert folders
@@ -152,7 +152,7 @@ def test_scripts_make_the_call(
 ) -> None:
     op = specs.get(name)
     case = next(case for case in op.cases if wanted(case))
-    inputs = inputs_of(op, case, "twin", 0)
+    inputs = inputs_of(op, case, "exact", 0)
     save(inputs, tmp_path, implementations=[implementation], device="cpu", title="a call", repeat="again")
     runpy.run_path(str(tmp_path / f"{implementation.replace(':', '_')}.py"))
     said = capsys.readouterr().out

@@ -24,7 +24,7 @@ def parity(*arguments: str) -> Result:
 def row(pair: str, status: Status, reason: str = "", op: str = "a", case: str = "c") -> CaseResult:
     """A comparison."""
     return CaseResult(
-        op=op, case=case, pair=pair, shape="", formats="", data="twin", status=status, reason=reason, repeat=""
+        op=op, case=case, pair=pair, shape="", formats="", data="exact", status=status, reason=reason, repeat=""
     )
 
 

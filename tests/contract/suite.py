@@ -67,7 +67,7 @@ def same_bytes(op: str, case: str, kind: Kind) -> bool:
     spec = specs.get(op)
     attributes = layout_of(spec, spec.case(case)).attributes
     present = [name for name, _ in spec.accuracy if spec.under(attributes)[name].shapes]
-    return all(spec.accuracy_of(name).same_bytes(kind == "twin") for name in present)
+    return all(spec.accuracy_of(name).same_bytes(kind == "exact") for name in present)
 
 
 def small_cases() -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""Every operation and case, twin and random data, every implementation that runs here.
+"""Every operation and case, exact and random data, every implementation that runs here.
 
-Against the oracle: the same bytes on twin data (but for a logarithm, which no data makes exact) and under exact
+Against the oracle: the same bytes on exact data (but for a logarithm, which no data makes exact) and under exact
 contracts, inside the derived bound otherwise.
 torch against JAX: the same bytes in the same cases, inside the sum of both bounds otherwise.
 """
@@ -23,7 +23,7 @@ def test_case(op: str, case: str, kind: Kind, device: str, pair: str) -> None:
     if suite.same_bytes(op, case, kind):
         assert result.bound == "same bytes"
         assert result.max_ulp == 0.0
-        assert result.exact_twin == ("identical" if kind == "twin" else "not applicable")
+        assert result.bit_identical == ("identical" if kind == "exact" else "not applicable")
     else:
         assert result.bound != "same bytes"
         assert result.derivation
@@ -34,7 +34,7 @@ def test_nothing_is_left_out_silently(op: str) -> None:
     """What does not run here has a result that says so, and why."""
     spec = specs.get(op)
     case = suite.base_case(spec)
-    results = {row.pair: row for row in run_case(spec, case, "twin", 0)}
+    results = {row.pair: row for row in run_case(spec, case, "exact", 0)}
     torch, jax = ([name for name in IMPLEMENTATIONS if name.startswith(f"{f}:")] for f in FRAMEWORKS)
     wanted = [f"{name} vs {ORACLE}" for name in IMPLEMENTATIONS]
     wanted += [f"{one} vs {other}" for one in torch for other in jax]

@@ -118,7 +118,7 @@ def test_what_is_drawn_is_of_every_kind() -> None:
         for seed in range(COUNT):
             found.update(seen(specs.get(name), drawn(name, seed)))
     kinds = ("left out", "strided", "strided written", "transposed", "not finite", "another format", "empty")
-    for kind in (*kinds, "another factor", "another layout", "leading dimensions", "twin", "random"):
+    for kind in (*kinds, "another factor", "another layout", "leading dimensions", "exact", "random"):
         assert found[kind] >= 3, (kind, found)
     assert found["repeated"]
 

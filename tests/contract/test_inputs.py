@@ -1,4 +1,4 @@
-"""Inputs follow from the spec, and twin data is as coarse as it promises to be."""
+"""Inputs follow from the spec, and exact data is as coarse as it promises to be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.contract import suite
 
 SMALL = suite.small_cases()
 LISTABLE = [form for form in ALL if form.bits == form.storage_bits <= 16]
-# Samplers of their own make twin data in their own way, of which `test_case` sees that all sums are exact.
+# Samplers of their own make exact data in their own way, of which `test_case` sees that all sums are exact.
 SUMMED = [(op, case) for op, case in SMALL if not is_exact(specs.get(op)) and specs.get(op).sample is None]
 
 
@@ -90,10 +90,10 @@ def test_random_data_has_no_special_values(op: str, case: str) -> None:
 
 
 @pytest.mark.parametrize(("op", "case"), SUMMED)
-def test_twin_sums_are_exact_in_float32(op: str, case: str) -> None:
+def test_sums_are_exact_in_float32(op: str, case: str) -> None:
     """Every partial sum is a multiple of the quantum and smaller than 2**24 of them."""
     spec = specs.get(op)
-    inputs = generate(spec, spec.case(case), "twin", 4)
+    inputs = generate(spec, spec.case(case), "exact", 4)
     steps = {name: quantum(values) for name, values in numbers(inputs).items()}
     addends = {name for name in steps if role_of(spec, name) is Role.ADDEND}
     term = float(np.prod([step for name, step in steps.items() if name not in addends]))
@@ -106,10 +106,10 @@ def test_twin_sums_are_exact_in_float32(op: str, case: str) -> None:
 
 
 @pytest.mark.parametrize(("op", "case"), SUMMED)
-def test_twin_sums_are_exact_in_a_tensor_core(op: str, case: str) -> None:
+def test_sums_are_exact_in_a_tensor_core(op: str, case: str) -> None:
     """128 products of 8-bit floats fit the 13 fraction bits that are kept below the largest of them."""
     spec = specs.get(op)
-    inputs = generate(spec, spec.case(case), "twin", 4)
+    inputs = generate(spec, spec.case(case), "exact", 4)
     narrow = [n for n, form in inputs.formats.items() if form.is_float and form.bits <= 8]
     operands = [decode(inputs.arrays[n], inputs.formats[n]) for n in narrow if role_of(spec, n) is Role.DATA]
     if len(operands) == 2:
@@ -169,10 +169,10 @@ def test_a_sampler_is_told_of_the_call_and_supplies_some_arrays() -> None:
 
     plain, op = specs.get("fp8_gemm"), sampled_by(sampler)
     case = replace(suite.base_case(plain), absent=("bias",))
-    inputs, drawn = generate(op, case, "twin", 9), generate(plain, case, "twin", 9)
+    inputs, drawn = generate(op, case, "exact", 9), generate(plain, case, "exact", 9)
     (sample,) = seen
     assert dict(sample.sizes) == dict(case.sizes)
-    assert sample.kind == "twin"
+    assert sample.kind == "exact"
     assert sample.attributes == inputs.attributes
     assert {name: raw.shape for name, raw in inputs.arrays.items()} == sample.shapes
     assert "bias" not in inputs.arrays, "what is not passed is not made"

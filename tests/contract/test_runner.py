@@ -68,7 +68,7 @@ def one_nan(results: Results) -> Results:
     return {**results, name: Result(raw=raw, form=result.form)}
 
 
-@pytest.mark.parametrize("kind", ["twin", "random"])
+@pytest.mark.parametrize("kind", ["exact", "random"])
 @pytest.mark.parametrize(
     ("change", "words"),
     [(doubled, "1 of"), (another_format, "f16, expected bf16"), (one_row_less, "shape"), (one_nan, "nan")],
@@ -86,7 +86,7 @@ def test_wrong_results_fail(
     for pair in ("torch:eager vs oracle", "torch:eager vs jax:xla"):
         assert rows[pair].status == "failed"
         assert words in rows[pair].reason
-        assert rows[pair].exact_twin == ("differs" if kind == "twin" else "not applicable")
+        assert rows[pair].bit_identical == ("differs" if kind == "exact" else "not applicable")
 
 
 def test_one_wrong_code_of_a_quantiser_fails(faulty: Callable[[Callable[[Results], Results]], None]) -> None:
@@ -129,14 +129,14 @@ def test_an_oracle_that_raises_passes_nothing() -> None:
     def broken(_: object) -> dict[str, object]:
         raise RuntimeError("no definition")
 
-    rows = run_case(replace(spec, oracle=broken), suite.base_case(spec), "twin", 0, BOTH)  # type: ignore[arg-type]
+    rows = run_case(replace(spec, oracle=broken), suite.base_case(spec), "exact", 0, BOTH)  # type: ignore[arg-type]
     assert {row.status for row in rows} == {"failed"}
     assert all("the oracle failed, RuntimeError: no definition" in row.reason for row in rows)
 
 
 def test_a_device_that_is_not_there_is_not_run() -> None:
     spec = specs.get(OP)
-    rows = run_case(spec, suite.base_case(spec), "twin", 0, IMPLEMENTATIONS, "xpu")
+    rows = run_case(spec, suite.base_case(spec), "exact", 0, IMPLEMENTATIONS, "xpu")
     assert {row.status for row in rows} == {"not run"}
     assert {"torch sees no xpu device", "jax sees no xpu device"} <= {row.reason for row in rows}
 
@@ -144,7 +144,7 @@ def test_a_device_that_is_not_there_is_not_run() -> None:
 def test_unknown_implementations_are_refused() -> None:
     spec = specs.get(OP)
     with pytest.raises(ArgumentError, match="torch:magic"):
-        run_case(spec, suite.base_case(spec), "twin", 0, ("torch:magic",))
+        run_case(spec, suite.base_case(spec), "exact", 0, ("torch:magic",))
 
 
 def test_a_run_covers_every_case_and_reports_progress() -> None:

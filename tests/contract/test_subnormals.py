@@ -114,7 +114,7 @@ def test_parity_names_what_the_platform_lost() -> None:
         assert "32 of 48" in rows[pair].reason
 
 
-@pytest.mark.parametrize("kind", ["random", "twin"])
+@pytest.mark.parametrize("kind", ["random", "exact"])
 def test_what_is_wrong_besides_still_fails(kind: Any) -> None:
     inputs = subnormal_activations()
     expected = expectations(inputs, inputs.layout.call())["c"]

@@ -321,9 +321,9 @@ def test_format_rules_are_those_of_the_element() -> None:
 
 
 def test_a_logarithm_is_not_promised_to_be_exact() -> None:
-    assert to_dict(sample())["accuracy"][0]["exact_on_twin_data"] is True
-    approximate = sample(accuracy=(("y", Accuracy(terms=N, extra=1, twin=False)),))
-    assert to_dict(approximate)["accuracy"][0]["exact_on_twin_data"] is False
+    assert to_dict(sample())["accuracy"][0]["exact_for_exact_sums"] is True
+    approximate = sample(accuracy=(("y", Accuracy(terms=N, extra=1, exact_for_exact_sums=False)),))
+    assert to_dict(approximate)["accuracy"][0]["exact_for_exact_sums"] is False
 
 
 def test_the_formula_names_its_parts() -> None:

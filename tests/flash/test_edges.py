@@ -113,7 +113,7 @@ def test_a_fixed_number_of_parts_makes_requests_independent(splits: int) -> None
 
 def test_rows_of_a_request_are_decodes_of_its_prefixes() -> None:
     """A causal batch of several queries per request equals as many single ones, on data whose sums are exact."""
-    inputs = generate(FLASH_ATTN_VARLEN, FLASH_ATTN_VARLEN.case("parts"), "twin", 3)
+    inputs = generate(FLASH_ATTN_VARLEN, FLASH_ATTN_VARLEN.case("parts"), "exact", 3)
     together = suite.run(inputs, "torch:eager", "cpu")
     starts, used = inputs.arrays["cu_seqlens_q"], inputs.arrays["seqused_k"]
     assert (np.diff(starts) == 2).all()

@@ -24,7 +24,7 @@ def test_zero_points_of_any_size(case: str, road: str) -> None:
     if case != "act-order-f32":
         sizes, attributes = {**dict(chosen.sizes), "K": 136}, {**dict(chosen.attributes), "group_size": -1}
         chosen = type(chosen)(name=case, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()))
-    inputs = inputs_of(OP, chosen, "twin")
+    inputs = inputs_of(OP, chosen, "exact")
     inputs = inputs.replaced(a_zp=np.array(EXACT + FAR, np.int32))
     reference = OP.oracle(inputs.values())["c"]
     assert reference.magnitude is not None

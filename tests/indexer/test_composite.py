@@ -73,7 +73,7 @@ def test_random_data_selects_the_oracle_s_keys_up_to_ties_inside_the_bound(frame
 @pytest.mark.parametrize("room", [1, 700, 5000, 1 << 30])
 def test_results_do_not_depend_on_the_memory_limit(room: int) -> None:
     case = OP.case("mixed")
-    inputs = generate(OP, case, "twin", 3)
+    inputs = generate(OP, case, "exact", 3)
     limited = replace_attribute(inputs, "logits_bytes", room)
     one, other = (FRAMEWORKS["torch"].run(given, "eager", "cpu")["topk_indices"].raw for given in (inputs, limited))
     assert np.array_equal(one, other)
@@ -86,7 +86,7 @@ def replace_attribute(inputs: Inputs, name: str, value: object) -> Inputs:
 
 
 def test_requests_with_different_numbers_of_tokens_are_single_tokens_with_tables_of_their_own() -> None:
-    inputs = generate(OP, OP.case("mixed"), "twin", 7)
+    inputs = generate(OP, OP.case("mixed"), "exact", 7)
     tokens = inputs.attributes["next_n"]
     assert tokens == 2
     assert inputs.attributes["lens"] == declare.PER_QUERY
@@ -121,7 +121,7 @@ def test_a_step_without_requests_only_clears_its_rows() -> None:
 
 
 def test_a_device_that_cannot_is_named() -> None:
-    given = generate(OP, OP.case("padding-only"), "twin", 0)
+    given = generate(OP, OP.case("padding-only"), "exact", 0)
     for framework, implementation in (("torch", "triton"), ("jax", "pallas")):
         with pytest.raises(Unsupported, match=r"sparse_attn_indexer.*cpu"):
             FRAMEWORKS[framework].run(given, implementation, "cpu")

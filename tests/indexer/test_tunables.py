@@ -30,7 +30,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return values
 
 
-@pytest.mark.parametrize("kind", ["twin", "random"])
+@pytest.mark.parametrize("kind", ["exact", "random"])
 @pytest.mark.parametrize("chunk", [64, 128])
 @pytest.mark.parametrize("name", ["mqa_logits", "paged_mqa_logits"])
 def test_even_and_odd_columns_in_one_dot_or_two(name: str, chunk: int, kind: Kind, chosen: dict[str, int]) -> None:
@@ -54,4 +54,4 @@ def test_queries_of_a_request_in_several_programs(
     chosen["BLOCK_M"] = together
     (found,) = case_launches(op, case, config="interpret", strided=False)
     assert found.launch.grid[2] == -(-queries // together)
-    judge(generate(op, case, "twin", 3), "jax:xla", "twin")
+    judge(generate(op, case, "exact", 3), "jax:xla", "exact")

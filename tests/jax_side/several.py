@@ -51,7 +51,7 @@ def divided_case(op: Op) -> tuple[Inputs, Divisions, str]:
         found = divisions(case_call(op, sized, strided=False))
         rows = [label for label in found.parts if label.startswith(first)]
         if rows:
-            return generate(op, sized, "twin", 0), found, rows[0]
+            return generate(op, sized, "exact", 0), found, rows[0]
     raise AssertionError(f"no case of {op.name} can be divided")
 
 

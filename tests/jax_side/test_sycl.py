@@ -23,7 +23,7 @@ from tests.jax_side.calls import as_tuple, jax_case, raw
 def test_the_exported_program_is_plain_and_right(op: str, platform: str) -> None:
     """One program for the platform and the CPU; here it runs on the CPU, on data whose sums are exact in any order."""
     spec = specs.get(op)
-    inputs = generate(spec, jax_case(op), "twin", 0)
+    inputs = generate(spec, jax_case(op), "exact", 0)
     names = list(inputs.arrays)
     given = [to_jax(inputs.arrays[name], inputs.formats[name]) for name in names]
 
@@ -47,7 +47,7 @@ def test_kernels_are_refused_in_plain_words(op: str, implementation: str) -> Non
     assert "no Triton" in reason
     assert "jax-oneapi-pjrt" in reason
     assert ops.explain(op, "sycl")["xla"] == READY
-    inputs = generate(specs.get(op), jax_case(op), "twin", 0)
+    inputs = generate(specs.get(op), jax_case(op), "exact", 0)
     arrays = [
         None if a.name not in inputs.arrays else to_jax(inputs.arrays[a.name], inputs.formats[a.name])
         for a in inputs.op.inputs

@@ -72,12 +72,12 @@ def weight_scales(rows: int, columns: int, seed: int, block: str) -> ScaleMap:
 
 
 def gemm_cases() -> tuple[CaseResult, ...]:
-    """Products: bounded, exact twin, and one with a doubled scale."""
-    honest, twin = gaussian(PRODUCT, BF16), grid(PRODUCT, BF16)
+    """Products: bounded, exact, and one with a doubled scale."""
+    honest, whole = gaussian(PRODUCT, BF16), grid(PRODUCT, BF16)
     shape, formats = "M=67 N=96 K=512", "e4m3 × e4m3, f32[128×128] → bf16"
     found = []
     for pair, case, problem, rule, actual in (
-        ("torch:eager vs jax:xla", "twin, tails everywhere", twin, exact(twin), summed(twin)),
+        ("torch:eager vs jax:xla", "exact, tails everywhere", whole, exact(whole), summed(whole)),
         ("torch:eager vs oracle", "tails everywhere", honest, bounded(honest), summed(honest)),
         ("jax:xla vs oracle", "tails everywhere", honest, bounded(honest), honest.honest),
         ("jax:xla vs oracle", "one scale doubled", honest, bounded(honest), faults.doubled_scale(honest)),
@@ -89,9 +89,9 @@ def gemm_cases() -> tuple[CaseResult, ...]:
             pair=pair,
             shape=shape,
             formats=formats,
-            data="twin" if problem is twin else "random",
-            bound="" if problem is twin else FORMULA,
-            derivation="" if problem is twin else DERIVATION,
+            data="exact" if problem is whole else "random",
+            bound="" if problem is whole else FORMULA,
+            derivation="" if problem is whole else DERIVATION,
             scale_map=weight_scales(18, 40, 3, "128×128"),
             seed=20261121,
             seconds=0.42,
@@ -151,7 +151,7 @@ def other_cases() -> tuple[CaseResult, ...]:
             pair=pair,
             shape="M=128 N=4096 K=7168",
             formats="e2m1 × e2m1, e8m0[1×32] → bf16",
-            data="twin",
+            data="exact",
             status=status,
             reason=reason,
         )

@@ -26,9 +26,9 @@ def _judged(actual: float, data: DataKind) -> CaseResult:
 
 
 def test_a_verdict_becomes_a_result() -> None:
-    assert _judged(1.0, "twin").exact_twin == "identical"
-    assert _judged(2.0, "twin").exact_twin == "differs"
-    assert _judged(1.0, "random").exact_twin == "not applicable"
+    assert _judged(1.0, "exact").bit_identical == "identical"
+    assert _judged(2.0, "exact").bit_identical == "differs"
+    assert _judged(1.0, "random").bit_identical == "not applicable"
     failed = _judged(2.0, "random")
     assert (failed.status, failed.bound_share) == ("failed", float("inf"))
     assert failed.reason.startswith("3 of 3 elements")

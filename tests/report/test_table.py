@@ -73,8 +73,8 @@ def test_a_summary_says_once_why_comparisons_did_not_run() -> None:
 
 
 def test_results_that_differ_are_not_counted_as_identical() -> None:
-    result = next(r for r in record().results if r.exact_twin == "identical")
-    words = " ".join(_summary(result, replace(result, exact_twin="differs", status="failed")).split())
+    result = next(r for r in record().results if r.bit_identical == "identical")
+    words = " ".join(_summary(result, replace(result, bit_identical="differs", status="failed")).split())
     assert "1 passed, 1 failed" in words
     assert "1 of 2" in words
 

@@ -106,7 +106,7 @@ def test_refusal_of_the_compiler_is_a_no(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("reply", "answer", "reason"),
     [
-        ({"status": "failed", "reason": "'q': 3 of 4"}, "no", "twin data: 'q': 3 of 4"),
+        ({"status": "failed", "reason": "'q': 3 of 4"}, "no", "exact data: 'q': 3 of 4"),
         ({"failed": "ValueError: wrote behind"}, "no", "wrote behind"),
         ({"crash": "no answer after 240 s"}, "not run", "no answer"),
         ({"obstacle": "needs a block read"}, "not run", "block read"),

@@ -46,7 +46,7 @@ def record(*rows: KernelRow) -> LadderRecord:
 REFUSED = row(
     "<scale>",
     Rung(name=LOWERED, answer="yes", note="9 lines of Triton IR"),
-    Rung(name=EXECUTED, answer="no", reason="twin data: 3 of 4 elements"),
+    Rung(name=EXECUTED, answer="no", reason="exact data: 3 of 4 elements"),
     Rung(name=native("B580"), answer="yes", spill=2048, note="stack calls"),
     Rung(name=REAL, answer="not run", reason=NO_CARD),
 )
@@ -92,7 +92,7 @@ def test_table_has_every_rung_and_every_reason() -> None:
     assert table.columns[4:] == RUNGS
     assert all(len(line) == len(table.columns) for line in table.rows)
     assert (REAL, "0", "0", "2") in totals.rows
-    assert refused.rows[0][1] == "twin data: 3 of 4 elements"
+    assert refused.rows[0][1] == "exact data: 3 of 4 elements"
     assert absent.rows[0][1] == NO_CARD
 
 
@@ -100,7 +100,7 @@ def test_page_shows_the_same_and_escapes_names() -> None:
     page = render(record(REFUSED, STANDING))
     assert "&lt;scale&gt;" in page
     assert "<scale>" not in page
-    for text in ("twin data: 3 of 4 elements", NO_CARD, f"spills {wording.whole(2048)} B", "python -m parity xpu"):
+    for text in ("exact data: 3 of 4 elements", NO_CARD, f"spills {wording.whole(2048)} B", "python -m parity xpu"):
         assert text in page
 
 
@@ -109,7 +109,7 @@ def test_report_of_a_run_says_that_no_card_was_there(ladder: LadderRecord | None
     page = report.render(sample.record(), (section(ladder),))
     assert "Real card: not run" in page
     assert ("Intel ladder: not run" in page) == (ladder is None)
-    assert ("twin data: 3 of 4 elements" in page) == (ladder is not None)
+    assert ("exact data: 3 of 4 elements" in page) == (ladder is not None)
 
 
 def test_report_shows_a_card_that_was_there() -> None:

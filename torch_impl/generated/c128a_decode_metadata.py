@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9929bb4df948779ede4801f32c7d6acf3329e1eb9d1adefdf18a9420936836de
+# spec sha256 c524c3b7ff2494dc931d49bfee08d372b00a8a3f577575b1f9bb4f99aead55e9
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3e51134262a1ce49c10d0c06cc17c7810e81acf5ebec80514ec9529ebefeff8f
+# spec sha256 6a9574bfb039b4830a47908d1b0bf78bb74889a601800e45562eaa60dc87eb67
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

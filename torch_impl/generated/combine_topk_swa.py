@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d47dc75f50a17d9c9d860fffb38be3a02e55bb607211f9243a2dfb4e3d59b49d
+# spec sha256 d687e1971023145f544d8f477197724cee3014e1dd965a0c70ad4913fb7da53c
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d06be07de6cb0fc192db76d56780e8577a69d3e1a3d9a4a79cc4409e63aafccd
+# spec sha256 4403cafb5a0b19bb52beecd0c1d0debcf112eb385dbf0f8cc33b2733c09e6579
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

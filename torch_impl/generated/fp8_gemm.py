@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7965a7e31f3e0060d4f15464bd7f2bac098f4cf9e809545d1f2013b0dd69ff81
+# spec sha256 b6cdfd953d711c438a5de18cb22748ef54a5a7e5a5956ff93c7ec4a407870955
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4d61990265c13f25dfd7e43d7b7541700fc6699ff2d691c9ead1c5eb962d9941
+# spec sha256 bb5e04b076385fc0977757e9dd46a43a0c8bd6f92ae8006e18f2a59a8743c164
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9898799be1510a964daf30f6478edba2442b7abfd40d95d1401ed0fae7774e96
+# spec sha256 178da42caefd35832934dbe3a05ac81ae6d1aca57504ca751c9fa81e93bffef2
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7f69732379c8b333d3e217c803009002d788bc7ad37ede6cd72c0ddef05358a2
+# spec sha256 63f61fb7d26977ba1db56aff3a9ae5fdc38bd7577c8d764a9ac6fc664d653565
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

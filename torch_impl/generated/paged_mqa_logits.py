@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f7bc90b447b7856bd6362ff4d9a80cb363df7f9fa87bd90e97edf1767038accd
+# spec sha256 0a755bc8d8639b9a766d694c0d2df6031993bff574346548e66c9e98eb0a0934
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ec34358cec21234f92a1dd94da7d1ea4d6ad2db214aa9e457144b770abfca2e0
+# spec sha256 d405b97adf432efbed0bc35342395ba723476027b08f8cc316c04bbb85af631f
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 043afe2f89dac0283d6aaa4d1d1b6252854a6a29dc97c20eb67bd1d6a41e6ef4
+# spec sha256 0c263191e7888931e56a4c38e209cbe47ff0a4c911756dedbb5b260ca34f5cba
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

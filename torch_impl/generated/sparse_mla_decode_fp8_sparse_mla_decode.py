@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 309690a44ac546dd6c88eca717c99797dae9355e5b902746d51bf33e5e14a88f
+# spec sha256 305232b80d447a5d5987eccc7129290bf80ffe028d0e9a085b45d61f30739bd7
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 57bb2c0415bbc58ba29faee4c6d8288b2218866fd0d30d5ee2a25edbcb1ef842
+# spec sha256 070720c51009df32eda050d3b8187902a4dca0ae6bb07ca0c603ff6023f3c6e4
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 907354acb7a6b583af04de63c358cbfa3c318a5e30abdc6e98024b6d3b7b870a
+# spec sha256 ef4ac5796950a306d905914bf7c4a0977346de833c6bd04f173eda77cacaabc9
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

@@ -61,17 +61,17 @@ class Accuracy:
     exact: bytes equal the oracle's; the other fields are then unused.
     terms: how many terms a sum has, over the operation's axes.
     extra: rounded operations on a term besides the additions (scales, bias).
-    twin: whether data that makes every sum exact makes the result exact too; not so where a logarithm is left.
+    exact_for_exact_sums: whether inputs whose sums are exact give an exact result; not so after a logarithm.
     """
 
     exact: bool = False
-    twin: bool = True
+    exact_for_exact_sums: bool = True
     terms: Expr = NO_TERMS
     extra: int = 0
 
-    def same_bytes(self, twin_data: bool) -> bool:
+    def same_bytes(self, exact_sums: bool) -> bool:
         """Whether the result has the oracle's bytes."""
-        return self.exact or (twin_data and self.twin)
+        return self.exact or (exact_sums and self.exact_for_exact_sums)
 
     def count(self, sizes: Mapping[str, int]) -> int:
         """Number of terms of a sum in a call with these axis sizes."""

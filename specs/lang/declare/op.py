@@ -32,8 +32,8 @@ class Reference:
 
 
 Oracle = Callable[[Mapping[str, Any]], dict[str, Reference]]
-DataKind = Literal["twin", "random"]
-"""What generated inputs are for: "twin" data makes every sum exact, "random" data is anything that is allowed."""
+DataKind = Literal["exact", "random"]
+"""What generated inputs are for: "exact" data makes every sum exact, "random" data is anything that is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
