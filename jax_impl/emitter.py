@@ -22,7 +22,7 @@ from specs.lang.formats.elements import (
     UINT8,
     ElementFormat,
 )
-from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, is_const
+from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, integer_names, is_const
 from specs.tile.ir import COMPARISONS, Opcode, Operation, Program, Value, broadcast_shapes, index_count
 
 TYPES: dict[ElementFormat, str] = {
@@ -109,8 +109,8 @@ def _imports(extensions: set[str]) -> list[str]:
 def _signature(program: Program) -> list[str]:
     inputs = ", ".join(f"{p.name}_ref" for p in program.arrays if not p.written)
     outputs = ", ".join(f"{p.name}_ref" for p in program.arrays if p.written)
-    sizes = "*, " + ", ".join(program.sizes) if program.sizes else ""
-    return [group for group in (inputs, outputs, sizes) if group]
+    sizes = ", ".join(integer_names(program.sizes_read).values())
+    return [group for group in (inputs, outputs, f"*, {sizes}" if sizes else "") if group]
 
 
 class PallasPrinter(Printer):
@@ -125,7 +125,7 @@ class PallasPrinter(Printer):
     )
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program)
+        super().__init__(program, program.sizes_read)
         self.extensions: set[str] = set()
         self.host: set[int] = set()  # values that are Python integers when the kernel is traced
 

@@ -17,6 +17,7 @@ from jax_impl.emitter import emit
 from jax_impl.formats import dtype_of
 from specs.lang.errors import Unsupported
 from specs.tile.emit import triton as triton_source
+from specs.tile.emit.printer import integer_names
 from specs.tile.ir import ArrayParam, Opcode, Program, walk
 from specs.tile.launch.plan import Launch
 
@@ -111,7 +112,8 @@ def _argument(launch: Launch, param: ArrayParam) -> Argument:
 def _pallas(launch: Launch, program: Program, signature: Signature, *, interpret: bool) -> Callable[..., list[Any]]:
     if not interpret:
         _check_offsets(launch)
-    kernel: Callable[..., None] = partial(load_kernel(emit(program), program.name), **launch.sizes)
+    sizes = {name: launch.number(size) for size, name in integer_names(program.sizes_read).items()}
+    kernel: Callable[..., None] = partial(load_kernel(emit(program), program.name), **sizes)
     if signature.aliases:
         kernel = _without_aliases(kernel, signature.inputs, len(signature.aliases))
     function: Callable[..., list[Any]] = pl.pallas_call(
@@ -138,7 +140,7 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
     named = [argument.name for argument in (*signature.operands, *signature.results)]
     taken = [*before[: signature.inputs], *(result.name for result in signature.results)]
     generated = triton_road.linked(triton_source.emit(program), platform)
-    numbers = _numbers(launch, program)
+    numbers = [launch.number(integer) for integer in triton_source.integers(program)]
     compiled = platform == "cuda" and compiled_call.available()
     passed = triton_road.integers(numbers) if compiled else triton_road.constants(numbers)
     request = triton_road.Request(
@@ -162,15 +164,6 @@ def _triton(launch: Launch, program: Program, signature: Signature, platform: st
         num_stages=stages,
     )
     return custom_call.call(kernel, signature.structs, dict(signature.aliases))
-
-
-def _numbers(launch: Launch, program: Program) -> list[int]:
-    """Sizes and strides in the order in which the generated Triton kernel takes them."""
-    found = [launch.sizes[name] for name in program.sizes]
-    for param in program.arrays:
-        strides = launch.arrays[param.name][1].strides
-        found += [strides[d] for d in triton_source.runtime_strides(param)]
-    return found
 
 
 def _without_aliases(kernel: Callable[..., None], inputs: int, aliased: int) -> Callable[..., None]:

@@ -17,7 +17,7 @@ from specs.lang.declare.op import Op
 from specs.lang.errors import SpecError, WrongStride, WrongType
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
-from specs.tile.emit.triton import emit, runtime_strides
+from specs.tile.emit.triton import emit, integers
 from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.ir import ArrayParam
 from specs.tile.launch.plan import Launch, plan
@@ -270,10 +270,7 @@ def triton_runner(launch: Launch, slots: Slots, implementation: str, device: tor
     ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
     taken = [slots[launch.arrays[p.name][0]] for p in ordered]
     raw = [(index, dtype_of(p.element)) for index, p in enumerate(ordered) if _is_raw(launch, p)]
-    scalars = [launch.sizes[name] for name in program.sizes]
-    for param in program.arrays:
-        memory = launch.arrays[param.name][1]
-        scalars += [memory.strides[d] for d in runtime_strides(param)]
+    scalars = [launch.number(integer) for integer in integers(program)]
     options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
     if target.has_pdl:
         options["launch_pdl"] = True

@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c524c3b7ff2494dc931d49bfee08d372b00a8a3f577575b1f9bb4f99aead55e9
+# spec sha256 d77faed6845b2bd815e1e45ac9606da4bd9c4c4110414c085ccf541cc8db41f4
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on
@@ -25,7 +25,7 @@ from jax.experimental.pallas import triton as plgpu
 def c128a_decode_metadata(
     positions_ref, token_to_req_ref, slot_mapping_ref, block_table_ref,
     indices_ref, lens_ref,
-    *, T, B, NB,
+    *, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/compressed.py:49
     block = pl.program_id(1)  # specs/cache/compressed.py:49

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d687e1971023145f544d8f477197724cee3014e1dd965a0c70ad4913fb7da53c
+# spec sha256 82704b4009eadc99a4b8ac035c5d5f09b55c4ee3cc74c96efa961737a9b40e76
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on
@@ -27,7 +27,7 @@ from jax.experimental.pallas import triton as plgpu
 def combine_topk_swa(
     topk_indices_ref, query_start_loc_ref, seq_lens_ref, gather_lens_ref,
     combined_indices_ref, combined_lens_ref,
-    *, T, K, R, workspace_rows, compressed_rows,
+    *, R, workspace_rows, compressed_rows,
 ):
     token = pl.program_id(0)  # specs/cache/combine.py:45
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35

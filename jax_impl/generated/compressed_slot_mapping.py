@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4403cafb5a0b19bb52beecd0c1d0debcf112eb385dbf0f8cc33b2733c09e6579
+# spec sha256 871742f5c4516d7bc3fc692f8d9318353a983fd84be0bf5f63b5aa8af3b1332e
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

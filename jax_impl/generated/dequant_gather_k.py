@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 34e4766ef7391544a29925ed7761ec6fe8acfed8cfbac66a13c58d7226ca6aad
+# spec sha256 692ef01a5c5604f2205ebcd668601e794d8718a5f7c2bac8fb01b7d9dc1cd45e
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -29,7 +29,7 @@ from jax_impl.platforms.views import load_view
 def gather_rows(
     cache_ref, seq_lens_ref, block_table_ref,
     out_ref,
-    *, B, BO, M, PAGES, PAGE_BYTES, TABLE,
+    *, M, PAGES, TABLE,
 ):
     request = pl.program_id(0)  # specs/cache/gather.py:50
     tile = pl.program_id(1)  # specs/cache/gather.py:50

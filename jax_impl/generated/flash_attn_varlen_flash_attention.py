@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 42702167de87bd819f3d30c3f8800583bffa15d28115d37ed8c2bbfb3a76c7da
+# spec sha256 ca9d2f9a881b068ef13978a9937c15ed2c4a8e5a4ee418fa215c3bf1f7f04942
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -42,7 +42,7 @@ from jax_impl.platforms.triton_ops import div_rn, exp2, fma, fms, transposed
 def flash_attention(
     q_ref, k_ref, v_ref, cu_seqlens_q_ref, cu_seqlens_k_ref,
     out_ref, lse_ref,
-    *, TQ, HQ, HKV, PAGES, PAGE, BOUNDS, TABLE, SLOPES, LONGEST_Q, max_seqlen_q, max_seqlen_k,
+    *, TQ, HQ, HKV, PAGE, BOUNDS, LONGEST_Q,
 ):
     tiles = (LONGEST_Q * 2 + 127) // 128  # specs/flash/work.py:77
     number = pl.program_id(0)  # specs/flash/work.py:58

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d596670cedc2eab8ff7a5cdba65aae06dce6892c62e448f3accca32526beefb8
+# spec sha256 b8fe3e9000847526e426ba62eeb439f084f936ec424292da86203481e4f9220a
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -36,7 +36,7 @@ from jax_impl.platforms.triton_ops import dot_fp8, fma, pipelined
 def fp8_bmm(
     a_ref, b_ref, a_scale_ref, b_scale_ref, bias_ref,
     c_ref,
-    *, G, M, N, K,
+    *, M, N, K,
 ):
     count = pl.program_id(1)  # specs/gemm/scaled.py:42
     pid = pl.program_id(0)  # specs/gemm/tiles.py:17

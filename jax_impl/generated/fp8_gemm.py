@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b6cdfd953d711c438a5de18cb22748ef54a5a7e5a5956ff93c7ec4a407870955
+# spec sha256 592657bdd7bd71156f7cef8405e06ea76a5f6508f94e7085f256188e8a250601
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 da24af34cf256bb778e14abfa4a1677737f9a8dc556f2ae7226b54183e2a21f1
+# spec sha256 6c1a52771f105335936d25fa1b9f67535db2b09d972a2070f452eae6491f2d83
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ from jax.experimental.pallas import triton as plgpu
 def global_topk(
     topk_indices_ref, token_to_req_ref, block_table_ref, is_valid_ref,
     indices_ref, lens_ref,
-    *, T, B, NB,
+    *, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/topk.py:42
     column = jnp.arange(64, dtype=jnp.int32)  # specs/cache/topk.py:43

@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0610d30371ce8e682fc6c92ce44d3f67ffaaa5db4a9dd4a8cfe2afc10384ebd5
+# spec sha256 f7c8fdf51274f8e4c016e36ac1faa4c2ff80f82c27207c5653d7c1607d926cd1
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on
@@ -27,7 +27,7 @@ from jax_impl.platforms.views import load_view
 def gather_keys(
     cache_ref, block_table_ref, cu_seq_lens_ref,
     dst_k_ref, dst_scale_ref,
-    *, TK, B, NB, PAGES, PAGE_BYTES,
+    *, TK, B, NB, PAGES,
 ):
     first = pl.program_id(0) * 32  # specs/indexer/gather.py:38
     start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/indexer/gather.py:40

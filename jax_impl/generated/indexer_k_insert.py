@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d33f2e9f976ca923ebc45b32e5cc448c6dd65c634e6c8431fcaeda33d709f924
+# spec sha256 c07e618edde6cbc548f97ffbc0bfde1d59bb4c332e8d2dca787b505917e3832b
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ from jax_impl.platforms.views import store_view
 def insert_rows(
     k_ref, slot_mapping_ref,
     cache_ref,
-    *, T, TS, PAGES, PAGE_BYTES,
+    *, TS, PAGES,
 ):
     token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:46
     live = token < TS  # specs/cache/write.py:47

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bb5e04b076385fc0977757e9dd46a43a0c8bd6f92ae8006e18f2a59a8743c164
+# spec sha256 0c46c14c8847364abf57852231fc1eab8b5de87b855a906ef3bd6391ea9a1cd3
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -27,7 +27,7 @@ from jax_impl.platforms.triton_ops import split_pairs
 def indexer_q_fp8(
     positions_ref, q_ref, cos_sin_ref, weights_ref,
     q_fp8_ref, weights_out_ref,
-    *, T, H, POSITIONS,
+    *, H, POSITIONS,
 ):
     token = pl.program_id(0)  # specs/indexer/query.py:56
     head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 178da42caefd35832934dbe3a05ac81ae6d1aca57504ca751c9fa81e93bffef2
+# spec sha256 692b13011fb9e4d387bc083298c48180a54dbcb398693cfcfa173bf1b7120bdf
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -28,7 +28,7 @@ from jax_impl.platforms.triton_ops import split_pairs
 def indexer_q_mxfp4(
     positions_ref, q_ref, cos_sin_ref, weights_ref,
     q_packed_ref, q_scale_ref, weights_out_ref,
-    *, T, H, POSITIONS,
+    *, H, POSITIONS,
 ):
     token = pl.program_id(0)  # specs/indexer/query.py:56
     head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 63f61fb7d26977ba1db56aff3a9ae5fdc38bd7577c8d764a9ac6fc664d653565
+# spec sha256 3fd6f587d004c1ac2dee6f8b7826275666cf6859b26e44747e3e8582cfd32102
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 11cd2ef2bbe685ceb3348ec3b0a3a23a6f0ccc446eeb73c1fbebf404de179e77
+# spec sha256 9bd92056a6deb01fd7a84ce126ea4f78ed6e523d3ecad049fc9efdbb87cf8311
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -30,7 +30,7 @@ from jax.experimental.pallas import triton as plgpu
 def group_quant(
     x_ref,
     q_ref, scale_ref,
-    *, M, N, ROWS,
+    *, M, N,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49

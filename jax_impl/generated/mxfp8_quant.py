@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 dd6a72f580860de7d649738b1cb0f625ae4fae642f1a70cfa442a9f4764e7c3e
+# spec sha256 07fd43120c89a435bbd9a778c7d964247a0c215c612809e52f06d28c2edecd00
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -30,7 +30,7 @@ from jax.experimental.pallas import triton as plgpu
 def group_quant(
     x_ref,
     q_ref, scale_ref,
-    *, M, N, ROWS,
+    *, M, N,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49

@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c7bf371d33e94d7d70a3a893a9e58c628f400ba653a6f3ed1826acecebab18f2
+# spec sha256 9453b72e5c286e178589c87d528fe75f1351da06657e6a453401a3f9051930a7
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -33,7 +33,7 @@ from jax_impl.platforms.triton_ops import div_rn
 def group_quant(
     x_ref, global_scale_ref,
     q_ref, scale_ref,
-    *, M, N, ROWS,
+    *, M,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0a755bc8d8639b9a766d694c0d2df6031993bff574346548e66c9e98eb0a0934
+# spec sha256 cf056be760e9c482779bb1f263527f3372a16ab026638d18165a096a7e1ae694
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -38,7 +38,7 @@ from jax_impl.platforms.views import load_view
 def paged_mqa_logits(
     q_ref, cache_ref, weights_ref, context_lens_ref, block_tables_ref,
     logits_ref,
-    *, B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
+    *, B, NB, PAGES, max_model_len, first, least,
 ):
     out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:57
     part = pl.program_id(1)  # specs/indexer/paged_logits.py:57

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 66ffd5e6b8b4f20a77210f3c5e1d7c866ad62805ee8363326e3ee3a7a400cf84
+# spec sha256 0351412301e4bddd8328ae849e42a1a7d9f74b98385f77a1df2d0aaa216fbe4d
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,7 +32,7 @@ from jax_impl.platforms.triton_ops import div_rn
 def group_quant(
     x_ref,
     q_ref, scale_ref,
-    *, M, N, ROWS,
+    *, M, N,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
     groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49

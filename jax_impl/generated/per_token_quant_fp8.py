@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0c263191e7888931e56a4c38e209cbe47ff0a4c911756dedbb5b260ca34f5cba
+# spec sha256 50eaf36eb4a002bc3f6a068e3c4d3a18c7750a08249fedf2b04efbf848365410
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ from jax_impl.platforms.triton_ops import div_rn
 def per_token_quant_fp8(
     x_ref,
     q_ref, scale_ref,
-    *, M, N,
+    *, N,
 ):
     t = pl.program_id(0) * 1 + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:47
     count = (N + 2047) // 2048  # specs/quant/row.py:49

@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 902f182f6aae233d74b8725fcee29c6e11a62f72c75e8b3f2a87a32a15fdf09d
+# spec sha256 c7c96dedca4693b1954078b270a2a609a87739307f907cdd5d238b27d216e726
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ from jax_impl.platforms.triton_ops import div_rn
 def per_token_quant_int8(
     x_ref,
     q_ref, scale_ref,
-    *, M, N,
+    *, N,
 ):
     t = pl.program_id(0) * 1 + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:47
     count = (N + 2047) // 2048  # specs/quant/row.py:49

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f3c584c09ac6e4c01dedd14be56b78ad68000e987324cc2644dd8281c8f18db3
+# spec sha256 7e9f4f36a585642587d3efc862e84ec4bb36f8fb0e4a2f3e1d16b0acd260c129
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -32,7 +32,7 @@ from jax_impl.platforms.views import store_view
 def qnorm_rope_insert(
     kv_ref, slot_mapping_ref, positions_ref, cos_sin_ref,
     q_ref, cache_ref,
-    *, T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
+    *, H, TS, PAGES, POSITIONS,
 ):
     token = pl.program_id(0)  # specs/cache/qnorm.py:67
     part = pl.program_id(1)  # specs/cache/qnorm.py:67

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1ebc21045496d6249bd398749c5314b696835ea4d27e165428d0c392a41153e4
+# spec sha256 7dc4f0a7d6514e85165923a888a095f70af25dcb773639e094ada10db5621f3b
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ from jax_impl.platforms.views import store_view
 def insert_rows(
     k_ref, slot_mapping_ref,
     cache_ref,
-    *, T, TS, PAGES, PAGE_BYTES,
+    *, TS, PAGES,
 ):
     token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:46
     live = token < TS  # specs/cache/write.py:47

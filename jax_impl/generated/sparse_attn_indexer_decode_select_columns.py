@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
+# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ from jax.experimental.pallas import triton as plgpu
 def decode_select_columns(
     logits_ref, seq_lens_ref,
     topk_indices_ref,
-    *, BN, B, BC, max_model_len, first,
+    *, BN, max_model_len, first,
 ):
     out_row = pl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row  # specs/indexer/select.py:102

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
+# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -38,7 +38,7 @@ from jax_impl.platforms.views import load_view
 def paged_mqa_logits(
     q_ref, cache_ref, weights_ref, context_lens_ref, block_tables_ref,
     logits_ref,
-    *, B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
+    *, B, NB, PAGES, max_model_len, first, least,
 ):
     out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:57
     part = pl.program_id(1)  # specs/indexer/paged_logits.py:57

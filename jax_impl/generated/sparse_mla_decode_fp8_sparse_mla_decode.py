@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 305232b80d447a5d5987eccc7129290bf80ffe028d0e9a085b45d61f30739bd7
+# spec sha256 68b762b3abc0eedd027c1a288fcd700eaca0ef344e12a8c0c0db0d4faec0a9cc
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -46,7 +46,7 @@ from jax_impl.platforms.views import load_view
 def sparse_mla_decode(
     q_ref, swa_cache_ref, swa_indices_ref, swa_lens_ref, comp_cache_ref, topk_indices_ref, topk_lens_ref, attn_sink_ref,
     out_ref, max_logits_ref, lse_ref,
-    *, T, H, W, K, SINKS, SWA_PAGES, SWA_BYTES, COMP_PAGES, COMP_BYTES,
+    *, H, W, K, SWA_PAGES, COMP_PAGES,
 ):
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
     blocks = (H + 15) // 16  # specs/attention/sparse.py:80

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 070720c51009df32eda050d3b8187902a4dca0ae6bb07ca0c603ff6023f3c6e4
+# spec sha256 bb032f41d6f6049348765502aabc229e5cd2c916843ad2c4775fdc84ee069212
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -36,7 +36,7 @@ from jax_impl.platforms.triton_ops import div_rn, exp2, fma, transposed
 def sparse_mla_prefill(
     q_ref, kv_ref, indices_ref, attn_sink_ref, topk_length_ref,
     out_ref, max_logits_ref, lse_ref,
-    *, T, H, S, P, SINKS,
+    *, H, S, P,
 ):
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
     blocks = (H + 15) // 16  # specs/attention/sparse.py:80

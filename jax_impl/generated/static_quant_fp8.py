@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4674df991cbbba8a0ba9636fa4511bfacd3955baff61217a324b1132ad062899
+# spec sha256 7d578bfd9d18ba96b2a2482a6a32589c2a06cb9ad7bc7f6fd775eb284a9a579f
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on

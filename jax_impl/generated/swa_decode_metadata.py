@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ef4ac5796950a306d905914bf7c4a0977346de833c6bd04f173eda77cacaabc9
+# spec sha256 cc41fbaadc41bf6617a44d2bca8df223b468e0e321a99c5cae534b3414b3078f
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -24,7 +24,7 @@ from jax.experimental.pallas import triton as plgpu
 def swa_decode_metadata(
     query_start_loc_ref, seq_lens_ref, slot_mapping_ref, block_table_ref,
     indices_ref, lens_ref,
-    *, T, R, B, NB,
+    *, R, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/metadata.py:73
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35

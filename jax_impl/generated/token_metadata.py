@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e8ee817219135941ada7431209718d2ef924a4731a687711155f0017a0e0b38d
+# spec sha256 bce4187bcab9d0212402daa58d055e8191cf6ecafc060b2a6ef42b51fc780b30
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ab185ad56e0b568c7dda6b15836b42f40d306270af6a6d353925832c8c1a9657
+# spec sha256 234468d25c50e1111557463145a6394ca0754b65ffc301e9d10485431f3f1a59
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -25,7 +25,7 @@ from jax.experimental.pallas import triton as plgpu
 def select_columns(
     logits_ref, seq_lens_ref,
     indices_ref,
-    *, R, W, B, first,
+    *, R, W, first,
 ):
     out_row = pl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row  # specs/indexer/select.py:102

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from specs.lang.declare.axes import Expr, Ref
 from specs.lang.formats.elements import ElementFormat
 
 
@@ -20,7 +21,7 @@ class Opcode(Enum):
 
     # leaves
     CONST = "const"  # attr value: Python number
-    SIZE = "size"  # attr name: a dynamic axis, an i32 scalar
+    SIZE = "size"  # attr size: a `Size`, an i32 scalar
     PROGRAM_ID = "program_id"  # attr axis
     ARANGE = "arange"  # attr n: 0 .. n-1, i32
     # memory: operands are the index tiles, then the mask and the fill where present. Attr view: an element format, for
@@ -155,6 +156,35 @@ class Operation:
         return self.results[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Lead(Expr):
+    """Size of memory dimension `index` of an array whose leading dimensions are not collapsed into one."""
+
+    array: str
+    index: int
+
+    def names(self) -> frozenset[str]:
+        return frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.array}_lead{self.index}"
+
+
+Size = Ref | Lead
+"""An integer that a program reads when it runs: a dynamic axis or attribute by name, or a leading dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stride:
+    """Stride in elements of memory dimension `dim` of an array."""
+
+    array: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"stride_{self.array}{self.dim}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrayParam:
     """An array as the program addresses it.
@@ -162,7 +192,7 @@ class ArrayParam:
     rank: number of index tiles a load or store takes (leading dimensions that do not collapse count one by one).
     unit: index of the dimension with stride 1, or None.
     packed: strides follow from the sizes (row-major over `sizes`), none is passed at run time.
-    sizes: printable size of every dimension, as names of SIZE values or integers.
+    sizes: size of every dimension, over `Size`s.
     swapped: the array is passed with its last two dimensions in the other order (frameworks without strides).
     """
 
@@ -171,7 +201,7 @@ class ArrayParam:
     rank: int
     unit: int | None
     packed: bool
-    sizes: tuple[str, ...]
+    sizes: tuple[Expr, ...]
     written: bool
     swapped: bool = False
 
@@ -183,13 +213,16 @@ def index_count(op: Operation, param: ArrayParam) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A traced kernel specialisation."""
+    """A traced kernel specialisation.
+
+    sizes: integers that are known when it runs, in the kernel's order; not all of them are read.
+    """
 
     name: str
     doc: str
     arrays: tuple[ArrayParam, ...]
-    sizes: tuple[str, ...]
-    grid: tuple[str, ...]
+    sizes: tuple[Size, ...]
+    grid: tuple[Expr, ...]
     ops: tuple[Operation, ...]
     tunables: tuple[tuple[str, int], ...]
     specialisation: tuple[tuple[str, str], ...]
@@ -198,6 +231,32 @@ class Program:
     def array(self, name: str) -> ArrayParam:
         """The parameter called `name`."""
         return next(array for array in self.arrays if array.name == name)
+
+    @property
+    def sizes_read(self) -> tuple[Size, ...]:
+        """Sizes that operations read. Strides of packed arrays may read others (`ArrayParam.sizes`)."""
+        read = {op.attrs["size"] for op in self.ops if op.code is Opcode.SIZE}
+        return tuple(size for size in self.sizes if size in read)
+
+
+def without_dead(ops: list[Operation]) -> list[Operation]:
+    """The operations that a store, a loop or a branch depends on; regions are changed in place."""
+    used: set[int] = set()
+
+    def kept(block: list[Operation]) -> list[Operation]:
+        found: list[Operation] = []
+        for op in reversed(block):
+            if op.results and op.region is None and not any(id(result) in used for result in op.results):
+                continue
+            found.append(op)
+            used.update(id(value) for value in op.operands)
+            if op.region is not None:
+                used.update(id(value) for value in op.region.results)
+                op.region.ops = kept(op.region.ops)
+        found.reverse()
+        return found
+
+    return kept(ops)
 
 
 def walk(ops: tuple[Operation, ...] | list[Operation]) -> list[Operation]:

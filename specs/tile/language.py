@@ -26,7 +26,7 @@ from specs.tile.frontend.trace import (
     tracer,
     unary,
 )
-from specs.tile.ir import ArrayParam, Opcode, Region, TileType, Value, broadcast_shapes
+from specs.tile.ir import ArrayParam, Lead, Opcode, Region, TileType, Value, broadcast_shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,8 +359,9 @@ def _memory_indices(array: ArrayHandle, indices: tuple[Index, ...]) -> list[Tile
             raise fail(f"'{array.param.name}' is indexed with {tile.value.type}, not integers")
     rows, rest = tiles[0], tiles[1:]
     split: list[Tile] = []
-    for name in reversed(array.param.sizes[1 : array.lead]):
-        size = tracer().size(name)
+    for dim in reversed(array.param.sizes[1 : array.lead]):
+        assert isinstance(dim, Lead)
+        size = tracer().size(dim)
         split.append(rows % size)
         rows = rows // size
     return [rows, *reversed(split), *rest]

@@ -12,6 +12,7 @@ import torch
 import specs
 from parity.judge.frameworks import from_torch, to_torch
 from parity.judge.inputs import generate
+from specs.lang.declare.axes import Ref
 from specs.lang.declare.kernel import Access, Role
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import INT32
@@ -134,7 +135,7 @@ def test_workspace_sizes_make_no_new_program() -> None:
     for rows in (4096, 5000):
         attributes = tuple((n, rows if n == "workspace_rows" else value) for n, value in case.attributes)
         (step,) = case_launches(spec, replace(case, attributes=attributes), config="cuda", strided=True)
-        assert step.launch.sizes["workspace_rows"] == rows
+        assert step.launch.sizes[Ref("workspace_rows")] == rows
         programs.append(step.launch.program)
     assert programs[0] is programs[1]
 

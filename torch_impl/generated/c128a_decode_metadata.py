@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c524c3b7ff2494dc931d49bfee08d372b00a8a3f577575b1f9bb4f99aead55e9
+# spec sha256 d77faed6845b2bd815e1e45ac9606da4bd9c4c4110414c085ccf541cc8db41f4
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on
@@ -24,7 +24,7 @@ import triton.language as tl
 def c128a_decode_metadata(
     positions_ptr, token_to_req_ptr, slot_mapping_ptr, block_table_ptr,
     indices_ptr, lens_ptr,
-    T, B, NB,
+    B, NB,
     stride_block_table0,
 ):
     token = tl.program_id(0)  # specs/cache/compressed.py:49

@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6a9574bfb039b4830a47908d1b0bf78bb74889a601800e45562eaa60dc87eb67
+# spec sha256 52af7790f3208ccb7499a12bb3a22f701cc5cc9df270ffb9076e65f678884b6a
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on
@@ -19,7 +19,6 @@ import triton.language as tl
 def c128a_prefill_metadata(
     positions_ptr,
     indices_ptr,
-    T,
 ):
     token = tl.program_id(0)  # specs/cache/compressed.py:60
     column = tl.program_id(1) * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:61

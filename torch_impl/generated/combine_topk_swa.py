@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d687e1971023145f544d8f477197724cee3014e1dd965a0c70ad4913fb7da53c
+# spec sha256 82704b4009eadc99a4b8ac035c5d5f09b55c4ee3cc74c96efa961737a9b40e76
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ import triton.language as tl
 def combine_topk_swa(
     topk_indices_ptr, query_start_loc_ptr, seq_lens_ptr, gather_lens_ptr,
     combined_indices_ptr, combined_lens_ptr,
-    T, K, R, workspace_rows, compressed_rows,
+    R, workspace_rows, compressed_rows,
     stride_topk_indices0,
 ):
     token = tl.program_id(0)  # specs/cache/combine.py:45

@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 34e4766ef7391544a29925ed7761ec6fe8acfed8cfbac66a13c58d7226ca6aad
+# spec sha256 692ef01a5c5604f2205ebcd668601e794d8718a5f7c2bac8fb01b7d9dc1cd45e
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -26,7 +26,7 @@ import triton.language as tl
 def gather_rows(
     cache_ptr, seq_lens_ptr, block_table_ptr,
     out_ptr,
-    B, BO, M, PAGES, PAGE_BYTES, TABLE,
+    M, PAGES, TABLE,
     stride_out0, stride_out1,
     stride_cache0,
     stride_block_table0,

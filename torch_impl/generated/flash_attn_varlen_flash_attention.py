@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 42702167de87bd819f3d30c3f8800583bffa15d28115d37ed8c2bbfb3a76c7da
+# spec sha256 ca9d2f9a881b068ef13978a9937c15ed2c4a8e5a4ee418fa215c3bf1f7f04942
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -39,10 +39,10 @@ import triton.language as tl
 def flash_attention(
     q_ptr, k_ptr, v_ptr, cu_seqlens_q_ptr, cu_seqlens_k_ptr,
     out_ptr, lse_ptr,
-    TQ, HQ, HKV, PAGES, PAGE, BOUNDS, TABLE, SLOPES, LONGEST_Q, max_seqlen_q, max_seqlen_k,
+    TQ, HQ, HKV, PAGE, BOUNDS, LONGEST_Q,
     stride_q0, stride_q1,
-    stride_k0, stride_k1, stride_k2,
-    stride_v0, stride_v1, stride_v2,
+    stride_k1, stride_k2,
+    stride_v1, stride_v2,
 ):
     tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:77
     number = tl.program_id(0)  # specs/flash/work.py:58

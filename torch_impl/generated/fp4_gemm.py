@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d4f877fb9cd01f4dc6d80e718d940bb36dbfd792f91eac360e21db2d5109a09f
+# spec sha256 1354bc82f9f3ca6c7a330e153c03b4bfbe54d29a2ddd5aee5bd29cc914238e4f
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d596670cedc2eab8ff7a5cdba65aae06dce6892c62e448f3accca32526beefb8
+# spec sha256 b8fe3e9000847526e426ba62eeb439f084f936ec424292da86203481e4f9220a
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -33,7 +33,7 @@ import triton.language as tl
 def fp8_bmm(
     a_ptr, b_ptr, a_scale_ptr, b_scale_ptr, bias_ptr,
     c_ptr,
-    G, M, N, K,
+    M, N, K,
     stride_a0, stride_a1,
     stride_b0, stride_b2,
     stride_a_scale0, stride_a_scale1,

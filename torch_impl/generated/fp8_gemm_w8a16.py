@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b84029a6b7c6f35957b5ceccf3e7a3d85ef27666bbe4946006b687cbdf2250c5
+# spec sha256 f5379fb9ca4b8386c305bc6219d604f5b359d41981d2d9e2370a7ee95b7697ff
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

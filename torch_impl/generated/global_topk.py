@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 da24af34cf256bb778e14abfa4a1677737f9a8dc556f2ae7226b54183e2a21f1
+# spec sha256 6c1a52771f105335936d25fa1b9f67535db2b09d972a2070f452eae6491f2d83
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -22,7 +22,7 @@ import triton.language as tl
 def global_topk(
     topk_indices_ptr, token_to_req_ptr, block_table_ptr, is_valid_ptr,
     indices_ptr, lens_ptr,
-    T, B, NB,
+    B, NB,
     stride_topk_indices0,
     stride_block_table0,
 ):

@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0610d30371ce8e682fc6c92ce44d3f67ffaaa5db4a9dd4a8cfe2afc10384ebd5
+# spec sha256 f7c8fdf51274f8e4c016e36ac1faa4c2ff80f82c27207c5653d7c1607d926cd1
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on
@@ -24,7 +24,7 @@ import triton.language as tl
 def gather_keys(
     cache_ptr, block_table_ptr, cu_seq_lens_ptr,
     dst_k_ptr, dst_scale_ptr,
-    TK, B, NB, PAGES, PAGE_BYTES,
+    TK, B, NB, PAGES,
     stride_cache0,
     stride_dst_k0,
     stride_dst_scale0,

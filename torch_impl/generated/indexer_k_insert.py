@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d33f2e9f976ca923ebc45b32e5cc448c6dd65c634e6c8431fcaeda33d709f924
+# spec sha256 c07e618edde6cbc548f97ffbc0bfde1d59bb4c332e8d2dca787b505917e3832b
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ import triton.language as tl
 def insert_rows(
     k_ptr, slot_mapping_ptr,
     cache_ptr,
-    T, TS, PAGES, PAGE_BYTES,
+    TS, PAGES,
     stride_k0,
     stride_cache0,
 ):

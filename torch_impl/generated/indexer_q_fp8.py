@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 bb5e04b076385fc0977757e9dd46a43a0c8bd6f92ae8006e18f2a59a8743c164
+# spec sha256 0c46c14c8847364abf57852231fc1eab8b5de87b855a906ef3bd6391ea9a1cd3
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -24,7 +24,7 @@ import triton.language as tl
 def indexer_q_fp8(
     positions_ptr, q_ptr, cos_sin_ptr, weights_ptr,
     q_fp8_ptr, weights_out_ptr,
-    T, H, POSITIONS,
+    H, POSITIONS,
     stride_q0, stride_q1,
     stride_cos_sin0,
     stride_weights0,

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 178da42caefd35832934dbe3a05ac81ae6d1aca57504ca751c9fa81e93bffef2
+# spec sha256 692b13011fb9e4d387bc083298c48180a54dbcb398693cfcfa173bf1b7120bdf
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -25,7 +25,7 @@ import triton.language as tl
 def indexer_q_mxfp4(
     positions_ptr, q_ptr, cos_sin_ptr, weights_ptr,
     q_packed_ptr, q_scale_ptr, weights_out_ptr,
-    T, H, POSITIONS,
+    H, POSITIONS,
     stride_q0, stride_q1,
     stride_cos_sin0,
     stride_weights0,

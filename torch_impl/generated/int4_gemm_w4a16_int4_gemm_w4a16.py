@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 98c59fa3a327e57aded174cc9a0fa0bcb4b8782be4deeecc0cab7ee7dfe09b1e
+# spec sha256 ed09307d9a7fb686de8a7a4ac01771d3aa56e6f554f851d80d5ce6284f97ac26
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 190c8dbd64fff09e1b0f74c4a0ab10393c4ab1e83cc9dfade1d279267a8676f7
+# spec sha256 552b0913ec795943304954eba4d2f208ca810b96a0cadb12e13743c033fa8645
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 11cd2ef2bbe685ceb3348ec3b0a3a23a6f0ccc446eeb73c1fbebf404de179e77
+# spec sha256 9bd92056a6deb01fd7a84ce126ea4f78ed6e523d3ecad049fc9efdbb87cf8311
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -29,7 +29,7 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N, ROWS,
+    M, N,
     stride_x0,
 ):
     rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 dd6a72f580860de7d649738b1cb0f625ae4fae642f1a70cfa442a9f4764e7c3e
+# spec sha256 07fd43120c89a435bbd9a778c7d964247a0c215c612809e52f06d28c2edecd00
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -29,7 +29,7 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N, ROWS,
+    M, N,
     stride_x0,
 ):
     rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48

@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c7bf371d33e94d7d70a3a893a9e58c628f400ba653a6f3ed1826acecebab18f2
+# spec sha256 9453b72e5c286e178589c87d528fe75f1351da06657e6a453401a3f9051930a7
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -30,7 +30,7 @@ import triton.language as tl
 def group_quant(
     x_ptr, global_scale_ptr,
     q_ptr, scale_ptr,
-    M, N, ROWS,
+    M, N,
     stride_x0,
 ):
     rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48

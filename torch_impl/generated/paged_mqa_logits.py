@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0a755bc8d8639b9a766d694c0d2df6031993bff574346548e66c9e98eb0a0934
+# spec sha256 cf056be760e9c482779bb1f263527f3372a16ab026638d18165a096a7e1ae694
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -34,8 +34,8 @@ import triton.language as tl
 def paged_mqa_logits(
     q_ptr, cache_ptr, weights_ptr, context_lens_ptr, block_tables_ptr,
     logits_ptr,
-    B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
-    stride_q0, stride_q1, stride_q2,
+    B, NB, PAGES, max_model_len, first, least,
+    stride_q0, stride_q2,
     stride_cache0,
     stride_weights0,
     stride_context_lens0,

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d405b97adf432efbed0bc35342395ba723476027b08f8cc316c04bbb85af631f
+# spec sha256 de415df95cf949f02f3e48fbc6bcfd0d42c24885408a0ff7497ff084307f9b49
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on

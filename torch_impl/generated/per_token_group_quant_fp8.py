@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 66ffd5e6b8b4f20a77210f3c5e1d7c866ad62805ee8363326e3ee3a7a400cf84
+# spec sha256 0351412301e4bddd8328ae849e42a1a7d9f74b98385f77a1df2d0aaa216fbe4d
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -29,7 +29,7 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N, ROWS,
+    M, N,
     stride_x0,
 ):
     rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48

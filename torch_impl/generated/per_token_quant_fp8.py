@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0c263191e7888931e56a4c38e209cbe47ff0a4c911756dedbb5b260ca34f5cba
+# spec sha256 50eaf36eb4a002bc3f6a068e3c4d3a18c7750a08249fedf2b04efbf848365410
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ import triton.language as tl
 def per_token_quant_fp8(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    N,
     stride_x0,
 ):
     t = tl.program_id(0) * 1 + tl.arange(0, 1)  # specs/quant/row.py:47

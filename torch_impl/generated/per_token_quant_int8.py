@@ -1,5 +1,5 @@
 # per_token_quant_int8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 902f182f6aae233d74b8725fcee29c6e11a62f72c75e8b3f2a87a32a15fdf09d
+# spec sha256 c7c96dedca4693b1954078b270a2a609a87739307f907cdd5d238b27d216e726
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ import triton.language as tl
 def per_token_quant_int8(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    N,
     stride_x0,
 ):
     t = tl.program_id(0) * 1 + tl.arange(0, 1)  # specs/quant/row.py:47

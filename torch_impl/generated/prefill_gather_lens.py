@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ca46c13646b3014750bcc23ddde0c057790c47490a2bf416b27a0e2f4f35dd87
+# spec sha256 337b16f7d2adeac8abc2111e1f30db3b089c1ee7cebfb3e6bd5a55abfbb0533a
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f3c584c09ac6e4c01dedd14be56b78ad68000e987324cc2644dd8281c8f18db3
+# spec sha256 7e9f4f36a585642587d3efc862e84ec4bb36f8fb0e4a2f3e1d16b0acd260c129
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -28,7 +28,7 @@ import triton.language as tl
 def qnorm_rope_insert(
     kv_ptr, slot_mapping_ptr, positions_ptr, cos_sin_ptr,
     q_ptr, cache_ptr,
-    T, H, TS, PAGES, PAGE_BYTES, POSITIONS,
+    H, TS, PAGES, POSITIONS,
     stride_q0, stride_q1,
     stride_kv0,
     stride_cache0,

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1ebc21045496d6249bd398749c5314b696835ea4d27e165428d0c392a41153e4
+# spec sha256 7dc4f0a7d6514e85165923a888a095f70af25dcb773639e094ada10db5621f3b
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ import triton.language as tl
 def insert_rows(
     k_ptr, slot_mapping_ptr,
     cache_ptr,
-    T, TS, PAGES, PAGE_BYTES,
+    TS, PAGES,
     stride_k0,
     stride_cache0,
 ):

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
+# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on
@@ -15,7 +15,7 @@ import triton.language as tl
 @triton.jit
 def clear_rows(
     topk_indices_ptr,
-    T, BUF, M, B, BN,
+    M, BN,
     stride_topk_indices0,
 ):
     column = tl.arange(0, 16)  # specs/indexer/composite.py:75

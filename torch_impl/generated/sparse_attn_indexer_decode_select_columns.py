@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
+# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -25,7 +25,7 @@ import triton.language as tl
 def decode_select_columns(
     logits_ptr, seq_lens_ptr,
     topk_indices_ptr,
-    BN, B, BC, max_model_len, first,
+    BN, max_model_len, first,
     stride_topk_indices0,
     stride_seq_lens0,
 ):

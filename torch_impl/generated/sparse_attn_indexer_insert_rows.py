@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
+# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ import triton.language as tl
 def insert_rows(
     k_ptr, slot_mapping_ptr,
     cache_ptr,
-    T, TS, PAGES, PAGE_BYTES,
+    TS, PAGES,
     stride_k0,
     stride_cache0,
 ):

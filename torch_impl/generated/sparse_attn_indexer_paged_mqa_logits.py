@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 00686b8503386030232d423571f0e8aac2fdbf4e745136d0fc3fe6e5829a35a2
+# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -34,7 +34,7 @@ import triton.language as tl
 def paged_mqa_logits(
     q_ptr, cache_ptr, weights_ptr, context_lens_ptr, block_tables_ptr,
     logits_ptr,
-    B, BC, NB, PAGES, PAGE_BYTES, max_model_len, first, least,
+    B, NB, PAGES, max_model_len, first, least,
     stride_q0, stride_q1,
     stride_cache0,
     stride_weights0,

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 305232b80d447a5d5987eccc7129290bf80ffe028d0e9a085b45d61f30739bd7
+# spec sha256 68b762b3abc0eedd027c1a288fcd700eaca0ef344e12a8c0c0db0d4faec0a9cc
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -42,7 +42,7 @@ import triton.language as tl
 def sparse_mla_decode(
     q_ptr, swa_cache_ptr, swa_indices_ptr, swa_lens_ptr, comp_cache_ptr, topk_indices_ptr, topk_lens_ptr, attn_sink_ptr,
     out_ptr, max_logits_ptr, lse_ptr,
-    T, H, W, K, SINKS, SWA_PAGES, SWA_BYTES, COMP_PAGES, COMP_BYTES,
+    H, W, K, SWA_PAGES, COMP_PAGES,
     stride_q0, stride_q1,
     stride_swa_cache0,
     stride_swa_indices0,

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 070720c51009df32eda050d3b8187902a4dca0ae6bb07ca0c603ff6023f3c6e4
+# spec sha256 bb032f41d6f6049348765502aabc229e5cd2c916843ad2c4775fdc84ee069212
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -33,7 +33,7 @@ import triton.language as tl
 def sparse_mla_prefill(
     q_ptr, kv_ptr, indices_ptr, attn_sink_ptr, topk_length_ptr,
     out_ptr, max_logits_ptr, lse_ptr,
-    T, H, S, P, SINKS,
+    H, S, P,
     stride_q0, stride_q1,
     stride_kv0,
     stride_indices0,

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ef4ac5796950a306d905914bf7c4a0977346de833c6bd04f173eda77cacaabc9
+# spec sha256 cc41fbaadc41bf6617a44d2bca8df223b468e0e321a99c5cae534b3414b3078f
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -23,7 +23,7 @@ import triton.language as tl
 def swa_decode_metadata(
     query_start_loc_ptr, seq_lens_ptr, slot_mapping_ptr, block_table_ptr,
     indices_ptr, lens_ptr,
-    T, R, B, NB,
+    R, B, NB,
     stride_block_table0,
 ):
     token = tl.program_id(0)  # specs/cache/metadata.py:73

@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ab185ad56e0b568c7dda6b15836b42f40d306270af6a6d353925832c8c1a9657
+# spec sha256 234468d25c50e1111557463145a6394ca0754b65ffc301e9d10485431f3f1a59
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -24,7 +24,7 @@ import triton.language as tl
 def select_columns(
     logits_ptr, seq_lens_ptr,
     indices_ptr,
-    R, W, B, first,
+    R, W, first,
     stride_logits0,
     stride_seq_lens0,
 ):

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 66063bf68546942e3af71d60eac1e7ae08bb7f8238bbdeaab115c49dff1ce22c
+# spec sha256 1e84ec5990f441f03c61dc9a7b7bcf23b98f771f4909ba012fc0cc2bb5612caf
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

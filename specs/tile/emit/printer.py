@@ -11,11 +11,12 @@ import keyword
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
+from specs.lang.declare.axes import BinaryExpr, Expr, Ref
 from specs.lang.formats.elements import BOOL, F32, INT32
-from specs.tile.ir import Opcode, Operation, Program, Value, walk
+from specs.tile.ir import Opcode, Operation, Program, Size, Stride, Value, walk
 
 BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
     Opcode.OR: ("|", 4),
@@ -35,11 +36,23 @@ BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
     Opcode.GT: (">", 3),
     Opcode.GE: (">=", 3),
 }
+_PRECEDENCE = {sign: precedence for sign, precedence in BINARY.values() if sign in ("+", "-", "*", "//", "%")}
 _COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 to 7
 _UNARY_PRECEDENCE = 10
 ATOM = 12
 _STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
 INDENT = "    "
+
+
+def integer_names(integers: Sequence[Size | Stride]) -> dict[Size | Stride, str]:
+    """Parameters of a kernel by what they are: axes and attributes keep their names, others step aside."""
+    names: dict[Size | Stride, str] = {}
+    for integer in sorted(integers, key=lambda integer: not isinstance(integer, Ref)):
+        name = str(integer)
+        while name in names.values():
+            name += "_"
+        names[integer] = name
+    return {integer: names[integer] for integer in integers}
 
 
 class Text(str):
@@ -62,12 +75,15 @@ class Printer(ABC):
     """Prints the operations of one program. Subclasses spell the operations that differ between frameworks."""
 
     reserved: frozenset[str] = frozenset()
+    functions: Mapping[str, str] = {}
+    """Operators of sizes that are called."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, integers: Sequence[Size | Stride]) -> None:
         self.program = program
         self.lines: list[str] = []
         self.text: dict[int, Text] = {}
-        self.taken = set(self.reserved) | set(program.sizes)
+        self.names = integer_names(integers)
+        self.taken = {*self.reserved, *self.names.values()}
         self._last: Counter[str] = Counter()  # the number that `unique` gave last
         everything = walk(program.ops)
         self.home = homes(program.ops)
@@ -99,7 +115,7 @@ class Printer(ABC):
             elif op.code in statements:
                 statements[op.code](op, depth)
             elif op.code is Opcode.SIZE:
-                self.text[id(op.result)] = Text(str(op.attrs["name"]))
+                self.text[id(op.result)] = Text(self.names[op.attrs["size"]])  # type: ignore[index]
             elif len(op.results) > 1:
                 expression = self.expression(op)
                 names = [self.fresh(result) for result in op.results]
@@ -226,6 +242,16 @@ class Printer(ABC):
             keys.insert(int(axis), "None")  # type: ignore[call-overload]
         return Text(f"{self.tensor(source).inside(ATOM)}[{', '.join(keys)}]")
 
+    def size(self, expr: Expr) -> Text:
+        """The size of an array's dimension."""
+        if not isinstance(expr, BinaryExpr):
+            return Text(self.names[expr] if isinstance(expr, Size) else str(expr))
+        left, right = self.size(expr.left), self.size(expr.right)
+        if expr.operator not in _PRECEDENCE:
+            return Text(f"{self.functions[expr.operator]}({left}, {right})")
+        precedence = _PRECEDENCE[expr.operator]
+        return Text(f"{left.inside(precedence)} {expr.operator} {right.inside(precedence + 1)}", precedence)
+
     @abstractmethod
     def tensor(self, value: Value) -> Text:
         """The text of an operand that has to be a tensor of the framework, where a size or a literal is a number."""
@@ -281,6 +307,11 @@ def is_scalar_i32(value: Value) -> bool:
 def is_const(value: Value) -> bool:
     """Whether a value is a literal."""
     return value.op is not None and value.op.code is Opcode.CONST
+
+
+def is_zero(value: Value) -> bool:
+    """Whether a value is the literal 0."""
+    return is_const(value) and value.op is not None and value.op.attrs["value"] == 0
 
 
 __all__ = ["ATOM", "BINARY", "F32", "INDENT", "Printer", "Text", "is_const", "is_scalar_i32"]

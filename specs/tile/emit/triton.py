@@ -6,8 +6,10 @@ for one specialisation, named in the header.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
+from specs.lang.declare.axes import Literal, Ref
 from specs.lang.formats.elements import (
     BF16,
     BOOL,
@@ -23,8 +25,8 @@ from specs.lang.formats.elements import (
     ElementFormat,
 )
 from specs.tile.emit import ptx
-from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, is_const
-from specs.tile.ir import ArrayParam, Opcode, Operation, Program, Value, index_count
+from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, integer_names, is_const, is_zero
+from specs.tile.ir import ArrayParam, Lead, Opcode, Operation, Program, Size, Stride, Value, index_count, walk
 
 TYPES: dict[ElementFormat, str] = {
     F32: "tl.float32",
@@ -81,30 +83,48 @@ def emit(program: Program, waits: bool = False, hands_over: bool = False) -> str
     header += [f"{name} = tl.constexpr({_wrapped(text)})" for name, text in sorted(printer.assembly.items())]
     header += ["", ""] if printer.assembly else [""]
     signature = ["@triton.jit", f"def {program.name}("]
-    signature += [f"{INDENT}{group}," for group in _signature(program)]
+    signature += [f"{INDENT}{', '.join(group)}," for group in _parameters(program)]
     return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
 
 
-def runtime_strides(param: ArrayParam) -> list[int]:
-    """Dimensions whose stride is passed at run time."""
-    return [] if param.packed else [d for d in range(param.rank) if d != param.unit]
+@lru_cache(maxsize=4096)
+def integers(program: Program) -> tuple[Size | Stride, ...]:
+    """Sizes and strides that the kernel reads, in the order in which it takes them.
+
+    Others are no parameters: Triton compiles a kernel again for every combination of integers that are 1, and of those
+    that are multiples of 16.
+    """
+    sizes: set[Size] = set(program.sizes_read)
+    strides: set[Stride] = set()
+    for op in walk(program.ops):
+        if op.code not in (Opcode.LOAD, Opcode.STORE):
+            continue
+        param = program.array(str(op.attrs["array"]))
+        for d, index in enumerate(op.operands[: 1 if "view" in op.attrs else param.rank]):
+            if is_zero(index):
+                continue
+            if param.packed:
+                for dim in param.sizes[d + 1 :]:
+                    sizes.update([dim] if isinstance(dim, Lead) else map(Ref, dim.names()))
+            elif d != param.unit:
+                strides.add(Stride(param.name, d))
+    order = (Stride(param.name, d) for param in program.arrays for d in range(param.rank))
+    return (*(size for size in program.sizes if size in sizes), *(stride for stride in order if stride in strides))
 
 
 def arguments(program: Program) -> list[str]:
     """Names of the kernel's parameters in order."""
-    inputs = [f"{p.name}_ptr" for p in program.arrays if not p.written]
-    outputs = [f"{p.name}_ptr" for p in program.arrays if p.written]
-    strides = [f"stride_{p.name}{d}" for p in program.arrays for d in runtime_strides(p)]
-    return [*inputs, *outputs, *program.sizes, *strides]
+    return [name for group in _parameters(program) for name in group]
 
 
-def _signature(program: Program) -> list[str]:
-    inputs = ", ".join(f"{p.name}_ptr" for p in program.arrays if not p.written)
-    outputs = ", ".join(f"{p.name}_ptr" for p in program.arrays if p.written)
-    strides = [
-        ", ".join(f"stride_{p.name}{d}" for d in runtime_strides(p)) for p in program.arrays if runtime_strides(p)
-    ]
-    return [group for group in (inputs, outputs, ", ".join(program.sizes), *strides) if group]
+def _parameters(program: Program) -> list[list[str]]:
+    """Names of the kernel's parameters by line: inputs, outputs, sizes, strides of one array after the other."""
+    inputs = [f"{param.name}_ptr" for param in program.arrays if not param.written]
+    outputs = [f"{param.name}_ptr" for param in program.arrays if param.written]
+    groups: dict[str, list[str]] = {}
+    for integer, name in integer_names(integers(program)).items():
+        groups.setdefault(integer.array if isinstance(integer, Stride) else "", []).append(name)
+    return [group for group in (inputs, outputs, *groups.values()) if group]
 
 
 def _wrapped(text: str) -> str:
@@ -117,10 +137,11 @@ class TritonPrinter(Printer):
     """Spells operations in triton.language."""
 
     reserved = frozenset({"tl", "triton", "range", "float"})
+    functions: Mapping[str, str] = {"cdiv": "tl.cdiv", "max": "tl.maximum", "min": "tl.minimum"}
 
     def __init__(self, program: Program) -> None:
-        super().__init__(program)
-        self.taken |= set(arguments(program))
+        super().__init__(program, integers(program))
+        self.taken |= {f"{param.name}_ptr" for param in program.arrays}
         self.assembly: dict[str, str] = {}  # constants of the module
         self.last_store = 0  # its place among the lines
 
@@ -215,9 +236,9 @@ class TritonPrinter(Printer):
         param = self.program.array(str(op.attrs["array"]))
         terms: list[str] = []
         for d, value in enumerate(op.operands[: param.rank]):
-            index = self.of(value)
-            if index == "0":
+            if is_zero(value):
                 continue
+            index = self.of(value)
             if self.program.wide and not is_const(value):
                 index = self._cast(value, INT64)
             factor = self._stride(param, d)
@@ -231,21 +252,20 @@ class TritonPrinter(Printer):
     def _stride(self, param: ArrayParam, d: int) -> str | None:
         if not param.packed:
             return None if d == param.unit else f"stride_{param.name}{d}"
-        behind = [size for size in param.sizes[d + 1 :] if size != "1"]
-        if not behind:
+        factors = [self.size(dim) for dim in param.sizes[d + 1 :] if dim != Literal(1)]
+        if not factors:
             return None
-        plain = [size if size.isidentifier() or size.isdigit() or size[0] == "(" else f"({size})" for size in behind]
-        text = " * ".join(plain)
-        return text if len(behind) == 1 else f"({text})"
+        text = " * ".join(factor.inside(ATOM) for factor in factors)
+        return text if len(factors) == 1 else f"({text})"
 
     def view(self, op: Operation) -> str:
         """Pointer to elements of another format in an array of bytes: cast once per row, then counted in elements."""
         param, form = self.program.array(str(op.attrs["array"])), op.attrs["view"]
         assert isinstance(form, ElementFormat)
-        page, byte, index = (self.of(value) for value in op.operands[:3])
+        byte, index = (self.of(value) for value in op.operands[1:3])
         stride = self._stride(param, 0) or "1"
         base = f"{param.name}_ptr"
-        if page != "0":
+        if not is_zero(op.operands[0]):
             base += f" + {self._cast(op.operands[0], INT64)} * {stride}"
         if byte != "0":
             base += f" + {byte.inside(9)}"

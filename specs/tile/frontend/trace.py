@@ -17,7 +17,7 @@ from types import FrameType
 
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import BOOL, INT32, ElementFormat
-from specs.tile.ir import COMPARISONS, Location, Opcode, Operation, Region, TileType, Value, broadcast_shapes
+from specs.tile.ir import COMPARISONS, Location, Opcode, Operation, Region, Size, TileType, Value, broadcast_shapes
 
 _MACHINERY = str(Path(__file__).parents[1])
 _ROOT = str(Path(__file__).parents[3])
@@ -31,7 +31,7 @@ class Tracer:
     def __init__(self) -> None:
         self.ops: list[Operation] = []
         self._blocks: list[list[Operation]] = [self.ops]
-        self._sizes: dict[str, Tile] = {}
+        self._sizes: dict[Size, Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
         self._lines: dict[tuple[str, int], Location] = {}
@@ -100,15 +100,15 @@ class Tracer:
                 if type(held) is Tile and held.value.name is None:
                     held.value.name = name
 
-    def size(self, name: str) -> Tile:
-        """The run-time size called `name`, one value per program."""
-        if name not in self._sizes:
-            value = Value(type=TileType(INT32), name=name)
-            op = Operation(code=Opcode.SIZE, operands=(), results=(value,), attrs={"name": name}, where=None)
+    def size(self, size: Size) -> Tile:
+        """A size that is known when the program runs, one value per program."""
+        if size not in self._sizes:
+            value = Value(type=TileType(INT32), name=str(size))
+            op = Operation(code=Opcode.SIZE, operands=(), results=(value,), attrs={"size": size}, where=None)
             value.op = op
             self.ops.insert(0, op)
-            self._sizes[name] = Tile(value)
-        return self._sizes[name]
+            self._sizes[size] = Tile(value)
+        return self._sizes[size]
 
     @contextmanager
     def block(self, region: Region) -> Iterator[None]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from specs.lang.formats.elements import BOOL, INT32, INT64
 from specs.tile.interpret.arrayops import ArrayOps
-from specs.tile.ir import Opcode, Operation, Program, Value, walk
+from specs.tile.ir import Opcode, Operation, Program, Size, Value, walk
 
 _CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
 _UNARY = frozenset(
@@ -31,7 +31,7 @@ class Buffer:
 
 
 def execute(
-    program: Program, ops: ArrayOps, buffers: Mapping[str, Buffer], sizes: Mapping[str, int], grid: Sequence[int]
+    program: Program, ops: ArrayOps, buffers: Mapping[str, Buffer], sizes: Mapping[Size, int], grid: Sequence[int]
 ) -> dict[str, Any]:
     """Runs `program` over `grid`; returns the flat memory of every written array.
 
@@ -75,7 +75,7 @@ class Run:
         program: Program,
         ops: ArrayOps,
         buffers: Mapping[str, Buffer],
-        sizes: Mapping[str, int],
+        sizes: Mapping[Size, int],
         grid: Sequence[int],
     ) -> None:
         self.program, self.ops, self.buffers, self.sizes, self.grid = program, ops, buffers, sizes, grid
@@ -128,7 +128,7 @@ class Run:
             case Opcode.CONST:
                 return ops.reshape(ops.const(op.attrs["value"], op.result.type.element), (1,))
             case Opcode.SIZE:
-                return ops.reshape(ops.const(self.sizes[str(op.attrs["name"])], INT32), (1,))
+                return ops.reshape(ops.const(self.sizes[op.attrs["size"]], INT32), (1,))  # type: ignore[index]
             case Opcode.PROGRAM_ID:
                 axis = int(op.attrs["axis"])  # type: ignore[call-overload]
                 below = prod(self.grid[axis + 1 :])

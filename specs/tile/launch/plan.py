@@ -13,8 +13,8 @@ from specs.lang.declare.layouts import Pages, packed_strides
 from specs.lang.declare.op import Step
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
-from specs.tile.ir import Program
-from specs.tile.launch.specialise import ArrayLayout, Specialisation, trace
+from specs.tile.ir import Lead, Program, Size, Stride
+from specs.tile.launch.specialise import ArrayLayout, Specialisation, run_time_names, trace
 
 Strides = tuple[int, ...]
 Dims = list[tuple[int, int]]
@@ -35,7 +35,7 @@ class Launch:
 
     arrays: kernel array name -> (operation's array name, memory).
     formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
-    sizes: run-time sizes the program takes, in its order.
+    sizes: every size that the program, or the stride of a packed array, may read.
     default: the configuration behind the tunables, whether or not the caller has set others.
     alone: whether the call has no other step.
     """
@@ -44,12 +44,18 @@ class Launch:
     program: Program
     key: Specialisation
     grid: tuple[int, ...]
-    sizes: Mapping[str, int]
+    sizes: Mapping[Size, int]
     arrays: Mapping[str, tuple[str, Memory]]
     formats: Mapping[str, ElementFormat]
     tunables: Mapping[str, int]
     default: Config
     alone: bool
+
+    def number(self, integer: Size | Stride) -> int:
+        """The value of an integer that a generated kernel takes."""
+        if isinstance(integer, Stride):
+            return self.arrays[integer.array][1].strides[integer.dim]
+        return self.sizes[integer]
 
 
 def plan(
@@ -94,7 +100,7 @@ def plan(
         program=program,
         key=key,
         grid=tuple(as_expr(size).evaluate(env) for size in kernel.grid),
-        sizes=_sizes(program, {**call.sizes, **attributes}, memory),
+        sizes=_sizes(kernel, {**call.sizes, **attributes}, memory),
         arrays=memory,
         formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
@@ -214,12 +220,9 @@ def _span(memory: Memory) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(memory.sizes, memory.strides, strict=True) if size > 1)
 
 
-def _sizes(program: Program, known: Mapping[str, object], memory: Mapping[str, tuple[str, Memory]]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for name in program.sizes:
-        if "_lead" in name:
-            array, _, index = name.rpartition("_lead")
-            sizes[name] = memory[array][1].sizes[int(index)]
-        else:
-            sizes[name] = known[name]  # type: ignore[assignment]
+def _sizes(kernel: Kernel, known: Mapping[str, object], memory: Mapping[str, tuple[str, Memory]]) -> dict[Size, int]:
+    sizes: dict[Size, int] = {Ref(name): known[name] for name in run_time_names(kernel)}  # type: ignore[misc]
+    for name, (_, own) in memory.items():
+        if own.layout.lead > 1:
+            sizes |= {Lead(name, index): own.sizes[index] for index in range(own.layout.lead)}
     return sizes

@@ -7,18 +7,17 @@ equal specialisations run one program.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from specs.lang.call.bind import layout_facts
-from specs.lang.declare.axes import Env, as_expr, show
+from specs.lang.declare.axes import Axis, BinaryExpr, Env, Expr, Literal, Ref, as_expr
 from specs.lang.declare.kernel import Access, Array, Form, Kernel, Rows
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.frontend.trace import Tracer, fail, tracing
-from specs.tile.ir import ArrayParam, Program
+from specs.tile.ir import ArrayParam, Lead, Program, without_dead
 from specs.tile.language import ArrayHandle
 
 
@@ -75,19 +74,18 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
     layouts = dict(key.layouts)
     members |= {n: ArrayHandle(param, layouts[n].lead, not forms[n].shapes[0]) for n, param in params.items()}
     members |= dict(key.attributes) | dict(key.static_conditions) | dict(key.tunables) | dict(key.static)
-    static = dict(key.static)
+    names = run_time_names(kernel)
     with tracing(tracer):
-        members |= {name: tracer.size(name) for name in _run_time(kernel, static)}
+        members |= {name: tracer.size(Ref(name)) for name in names}
         kernel.body(Parameters(members))
-        _name_sizes(tracer, params.values())
-    used = _sizes(kernel, params.values(), static)
+    leads = [dim for param in params.values() for dim in param.sizes if isinstance(dim, Lead)]
     return Program(
         name=kernel.name,
         doc=kernel.doc,
         arrays=tuple(params.values()),
-        sizes=used,
-        grid=tuple(show(as_expr(size)) for size in kernel.grid),
-        ops=tuple(tracer.ops),
+        sizes=(*map(Ref, names), *leads),
+        grid=tuple(map(as_expr, kernel.grid)),
+        ops=tuple(without_dead(tracer.ops)),
         tunables=key.tunables,
         specialisation=_describe(key),
         wide=key.wide,
@@ -101,14 +99,15 @@ def _present(array: Array, key: Specialisation) -> bool:
 def _param(form: Form, key: Specialisation) -> ArrayParam:
     array, shape, layout = form.array, form.shapes[0], dict(key.layouts)[form.name]
     attributes = dict(key.attributes)
-    env: dict[str, object] = {**attributes, **layout_facts(attributes), **dict(key.static)}
-    sizes: list[str] = [] if shape else ["1"]
+    known: Env = {**attributes, **layout_facts(attributes), **dict(key.static)}
+    sizes: list[Expr] = [] if shape else [Literal(1)]
     for dim in shape:
-        if isinstance(dim, Rows):
-            sizes.append(dim.axis.name if layout.lead == 1 else f"{array.name}_lead0")
-            sizes += [f"{array.name}_lead{i}" for i in range(1, layout.lead)]
+        if not isinstance(dim, Rows):
+            sizes.append(resolved(as_expr(dim), known))
+        elif layout.lead == 1:
+            sizes.append(Ref(dim.axis.name))
         else:
-            sizes.append(printable(as_expr(dim), env))
+            sizes += [Lead(array.name, index) for index in range(layout.lead)]
     return ArrayParam(
         name=array.name,
         element=dict(key.formats)[array.name],
@@ -121,32 +120,19 @@ def _param(form: Form, key: Specialisation) -> ArrayParam:
     )
 
 
-def printable(expr: Any, env: Env) -> str:
-    """An expression with attributes and static axes replaced by their values, as Python text over dynamic axes."""
-    text = str(expr)
-    if not expr.names() - set(env):
-        return str(expr.evaluate(env))
-    text = re.sub(r"[A-Za-z_]\w*", lambda m: str(env[m[0]]) if m[0] in env else m[0], text)
-    return re.sub(r"\((\w+) // 1\)", r"\1", text)
+def resolved(expr: Expr, known: Env) -> Expr:
+    """The expression with attributes and static axes replaced by their values."""
+    if expr.names() <= known.keys():
+        return Literal(expr.evaluate(known))
+    if isinstance(expr, BinaryExpr):
+        left, right = resolved(expr.left, known), resolved(expr.right, known)
+        return left if (expr.operator, right) == ("//", Literal(1)) else BinaryExpr(expr.operator, left, right)
+    return Ref(expr.name) if isinstance(expr, Axis) else expr
 
 
-def _name_sizes(tracer: Tracer, params: Any) -> None:
-    for param in params:
-        for name in param.sizes[:-1]:
-            if name.isidentifier() and "_lead" in name:
-                tracer.size(name)
-
-
-def _sizes(kernel: Kernel, params: Any, static: Mapping[str, int]) -> tuple[str, ...]:
-    names = _run_time(kernel, static)
-    for param in params:
-        names += [size for size in param.sizes if "_lead" in size and size not in names]
-    return tuple(names)
-
-
-def _run_time(kernel: Kernel, static: Mapping[str, int]) -> list[str]:
-    """Axes and attributes that the program reads when it runs."""
-    axes = [axis.name for axis in kernel.axes if axis.name not in static]
+def run_time_names(kernel: Kernel) -> list[str]:
+    """Axes and attributes that no program is specialised on."""
+    axes = [axis.name for axis in kernel.axes if not axis.static]
     return axes + [attribute.name for attribute in kernel.attributes if attribute.dynamic]
 
 

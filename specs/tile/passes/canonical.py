@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+from specs.lang.declare.axes import Expr, show
 from specs.tile.ir import ArrayParam, Operation, Program, Value
 
 
 def canonical(program: Program) -> str:
     """Everything of a program that changes what it computes or how it is launched."""
     lines = [_array(array) for array in program.arrays]
-    lines.append(f"sizes {program.sizes} grid {program.grid} tunables {program.tunables} wide {program.wide}")
+    sizes, grid = (", ".join(map(show, exprs)) for exprs in (program.sizes, program.grid))
+    lines.append(f"sizes [{sizes}] grid [{grid}] tunables {program.tunables} wide {program.wide}")
     _Numbering().block(list(program.ops), 0, lines)
     return "\n".join(lines) + "\n"
 
@@ -47,11 +49,11 @@ class _Numbering:
 
 def _attribute(value: object) -> str:
     """1, 1.0 and True are three different constants; equal ones print alike."""
-    return repr(value)
+    return str(value) if isinstance(value, Expr) else repr(value)
 
 
 def _array(array: ArrayParam) -> str:
     strides = "packed" if array.packed else f"unit {array.unit}"
     access = "written" if array.written else "read"
     swapped = " swapped" if array.swapped else ""
-    return f"array {array.name}: {array.element.name} [{', '.join(array.sizes)}] {strides} {access}{swapped}"
+    return f"array {array.name}: {array.element.name} [{', '.join(map(show, array.sizes))}] {strides} {access}{swapped}"

@@ -207,7 +207,7 @@ class _Counter:
         if op.code is Opcode.CONST:
             return int(op.attrs["value"])  # type: ignore[call-overload, no-any-return]
         if op.code is Opcode.SIZE:
-            return self.launch.sizes[str(op.attrs["name"])]
+            return self.launch.sizes[op.attrs["size"]]  # type: ignore[index]
         values = [self.known[id(value)] for value in op.operands if id(value) in self.known]
         if op.code not in _INTEGER or len(values) < len(op.operands):
             return None
