@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d77faed6845b2bd815e1e45ac9606da4bd9c4c4110414c085ccf541cc8db41f4
+# spec sha256 ed543822bcaf34ac264d7139ff82b7be0d88957be7dba8a7c81e468bf448fd1c
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on

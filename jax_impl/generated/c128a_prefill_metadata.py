@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 52af7790f3208ccb7499a12bb3a22f701cc5cc9df270ffb9076e65f678884b6a
+# spec sha256 cffe8d7fd8a6b90d048c883c1a2c9d701b880a0e7001c776ef5767d9bbb77c6a
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 82704b4009eadc99a4b8ac035c5d5f09b55c4ee3cc74c96efa961737a9b40e76
+# spec sha256 a077fb84f2f0f773a3e7b3fac1d38dfe8c4d6b213f065c831fdd818725dd1af4
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on
@@ -31,41 +31,41 @@ def combine_topk_swa(
 ):
     token = pl.program_id(0)  # specs/cache/combine.py:45
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
-    count = (R + 255) // 256  # specs/cache/lookup.py:46
     def step(k, carry):  # specs/cache/lookup.py:46
-        (ended,) = carry
+        (ended_1,) = carry
         owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:38
         inside = owner < R  # specs/cache/lookup.py:39
         query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
-        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
-        return (ended + count_1,)
-    (request,) = jax.lax.fori_loop(0, count, step, (jnp.int32(0),))  # specs/cache/lookup.py:46
-    live = request < R  # specs/cache/combine.py:47
+        index = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
+        return (ended_1 + index,)
+    (ended,) = jax.lax.fori_loop(0, (R + 255) // 256, step, (jnp.int32(0),))  # specs/cache/lookup.py:46
+    live = ended < R  # specs/cache/combine.py:47
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended + 1], mask=live, other=0)  # specs/cache/lookup.py:53
     end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
-    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:54
+    length = plgpu.load(seq_lens_ref.at[ended], mask=live, other=0)  # specs/cache/lookup.py:54
     position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
-    length_1 = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:49
-    gathered = plgpu.load(gather_lens_ref.at[request], mask=live, other=0)  # specs/cache/combine.py:50
+    length_1 = plgpu.load(seq_lens_ref.at[ended], mask=live, other=0)  # specs/cache/combine.py:49
+    gathered = plgpu.load(gather_lens_ref.at[ended], mask=live, other=0)  # specs/cache/combine.py:50
     chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(4)), 16)  # specs/cache/combine.py:51
     low = position - 7  # specs/cache/combine.py:52
     low_1 = jnp.maximum(low, 0)  # specs/cache/combine.py:57
     visible = jnp.where(live & (position >= 0), jnp.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:59
-    count_2 = jnp.minimum(chosen + visible, 128)  # specs/cache/combine.py:60
-    base = request * workspace_rows  # specs/cache/combine.py:61
+    count = jnp.minimum(chosen + visible, 128)  # specs/cache/combine.py:60
+    base = ended * workspace_rows  # specs/cache/combine.py:61
     first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:62
     def step_1(k_1, carry):  # specs/cache/combine.py:75
         () = carry
         column = k_1 * 512 + jnp.arange(512, dtype=jnp.int32)  # specs/cache/combine.py:65
         row = first_row + (column - chosen)  # specs/cache/combine.py:66
-        there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:67
+        there = (column < count) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:67
         entry = jnp.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:68
-        local = plgpu.load(topk_indices_ref.at[token, column], mask=column < chosen, other=0)  # specs/cache/combine.py:70
+        mask = column < chosen  # specs/cache/combine.py:70
+        local = plgpu.load(topk_indices_ref.at[token, column], mask=mask, other=0)  # specs/cache/combine.py:70
         real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:71
-        entry_1 = jnp.where(column < chosen, jnp.where(real, base + local, -1), entry)  # specs/cache/combine.py:72
+        entry_1 = jnp.where(mask, jnp.where(real, base + local, -1), entry)  # specs/cache/combine.py:72
         plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 128)  # specs/cache/combine.py:73
         return ()
     () = jax.lax.fori_loop(0, 1, step_1, ())  # specs/cache/combine.py:75
-    plgpu.store(combined_lens_ref.at[token], count_2)  # specs/cache/combine.py:76
+    plgpu.store(combined_lens_ref.at[token], count)  # specs/cache/combine.py:76

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 871742f5c4516d7bc3fc692f8d9318353a983fd84be0bf5f63b5aa8af3b1332e
+# spec sha256 b8bef0c89697a3796c8fa959316c7003d13b171e5990f1d3c5757dceeb93c343
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on
@@ -26,7 +26,8 @@ def compressed_slot_mapping(
     *, T, P, B, NB,
 ):
     token = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:67
-    own = plgpu.load(slot_mapping_ref.at[token], mask=token < P, other=-1)  # specs/cache/compressed.py:68
+    mask = token < P  # specs/cache/compressed.py:68
+    own = plgpu.load(slot_mapping_ref.at[token], mask=mask, other=-1)  # specs/cache/compressed.py:68
     live = (token < T) & (own >= 0)  # specs/cache/compressed.py:69
     position = plgpu.load(positions_ref.at[token], mask=live, other=-1)  # specs/cache/compressed.py:70
     request = plgpu.load(token_to_req_ref.at[token], mask=live, other=-1)  # specs/cache/compressed.py:71
@@ -40,4 +41,4 @@ def compressed_slot_mapping(
     live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:70
     block = plgpu.load(block_table_ref.at[request, page], mask=live_3, other=-1)  # specs/cache/lookup.py:71
     slot = jnp.where(block >= 0, block * 2 + jax.lax.rem(entry_1, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:72
-    plgpu.store(slots_ref.at[token], slot, mask=token < P)  # specs/cache/compressed.py:76
+    plgpu.store(slots_ref.at[token], slot, mask=mask)  # specs/cache/compressed.py:76

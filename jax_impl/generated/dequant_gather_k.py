@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 692ef01a5c5604f2205ebcd668601e794d8718a5f7c2bac8fb01b7d9dc1cd45e
+# spec sha256 7893b9949e7d678b00d0b39801349ab77b4b9e17b00001252c114483164c18c6
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -38,63 +38,55 @@ def gather_rows(
     def branch():
         row = tile * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/cache/gather.py:55
         position = count - count + row  # specs/cache/gather.py:62
-        goal = row + 0  # specs/cache/gather.py:63
-        live = (row < count) & (position >= 0) & (goal < M)  # specs/cache/gather.py:64
+        live = (row < count) & (position >= 0) & (row < M)  # specs/cache/gather.py:64
         position_1 = jnp.maximum(position, 0)  # specs/cache/gather.py:65
         entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:66
         live_1 = live & (entry < TABLE)  # specs/cache/gather.py:67
         page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/cache/gather.py:68
         live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:69
         row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:70
-        t = row_1 * 576  # specs/tile/library/pages.py:72
+        data = row_1 * 576  # specs/tile/library/pages.py:72
         start = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
-        start_1 = t[:, None]  # specs/tile/library/pages.py:100
+        index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
+        start_1 = data[:, None]  # specs/tile/library/pages.py:100
         live_3 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values = load_view(cache_ref, page[:, None], start_1, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
+        values = load_view(cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:150
         codes = code & 255  # specs/tile/library/pages.py:142
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
         value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_2 = (t + 64)[:, None]  # specs/tile/library/pages.py:100
-        live_4 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values_1 = load_view(cache_ref, page[:, None], start_2, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:100
+        values_1 = load_view(cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         code_1 = code >> 8  # specs/tile/library/pages.py:141
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
         value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
         value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index_1 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_3 = (t + 128)[:, None]  # specs/tile/library/pages.py:100
-        live_5 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values_2 = load_view(cache_ref, page[:, None], start_3, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_5, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:100
+        values_2 = load_view(cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         code_2 = code >> 16  # specs/tile/library/pages.py:141
         codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
         value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
         value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_1 + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index_2 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_4 = (t + 192)[:, None]  # specs/tile/library/pages.py:100
-        live_6 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values_3 = load_view(cache_ref, page[:, None], start_4, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_6, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], (index + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:100
+        values_3 = load_view(cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         code_3 = code >> 24  # specs/tile/library/pages.py:141
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
         value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
         value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_2 + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index_3 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_5 = (t + 256)[:, None]  # specs/tile/library/pages.py:100
-        live_7 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values_4 = load_view(cache_ref, page[:, None], start_5, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_7, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], (index + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:100
+        values_4 = load_view(cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         start_6 = start + 4  # specs/tile/library/pages.py:149
         code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:150
         codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
@@ -102,31 +94,25 @@ def gather_rows(
         value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
         value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_3 + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index_4 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_7 = (t + 320)[:, None]  # specs/tile/library/pages.py:100
-        live_8 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values_5 = load_view(cache_ref, page[:, None], start_7, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_8, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], (index + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:100
+        values_5 = load_view(cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
         value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
         value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_4 + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index_5 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_8 = (t + 384)[:, None]  # specs/tile/library/pages.py:100
-        live_9 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values_6 = load_view(cache_ref, page[:, None], start_8, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_9, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:100
+        values_6 = load_view(cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
         code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
         codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
         value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:115
         value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
         value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, goal[:, None], (index_5 + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
-        index_6 = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_9 = (t + 448)[:, None]  # specs/tile/library/pages.py:100
-        live_10 = live_2[:, None]  # specs/tile/library/pages.py:101
-        cache = load_view(cache_ref, page[:, None], start_9, jnp.arange(64, dtype=jnp.int32)[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_10, (16, 64)))  # specs/tile/library/pages.py:102
-        plgpu.store(out_ref.at[request, goal[:, None], (index_6 + 448)[None, :]], cache, mask=jnp.broadcast_to(live_2[:, None], (16, 64)))  # specs/cache/gather.py:72
+        plgpu.store(out_ref.at[request, row[:, None], (index + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:100
+        cache = load_view(cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
+        plgpu.store(out_ref.at[request, row[:, None], (index + 448)[None, :]], cache, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1354bc82f9f3ca6c7a330e153c03b4bfbe54d29a2ddd5aee5bd29cc914238e4f
+# spec sha256 af2446ce716e3dcebdc911a3474284d397b4c08e28da0779e1ca668dc8b7cbf1
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -38,21 +38,21 @@ def fp4_gemm(
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    arange_16 = jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    rows = tile_m * 16 + arange_16  # specs/gemm/tiles.py:32
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:62
-    count = KB // 16  # specs/gemm/fp4.py:63
     def step(k, carry):  # specs/gemm/fp4.py:63
         (acc_2,) = carry
-        pair = k * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+        pair = k * 16 + arange_16  # specs/gemm/tiles.py:32
         a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:52
         a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:52
         b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:53
         b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:53
         shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:54
-        a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:55
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:56
+        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:55
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:56
         magnitude = a_codes & 7  # specs/tile/library/codec.py:34
         biased = magnitude >> 1  # specs/tile/library/codec.py:35
         fraction = magnitude & 1  # specs/tile/library/codec.py:36
@@ -69,12 +69,12 @@ def fp4_gemm(
         value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
         partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:57
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:57
-        t = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
-        a_scale_1 = jnp.where(t == 255, float("nan"), jnp.where(t == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t << 23, jnp.float32)))  # specs/gemm/tiles.py:57
+        index = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
+        a_scale_1 = jnp.where(index == 255, float("nan"), jnp.where(index == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index << 23, jnp.float32)))  # specs/gemm/tiles.py:57
         b_scale = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:57
-        t_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
-        b_scale_1 = jnp.where(t_1 == 255, float("nan"), jnp.where(t_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(t_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:57
+        index_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
+        b_scale_1 = jnp.where(index_1 == 255, float("nan"), jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:57
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/fp4.py:63
+    (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:63
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
     plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b8fe3e9000847526e426ba62eeb439f084f936ec424292da86203481e4f9220a
+# spec sha256 6f4b397b154cafa244e71963bcc1df8e412cfe5041766da075e175c41401c617
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -38,7 +38,7 @@ def fp8_bmm(
     c_ref,
     *, M, N, K,
 ):
-    count = pl.program_id(1)  # specs/gemm/scaled.py:42
+    batch_0 = pl.program_id(1)  # specs/gemm/scaled.py:42
     pid = pl.program_id(0)  # specs/gemm/tiles.py:17
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
@@ -47,20 +47,19 @@ def fp8_bmm(
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:61
-    count_1 = (K + 127) // 128  # specs/gemm/scaled.py:62
     def step(k, carry):  # specs/gemm/scaled.py:62
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-        a = plgpu.load(a_ref.at[count, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:52
-        b = plgpu.load(b_ref.at[count, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:53
-        b_scale = plgpu.load(b_scale_ref.at[count, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:57
-        a_scale = plgpu.load(a_scale_ref.at[count, a_rows, k])  # specs/gemm/tiles.py:57
+        a = plgpu.load(a_ref.at[batch_0, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:52
+        b = plgpu.load(b_ref.at[batch_0, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:53
+        b_scale = plgpu.load(b_scale_ref.at[batch_0, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:57
+        a_scale = plgpu.load(a_scale_ref.at[batch_0, a_rows, k])  # specs/gemm/tiles.py:57
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
         product = dot_fp8(a, b)  # specs/gemm/scaled.py:56
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count_1, step, (acc,))  # specs/gemm/scaled.py:62
+    (acc_1,) = jax.lax.fori_loop(0, (K + 127) // 128, step, (acc,))  # specs/gemm/scaled.py:62
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:44
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:44
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    plgpu.store(c_ref.at[count, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52
+    plgpu.store(c_ref.at[batch_0, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52

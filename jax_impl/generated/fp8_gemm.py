@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 592657bdd7bd71156f7cef8405e06ea76a5f6508f94e7085f256188e8a250601
+# spec sha256 26b711c92879a7e8d363ed3b403568f9f4400365c1e982ada7cf136fb337d39e
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -46,7 +46,6 @@ def fp8_gemm(
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:61
-    count = (K + 127) // 128  # specs/gemm/scaled.py:62
     def step(k, carry):  # specs/gemm/scaled.py:62
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
@@ -58,7 +57,7 @@ def fp8_gemm(
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
         product = dot_fp8(a, b)  # specs/gemm/scaled.py:56
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:62
+    (acc_1,) = jax.lax.fori_loop(0, (K + 127) // 128, step, (acc,))  # specs/gemm/scaled.py:62
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:44
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:44
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50

@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f5379fb9ca4b8386c305bc6219d604f5b359d41981d2d9e2370a7ee95b7697ff
+# spec sha256 6eecb49473286dc4c2ecd280fa5f2d833634b64943e109559a1cb74f5f67f315
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -44,7 +44,6 @@ def fp8_gemm_w8a16(
     cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
     a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:61
-    count = (K + 127) // 128  # specs/gemm/scaled.py:62
     def step(k, carry):  # specs/gemm/scaled.py:62
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
@@ -54,7 +53,7 @@ def fp8_gemm_w8a16(
         scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:57
         product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:56
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, count, step, (acc,))  # specs/gemm/scaled.py:62
+    (acc_1,) = jax.lax.fori_loop(0, (K + 127) // 128, step, (acc,))  # specs/gemm/scaled.py:62
     bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:44
     acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:44
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50

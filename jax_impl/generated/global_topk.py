@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6c1a52771f105335936d25fa1b9f67535db2b09d972a2070f452eae6491f2d83
+# spec sha256 44c28af5a6ec862944ab20dad61d41716fe60861e7448d316cc88e6bb4bf93a5
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -37,10 +37,11 @@ def global_topk(
     live_1 = live & (page < pages)  # specs/cache/lookup.py:70
     block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)  # specs/cache/lookup.py:71
     slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)  # specs/cache/lookup.py:72
-    kept = (slot >= 0).astype(jnp.int32)  # specs/cache/topk.py:48
+    mask = slot >= 0  # specs/cache/topk.py:48
+    kept = mask.astype(jnp.int32)  # specs/cache/topk.py:48
     rank = jax.lax.cumsum(kept, axis=0)  # specs/cache/topk.py:49
     count = jnp.sum(kept, axis=0, dtype=jnp.int32)  # specs/cache/topk.py:49
-    place = jnp.where(slot >= 0, rank - 1, count + (column - rank))  # specs/cache/topk.py:50
+    place = jnp.where(mask, rank - 1, count + (column - rank))  # specs/cache/topk.py:50
     plgpu.store(indices_ref.at[token, place], slot, mask=inside)  # specs/cache/topk.py:51
     valid = plgpu.load(is_valid_ref.at[token])  # specs/cache/topk.py:52
     plgpu.store(lens_ref.at[token], jnp.where(valid, count, 0))  # specs/cache/topk.py:53

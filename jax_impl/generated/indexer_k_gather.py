@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f7c8fdf51274f8e4c016e36ac1faa4c2ff80f82c27207c5653d7c1607d926cd1
+# spec sha256 2158003ae800c67bfae4e0e5f4cba89fd4d112974d25df3311e0a72777c41a4e
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on
@@ -37,24 +37,23 @@ def gather_keys(
     def branch():
         row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:44
         first_1 = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
-        count = (B + 63) // 64  # specs/cache/lookup.py:46
-        t = jnp.full((32,), 0, jnp.int32)  # specs/cache/lookup.py:46
+        ended = jnp.full((32,), 0, jnp.int32)  # specs/cache/lookup.py:46
         def step(k, carry):  # specs/cache/lookup.py:46
-            (ended,) = carry
+            (ended_2,) = carry
             owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:38
             inside = owner < B  # specs/cache/lookup.py:39
             cu_seq_lens_1 = plgpu.load(cu_seq_lens_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
             end = cu_seq_lens_1 - first_1  # specs/cache/lookup.py:40
             over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:43
-            t_1 = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
-            return (ended + t_1,)
-        (request,) = jax.lax.fori_loop(0, count, step, (t,))  # specs/cache/lookup.py:46
-        live = (row < total) & (request < B)  # specs/indexer/gather.py:46
-        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[request], mask=live, other=0)  # specs/indexer/gather.py:47
+            index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:44
+            return (ended_2 + index,)
+        (ended_1,) = jax.lax.fori_loop(0, (B + 63) // 64, step, (ended,))  # specs/cache/lookup.py:46
+        live = (row < total) & (ended_1 < B)  # specs/indexer/gather.py:46
+        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[ended_1], mask=live, other=0)  # specs/indexer/gather.py:47
         position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:47
         entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:48
         live_1 = live & (entry < NB)  # specs/indexer/gather.py:49
-        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/indexer/gather.py:50
+        page = plgpu.load(block_table_ref.at[ended_1, entry], mask=live_1, other=-1)  # specs/indexer/gather.py:50
         live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:51
         inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:52
         byte = inside_1 * 128  # specs/indexer/gather.py:60
@@ -64,6 +63,5 @@ def gather_keys(
         plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:73
         at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:61
         column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:70
-        mask_1 = live_2[:, None]  # specs/indexer/gather.py:71
-        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:72
-        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask_1, (32, 4)))  # specs/indexer/gather.py:73
+        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask, (32, 4)))  # specs/indexer/gather.py:72
+        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask, (32, 4)))  # specs/indexer/gather.py:73

@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c07e618edde6cbc548f97ffbc0bfde1d59bb4c332e8d2dca787b505917e3832b
+# spec sha256 5a9495e33cfb36b614ab01446214810b36d866973c287cf2e2e32c166d7b9628
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -37,9 +37,12 @@ def insert_rows(
     row = jax.lax.rem(held, jnp.full((2,), 64, jnp.int32))  # specs/cache/insert.py:61
     data = row * 128  # specs/cache/insert.py:62
     inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-    number = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-    index = (number * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
-    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 128)), other=0.0)  # specs/cache/insert.py:116
+    number = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:99
+    number_1 = number[:, None]  # specs/cache/insert.py:99
+    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
+    mask = live_1[:, None]  # specs/cache/insert.py:109
+    mask_1 = mask[:, :, None]  # specs/cache/insert.py:109
+    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (2, 1, 128)), other=0.0)  # specs/cache/insert.py:116
     x = k.astype(jnp.float32)  # specs/cache/insert.py:116
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:141
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
@@ -55,12 +58,7 @@ def insert_rows(
     inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = x * jnp.where(nan, float("nan"), inverse_1).reshape(2, 1, 1)  # specs/quant/scaling.py:41
     value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
-    inside_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-    number_1 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
     start = data[:, None, None]  # specs/cache/insert.py:171
-    mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    store_view(cache_ref, page[:, None, None], start, (number_1 * 128 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 1, 128)))  # specs/cache/insert.py:173
-    number_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:148
-    mask_1 = live_1[:, None]  # specs/cache/insert.py:149
+    store_view(cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (2, 1, 128)))  # specs/cache/insert.py:173
     start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:151
-    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:152
+    store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:152

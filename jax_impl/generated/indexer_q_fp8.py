@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0c46c14c8847364abf57852231fc1eab8b5de87b855a906ef3bd6391ea9a1cd3
+# spec sha256 e5480f4ccee349f357b1cfa8e346291ccec2bd3bd20b2f28e3f4e17aa30e5b6f
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -32,7 +32,8 @@ def indexer_q_fp8(
     token = pl.program_id(0)  # specs/indexer/query.py:56
     head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57
     live = head < H  # specs/indexer/query.py:58
-    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
+    index = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/query.py:79
+    q = plgpu.load(q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
     x = q.astype(jnp.float32)  # specs/indexer/query.py:79
     position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:80
     pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:81
@@ -120,6 +121,6 @@ def indexer_q_fp8(
     y = (blocks * jnp.where(nan, float("nan"), inverse_1).reshape(16, 1, 1)).reshape(16, 128)  # specs/indexer/query.py:64
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
-    plgpu.store(q_fp8_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], y.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live[:, None], (16, 128)))  # specs/indexer/query.py:67
+    plgpu.store(q_fp8_ref.at[token, head[:, None], index], y.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live[:, None], (16, 128)))  # specs/indexer/query.py:67
     weight_1 = weight * jnp.where(infinite | nan, raw, value).reshape(16)  # specs/indexer/query.py:68
     plgpu.store(weights_out_ref.at[token, head], weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 692b13011fb9e4d387bc083298c48180a54dbcb398693cfcfa173bf1b7120bdf
+# spec sha256 a5d430a8dc0b46b65f8b8f53abb30007fbced108a84c55032c09f116b2636b13
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -36,7 +36,8 @@ def indexer_q_mxfp4(
     q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
     x = q.astype(jnp.float32)  # specs/indexer/query.py:79
     position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:80
-    pair = jnp.arange(64, dtype=jnp.int32) - 32  # specs/indexer/query.py:81
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/query.py:81
+    pair = arange_64 - 32  # specs/indexer/query.py:81
     there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:82
     pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:83
     cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:84
@@ -124,16 +125,16 @@ def indexer_q_mxfp4(
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
     exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
+    code = (exponent_3 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
     pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:127
-    t = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    codes_1 = t.astype(jnp.uint8)  # specs/quant/scaling.py:128
-    plgpu.store(q_packed_ref.at[token, head[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
-    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:73
-    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
-    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
-    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:73
+    index = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:128
+    codes_1 = index.astype(jnp.uint8)  # specs/quant/scaling.py:128
+    plgpu.store(q_packed_ref.at[token, head[:, None], arange_64[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
+    index_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:73
+    index_2 = index_1 & 0x7fffffff  # specs/indexer/query.py:73
+    index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
+    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:73
     plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

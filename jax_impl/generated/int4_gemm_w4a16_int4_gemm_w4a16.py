@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ed09307d9a7fb686de8a7a4ac01771d3aa56e6f554f851d80d5ce6284f97ac26
+# spec sha256 91a727e147b3f53f120957a21e2ffb74dbf95496d23d0aaed1e2742a044c4a79
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -40,7 +40,8 @@ def int4_gemm_w4a16(
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
@@ -50,7 +51,7 @@ def int4_gemm_w4a16(
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4_tiles.py:82
         a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
         packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
         b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
         b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3fd6f587d004c1ac2dee6f8b7826275666cf6859b26e44747e3e8582cfd32102
+# spec sha256 3eba81385232240a0ca8f8d5e24b66b8a2d41b2aad7dd3e791e8b24bf37f0347
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -43,7 +43,8 @@ def int4_gemm_w4a8(
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
     rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
@@ -52,9 +53,9 @@ def int4_gemm_w4a8(
         depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:32
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0)  # specs/gemm/int4_tiles.py:82
-        t = a.astype(jnp.float32)  # specs/gemm/int4_tiles.py:83
-        a_even, a_odd = split_pairs(jax.lax.bitcast_convert_type(jnp.where(t != t, 32704, jax.lax.bitcast_convert_type(t.astype(jnp.bfloat16), jnp.int16)), jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
+        value = a.astype(jnp.float32)  # specs/gemm/int4_tiles.py:83
+        a_even, a_odd = split_pairs(jax.lax.bitcast_convert_type(jnp.where(value != value, 32704, jax.lax.bitcast_convert_type(value.astype(jnp.bfloat16), jnp.int16)), jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
+        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
         packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
         b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
         b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
@@ -63,7 +64,8 @@ def int4_gemm_w4a8(
         scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4_tiles.py:90
         return (fma(partial, scale[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/int4_tiles.py:64
-    a_scale = plgpu.load(a_scale_ref.at[rows], mask=rows < M, other=0.0)  # specs/gemm/int4_w4a8.py:75
+    mask = rows < M  # specs/gemm/int4_w4a8.py:75
+    a_scale = plgpu.load(a_scale_ref.at[rows], mask=mask, other=0.0)  # specs/gemm/int4_w4a8.py:75
     acc_3 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:75
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52
+    mask_1 = mask[:, None]  # specs/gemm/tiles.py:50
+    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_1, (16, 64)))  # specs/gemm/tiles.py:52

@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 552b0913ec795943304954eba4d2f208ca810b96a0cadb12e13743c033fa8645
+# spec sha256 58bc9c7a7ca149e4723349956f2c68ac187e08a1365495f3f94a4c97f0020049
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -38,8 +38,8 @@ def mqa_logits(
 ):
     row = pl.program_id(0) * 2  # specs/indexer/logits.py:44
     upper = row * 0  # specs/indexer/logits.py:46
-    query = first + row + 0  # specs/indexer/logits.py:48
-    live = (row + 0 < MC) & (query < M)  # specs/indexer/logits.py:49
+    query = first + row  # specs/indexer/logits.py:48
+    live = (row < MC) & (query < M)  # specs/indexer/logits.py:49
     ks = plgpu.load(ks_ref.at[query], mask=live, other=0)  # specs/indexer/logits.py:50
     start = jnp.maximum(ks, 0)  # specs/indexer/logits.py:50
     ke = plgpu.load(ke_ref.at[query], mask=live, other=0)  # specs/indexer/logits.py:50
@@ -47,17 +47,17 @@ def mqa_logits(
     seen = end - start > least  # specs/indexer/logits.py:51
     lower = jnp.where(seen, jnp.minimum(N, start), N)  # specs/indexer/logits.py:52
     upper_1 = jnp.where(seen, jnp.maximum(upper, end), upper)  # specs/indexer/logits.py:53
-    out_row = row + 0  # specs/indexer/logits.py:54
-    weights = query + 0  # specs/indexer/logits.py:54
-    head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
-    inside = (head < 64) & live  # specs/indexer/keys.py:102
-    weight = plgpu.load(weights_ref.at[weights, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
+    head = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
+    mask = head < 64  # specs/indexer/keys.py:102
+    inside = mask & live  # specs/indexer/keys.py:102
+    weight = plgpu.load(weights_ref.at[query, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
     column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
-    part = plgpu.load(q_ref.at[query + 0, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+    part = plgpu.load(q_ref.at[query, head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
     other = transposed(part)  # specs/indexer/keys.py:116
-    t = weight * 0.5  # specs/indexer/keys.py:116
-    query_1 = first + row + 1  # specs/indexer/logits.py:48
-    live_1 = (row + 1 < MC) & (query_1 < M)  # specs/indexer/logits.py:49
+    weight_1 = weight * 0.5  # specs/indexer/keys.py:116
+    query_1 = query + 1  # specs/indexer/logits.py:48
+    out_row = row + 1  # specs/indexer/logits.py:49
+    live_1 = (out_row < MC) & (query_1 < M)  # specs/indexer/logits.py:49
     ks_1 = plgpu.load(ks_ref.at[query_1], mask=live_1, other=0)  # specs/indexer/logits.py:50
     start_1 = jnp.maximum(ks_1, 0)  # specs/indexer/logits.py:50
     ke_1 = plgpu.load(ke_ref.at[query_1], mask=live_1, other=0)  # specs/indexer/logits.py:50
@@ -65,15 +65,11 @@ def mqa_logits(
     seen_1 = end_1 - start_1 > least  # specs/indexer/logits.py:51
     lower_1 = jnp.where(seen_1, jnp.minimum(lower, start_1), lower)  # specs/indexer/logits.py:52
     upper_2 = jnp.where(seen_1, jnp.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:53
-    out_row_1 = row + 1  # specs/indexer/logits.py:54
-    weights_1 = query_1 + 0  # specs/indexer/logits.py:54
-    head_1 = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
-    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:102
-    weight_1 = plgpu.load(weights_ref.at[weights_1, head_1], mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
-    column_1 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
-    part_1 = plgpu.load(q_ref.at[query_1 + 0, head_1[:, None], column_1 + 0], mask=jnp.broadcast_to(inside_1[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+    inside_1 = mask & live_1  # specs/indexer/keys.py:102
+    weight_2 = plgpu.load(weights_ref.at[query_1, head], mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
+    part_1 = plgpu.load(q_ref.at[query_1, head[:, None], column], mask=jnp.broadcast_to(inside_1[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
     other_1 = transposed(part_1)  # specs/indexer/keys.py:116
-    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:116
+    weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:116
     first_tile = pl.program_id(1) * 16  # specs/indexer/logits.py:55
     last_tile = jnp.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:56
     begin = jnp.minimum(jnp.maximum(jax.lax.div(lower_1, jnp.int32(64)), first_tile), last_tile)  # specs/indexer/logits.py:57
@@ -81,40 +77,41 @@ def mqa_logits(
     def step(k, carry):  # specs/indexer/logits.py:78
         k = pipelined(k, 3, warps=4)
         () = carry
-        column_2 = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:61
-        live_2 = column_2 < N  # specs/indexer/logits.py:62
-        column_3 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:132
-        part_2 = plgpu.load(k_ref.at[column_2[:, None], column_3 + 0], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:133
-        k_scale = plgpu.load(k_scale_ref.at[column_2], mask=live_2, other=0.0)  # specs/indexer/keys.py:134
-        inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:64
+        column_1 = k * 64 + head  # specs/indexer/logits.py:61
+        live_2 = column_1 < N  # specs/indexer/logits.py:62
+        part_2 = plgpu.load(k_ref.at[column_1[:, None], column], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:133
+        scale = plgpu.load(k_scale_ref.at[column_1], mask=live_2, other=0.0)  # specs/indexer/keys.py:134
+        inside_2 = (column_1 >= start) & (column_1 < end)  # specs/indexer/logits.py:64
         products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
-        total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
-        value = total * k_scale  # specs/indexer/keys.py:170
+        total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)  # specs/indexer/keys.py:167
+        value = total * scale  # specs/indexer/keys.py:170
         value_1 = jnp.where(inside_2, value, float("-inf"))  # specs/indexer/logits.py:67
-        plgpu.store(logits_ref.at[out_row, column_2], value_1, mask=(column_2 < N) & live)  # specs/indexer/logits.py:68
-        inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:64
+        plgpu.store(logits_ref.at[row, column_1], value_1, mask=live_2 & live)  # specs/indexer/logits.py:68
+        inside_3 = (column_1 >= start_1) & (column_1 < end_1)  # specs/indexer/logits.py:64
         products_1 = dot_fp8(part_2, other_1)  # specs/indexer/keys.py:163
-        total_1 = sum_of_products(products_1 + jnp.abs(products_1), t_1[None, :], 1)  # specs/indexer/keys.py:167
-        value_2 = total_1 * k_scale  # specs/indexer/keys.py:170
+        total_1 = sum_of_products(products_1 + jnp.abs(products_1), weight_3[None, :], 1)  # specs/indexer/keys.py:167
+        value_2 = total_1 * scale  # specs/indexer/keys.py:170
         value_3 = jnp.where(inside_3, value_2, float("-inf"))  # specs/indexer/logits.py:67
-        plgpu.store(logits_ref.at[out_row_1, column_2], value_3, mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:68
+        plgpu.store(logits_ref.at[out_row, column_1], value_3, mask=live_2 & live_1)  # specs/indexer/logits.py:68
         return ()
     () = jax.lax.fori_loop(begin, end_tile, step, ())  # specs/indexer/logits.py:78
     def step_1(k_1, carry):  # specs/indexer/logits.py:80
         () = carry
-        column_4 = k_1 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:73
+        column_2 = k_1 * 64 + head  # specs/indexer/logits.py:73
         value_4 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:75
-        plgpu.store(logits_ref.at[out_row, column_4], value_4, mask=(column_4 < N) & live)  # specs/indexer/logits.py:76
+        mask_1 = column_2 < N  # specs/indexer/logits.py:76
+        plgpu.store(logits_ref.at[row, column_2], value_4, mask=mask_1 & live)  # specs/indexer/logits.py:76
         value_5 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:75
-        plgpu.store(logits_ref.at[out_row_1, column_4], value_5, mask=(column_4 < N) & live_1)  # specs/indexer/logits.py:76
+        plgpu.store(logits_ref.at[out_row, column_2], value_5, mask=mask_1 & live_1)  # specs/indexer/logits.py:76
         return ()
     () = jax.lax.fori_loop(first_tile, begin, step_1, ())  # specs/indexer/logits.py:80
     def step_2(k_2, carry):  # specs/indexer/logits.py:81
         () = carry
-        column_5 = k_2 * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/logits.py:73
+        column_3 = k_2 * 64 + head  # specs/indexer/logits.py:73
         value_6 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:75
-        plgpu.store(logits_ref.at[out_row, column_5], value_6, mask=(column_5 < N) & live)  # specs/indexer/logits.py:76
+        mask_2 = column_3 < N  # specs/indexer/logits.py:76
+        plgpu.store(logits_ref.at[row, column_3], value_6, mask=mask_2 & live)  # specs/indexer/logits.py:76
         value_7 = jnp.full((64,), float("-inf"), jnp.float32)  # specs/indexer/logits.py:75
-        plgpu.store(logits_ref.at[out_row_1, column_5], value_7, mask=(column_5 < N) & live_1)  # specs/indexer/logits.py:76
+        plgpu.store(logits_ref.at[out_row, column_3], value_7, mask=mask_2 & live_1)  # specs/indexer/logits.py:76
         return ()
     () = jax.lax.fori_loop(end_tile, last_tile, step_2, ())  # specs/indexer/logits.py:81

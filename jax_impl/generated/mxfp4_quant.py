@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9bd92056a6deb01fd7a84ce126ea4f78ed6e523d3ecad049fc9efdbb87cf8311
+# spec sha256 61f3a00d345b198fc0ec2423d29b28e2bea98a913c8d73939ab30220a724ad0c
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -39,7 +39,7 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
     mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
+    x = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
     bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
@@ -53,22 +53,21 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:73
-    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
+    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
+    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
     half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:84
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:86
     bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
     magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
     exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
+    code = (exponent_3 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
-    t_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 16)))  # specs/quant/group.py:88
+    index_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
+    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], index_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask, (4, 8, 16)))  # specs/quant/group.py:88

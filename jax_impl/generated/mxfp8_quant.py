@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 07fd43120c89a435bbd9a778c7d964247a0c215c612809e52f06d28c2edecd00
+# spec sha256 78c9c06456f0eb5f53904255553b24d79eeeff26b5528c384298ce8f7b4d2db4
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -39,7 +39,7 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
     mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
+    x = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
     bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:56
@@ -56,8 +56,8 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    t = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:73
-    t_2 = jnp.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, jnp.where(t_2 > 254, 254, t_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
-    plgpu.store(q_ref.at[rows[:, None, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:65
+    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
+    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
+    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
+    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:65

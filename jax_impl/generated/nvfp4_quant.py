@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9453b72e5c286e178589c87d528fe75f1351da06657e6a453401a3f9051930a7
+# spec sha256 0c84e3ec1149e1451c5ab5b274a62d0d25300914a45ee8130af6bd8cdd45fb54
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -36,12 +36,13 @@ def group_quant(
     *, M,
 ):
     rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
+    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
+    groups = pl.program_id(1) * 8 + half  # specs/quant/group.py:49
     inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:50
     live = (rows < M)[:, None]  # specs/quant/group.py:51
     columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:53
     mask = live[:, :, None]  # specs/quant/group.py:54
-    x = plgpu.load(x_ref.at[rows[:, None, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:56
+    x = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:56
     x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:95
@@ -53,18 +54,16 @@ def group_quant(
     inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:88
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:73
-    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:84
     columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
-    mask_1 = live[:, :, None]  # specs/quant/group.py:86
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
     magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
     exponent = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
     exponent_1 = 1 - exponent  # specs/tile/library/codec.py:62
-    code = ((exponent - 0) << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
+    code = (exponent << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
     code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
     pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
-    t = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    plgpu.store(q_ref.at[rows[:, None, None], columns_1[None, :, :]], t.astype(jnp.uint8), mask=jnp.broadcast_to(mask_1, (4, 8, 8)))  # specs/quant/group.py:88
+    index = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
+    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], index.astype(jnp.uint8), mask=jnp.broadcast_to(mask, (4, 8, 8)))  # specs/quant/group.py:88

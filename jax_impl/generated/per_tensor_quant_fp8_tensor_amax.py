@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 de415df95cf949f02f3e48fbc6bcfd0d42c24885408a0ff7497ff084307f9b49
+# spec sha256 55dcfee40df145cfc31072957670cf0e88d42a064735fd9bc8683ab99ccefb45
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on
@@ -28,17 +28,17 @@ def tensor_amax(
     across = (N + 1023) // 1024  # specs/quant/tensor.py:65
     blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:66
     rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))  # specs/quant/tensor.py:75
-    t = jnp.full((4,), 0, jnp.int32)  # specs/quant/tensor.py:76
+    amax = jnp.full((4,), 0, jnp.int32)  # specs/quant/tensor.py:76
     def step(k, carry):  # specs/quant/tensor.py:76
-        (amax_1,) = carry
+        (amax_2,) = carry
         block = pid + k * 256  # specs/quant/tensor.py:69
         rows = jax.lax.div(block, jnp.int32(across)) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:70
         columns = jax.lax.rem(block, jnp.int32(across)) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:71
         mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
         x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask & (columns < N)[None, :], other=0.0)  # specs/quant/tensor.py:72
         x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:72
-        t_1 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:73
-        return (jnp.maximum(amax_1, t_1),)
-    (amax,) = jax.lax.fori_loop(0, rounds, step, (t,))  # specs/quant/tensor.py:76
-    count = jnp.max(amax, axis=0)  # specs/quant/tensor.py:77
-    plgpu.store(partial_ref.at[pid], count)  # specs/quant/tensor.py:77
+        index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:73
+        return (jnp.maximum(amax_2, index),)
+    (amax_1,) = jax.lax.fori_loop(0, rounds, step, (amax,))  # specs/quant/tensor.py:76
+    amax_1_max = jnp.max(amax_1, axis=0)  # specs/quant/tensor.py:77
+    plgpu.store(partial_ref.at[pid], amax_1_max)  # specs/quant/tensor.py:77

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 de415df95cf949f02f3e48fbc6bcfd0d42c24885408a0ff7497ff084307f9b49
+# spec sha256 55dcfee40df145cfc31072957670cf0e88d42a064735fd9bc8683ab99ccefb45
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -36,10 +36,10 @@ def tensor_quant(
     partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:88
     amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:88
     bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
-    t = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    plgpu.store(scale_ref.at[jnp.int32(0)], t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
+    value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    plgpu.store(scale_ref.at[jnp.int32(0)], value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:59
     x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:93
     x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:93
-    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(t, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:94
+    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(value, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:94

@@ -1,5 +1,5 @@
 # per_token_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 50eaf36eb4a002bc3f6a068e3c4d3a18c7750a08249fedf2b04efbf848365410
+# spec sha256 9288f1bd31abf3db4a204f44ff52d1a94a9271a546376e19ee1926d1ae12cda9
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on
@@ -28,28 +28,27 @@ def per_token_quant_fp8(
     q_ref, scale_ref,
     *, N,
 ):
-    t = pl.program_id(0) * 1 + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:47
-    count = (N + 2047) // 2048  # specs/quant/row.py:49
-    t_1 = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:84
+    read = pl.program_id(0) + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:47
+    blocks = (N + 2047) // 2048  # specs/quant/row.py:49
+    amax = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:84
     def step(k, carry):  # specs/quant/row.py:84
-        (amax_1,) = carry
+        (amax_2,) = carry
         columns = k * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:54
-        x = plgpu.load(x_ref.at[t[:, None], columns[None, :]], mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:63
+        x = plgpu.load(x_ref.at[read[:, None], columns[None, :]], mask=(columns < N)[None, :], other=0.0)  # specs/quant/row.py:63
         x_1 = x.astype(jnp.float32)  # specs/quant/row.py:64
-        t_2 = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:82
-        return (jnp.maximum(amax_1, t_2),)
-    (amax,) = jax.lax.fori_loop(0, count, step, (t_1,))  # specs/quant/row.py:84
-    bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
+        index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:82
+        return (jnp.maximum(amax_2, index),)
+    (amax_1,) = jax.lax.fori_loop(0, blocks, step, (amax,))  # specs/quant/row.py:84
+    bits = jnp.maximum(amax_1, 0x3b000000)  # specs/quant/scaling.py:56
     value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    plgpu.store(scale_ref.at[t], value)  # specs/quant/row.py:74
+    plgpu.store(scale_ref.at[read], value)  # specs/quant/row.py:74
     def step_1(k_1, carry):  # specs/quant/row.py:92
         () = carry
         columns_1 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:54
-        x_2 = plgpu.load(x_ref.at[t[:, None], columns_1[None, :]], mask=(columns_1 < N)[None, :], other=0.0)  # specs/quant/row.py:63
+        mask = (columns_1 < N)[None, :]  # specs/quant/row.py:58
+        x_2 = plgpu.load(x_ref.at[read[:, None], columns_1[None, :]], mask=mask, other=0.0)  # specs/quant/row.py:63
         x_3 = x_2.astype(jnp.float32)  # specs/quant/row.py:64
         codes = div_rn(x_3, jnp.broadcast_to(value.reshape(1, 1), (1, 2048))).astype(jnp.float8_e4m3fn)  # specs/quant/row.py:90
-        columns_2 = k_1 * 2048 + jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:54
-        mask = (columns_2 < N)[None, :]  # specs/quant/row.py:58
-        plgpu.store(q_ref.at[t[:, None], columns_2[None, :]], codes, mask=mask)  # specs/quant/row.py:70
+        plgpu.store(q_ref.at[read[:, None], columns_1[None, :]], codes, mask=mask)  # specs/quant/row.py:70
         return ()
-    () = jax.lax.fori_loop(0, count, step_1, ())  # specs/quant/row.py:92
+    () = jax.lax.fori_loop(0, blocks, step_1, ())  # specs/quant/row.py:92

@@ -1,5 +1,5 @@
 # prefill_gather_lens, case "eight", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 337b16f7d2adeac8abc2111e1f30db3b089c1ee7cebfb3e6bd5a55abfbb0533a
+# spec sha256 365a95abcf09c2d5302afd62b7faa40285851e22481e35acce55966581ae640d
 """prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
 
 Generated. Specialised on

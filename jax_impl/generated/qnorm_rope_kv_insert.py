@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7e9f4f36a585642587d3efc862e84ec4bb36f8fb0e4a2f3e1d16b0acd260c129
+# spec sha256 9207f09aeea64ec4001746e1d7a1f2217c93e4ed3a402f5057a9de13518a34b1
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -37,7 +37,8 @@ def qnorm_rope_insert(
     token = pl.program_id(0)  # specs/cache/qnorm.py:67
     part = pl.program_id(1)  # specs/cache/qnorm.py:67
     heads = (H + 7) // 8  # specs/cache/qnorm.py:68
-    rows = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:69
+    index = jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:69
+    rows = token + index  # specs/cache/qnorm.py:69
     position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:70
     known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:71
     @pl.when(part < heads)  # specs/cache/qnorm.py:82
@@ -47,11 +48,12 @@ def qnorm_rope_insert(
         live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:90
         q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:92
         x = q.astype(jnp.float32)  # specs/cache/qnorm.py:92
-        t = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:93
-        mean = t * 0.001953125  # specs/cache/qnorm.py:93
+        value = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:93
+        mean = value * 0.001953125  # specs/cache/qnorm.py:93
         inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:94
         rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:96
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:98
+        index_1 = (rotary + 448)[None, :]  # specs/cache/qnorm.py:98
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:98
         turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:98
         pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:99
         there = (pair < 32) & known  # specs/cache/qnorm.py:100
@@ -65,7 +67,7 @@ def qnorm_rope_insert(
         whole = (x * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:105
         plgpu.store(q_ref.at[token, head[:, None], column[None, :]], whole, mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:106
         y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:107
-        plgpu.store(q_ref.at[token, head[:, None], (rotary + 448)[None, :]], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:108
+        plgpu.store(q_ref.at[token, head[:, None], index_1], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:108
     @pl.when(part == heads)  # specs/cache/qnorm.py:83
     def branch_1():
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:77
@@ -75,13 +77,16 @@ def qnorm_rope_insert(
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
         row = jax.lax.rem(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:61
         data = row * 576  # specs/cache/insert.py:62
-        t_1 = row * 8 + 9216  # specs/cache/insert.py:63
+        scales = row * 8 + 9216  # specs/cache/insert.py:63
         inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-        number = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-        live_3 = number < 7  # specs/cache/insert.py:100
-        index = (number * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
-        rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
-        kv = plgpu.load(kv_ref.at[rows[:, None, None], index], mask=jnp.broadcast_to(rows_1 & live_3[None, :, :], (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
+        number = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:99
+        number_1 = number[:, None]  # specs/cache/insert.py:99
+        live_3 = number_1 < 7  # specs/cache/insert.py:100
+        index_2 = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+        mask = live_2[:, None]  # specs/cache/insert.py:109
+        rows_1 = mask[:, :, None]  # specs/cache/insert.py:109
+        mask_1 = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:110
+        kv = plgpu.load(kv_ref.at[rows[:, None, None], index_2], mask=jnp.broadcast_to(mask_1, (1, 8, 64)), other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:116
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:141
         bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
@@ -89,40 +94,32 @@ def qnorm_rope_insert(
         bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
         exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
         exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-        value = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+        value_1 = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
         exponent_2 = -exponent_1  # specs/quant/scaling.py:69
         inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
         broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
         y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:41
-        value_1 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
-        inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-        number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-        live_4 = number_1 < 7  # specs/cache/insert.py:100
+        value_2 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
         start = data[:, None, None]  # specs/cache/insert.py:171
-        rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
-        mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (1, 8, 64)))  # specs/cache/insert.py:173
-        number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:148
-        mask_1 = live_2[:, None]  # specs/cache/insert.py:149
-        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:150
-        start_1 = t_1[:, None]  # specs/cache/insert.py:151
-        t_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:152
-        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:152
-        t_4 = jnp.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:152
-        store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, jnp.where(t_4 > 254, 254, t_4)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:152
-        inside_2 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-        number_3 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-        t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
-        index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
-        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_1], mask=jnp.broadcast_to(live_2[:, None, None], (1, 1, 64)), other=0.0)  # specs/cache/insert.py:116
+        store_view(cache_ref, page[:, None][:, :, None], start, index_2, value_2, mask=jnp.broadcast_to(mask_1, (1, 8, 64)))  # specs/cache/insert.py:173
+        mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:150
+        start_1 = scales[:, None]  # specs/cache/insert.py:151
+        index_3 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value_1), jnp.int32)  # specs/cache/insert.py:152
+        index_4 = index_3 & 0x7fffffff  # specs/cache/insert.py:152
+        index_5 = jnp.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # specs/cache/insert.py:152
+        store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, jnp.where(index_5 > 254, 254, index_5)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:152
+        number_2 = index[:, None]  # specs/cache/insert.py:99
+        index_6 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+        index_7 = index_6 + 448  # specs/cache/insert.py:115
+        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_7], mask=jnp.broadcast_to(rows_1, (1, 1, 64)), other=0.0)  # specs/cache/insert.py:116
         x_2 = kv_1.astype(jnp.float32)  # specs/cache/insert.py:116
-        column_1 = (jnp.arange(1, dtype=jnp.int32) * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:125
+        column_1 = (index * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:125
         rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:126
-        pair_1 = jax.lax.div(jnp.maximum(column_1 - 0, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:127
-        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:128
+        pair_1 = jax.lax.div(jnp.maximum(column_1, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:127
+        live_4 = rotary_1 & rows_1  # specs/cache/insert.py:128
         position_1 = position[:, None, None]  # specs/cache/insert.py:129
-        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_5, other=0.0)  # specs/cache/insert.py:130
-        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_5, other=0.0)  # specs/cache/insert.py:131
+        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_4, other=0.0)  # specs/cache/insert.py:130
+        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_4, other=0.0)  # specs/cache/insert.py:131
         even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:132
         b = odd_2 * -1.0  # specs/cache/rope.py:29
         x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
@@ -185,11 +182,8 @@ def qnorm_rope_insert(
         turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
         even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:133
         x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:134
-        value_2 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
+        value_3 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:171
-        mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        store_view(cache_ref, page[:, None, None], start_2, t_5[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (1, 1, 64)))  # specs/cache/insert.py:173
-        index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:178
-        mask_4 = live_2[:, None]  # specs/cache/insert.py:179
-        value_3 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:181
-        store_view(cache_ref, page[:, None], (t_1 + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:182
+        store_view(cache_ref, page[:, None][:, :, None], start_2, index_6, value_3, mask=jnp.broadcast_to(rows_1, (1, 1, 64)))  # specs/cache/insert.py:173
+        value_4 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:181
+        store_view(cache_ref, page[:, None], (scales + 7)[:, None], index[None, :], value_4, mask=mask)  # specs/cache/insert.py:182

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7dc4f0a7d6514e85165923a888a095f70af25dcb773639e094ada10db5621f3b
+# spec sha256 c9c3e224d0383d8056ac4810284a6ea8a0e7f1e48ca6867fbefe52eb24d5dcd5
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -36,13 +36,16 @@ def insert_rows(
     live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
     row = jax.lax.rem(held, jnp.full((2,), 16, jnp.int32))  # specs/cache/insert.py:61
     data = row * 576  # specs/cache/insert.py:62
-    t = row * 8 + 9216  # specs/cache/insert.py:63
+    scales = row * 8 + 9216  # specs/cache/insert.py:63
     inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-    number = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-    live_2 = number < 7  # specs/cache/insert.py:100
-    index = (number * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
-    rows = live_1[:, None, None]  # specs/cache/insert.py:109
-    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(rows & live_2[None, :, :], (2, 8, 64)), other=0.0)  # specs/cache/insert.py:116
+    number = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:99
+    number_1 = number[:, None]  # specs/cache/insert.py:99
+    live_2 = number_1 < 7  # specs/cache/insert.py:100
+    index = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+    mask = live_1[:, None]  # specs/cache/insert.py:109
+    rows = mask[:, :, None]  # specs/cache/insert.py:109
+    mask_1 = rows & live_2[None, :, :]  # specs/cache/insert.py:110
+    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (2, 8, 64)), other=0.0)  # specs/cache/insert.py:116
     x = k.astype(jnp.float32)  # specs/cache/insert.py:116
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:141
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
@@ -56,32 +59,22 @@ def insert_rows(
     broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
     y = x * jnp.where(broken, float("nan"), inverse).reshape(2, 8, 1)  # specs/quant/scaling.py:41
     value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
-    inside_1 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-    number_1 = jnp.arange(8, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-    live_3 = number_1 < 7  # specs/cache/insert.py:100
     start = data[:, None, None]  # specs/cache/insert.py:171
-    rows_1 = live_1[:, None, None]  # specs/cache/insert.py:109
-    mask = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:110
-    store_view(cache_ref, page[:, None, None], start, (number_1 * 64 + inside_1)[None, :, :], value_1, mask=jnp.broadcast_to(mask, (2, 8, 64)))  # specs/cache/insert.py:173
-    number_2 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:148
-    mask_1 = live_1[:, None]  # specs/cache/insert.py:149
-    mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:150
-    start_1 = t[:, None]  # specs/cache/insert.py:151
-    t_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:152
-    t_2 = t_1 & 0x7fffffff  # specs/cache/insert.py:152
-    t_3 = jnp.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/cache/insert.py:152
-    store_view(cache_ref, page[:, None], start_1, number_2[None, :], jnp.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, jnp.where(t_3 > 254, 254, t_3)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:152
-    inside_2 = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-    number_3 = jnp.arange(1, dtype=jnp.int32)[:, None]  # specs/cache/insert.py:99
-    t_4 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
-    index_1 = t_4[None, :, :] + 448  # specs/cache/insert.py:115
-    k_1 = plgpu.load(k_ref.at[token[:, None, None], index_1], mask=jnp.broadcast_to(live_1[:, None, None], (2, 1, 64)), other=0.0)  # specs/cache/insert.py:116
+    store_view(cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (2, 8, 64)))  # specs/cache/insert.py:173
+    mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:150
+    start_1 = scales[:, None]  # specs/cache/insert.py:151
+    index_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/cache/insert.py:152
+    index_2 = index_1 & 0x7fffffff  # specs/cache/insert.py:152
+    index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/cache/insert.py:152
+    store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:152
+    index_4 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:99
+    number_2 = index_4[:, None]  # specs/cache/insert.py:99
+    index_5 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+    index_6 = index_5 + 448  # specs/cache/insert.py:115
+    k_1 = plgpu.load(k_ref.at[token[:, None, None], index_6], mask=jnp.broadcast_to(rows, (2, 1, 64)), other=0.0)  # specs/cache/insert.py:116
     x_1 = k_1.astype(jnp.float32)  # specs/cache/insert.py:116
     value_2 = x_1.astype(jnp.bfloat16)  # specs/cache/insert.py:76
     start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:171
-    mask_3 = live_1[:, None, None]  # specs/cache/insert.py:109
-    store_view(cache_ref, page[:, None, None], start_2, t_4[None, :, :], value_2, mask=jnp.broadcast_to(mask_3, (2, 1, 64)))  # specs/cache/insert.py:173
-    index_2 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:178
-    mask_4 = live_1[:, None]  # specs/cache/insert.py:179
+    store_view(cache_ref, page[:, None][:, :, None], start_2, index_5, value_2, mask=jnp.broadcast_to(rows, (2, 1, 64)))  # specs/cache/insert.py:173
     value_3 = jnp.full((2, 1), 0, jnp.uint8)  # specs/cache/insert.py:181
-    store_view(cache_ref, page[:, None], (t + 7)[:, None], index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:182
+    store_view(cache_ref, page[:, None], (scales + 7)[:, None], index_4[None, :], value_3, mask=mask)  # specs/cache/insert.py:182

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
+# spec sha256 451cf02d87ae9c02e503ca97b5bc26e96e49be47fe350aa768d1e0cc92f77ee4
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -54,18 +54,18 @@ def paged_mqa_logits(
         @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:119
         def branch_1():
             known = request >= 0  # specs/indexer/paged_logits.py:98
-            row = request * 1 + 0  # specs/indexer/paged_logits.py:101
-            head = 0 + jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
+            head = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:101
             inside = (head < 64) & known  # specs/indexer/keys.py:102
-            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
-            column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:111
-            part_1 = plgpu.load(q_ref.at[row, head[:, None], column + 0], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
+            weight = plgpu.load(weights_ref.at[request, head], mask=inside, other=0.0)  # specs/indexer/keys.py:103
+            arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/keys.py:111
+            column = arange_128[None, :]  # specs/indexer/keys.py:111
+            part_1 = plgpu.load(q_ref.at[request, head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:113
             other = transposed(part_1)  # specs/indexer/keys.py:116
-            t = weight * 0.5  # specs/indexer/keys.py:116
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:116
             def step(k, carry):  # specs/indexer/paged_logits.py:117
                 k = pipelined(k, 2, warps=4)
                 () = carry
-                column_1 = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:106
+                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:106
                 entry = jax.lax.div(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:107
                 live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:108
                 page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:109
@@ -74,13 +74,12 @@ def paged_mqa_logits(
                 inside_1 = jax.lax.rem(column_1, jnp.full((128,), 16, jnp.int32))  # specs/indexer/paged_logits.py:111
                 start = inside_1 * 128  # specs/indexer/keys.py:141
                 shares = inside_1 * 4 + 2048  # specs/indexer/keys.py:141
-                column_2 = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/keys.py:148
-                part_2 = load_view(cache_ref, page_1[:, None], (start + 0)[:, None], column_2, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:150
-                cache = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:153
+                part_2 = load_view(cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:150
+                scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:153
+                mask = column_1 < upper  # specs/indexer/paged_logits.py:113
                 products = dot_fp8(part_2, other)  # specs/indexer/keys.py:163
-                total = sum_of_products(products + jnp.abs(products), t[None, :], 1)  # specs/indexer/keys.py:167
-                value = jnp.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:113
-                mask = column_1 < upper  # specs/indexer/paged_logits.py:114
-                plgpu.store(logits_ref.at[out_request * 1 + 0, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:115
+                total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)  # specs/indexer/keys.py:167
+                value = jnp.where(live_1 & mask, total * scale, float("-inf"))  # specs/indexer/paged_logits.py:113
+                plgpu.store(logits_ref.at[out_request, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:115
                 return ()
             () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:117

@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7d578bfd9d18ba96b2a2482a6a32589c2a06cb9ad7bc7f6fd775eb284a9a579f
+# spec sha256 3c17b62594faefad9cbb1715ecdcb2cd5cd439e7ec8c293089d13f49958e11b5
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cc41fbaadc41bf6617a44d2bca8df223b468e0e321a99c5cae534b3414b3078f
+# spec sha256 d15f2d3ecea410331c5b096bf679f8a5c817d79df9bdb4d7bf89760c4129cf50
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -28,35 +28,34 @@ def swa_decode_metadata(
 ):
     token = pl.program_id(0)  # specs/cache/metadata.py:73
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:35
-    count = (R + 255) // 256  # specs/cache/lookup.py:46
     def step(k, carry):  # specs/cache/lookup.py:46
-        (ended,) = carry
+        (ended_1,) = carry
         owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:38
         inside = owner < R  # specs/cache/lookup.py:39
         query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
-        count_1 = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
-        return (ended + count_1,)
-    (request,) = jax.lax.fori_loop(0, count, step, (jnp.int32(0),))  # specs/cache/lookup.py:46
-    live = request < R  # specs/cache/metadata.py:75
+        index = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:42
+        return (ended_1 + index,)
+    (ended,) = jax.lax.fori_loop(0, (R + 255) // 256, step, (jnp.int32(0),))  # specs/cache/lookup.py:46
+    live = ended < R  # specs/cache/metadata.py:75
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:52
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[request + 1], mask=live, other=0)  # specs/cache/lookup.py:53
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended + 1], mask=live, other=0)  # specs/cache/lookup.py:53
     end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
-    length = plgpu.load(seq_lens_ref.at[request], mask=live, other=0)  # specs/cache/lookup.py:54
+    length = plgpu.load(seq_lens_ref.at[ended], mask=live, other=0)  # specs/cache/lookup.py:54
     position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
     slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/metadata.py:76
     live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:76
     low = jnp.maximum(position - 127, 0)  # specs/cache/metadata.py:77
-    count_2 = jnp.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:78
+    count = jnp.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:78
     column = jnp.arange(128, dtype=jnp.int32)  # specs/cache/metadata.py:79
-    index = low + column  # specs/cache/metadata.py:80
-    live_2 = column < count_2  # specs/cache/metadata.py:80
-    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:66
-    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:67
-    entry = jnp.where(live_3, index, 0)  # specs/cache/lookup.py:68
+    index_1 = low + column  # specs/cache/metadata.py:80
+    live_2 = column < count  # specs/cache/metadata.py:80
+    pages = jnp.where((ended >= 0) & (ended < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:66
+    live_3 = live_2 & (index_1 >= 0)  # specs/cache/lookup.py:67
+    entry = jnp.where(live_3, index_1, 0)  # specs/cache/lookup.py:68
     page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))  # specs/cache/lookup.py:69
     live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:70
-    block = plgpu.load(block_table_ref.at[request, page], mask=live_4, other=-1)  # specs/cache/lookup.py:71
+    block = plgpu.load(block_table_ref.at[ended, page], mask=live_4, other=-1)  # specs/cache/lookup.py:71
     slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)  # specs/cache/lookup.py:72
     plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/metadata.py:81
-    plgpu.store(lens_ref.at[token], count_2)  # specs/cache/metadata.py:82
+    plgpu.store(lens_ref.at[token], count)  # specs/cache/metadata.py:82

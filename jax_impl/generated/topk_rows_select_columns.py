@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1e84ec5990f441f03c61dc9a7b7bcf23b98f771f4909ba012fc0cc2bb5612caf
+# spec sha256 2a3029aae7c003708afdab313752e45b5092c9afdb7191ce73cb77b3ea569bf7
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -31,25 +31,25 @@ def select_columns(
     live = row < R  # specs/indexer/select.py:103
     start = plgpu.load(row_starts_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:128
     end = plgpu.load(row_ends_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:128
-    count = jnp.maximum(start, 0)  # specs/indexer/select.py:106
-    count_1 = jnp.minimum(end, W)  # specs/indexer/select.py:106
-    @pl.when(live & (count_1 - count > 512))  # specs/indexer/select.py:258
+    start_1 = jnp.maximum(start, 0)  # specs/indexer/select.py:106
+    end_1 = jnp.minimum(end, W)  # specs/indexer/select.py:106
+    @pl.when(live & (end_1 - start_1 > 512))  # specs/indexer/select.py:258
     def branch():
-        number = 0 + jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:194
-        group = jax.lax.div(count, jnp.int32(8)) + number  # specs/indexer/select.py:196
+        number = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:194
+        group = jax.lax.div(start_1, jnp.int32(8)) + number  # specs/indexer/select.py:196
         item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]  # specs/indexer/select.py:199
-        last = jax.lax.div(jax.lax.div(count_1 + 0, jnp.int32(1)) + 7, jnp.int32(8))  # specs/indexer/select.py:201
+        last = jax.lax.div(end_1 + 7, jnp.int32(8))  # specs/indexer/select.py:201
         there = (group < last)[:, None]  # specs/indexer/select.py:202
         value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < W), other=0.0)  # specs/indexer/select.py:204
-        after = item >= count  # specs/indexer/select.py:205
-        inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:206
+        after = item >= start_1  # specs/indexer/select.py:205
+        inside = there & after & (item < end_1)  # specs/indexer/select.py:206
         bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
         keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:207
         item_1 = item.reshape(4096)  # specs/indexer/select.py:208
         keys_1 = keys.reshape(4096)  # specs/indexer/select.py:208
         keys_2 = jnp.max(keys_1.reshape(8, 512), axis=0)  # specs/indexer/select.py:288
-        count_2 = jnp.min(keys_2, axis=0)  # specs/indexer/select.py:289
-        lower = count_2 - 1  # specs/indexer/select.py:289
+        keys_2_min = jnp.min(keys_2, axis=0)  # specs/indexer/select.py:289
+        lower = keys_2_min - 1  # specs/indexer/select.py:289
         upper = jnp.max(keys_1, axis=0)  # specs/indexer/select.py:297
         straddles = ((lower < -1) & (upper > -1)).astype(jnp.int32)  # specs/indexer/select.py:303
         def step(i, carry):  # specs/indexer/select.py:304
@@ -57,44 +57,41 @@ def select_columns(
             middle = jnp.minimum(upper_2, -1)  # specs/indexer/select.py:300
             found = jnp.sum((keys_1 > middle).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:301
             enough = found <= 512  # specs/indexer/select.py:333
-            count_3 = jnp.where(enough, lower_2, middle)  # specs/indexer/select.py:334
-            count_4 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:334
-            count_5 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:334
-            return (count_3, count_4, count_5)
+            lower_3 = jnp.where(enough, lower_2, middle)  # specs/indexer/select.py:334
+            upper_3 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:334
+            above_2 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:334
+            return (lower_3, upper_3, above_2)
         (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, jnp.int32(0)))  # specs/indexer/select.py:304
         near = jnp.minimum(jnp.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:307
         def step_1(i_1, carry):  # specs/indexer/select.py:318
-            (lower_3, upper_3, above_3) = carry
-            needed = ((above_3 < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3)).astype(jnp.int32)  # specs/indexer/select.py:310
+            (lower_5, upper_5, above_4) = carry
+            needed = ((above_4 < 512) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)  # specs/indexer/select.py:310
             def step_2(i_2, carry):  # specs/indexer/select.py:311
-                (lower_4, upper_4, above_4) = carry
-                middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:328
-                count_6 = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:316
-                found_1 = -count_6  # specs/indexer/select.py:316
+                (lower_7, upper_7, above_6) = carry
+                middle_1 = (lower_7 & upper_7) + ((lower_7 ^ upper_7) >> 1)  # specs/indexer/select.py:328
+                index = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:316
+                found_1 = -index  # specs/indexer/select.py:316
                 enough_1 = found_1 <= 512  # specs/indexer/select.py:333
-                count_7 = jnp.where(enough_1, lower_4, middle_1)  # specs/indexer/select.py:334
-                count_8 = jnp.where(enough_1, middle_1, upper_4)  # specs/indexer/select.py:334
-                count_9 = jnp.where(enough_1, found_1, above_4)  # specs/indexer/select.py:334
-                return (count_7, count_8, count_9)
-            (carried_1, carried_2, carried_3) = jax.lax.fori_loop(0, needed, step_2, (lower_3, upper_3, above_3))  # specs/indexer/select.py:311
-            return (carried_1, carried_2, carried_3)
-        (carried, least, above_2) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))  # specs/indexer/select.py:318
-        room = 512 - above_2  # specs/indexer/select.py:239
-        higher = keys_1 > least  # specs/indexer/select.py:349
-        equal = (keys_1 == least) & (keys_1 > -2147483647)  # specs/indexer/select.py:349
+                lower_8 = jnp.where(enough_1, lower_7, middle_1)  # specs/indexer/select.py:334
+                upper_8 = jnp.where(enough_1, middle_1, upper_7)  # specs/indexer/select.py:334
+                above_7 = jnp.where(enough_1, found_1, above_6)  # specs/indexer/select.py:334
+                return (lower_8, upper_8, above_7)
+            (lower_6, upper_6, above_5) = jax.lax.fori_loop(0, needed, step_2, (lower_5, upper_5, above_4))  # specs/indexer/select.py:311
+            return (lower_6, upper_6, above_5)
+        (lower_4, upper_4, above_3) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))  # specs/indexer/select.py:318
+        room = 512 - above_3  # specs/indexer/select.py:239
+        higher = keys_1 > upper_4  # specs/indexer/select.py:349
+        equal = (keys_1 == upper_4) & (keys_1 > -2147483647)  # specs/indexer/select.py:349
         passed = higher.astype(jnp.int32) + (equal.astype(jnp.int32) << 16)  # specs/indexer/select.py:351
-        t = jax.lax.cumsum(passed, axis=0)  # specs/indexer/select.py:352
-        ranks = 0 + t  # specs/indexer/select.py:352
+        ranks = jax.lax.cumsum(passed, axis=0)  # specs/indexer/select.py:352
         ties = ranks >> 16  # specs/indexer/select.py:339
         kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:354
         place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:355
         passed_1 = jnp.sum(passed, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:355
-        plgpu.store(indices_ref.at[row, place], item_1 - count, mask=place >= 0)  # specs/indexer/select.py:243
-        passed_2 = 0 + passed_1  # specs/indexer/select.py:244
-        count_10 = (passed_2 & 65535) + jnp.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:254
-        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:271
-        plgpu.store(indices_ref.at[row, number_1], jnp.full((512,), -1, jnp.int32), mask=(number_1 >= count_10) & (number_1 < 512))  # specs/indexer/select.py:272
-    @pl.when(live & (count_1 - count <= 512))  # specs/indexer/select.py:260
+        plgpu.store(indices_ref.at[row, place], item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:243
+        count = (passed_1 & 65535) + jnp.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:254
+        plgpu.store(indices_ref.at[row, number], jnp.full((512,), -1, jnp.int32), mask=(number >= count) & (number < 512))  # specs/indexer/select.py:272
+    @pl.when(live & (end_1 - start_1 <= 512))  # specs/indexer/select.py:260
     def branch_1():
-        number_2 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:265
-        plgpu.store(indices_ref.at[row, number_2], jnp.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 512)  # specs/indexer/select.py:266
+        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:265
+        plgpu.store(indices_ref.at[row, number_1], jnp.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:266

@@ -123,11 +123,16 @@ class Location:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Value:
-    """An SSA value. `name` is the author's variable name once the tracer has seen it."""
+    """An SSA value. `name` is the author's variable name once the tracer has seen it.
+
+    hint: name of the field, or of the element of a tuple, in which the author keeps it: for printers, where a value
+        needs a name and no variable has given one.
+    """
 
     type: TileType
     name: str | None = None
     op: Operation | None = None
+    hint: str | None = None
 
 
 @dataclass(slots=True, eq=False, repr=False)

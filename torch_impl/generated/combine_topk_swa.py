@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 82704b4009eadc99a4b8ac035c5d5f09b55c4ee3cc74c96efa961737a9b40e76
+# spec sha256 a077fb84f2f0f773a3e7b3fac1d38dfe8c4d6b213f065c831fdd818725dd1af4
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on
@@ -31,15 +31,14 @@ def combine_topk_swa(
 ):
     token = tl.program_id(0)  # specs/cache/combine.py:45
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:35
-    count = (R + 255) // 256  # specs/cache/lookup.py:46
     ended = 0  # specs/cache/lookup.py:46
-    for k in range(count):  # specs/cache/lookup.py:46
+    for k in range((R + 255) // 256):  # specs/cache/lookup.py:46
         owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:38
         inside = owner < R  # specs/cache/lookup.py:39
         query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
-        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
-        ended = ended + count_1
+        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
+        ended = ended + index
     live = ended < R  # specs/cache/combine.py:47
     first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:52
     query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:53
@@ -52,16 +51,17 @@ def combine_topk_swa(
     low = position - 7  # specs/cache/combine.py:52
     low_1 = tl.maximum(low, 0)  # specs/cache/combine.py:57
     visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:59
-    count_2 = tl.minimum(chosen + visible, 128)  # specs/cache/combine.py:60
+    count = tl.minimum(chosen + visible, 128)  # specs/cache/combine.py:60
     base = ended * workspace_rows  # specs/cache/combine.py:61
     first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:62
     for k_1 in range(1):  # specs/cache/combine.py:75
         column = k_1 * 512 + tl.arange(0, 512)  # specs/cache/combine.py:65
         row = first_row + (column - chosen)  # specs/cache/combine.py:66
-        there = (column < count_2) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:67
+        there = (column < count) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:67
         entry = tl.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:68
-        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=column < chosen, other=0)  # specs/cache/combine.py:70
+        mask = column < chosen  # specs/cache/combine.py:70
+        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=mask, other=0)  # specs/cache/combine.py:70
         real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:71
-        entry_1 = tl.where(column < chosen, tl.where(real, base + local, -1), entry)  # specs/cache/combine.py:72
+        entry_1 = tl.where(mask, tl.where(real, base + local, -1), entry)  # specs/cache/combine.py:72
         tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)  # specs/cache/combine.py:73
-    tl.store(combined_lens_ptr + token, count_2)  # specs/cache/combine.py:76
+    tl.store(combined_lens_ptr + token, count)  # specs/cache/combine.py:76

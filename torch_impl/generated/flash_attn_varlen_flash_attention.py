@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ca9d2f9a881b068ef13978a9937c15ed2c4a8e5a4ee418fa215c3bf1f7f04942
+# spec sha256 420945f2602637268c66f8c9885be54b36de28aa8f9580b33139647026fa5c6d
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -48,25 +48,29 @@ def flash_attention(
     number = tl.program_id(0)  # specs/flash/work.py:58
     rest = number // tiles  # specs/flash/work.py:59
     first = (tiles - 1 - number % tiles) * 64  # specs/flash/work.py:60
-    row = first + tl.arange(0, 64)  # specs/flash/work.py:61
+    arange_64 = tl.arange(0, 64)  # specs/flash/work.py:61
+    row = first + arange_64  # specs/flash/work.py:61
     number_1 = rest // HKV  # specs/flash/work.py:62
     bound = tl.load(cu_seqlens_q_ptr + number_1)  # specs/flash/work.py:94
     first_1 = tl.minimum(tl.maximum(bound, 0), TQ)  # specs/flash/work.py:107
-    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + tl.minimum(number_1 + 1, BOUNDS - 1))  # specs/flash/work.py:95
+    index = tl.minimum(number_1 + 1, BOUNDS - 1)  # specs/flash/work.py:95
+    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + index)  # specs/flash/work.py:95
     end = tl.minimum(cu_seqlens_q, TQ)  # specs/flash/work.py:95
     queries = tl.maximum(end - first_1, 0)  # specs/flash/work.py:96
     bound_1 = tl.load(cu_seqlens_k_ptr + number_1)  # specs/flash/work.py:94
     first_2 = tl.minimum(tl.maximum(bound_1, 0), PAGE)  # specs/flash/work.py:107
-    cu_seqlens_k = tl.load(cu_seqlens_k_ptr + tl.minimum(number_1 + 1, BOUNDS - 1))  # specs/flash/work.py:95
+    cu_seqlens_k = tl.load(cu_seqlens_k_ptr + index)  # specs/flash/work.py:95
     end_1 = tl.minimum(cu_seqlens_k, PAGE)  # specs/flash/work.py:95
     keys = tl.maximum(end_1 - first_2, 0)  # specs/flash/work.py:96
     head = rest % HKV  # specs/flash/work.py:63
-    t = row // 2  # specs/flash/work.py:68
+    position = row // 2  # specs/flash/work.py:68
     head_1 = head * 2 + row % 2  # specs/flash/work.py:69
     live = row < queries * 2  # specs/flash/work.py:70
     if first < queries * 2:  # specs/flash/varlen.py:57
         live_1 = live[:, None]  # specs/flash/varlen.py:120
-        part = tl.load(q_ptr + ((first_1 + t)[:, None] * stride_q0 + head_1[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:123
+        token = first_1 + position  # specs/flash/work.py:47
+        token_1 = token[:, None]  # specs/flash/varlen.py:122
+        part = tl.load(q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + arange_64[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:123
         shift = keys - queries  # specs/flash/work.py:126
         lowest = first // 2 + shift  # specs/flash/work.py:127
         highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:128
@@ -75,86 +79,80 @@ def flash_attention(
         end_3 = (end_2 + 63) // 64  # specs/flash/work.py:137
         end_4 = full_end // 64  # specs/flash/work.py:137
         peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-        t_1 = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-        t_2 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        total = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        sums_0 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         for tile in range(end_4):  # specs/flash/varlen.py:72
             first_3 = tile * 64  # specs/flash/keys.py:37
-            position = first_3 + tl.arange(0, 64)  # specs/flash/keys.py:38
-            t_3 = first_2 + position  # specs/flash/keys.py:41
-            columns = tl.load(k_ptr + (t_3[:, None] * stride_k1 + head * stride_k2 + tl.arange(0, 64)[None, :]))  # specs/flash/keys.py:29
+            position_1 = first_3 + arange_64  # specs/flash/keys.py:38
+            index_1 = (first_2 + position_1)[:, None]  # specs/flash/keys.py:29
+            columns = tl.load(k_ptr + (index_1 * stride_k1 + head * stride_k2 + arange_64[None, :]))  # specs/flash/keys.py:29
             product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
-            chunk = tl.load(v_ptr + (t_3[:, None] * stride_v1 + head * stride_v2 + tl.arange(0, 64)[None, :]))  # specs/flash/keys.py:29
+            chunk = tl.load(v_ptr + (index_1 * stride_v1 + head * stride_v2 + arange_64[None, :]))  # specs/flash/keys.py:29
             highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:86
-            peak_1 = tl.maximum(peak, highest_1 * 1.0)  # specs/attention/softmax.py:87
+            peak_1 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:87
             base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
-            weight = tl.exp2(product * 1.0 - base[:, None])  # specs/attention/softmax.py:89
+            weight = tl.exp2(product - base[:, None])  # specs/attention/softmax.py:89
             decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
-            t_4 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
-            total = t_1 * decay + t_4  # specs/attention/softmax.py:91
+            weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+            total_1 = total * decay + weight_sum  # specs/attention/softmax.py:91
             narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
-            product_1 = tl.dot(narrow, chunk, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
+            sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:93
             peak = peak_1
-            t_1 = total
-            t_2 = product_1
+            total = total_1
+            sums_0 = sums_0_1
         for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:72
             first_4 = tile_1 * 64  # specs/flash/keys.py:37
-            position_1 = first_4 + tl.arange(0, 64)  # specs/flash/keys.py:38
-            live_2 = position_1 < keys  # specs/flash/keys.py:39
-            t_5 = first_2 + position_1  # specs/flash/keys.py:41
+            position_2 = first_4 + arange_64  # specs/flash/keys.py:38
+            live_2 = position_2 < keys  # specs/flash/keys.py:39
             mask = live_2[:, None]  # specs/flash/keys.py:28
-            columns_1 = tl.load(k_ptr + (t_5[:, None] * stride_k1 + head * stride_k2 + tl.arange(0, 64)[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
-            product_2 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:76
-            own = t + (keys - queries)  # specs/flash/scores.py:65
-            distance = (tile_1 * 64 + tl.arange(0, 64))[None, :] - own[:, None]  # specs/flash/scores.py:66
-            position_2 = (tile_1 * 64 + tl.arange(0, 64))[None, :]  # specs/flash/scores.py:43
-            seen = position_2 < keys  # specs/flash/scores.py:44
+            index_2 = (first_2 + position_2)[:, None]  # specs/flash/keys.py:29
+            columns_1 = tl.load(k_ptr + (index_2 * stride_k1 + head * stride_k2 + arange_64[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
+            product_1 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:76
+            own = position + shift  # specs/flash/scores.py:65
+            position_3 = position_2[None, :]  # specs/flash/scores.py:66
+            distance = position_3 - own[:, None]  # specs/flash/scores.py:66
+            seen = position_3 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
-            score = tl.where(seen_1, product_2, float("-inf"))  # specs/flash/scores.py:49
-            mask_1 = live_2[:, None]  # specs/flash/keys.py:28
-            chunk_1 = tl.load(v_ptr + (t_5[:, None] * stride_v1 + head * stride_v2 + tl.arange(0, 64)[None, :]), mask=mask_1, other=0.0)  # specs/flash/keys.py:29
+            score = tl.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
+            chunk_1 = tl.load(v_ptr + (index_2 * stride_v1 + head * stride_v2 + arange_64[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
             highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:86
-            peak_2 = tl.maximum(peak, highest_2 * 1.0)  # specs/attention/softmax.py:87
+            peak_2 = tl.maximum(peak, highest_2)  # specs/attention/softmax.py:87
             base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
-            weight_1 = tl.exp2(score * 1.0 - base_1[:, None])  # specs/attention/softmax.py:89
+            weight_1 = tl.exp2(score - base_1[:, None])  # specs/attention/softmax.py:89
             decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
-            t_6 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
-            total_1 = t_1 * decay_1 + t_6  # specs/attention/softmax.py:91
+            weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+            total_2 = total * decay_1 + weight_1_sum  # specs/attention/softmax.py:91
             narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
-            product_3 = tl.dot(narrow_1, chunk_1, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:93
+            sums_0_2 = tl.dot(narrow_1, chunk_1, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:93
             peak = peak_2
-            t_1 = total_1
-            t_2 = product_3
-        known = t_1 > 0.0  # specs/attention/softmax.py:123
-        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, t_1, 1.0)), 0.0)  # specs/attention/softmax.py:124
-        token = first_1 + t  # specs/flash/work.py:47
-        mean = t_2 * factor[:, None]  # specs/flash/results.py:29
-        token_1 = token[:, None]  # specs/flash/results.py:43
-        mask_2 = live[:, None]  # specs/flash/results.py:45
-        tl.store(out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + tl.arange(0, 64)[None, :]), mean.to(tl.bfloat16), mask=mask_2)  # specs/flash/results.py:46
+            total = total_2
+            sums_0 = sums_0_2
+        known = total > 0.0  # specs/attention/softmax.py:123
+        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)  # specs/attention/softmax.py:124
+        mean = sums_0 * factor[:, None]  # specs/flash/results.py:29
+        tl.store(out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + arange_64[None, :]), mean.to(tl.bfloat16), mask=live_1)  # specs/flash/results.py:46
         finite = (peak > float("-inf")) & (peak < float("inf"))  # specs/flash/results.py:52
         base_2 = tl.where(finite, peak, 0.0)  # specs/flash/results.py:53
-        total_2 = t_1 * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)  # specs/flash/results.py:54
-        logarithm = tl.where(finite, (base_2 + tl.log2(tl.where(finite, total_2, 1.0))) * 0.6931471805599453, peak)  # specs/flash/results.py:57
-        tl.store(lse_ptr + (head_1 * TQ + first_1 + t), tl.where(t_1 != t_1, t_1, logarithm), mask=live)  # specs/flash/results.py:31
+        total_3 = total * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)  # specs/flash/results.py:54
+        logarithm = tl.where(finite, (base_2 + tl.log2(tl.where(finite, total_3, 1.0))) * 0.6931471805599453, peak)  # specs/flash/results.py:57
+        tl.store(lse_ptr + (head_1 * TQ + token), tl.where(total != total, total, logarithm), mask=live)  # specs/flash/results.py:31
     if number_1 == BOUNDS - 1:  # specs/flash/varlen.py:58
         bound_2 = tl.load(cu_seqlens_q_ptr)  # specs/flash/work.py:101
         first_5 = tl.minimum(tl.maximum(bound_2, 0), TQ)  # specs/flash/work.py:107
         bound_3 = tl.load(cu_seqlens_q_ptr + BOUNDS - 1)  # specs/flash/work.py:102
         end_5 = tl.maximum(tl.minimum(tl.maximum(bound_3, 0), TQ), first_5)  # specs/flash/work.py:102
-        per_head = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:77
-        programs = per_head * HKV  # specs/flash/unowned.py:24
-        own_1 = head * per_head + first // 64  # specs/flash/unowned.py:24
+        programs = tiles * HKV  # specs/flash/unowned.py:24
+        own_1 = head * tiles + first // 64  # specs/flash/unowned.py:24
         count = (TQ - (end_5 - first_5)) * HQ  # specs/flash/unowned.py:25
         tiles_1 = (count + 63) // 64  # specs/flash/unowned.py:26
-        count_1 = (tl.maximum(tiles_1 - own_1, 0) + (programs - 1)) // programs  # specs/flash/unowned.py:34
-        for step in range(count_1):  # specs/flash/unowned.py:34
-            row_1 = (own_1 + step * programs) * 64 + tl.arange(0, 64)  # specs/flash/unowned.py:29
+        for step in range((tl.maximum(tiles_1 - own_1, 0) + (programs - 1)) // programs):  # specs/flash/unowned.py:34
+            row_1 = (own_1 + step * programs) * 64 + arange_64  # specs/flash/unowned.py:29
             token_2 = row_1 // HQ  # specs/flash/unowned.py:30
             token_3 = tl.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))  # specs/flash/unowned.py:31
             head_2 = row_1 % HQ  # specs/flash/unowned.py:32
             live_3 = row_1 < count  # specs/flash/unowned.py:32
             zero = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
-            mask_3 = live_3[:, None]  # specs/flash/results.py:45
-            tl.store(out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + tl.arange(0, 64)[None, :]), zero.to(tl.bfloat16), mask=mask_3)  # specs/flash/results.py:46
+            mask_1 = live_3[:, None]  # specs/flash/results.py:45
+            tl.store(out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + arange_64[None, :]), zero.to(tl.bfloat16), mask=mask_1)  # specs/flash/results.py:46
             tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_3)  # specs/flash/unowned.py:46

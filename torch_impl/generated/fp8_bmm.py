@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b8fe3e9000847526e426ba62eeb439f084f936ec424292da86203481e4f9220a
+# spec sha256 6f4b397b154cafa244e71963bcc1df8e412cfe5041766da075e175c41401c617
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -39,7 +39,7 @@ def fp8_bmm(
     stride_a_scale0, stride_a_scale1,
     stride_b_scale0, stride_b_scale1,
 ):
-    count = tl.program_id(1)  # specs/gemm/scaled.py:42
+    batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:42
     pid = tl.program_id(0)  # specs/gemm/tiles.py:17
     tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
     tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
@@ -48,17 +48,16 @@ def fp8_bmm(
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
-    count_1 = (K + 127) // 128  # specs/gemm/scaled.py:62
-    for k in tl.range(count_1, num_stages=5):  # specs/gemm/scaled.py:62
+    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:62
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
-        a = tl.load(a_ptr + (count * stride_a0 + a_rows[:, None] * stride_a1 + depth[None, :]))  # specs/gemm/scaled.py:52
-        b = tl.load(b_ptr + (count * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:53
-        b_scale = tl.load(b_scale_ptr + (count * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:57
-        a_scale = tl.load(a_scale_ptr + (count * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:57
+        a = tl.load(a_ptr + (batch_0 * stride_a0 + a_rows[:, None] * stride_a1 + depth[None, :]))  # specs/gemm/scaled.py:52
+        b = tl.load(b_ptr + (batch_0 * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:53
+        b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:57
+        a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:57
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
         product = tl.dot(a, b)  # specs/gemm/scaled.py:56
         acc = acc + product * scale
     bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:44
     acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:44
     mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (count * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52
+    tl.store(c_ptr + (batch_0 * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52

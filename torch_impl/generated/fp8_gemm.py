@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 592657bdd7bd71156f7cef8405e06ea76a5f6508f94e7085f256188e8a250601
+# spec sha256 26b711c92879a7e8d363ed3b403568f9f4400365c1e982ada7cf136fb337d39e
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -47,8 +47,7 @@ def fp8_gemm(
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
-    count = (K + 127) // 128  # specs/gemm/scaled.py:62
-    for k in tl.range(count, num_stages=5):  # specs/gemm/scaled.py:62
+    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:62
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
         a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:52
         b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:53

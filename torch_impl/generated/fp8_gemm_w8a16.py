@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f5379fb9ca4b8386c305bc6219d604f5b359d41981d2d9e2370a7ee95b7697ff
+# spec sha256 6eecb49473286dc4c2ecd280fa5f2d833634b64943e109559a1cb74f5f67f315
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -44,8 +44,7 @@ def fp8_gemm_w8a16(
     cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
     a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
-    count = (K + 127) // 128  # specs/gemm/scaled.py:62
-    for k in tl.range(count, num_stages=5):  # specs/gemm/scaled.py:62
+    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:62
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
         a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:52
         b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:53

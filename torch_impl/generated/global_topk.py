@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6c1a52771f105335936d25fa1b9f67535db2b09d972a2070f452eae6491f2d83
+# spec sha256 44c28af5a6ec862944ab20dad61d41716fe60861e7448d316cc88e6bb4bf93a5
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -38,10 +38,11 @@ def global_topk(
     live_1 = live & (page < pages)  # specs/cache/lookup.py:70
     block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)  # specs/cache/lookup.py:71
     slot = tl.where(block >= 0, block * 16 + entry % 16, -1)  # specs/cache/lookup.py:72
-    kept = (slot >= 0).to(tl.int32)  # specs/cache/topk.py:48
+    mask = slot >= 0  # specs/cache/topk.py:48
+    kept = mask.to(tl.int32)  # specs/cache/topk.py:48
     rank = tl.cumsum(kept, axis=0)  # specs/cache/topk.py:49
     count = tl.sum(kept, axis=0)  # specs/cache/topk.py:49
-    place = tl.where(slot >= 0, rank - 1, count + (column - rank))  # specs/cache/topk.py:50
+    place = tl.where(mask, rank - 1, count + (column - rank))  # specs/cache/topk.py:50
     tl.store(indices_ptr + (token * 37 + place), slot, mask=inside)  # specs/cache/topk.py:51
     valid = tl.load(is_valid_ptr + token)  # specs/cache/topk.py:52
     tl.store(lens_ptr + token, tl.where(valid, count, 0))  # specs/cache/topk.py:53

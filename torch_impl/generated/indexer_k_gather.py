@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f7c8fdf51274f8e4c016e36ac1faa4c2ff80f82c27207c5653d7c1607d926cd1
+# spec sha256 2158003ae800c67bfae4e0e5f4cba89fd4d112974d25df3311e0a72777c41a4e
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on
@@ -37,22 +37,21 @@ def gather_keys(
     if first < total:  # specs/indexer/gather.py:54
         row = first + tl.arange(0, 32)  # specs/indexer/gather.py:44
         first_1 = tl.load(cu_seq_lens_ptr)  # specs/cache/lookup.py:35
-        count = (B + 63) // 64  # specs/cache/lookup.py:46
-        t = tl.full([32], 0, tl.int32)  # specs/cache/lookup.py:46
-        for k in range(count):  # specs/cache/lookup.py:46
+        ended = tl.full([32], 0, tl.int32)  # specs/cache/lookup.py:46
+        for k in range((B + 63) // 64):  # specs/cache/lookup.py:46
             owner = k * 64 + tl.arange(0, 64)  # specs/cache/lookup.py:38
             inside = owner < B  # specs/cache/lookup.py:39
             cu_seq_lens_1 = tl.load(cu_seq_lens_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
             end = cu_seq_lens_1 - first_1  # specs/cache/lookup.py:40
             over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:43
-            t_1 = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:44
-            t = t + t_1
-        live = (row < total) & (t < B)  # specs/indexer/gather.py:46
-        cu_seq_lens_2 = tl.load(cu_seq_lens_ptr + t, mask=live, other=0)  # specs/indexer/gather.py:47
+            index = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:44
+            ended = ended + index
+        live = (row < total) & (ended < B)  # specs/indexer/gather.py:46
+        cu_seq_lens_2 = tl.load(cu_seq_lens_ptr + ended, mask=live, other=0)  # specs/indexer/gather.py:47
         position = tl.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:47
         entry = position // 64  # specs/indexer/gather.py:48
         live_1 = live & (entry < NB)  # specs/indexer/gather.py:49
-        page = tl.load(block_table_ptr + (t * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/indexer/gather.py:50
+        page = tl.load(block_table_ptr + (ended * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/indexer/gather.py:50
         live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:51
         inside_1 = position % 64  # specs/indexer/gather.py:52
         byte = inside_1 * 128  # specs/indexer/gather.py:60
@@ -62,6 +61,5 @@ def gather_keys(
         tl.store(dst_k_ptr + (row[:, None] * stride_dst_k0 + column), codes, mask=mask)  # specs/indexer/gather.py:73
         at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:61
         column_1 = tl.arange(0, 4)[None, :]  # specs/indexer/gather.py:70
-        mask_1 = live_2[:, None]  # specs/indexer/gather.py:71
-        codes_1 = tl.load(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + at_end[:, None] + column_1, mask=mask_1, other=0)  # specs/indexer/gather.py:72
-        tl.store(dst_scale_ptr + (row[:, None] * stride_dst_scale0 + column_1), codes_1, mask=mask_1)  # specs/indexer/gather.py:73
+        codes_1 = tl.load(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + at_end[:, None] + column_1, mask=mask, other=0)  # specs/indexer/gather.py:72
+        tl.store(dst_scale_ptr + (row[:, None] * stride_dst_scale0 + column_1), codes_1, mask=mask)  # specs/indexer/gather.py:73

@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0c46c14c8847364abf57852231fc1eab8b5de87b855a906ef3bd6391ea9a1cd3
+# spec sha256 e5480f4ccee349f357b1cfa8e346291ccec2bd3bd20b2f28e3f4e17aa30e5b6f
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -32,7 +32,8 @@ def indexer_q_fp8(
     token = tl.program_id(0)  # specs/indexer/query.py:56
     head = tl.program_id(1) * 16 + tl.arange(0, 16)  # specs/indexer/query.py:57
     live = head < H  # specs/indexer/query.py:58
-    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None], other=0.0)  # specs/indexer/query.py:79
+    index = tl.arange(0, 128)[None, :]  # specs/indexer/query.py:79
+    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live[:, None], other=0.0)  # specs/indexer/query.py:79
     x = q.to(tl.float32)  # specs/indexer/query.py:79
     position = tl.load(positions_ptr + token)  # specs/indexer/query.py:80
     pair = tl.arange(0, 64) - 32  # specs/indexer/query.py:81
@@ -120,6 +121,6 @@ def indexer_q_fp8(
     y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse_1), [16, 1, 1]), [16, 128])  # specs/indexer/query.py:64
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:65
     weight = weights.to(tl.float32)  # specs/indexer/query.py:65
-    tl.store(q_fp8_ptr + (token * (H * 128) + head[:, None] * 128 + tl.arange(0, 128)[None, :]), y.to(tl.float8e4nv), mask=live[:, None])  # specs/indexer/query.py:67
+    tl.store(q_fp8_ptr + (token * (H * 128) + head[:, None] * 128 + index), y.to(tl.float8e4nv), mask=live[:, None])  # specs/indexer/query.py:67
     weight_1 = weight * tl.reshape(tl.where(infinite | nan, raw, value), [16])  # specs/indexer/query.py:68
     tl.store(weights_out_ptr + (token * H + head), weight_1 * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 692b13011fb9e4d387bc083298c48180a54dbcb398693cfcfa173bf1b7120bdf
+# spec sha256 a5d430a8dc0b46b65f8b8f53abb30007fbced108a84c55032c09f116b2636b13
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -36,7 +36,8 @@ def indexer_q_mxfp4(
     q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None], other=0.0)  # specs/indexer/query.py:79
     x = q.to(tl.float32)  # specs/indexer/query.py:79
     position = tl.load(positions_ptr + token)  # specs/indexer/query.py:80
-    pair = tl.arange(0, 64) - 32  # specs/indexer/query.py:81
+    arange_64 = tl.arange(0, 64)  # specs/indexer/query.py:81
+    pair = arange_64 - 32  # specs/indexer/query.py:81
     there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:82
     pair_1 = tl.maximum(pair, 0)  # specs/indexer/query.py:83
     cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)  # specs/indexer/query.py:84
@@ -124,16 +125,16 @@ def indexer_q_mxfp4(
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
     exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
+    code = (exponent_3 << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
     pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:127
-    t = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:128
-    codes_1 = t.to(tl.uint8)  # specs/quant/scaling.py:128
-    tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + tl.arange(0, 64)[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
-    t_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
-    t_2 = t_1 & 0x7fffffff  # specs/indexer/query.py:73
-    t_3 = tl.where(t_2 < 0x600000, 0, (t_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
-    tl.store(q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]), tl.where(((t_1 < 0) & (t_2 != 0)) | (t_2 > 0x7f800000), 255, tl.where(t_3 > 254, 254, t_3)).to(tl.uint8), mask=live[:, None])  # specs/indexer/query.py:73
+    index = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:128
+    codes_1 = index.to(tl.uint8)  # specs/quant/scaling.py:128
+    tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + arange_64[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:71
+    index_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:73
+    index_2 = index_1 & 0x7fffffff  # specs/indexer/query.py:73
+    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
+    tl.store(q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]), tl.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)).to(tl.uint8), mask=live[:, None])  # specs/indexer/query.py:73
     tl.store(weights_out_ptr + (token * H + head), weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74

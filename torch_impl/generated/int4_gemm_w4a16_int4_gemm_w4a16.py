@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ed09307d9a7fb686de8a7a4ac01771d3aa56e6f554f851d80d5ce6284f97ac26
+# spec sha256 91a727e147b3f53f120957a21e2ffb74dbf95496d23d0aaed1e2742a044c4a79
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -64,7 +64,8 @@ def int4_gemm_w4a16(
     tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
     tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
+    arange_64 = tl.arange(0, 64)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
     for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
@@ -72,7 +73,7 @@ def int4_gemm_w4a16(
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4_tiles.py:82
         a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
+        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
         packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
         b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
         b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3fd6f587d004c1ac2dee6f8b7826275666cf6859b26e44747e3e8582cfd32102
+# spec sha256 3eba81385232240a0ca8f8d5e24b66b8a2d41b2aad7dd3e791e8b24bf37f0347
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -67,16 +67,17 @@ def int4_gemm_w4a8(
     tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
     tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
     rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
+    arange_64 = tl.arange(0, 64)  # specs/gemm/tiles.py:32
+    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
     for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
         depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
         there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
         a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0)  # specs/gemm/int4_tiles.py:82
-        t = a.to(tl.float32)  # specs/gemm/int4_tiles.py:83
-        a_even, a_odd = tl.split(tl.reshape(tl.where(t != t, tl.full([], 32704, tl.int16), t.to(tl.bfloat16).to(tl.int16, bitcast=True)).to(tl.bfloat16, bitcast=True), [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
+        value = a.to(tl.float32)  # specs/gemm/int4_tiles.py:83
+        a_even, a_odd = tl.split(tl.reshape(tl.where(value != value, tl.full([], 32704, tl.int16), value.to(tl.bfloat16).to(tl.int16, bitcast=True)).to(tl.bfloat16, bitcast=True), [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
+        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
         packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
         b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
         b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
@@ -84,7 +85,8 @@ def int4_gemm_w4a8(
         partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:87
         scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4_tiles.py:90
         acc = acc + partial * scale[None, :]
-    a_scale = tl.load(a_scale_ptr + rows, mask=rows < M, other=0.0)  # specs/gemm/int4_w4a8.py:75
+    mask = rows < M  # specs/gemm/int4_w4a8.py:75
+    a_scale = tl.load(a_scale_ptr + rows, mask=mask, other=0.0)  # specs/gemm/int4_w4a8.py:75
     acc_1 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:75
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52
+    mask_1 = mask[:, None]  # specs/gemm/tiles.py:50
+    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask_1)  # specs/gemm/tiles.py:52

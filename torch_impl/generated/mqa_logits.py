@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 552b0913ec795943304954eba4d2f208ca810b96a0cadb12e13743c033fa8645
+# spec sha256 58bc9c7a7ca149e4723349956f2c68ac187e08a1365495f3f94a4c97f0020049
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -38,8 +38,8 @@ def mqa_logits(
 ):
     row = tl.program_id(0) * 2  # specs/indexer/logits.py:44
     upper = row * 0  # specs/indexer/logits.py:46
-    query = first + row + 0  # specs/indexer/logits.py:48
-    live = (row + 0 < MC) & (query < M)  # specs/indexer/logits.py:49
+    query = first + row  # specs/indexer/logits.py:48
+    live = (row < MC) & (query < M)  # specs/indexer/logits.py:49
     ks = tl.load(ks_ptr + query, mask=live, other=0)  # specs/indexer/logits.py:50
     start = tl.maximum(ks, 0)  # specs/indexer/logits.py:50
     ke = tl.load(ke_ptr + query, mask=live, other=0)  # specs/indexer/logits.py:50
@@ -47,17 +47,17 @@ def mqa_logits(
     seen = end - start > least  # specs/indexer/logits.py:51
     lower = tl.where(seen, tl.minimum(N, start), N)  # specs/indexer/logits.py:52
     upper_1 = tl.where(seen, tl.maximum(upper, end), upper)  # specs/indexer/logits.py:53
-    out_row = row + 0  # specs/indexer/logits.py:54
-    weights = query + 0  # specs/indexer/logits.py:54
-    head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
-    inside = (head < 64) & live  # specs/indexer/keys.py:102
-    weight = tl.load(weights_ptr + (weights * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
+    head = tl.arange(0, 64)  # specs/indexer/keys.py:101
+    mask = head < 64  # specs/indexer/keys.py:102
+    inside = mask & live  # specs/indexer/keys.py:102
+    weight = tl.load(weights_ptr + (query * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
     column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
-    part = tl.load(q_ptr + ((query + 0) * stride_q0 + head[:, None] * stride_q1 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
+    part = tl.load(q_ptr + (query * stride_q0 + head[:, None] * stride_q1 + column), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
     other = tl.permute(part, [1, 0])  # specs/indexer/keys.py:116
-    t = weight * 0.5  # specs/indexer/keys.py:116
-    query_1 = first + row + 1  # specs/indexer/logits.py:48
-    live_1 = (row + 1 < MC) & (query_1 < M)  # specs/indexer/logits.py:49
+    weight_1 = weight * 0.5  # specs/indexer/keys.py:116
+    query_1 = query + 1  # specs/indexer/logits.py:48
+    out_row = row + 1  # specs/indexer/logits.py:49
+    live_1 = (out_row < MC) & (query_1 < M)  # specs/indexer/logits.py:49
     ks_1 = tl.load(ks_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:50
     start_1 = tl.maximum(ks_1, 0)  # specs/indexer/logits.py:50
     ke_1 = tl.load(ke_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:50
@@ -65,46 +65,43 @@ def mqa_logits(
     seen_1 = end_1 - start_1 > least  # specs/indexer/logits.py:51
     lower_1 = tl.where(seen_1, tl.minimum(lower, start_1), lower)  # specs/indexer/logits.py:52
     upper_2 = tl.where(seen_1, tl.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:53
-    out_row_1 = row + 1  # specs/indexer/logits.py:54
-    weights_1 = query_1 + 0  # specs/indexer/logits.py:54
-    head_1 = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
-    inside_1 = (head_1 < 64) & live_1  # specs/indexer/keys.py:102
-    weight_1 = tl.load(weights_ptr + (weights_1 * stride_weights0 + head_1), mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
-    column_1 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
-    part_1 = tl.load(q_ptr + ((query_1 + 0) * stride_q0 + head_1[:, None] * stride_q1 + column_1 + 0), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:113
+    inside_1 = mask & live_1  # specs/indexer/keys.py:102
+    weight_2 = tl.load(weights_ptr + (query_1 * stride_weights0 + head), mask=inside_1, other=0.0)  # specs/indexer/keys.py:103
+    part_1 = tl.load(q_ptr + (query_1 * stride_q0 + head[:, None] * stride_q1 + column), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:113
     other_1 = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
-    t_1 = weight_1 * 0.5  # specs/indexer/keys.py:116
+    weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:116
     first_tile = tl.program_id(1) * 16  # specs/indexer/logits.py:55
     last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:56
     begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)  # specs/indexer/logits.py:57
     end_tile = tl.maximum(tl.minimum((upper_2 + 63) // 64, last_tile), begin)  # specs/indexer/logits.py:58
     for k in tl.range(begin, end_tile, num_stages=3):  # specs/indexer/logits.py:78
-        column_2 = k * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:61
-        live_2 = column_2 < N  # specs/indexer/logits.py:62
-        column_3 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:132
-        part_2 = tl.load(k_ptr + (column_2[:, None] * stride_k0 + column_3 + 0), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:133
-        k_scale = tl.load(k_scale_ptr + column_2, mask=live_2, other=0.0)  # specs/indexer/keys.py:134
-        inside_2 = (column_2 >= start) & (column_2 < end)  # specs/indexer/logits.py:64
+        column_1 = k * 64 + head  # specs/indexer/logits.py:61
+        live_2 = column_1 < N  # specs/indexer/logits.py:62
+        part_2 = tl.load(k_ptr + (column_1[:, None] * stride_k0 + column), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:133
+        scale = tl.load(k_scale_ptr + column_1, mask=live_2, other=0.0)  # specs/indexer/keys.py:134
+        inside_2 = (column_1 >= start) & (column_1 < end)  # specs/indexer/logits.py:64
         products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
-        total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:167
-        value = total * k_scale  # specs/indexer/keys.py:170
+        total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)  # specs/indexer/keys.py:167
+        value = total * scale  # specs/indexer/keys.py:170
         value_1 = tl.where(inside_2, value, float("-inf"))  # specs/indexer/logits.py:67
-        tl.store(logits_ptr + (out_row * N + column_2), value_1, mask=(column_2 < N) & live)  # specs/indexer/logits.py:68
-        inside_3 = (column_2 >= start_1) & (column_2 < end_1)  # specs/indexer/logits.py:64
+        tl.store(logits_ptr + (row * N + column_1), value_1, mask=live_2 & live)  # specs/indexer/logits.py:68
+        inside_3 = (column_1 >= start_1) & (column_1 < end_1)  # specs/indexer/logits.py:64
         products_1 = tl.dot(part_2, other_1)  # specs/indexer/keys.py:163
-        total_1 = tl.sum((products_1 + tl.abs(products_1)) * t_1[None, :], axis=1)  # specs/indexer/keys.py:167
-        value_2 = total_1 * k_scale  # specs/indexer/keys.py:170
+        total_1 = tl.sum((products_1 + tl.abs(products_1)) * weight_3[None, :], axis=1)  # specs/indexer/keys.py:167
+        value_2 = total_1 * scale  # specs/indexer/keys.py:170
         value_3 = tl.where(inside_3, value_2, float("-inf"))  # specs/indexer/logits.py:67
-        tl.store(logits_ptr + (out_row_1 * N + column_2), value_3, mask=(column_2 < N) & live_1)  # specs/indexer/logits.py:68
+        tl.store(logits_ptr + (out_row * N + column_1), value_3, mask=live_2 & live_1)  # specs/indexer/logits.py:68
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:80
-        column_4 = k_1 * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:73
+        column_2 = k_1 * 64 + head  # specs/indexer/logits.py:73
         value_4 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:75
-        tl.store(logits_ptr + (out_row * N + column_4), value_4, mask=(column_4 < N) & live)  # specs/indexer/logits.py:76
+        mask_1 = column_2 < N  # specs/indexer/logits.py:76
+        tl.store(logits_ptr + (row * N + column_2), value_4, mask=mask_1 & live)  # specs/indexer/logits.py:76
         value_5 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:75
-        tl.store(logits_ptr + (out_row_1 * N + column_4), value_5, mask=(column_4 < N) & live_1)  # specs/indexer/logits.py:76
+        tl.store(logits_ptr + (out_row * N + column_2), value_5, mask=mask_1 & live_1)  # specs/indexer/logits.py:76
     for k_2 in range(end_tile, last_tile):  # specs/indexer/logits.py:81
-        column_5 = k_2 * 64 + tl.arange(0, 64)  # specs/indexer/logits.py:73
+        column_3 = k_2 * 64 + head  # specs/indexer/logits.py:73
         value_6 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:75
-        tl.store(logits_ptr + (out_row * N + column_5), value_6, mask=(column_5 < N) & live)  # specs/indexer/logits.py:76
+        mask_2 = column_3 < N  # specs/indexer/logits.py:76
+        tl.store(logits_ptr + (row * N + column_3), value_6, mask=mask_2 & live)  # specs/indexer/logits.py:76
         value_7 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:75
-        tl.store(logits_ptr + (out_row_1 * N + column_5), value_7, mask=(column_5 < N) & live_1)  # specs/indexer/logits.py:76
+        tl.store(logits_ptr + (out_row * N + column_3), value_7, mask=mask_2 & live_1)  # specs/indexer/logits.py:76

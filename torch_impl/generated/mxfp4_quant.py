@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9bd92056a6deb01fd7a84ce126ea4f78ed6e523d3ecad049fc9efdbb87cf8311
+# spec sha256 61f3a00d345b198fc0ec2423d29b28e2bea98a913c8d73939ab30220a724ad0c
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -39,7 +39,7 @@ def group_quant(
     live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
     columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
     mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
+    x = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
     x_1 = x.to(tl.float32)  # specs/quant/group.py:56
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
     bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
@@ -53,22 +53,21 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    t = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:73
-    t_1 = t & 0x7fffffff  # specs/quant/group.py:73
-    t_2 = tl.where(t_1 < 0x600000, 0, (t_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((t < 0) & (t_1 != 0)) | (t_1 > 0x7f800000), 255, tl.where(t_2 > 254, 254, t_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:73
+    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:73
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
+    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
+    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:73
     half = tl.arange(0, 16)  # specs/quant/group.py:84
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
-    mask_1 = live_1[:, :, None]  # specs/quant/group.py:86
     bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
     exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
     exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = ((exponent_3 - 0) << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
+    code = (exponent_3 << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
-    t_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t_3.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:88
+    index_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
+    tl.store(q_ptr + (rows[:, None][:, :, None] * (N // 2) + columns_1[None, :, :]), index_3.to(tl.uint8), mask=mask)  # specs/quant/group.py:88

@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9453b72e5c286e178589c87d528fe75f1351da06657e6a453401a3f9051930a7
+# spec sha256 0c84e3ec1149e1451c5ab5b274a62d0d25300914a45ee8130af6bd8cdd45fb54
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -34,12 +34,13 @@ def group_quant(
     stride_x0,
 ):
     rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:49
+    half = tl.arange(0, 8)  # specs/quant/group.py:49
+    groups = tl.program_id(1) * 8 + half  # specs/quant/group.py:49
     inside = tl.arange(0, 16)  # specs/quant/group.py:50
     live = (rows < M)[:, None]  # specs/quant/group.py:51
     columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:53
     mask = live[:, :, None]  # specs/quant/group.py:54
-    x = tl.load(x_ptr + (rows[:, None, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
+    x = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
     x_1 = x.to(tl.float32)  # specs/quant/group.py:56
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:95
@@ -51,18 +52,16 @@ def group_quant(
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:88
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:73
-    half = tl.arange(0, 8)  # specs/quant/group.py:84
     columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
-    mask_1 = live[:, :, None]  # specs/quant/group.py:86
     bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
     magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
     exponent = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
     exponent_1 = 1 - exponent  # specs/tile/library/codec.py:62
-    code = ((exponent - 0) << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
+    code = (exponent << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
     code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
     codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
     pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
-    t = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    tl.store(q_ptr + (rows[:, None, None] * (N // 2) + columns_1[None, :, :]), t.to(tl.uint8), mask=mask_1)  # specs/quant/group.py:88
+    index = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
+    tl.store(q_ptr + (rows[:, None][:, :, None] * (N // 2) + columns_1[None, :, :]), index.to(tl.uint8), mask=mask)  # specs/quant/group.py:88

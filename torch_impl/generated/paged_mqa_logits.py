@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf056be760e9c482779bb1f263527f3372a16ab026638d18165a096a7e1ae694
+# spec sha256 602d4a940b52ef2bfeb9303364539dbc74f23245461a4717d0c2e3cee25ec8a5
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -53,16 +53,16 @@ def paged_mqa_logits(
         end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:95
         if first_tile < end_tile:  # specs/indexer/paged_logits.py:119
             known = request >= 0  # specs/indexer/paged_logits.py:98
-            row = request * 1 + 0  # specs/indexer/paged_logits.py:101
-            head = 0 + tl.arange(0, 64)  # specs/indexer/keys.py:101
+            head = tl.arange(0, 64)  # specs/indexer/keys.py:101
             inside = (head < 64) & known  # specs/indexer/keys.py:102
-            weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
-            column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:111
-            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column + 0), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
+            weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
+            arange_128 = tl.arange(0, 128)  # specs/indexer/keys.py:111
+            column = arange_128[None, :]  # specs/indexer/keys.py:111
+            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
             other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
-            t = weight * 0.5  # specs/indexer/keys.py:116
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:116
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:117
-                column_1 = k * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:106
+                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:106
                 entry = column_1 // 64  # specs/indexer/paged_logits.py:107
                 live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:108
                 page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:109
@@ -71,15 +71,14 @@ def paged_mqa_logits(
                 inside_1 = column_1 % 64  # specs/indexer/paged_logits.py:111
                 start = inside_1 * 128  # specs/indexer/keys.py:141
                 shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:141
-                column_2 = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:148
-                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + (start + 0)[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column_2, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:150
-                cache = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:153
+                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + start[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:150
+                scale = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:153
                 products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
-                total = tl.sum((products + tl.abs(products)) * t[None, :], axis=1)  # specs/indexer/keys.py:167
-                value = tl.where(live_1 & (column_1 < upper), total * cache, float("-inf"))  # specs/indexer/paged_logits.py:113
+                total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)  # specs/indexer/keys.py:167
+                value = tl.where(live_1 & (column_1 < upper), total * scale, float("-inf"))  # specs/indexer/paged_logits.py:113
                 mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:114
-                tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:115
+                tl.store(logits_ptr + (out_request * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:115
         for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:128
-            column_3 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:123
+            column_2 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:123
             value_1 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/paged_logits.py:125
-            tl.store(logits_ptr + ((out_request * 1 + 0) * max_model_len + column_3), value_1, mask=column_3 < max_model_len)  # specs/indexer/paged_logits.py:126
+            tl.store(logits_ptr + (out_request * max_model_len + column_2), value_1, mask=column_2 < max_model_len)  # specs/indexer/paged_logits.py:126

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 de415df95cf949f02f3e48fbc6bcfd0d42c24885408a0ff7497ff084307f9b49
+# spec sha256 55dcfee40df145cfc31072957670cf0e88d42a064735fd9bc8683ab99ccefb45
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -34,10 +34,10 @@ def tensor_quant(
     partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:88
     amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:88
     bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
-    t = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    tl.store(scale_ptr, t, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
+    value = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    tl.store(scale_ptr, value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
     mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
     mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:59
     x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=mask_1, other=0.0)  # specs/quant/tensor.py:93
     x_1 = x.to(tl.float32)  # specs/quant/tensor.py:93
-    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, t).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:94
+    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, value).to(tl.float8e4nv), mask=mask_1)  # specs/quant/tensor.py:94

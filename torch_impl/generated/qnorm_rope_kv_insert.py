@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7e9f4f36a585642587d3efc862e84ec4bb36f8fb0e4a2f3e1d16b0acd260c129
+# spec sha256 9207f09aeea64ec4001746e1d7a1f2217c93e4ed3a402f5057a9de13518a34b1
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -37,7 +37,8 @@ def qnorm_rope_insert(
     token = tl.program_id(0)  # specs/cache/qnorm.py:67
     part = tl.program_id(1)  # specs/cache/qnorm.py:67
     heads = (H + 7) // 8  # specs/cache/qnorm.py:68
-    rows = token + tl.arange(0, 1)  # specs/cache/qnorm.py:69
+    index = tl.arange(0, 1)  # specs/cache/qnorm.py:69
+    rows = token + index  # specs/cache/qnorm.py:69
     position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:70
     known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:71
     if part < heads:  # specs/cache/qnorm.py:82
@@ -46,11 +47,12 @@ def qnorm_rope_insert(
         live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:90
         q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:92
         x = q.to(tl.float32)  # specs/cache/qnorm.py:92
-        t = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:93
-        mean = t * 0.001953125  # specs/cache/qnorm.py:93
+        value = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:93
+        mean = value * 0.001953125  # specs/cache/qnorm.py:93
         inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:94
         rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:96
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:98
+        index_1 = (rotary + 448)[None, :]  # specs/cache/qnorm.py:98
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live, other=0.0)  # specs/cache/qnorm.py:98
         turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:98
         pair = tl.arange(0, 32)  # specs/cache/qnorm.py:99
         there = (pair < 32) & known  # specs/cache/qnorm.py:100
@@ -64,7 +66,7 @@ def qnorm_rope_insert(
         whole = (x * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:105
         tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), whole, mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:106
         y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:107
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (rotary + 448)[None, :]), y, mask=live)  # specs/cache/qnorm.py:108
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), y, mask=live)  # specs/cache/qnorm.py:108
     if part == heads:  # specs/cache/qnorm.py:83
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:77
         slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:78
@@ -73,13 +75,16 @@ def qnorm_rope_insert(
         live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
         row = held % 16  # specs/cache/insert.py:61
         data = row * 576  # specs/cache/insert.py:62
-        t_1 = row * 8 + 9216  # specs/cache/insert.py:63
+        scales = row * 8 + 9216  # specs/cache/insert.py:63
         inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
-        number = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
-        live_3 = number < 7  # specs/cache/insert.py:100
-        index = (number * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
-        rows_1 = live_2[:, None, None]  # specs/cache/insert.py:109
-        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index), mask=rows_1 & live_3[None, :, :], other=0.0)  # specs/cache/insert.py:116
+        number = tl.arange(0, 8)  # specs/cache/insert.py:99
+        number_1 = number[:, None]  # specs/cache/insert.py:99
+        live_3 = number_1 < 7  # specs/cache/insert.py:100
+        index_2 = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+        mask = live_2[:, None]  # specs/cache/insert.py:109
+        rows_1 = mask[:, :, None]  # specs/cache/insert.py:109
+        mask_1 = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:110
+        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_2), mask=mask_1, other=0.0)  # specs/cache/insert.py:116
         x_1 = kv.to(tl.float32)  # specs/cache/insert.py:116
         amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:141
         bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
@@ -87,40 +92,32 @@ def qnorm_rope_insert(
         bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
         exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
         exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-        value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+        value_1 = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
         exponent_2 = -exponent_1  # specs/quant/scaling.py:69
         inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
         broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
         y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse_1), [1, 8, 1])  # specs/quant/scaling.py:41
-        value_1 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:145
-        inside_1 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
-        number_1 = tl.arange(0, 8)[:, None]  # specs/cache/insert.py:99
-        live_4 = number_1 < 7  # specs/cache/insert.py:100
+        value_2 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:145
         start = data[:, None, None]  # specs/cache/insert.py:171
-        rows_2 = live_2[:, None, None]  # specs/cache/insert.py:109
-        mask = rows_2 & live_4[None, :, :]  # specs/cache/insert.py:110
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 64 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:173
-        number_2 = tl.arange(0, 8)  # specs/cache/insert.py:148
-        mask_1 = live_2[:, None]  # specs/cache/insert.py:149
-        mask_2 = mask_1 & (number_2 < 7)[None, :]  # specs/cache/insert.py:150
-        start_1 = t_1[:, None]  # specs/cache/insert.py:151
-        t_2 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/cache/insert.py:152
-        t_3 = t_2 & 0x7fffffff  # specs/cache/insert.py:152
-        t_4 = tl.where(t_3 < 0x600000, 0, (t_3 + 0x400000) >> 23)  # specs/cache/insert.py:152
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_2[None, :], tl.where(((t_2 < 0) & (t_3 != 0)) | (t_3 > 0x7f800000), 255, tl.where(t_4 > 254, 254, t_4)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:152
-        inside_2 = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:99
-        number_3 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
-        t_5 = number_3 * 64 + inside_2  # specs/cache/insert.py:101
-        index_1 = t_5[None, :, :] + 448  # specs/cache/insert.py:115
-        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_1), mask=live_2[:, None, None], other=0.0)  # specs/cache/insert.py:116
+        tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index_2, value_2, mask=mask_1)  # specs/cache/insert.py:173
+        mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:150
+        start_1 = scales[:, None]  # specs/cache/insert.py:151
+        index_3 = tl.where(broken, float("nan"), value_1).to(tl.int32, bitcast=True)  # specs/cache/insert.py:152
+        index_4 = index_3 & 0x7fffffff  # specs/cache/insert.py:152
+        index_5 = tl.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # specs/cache/insert.py:152
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number[None, :], tl.where(((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, tl.where(index_5 > 254, 254, index_5)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:152
+        number_2 = index[:, None]  # specs/cache/insert.py:99
+        index_6 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:115
+        index_7 = index_6 + 448  # specs/cache/insert.py:115
+        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_7), mask=rows_1, other=0.0)  # specs/cache/insert.py:116
         x_2 = kv_1.to(tl.float32)  # specs/cache/insert.py:116
-        column_1 = (tl.arange(0, 1) * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:125
+        column_1 = (index * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:125
         rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:126
-        pair_1 = tl.maximum(column_1 - 0, 0)[None, :, :] // 2  # specs/cache/insert.py:127
-        live_5 = rotary_1 & live_2[:, None, None]  # specs/cache/insert.py:128
+        pair_1 = tl.maximum(column_1, 0)[None, :, :] // 2  # specs/cache/insert.py:127
+        live_4 = rotary_1 & rows_1  # specs/cache/insert.py:128
         position_1 = position[:, None, None]  # specs/cache/insert.py:129
-        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_5, other=0.0)  # specs/cache/insert.py:130
-        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_5, other=0.0)  # specs/cache/insert.py:131
+        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_4, other=0.0)  # specs/cache/insert.py:130
+        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_4, other=0.0)  # specs/cache/insert.py:131
         even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:132
         b = odd_2 * -1.0  # specs/cache/rope.py:29
         x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:47
@@ -183,11 +180,8 @@ def qnorm_rope_insert(
         turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:43
         even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:133
         x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64])  # specs/cache/insert.py:134
-        value_2 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
+        value_3 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:76
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:171
-        mask_3 = live_2[:, None, None]  # specs/cache/insert.py:109
-        tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + t_5[None, :, :], value_2, mask=mask_3)  # specs/cache/insert.py:173
-        index_2 = tl.arange(0, 1)  # specs/cache/insert.py:178
-        mask_4 = live_2[:, None]  # specs/cache/insert.py:179
-        value_3 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:181
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (t_1 + 7)[:, None] + index_2[None, :], value_3, mask=mask_4)  # specs/cache/insert.py:182
+        tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + index_6, value_3, mask=rows_1)  # specs/cache/insert.py:173
+        value_4 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:181
+        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index[None, :], value_4, mask=mask)  # specs/cache/insert.py:182

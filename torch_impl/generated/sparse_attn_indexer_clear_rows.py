@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
+# spec sha256 451cf02d87ae9c02e503ca97b5bc26e96e49be47fe350aa768d1e0cc92f77ee4
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
+# spec sha256 451cf02d87ae9c02e503ca97b5bc26e96e49be47fe350aa768d1e0cc92f77ee4
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -32,28 +32,27 @@ def decode_select_columns(
     out_row = tl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row  # specs/indexer/select.py:102
     live = row < BN  # specs/indexer/select.py:103
-    request = row // 1  # specs/indexer/select.py:133
     query = row % 1  # specs/indexer/select.py:133
     start = row * 0  # specs/indexer/select.py:135
-    end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:135
-    count = tl.maximum(start, 0)  # specs/indexer/select.py:106
-    count_1 = tl.minimum(end, max_model_len)  # specs/indexer/select.py:106
-    if live & (count_1 - count > 16):  # specs/indexer/select.py:258
-        number = 0 + tl.arange(0, 32)  # specs/indexer/select.py:194
-        group = count // 8 + number  # specs/indexer/select.py:196
+    end = tl.load(seq_lens_ptr + (row * stride_seq_lens0 + query), mask=live, other=0)  # specs/indexer/select.py:135
+    start_1 = tl.maximum(start, 0)  # specs/indexer/select.py:106
+    end_1 = tl.minimum(end, max_model_len)  # specs/indexer/select.py:106
+    if live & (end_1 - start_1 > 16):  # specs/indexer/select.py:258
+        number = tl.arange(0, 32)  # specs/indexer/select.py:194
+        group = start_1 // 8 + number  # specs/indexer/select.py:196
         item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:199
-        last = ((count_1 + 0) // 1 + 7) // 8  # specs/indexer/select.py:201
+        last = (end_1 + 7) // 8  # specs/indexer/select.py:201
         there = (group < last)[:, None]  # specs/indexer/select.py:202
         value = tl.load(logits_ptr + (out_row * max_model_len + item), mask=there & (item < max_model_len), other=0.0)  # specs/indexer/select.py:204
-        after = item >= count  # specs/indexer/select.py:205
-        inside = there & after & (item * 1 < count_1)  # specs/indexer/select.py:206
+        after = item >= start_1  # specs/indexer/select.py:205
+        inside = there & after & (item < end_1)  # specs/indexer/select.py:206
         bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
         keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:207
         item_1 = tl.reshape(item, [256])  # specs/indexer/select.py:208
         keys_1 = tl.reshape(keys, [256])  # specs/indexer/select.py:208
         keys_2 = tl.max(tl.reshape(keys_1, [16, 16]), axis=0)  # specs/indexer/select.py:288
-        count_2 = tl.min(keys_2, axis=0)  # specs/indexer/select.py:289
-        lower = count_2 - 1  # specs/indexer/select.py:289
+        keys_2_min = tl.min(keys_2, axis=0)  # specs/indexer/select.py:289
+        lower = keys_2_min - 1  # specs/indexer/select.py:289
         upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:297
         straddles = tl.cast((lower < -1) & (upper > -1), tl.int32)  # specs/indexer/select.py:303
         lower_1 = lower  # specs/indexer/select.py:304
@@ -63,49 +62,47 @@ def decode_select_columns(
             middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:300
             found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:301
             enough = found <= 16  # specs/indexer/select.py:333
-            count_3 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:334
-            count_4 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:334
-            count_5 = tl.where(enough, found, above)  # specs/indexer/select.py:334
-            lower_1 = count_3
-            upper_1 = count_4
-            above = count_5
-        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:307
-        lower_2 = lower_1  # specs/indexer/select.py:318
-        upper_2 = upper_1  # specs/indexer/select.py:318
-        for i_1 in range(31):  # specs/indexer/select.py:318
-            needed = tl.cast((above < 16) & ((lower_2 & upper_2) + ((lower_2 ^ upper_2) >> 1) > lower_2), tl.int32)  # specs/indexer/select.py:310
-            lower_3 = lower_2  # specs/indexer/select.py:311
-            upper_3 = upper_2  # specs/indexer/select.py:311
-            above_1 = above  # specs/indexer/select.py:311
-            for i_2 in range(needed):  # specs/indexer/select.py:311
-                middle_1 = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:328
-                count_6 = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:316
-                found_1 = -count_6  # specs/indexer/select.py:316
-                enough_1 = found_1 <= 16  # specs/indexer/select.py:333
-                count_7 = tl.where(enough_1, lower_3, middle_1)  # specs/indexer/select.py:334
-                count_8 = tl.where(enough_1, middle_1, upper_3)  # specs/indexer/select.py:334
-                count_9 = tl.where(enough_1, found_1, above_1)  # specs/indexer/select.py:334
-                lower_3 = count_7
-                upper_3 = count_8
-                above_1 = count_9
-            lower_2 = lower_3
-            upper_2 = upper_3
+            lower_2 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:334
+            upper_2 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:334
+            above_1 = tl.where(enough, found, above)  # specs/indexer/select.py:334
+            lower_1 = lower_2
+            upper_1 = upper_2
             above = above_1
+        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:307
+        lower_3 = lower_1  # specs/indexer/select.py:318
+        upper_3 = upper_1  # specs/indexer/select.py:318
+        for i_1 in range(31):  # specs/indexer/select.py:318
+            needed = tl.cast((above < 16) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)  # specs/indexer/select.py:310
+            lower_4 = lower_3  # specs/indexer/select.py:311
+            upper_4 = upper_3  # specs/indexer/select.py:311
+            above_2 = above  # specs/indexer/select.py:311
+            for i_2 in range(needed):  # specs/indexer/select.py:311
+                middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:328
+                index = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:316
+                found_1 = -index  # specs/indexer/select.py:316
+                enough_1 = found_1 <= 16  # specs/indexer/select.py:333
+                lower_5 = tl.where(enough_1, lower_4, middle_1)  # specs/indexer/select.py:334
+                upper_5 = tl.where(enough_1, middle_1, upper_4)  # specs/indexer/select.py:334
+                above_3 = tl.where(enough_1, found_1, above_2)  # specs/indexer/select.py:334
+                lower_4 = lower_5
+                upper_4 = upper_5
+                above_2 = above_3
+            lower_3 = lower_4
+            upper_3 = upper_4
+            above = above_2
         room = 16 - above  # specs/indexer/select.py:239
-        higher = keys_1 > upper_2  # specs/indexer/select.py:349
-        equal = (keys_1 == upper_2) & (keys_1 > -2147483647)  # specs/indexer/select.py:349
+        higher = keys_1 > upper_3  # specs/indexer/select.py:349
+        equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # specs/indexer/select.py:349
         passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:351
-        t = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:352
-        ranks = 0 + t  # specs/indexer/select.py:352
+        ranks = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:352
         ties = ranks >> 16  # specs/indexer/select.py:339
         kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:354
         place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:355
         passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:355
-        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + place), item_1 - count, mask=place >= 0)  # specs/indexer/select.py:243
-        passed_2 = 0 + passed_1  # specs/indexer/select.py:244
-        count_10 = (passed_2 & 65535) + tl.minimum(passed_2 >> 16, room)  # specs/indexer/select.py:254
+        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:243
+        count = (passed_1 & 65535) + tl.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:254
         number_1 = tl.arange(0, 16)  # specs/indexer/select.py:271
-        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_1), tl.full([16], -1, tl.int32), mask=(number_1 >= count_10) & (number_1 < 16))  # specs/indexer/select.py:272
-    if live & (count_1 - count <= 16):  # specs/indexer/select.py:260
+        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_1), tl.full([16], -1, tl.int32), mask=(number_1 >= count) & (number_1 < 16))  # specs/indexer/select.py:272
+    if live & (end_1 - start_1 <= 16):  # specs/indexer/select.py:260
         number_2 = tl.arange(0, 16)  # specs/indexer/select.py:265
-        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_2), tl.where(number_2 < count_1 - count, number_2, -1), mask=number_2 < 16)  # specs/indexer/select.py:266
+        tl.store(topk_indices_ptr + (row * stride_topk_indices0 + number_2), tl.where(number_2 < end_1 - start_1, number_2, -1), mask=number_2 < 16)  # specs/indexer/select.py:266

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d2830b3fb86fb6047f6d6672d0063e9cd9b39ecd6b56db01c02ebb8fe3d31302
+# spec sha256 451cf02d87ae9c02e503ca97b5bc26e96e49be47fe350aa768d1e0cc92f77ee4
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -36,9 +36,12 @@ def insert_rows(
     row = held % 16  # specs/cache/insert.py:61
     data = row * 128  # specs/cache/insert.py:62
     inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
-    number = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
-    index = (number * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
-    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=live_1[:, None, None], other=0.0)  # specs/cache/insert.py:116
+    number = tl.arange(0, 1)  # specs/cache/insert.py:99
+    number_1 = number[:, None]  # specs/cache/insert.py:99
+    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
+    mask = live_1[:, None]  # specs/cache/insert.py:109
+    mask_1 = mask[:, :, None]  # specs/cache/insert.py:109
+    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:116
     x = k.to(tl.float32)  # specs/cache/insert.py:116
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:141
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
@@ -54,12 +57,7 @@ def insert_rows(
     inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:145
-    inside_1 = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
-    number_1 = tl.arange(0, 1)[:, None]  # specs/cache/insert.py:99
     start = data[:, None, None]  # specs/cache/insert.py:171
-    mask = live_1[:, None, None]  # specs/cache/insert.py:109
-    tl.store((cache_ptr + page[:, None, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + (number_1 * 128 + inside_1)[None, :, :], value_1, mask=mask)  # specs/cache/insert.py:173
-    number_2 = tl.arange(0, 1)  # specs/cache/insert.py:148
-    mask_1 = live_1[:, None]  # specs/cache/insert.py:149
+    tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index, value_1, mask=mask_1)  # specs/cache/insert.py:173
     start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:151
-    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number_2[None, :], tl.where(infinite | nan, raw, value), mask=mask_1)  # specs/cache/insert.py:152
+    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number[None, :], tl.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:152

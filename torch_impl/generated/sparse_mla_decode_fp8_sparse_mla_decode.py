@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 68b762b3abc0eedd027c1a288fcd700eaca0ef344e12a8c0c0db0d4faec0a9cc
+# spec sha256 05c292758370655b63a236fa798a17046dbf45f693b7a998bb5012ba16a7c37a
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -51,27 +51,27 @@ def sparse_mla_decode(
 ):
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
     blocks = (H + 15) // 16  # specs/attention/sparse.py:80
-    rest = tile // 1  # specs/attention/sparse.py:81
-    head = rest % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
-    token = rest // blocks  # specs/attention/sparse.py:84
-    t = head < H  # specs/attention/sparse.py:84
-    count = COMP_PAGES * 2  # specs/attention/decode.py:68
-    count_1 = SWA_PAGES * 16  # specs/attention/decode.py:70
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
+    head = tile % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
+    token = tile // blocks  # specs/attention/sparse.py:84
+    live = head < H  # specs/attention/sparse.py:84
+    total = COMP_PAGES * 2  # specs/attention/decode.py:68
+    total_1 = SWA_PAGES * 16  # specs/attention/decode.py:70
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index + 64)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_1 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_1 + 128)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_2 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_2 + 192)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_3 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_3 + 256)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_4 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_4 + 320)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_5 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_5 + 384)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_6 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + (index_6 + 448)[None, :]), mask=t[:, None], other=0.0)  # specs/attention/sparse.py:161
+    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_1 = (index + 64)[None, :]  # specs/attention/sparse.py:160
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_2 = (index + 128)[None, :]  # specs/attention/sparse.py:160
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_3 = (index + 192)[None, :]  # specs/attention/sparse.py:160
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_4 = (index + 256)[None, :]  # specs/attention/sparse.py:160
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_5 = (index + 320)[None, :]  # specs/attention/sparse.py:160
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_6 = (index + 384)[None, :]  # specs/attention/sparse.py:160
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
+    index_7 = (index + 448)[None, :]  # specs/attention/sparse.py:160
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
     topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:172
     length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:172
     swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:172
@@ -79,37 +79,36 @@ def sparse_mla_decode(
     upper = (length + 63) // 64  # specs/attention/sparse.py:144
     upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:144
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-    t_1 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_8 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    t_9 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    total_2 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_1 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
     for k in range(upper):  # specs/attention/sparse.py:225
-        entry = k * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
-        index_7 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:207
-        live = (index_7 >= 0) & (index_7 < count)  # specs/attention/sparse.py:210
-        slot = tl.maximum(index_7, 0)  # specs/attention/decode.py:54
+        entry = k * 64 + index  # specs/attention/sparse.py:206
+        index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:207
+        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:210
+        slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:54
         page = slot // 2  # specs/attention/decode.py:55
         row = slot % 2  # specs/attention/decode.py:55
-        t_10 = row * 576  # specs/tile/library/pages.py:72
+        data = row * 576  # specs/tile/library/pages.py:72
         start = row * 8 + 1152  # specs/tile/library/pages.py:73
-        start_1 = t_10[:, None]  # specs/tile/library/pages.py:100
-        live_1 = live[:, None]  # specs/tile/library/pages.py:101
-        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_1, other=0.0)  # specs/tile/library/pages.py:102
-        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:150
+        start_1 = data[:, None]  # specs/tile/library/pages.py:100
+        live_2 = live_1[:, None]  # specs/tile/library/pages.py:101
+        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
+        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:150
         codes = code & 255  # specs/tile/library/pages.py:142
         value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
         value_2 = values.to(tl.float32) * spread  # specs/tile/library/pages.py:92
         columns = value_2.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_2 = (t_10 + 64)[:, None]  # specs/tile/library/pages.py:100
-        live_2 = live[:, None]  # specs/tile/library/pages.py:101
-        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
+        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:100
+        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         code_1 = code >> 8  # specs/tile/library/pages.py:141
         codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
         value_3 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -117,9 +116,8 @@ def sparse_mla_decode(
         spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
         value_5 = values_1.to(tl.float32) * spread_1  # specs/tile/library/pages.py:92
         columns_1 = value_5.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_3 = (t_10 + 128)[:, None]  # specs/tile/library/pages.py:100
-        live_3 = live[:, None]  # specs/tile/library/pages.py:101
-        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_3, other=0.0)  # specs/tile/library/pages.py:102
+        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:100
+        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         code_2 = code >> 16  # specs/tile/library/pages.py:141
         codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
         value_6 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -127,9 +125,8 @@ def sparse_mla_decode(
         spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
         value_8 = values_2.to(tl.float32) * spread_2  # specs/tile/library/pages.py:92
         columns_2 = value_8.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_4 = (t_10 + 192)[:, None]  # specs/tile/library/pages.py:100
-        live_4 = live[:, None]  # specs/tile/library/pages.py:101
-        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
+        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:100
+        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         code_3 = code >> 24  # specs/tile/library/pages.py:141
         codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
         value_9 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -137,20 +134,18 @@ def sparse_mla_decode(
         spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
         value_11 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:92
         columns_3 = value_11.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_5 = (t_10 + 256)[:, None]  # specs/tile/library/pages.py:100
-        live_5 = live[:, None]  # specs/tile/library/pages.py:101
-        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_5, other=0.0)  # specs/tile/library/pages.py:102
+        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:100
+        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         start_6 = start + 4  # specs/tile/library/pages.py:149
-        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live, other=0)  # specs/tile/library/pages.py:150
+        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:150
         codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
         value_12 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_13 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
         spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
         value_14 = values_4.to(tl.float32) * spread_4  # specs/tile/library/pages.py:92
         columns_4 = value_14.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_7 = (t_10 + 320)[:, None]  # specs/tile/library/pages.py:100
-        live_6 = live[:, None]  # specs/tile/library/pages.py:101
-        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_6, other=0.0)  # specs/tile/library/pages.py:102
+        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:100
+        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
         codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
         value_15 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -158,9 +153,8 @@ def sparse_mla_decode(
         spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
         value_17 = values_5.to(tl.float32) * spread_5  # specs/tile/library/pages.py:92
         columns_5 = value_17.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_8 = (t_10 + 384)[:, None]  # specs/tile/library/pages.py:100
-        live_7 = live[:, None]  # specs/tile/library/pages.py:101
-        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_7, other=0.0)  # specs/tile/library/pages.py:102
+        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:100
+        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
         codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
         value_18 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -168,9 +162,8 @@ def sparse_mla_decode(
         spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
         value_20 = values_6.to(tl.float32) * spread_6  # specs/tile/library/pages.py:92
         columns_6 = value_20.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_9 = (t_10 + 448)[:, None]  # specs/tile/library/pages.py:100
-        live_8 = live[:, None]  # specs/tile/library/pages.py:101
-        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_8, other=0.0)  # specs/tile/library/pages.py:102
+        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:100
+        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
         score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
         score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76
@@ -179,55 +172,54 @@ def sparse_mla_decode(
         score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:76
         score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:76
         product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:76
-        score_7 = tl.where(live[None, :], product * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:68
         highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:86
         peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:87
         base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
         weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
         decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
-        t_11 = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
-        total = t_1 * decay + t_11  # specs/attention/softmax.py:91
+        weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
+        total_3 = total_2 * decay + weight_sum  # specs/attention/softmax.py:91
         narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
-        product_1 = tl.dot(narrow, columns, acc=t_2 * decay[:, None])  # specs/attention/softmax.py:93
-        product_2 = tl.dot(narrow, columns_1, acc=t_3 * decay[:, None])  # specs/attention/softmax.py:93
-        product_3 = tl.dot(narrow, columns_2, acc=t_4 * decay[:, None])  # specs/attention/softmax.py:93
-        product_4 = tl.dot(narrow, columns_3, acc=t_5 * decay[:, None])  # specs/attention/softmax.py:93
-        product_5 = tl.dot(narrow, columns_4, acc=t_6 * decay[:, None])  # specs/attention/softmax.py:93
-        product_6 = tl.dot(narrow, columns_5, acc=t_7 * decay[:, None])  # specs/attention/softmax.py:93
-        product_7 = tl.dot(narrow, columns_6, acc=t_8 * decay[:, None])  # specs/attention/softmax.py:93
-        product_8 = tl.dot(narrow, columns_7, acc=t_9 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])  # specs/attention/softmax.py:93
+        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])  # specs/attention/softmax.py:93
         peak = peak_1
-        t_1 = total
-        t_2 = product_1
-        t_3 = product_2
-        t_4 = product_3
-        t_5 = product_4
-        t_6 = product_5
-        t_7 = product_6
-        t_8 = product_7
-        t_9 = product_8
+        total_2 = total_3
+        sums_0 = sums_0_1
+        sums_1 = sums_1_1
+        sums_2 = sums_2_1
+        sums_3 = sums_3_1
+        sums_4 = sums_4_1
+        sums_5 = sums_5_1
+        sums_6 = sums_6_1
+        sums_7 = sums_7_1
     for k_1 in range(upper_1):  # specs/attention/sparse.py:225
-        entry_1 = k_1 * 64 + tl.arange(0, 64)  # specs/attention/sparse.py:206
-        index_8 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
-        live_9 = (index_8 >= 0) & (index_8 < count_1)  # specs/attention/sparse.py:210
-        slot_1 = tl.maximum(index_8, 0)  # specs/attention/decode.py:54
+        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:206
+        index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
+        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:210
+        slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:54
         page_1 = slot_1 // 16  # specs/attention/decode.py:55
         row_1 = slot_1 % 16  # specs/attention/decode.py:55
-        t_12 = row_1 * 576  # specs/tile/library/pages.py:72
+        data_1 = row_1 * 576  # specs/tile/library/pages.py:72
         start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
-        start_11 = t_12[:, None]  # specs/tile/library/pages.py:100
-        live_10 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_10, other=0.0)  # specs/tile/library/pages.py:102
-        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:150
+        start_11 = data_1[:, None]  # specs/tile/library/pages.py:100
+        live_4 = live_3[:, None]  # specs/tile/library/pages.py:101
+        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
+        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:150
         codes_7 = code_7 & 255  # specs/tile/library/pages.py:142
         value_21 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_22 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:116
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:118
         value_23 = values_7.to(tl.float32) * spread_7  # specs/tile/library/pages.py:92
         columns_8 = value_23.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_12 = (t_12 + 64)[:, None]  # specs/tile/library/pages.py:100
-        live_11 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_11, other=0.0)  # specs/tile/library/pages.py:102
+        start_12 = (data_1 + 64)[:, None]  # specs/tile/library/pages.py:100
+        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         code_8 = code_7 >> 8  # specs/tile/library/pages.py:141
         codes_8 = code_8 & 255  # specs/tile/library/pages.py:142
         value_24 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -235,9 +227,8 @@ def sparse_mla_decode(
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:118
         value_26 = values_8.to(tl.float32) * spread_8  # specs/tile/library/pages.py:92
         columns_9 = value_26.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_13 = (t_12 + 128)[:, None]  # specs/tile/library/pages.py:100
-        live_12 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_12, other=0.0)  # specs/tile/library/pages.py:102
+        start_13 = (data_1 + 128)[:, None]  # specs/tile/library/pages.py:100
+        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         code_9 = code_7 >> 16  # specs/tile/library/pages.py:141
         codes_9 = code_9 & 255  # specs/tile/library/pages.py:142
         value_27 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -245,9 +236,8 @@ def sparse_mla_decode(
         spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:118
         value_29 = values_9.to(tl.float32) * spread_9  # specs/tile/library/pages.py:92
         columns_10 = value_29.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_14 = (t_12 + 192)[:, None]  # specs/tile/library/pages.py:100
-        live_13 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_13, other=0.0)  # specs/tile/library/pages.py:102
+        start_14 = (data_1 + 192)[:, None]  # specs/tile/library/pages.py:100
+        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         code_10 = code_7 >> 24  # specs/tile/library/pages.py:141
         codes_10 = code_10 & 255  # specs/tile/library/pages.py:142
         value_30 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -255,20 +245,18 @@ def sparse_mla_decode(
         spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:118
         value_32 = values_10.to(tl.float32) * spread_10  # specs/tile/library/pages.py:92
         columns_11 = value_32.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_15 = (t_12 + 256)[:, None]  # specs/tile/library/pages.py:100
-        live_14 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_14, other=0.0)  # specs/tile/library/pages.py:102
+        start_15 = (data_1 + 256)[:, None]  # specs/tile/library/pages.py:100
+        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         start_16 = start_10 + 4  # specs/tile/library/pages.py:149
-        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_9, other=0)  # specs/tile/library/pages.py:150
+        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:150
         codes_11 = code_11 & 255  # specs/tile/library/pages.py:142
         value_33 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
         value_34 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:116
         spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:118
         value_35 = values_11.to(tl.float32) * spread_11  # specs/tile/library/pages.py:92
         columns_12 = value_35.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_17 = (t_12 + 320)[:, None]  # specs/tile/library/pages.py:100
-        live_15 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_15, other=0.0)  # specs/tile/library/pages.py:102
+        start_17 = (data_1 + 320)[:, None]  # specs/tile/library/pages.py:100
+        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         code_12 = code_11 >> 8  # specs/tile/library/pages.py:141
         codes_12 = code_12 & 255  # specs/tile/library/pages.py:142
         value_36 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -276,9 +264,8 @@ def sparse_mla_decode(
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:118
         value_38 = values_12.to(tl.float32) * spread_12  # specs/tile/library/pages.py:92
         columns_13 = value_38.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_18 = (t_12 + 384)[:, None]  # specs/tile/library/pages.py:100
-        live_16 = live_9[:, None]  # specs/tile/library/pages.py:101
-        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + tl.arange(0, 64)[None, :], mask=live_16, other=0.0)  # specs/tile/library/pages.py:102
+        start_18 = (data_1 + 384)[:, None]  # specs/tile/library/pages.py:100
+        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         code_13 = code_11 >> 16  # specs/tile/library/pages.py:141
         codes_13 = code_13 & 255  # specs/tile/library/pages.py:142
         value_39 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
@@ -286,9 +273,8 @@ def sparse_mla_decode(
         spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:118
         value_41 = values_13.to(tl.float32) * spread_13  # specs/tile/library/pages.py:92
         columns_14 = value_41.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_19 = (t_12 + 448)[:, None]  # specs/tile/library/pages.py:100
-        live_17 = live_9[:, None]  # specs/tile/library/pages.py:101
-        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + tl.arange(0, 64)[None, :], mask=live_17, other=0.0)  # specs/tile/library/pages.py:102
+        start_19 = (data_1 + 448)[:, None]  # specs/tile/library/pages.py:100
+        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
         score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:76
         score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:76
         score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:76
@@ -296,56 +282,49 @@ def sparse_mla_decode(
         score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:76
         score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:76
         score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:76
-        product_9 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:76
-        score_15 = tl.where(live_9[None, :], product_9 * 1.0, float("-inf"))  # specs/attention/softmax.py:68
+        product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:76
+        score_15 = tl.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:68
         highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:86
         peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:87
         base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
         weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:89
         decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
-        t_13 = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
-        total_1 = t_1 * decay_1 + t_13  # specs/attention/softmax.py:91
+        weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
+        total_4 = total_2 * decay_1 + weight_1_sum  # specs/attention/softmax.py:91
         narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
-        product_10 = tl.dot(narrow_1, columns_8, acc=t_2 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_11 = tl.dot(narrow_1, columns_9, acc=t_3 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_12 = tl.dot(narrow_1, columns_10, acc=t_4 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_13 = tl.dot(narrow_1, columns_11, acc=t_5 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_14 = tl.dot(narrow_1, columns_12, acc=t_6 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_15 = tl.dot(narrow_1, columns_13, acc=t_7 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_16 = tl.dot(narrow_1, columns_14, acc=t_8 * decay_1[:, None])  # specs/attention/softmax.py:93
-        product_17 = tl.dot(narrow_1, columns_15, acc=t_9 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_2_2 = tl.dot(narrow_1, columns_10, acc=sums_2 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_3_2 = tl.dot(narrow_1, columns_11, acc=sums_3 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_4_2 = tl.dot(narrow_1, columns_12, acc=sums_4 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_5_2 = tl.dot(narrow_1, columns_13, acc=sums_5 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_6_2 = tl.dot(narrow_1, columns_14, acc=sums_6 * decay_1[:, None])  # specs/attention/softmax.py:93
+        sums_7_2 = tl.dot(narrow_1, columns_15, acc=sums_7 * decay_1[:, None])  # specs/attention/softmax.py:93
         peak = peak_2
-        t_1 = total_1
-        t_2 = product_10
-        t_3 = product_11
-        t_4 = product_12
-        t_5 = product_13
-        t_6 = product_14
-        t_7 = product_15
-        t_8 = product_16
-        t_9 = product_17
-    attn_sink = tl.load(attn_sink_ptr + head, mask=t, other=0.0)  # specs/attention/sparse.py:233
+        total_2 = total_4
+        sums_0 = sums_0_2
+        sums_1 = sums_1_2
+        sums_2 = sums_2_2
+        sums_3 = sums_3_2
+        sums_4 = sums_4_2
+        sums_5 = sums_5_2
+        sums_6 = sums_6_2
+        sums_7 = sums_7_2
+    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:233
     sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:233
     base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:121
-    whole = t_1 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:122
-    known = t_1 > 0.0  # specs/attention/softmax.py:123
+    whole = total_2 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:122
+    known = total_2 > 0.0  # specs/attention/softmax.py:123
     factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + tl.arange(0, 64)[None, :]), (t_2 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_9 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_9 + 64)[None, :]), (t_3 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_10 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_10 + 128)[None, :]), (t_4 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_11 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_11 + 192)[None, :]), (t_5 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_12 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_12 + 256)[None, :]), (t_6 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_13 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_13 + 320)[None, :]), (t_7 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_14 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_14 + 384)[None, :]), (t_8 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    index_15 = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + (index_15 + 448)[None, :]), (t_9 * factor[:, None]).to(tl.bfloat16), mask=t[:, None])  # specs/attention/sparse.py:237
-    lost = (t_1 != t_1) & (peak < float("inf"))  # specs/attention/softmax.py:135
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, t_1, peak * 0.6931471805599453), mask=t)  # specs/attention/sparse.py:239
-    known_1 = t_1 != 0.0  # specs/attention/softmax.py:129
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, t_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=t)  # specs/attention/sparse.py:240
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]), (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
+    lost = (total_2 != total_2) & (peak < float("inf"))  # specs/attention/softmax.py:135
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:239
+    known_1 = total_2 != 0.0  # specs/attention/softmax.py:129
+    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:240

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cc41fbaadc41bf6617a44d2bca8df223b468e0e321a99c5cae534b3414b3078f
+# spec sha256 d15f2d3ecea410331c5b096bf679f8a5c817d79df9bdb4d7bf89760c4129cf50
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -28,15 +28,14 @@ def swa_decode_metadata(
 ):
     token = tl.program_id(0)  # specs/cache/metadata.py:73
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:35
-    count = (R + 255) // 256  # specs/cache/lookup.py:46
     ended = 0  # specs/cache/lookup.py:46
-    for k in range(count):  # specs/cache/lookup.py:46
+    for k in range((R + 255) // 256):  # specs/cache/lookup.py:46
         owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:38
         inside = owner < R  # specs/cache/lookup.py:39
         query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
         end = query_start_loc - first  # specs/cache/lookup.py:40
-        count_1 = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
-        ended = ended + count_1
+        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
+        ended = ended + index
     live = ended < R  # specs/cache/metadata.py:75
     first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:52
     query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:53
@@ -46,16 +45,16 @@ def swa_decode_metadata(
     slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/metadata.py:76
     live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:76
     low = tl.maximum(position - 127, 0)  # specs/cache/metadata.py:77
-    count_2 = tl.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:78
+    count = tl.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:78
     column = tl.arange(0, 128)  # specs/cache/metadata.py:79
-    index = low + column  # specs/cache/metadata.py:80
-    live_2 = column < count_2  # specs/cache/metadata.py:80
+    index_1 = low + column  # specs/cache/metadata.py:80
+    live_2 = column < count  # specs/cache/metadata.py:80
     pages = tl.where((ended >= 0) & (ended < B), NB, 0)  # specs/cache/lookup.py:66
-    live_3 = live_2 & (index >= 0)  # specs/cache/lookup.py:67
-    entry = tl.where(live_3, index, 0)  # specs/cache/lookup.py:68
+    live_3 = live_2 & (index_1 >= 0)  # specs/cache/lookup.py:67
+    entry = tl.where(live_3, index_1, 0)  # specs/cache/lookup.py:68
     page = entry // 64  # specs/cache/lookup.py:69
     live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:70
     block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)  # specs/cache/lookup.py:71
     slot = tl.where(block >= 0, block * 64 + entry % 64, -1)  # specs/cache/lookup.py:72
     tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/metadata.py:81
-    tl.store(lens_ptr + token, count_2)  # specs/cache/metadata.py:82
+    tl.store(lens_ptr + token, count)  # specs/cache/metadata.py:82

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 from specs.lang.declare.axes import BinaryExpr, Expr, Ref
-from specs.lang.formats.elements import BOOL, F32, INT32
+from specs.lang.formats.elements import BOOL, F32, INT32, Kind
 from specs.tile.ir import Opcode, Operation, Program, Size, Stride, Value, walk
 
 BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
@@ -41,7 +41,10 @@ _COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 
 _UNARY_PRECEDENCE = 10
 ATOM = 12
 _STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
+_REDUCED = {Opcode.SUM: "sum", Opcode.AMAX: "max", Opcode.AMIN: "min", Opcode.CUMSUM: "cumsum"}
 INDENT = "    "
+_SHORT = 20  # characters
+_BY_KIND = {Kind.FLOAT: "value", Kind.INT: "index", Kind.BOOL: "mask"}
 
 
 def integer_names(integers: Sequence[Size | Stride]) -> dict[Size | Stride, str]:
@@ -122,7 +125,7 @@ class Printer(ABC):
                 self.line(f"{', '.join(names)} = {expression}", depth, op)
             elif self.uses[id(op.result)]:
                 expression = self.expression(op)
-                if id(op) in folded:
+                if id(op) in folded or self._is_repeated(op, expression):
                     self.text[id(op.result)] = expression
                 else:
                     name = self.fresh(op.result, self._default_name(op))
@@ -135,13 +138,23 @@ class Printer(ABC):
         for op in ops:
             if len(op.results) == 1 and op.code not in _STATEMENTS and self._only_here(op.result):
                 consumer = user.get(id(op.result))
-                if consumer is not None and consumer.code is not Opcode.FOR:
-                    folded.add(id(op))
+                if consumer is None or (consumer.code is Opcode.FOR and op.result not in consumer.operands[:2]):
+                    continue
+                folded.add(id(op))
         return folded
 
     def _only_here(self, value: Value) -> bool:
         """Whether a value is printed inside the one expression that uses it."""
         return value.name is None and self.uses[id(value)] == 1
+
+    def _is_repeated(self, op: Operation, expression: Text) -> bool:
+        """Whether a value without a name is written out wherever it is used: as short as a name, and plainer."""
+        value = op.result
+        if value.name is not None or op.code in _STATEMENTS:
+            return False
+        if op.code is Opcode.EXPAND:
+            return expression.partition("[")[0].isidentifier()
+        return value.hint is None and is_scalar_i32(value) and len(expression) <= _SHORT
 
     def _default_name(self, op: Operation) -> str:
         """A name for a value that the author gave none."""
@@ -149,11 +162,17 @@ class Printer(ABC):
             return str(op.attrs["array"])
         if op.code is Opcode.DOT:
             return "product"
-        return "count" if is_scalar_i32(op.result) else "t"
+        if op.code is Opcode.ARANGE:
+            return f"arange_{op.attrs['n']}"
+        if op.code in _REDUCED and self.of(op.operands[0]).isidentifier():
+            return f"{self.of(op.operands[0])}_{_REDUCED[op.code]}"
+        if op.code is Opcode.EXPAND and self.of(op.operands[0]).isidentifier():
+            return str(self.of(op.operands[0]))
+        return _BY_KIND[op.result.type.element.kind]
 
     def fresh(self, value: Value, default: str = "t") -> str:
         """A unique Python name for a value, the author's where there is one; also becomes its text."""
-        base = value.name or default
+        base = value.name or value.hint or default
         base = base if base.isidentifier() and not keyword.iskeyword(base) else default
         name = self.unique(base)
         self.text[id(value)] = Text(name)

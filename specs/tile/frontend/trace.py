@@ -13,14 +13,28 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import local
-from types import FrameType
+from types import FrameType, FunctionType
 
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import BOOL, INT32, ElementFormat
-from specs.tile.ir import COMPARISONS, Location, Opcode, Operation, Region, Size, TileType, Value, broadcast_shapes
+from specs.tile.ir import (
+    COMPARISONS,
+    Location,
+    Opcode,
+    Operation,
+    Region,
+    Size,
+    TileType,
+    Value,
+    broadcast_shapes,
+    walk,
+)
 
 _MACHINERY = str(Path(__file__).parents[1])
 _ROOT = str(Path(__file__).parents[3])
+_DECLARATIONS = f"{_ROOT}/specs/lang/"
+_PLAIN = frozenset({int, float, bool, str, type(None), FunctionType})
+_SEQUENCES = frozenset({tuple, list})
 
 Number = int | float | bool
 
@@ -32,8 +46,12 @@ class Tracer:
         self.ops: list[Operation] = []
         self._blocks: list[list[Operation]] = [self.ops]
         self._sizes: dict[Size, Tile] = {}
+        self._constants: dict[tuple[int, type, Number | str], Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
+        self._numbered: dict[int, tuple[Value, str]] = {}  # names by place in a tuple
+        self._looked_into: dict[int, object] = {}  # what holds the same tiles for ever
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
+        self._line, self._step = ("", 0), 0  # its line, and how far into the function
         self._lines: dict[tuple[str, int], Location] = {}
 
     def emit(
@@ -63,19 +81,27 @@ class Tracer:
         return tuple([Tile(result) for result in results])
 
     def constant(self, value: Number, element: ElementFormat) -> Tile:
-        """Records a scalar constant. No statement is made of it, so it has no line."""
-        result = Value(TileType(element))
-        result.op = Operation(Opcode.CONST, (), (result,), {"value": value}, None)
-        self._blocks[-1].append(result.op)
-        return Tile(result)
+        """A scalar constant, one value per program. No statement is made of it, so it has no line."""
+        key = (id(element), type(value), value or str(value))  # 0.0 and -0.0 are equal
+        found = self._constants.get(key)
+        if found is None:
+            result = Value(TileType(element))
+            result.op = Operation(Opcode.CONST, (), (result,), {"value": value}, None)
+            self.ops.insert(0, result.op)
+            found = self._constants[key] = Tile(result)
+        return found
 
     def here(self) -> Location | None:
         """Where the author's current statement is; the tiles that its variables hold take their names."""
         frame = author_frame()
         if frame is None:
             return None
-        self.name_locals(frame)
         line = (frame.f_code.co_filename, frame.f_lineno)
+        step = frame.f_lasti
+        # Further on in the same statement nothing has been assigned.
+        if not self._frames or frame is not self._frames[-1] or line != self._line or step <= self._step:
+            self.name_locals(frame)
+        self._line, self._step = line, step
         if line not in self._lines:
             self._lines[line] = location_of(frame)
         return self._lines[line]
@@ -97,8 +123,37 @@ class Tracer:
             if _is_machinery(author.f_code.co_filename):
                 continue
             for name, held in author.f_locals.items():
-                if type(held) is Tile and held.value.name is None:
-                    held.value.name = name
+                kind = type(held)
+                if kind is Tile:
+                    if held.value.name is None:
+                        held.value.name = name
+                elif kind in _PLAIN or id(held) in self._looked_into:
+                    continue
+                elif kind is tuple or kind is list:
+                    self._number(name, held)
+                elif (slots := _slots(kind)) is not None:
+                    _hint_fields(held, slots)
+                    if slots:
+                        self._looked_into[id(held)] = held
+
+    def _number(self, name: str, held: Sequence[object]) -> None:
+        """Remembers numbered names for the tiles of a tuple or list, which count where nothing else names them."""
+        for number, item in enumerate(held):
+            if type(item) is Tile and item.value.name is None:
+                self._numbered.setdefault(id(item.value), (item.value, f"{name}_{number}"))
+        if type(held) is tuple:
+            self._looked_into[id(held)] = held
+
+    def name_the_rest(self) -> None:
+        """Hints for values that neither a variable nor a field has named, when everything is recorded."""
+        for op in walk(self.ops):
+            if op.code is Opcode.FOR and op.region is not None:
+                inside, turn = op.region.parameters[1:], op.region.results
+                for carried in zip(inside, op.results, op.operands[2:], turn, strict=True):
+                    _name_carried(carried)
+        for value, name in self._numbered.values():
+            if value.hint is None and value.op is not None and value.op.code is not Opcode.EXPAND:
+                value.hint = name
 
     def size(self, size: Size) -> Tile:
         """A size that is known when the program runs, one value per program."""
@@ -120,6 +175,31 @@ class Tracer:
             self._blocks.pop()
         values = [*region.parameters, *(result for op in region.ops for result in op.results)]
         self._inner |= {id(value) for value in values}
+
+
+def _name_carried(values: tuple[Value, Value, Value, Value]) -> None:
+    """One name for what a loop carries: (in the loop, after it, before it, from turn to turn)."""
+    label = next((name for value in values if (name := value.hint or value.name)), None)
+    if label is None:
+        return
+    for value in values:
+        value.hint = label
+    for value in values[:2]:
+        value.name = label
+
+
+def _hint_fields(held: object, slots: tuple[str, ...]) -> None:
+    """Names of an object's fields for the tiles that they hold."""
+    fields = [(name, getattr(held, name, None)) for name in slots] if slots else list(vars(held).items())
+    for name, item in fields:
+        kind = type(item)
+        if kind is Tile:
+            if item.value.name is None:
+                item.value.hint = name
+        elif kind in _SEQUENCES:
+            for number, element in enumerate(item):
+                if type(element) is Tile and element.value.name is None:
+                    element.value.hint = f"{name}_{number}"
 
 
 class _Active(local):
@@ -153,6 +233,17 @@ def tracer() -> Tracer:
 def _is_machinery(filename: str) -> bool:
     """Whether a file is the tracer's own. Its library is not: that is written as an author writes."""
     return filename.startswith(_MACHINERY) and "/library/" not in filename
+
+
+@cache
+def _slots(kind: type) -> tuple[str, ...] | None:
+    """Slots of an author's class, () where its objects have a `__dict__`, None for classes of others."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None or _is_machinery(file) or file.startswith(_DECLARATIONS):
+        return None
+    if kind.__dictoffset__:
+        return ()
+    return tuple(name for base in kind.__mro__ for name in getattr(base, "__slots__", ())) or None
 
 
 def author_frame() -> FrameType | None:

@@ -19,6 +19,7 @@ from specs.lang.formats.elements import ElementFormat
 from specs.tile.frontend.trace import Tracer, fail, tracing
 from specs.tile.ir import ArrayParam, Lead, Program, without_dead
 from specs.tile.language import ArrayHandle
+from specs.tile.passes.simplify import simplify
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
     with tracing(tracer):
         members |= {name: tracer.size(Ref(name)) for name in names}
         kernel.body(Parameters(members))
+        tracer.name_the_rest()
     leads = [dim for param in params.values() for dim in param.sizes if isinstance(dim, Lead)]
     return Program(
         name=kernel.name,
@@ -85,7 +87,7 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
         arrays=tuple(params.values()),
         sizes=(*map(Ref, names), *leads),
         grid=tuple(map(as_expr, kernel.grid)),
-        ops=tuple(without_dead(tracer.ops)),
+        ops=tuple(simplify(without_dead(tracer.ops))),
         tunables=key.tunables,
         specialisation=_describe(key),
         wide=key.wide,

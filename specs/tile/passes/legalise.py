@@ -16,6 +16,7 @@ from specs.tile.ir import ArrayParam, Opcode, Operation, Program, TileType, Valu
 from specs.tile.language import where
 from specs.tile.library import codec
 from specs.tile.passes.rewriter import Rewriter, is_native, raw_format
+from specs.tile.passes.simplify import simplify
 from specs.tile.passes.subnormals import Subnormals
 from specs.tile.targets import Target
 
@@ -32,7 +33,7 @@ def legalise(program: Program, target: Target) -> Program:
         if rewriter.wanted(ops):
             with tracing(rewriter.tracer):
                 rewriter.block(list(ops))
-            ops = tuple(rewriter.tracer.ops)
+            ops = tuple(simplify(rewriter.tracer.ops))
     arrays = tuple(_raw_param(param, target) for param in program.arrays)
     return replace(program, ops=ops, arrays=arrays)
 

@@ -71,6 +71,7 @@ class Rewriter:
     def bind(self, old: Value, new: Tile) -> None:
         if new.value.name is None:
             new.value.name = old.name
+            new.value.hint = new.value.hint or old.hint
         self.tiles[id(old)] = new
 
     def branch(self, op: Operation) -> None:
@@ -83,7 +84,7 @@ class Rewriter:
 
     def loop(self, op: Operation) -> None:
         assert op.region is not None
-        parameters = [Value(type=self.type_of(v.type), name=v.name) for v in op.region.parameters]
+        parameters = [Value(type=self.type_of(v.type), name=v.name, hint=v.hint) for v in op.region.parameters]
         region = Region(parameters)
         for old, new in zip(op.region.parameters, parameters, strict=True):
             self.tiles[id(old)] = Tile(new)
