@@ -113,7 +113,7 @@ def table(section: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tables(records: Iterable[Mapping[str, Any]]) -> str:
-    """The tables of all records, behind the machine that they were made on."""
+    """The tables of all records, after the machine that they were made on."""
     parts: list[str] = []
     for record in records:
         machine = record["machine"]

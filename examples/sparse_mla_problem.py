@@ -90,7 +90,7 @@ class Outcome:
 
 
 def report(outcomes: Mapping[str, Outcome]) -> str:
-    """What is equal to the last bit, and how far the rest is apart, in bfloat16 units of a row's largest output."""
+    """Which results are bit-identical, and how far others are apart, in bfloat16 units of a row's largest output."""
     (name, one), *others = outcomes.items()
     lines = [f"{name}: prefill of {sum(PROMPTS)} tokens and {len(one.outputs) - 1} decode steps"]
     for other, outcome in others:

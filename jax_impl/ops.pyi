@@ -352,7 +352,7 @@ def fp8_gemm(
         rounded once.
     Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
         (token) or column
-    (channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
+    (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 
     Source: DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx
 
@@ -407,7 +407,7 @@ def fp8_bmm(
         rounded once.
     Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
         (token) or column
-    (channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
+    (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 
     Args:
         a: activations, e4m3 or e5m2 [G, M, K]
@@ -458,7 +458,7 @@ def fp8_gemm_w8a16(
         rounded once.
     Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
         (token) or column
-    (channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
+    (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 
     Args:
         a: activations, bf16 or f16 [..M, K]
@@ -812,12 +812,12 @@ def sparse_mla_decode_fp8(
         q: queries, bf16 or f16 [T, H, D]
         swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES] or [SWA_PAGES, SWA_ROWS, bytes of a row]
         swa_indices: slots of every token's window, int32 or int64 [T, W] or [T, 1, W]
-        swa_lens: entries of every token's window list, held to 0 .. W, int32 [T]
+        swa_lens: entries of every token's window list, clamped to 0 .. W, int32 [T]
         comp_cache: pages of compressed keys, uint8 [COMP_PAGES, COMP_BYTES] or [COMP_PAGES, COMP_ROWS, bytes
             of a row], optional
         topk_indices: slots of every token's chosen compressed keys, int32 or int64 [T, K] or [T, 1, K],
             optional
-        topk_lens: entries of every token's top-k list, held to 0 .. K, int32 [T], optional
+        topk_lens: entries of every token's top-k list, clamped to 0 .. K, int32 [T], optional
         attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
@@ -889,8 +889,8 @@ def flash_attn_varlen(
             [BOUNDS], optional
         seqused_k: keys of every request, the first ones in its pages or of its dense keys, int32 [BOUNDS -
             1], optional
-        block_table: pages of every request in order; what lies behind the needed ones is not looked at, int32
-            [BOUNDS - 1, TABLE], optional
+        block_table: pages of every request in order; further entries are not read, int32 [BOUNDS - 1, TABLE],
+            optional
         alibi_slopes: what a score loses per position of distance, per head, or per request and head, f32
             [SLOPES, HQ] or [HQ], optional
         s_aux: score of a key without a value, per head, neither scaled nor capped; -inf for none, f32 or bf16
@@ -903,7 +903,7 @@ def flash_attn_varlen(
         softmax_scale: factor of the scores; None: D ** -0.5. Default None.
         causal: whether a query sees no later key, the last of both being level. Default False.
         window_left: how many keys before its own position a query sees; -1: all. Default -1.
-        window_right: how many keys behind its own position a query sees; -1: all. Default -1.
+        window_right: how many keys after its own position a query sees; -1: all. Default -1.
         softcap: c of c tanh(score / c); 0: no cap. Default 0.0.
         out_dtype: format of the result; that of the queries where left out. One of bf16, f16. Default None.
         return_softmax_lse: whether lse is returned too. Default False.
@@ -951,11 +951,11 @@ def combine_topk_swa(
             none, int32 [T, K]
         query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
-        seq_lens: tokens of every request, those of this step included, int32 [R]
+        seq_lens: tokens of every request, including this step's, int32 [R]
         gather_lens: window rows gathered for every request, the last of them that of its last token, int32
             [R]
         left_visible: tokens before it that a token of an image sees, int32 [T], optional
-        right_visible: tokens behind it that a token of an image sees, int32 [T], optional
+        right_visible: tokens after it that a token of an image sees, int32 [T], optional
         window: sliding window, the token itself included. Required.
         ratio: original tokens per compressed entry, 1 in layers that have none. Required.
         topk: most compressed entries of a token; at 0 topk_indices is not read. Required.
@@ -1024,7 +1024,7 @@ def token_metadata(
     Args:
         query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
-        seq_lens: tokens of every request, those of this step included, int32 [R]
+        seq_lens: tokens of every request, including this step's, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
@@ -1058,7 +1058,7 @@ def swa_decode_metadata(
     Args:
         query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
-        seq_lens: tokens of every request, those of this step included, int32 [R]
+        seq_lens: tokens of every request, including this step's, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         window: sliding window, the token itself included. Default 128.
@@ -1084,14 +1084,14 @@ def prefill_gather_lens(
     window: int = 128,
     implementation: _Implementation | None = None,
 ) -> jax.Array:
-    """Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
+    """Window rows that every prefill request needs: its tokens' rows, and the window of its first token.
 
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
         query_start_loc: first token of every request, and the end after the last; counted from its first
             element, int32 [R + 1]
-        seq_lens: tokens of every request, those of this step included, int32 [R]
+        seq_lens: tokens of every request, including this step's, int32 [R]
         window: sliding window, the token itself included. Default 128.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device
             supports.
@@ -1196,8 +1196,7 @@ def compressed_slot_mapping(
             supports.
 
     Returns:
-        slots: slots; -1 for tokens that complete no entry, and for those of padding, format of slot_mapping
-            [P]
+        slots: slots; -1 for tokens that complete no entry, and for padding, format of slot_mapping [P]
 
     There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
 

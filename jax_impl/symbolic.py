@@ -45,7 +45,7 @@ def run(
 
     Raises:
         ArgumentError: whatever the sizes are, the call is wrong.
-        Unsupported: what is symbolic is not, or not only, the rows.
+        Unsupported: a symbolic size other than the rows.
     """
     try:
         call = check([None if array is None else _stand_in(array) for array in arrays])

@@ -227,7 +227,7 @@ def emit(
         raise typer.BadParameter("name one operation, or give --all")
     special = case is not None or device != DEVICE
     if special and (write or every):
-        raise typer.BadParameter(f"checked-in sources are those of the default case on {DEVICE}")
+        raise typer.BadParameter(f"checked-in sources are of the default case on {DEVICE}")
     if sum((out is not None, diff, write)) > 1:
         raise typer.BadParameter("--out, --diff and --write exclude each other")
     names = _emitters(target)

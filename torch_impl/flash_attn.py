@@ -60,7 +60,7 @@ def flash_attn_varlen_func(
     Args:
         q: queries [total, heads, D]. k, v: [total keys, key heads, D or Dv], or pages [pages, keys, key heads, ..].
         max_seqlen_q, max_seqlen_k: no request has more queries, or keys; rows beyond are not computed.
-        window_size: keys seen before and behind a query's own position, -1 for all; None for (-1, -1).
+        window_size: keys seen before and after a query's own position, -1 for all; None for (-1, -1).
         q_descale, k_descale, v_descale: whatever broadcasts to [requests, key heads], a single value too.
         num_splits: parts of the keys; 0 as many as the batch leaves room for, any other number makes a result
             independent of the batch.
@@ -119,7 +119,7 @@ _INERT: Mapping[str, tuple[object, ...]] = {
 
 
 def _refuse_unless_inert(**given: object) -> None:
-    """Refuses what asks for something that there is not."""
+    """Refuses arguments for features that are not implemented."""
     for name, value in given.items():
         if isinstance(value, torch.Tensor) or value not in _INERT[name]:
             raise NotAChoice(op=_NAME, argument=name, expected=repr(_INERT[name][0]), actual=repr(value))

@@ -24,7 +24,7 @@ calls: dict[Key, Any] = {}
 """What the launcher keeps of a call, by the keys of public functions and by its own."""
 _keeping = Lock()
 PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
-"""Types of tensors without a say of their own in what is done with them."""
+"""Tensor types without a dispatch of their own."""
 _modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001 - no public words for these
 _function_modes = torch._C._len_torch_function_stack  # noqa: SLF001
 _transforms = torch._C._functorch.peek_interpreter_stack  # noqa: SLF001
@@ -49,7 +49,7 @@ def traits(tensors: Sequence[Any]) -> Key:
 
 
 def someone_listens() -> bool:
-    """Whether a compiler traces this call, or a mode or a transform of torch wants to see it."""
+    """Whether a compiler traces this call, or under a TorchDispatchMode or a functorch transform."""
     if torch.compiler.is_compiling() or _modes() or _transforms() is not None:
         return True
     return forward_level() >= 0 or (_function_modes() > 0 and _functions_listen())
@@ -78,7 +78,7 @@ def plain(tensors: Sequence[Any]) -> bool:
 
 
 def known(op: str, values: tuple[Any, ...], tensors: Sequence[Any]) -> tuple[Key | None, Any]:
-    """The key of a public function's call, None for one to look at more closely, and what is kept under it or None.
+    """(cache key of a public function's call or None if uncacheable, prepared call or None).
 
     Args:
         op: name of the operation.

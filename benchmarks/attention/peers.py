@@ -153,7 +153,7 @@ PEERS: Mapping[str, Mapping[str, Callable[[], Function]]] = {
 
 
 def unpack(wheel: Path, folder: Path = peers.FOLDER) -> list[Path]:
-    """Unpacks FlashMLA's two files of a wheel, next to those of `benchmarks.peers`. Returns their paths."""
+    """Unpacks FlashMLA's two files of a wheel, next to the files of `benchmarks.peers`. Returns their paths."""
     written: list[Path] = []
     with zipfile.ZipFile(wheel) as archive:
         for name in (LIBRARY, INTERFACE):

@@ -67,7 +67,7 @@ class Problem:
 
 
 def problem(op: Op, sizes: Mapping[str, int], wanted: Mapping[str, object], **fields: Any) -> Problem:
-    """A problem with those of the wanted attributes that the operation has; raises ArgumentError for a wrong one."""
+    """A problem with the wanted attributes that the operation has; raises ArgumentError for a wrong one."""
     known = {attribute.name for attribute in op.attributes}
     attributes = {name: value for name, value in wanted.items() if name in known}
     check_attributes(op, attributes)

@@ -55,7 +55,7 @@ def make_problem(
     absent: Sequence[str] | None = None,
     quick: bool = False,
 ) -> Problem:
-    """A problem of the operation `name`; what is not given comes from its family.
+    """A problem of the operation `name`; missing values come from its family.
 
     Args:
         shape: sizes of the axes in the order of the spec.

@@ -133,7 +133,7 @@ def to_jax(tensor: Any) -> Any:
     except Exception:  # noqa: BLE001 - whatever the protocol's complaint, a copy through the host works
         array = jnp.asarray(raw.cpu().numpy())
     goal = dtype_of(FORMATS[tensor.dtype])
-    # A finished copy of its own: torch may free or reuse the memory behind an exchanged array.
+    # A finished copy of its own: torch may free or reuse the memory of an exchanged array.
     copy = jnp.array(array if array.dtype == goal else jax.lax.bitcast_convert_type(array, goal))
     return jax.block_until_ready(copy)
 

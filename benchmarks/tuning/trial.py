@@ -130,7 +130,7 @@ class _Worker:
         )
 
     def _compare(self, results: Sequence[Any]) -> tuple[str, float]:
-        """What is wrong with the results, and the largest relative difference from the default's.
+        """The problem with the results, and the largest relative difference from the default's.
 
         An exact result has to have the same bytes. Any other may differ by the order of its sums, which random data
         hides well under one rounding of the result's format: a difference of that size or NaN is a wrong kernel.

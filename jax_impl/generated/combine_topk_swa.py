@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a077fb84f2f0f773a3e7b3fac1d38dfe8c4d6b213f065c831fdd818725dd1af4
+# spec sha256 549ceec128c7e3f7df6d9752de1403488f113a46786898126c24d3c366a48cfb
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 26b711c92879a7e8d363ed3b403568f9f4400365c1e982ada7cf136fb337d39e
+# spec sha256 c87542dc15bc851550b504554ef5db27a5dd90258ae292a3ae01691e43ef718d
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on

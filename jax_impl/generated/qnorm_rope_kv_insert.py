@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9207f09aeea64ec4001746e1d7a1f2217c93e4ed3a402f5057a9de13518a34b1
+# spec sha256 c25c670445f3cef98b2c98cffe861a524144d3b298d42b2607387e0755268cde
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

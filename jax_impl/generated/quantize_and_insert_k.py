@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c9c3e224d0383d8056ac4810284a6ea8a0e7f1e48ca6867fbefe52eb24d5dcd5
+# spec sha256 04ff755195126177b80000fd18d187075f867c26a8f25117320c07a43a69aaf5
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 451cf02d87ae9c02e503ca97b5bc26e96e49be47fe350aa768d1e0cc92f77ee4
+# spec sha256 5137213d26c125fb18b8f29aff4114857ab37105f3ca8e2fa5a8df0f9f971acc
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -23,9 +23,9 @@ _ALIGNMENT = 16  # bytes, of every array that XLA allocates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledKernel:
-    """What is launched. shared: bytes of shared memory.
+    """A compiled kernel. shared: bytes of shared memory.
 
-    pointers: how many arrays it takes. integers: type and value of what it takes behind them.
+    pointers: how many arrays it takes. integers: type and value of its further arguments.
     """
 
     name: str
@@ -69,7 +69,7 @@ def call(
 
 
 def without_scratch(kernel: CompiledKernel) -> str:
-    """The PTX without the parameters behind the kernel's own.
+    """The PTX without the parameters that Triton appends.
 
     Triton appends pointers to scratch memory that none of our kernels asks for, how many depends on its version, and
     what the plugin passes for them on its own.

@@ -1,4 +1,4 @@
-"""XLA's custom call that takes Triton IR: making one, and reading those of a lowered module.
+"""XLA's custom call that takes Triton IR: making one, and reading the calls of a lowered module.
 
 XLA compiles the IR with the Triton pipeline of the platform (CUDA, ROCm, oneAPI). Pallas' Triton lowering ends in the
 same call; making it needs no Pallas.
@@ -38,7 +38,7 @@ def call(
     """The kernel as a function of its operands, to be traced under jit.
 
     Args:
-        results: shapes and dtypes of what the kernel writes; their pointers come behind those of the operands.
+        results: shapes and dtypes of what the kernel writes; their pointers follow the operands' pointers.
         aliases: operand -> result that takes its memory.
     """
     x, y, z = (np.int32(size) for size in kernel.grid)

@@ -1,4 +1,4 @@
-"""Defects of the oneAPI plugin that kernels have to live with, in one table, with what is done about each."""
+"""Defects of the oneAPI plugin that kernels have to live with, in one table, with the workaround for each."""
 
 from __future__ import annotations
 

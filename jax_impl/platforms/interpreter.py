@@ -16,6 +16,6 @@ def scatter(ref: Any, indices: tuple[Any, ...], value: jax.Array, mask: jax.Arra
     """
     shape = mask.shape
     places = [jnp.broadcast_to(index, shape) for index in indices]
-    # Behind the end of the first dimension, where nothing is written.
+    # Past the end of the first dimension, where nothing is written.
     places[0] = jnp.where(mask, places[0], ref.shape[0])
     ref[...] = ref[...].at[tuple(places)].set(jnp.broadcast_to(value, shape), mode="drop")

@@ -1,4 +1,4 @@
-"""Mathematical functions of Pallas kernels on oneAPI, where JAX's lowering knows those of CUDA and ROCm only.
+"""Mathematical functions of Pallas kernels on oneAPI, where JAX's lowering knows CUDA and ROCm only.
 
 Most are operations of MLIR's math dialect. Those that Intel's pipeline turns into calls of a library which XLA does not
 link are asked for as OpenCL built-ins of SPIR-V instead, which the driver's compiler knows. All work in float32: there

@@ -40,7 +40,7 @@ class Work(Protocol):
     def wide(self) -> bool: ...
 
     def choice(self, platform: str) -> Hashable:
-        """What is traced for a platform: equal choices are equal programs. Raises `Unsupported` where none can be."""
+        """The function traced for a platform: equal choices are equal programs. Raises `Unsupported` where none is."""
 
     def function(self, platform: str) -> Callable[..., list[Any]]:
         """The implementation for a platform, jitted."""
@@ -116,7 +116,7 @@ def _traced(ctx: Any, operands: Sequence[Any], function: Callable[..., list[Any]
 
 @contextmanager
 def alone(wide: bool) -> Iterator[None]:
-    """No setting of the user's reaches what is traced inside, except whether 64-bit types are on."""
+    """User settings do not reach the code traced inside, except whether 64-bit types are on."""
     with ExitStack() as settings:
         enter = settings.enter_context
         enter(jax.numpy_dtype_promotion("standard"))

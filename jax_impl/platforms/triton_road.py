@@ -118,7 +118,7 @@ def constants(values: Sequence[int]) -> Integers:
 
 
 def integers(values: Sequence[int]) -> Integers:
-    """All but those of 1 passed, as Triton has it in torch: so the machine code is the same, and serves other sizes."""
+    """Pass sizes as kernel arguments, except 1, which Triton specialises as a constant."""
     kept = [(f"n{index}", value) for index, value in enumerate(values) if value != 1]
     named = {name: name for name, _ in kept}
     return Integers(
@@ -129,7 +129,7 @@ def integers(values: Sequence[int]) -> Integers:
 
 
 def integer_type(value: int) -> str:
-    """Of the two that there are, the narrower one that holds the value."""
+    """The narrower of i32 and i64 that holds the value."""
     return "i32" if -(1 << 31) <= value < 1 << 31 else "i64"
 
 

@@ -146,7 +146,7 @@ def cast_all(source: ElementFormat, implementation: str, device: str) -> dict[st
 
         from torch_impl import launch as of_torch
 
-        with np.errstate(all="ignore"):  # Triton's interpreter is numpy, which warns of what is ordinary on a device
+        with np.errstate(all="ignore"):  # Triton's interpreter is numpy, which warns where devices do not
             tensors = of_torch.run(op, [to_torch(raw, form, device)], (), name)
         integers = {1: torch.uint8, 2: torch.int16, 4: torch.int32}
         results = [tensor.view(integers[tensor.element_size()]).cpu().numpy() for tensor in tensors]

@@ -27,7 +27,7 @@ def run_fuzz(
     """Drawn calls of some operations, the seeds following each other from `seed`; an interrupt ends it early.
 
     implementations: what runs every call; where none is named, what `parity.fuzz.calls.implementations_of` says.
-    folder: where the inputs of every call that failed are saved, and those of the only one.
+    folder: where the inputs of failed calls (or of the only call) are saved.
     """
     watch, found, interrupted = Stopwatch(), list[CaseResult](), False
     with progress(len(ops) * count) as step:

@@ -40,7 +40,7 @@ class Cases:
         self._begun = begun
 
     def results(self) -> tuple[CaseResult, ...]:
-        """Results of all operations, in their order; those that nobody has begun are run here, last ones first."""
+        """Results of all operations, in their order; cases not yet begun are run here, last ones first."""
         here = {}
         for op in reversed(self._request.ops):
             if op not in self._begun or self._begun[op].cancel():

@@ -77,7 +77,7 @@ def page_shapes(inputs: Inputs, array: Array) -> Iterator[Shape]:
 
 
 def by_rows(inputs: Inputs) -> Inputs:
-    """The same call with caches as [pages, rows, bytes of a row], padding behind pages left out."""
+    """The same call with caches as [pages, rows, bytes of a row], padding after pages left out."""
     arrays = {}
     for array in caches(inputs):
         rows, row = _page(inputs, array)

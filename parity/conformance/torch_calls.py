@@ -68,7 +68,7 @@ def attempt(
     """Makes a call and looks at its arguments afterwards.
 
     Args:
-        function, attributes: what is called, and the attributes in its words; `torch_impl.ops` when left out.
+        function, attributes: the callee, and the attributes as it takes them; `torch_impl.ops` when left out.
     """
     function = getattr(ops, call.inputs.op.name) if function is None else function
     passed = arguments(call, tensors)

@@ -44,7 +44,7 @@ from specs.lang.formats.paged import Paged
 
 
 class Mistake(Enum):
-    """What is wrong with a call."""
+    """The kind of mistake in a call."""
 
     RANK = "number of dimensions"
     SIZE = "size of a dimension"
@@ -162,7 +162,7 @@ def violations(inputs: Inputs, sizes: Mapping[str, int]) -> frozenset[Refusal]:
 
 
 def _with_derived(op: Op, sizes: Mapping[str, int], inputs: Inputs) -> dict[str, int]:
-    """The sizes, those of axes that no array states, and those of the axes that follow from them."""
+    """The sizes, defaults of axes that no array has, and sizes of axes that follow from them."""
     known = {**{axis.name: axis.default for axis in op.axes if axis.value is None}, **sizes}
     for axis in op.derived_axes:
         assert axis.value is not None

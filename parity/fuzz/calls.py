@@ -1,10 +1,9 @@
-"""Calls that nobody thought of, drawn at random from a specification alone; the same seed gives the same call.
+"""Random calls, drawn from a specification alone; the same seed gives the same call.
 
 Drawn are: sizes (none, one, odd ones, one more and one less than the case's), every attribute within its choices or its
 range, formats among those accepted, which optional arguments are passed, leading dimensions, the other shapes that an
-argument is taken in, cache layouts that nobody has declared, values that are no ordinary numbers, and the memory order
-that torch finds. What the binder refuses is drawn again; the values come from `parity.judge.inputs`, as those of cases
-do.
+argument is taken in, undeclared cache layouts, values that are no ordinary numbers, and the memory order
+that torch finds. What the binder refuses is drawn again; the values come from `parity.judge.inputs`, like cases'.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ from specs.lang.formats.paged import Paged
 ROTATION: Final = (("torch:eager", 1), ("jax:xla", 8), ("torch:interpret", 8), ("jax:interpret", 32))
 """What runs drawn calls, and which part of them: one in so many. Compiling a program for one call takes seconds."""
 NUMBERS: Final = ("sparse_attn_indexer", "flash_attn_varlen")
-"""Operations that get numbers only. The one chooses by sums, and nobody promises the sign of a NaN that is computed; in
-the other, zero times what is not finite depends on which keys a tile has beside those that a query sees.
+"""Operations that get numbers only. One chooses by sums, and the sign of a computed NaN is unspecified; in
+the other, zero times a value that is not finite depends on which keys a tile has beside those that a query sees.
 """
 ATTEMPTS: Final = 60
 """Calls drawn for one that is accepted: later ones differ less from a case."""
@@ -256,7 +255,7 @@ def _inputs(op: Op, case: Case, rng: np.random.Generator) -> tuple[Kind, Inputs]
 
 
 def _keeps_exact(op: Op, case: Case) -> bool:
-    """Whether the numbers that exact data was thought out for are those of a case."""
+    """Whether the case has the numbers that exact data was designed for."""
     floats = [a.name for a in op.attributes if a.kind is float]
     given = dict(case.attributes)
     return any(all(given.get(n) == dict(own.attributes).get(n) for n in floats) for own in op.cases)

@@ -1,4 +1,4 @@
-"""Cache layouts that nobody uses, drawn at random."""
+"""Random cache layouts, beyond the built-in ones."""
 
 from __future__ import annotations
 

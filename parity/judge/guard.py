@@ -108,7 +108,7 @@ def guarded(
         dtype: element type; as wide as the format, or one byte for sub-byte codes.
         element: decides the poison pattern.
         row_padding: guard elements after each row (the last dimension), which makes the array strided.
-        strides: in elements, in place of those of padded rows; 0 where one value is repeated. What lies between the
+        strides: in elements, in place of padded rows' strides; 0 where one value is repeated. What lies between the
             elements is guarded too.
         guard_bytes: at least this many guard bytes on each side.
     """

@@ -67,7 +67,7 @@ class Verdict:
     elements: int
     """Elements expected."""
     mismatches: int
-    """Elements outside what is allowed; all of them when shape or dtype differ."""
+    """Elements outside the bound; all of them when shape or dtype differ."""
     unwritten: int
     """Elements that still hold the poison pattern and should not."""
     max_error: float
@@ -83,7 +83,7 @@ class Verdict:
     message: str
     """One line for a terminal or an assertion."""
     flushed: int = 0
-    """Elements outside what is allowed for which the platform accounts: it takes subnormal numbers for zero."""
+    """Elements outside the bound because the platform flushes subnormal numbers."""
 
     @property
     def passed(self) -> bool:

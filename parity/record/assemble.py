@@ -1,4 +1,4 @@
-"""From results to the record of a run: what is needed to repeat it is collected here."""
+"""From results to the record of a run, with everything needed to repeat it."""
 
 from __future__ import annotations
 

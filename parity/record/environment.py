@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def unattended() -> bool:
-    """Whether the variable CI, which build services set, says that nobody is looking."""
+    """Whether the environment variable CI, which build services set, is on."""
     return os.environ.get("CI", "") not in {"", "0", "false"}
 
 

@@ -1,4 +1,4 @@
-"""What is installed, which devices are there, and which implementation of which operation can run on them."""
+"""Installed versions, devices, and which implementation of which operation can run on them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The border between run records and JSON.
 
-Field names are those of the dataclasses, in their order; mappings are sorted by key; infinities and NaN are
+Field names are the dataclasses', in their order; mappings are sorted by key; infinities and NaN are
 the strings "Infinity", "-Infinity" and "NaN"; unknown fields are refused. The same record always gives the
 same text.
 """

@@ -1,4 +1,4 @@
-"""What a parity run leaves behind: one `RunRecord`, from which the table, the JSON file and the HTML page are
+"""The record of a parity run, `RunRecord`, from which the table, the JSON file and the HTML page are
 made.
 
 Plain values only; `parity.record.json` is the border to JSON and checks what comes back. The text under a
@@ -144,7 +144,7 @@ class LinearResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """One operation of a whole model, run on the same bytes by what is compared."""
+    """One operation of a whole model, run on the same bytes by both sides."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
 
@@ -161,7 +161,7 @@ class StepResult:
     status: Status
     """Outcome."""
     same_operands: bool | None = None
-    """Whether activations were quantised to the same bytes; null for what is no linear."""
+    """Whether activations were quantised to the same bytes; null for operations other than linears."""
     equal: float | None = None
     """Share of the elements of the result that are the same bytes; null against the oracle."""
     bound_share: float | None = None
@@ -244,7 +244,7 @@ class ModelSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """Everything one run found, with what is needed to repeat it."""
+    """Everything one run found, and how to repeat it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
 

@@ -128,7 +128,7 @@ def draw_similarity(table: Similarity, name: str) -> Markup:
     ]
     off_diagonal = [table.values[r][c] for r in range(n) for c in range(r)] or [1.0]
     low, high = min(off_diagonal), max(off_diagonal)
-    description = f"Cosine similarities of {n} sentences; those of two different ones lie in {low:.3f} to {high:.3f}."
+    description = f"Cosine similarities of {n} sentences; two different ones lie in {low:.3f} to {high:.3f}."
     return svg.picture(name, f"Similarities, {table.scheme}", description, _side(n), *cells, *_names(n))
 
 

@@ -30,7 +30,7 @@ def render(record: RunRecord, sections: Sequence[Markup] = ()) -> str:
     """The whole page as HTML text that needs nothing else.
 
     Args:
-        record: what a run left behind.
+        record: the results of a run.
         sections: further ones before the environment, such as `parity.xpu.page.section`.
     """
     title = f"Kernel parity, {wording.moment(record.started)}"

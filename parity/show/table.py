@@ -167,7 +167,7 @@ def _reason(result: CaseResult) -> Text:
 
 
 def watched(console: Console) -> bool:
-    """Whether a person sees a moving bar: on a terminal, unless the variable CI says that nobody looks."""
+    """Whether to draw a moving bar: on a terminal, unless the environment variable CI is set."""
     return console.is_terminal and not unattended()
 
 
@@ -175,7 +175,7 @@ def watched(console: Console) -> bool:
 def progress(total: int, console: Console | None = None) -> Iterator[Step]:
     """A bar over `total` steps on `console` (standard error by default); silent unless `watched`.
 
-    Yields a function to call before each step with the name of what is about to run.
+    Yields a function to call before each step with the name of the part about to run.
     """
     shown_on = console or Console(stderr=True)
     if not watched(shown_on):

@@ -49,7 +49,7 @@ def minus(text: str) -> str:
 
 
 def special(x: float | None) -> str | None:
-    """Text for what is not a finite number, None for what is."""
+    """Text for a value that is not finite, None for a finite one."""
     if x is None:
         return NOTHING
     if isnan(x):
@@ -73,7 +73,7 @@ def share(x: float | None) -> str:
 
 
 def percent(x: float | None) -> str:
-    """A share of elements in percent; what is not all of them never reads as 100%."""
+    """A share of elements in percent; only all of them read as 100%."""
     if (text := special(x)) is not None or x is None:
         return text or NOTHING
     return "100%" if x == 1 else f"{floor(x * 10000) / 100:.2f}%"

@@ -41,7 +41,7 @@ def write_below(files: Files, folder: Path) -> None:
 def check(files: Files, *, renew: bool, show_diff: bool, whole: bool, root: Path = ROOT) -> int:
     """Compares files with those below `root`; returns the exit status.
 
-    renew: write what is stale. whole: `files` is all there should be, so that other golden sources are stale.
+    renew: rewrite stale files. whole: `files` is all there should be, so that other golden sources are stale.
     """
     found = [item for item in stale(files, root) if whole or item.expected is not None]
     if renew:

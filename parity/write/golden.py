@@ -49,7 +49,7 @@ class Stale:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the file."""
+        """The problem with the file."""
         if self.actual is None:
             return "is missing"
         return "is no longer generated" if self.expected is None else "differs from what the specs give"

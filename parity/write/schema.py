@@ -317,7 +317,7 @@ class FormatModel(_Model):
     mantissa_bits: _Count
     """Bits of the mantissa; 0 for integers."""
     bias: _Count
-    """What is taken off the stored exponent."""
+    """Exponent bias."""
     subnormals: bool
     """Whether the smallest exponent has subnormal numbers and zero (float formats)."""
     rounding: str
@@ -393,7 +393,7 @@ class PagedModel(_Model):
     row_stride: int
     """Bytes from the data of a row to the next."""
     share: _Count
-    """Bytes of a row behind the data of all rows of its page."""
+    """Bytes of a row after the data of all rows of its page."""
     row_bytes: int
     """Bytes that a page spends on a row: row_stride + share."""
     page_multiple: int

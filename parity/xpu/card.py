@@ -1,4 +1,4 @@
-"""Intel GPUs of this machine: who sees them, through which drivers, and if nobody does, why."""
+"""Intel GPUs of this machine: who sees them, through which drivers, and if none does, why."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def section(record: LadderRecord | None, hashes: Mapping[str, str] | None = None
     """Totals of the rungs, the table of kernels, and the reasons for every "no" and "not run".
 
     Args:
-        record: None where nobody has walked the ladder.
+        record: None where the ladder was not walked.
         hashes: specifications of the page around it, by operation; a walk with others is said to be out of date.
         fold: whether the table of kernels opens only when it is asked for.
     """
@@ -74,7 +74,7 @@ def section(record: LadderRecord | None, hashes: Mapping[str, str] | None = None
 
 
 def _real(record: LadderRecord) -> Markup:
-    """What is known of a real card, in one line that cannot be missed."""
+    """Whether a real card has run the kernels, in one prominent line."""
     counts = record.counts(REAL)
     ran = counts["yes"] + counts["no"]
     words = f"{_REAL}: {wording.whole(ran)} kernels" if ran else f"{_REAL}: not run"

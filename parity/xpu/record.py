@@ -1,4 +1,4 @@
-"""What a walk of the ladder leaves behind: a `LadderRecord`, from which table, JSON file and page are made.
+"""The record of a walk of the ladder, `LadderRecord`, from which table, JSON file and page are made.
 
 Plain values only. The text under a field is its description.
 """
@@ -85,7 +85,7 @@ class KernelRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderRecord:
-    """Everything one walk found, with what is needed to repeat it."""
+    """Everything one walk found, and how to repeat it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
 

@@ -1,6 +1,6 @@
 """SPIR-V modules as lists of instructions: what a kernel asks of a device, and a form of it that a CPU takes.
 
-Opcodes and enumerants are those of the SPIR-V specification and its extensions (unified1).
+Opcodes and enumerants are from the SPIR-V specification and its extensions (unified1).
 """
 
 from __future__ import annotations

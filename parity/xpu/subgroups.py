@@ -29,7 +29,7 @@ _ORDERED: Final = 0x10 | 0x100  # sequentially consistent, memory of the work gr
 _SHUFFLE, _SHUFFLE_XOR, _SHUFFLE_UP, _SHUFFLE_DOWN = 345, 346, 347, 348
 _XOR: Final = 198
 _SOURCES: Final = {_SHUFFLE_XOR: _XOR, _SHUFFLE_UP: _SUBTRACT, _SHUFFLE_DOWN: _ADD}
-"""Shuffles by what is done to a thread's number to get the number of the thread that it reads from."""
+"""Shuffles by how the lane to read from follows from a lane's number."""
 
 _SUMS: Final = {349: _ADD, 350: 129, 351: 132, 352: 133, 359: _AND, 360: _OR, 361: _XOR}
 """Reductions by the operation on two values."""

@@ -67,7 +67,7 @@ class Tools:
     python: interpreter that sees the plugin; None where there is none.
     libraries: folder with the plugin's libraries and the OpenCL runtime.
     offline: card -> offline compiler that knows it.
-    problems: what is missing, in words; empty when the plugin can be loaded.
+    problems: the missing parts, in words; empty when the plugin can be loaded.
     """
 
     python: Path | None
@@ -81,7 +81,7 @@ class Tools:
         return None if self.libraries is None or not (self.libraries / _RUNTIME).exists() else self.libraries / _RUNTIME
 
     def described(self) -> dict[str, str]:
-        """What is there and what is missing, by name."""
+        """Present and missing parts, by name."""
         told = {"oneAPI plugin": "; ".join(self.problems) or f"loads in {self.python}"}
         told["OpenCL on the CPU"] = str(self.runtime or NO_RUNTIME)
         for topology in TOPOLOGIES:

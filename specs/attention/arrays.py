@@ -12,7 +12,7 @@ from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64
 T = Axis(name="T", doc="query tokens")
 H = Axis(name="H", doc="query heads")
 D = Axis(name="D", static=True, minimum=16, doc="columns of a query and of a key")
-SINKS = Axis(name="SINKS", doc="sinks; those behind the heads are not read")
+SINKS = Axis(name="SINKS", doc="sinks; entries past the number of heads are not read")
 VALUES = Axis(name="VALUES", static=True, value=Ref("layout_values"), doc="columns of a key that are its value")
 WITH_LSE = "return_lse"
 

@@ -4,7 +4,7 @@
     out[t, h] = softmax(sm_scale <q[t, h], keys>, attn_sink[h]) @ keys[:, :values]
 
 One softmax over both lists. Entries that are negative or name no row of the cache are skipped, inside the length too;
-behind the length anything may stand. A token without keys gives zeros. Keys and weights are rounded to the format of
+entries past the length are ignored. A token without keys gives zeros. Keys and weights are rounded to the format of
 the queries.
 
 Source: DeepSeek-V4; FlashMLA conventions for the sink, max_logits and lse.
@@ -160,10 +160,10 @@ _ARRAYS = (
     declare.query(),
     _cache("swa_cache", "pages of the window", SWA_PAGES, SWA_BYTES, SWA_ROWS, "block_size", False),
     declare.index_list("swa_indices", "slots of every token's window", W),
-    declare.vector("swa_lens", "entries of every token's window list, held to 0 .. W", T),
+    declare.vector("swa_lens", "entries of every token's window list, clamped to 0 .. W", T),
     _cache("comp_cache", "pages of compressed keys", COMP_PAGES, COMP_BYTES, COMP_ROWS, "comp_block_size", True),
     declare.index_list("topk_indices", "slots of every token's chosen compressed keys", K, optional=True),
-    declare.vector("topk_lens", "entries of every token's top-k list, held to 0 .. K", T, optional=True),
+    declare.vector("topk_lens", "entries of every token's top-k list, clamped to 0 .. K", T, optional=True),
     declare.sink(),
     *declare.results(),
 )

@@ -1,4 +1,4 @@
-"""Split-KV: what the parts of a row's keys leave behind, and how a program merges them.
+"""Split-KV: the partial results of the splits of a row's keys, and their merge.
 
 Each part leaves its largest score, its sum of exponentials and its unnormalised sums in float32. They are merged in
 order, so that every run gives the same bytes.
@@ -44,7 +44,7 @@ class Merged:
 
     @property
     def first(self) -> Tile:
-        """Whether this program has the first columns: what is there once per head is stored by it."""
+        """Whether this program has the first columns: values per head are stored by it."""
         return program_id(1) == 0
 
 

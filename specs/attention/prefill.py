@@ -3,7 +3,7 @@
     keys of token t = kv[indices[t, j]] for j < topk_length[t]
     out[t, h] = softmax(sm_scale <q[t, h], keys>, attn_sink[h]) @ keys[:, :d_v]
 
-Entries that are negative or after the last row are skipped, and entries behind the length are not looked at. A token
+Entries that are negative or after the last row are skipped, and entries past the length are not read. A token
 without keys gives zeros. Weights are rounded to the format of the queries.
 
 Source: DeepSeek-V3.2 and V4; FlashMLA conventions for the sink, max_logits and lse.

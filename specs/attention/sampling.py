@@ -33,7 +33,7 @@ class Lists:
 
 
 def lists(sample: Sample, free: NDArray, tokens: int, width: int, total: int) -> Lists:
-    """Lists of rows of `free` (each row once), with holes, rows that do not exist, and garbage behind the length."""
+    """Lists of rows of `free` (each row once), with holes, rows that do not exist, and garbage past the length."""
     rng = sample.rng
     length = rng.integers(0, width + 1, tokens)
     if tokens:

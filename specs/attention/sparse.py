@@ -68,7 +68,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a program leaves: sums of these value columns, which are part `part` of all."""
+    """Partial result of one program: accumulators for the value columns of slice `part`."""
 
     state: State
     columns: tuple[Columns, ...]
@@ -166,14 +166,14 @@ def query_of(p: Any, at: Position, columns: Sequence[Columns]) -> Query:
 
 
 def length_of(segment: Segment, token: Tile) -> Tile:
-    """Entries of a token's list, held to its width."""
+    """Entries of a token's list, clamped to its width."""
     if segment.length is None:
         return segment.width
     return minimum(maximum(load(segment.length, (token,)), 0), segment.width)
 
 
 def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile | int], list[Tile]]:
-    """First tile of a part in every segment, and the one behind its last.
+    """Half-open tile range [first, end) of each segment for split `part`.
 
     The segments, one after the other, are cut into `splits` parts of as equal a number of tiles as there is.
     """

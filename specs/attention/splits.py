@@ -43,7 +43,7 @@ def partials(splits: Axis, access: Access) -> tuple[Array, ...]:
 
 
 def store_partial(p: Any, at: Position, found: Results) -> None:
-    """Leaves what a program has found in its part of the keys."""
+    """Stores a program's partial result for its split of the keys."""
     assert at.split is not None
     for columns, total in zip(found.columns, found.state.sums, strict=True):
         place = (at.split, at.token, at.head[:, None], columns.columns()[None, :])
@@ -71,7 +71,7 @@ def merge_parts(p: Any) -> None:
 
 
 def merge_kernel(splits: Axis, arrays: tuple[Array, ...], attributes: tuple[Attribute, ...]) -> Kernel:
-    """The kernel behind the parts; arrays: sink and results."""
+    """The kernel that merges the splits; arrays: sink and results."""
     return Kernel(
         name="merge_parts",
         doc="Results of split attention, merged in order.",

@@ -88,7 +88,7 @@ _KERNEL = Kernel(
         seq_lens(),
         index("gather_lens", "window rows gathered for every request, the last of them that of its last token", R),
         index("left_visible", "tokens before it that a token of an image sees", T, optional=True),
-        index("right_visible", "tokens behind it that a token of an image sees", T, optional=True),
+        index("right_visible", "tokens after it that a token of an image sees", T, optional=True),
         result("combined_indices", "rows of the workspace, -1 after the last", T, _WIDTH),
         result("combined_lens", "entries of every list; 0 for tokens of no request", T),
     ),

@@ -32,7 +32,7 @@ from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, load, maximum, minimum, program_id, store, where
 from specs.tuned import everywhere
 
-P = Axis(name="P", doc="tokens, those of padding included")
+P = Axis(name="P", doc="tokens, including padding")
 
 _RATIO = whole("ratio", "original tokens per compressed entry", default=128)
 _WIDTH = whole("width", "entries of a list", required=True)
@@ -114,9 +114,7 @@ SLOTS_KERNEL = Kernel(
         token_to_req(),
         slot_mapping(P),
         block_table(),
-        result(
-            "slots", "slots; -1 for tokens that complete no entry, and for those of padding", P, formats="slot_mapping"
-        ),
+        result("slots", "slots; -1 for tokens that complete no entry, and for padding", P, formats="slot_mapping"),
     ),
     attributes=(
         _RATIO,

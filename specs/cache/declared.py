@@ -44,7 +44,7 @@ def query_start_loc() -> Array:
 
 def seq_lens() -> Array:
     """Lengths of requests."""
-    return index("seq_lens", "tokens of every request, those of this step included", R)
+    return index("seq_lens", "tokens of every request, including this step's", R)
 
 
 def token_to_req() -> Array:

@@ -58,7 +58,7 @@ def gather_rows(p: Any) -> None:
 
 
 def gather(p: Any, request: Tile, row: Tile, length: Tile, count: Tile) -> None:
-    """Rows `row` of what is gathered for a request."""
+    """Row `row` of a request's gathered rows."""
     position = length - count + row
     goal = row + p.offset
     live = (row < count) & (position >= 0) & (goal < p.M)

@@ -83,7 +83,7 @@ def insert(source: ArrayHandle, token: Tile, destination: Destination, rotation:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of a field (or bytes of its codes) as tile [groups, those of a group], both padded to powers of two.
+    """Columns of a field (or bytes of its codes) as tile [groups, columns of a group], both padded to powers of two.
 
     live: which the field has; None where all are.
     """
@@ -174,7 +174,7 @@ def _store(destination: Destination, byte: int, value: Tile, columns: Columns) -
 
 
 def _zero_padding(destination: Destination, used: int, count: int) -> None:
-    """Zeros behind a row's scales, where the layout has bytes to spare."""
+    """Zeros after a row's scales, where the layout pads."""
     index = arange(_pow2(count))
     mask = destination.live[:, None]
     mask = mask if index.shape[0] == count else mask & (index < count)[None, :]

@@ -1,11 +1,11 @@
 """The paged cache layouts in use, each a value of `specs.lang.formats.paged.Paged`.
 
     name      row         fields                                       scales
-    V32       656 bytes   512 e4m3, 64 bf16 (rope)                     4 float32, behind the codes
+    V32       656 bytes   512 e4m3, 64 bf16 (rope)                     4 float32, after the codes
     V4        584 bytes   448 e4m3, 64 bf16 (rope)                     7 E8M0 and a zero, at the end of the page
-    V41       528 bytes   512 e4m3                                     16 E8M0, behind the codes
-    V41_FP4   288 bytes   512 e2m1, two per byte, the even one low     32 e4m3, behind the codes
-    NVFP4_MLA 416 bytes   512 e2m1 in NVFP4, 64 bf16 (rope)            32 e4m3, behind the codes
+    V41       528 bytes   512 e4m3                                     16 E8M0, after the codes
+    V41_FP4   288 bytes   512 e2m1, two per byte, the even one low     32 e4m3, after the codes
+    NVFP4_MLA 416 bytes   512 e2m1 in NVFP4, 64 bf16 (rope)            32 e4m3, after the codes
     BF16_512  1024 bytes  512 bf16                                     none
 
 A column of V32, V41, V41_FP4 and NVFP4_MLA is a code times its scale, rounded to bfloat16 where it does not fit (V32

@@ -1,4 +1,4 @@
-"""What tile programs of the cache path share: the request of a token, and slots behind a block table.
+"""What tile programs of the cache path share: the request of a token, and slots through a block table.
 
 Indices that come from data are checked against their range before they address anything: a request or page that does
 not exist reads nothing, and its slot is -1. Any negative index counts as none.

@@ -115,7 +115,7 @@ def prefill_gather_lens(p: Any) -> None:
 
 GATHER_LENS_KERNEL = Kernel(
     name="prefill_gather_lens",
-    doc="Window rows that every prefill request needs: those of its tokens, and what the first of them sees.",
+    doc="Window rows that every prefill request needs: its tokens' rows, and the window of its first token.",
     axes=(R,),
     arrays=(query_start_loc(), seq_lens(), result("gather_lens", "rows to gather, the last ones of a request", R)),
     attributes=(_WINDOW,),

@@ -164,7 +164,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def table(sample: Sample, positions: int, width: int) -> np.ndarray[Any, Any]:
-    """Cosines and sines of `positions` rows; for exact data those of right angles."""
+    """Cosines and sines of `positions` rows; for exact data of right angles."""
     angle = np.arange(positions)[:, None] * 10000.0 ** (-2.0 * np.arange(width // 2) / width)
     if sample.kind == "exact":
         angle = np.floor(angle) * np.pi / 2

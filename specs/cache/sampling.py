@@ -32,7 +32,7 @@ def slots(sample: Sample, count: int) -> NDArray:
     total = sample.sizes["PAGES"] * rows_of(sample)
     found = sample.rng.permutation(max(total, count)).astype(np.int64)[:count]
     drawn = sample.rng.random(count)
-    # Behind the last page, -1, and other negative numbers.
+    # Past the last page, -1, and other negative numbers.
     return np.where(drawn < 1 / 8, np.where(drawn < 1 / 16, -1, -7), found)
 
 

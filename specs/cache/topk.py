@@ -2,7 +2,7 @@
 
     slot(i) = block_table[b, i // block_size] * block_size + i % block_size,  b = token_to_req[t]
 
-Entries without a slot (negative, behind the block table's pages, a page that is missing, a request that does not exist)
+Entries without a slot (negative, past the block table's pages, a page that is missing, a request that does not exist)
 are left out; those that remain keep their order, and -1 follows. A token that is not valid has length 0.
 """
 
@@ -38,7 +38,7 @@ K = Axis(name="K", static=True, maximum=8192, doc="entries of a list")
 
 
 def global_topk(p: Any) -> None:
-    """One token. Every entry has a place of its own, those that are left out behind the others: one store."""
+    """One token. Every entry has a place of its own, skipped ones after the others: one store."""
     token = program_id(0)
     column = arange(1 << max(p.K - 1, 0).bit_length())
     inside = column < p.K
@@ -74,7 +74,7 @@ _KERNEL = Kernel(
 
 
 def sample(case: Sample) -> Arrays:
-    """Lists with holes anywhere, entries behind the table, requests that do not exist; exact data is well-formed."""
+    """Lists with holes anywhere, entries past the table, requests that do not exist; exact data is well-formed."""
     rng, (tokens, k) = case.rng, case.shapes["topk_indices"]
     entries = case.sizes["NB"] * int(case.attributes["block_size"])  # type: ignore[call-overload]
     local = rng.integers(0, max(entries, 1), (tokens, k))

@@ -3,7 +3,7 @@
     cache[slot_mapping[i]] = encode(k[i])      for every i whose slot is in the cache
 
 Rows are already rotated, and of bfloat16, float16 or float32; they are rounded once, to the formats of the layout.
-Slots that are negative, as those of padding, or after the last page are skipped; no other byte of the cache changes.
+Slots that are negative (padding) or past the last page are skipped; no other byte of the cache changes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from specs.tile.language import arange, load, program_id
 from specs.tuned import everywhere
 
 T = Axis(name="T", doc="rows of k")
-TS = Axis(name="TS", doc="slots; rows of k behind them are not written")
+TS = Axis(name="TS", doc="slots; further rows of k are not written")
 
 
 def insert_rows(p: Any) -> None:

@@ -85,7 +85,7 @@ ARGUMENTS = (
     _lengths("seqused_k", "keys of every request, the first ones in its pages or of its dense keys", REQUESTS),
     Array(
         name="block_table",
-        doc="pages of every request in order; what lies behind the needed ones is not looked at",
+        doc="pages of every request in order; further entries are not read",
         shapes=((REQUESTS, TABLE),),
         formats=(INT32,),
         role=Role.INDEX,
@@ -143,7 +143,7 @@ ATTRIBUTES = (
         name="causal", kind=bool, default=False, doc="whether a query sees no later key, the last of both being level"
     ),
     _int("window_left", "how many keys before its own position a query sees; -1: all", -1, -1),
-    _int("window_right", "how many keys behind its own position a query sees; -1: all", -1, -1),
+    _int("window_right", "how many keys after its own position a query sees; -1: all", -1, -1),
     Attribute(name="softcap", kind=float, default=0.0, minimum=0, doc="c of c tanh(score / c); 0: no cap"),
     Attribute(
         name="out_dtype",

@@ -1,4 +1,4 @@
-"""What is left when all keys of a row have been seen: means of the values, logarithms of the sums."""
+"""Results once all keys of a row have been visited: means of the values, logarithms of the sums."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _limit(case: Sample, name: str) -> int:
 
 
 def _table(case: Sample, counts: NDArray, queries: NDArray) -> NDArray:
-    """Pages of every request, shared where there are too few; garbage behind those it needs, and everywhere for one
+    """Pages of every request, shared where there are too few; garbage past the pages it needs, and everywhere for one
     without queries.
     """
     sizes, rng = case.sizes, case.rng

@@ -16,7 +16,7 @@ class Scoring:
     """What a program does to products. Scores are kept times log2(e).
 
     scale: of the products, log2(e) included unless they are capped: a number, or a scalar where arguments scale too.
-    slope: per row, times log2(e). left, right: keys that a query sees before and behind its own position; -1: all.
+    slope: per row, times log2(e). left, right: keys that a query sees before and after its own position; -1: all.
     """
 
     scale: Tile | float
@@ -61,7 +61,7 @@ class Scoring:
 
 
 def _distance(at: Work, tile: Tile, keys: int) -> Tile:
-    """How far behind a query's own position each key is [rows, keys]."""
+    """How far after a query's own position each key is [rows, keys]."""
     own = at.position + (at.request.keys - at.request.queries)
     return (tile * keys + arange(keys))[None, :] - own[:, None]
 

@@ -43,7 +43,7 @@ def partials(access: Access) -> tuple[Array, ...]:
 
 
 def leave_part(p: Any, at: Work, columns: tuple[Span, ...], state: State) -> None:
-    """Leaves what a program has found in its part of the keys."""
+    """Stores a program's partial result for its split of the keys."""
     assert at.split is not None
     found = State(state.peak, state.total, sums_of(p, at, state))
     store_part(p, at.split, at.token, at.query_head, at.live, columns, found)

@@ -3,8 +3,8 @@
     s[i, j] = softmax_scale <q[i], k[j]>, then softcap tanh(s / softcap), then - slope |i + shift - j|
     out[i] = sum_j exp(s[i, j]) v[j] / Z,  lse[i] = ln(Z),  Z = sum_j exp(s[i, j]) + exp(s_aux)
 
-over the keys j of query i's request that it sees: window_left before and window_right behind its own position
-i + shift, where shift = keys - queries lets the last of both be level. causal: none behind. Queries and keys are
+over the keys j of query i's request that it sees: window_left before and window_right after its own position
+i + shift, where shift = keys - queries lets the last of both be level. causal: none after it. Queries and keys are
 multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of the
 values (of the queries, where values are FP8).
 

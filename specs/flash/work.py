@@ -3,7 +3,7 @@
 The query heads of a key head lie beside each other in a program's rows, queries after that, so that a tile of keys
 serves all of them: row m of a request is query m // GROUP and head m % GROUP of the group.
 
-Behind the requests the grid has programs for one more, which has no queries: they fill the rows that no request owns
+After the requests the grid has programs for one more, without queries: they fill the rows that no request owns
 (`specs.flash.unowned`).
 """
 
@@ -118,9 +118,9 @@ class Tiles:
 
 
 def tiles_of(p: Any, at: Work, left: int, right: int, splits: int) -> Tiles:
-    """The tiles that some row of a program sees, and among them those of which all rows see all keys.
+    """Key tiles to visit; tiles in [full, full_end) need no mask.
 
-    left, right: keys that a query sees before and behind its own position, -1 for all.
+    left, right: keys that a query sees before and after its own position, -1 for all.
     """
     keys = at.request.keys
     shift = keys - at.request.queries

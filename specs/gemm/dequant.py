@@ -67,7 +67,7 @@ class Operands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What is known of a weight that a caller keeps, without its data: enough to check every call that uses it.
+    """Shapes and formats of a kept weight: enough to check every call that uses it.
 
     infos: of the arguments that it was made of. attributes: as the caller gave them.
     """

@@ -43,7 +43,7 @@ _FORMULA = """
 
 Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
 Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or column
-(channel), one per `group` of k (and, those of b, of n: block), or one per 32 k (mx).
+(channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 """
 
 

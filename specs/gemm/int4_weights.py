@@ -2,7 +2,7 @@
 
 Weights are nibbles u in 0..15, eight consecutive k per int32 word, lowest nibble first (GPTQ's sequential order). Zero
 points are 8 (symmetric, `b_zp` left out) or packed eight consecutive n per int32 word. With act-order, `g_idx` is the
-permutation by which the weight rows were reordered; groups are those of the permuted order. AWQ checkpoints pack along
+permutation by which the weight rows were reordered; groups follow the permuted order. AWQ checkpoints pack along
 N in the order 0,2,4,6,1,3,5,7 and have to be repacked first. Checkpoints with signed codes have their highest bit
 flipped first (u = code + 8).
 """

@@ -27,7 +27,7 @@ def layout() -> Attribute:
 
 
 def layout_fits() -> Constraint:
-    """Rows that the logits are of, among them those of layouts of one's own."""
+    """Rows of keys, of built-in and of user-defined layouts."""
     plain = Ref("layout_codes").equals(E4M3.name).and_(PARTS.equals(1)).and_(DATA.equals(COLUMNS))
     groups = COLUMNS.equals(PARTS * MX_GROUP).and_((DATA * 2).equals(COLUMNS))
     packed = PACKED.and_(Ref("layout_scale").equals(E8M0)).and_(groups)

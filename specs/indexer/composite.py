@@ -1,13 +1,13 @@
 """sparse_attn_indexer: which compressed keys every token of a step attends to. Insertion, logits and top-k as one call.
 
-Tokens come in the order of a step: those of decode requests (next_n of each), those of prefill requests, padding.
+Tokens come in the order of a step: those of decode requests (next_n of each), then prefill requests, then padding.
 
     cache[slot_mapping[t]]  = encode(k[t])                                          where k is passed
     topk_indices[t]         = top-k of paged_mqa_logits                             decode tokens
     topk_indices[t]         = top-k of mqa_logits over the gathered keys            prefill tokens
     topk_indices[t]         = -1                                                    padding
 
-Either part may be left out. A row counts keys from its request's first one; results ascend. Rows of the buffer behind
+Either part may be left out. A row counts keys from its request's first one; results ascend. Rows of the buffer past
 the last token are left as they are. Logits exist for as many rows at a time as `logits_bytes` has room for, and for no
 row that sees no more keys than are chosen.
 

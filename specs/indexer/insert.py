@@ -20,7 +20,7 @@ from specs.lang.formats.paged import Paged
 
 
 def attributes() -> tuple[Attribute, ...]:
-    """Which layout the pages have, of those of the indexer."""
+    """Which of the indexer's layouts the pages have."""
     layout, *rest = layout_attributes()
     return (replace(layout, default=INDEXER_FP8, choices=ALL), *rest)
 

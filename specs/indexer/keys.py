@@ -45,7 +45,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Some heads of one query. parts: operands [columns, heads], as those of keys.
+    """Some heads of one query. parts: operands [columns, heads], like the keys'.
 
     weight: float32 [heads], zero after the last head; half of it, and in MXFP4 without what operands were shrunk by.
     """

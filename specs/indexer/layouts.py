@@ -47,12 +47,12 @@ ALL = (INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4)
 
 
 def fp8_rows(columns: int) -> Paged:
-    """Rows as those of INDEXER_FP8, of so many columns."""
+    """Rows like INDEXER_FP8's, with this many columns."""
     return _layout(f"indexer_fp8_{columns}", E4M3, columns, F32, ScaleRule.POW2_CEIL, KEY_FLOOR, columns)
 
 
 def mxfp4_rows(columns: int) -> Paged:
-    """Rows as those of INDEXER_MXFP4, of so many columns."""
+    """Rows like INDEXER_MXFP4's, with this many columns."""
     return _layout(f"indexer_mxfp4_{columns}", E2M1, MX_GROUP, E8M0, ScaleRule.POW2_CEIL, _FP4_FLOOR, columns)
 
 
@@ -68,7 +68,7 @@ def workspace_shapes(rows: int, layout: Paged = INDEXER_FP8) -> tuple[tuple[Shap
 def quant_view(pages: int, page_bytes: int, block_size: int, layout: Paged = INDEXER_FP8) -> tuple[Shape, Shape]:
     """Shape and strides, in bytes, of the view [pages, rows, 1, bytes of a row] that kernels of others take a cache in.
 
-    Nominal: the scales of a page lie behind all its codes, so that only the first stride says where something is.
+    Nominal: the scales of a page follow all of its codes, so only the first stride is meaningful.
     """
     row = layout.row_bytes
     return (pages, block_size, 1, row), (page_bytes, row, row, 1)

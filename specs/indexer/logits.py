@@ -4,7 +4,7 @@
 
 In MXFP4 q and k are codes times their scales, and k_scale is no factor of its own. With fill=False the other columns
 are left as they are: what reads them next looks at ks and ke too. A row of padding, ks >= ke, is -inf throughout. Any
-layout will do whose rows are as those of the indexer, of 32, 64 or 128 columns.
+layout works whose rows are like the indexer's, with 32, 64 or 128 columns.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     visible for c < context_lens[b, j] with a length per query, for c < context_lens[b] - n + j + 1 with one per request
 
 Invisible columns, and keys whose page lies outside the cache, are -inf; with
-fill=False columns behind the limit are left as they are. All n queries of a request share one read of its keys. A
+fill=False columns past the limit are not written. All n queries of a request share one read of its keys. A
 request of padding, length 0, is -inf throughout. Layouts as in `mqa_logits`, pages of any number of rows.
 """
 

@@ -52,7 +52,7 @@ def quantise_query_mxfp4(p: Any) -> None:
 
 
 def quantise_query(p: Any, layout: Paged) -> None:
-    """Rows quantised as those of a layout."""
+    """Rows quantised as a layout has them."""
     token = program_id(0)
     head = program_id(1) * p.BLOCK_H + arange(p.BLOCK_H)
     live = head < p.H

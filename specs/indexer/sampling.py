@@ -70,7 +70,7 @@ def query_scales(case: Sample) -> dict[str, NDArray]:
 
 
 def visible(case: Sample, rows: int, columns: int) -> tuple[NDArray, NDArray]:
-    """First visible column of every row and the one behind its last; some rows see nothing, or everything."""
+    """Visible columns [first, end) of every row; some rows see nothing, or everything."""
     rng = case.rng
     start = rng.integers(0, columns // 4 + 1, rows)
     end = rng.integers(0, columns + 1, rows)

@@ -78,12 +78,12 @@ def level_axes(width: Expr, prefix: str = "") -> tuple[Axis, Axis]:
 
 
 Bounds = Callable[[Any, Tile, Tile], tuple[Tile, Tile]]
-"""Parameters, row, whether there is such a row -> the first column that it looks at and the one behind its last."""
+"""Parameters, row, whether there is such a row -> the columns [first, end) that it searches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is selected from. p: parameters with first, topk and BLOCK. rows, width: of the whole problem.
+    """The candidates. p: parameters with first, topk and BLOCK. rows, width: of the whole problem.
 
     skip: rows of the result before the first one. levels, tile: see `level_axes`.
     """
@@ -108,7 +108,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its number in this launch and in the result, whether there is one, its first column, the one behind."""
+    """One row: its number in this launch and in the result, whether it exists, its columns [first, end)."""
 
     number: Tile
     goal: Tile
@@ -170,7 +170,7 @@ def _store_maxima(space: Space, row: Tile, block: Tile, keys: Tile) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one level selects from, and what it leaves.
+    """One level of the hierarchical top-k: its candidates and its outputs.
 
     values: of all items, float32 or keys. span: columns that an item stands for. groups: that items are taken from, and
     floor: a key that k items are not below, both from the level before; None at the first level, which takes all items.
@@ -188,7 +188,7 @@ class Level:
     def items(self, space: Space, row: Row, start: Tile | int, count: int) -> tuple[Tile, Tile]:
         """Numbers of `count` items from item `start` of the level on, and their keys, `LOWEST` where there is none.
 
-        Both are multiples of GROUP. Items come in whole groups, so that several are read at once; what is read beside
+        Both are multiples of GROUP. Items come in whole groups, so that several are read at once; what is read besides
         the row's own is still in memory that belongs to the array.
         """
         number = start // GROUP + arange(count // GROUP)
@@ -267,7 +267,7 @@ def short_row(p: Any, chosen: ArrayHandle, row: Row) -> None:
 
 
 def fill_behind(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
-    """-1 behind the first `count` entries."""
+    """-1 past the first `count` entries."""
     number = arange(_width(p))
     store(chosen, (row, number), full((_width(p),), -1, INT32), (number >= count) & (number < p.topk))
 

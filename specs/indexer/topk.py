@@ -88,7 +88,7 @@ def _temporary(name: str, doc: str, rows: Expr, columns: Any, access: Access) ->
 
 
 def temporaries(rows: Expr, columns: Expr = W, access: Access = Access.OUT) -> dict[str, Array]:
-    """What the levels leave to each other."""
+    """Temporaries that the levels pass on."""
     groups, wide_groups = (padded((columns + (size - 1)) // size) for size in (GROUP, GROUP * GROUP))
     return {
         "maxima": _temporary("maxima", "keys of groups of columns", rows, groups, access),
@@ -109,7 +109,7 @@ class Selection:
 
     rows: of one launch. total: of the whole problem. columns: width of a row, an axis or an attribute.
     axes, attributes: sizes that bodies and shapes read. bounds, given: which columns rows look at, and the arrays that
-        say so. result: gets what is chosen, from the row behind the first `skip` on.
+        say so. result: receives the choice, from row `skip` on.
     prefix: of names of kernels and axes.
     """
 

@@ -14,7 +14,7 @@ class SpecError(Exception):
     """A spec or a tile program is malformed.
 
     Args:
-        message: what is wrong.
+        message: the problem.
         where: `file:line` in the author's source, when known.
         hint: what to write instead.
     """

@@ -109,7 +109,7 @@ def stored_as(raw: Tile, amax_bits: Tile, stored: ElementFormat) -> Tile:
 
 
 def ceil_log2(x: Tile) -> Tile:
-    """ceil(log2 x) of positive normal float32, by integer operations, held to what E8M0 can say."""
+    """ceil(log2 x) of positive normal float32, by integer operations, clamped to E8M0's range."""
     bits = x.bitcast(INT32)
     exponent = (bits >> 23) - 127 + ((bits & 0x7FFFFF) != 0).to(INT32)
     return minimum(maximum(exponent, -E8M0.bias), E8M0.bias)

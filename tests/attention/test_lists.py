@@ -1,4 +1,4 @@
-"""Which keys count: holes anywhere, slots that do not exist, lengths of any value, and what lies behind them.
+"""Which keys count: holes anywhere, slots that do not exist, lengths of any value, and entries past them.
 
 Rows of caches that no list names hold NaN throughout (see the samplers), so that every call here also shows that nobody
 reads them.
@@ -44,7 +44,7 @@ def rewritten(inputs: Inputs, change: Any) -> Inputs:
 
 
 def behind(index: NDArray, length: NDArray) -> NDArray:
-    """Which entries lie behind their token's length, bool."""
+    """Which entries lie past their token's length, bool."""
     return np.asarray(np.arange(index.shape[-1]) >= np.clip(length, 0, None)[:, None])
 
 

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b8bef0c89697a3796c8fa959316c7003d13b171e5990f1d3c5757dceeb93c343
+# spec sha256 7380e52a2ed38ac0e39a04e7f19236018dff2c60525d61751bffdfafdc2c366c
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 420945f2602637268c66f8c9885be54b36de28aa8f9580b33139647026fa5c6d
+# spec sha256 878e0f2d647ff2f16e6557f5fe43763eb546df7f6064f68049ff3331735c28ef
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6f4b397b154cafa244e71963bcc1df8e412cfe5041766da075e175c41401c617
+# spec sha256 cf56c38b323dcac7eeea8f25219697f28ae64c1efefbb8b89532838cdc479fe7
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on

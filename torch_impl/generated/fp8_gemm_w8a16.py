@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6eecb49473286dc4c2ecd280fa5f2d833634b64943e109559a1cb74f5f67f315
+# spec sha256 1116e687e11978c316fad9b6fc344a56b9da3be5c35b2524f861099122edbb5c
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on

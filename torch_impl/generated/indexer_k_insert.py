@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5a9495e33cfb36b614ab01446214810b36d866973c287cf2e2e32c166d7b9628
+# spec sha256 a5b66940cd75334fe926778ce0b60d90046fb5a759aaf4997af80dfc0a7c16be
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

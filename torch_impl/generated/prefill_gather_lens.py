@@ -1,6 +1,6 @@
 # prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 365a95abcf09c2d5302afd62b7faa40285851e22481e35acce55966581ae640d
-"""prefill_gather_lens: Window rows that every prefill request needs: those of its tokens, and what the first of them sees.
+# spec sha256 303e3d6d5850a188cb065d2bb24f262e9c55f81b1185f89f3e26d5d4f669c107
+"""prefill_gather_lens: Window rows that every prefill request needs: its tokens' rows, and the window of its first token.
 
 Generated. Specialised on
     window = 128

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b064c967d9a6754c839ed63b8117eea579f6b5abe8051edf999dcef45ca23c9d
+# spec sha256 22922fc738f5f2364e04dae2c4deba897765d37e229a8e04eb1d64791864b3ce
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

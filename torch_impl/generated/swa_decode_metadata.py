@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d15f2d3ecea410331c5b096bf679f8a5c817d79df9bdb4d7bf89760c4129cf50
+# spec sha256 873d9f1f0c81dd599f6d98e348d77e114ec0db94b20c790f7aec670852f45d98
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

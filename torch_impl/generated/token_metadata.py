@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 b7f0b0c22e55617ea61db10798c53534f5e308afd7f186fb8d549f9a0d75db40
+# spec sha256 4c0b6e3d1deb3cdd5db3a1b899bed0263e5dfff6437abda332343ed207f30ea7
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

@@ -69,7 +69,7 @@ def engine(name: str, device: str = "cpu") -> Engine:
 
 @contextmanager
 def thread_limit(implementations: Sequence[str]) -> Iterator[None]:
-    """Lets torch use one CPU thread, and what it used before afterwards; names as those of engines.
+    """Lets torch use one CPU thread, and restores the previous number afterwards; names as of engines.
 
     Tensors are small here: a second thread brings little, and where other processes want the cores too, waiting for it
     costs several times what the work does.

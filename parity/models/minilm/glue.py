@@ -63,7 +63,7 @@ def pool(x: Float64, tokens: Tokens) -> Reference:
     members = np.arange(tokens.sentences)[:, None] == tokens.sentence[None, :]
     weights = members / members.sum(1, keepdims=True)
     mean, size = weights @ x, x.shape[-1]
-    # A matrix product over all tokens: those of other sentences add zeros, which rounds nothing.
+    # A matrix product over all tokens: other sentences' tokens add zeros, which rounds nothing.
     off = (members.sum(1, keepdims=True) + 1) * (weights @ np.abs(x))
     square = (mean * mean).sum(-1, keepdims=True)
     relative = size + 1 + 2 * (np.abs(mean) * off).sum(-1, keepdims=True) / square

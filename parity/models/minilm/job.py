@@ -36,7 +36,7 @@ from parity.record.records import Drift, SentenceCosines, Similarity
 from specs.lang.errors import Unsupported
 
 Progress = Callable[[str], None]
-"""Called with what is about to run."""
+"""Called before each part, with its name."""
 
 
 PINNED: Final = ("bf16", "fp8_block", "int4")

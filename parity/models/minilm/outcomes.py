@@ -1,4 +1,4 @@
-"""What the job leaves behind: one outcome per linear and comparison, and tables of cosines."""
+"""Results of the job: one outcome per linear and comparison, and tables of cosines."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
     NAME_width, NAME_values: columns of a row, and those that are values. NAME_data, NAME_share: bytes of a row among
     the rows, and at the end of the page. NAME_codes: formats of its fields (`Paged.codes`). NAME_scales: scales of a
     row. NAME_scale: their format, None where there is none or more than one. NAME_unit: of how many columns the fields
-    are multiples, those of codes that share a byte counted once per byte.
+    are multiples; codes that share a byte count once per byte.
     """
     facts: dict[str, object] = {}
     for name, value in attributes.items():
@@ -94,7 +94,7 @@ def call_env(
 ) -> dict[str, object]:
     """Names that an operation's expressions may use, with their values.
 
-    Those of axes and attributes, `has_NAME` for optional arguments, `NAME_format` for arguments that are passed.
+    Axes and attributes, `has_NAME` for optional arguments, `NAME_format` for arguments that are passed.
     """
     given: dict[str, object] = {f"has_{array.name}": array.name in shapes for array in op.inputs if array.optional}
     given |= {f"{name}_format": form for name, form in formats.items()}
@@ -360,7 +360,7 @@ class _Binder:
         raise kind(op=self.op.name, argument=form.name, expected=self.want(form), actual=list(form.reordered(sizes)))
 
     def check_shapes(self, partly: bool = False) -> None:
-        """Checks the dimensions that are expressions; `partly`: not those of axes that nothing states yet."""
+        """Checks the dimensions that are expressions; `partly`: skip axes that nothing states yet."""
         for form, shape, sizes in self.later:
             _, dims, (_, rest) = _split(shape, sizes)
             for dim, size in zip(dims, rest, strict=True):

@@ -60,7 +60,7 @@ def _check(call: Call, array: Array, info: ArrayInfo, name: str, device: object)
 
 
 def overlap(shape: tuple[int, ...], strides: tuple[int, ...]) -> str | None:
-    """What is asked for where elements of one array may share memory, as their last value would be left to chance.
+    """The requirement on arrays whose elements may share memory, where the last write would win by chance.
 
     Sufficient, not necessary: every stride has to step over all that the smaller ones span.
     """

@@ -147,7 +147,7 @@ class Forms:
 class Attribute:
     """A keyword that is not an array: a choice, a number, a truth value, an element format or a paged layout.
 
-    choices: what is accepted; of layouts, those that may be called by name (any other is accepted as a value).
+    choices: accepted values; layouts in it may be passed by name (any other as a value).
     dynamic: an integer that programs read when they run, like a size: no program is made for each value of it.
     follows: argument whose format is meant where an element format is left out.
     """
@@ -179,7 +179,7 @@ class Tunable:
 class Config:
     """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
 
-    target: a kind of device ("cuda"), or one road to it ("cuda.pallas"), whose rows go before those of the kind.
+    target: a kind of device ("cuda"), or one backend on it ("cuda.pallas"), whose rows take precedence.
     table, name: of its row in the target's table (`specs.tuned`), the kernel (or what kernels share) and the class of
         calls; empty where the values stand in the specification.
     """

@@ -29,7 +29,7 @@ def device_called(op: str, argument: str, name: str, own: Mapping[str, str]) -> 
     """The framework's own word for a device that goes by one of `DEVICE_NAMES`.
 
     Args:
-        own: word of the framework by those of its users; a name that is not listed is the framework's word.
+        own: the framework's word for each of its users' words; a name that is not listed is the framework's word.
 
     Raises:
         ArgumentError: no device is called so.

@@ -234,7 +234,7 @@ class BlockFormat:
         x: [.., R, C], any float type; float64 is rounded to float32 first.
         scale, zero_point: values (not codes) to use in place of computed ones, one per block, or broadcast.
             Rule GIVEN needs `scale`, and `zero_point` where the format stores one.
-        g_idx: permutation of the R rows that puts those of one group together (act-order), where blocks have
+        g_idx: permutation of the R rows that puts the rows of one group together (act-order), where blocks have
             several rows.
         tensor_scale: the number g to use in place of a computed one, where the format stores it.
 

@@ -194,7 +194,7 @@ class ElementFormat:
 
     @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
-        """numpy (or ml_dtypes) type whose values are those of the format, where one exists."""
+        """numpy (or ml_dtypes) type with the format's values, where one exists."""
         return _NUMPY_DTYPES.get(self.name)
 
     @property

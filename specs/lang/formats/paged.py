@@ -1,7 +1,7 @@
 """Paged layouts: caches of fixed-size pages, declared field by field.
 
 A page holds a number of rows; a row is a list of fields, each a run of consecutive columns in one block format. The
-scales of a field lie behind its codes, or all scales of a page are gathered behind the data of its rows:
+scales of a field follow its codes, or all scales of a page are gathered after the data of its rows:
 
     BEHIND_CODES    | codes scales codes scales | codes scales codes scales | ..
     END_OF_PAGE     | codes codes | codes codes | .. | scales pad | scales pad | ..
@@ -29,8 +29,8 @@ NDArray = np.ndarray[Any, Any]
 class ScalePlace(Enum):
     """Where the scales of a row lie."""
 
-    BEHIND_CODES = "behind the codes of their field, in the row"
-    END_OF_PAGE = "behind the data of all rows of the page, row by row"
+    BEHIND_CODES = "after the codes of their field, in the row"
+    END_OF_PAGE = "after the data of all rows of the page, row by row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Field:
     format: BlockFormat
 
     def problem(self) -> str | None:
-        """What is wrong with the declaration, else None."""
+        """The problem with the declaration, else None."""
         form = self.format
         if self.count < 1 or self.count % self.group:
             return f"blocks of {form.name} do not tile {self.count} columns"
@@ -193,7 +193,7 @@ class Paged:
         return self.row_stride + self.share
 
     def page_bytes(self, rows: int) -> int:
-        """Bytes of a page without padding behind it."""
+        """Bytes of a page without its padding."""
         return rows * self.row_bytes
 
     def page_stride(self, rows: int) -> int:

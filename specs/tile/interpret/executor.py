@@ -93,7 +93,7 @@ class Run:
             self.step(op)
 
     def of(self, value: Value, rank: int | None = None) -> Any:
-        """The array of a value, scalars padded to `rank` dimensions behind the grid dimension."""
+        """The array of a value, scalars padded to `rank` dimensions after the grid dimension."""
         array = self.env[id(value)]
         if rank is not None and not value.type.shape and rank:
             array = self.ops.reshape(array, (array.shape[0], *([1] * rank)))

@@ -102,7 +102,7 @@ class PageRows:
         return load_view(self.cache, self.page[:, None], start, arange(count)[None, :], element, live)
 
     def _halves(self, chunk: Chunk) -> Tile:
-        """float32 values of codes that share bytes with those of a neighbouring chunk."""
+        """float32 values of codes that share bytes with a neighbouring chunk."""
         place, bits = chunk.place, chunk.place.field.format.element.bits
         part = (chunk.first - place.column) % chunk.step
         start = (chunk.first - place.column) // chunk.step

@@ -29,7 +29,7 @@ class Subnormals(Rewriter):
         return True
 
     def rewrite(self, op: Operation) -> None:
-        """Replays one operation; what is marked is spelled out."""
+        """Replays one operation; marked ones are expanded."""
         if "gradual" not in op.attrs:
             super().rewrite(op)
             return
