@@ -16,13 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.declare.accuracy import Accuracy
+from parity.judge.expected import expectations
+from parity.judge.frameworks import Results, from_jax, from_torch, to_jax, to_torch
+from parity.judge.inputs import Inputs, generate
+from parity.judge.verdict import Verdict
+from specs.lang.declare.accuracy import FLOAT32, quantised
 from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Config, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.declare.op import Case, Op, Reference, single
 from specs.lang.declare.readiness import READY
 from specs.lang.formats.elements import BF16, E4M3, F32
-from specs.lang.formats.named import GROUP_FLOOR
+from specs.lang.formats.named import GROUP_FLOOR, TOKEN_GROUP_128
 from specs.quant.scaling import scale_of
 from specs.tile.language import arange, exp2, load, program_id, reduce_max, store
 from specs.tile.launch.cases import case_launches
@@ -86,41 +90,33 @@ KERNEL = Kernel(
 
 # 4. What is right: the mathematics in float64, written without a look at the kernel.
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
-    """The product itself, which q * scale stands for, and the exact scales."""
+    """silu(gate) * up before it is quantised, and the exact scales amax / max.
+
+    magnitude: exp2(x) feels an error of its argument |x| ln 2 times, here |gate|.
+    """
     gate, up = inputs["gate"], inputs["up"]
     y = gate / (1.0 + np.exp(-gate)) * up
-    groups = np.abs(y).reshape(*y.shape[:-1], -1, GROUP).max(-1)
-    return {"q": Reference(value=y), "scale": Reference(value=np.maximum(groups, GROUP_FLOOR) / E4M3.max_finite)}
+    groups = np.abs(y).reshape(*y.shape[:-1], y.shape[-1] // GROUP, GROUP).max(-1)
+    return {
+        "q": Reference(value=y, magnitude=np.abs(y) * (1.0 + np.abs(gate))),
+        "scale": Reference(value=np.maximum(groups, GROUP_FLOOR) / E4M3.max_finite),
+    }
 
 
+# 5. How right: a bound from the formats' unit roundoffs and the operations on the way of one element. exp2 rounds its
+# argument twice (a product, and log2 e) and makes up to 6 roundings of its own; addition, division and product follow.
 SILU_MUL_QUANT: Op = single(
     KERNEL,
     family="quant",
     constraints=(Constraint(argument="gate", holds=(N % GROUP).equals(0), message=f"N divisible by {GROUP}"),),
     oracle=oracle,
-    accuracy=(("q", Accuracy()), ("scale", Accuracy())),
-    cases=(Case(name="ragged", sizes=(("M", 7), ("N", 384))),),
+    accuracy=quantised("q", "scale", TOKEN_GROUP_128, extra=11),
+    cases=(
+        Case(name="ragged", sizes=(("M", 7), ("N", 384))),
+        Case(name="lead", sizes=(("M", 6), ("N", 256)), lead=(2, 3)),
+        Case(name="no-rows", sizes=(("M", 0), ("N", 128))),
+    ),
 )
-
-
-# 5. How right: a bound from the formats' unit roundoffs and the operations on the way of one element.
-def bounds(gate: np.ndarray[Any, Any], y: np.ndarray[Any, Any], scale: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Largest allowed errors of q * scale and of scale, float64.
-
-    exp2(x) of a float32 library: the argument is rounded twice and 2**x feels that |x| times, plus a few roundings of
-    its own. Then an addition, a division, a product; the scale takes two more products and the division by it one.
-    """
-    u = F32.unit_roundoff
-    relative = (2 * np.abs(gate) + 8 + 3) * u
-    largest = relative.reshape(*scale.shape, GROUP).max(-1)
-    step = np.repeat(scale, GROUP, axis=-1)
-    rounded = E4M3.unit_roundoff * np.abs(y) + E4M3.min_subnormal / 2 * step
-    spread = np.repeat(largest, GROUP, axis=-1)
-    # A code just beyond the largest saturates: the scale may have come out too small.
-    return {
-        "q": (1 + E4M3.unit_roundoff) * (relative + spread + 4 * u) * np.abs(y) + rounded * (1 + spread + 4 * u),
-        "scale": (largest + 3 * u) * scale,
-    }
 
 
 # 6. Run it.
@@ -133,40 +129,34 @@ def implementations() -> list[str]:
     return names + ["jax xla"] + (["jax interpret"] if default_platform() == "cpu" else [])
 
 
-def run_torch(gate: np.ndarray[Any, Any], up: np.ndarray[Any, Any], implementation: str) -> list[np.ndarray[Any, Any]]:
-    """Codes (bytes) and scales from torch."""
-    import torch
+def run(implementation: str, inputs: Inputs) -> Results:
+    """Codes and scales of one implementation."""
+    from jax_impl.launch import run as run_jax
+    from torch_impl.launch import run as run_torch
 
-    from torch_impl.launch import run
-
-    tensors = [torch.from_numpy(x.view(np.int16)).view(torch.bfloat16) for x in (gate, up)]
-    q, scale = run(SILU_MUL_QUANT, tensors, (), implementation)
-    return [q.view(torch.uint8).numpy(), scale.numpy()]
-
-
-def run_jax(gate: np.ndarray[Any, Any], up: np.ndarray[Any, Any], implementation: str) -> list[np.ndarray[Any, Any]]:
-    """Codes (bytes) and scales from JAX."""
-    from jax_impl.launch import run
-
-    q, scale = run(SILU_MUL_QUANT, [gate, up], (), implementation)
-    return [np.asarray(q).view(np.uint8), np.asarray(scale)]
+    framework, name = implementation.split()
+    arrays = [(raw, inputs.formats[argument]) for argument, raw in inputs.arrays.items()]
+    if framework == "torch":
+        q, scale = map(from_torch, run_torch(SILU_MUL_QUANT, [to_torch(*array) for array in arrays], (), name))
+    else:
+        q, scale = map(from_jax, run_jax(SILU_MUL_QUANT, [to_jax(*array) for array in arrays], (), name))
+    return {"q": q, "scale": scale}
 
 
-def check() -> dict[str, float]:
-    """Runs everything this machine's CPU can run; implementation -> largest error as a fraction of its bound."""
-    rng = np.random.default_rng(0)
-    gate, up = (rng.standard_normal((2, 19, 384)).astype(BF16.numpy_dtype) for _ in range(2))
-    reference = oracle({"gate": gate.astype(np.float64), "up": up.astype(np.float64)})
-    y, exact_scale = reference["q"].value, reference["scale"].value
-    allowed = bounds(gate.astype(np.float64), y, exact_scale)
-    fractions: dict[str, float] = {}
+def check() -> dict[str, Verdict]:
+    """Runs everything this machine's CPU can run and judges it; the worse of the two results of each.
+
+    Of an operation in the registry this is `python -m parity run NAME`.
+    """
+    inputs = generate(SILU_MUL_QUANT, SILU_MUL_QUANT.cases[0], "random", seed=0)
+    expected = expectations(inputs, inputs.layout.call())
+    verdicts = {}
     for implementation in implementations():
-        framework, name = implementation.split()
-        q, scale = (run_torch if framework == "torch" else run_jax)(gate, up, name)
-        value = E4M3.decode(q) * np.repeat(scale.astype(np.float64), GROUP, axis=-1)
-        errors = np.abs(value - y) / allowed["q"], np.abs(scale - exact_scale) / allowed["scale"]
-        fractions[implementation] = max(float(error.max()) for error in errors)
-    return fractions
+        results = run(implementation, inputs)
+        rules = {name: one.rule("random", FLOAT32, results) for name, one in expected.items()}
+        found = [rule.compare(results[name].raw) for name, rule in rules.items()]
+        verdicts[implementation] = max(found, key=lambda verdict: (not verdict.passed, verdict.bound_share))
+    return verdicts
 
 
 def show() -> None:
@@ -187,10 +177,10 @@ def main() -> int:
     if parser.parse_args().show:
         show()
         return 0
-    fractions = check()
-    for name, fraction in fractions.items():
-        print(f"{name:<16} largest error {fraction:.2f} of the bound   {'ok' if fraction <= 1 else 'WRONG'}")
-    return int(max(fractions.values()) > 1)
+    verdicts = check()
+    for name, verdict in verdicts.items():
+        print(f"{name:<16} {verdict.message}")
+    return int(not all(verdict.passed for verdict in verdicts.values()))
 
 
 if __name__ == "__main__":

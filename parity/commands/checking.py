@@ -7,14 +7,17 @@ at; the oracle is asked for what its contract needs.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 
 from rich.console import Console
 
+from parity.judge.expected import ExpectedQuantised, expectations
 from parity.judge.inputs import Kind, generate
-from parity.judge.runner import expectations, seed_of
+from parity.judge.runner import seed_of
 from parity.show.printing import say
+from specs.lang.declare.accuracy import FLOAT32
 from specs.lang.declare.check import KINDS_OF_DEVICE
 from specs.lang.declare.op import Case, Op
 from specs.lang.errors import ArgumentError, SpecError
@@ -57,12 +60,36 @@ def _contract(op: Op, case: Case) -> Iterator[str]:
     """The oracle gives every result in its shape, with a magnitude where the contract is a bound."""
     inputs = generate(op, case, KIND, seed_of(0, op.name, case.name, KIND))
     call = inputs.layout.call()
-    for name, expected in expectations(inputs, call).items():
+    try:
+        found = expectations(inputs, call)
+    except Exception as error:  # noqa: BLE001 - whatever an author's oracle raises is a finding
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        yield f"{last.filename}:{last.lineno}: the oracle failed, {type(error).__name__}: {error}"
+        return
+    for name, expected in found.items():
         value, magnitude = expected.reference.value, expected.reference.magnitude
+        if isinstance(expected, ExpectedQuantised):
+            yield from _quantised(expected)
+            continue
         if value.shape != call.shapes[name]:
             yield f"the oracle gives {name!r} the shape {list(value.shape)}, the call {list(call.shapes[name])}"
         if magnitude is None and not expected.accuracy.exact:
             yield f"the contract of {name!r} is a bound: the oracle has to give its magnitude"
+
+
+def _quantised(expected: ExpectedQuantised) -> Iterator[str]:
+    """The oracle gives values before quantisation, their magnitude, and scales in the shape of the blocks."""
+    if expected.codes.magnitude is None:
+        yield f"the contract of {expected.name!r} is a bound: the oracle has to give its magnitude"
+        return
+    try:
+        rule = expected.rule(KIND, FLOAT32)
+    except SpecError as error:
+        yield f"{expected.name!r}: {error}"
+        return
+    verdict = rule.compare(expected.raw)
+    if not verdict.passed:
+        yield f"the oracle's own {expected.name!r} breaks the contract: {verdict.message}"
 
 
 def _accesses(op: Op, case: Case) -> Iterable[str]:

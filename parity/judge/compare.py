@@ -1,7 +1,8 @@
 """Comparing an output with what it should be: byte for byte, or within a componentwise bound.
 
 There are two rules and no third. `Exact` asks for the same bytes. `Bounded` asks for |actual - reference| <=
-bound in every single element, with a bound that is an array computed from the specification and the inputs.
+bound in every single element, with a bound that is an array computed from the specification and the inputs; `Scaled`
+asks the same of codes times the scales that came with them.
 Nothing here takes a tolerance, an average, a cosine or a permitted share of mismatches, because none of these
 sees a lost tail or one wrong scale (tests/meta plants such faults).
 """
@@ -19,7 +20,8 @@ from parity.judge.guard import bit_view, is_poison
 from parity.judge.ulp import AnyArray, Float64, ulp_distance, values
 from parity.judge.verdict import WORST_KEPT, Histogram, Verdict, Worst
 from specs.lang.errors import OutOfRange, WrongFormat, WrongShape
-from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.elements import UINT8, ElementFormat
+from specs.lang.formats.packing import Packing
 
 Mask = npt.NDArray[np.bool_]
 
@@ -179,7 +181,76 @@ class Bounded:
         return np.where(reached, lack, error)
 
 
-Comparison = Exact | Bounded
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scaled:
+    """|code * scale - reference| <= bound in every element; NaN where the reference has it, and only there.
+
+    scale, reference, bound: float64, one per code: the scales that were returned, the oracle's values, and the largest
+        errors allowed, finite wherever the reference is.
+    dtype: dtype the codes must have.
+    element: format of the codes. packing: how they share words; None for one code per entry.
+    """
+
+    scale: Float64
+    reference: Float64
+    bound: Float64
+    dtype: np.dtype[Any]
+    element: ElementFormat
+    packing: Packing | None = None
+
+    def kept(self, actual: AnyArray) -> Mask | None:
+        """Which elements keep the rule; None for another shape or dtype."""
+        if self._refuse(actual) is not None:
+            return None
+        return np.asarray(_error(self._codes(actual) * self.scale, self.reference) <= self.bound, dtype=np.bool_)
+
+    def compare(self, actual: AnyArray, excused: Mask | None = None) -> Verdict:
+        """Judge `actual`, an array of codes; a wrong shape or dtype is a failed verdict, not an exception.
+
+        excused: elements which are counted as flushed where they miss (see `parity.judge.flushing`).
+        """
+        if (refusal := self._refuse(actual)) is not None:
+            return refusal
+        with np.errstate(invalid="ignore", divide="ignore"):
+            codes, exact = self._codes(actual), self.reference / self.scale
+            got = codes * self.scale
+            error = _error(got, self.reference)
+            share = np.where(error == 0, 0.0, error / self.bound)
+        bad = error > self.bound
+        share = np.where(bad & ~(share > 1), np.inf, share)
+        return _judge(
+            _Measured(
+                comparison="bounded",
+                element=self.element,
+                got=got,
+                want=self.reference,
+                error=error,
+                bound=self.bound,
+                share=share,
+                steps=ulp_distance(codes, exact, self.element),
+                bad=bad,
+                unwritten=self._each(is_poison(actual, self.element if self.packing is None else UINT8)) & bad,
+                histogram=_histogram("share of bound", SHARE_EDGES, share[share > 0], int((share == 0).sum())),
+            ),
+            excused,
+        )
+
+    def _refuse(self, actual: AnyArray) -> Verdict | None:
+        shape = self.reference.shape
+        stored = shape if self.packing is None else self.packing.storage_shape(shape)
+        return _refuse("bounded", actual, stored, self.dtype)
+
+    def _codes(self, actual: AnyArray) -> Float64:
+        return (
+            values(actual, self.element) if self.packing is None else self.element.decode(self.packing.unpack(actual))
+        )
+
+    def _each(self, words: Mask) -> Mask:
+        """What is true of a word, for each of its codes."""
+        return words if self.packing is None else np.repeat(words, self.packing.per_word, axis=self.packing.axis)
+
+
+Comparison = Exact | Bounded | Scaled
 
 
 def _error(got: Float64, want: Float64) -> Float64:

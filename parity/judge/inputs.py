@@ -4,8 +4,9 @@ arrays, values from the spec's own sampler where it has one for them, else from 
 Two kinds of data:
 
     random  floats are normal, scales lognormal, codes arbitrary. Operations whose results are all exact
-            (quantisers) get rows of very different magnitude with zeros, negative zeros, outliers and tiny
-            values in them, in every other draw also rows near either end of the format's range.
+            (quantisers), or codes and scales, get rows of very different magnitude with zeros, negative zeros,
+            outliers and tiny values in them; those that are exact in every other draw also rows near either end of
+            the format's range.
     exact   small integers and powers of two, so coarse that every partial sum is exact in float32, and in the
             13 fraction bits that survive in an FP8 tensor core: any order of summation gives the same bytes.
             A product of operands is at most 9 (45 with INT4 weights, 36 in steps of 1/4 with e2m1 codes), a
@@ -205,6 +206,8 @@ def _recipe(op: Op, role: Role, kind: Kind) -> Draw:
         # Rotations add up products before they quantise, which are lost where subnormal numbers are taken for zero.
         wild = _wild if op.sample is None else partial(_wild, least=2.0**-100)
         return wild if kind == "random" else _grid
+    if role is Role.DATA and kind == "random" and any(a.quantised is not None for _, a in op.accuracy):
+        return partial(_wild, ends=False)  # which functions and sums before the quantiser may overflow at
     if role is Role.INDEX:
         raise SpecError(f"the sampler of {op.name} leaves out an array of role {role.name}, which no rule makes")
     return _RECIPES[kind, role]
@@ -216,8 +219,13 @@ def _normal(rng: np.random.Generator, form: ElementFormat, shape: Shape) -> Raw:
     return encode(rng.standard_normal(shape), form)
 
 
-def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape, least: float = 2.0**-140) -> Raw:
-    """Values that a quantiser meets: rows of different magnitude, zeros, outliers, tiny values; least: of rows."""
+def _wild(
+    rng: np.random.Generator, form: ElementFormat, shape: Shape, least: float = 2.0**-140, ends: bool = True
+) -> Raw:
+    """Values that a quantiser meets: rows of different magnitude, zeros, outliers, tiny values.
+
+    least: magnitude of rows. ends: whether some rows are near either end of the format's range.
+    """
     if not form.is_float:
         return _codes(rng, form, shape)
     rows = (*shape[:-1], 1)
@@ -225,7 +233,7 @@ def _wild(rng: np.random.Generator, form: ElementFormat, shape: Shape, least: fl
     for share, factor in ((1 / 64, 2.0**6), (1 / 32, 2.0**-9), (1 / 16, 0.0)):
         x = np.where(rng.random(shape) < share, x * factor, x)
     x = np.where(rng.random(rows) < 1 / 8, np.copysign(0.0, x), x)
-    if rng.random() < 1 / 2:
+    if ends and rng.random() < 1 / 2:
         # float32 holds the scale of such a row.
         low, high = max(form.min_subnormal, least), min(form.max_finite, 2.0**100)
         drawn = rng.random(rows)

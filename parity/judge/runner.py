@@ -18,21 +18,21 @@ from typing import Any, Final
 import numpy as np
 
 import specs
-from parity.judge.compare import Bounded, Comparison, Exact, Mask
-from parity.judge.flushing import flushed_references, without_subnormals
+from parity.judge.compare import Comparison, Exact, Mask
+from parity.judge.expected import Expected, Side, expectations
+from parity.judge.flushing import flushed_references
 from parity.judge.frameworks import FRAMEWORKS, Result, Results, Spoiled
 from parity.judge.guard import bit_view
-from parity.judge.inputs import KINDS, Inputs, Kind, Layout, Raw, decode, encode, generate, layout_of, raw_dtype
-from parity.judge.ulp import Float64
+from parity.judge.inputs import KINDS, Inputs, Kind, Layout, decode, generate, layout_of
 from parity.judge.verdict import Verdict
 from parity.record.pictures import scale_map
 from parity.record.records import STATUSES, CaseResult, ScaleMap, Status, judged
 from specs.lang.call.bind import Call
-from specs.lang.declare.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8, Accumulator, Accuracy
+from specs.lang.declare.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8, Accumulator
 from specs.lang.declare.kernel import Access, Role
-from specs.lang.declare.op import Case, Op, Reference
+from specs.lang.declare.op import Case, Op
 from specs.lang.errors import NotAChoice, Unsupported
-from specs.lang.formats.elements import F32, ElementFormat
+from specs.lang.formats.elements import ElementFormat
 
 IMPLEMENTATIONS: Final = tuple(
     f"{name}:{choice}" for name, framework in FRAMEWORKS.items() for choice in framework.implementations
@@ -50,72 +50,6 @@ Progress = Callable[[int, int, str, Case, Kind, tuple[CaseResult, ...]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Expected:
-    """What one result has to be."""
-
-    form: ElementFormat
-    accuracy: Accuracy
-    reference: Reference
-    terms: int
-    moved: bool = False
-    """Whether codes are moved as they are, those of NaN too."""
-
-    def same_bytes(self, expected: Raw) -> Exact:
-        """The rule for these bytes."""
-        free = self.form.is_float and not self.moved
-        return Exact(expected=expected, element=self.form, nan_payload_free=free)
-
-    @property
-    def raw(self) -> Raw:
-        """The oracle's result as bytes, correctly rounded."""
-        value = np.asarray(self.reference.value)
-        if self.accuracy.exact and self.form.bits <= 8:  # such values are codes already
-            mask = (1 << self.form.storage_bits) - 1
-            return (value.astype(np.int64) & mask).astype(self.form.storage_dtype).view(raw_dtype(self.form))
-        # A sum that starts from zero is never the negative zero.
-        return encode(value if self.accuracy.exact else value + 0.0, self.form)
-
-    def bound(self, accumulator: Accumulator) -> Float64:
-        """Largest error allowed, elementwise; 0 for an exact contract."""
-        value, magnitude = self.reference.value, self.reference.magnitude
-        if self.accuracy.exact:
-            return np.zeros(np.shape(value))
-        assert magnitude is not None, "a contract that is not exact needs the oracle's magnitude"
-        return self.accuracy.bound(value, magnitude, self.terms, self.form, accumulator)
-
-    def explained(self, actual: Raw, kind: Kind, accumulator: Accumulator, flushed: Reference) -> Mask | None:
-        """Which elements a platform that flushes accounts for; None where shapes or dtypes differ."""
-        found: Mask | None = None
-        for reference in (self.reference, flushed):
-            for rule in self._flushed_rules(reference, kind, accumulator):
-                kept = rule.kept(actual)
-                if kept is None:
-                    return None
-                found = kept if found is None else found | kept
-        return found
-
-    def _flushed_rules(self, reference: Reference, kind: Kind, accumulator: Accumulator) -> list[Comparison]:
-        other = replace(self, reference=reference)
-        if self.accuracy.same_bytes(kind == "exact"):
-            if self.accuracy.exact and self.form.bits <= 8:
-                return [self.same_bytes(other.raw)]
-            zeroed = replace(reference, value=without_subnormals(reference.value))
-            return [self.same_bytes(other.raw), self.same_bytes(replace(self, reference=zeroed).raw)]
-        value = np.asarray(reference.value, np.float64)
-        # Every operation on a term, and the result itself.
-        bound = other.bound(accumulator) + (self.terms + self.accuracy.extra + 1) * F32.min_normal
-        return [Bounded(reference=value, bound=bound, dtype=raw_dtype(self.form), element=self.form)]
-
-    def rule(self, kind: Kind, accumulator: Accumulator) -> Comparison:
-        """How an implementation is compared with the oracle."""
-        if self.accuracy.same_bytes(kind == "exact"):
-            return self.same_bytes(self.raw)
-        value = np.asarray(self.reference.value, np.float64)
-        dtype = raw_dtype(self.form)
-        return Bounded(reference=value, bound=self.bound(accumulator), dtype=dtype, element=self.form)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
     """What became of one implementation. `results` is None unless it ran."""
 
@@ -127,25 +61,6 @@ class Outcome:
     accumulator: Accumulator = FLOAT32
     flushes: bool = False
     """Whether the platform takes subnormal numbers for zero."""
-
-
-def expectations(inputs: Inputs, call: Call) -> dict[str, Expected]:
-    """The oracle's results, in place and fresh, by name."""
-    with np.errstate(all="ignore"):
-        references = inputs.op.oracle(inputs.values())
-    found = {}
-    for array in inputs.op.arrays:
-        if array.access is Access.IN or array.name not in call.shapes:
-            continue
-        accuracy = inputs.op.accuracy_of(array.name)
-        found[array.name] = Expected(
-            form=call.formats[array.name],
-            accuracy=accuracy,
-            reference=references[array.name],
-            terms=accuracy.count(call.sizes),
-            moved=array.role is Role.CODES,
-        )
-    return found
 
 
 def accumulator_of(call: Call, implementation: str, device: str) -> Accumulator:
@@ -325,12 +240,12 @@ class _Case:
             return self._row(pair, status=outcome.status, reason=outcome.reason)
         start = time.perf_counter()
         verdicts = {}
+        side = self.side(outcome)
         for name, expected in self.expected.items():
-            result, rule = outcome.results[name], expected.rule(self.kind, outcome.accumulator)
-            written = _written(result, expected)
-            verdicts[name] = _judge(rule, written, expected.form)
+            result, rule = side.results[name], expected.rule(self.kind, outcome.accumulator, side.results)
+            verdicts[name] = _judge(rule, result, expected.form)
             if not verdicts[name].passed and (excused := self.flushed(outcome, name)) is not None:
-                verdicts[name] = _judge(rule, written, expected.form, excused)
+                verdicts[name] = _judge(rule, result, expected.form, excused)
         seconds = outcome.seconds + time.perf_counter() - start
         return self._judged(pair, verdicts, seconds, self._derivation(outcome.accumulator))
 
@@ -342,25 +257,23 @@ class _Case:
             return self._row(pair, status=absent.status, reason=f"{absent.implementation}: {absent.reason}")
         start = time.perf_counter()
         verdicts = {}
+        left, right = self.side(one), self.side(other)
         for name, expected in self.expected.items():
-            base = _written(other.results[name], expected)
-            if expected.accuracy.same_bytes(self.kind == "exact"):
-                rule: Comparison = expected.same_bytes(base.raw)
-            else:
-                bound = expected.bound(one.accumulator) + expected.bound(other.accumulator)
-                # Where the oracle is not finite, so must both be.
-                bound = np.where(np.isfinite(bound), bound, 0.0)
-                reference = decode(base.raw, base.form)
-                rule = Bounded(reference=reference, bound=bound, dtype=base.raw.dtype, element=base.form)
-            written = _written(one.results[name], expected)
-            verdicts[name] = _judge(rule, written, base.form)
+            result, rule, form = left.results[name], expected.between(self.kind, left, right), right.results[name].form
+            verdicts[name] = _judge(rule, result, form)
             if not verdicts[name].passed:
                 masks = [mask for side in (one, other) if (mask := self.flushed(side, name)) is not None]
                 if masks:
-                    verdicts[name] = _judge(rule, written, base.form, np.logical_or.reduce(masks))
+                    verdicts[name] = _judge(rule, result, form, np.logical_or.reduce(masks))
         seconds = one.seconds + other.seconds + time.perf_counter() - start
         derivation = "the sum of both bounds, because each side keeps its own"
         return self._judged(pair, verdicts, seconds, "" if self.exact else derivation)
+
+    def side(self, outcome: Outcome) -> Side:
+        """What an implementation returned, with the oracle's values where the call writes nothing."""
+        assert outcome.results is not None
+        results = {name: _written(outcome.results[name], expected) for name, expected in self.expected.items()}
+        return Side(results=results, accumulator=outcome.accumulator)
 
     def flushed(self, outcome: Outcome, name: str) -> Mask | None:
         """Elements of a result that miss the oracle's rule, and for which its platform accounts; None if it does not.
@@ -370,9 +283,9 @@ class _Case:
         expected = self.expected[name]
         if not outcome.flushes or outcome.results is None or expected.moved or self.inputs is None:
             return None
-        raw, rule = outcome.results[name].raw, expected.rule(self.kind, outcome.accumulator)
+        raw, rule = outcome.results[name].raw, expected.rule(self.kind, outcome.accumulator, outcome.results)
         references = flushed_references(self.inputs)
-        explained = expected.explained(raw, self.kind, outcome.accumulator, references[name])
+        explained = expected.explained(outcome.results, self.kind, outcome.accumulator, references)
         kept = rule.kept(raw)
         if explained is None or kept is None:
             return None
@@ -386,14 +299,21 @@ class _Case:
         left = [e for e in self.expected.values() if not e.accuracy.same_bytes(self.kind == "exact")]
         if not left:
             return "every partial sum is exact"
-        texts = [e.accuracy.derivation(e.terms, e.form, accumulator) for e in left]
+        texts = dict.fromkeys(e.accuracy.derivation(e.terms, e.form, accumulator) for e in left)
         return "; ".join((*texts, accumulator.doc))
+
+    def _bound(self) -> str:
+        """The formulas of all contracts that are bounds."""
+        if self.exact:
+            return SAME_BYTES
+        bounded = [e.accuracy for e in self.expected.values() if not e.accuracy.same_bytes(self.kind == "exact")]
+        return "; ".join(dict.fromkeys(BOUND if a.quantised is None else a.quantised.formula() for a in bounded))
 
     def _judged(self, pair: str, verdicts: Mapping[str, Verdict], seconds: float, derivation: str) -> CaseResult:
         return judged(
             _worst(verdicts),
             **self._facts(pair),
-            bound=SAME_BYTES if self.exact else BOUND,
+            bound=self._bound(),
             derivation=derivation,
             scale_map=_scales(self.inputs, self.expected),
             seconds=seconds,

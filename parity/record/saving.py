@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from parity.judge.expected import expectations
 from parity.judge.guard import bit_view
 from parity.judge.inputs import Inputs, Raw
-from parity.judge.runner import IMPLEMENTATIONS, expectations
+from parity.judge.runner import IMPLEMENTATIONS
 from parity.record.records import CaseResult
 from specs.lang.call.bind import Call
 from specs.lang.declare.kernel import Attribute

@@ -17,9 +17,9 @@ import numpy as np
 
 import specs
 from parity.judge.compare import Comparison
+from parity.judge.expected import expectations
 from parity.judge.frameworks import Result
 from parity.judge.inputs import Inputs, Raw, generate, raw_dtype
-from parity.judge.runner import expectations
 from parity.judge.verdict import Verdict
 from parity.xpu import spirv, subgroups
 from parity.xpu.compile_worker import serve
@@ -180,9 +180,8 @@ def run(inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence
 
 def judge(inputs: Inputs, kind: Any, results: Mapping[str, Result]) -> dict[str, Verdict]:
     """Results against the oracle, by the same rules as everywhere: dots are float32 additions here."""
-    rules: dict[str, Comparison] = {
-        name: expected.rule(kind, FLOAT32) for name, expected in expectations(inputs, inputs.layout.call()).items()
-    }
+    found = expectations(inputs, inputs.layout.call())
+    rules: dict[str, Comparison] = {name: one.rule(kind, FLOAT32, dict(results)) for name, one in found.items()}
     return {name: rule.compare(results[name].raw) for name, rule in rules.items()}
 
 

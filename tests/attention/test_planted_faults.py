@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from parity.judge.expected import expectations
 from parity.judge.inputs import Inputs, encode
-from parity.judge.runner import expectations
 from specs.cache.layouts import V4
 from specs.lang.formats.elements import BF16
 from tests.attention.problems import decode, with_attributes

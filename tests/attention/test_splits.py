@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from parity.judge.compare import Bounded
+from parity.judge.expected import expectations
 from parity.judge.guard import bit_view
 from parity.judge.inputs import Inputs
 from parity.judge.inputs import decode as values_of
-from parity.judge.runner import expectations
 from specs.attention.decode import SPARSE_MLA_DECODE_FP8
 from specs.lang.declare.accuracy import FLOAT32
 from tests.attention.problems import decode, prefill, with_attributes

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import specs
+from parity.judge.expected import expectations
 from parity.judge.inputs import Inputs
-from parity.judge.runner import expectations
 from specs.lang.call.bind import check_attributes
 from specs.lang.formats.elements import BOOL, INT32, INT64
 from tests.contract import suite

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from parity.judge.expected import expectations
 from parity.judge.inputs import Inputs, Kind
-from parity.judge.runner import expectations
 from parity.judge.verdict import Verdict
 from specs.lang.declare.accuracy import FLOAT32
 from tests.contract import suite

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import specs
+from parity.judge.expected import expectations
 from parity.judge.inputs import Inputs, generate
-from parity.judge.runner import expectations, run_inputs
+from parity.judge.runner import run_inputs
 from specs.lang.declare.accuracy import FLOAT32
 from specs.lang.declare.layouts import Pages
 from specs.lang.declare.op import Case

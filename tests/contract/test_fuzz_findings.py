@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import specs
+from parity.judge.expected import expectations
 from parity.judge.inputs import encode, generate
-from parity.judge.runner import expectations, run_inputs
+from parity.judge.runner import run_inputs
 from specs.cache.layouts import V41_FP4, plain
 from specs.indexer.oracle import top_k
 from specs.lang.declare.op import Case

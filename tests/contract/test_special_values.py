@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import specs
+from parity.judge.expected import expectations
 from parity.judge.inputs import Inputs, decode, encode, is_exact, layout_of
-from parity.judge.runner import expectations, run_inputs
+from parity.judge.runner import run_inputs
 from specs.lang.declare.kernel import Role
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import ElementFormat

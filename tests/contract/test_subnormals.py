@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import specs
-from parity.judge.frameworks import FRAMEWORKS
+from parity.judge.expected import expectations
+from parity.judge.frameworks import FRAMEWORKS, Result
 from parity.judge.inputs import Inputs, Raw, decode, encode
-from parity.judge.runner import expectations, run_inputs
+from parity.judge.runner import run_inputs
 from specs.lang.call.bind import check_attributes
 from specs.lang.declare.accuracy import FLOAT32
 from specs.lang.declare.op import Case
@@ -123,16 +124,16 @@ def test_what_is_wrong_besides_still_fails(kind: Any) -> None:
     lost[1:] = 0
     from parity.judge.flushing import flushed_references
 
-    flushed = flushed_references(inputs)["c"]
+    flushed, form = flushed_references(inputs), expected.form
     for at, value in (((0, 0), 0.0), ((0, 3), 63.0 * 2.0**40), ((1, 2), 1.0), ((2, 5), np.nan)):
         wrong = lost.copy()
         wrong[at] = value
-        explained = expected.explained(wrong, kind, FLOAT32, flushed)
+        explained = expected.explained({"c": Result(raw=wrong, form=form)}, kind, FLOAT32, flushed)
         assert explained is not None
         verdict = expected.rule(kind, FLOAT32).compare(wrong, explained)
         assert (verdict.status, verdict.mismatches) == ("failed", 1)
         assert verdict.worst[0].coordinate == at
-    explained = expected.explained(lost, kind, FLOAT32, flushed)
+    explained = expected.explained({"c": Result(raw=lost, form=form)}, kind, FLOAT32, flushed)
     verdict = expected.rule(kind, FLOAT32).compare(lost, explained)
     assert (verdict.status, verdict.flushed, verdict.passed) == ("flushed", 32, False)
     assert expected.rule(kind, FLOAT32).compare(right, explained).passed

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +37,60 @@ def test_files_the_guide_names_exist() -> None:
 
 
 def test_example_is_within_its_bound() -> None:
-    fractions = author_a_kernel.check()
-    assert set(fractions) >= {"torch eager", "jax xla", "jax interpret"}
-    assert all(fraction <= 1 for fraction in fractions.values()), fractions
+    verdicts = author_a_kernel.check()
+    assert set(verdicts) >= {"torch eager", "jax xla", "jax interpret"}
+    assert [verdict.message for verdict in verdicts.values() if not verdict.passed] == []
 
 
 def test_example_bound_notices_a_wrong_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault in one framework (codes of another element's) breaks the bound."""
-    right = author_a_kernel.run_jax
+    """A fault in one framework (codes of another row's) breaks the bound."""
+    right = author_a_kernel.run
 
-    def wrong(*arguments: Any) -> Any:
-        q, scale = right(*arguments)
-        return [q[::-1], scale]
+    def wrong(implementation: str, inputs: Any) -> Any:
+        found = right(implementation, inputs)
+        if implementation == "jax xla":
+            found["q"] = replace(found["q"], raw=found["q"].raw[::-1])
+        return found
 
-    monkeypatch.setattr(author_a_kernel, "run_jax", wrong)
-    fractions = author_a_kernel.check()
-    assert fractions["torch eager"] <= 1 < fractions["jax xla"]
+    monkeypatch.setattr(author_a_kernel, "run", wrong)
+    verdicts = author_a_kernel.check()
+    assert verdicts["torch eager"].passed
+    assert not verdicts["jax xla"].passed
+
+
+REGISTERED = """
+import sys
+import specs.registry
+from examples.author_a_kernel import SILU_MUL_QUANT
+
+specs.registry.OPS[SILU_MUL_QUANT.name] = SILU_MUL_QUANT
+from parity.__main__ import main
+
+sys.argv = ["parity", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_example_can_be_registered(verb: str, tmp_path: Path) -> None:
+    """An operation in the registry is checked, run and judged from its declaration alone."""
+    options = ["--json", str(tmp_path / "record.json")] if verb == "run" else []
+    command = [sys.executable, "-c", REGISTERED, verb, "silu_mul_quant", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if verb == "run":
+        results = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))["results"]
+        counts = Counter(result["status"] for result in results)
+        assert counts["passed"] >= 3 * 2 * 5, "3 cases, 2 kinds of data: implementations and pairs"
+        assert counts["failed"] == counts["flushed"] == 0
+        bounds = {result["bound"] for result in results if result["status"] == "passed"}
+        assert all("|q scale - exact|" in bound for bound in bounds)
 
 
 def test_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["author_a_kernel"])
     assert author_a_kernel.main() == 0
-    assert capsys.readouterr().out.count(" ok\n") == len(author_a_kernel.implementations())
+    assert capsys.readouterr().out.count(" passed: ") == len(author_a_kernel.implementations())
 
 
 def test_example_shows_both_sources(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 import specs
+from parity.judge.expected import Expected, expectations
 from parity.judge.frameworks import Result
 from parity.judge.inputs import Inputs, decode
-from parity.judge.runner import Expected, expectations
 from parity.models.minilm import glue
 from parity.models.minilm.assets import Assets, Linear, Norm, Tokens
 from parity.models.minilm.encoder import gelu, layer_norm, pool

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from parity.judge.expected import Expected
 from parity.judge.frameworks import Result
 from parity.judge.inputs import decode, encode
-from parity.judge.runner import Expected
 from parity.models.minilm.arrays import HostArray
 from parity.models.minilm.engines import Engine
 from parity.models.minilm.schemes import Operands, Product, Scheme

@@ -14,9 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 import specs
+from parity.judge.expected import Expected, expectations
 from parity.judge.frameworks import Result
 from parity.judge.inputs import Inputs, Raw, encode, raw_dtype
-from parity.judge.runner import Expected, accumulator_of, expectations
+from parity.judge.runner import accumulator_of
 from parity.judge.ulp import Float64
 from parity.models.minilm.arrays import HostArray
 from parity.models.minilm.engines import Engine

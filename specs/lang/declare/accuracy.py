@@ -6,19 +6,24 @@ A contract is either exact (same bytes as the oracle) or a componentwise bound
 
 with u_out the unit roundoff of the result's format, eta_out half its smallest subnormal, magnitude the float64 sum of
 the absolute values that were added up (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3), c the number of
-rounded operations on the way of one term, and u_acc the accumulator's roundoff.
+rounded operations on the way of one term, and u_acc the accumulator's roundoff. A function that amplifies the error of
+its argument (exp2 of x by |x| ln 2) multiplies its term of the magnitude by as much.
+
+Codes and scales computed from values with such errors have a contract of their own (`specs.lang.declare.quantised`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from specs.lang.declare.axes import Expr, Literal, show
-from specs.lang.formats.elements import ElementFormat
+from specs.lang.declare.quantised import Quantised
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.elements import F32, ElementFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +67,19 @@ class Accuracy:
     terms: how many terms a sum has, over the operation's axes.
     extra: rounded operations on a term besides the additions (scales, bias).
     exact_for_exact_sums: whether inputs whose sums are exact give an exact result; not so after a logarithm.
+    quantised: the codes and scales that the result is judged as; terms and extra then count what precedes
+        quantisation. `quantised` makes this contract for both results.
     """
 
     exact: bool = False
     exact_for_exact_sums: bool = True
     terms: Expr = NO_TERMS
     extra: int = 0
+    quantised: Quantised | None = None
 
     def same_bytes(self, exact_sums: bool) -> bool:
         """Whether the result has the oracle's bytes."""
-        return self.exact or (exact_sums and self.exact_for_exact_sums)
+        return self.exact or (exact_sums and self.exact_for_exact_sums and self.quantised is None)
 
     def count(self, sizes: Mapping[str, int]) -> int:
         """Number of terms of a sum in a call with these axis sizes."""
@@ -86,15 +94,23 @@ class Accuracy:
         accumulator: Accumulator,
     ) -> np.ndarray[Any, Any]:
         """Largest allowed |result - reference|, elementwise, float64."""
-        relative = (count + self.extra) * accumulator.roundoff + accumulator.truncation
-        summed = relative * magnitude
-        out = form.unit_roundoff
+        summed, out = self._relative(count, accumulator) * magnitude, form.unit_roundoff
         return np.asarray(out * np.abs(reference) + form.min_subnormal / 2 + (1 + out) * summed)
+
+    def error(self, magnitude: np.ndarray[Any, Any], count: int, accumulator: Accumulator) -> np.ndarray[Any, Any]:
+        """Largest error of values before quantisation, elementwise, float64."""
+        underflow = (count + self.extra + 1) * F32.min_subnormal / 2
+        return np.asarray(self._relative(count, accumulator) * magnitude + underflow * (magnitude > 0))
+
+    def _relative(self, count: int, accumulator: Accumulator) -> float:
+        return (count + self.extra) * accumulator.roundoff + accumulator.truncation
 
     def formula(self) -> str:
         """What `bound` computes, in symbols."""
         if self.exact:
             return "bytes equal the oracle's"
+        if self.quantised is not None:
+            return f"e = (({show(self.terms)} + {self.extra}) u_acc + t_acc) sum|terms|; {self.quantised.formula()}"
         rounded = f"({show(self.terms)} + {self.extra}) u_acc + t_acc"
         return f"|result - exact| <= u_out |exact| + eta_out + (1 + u_out) ({rounded}) sum|terms|"
 
@@ -102,8 +118,32 @@ class Accuracy:
         """The bound in words and numbers."""
         if self.exact:
             return self.formula()
+        if self.quantised is not None:
+            rounded = f"({show(self.terms)}={count}+{self.extra}) * u({accumulator.name})={accumulator.roundoff:g}"
+            return f"e = ({rounded} + {accumulator.truncation:g}) * sum|terms|; {self.quantised.formula()}"
         text = f"u({form.name})={form.unit_roundoff:g} |ref| + eta + ({show(self.terms)}={count}+{self.extra}) * "
         text += f"u({accumulator.name})={accumulator.roundoff:g} * sum|terms|"
         if accumulator.truncation:
             text += f" + {accumulator.truncation:g} * sum|terms|"
         return text
+
+
+def quantised(
+    codes: str,
+    scale: str,
+    form: BlockFormat | Callable[[Mapping[str, object]], BlockFormat],
+    *,
+    terms: Expr = NO_TERMS,
+    extra: int = 0,
+    scale_is_argument: bool = False,
+) -> tuple[tuple[str, Accuracy], ...]:
+    """The contract of codes and scales together, for `Op.accuracy`.
+
+    Args:
+        codes, scale: names of the results (or of the result and the argument with a static scale).
+        form: block format, or a function from the attributes of a call to it.
+        terms, extra: as in `Accuracy`, of the value before quantisation.
+        scale_is_argument: whether the scale is static, and so no result.
+    """
+    contract = Accuracy(terms=terms, extra=extra, quantised=Quantised(codes=codes, scale=scale, form=form))
+    return ((codes, contract),) if scale_is_argument else ((codes, contract), (scale, contract))

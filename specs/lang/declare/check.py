@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 from specs.lang.declare.axes import Axis, Expr, as_expr
 from specs.lang.declare.layouts import Pages
+from specs.lang.declare.quantised import problem_of
 from specs.lang.declare.terms import Access, Rows, Shape, choice_name, variant_name
 from specs.lang.errors import SpecError
+from specs.lang.formats.blocks import BlockFormat
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
 if TYPE_CHECKING:
+    from specs.lang.declare.accuracy import Accuracy
     from specs.lang.declare.kernel import Array, Attribute, Kernel
     from specs.lang.declare.op import Case, Op
 
@@ -103,12 +106,47 @@ def check_op(op: Op) -> None:
             )
     for name in results - {name for name, _ in op.accuracy}:
         raise SpecError(f"{op.name}: no accuracy of the result {name!r}", where=op.where, hint="an Accuracy for each")
+    for name, accuracy in op.accuracy:
+        if accuracy.quantised is not None and (found := _quantised_problem(op, name, accuracy)) is not None:
+            problem, hint = found
+            raise SpecError(f"{op.name}: accuracy of {name!r}: {problem}", where=op.where, hint=hint)
     for constraint in op.constraints:
         if unknown := constraint.holds.names() - scope.names_of_expressions():
             message = f"{op.name}: constraint on {constraint.argument!r} reads {min(unknown)!r}"
             raise SpecError(message, where=op.where, hint=_known(scope.names_of_expressions()))
     for case in op.cases:
         _check_case(op, case)
+
+
+def _quantised_problem(op: Op, name: str, accuracy: Accuracy) -> tuple[str, str | None] | None:
+    """What is wrong with a contract of codes and scales, and a hint."""
+    given = accuracy.quantised
+    assert given is not None
+    results = [array.name for array in op.arrays if array.access is not Access.IN]
+    arrays = {array.name: array for array in op.arrays}
+    if accuracy.exact:
+        return "exact and quantised exclude each other", "quantised results are bounded"
+    if name not in (given.codes, given.scale):
+        return f"judged as {given.codes!r} and {given.scale!r}, which it is not", None
+    if given.codes not in results:
+        return f"codes {given.codes!r} are no result", _known(results)
+    if given.scale not in arrays:
+        return f"scale {given.scale!r} is no result and no argument", _known(arrays)
+    contracts = dict(op.accuracy)
+    if any(contracts[n] != accuracy for n in (given.codes, given.scale) if n in results and n in contracts):
+        hint = f'write *quantised("{given.codes}", "{given.scale}", FORM) in accuracy'
+        return "codes and scale have different contracts", hint
+    if not isinstance(given.form, BlockFormat):
+        return None  # attributes of a call decide
+    if problem := problem_of(given.form):
+        return problem, None
+    codes = given.form.element if given.form.packing is None else given.form.packing.word
+    for which, wanted in ((given.codes, codes), (given.scale, given.form.scale)):
+        formats = arrays[which].formats
+        if not isinstance(formats, str) and formats != (wanted,):
+            listed = ", ".join(form.name for form in formats)
+            return f"{which!r} has the formats {listed}, {given.form.name} stores {wanted.name}", None  # type: ignore[union-attr]
+    return None
 
 
 def _check_case(op: Op, case: Case) -> None:
