@@ -56,10 +56,10 @@ def launches(ops: Iterable[str], target: Target, *, strided: bool) -> Iterator[t
     for name in ops:
         op = specs.get(name)
         for case in op.cases:
-            for found in case_launches(op, case, config=target.config, strided=strided):
-                if found.launch.program not in seen:
-                    seen.add(found.launch.program)
-                    yield name, case.name, found.launch
+            for found in case_launches(op, case, target.config, strided=strided):
+                if found.program not in seen:
+                    seen.add(found.program)
+                    yield name, case.name, found
 
 
 def measure(launch: Launch, target: Target, emit: Emit, runs: int) -> dict[str, float]:

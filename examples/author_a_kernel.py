@@ -31,7 +31,6 @@ from specs.quant.scaling import scale_of
 from specs.tile.language import arange, exp2, load, program_id, reduce_max, store
 from specs.tile.launch.cases import case_launches
 from specs.tile.library.codec import magnitude_bits
-from specs.tile.passes.legalise import legalise
 from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
 
 GROUP = 128  # elements that share a scale
@@ -166,8 +165,8 @@ def show() -> None:
 
     for emit, target, strided in ((emit_triton, TRITON_CUDA, True), (emit_pallas, PALLAS_CUDA, False)):
         case = SILU_MUL_QUANT.cases[0]
-        (step,) = case_launches(SILU_MUL_QUANT, case, config=target.config, strided=strided)
-        print(f"# {target.name}\n{emit(legalise(step.launch.program, target))}")
+        (step,) = case_launches(SILU_MUL_QUANT, case, target, strided=strided)
+        print(f"# {target.name}\n{emit(step.program)}")
 
 
 def main() -> int:

@@ -30,8 +30,8 @@ from specs.lang.errors import Unsupported, WrongType
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.ir import Program
-from specs.tile.launch.plan import Launch, plan
-from specs.tile.passes.legalise import legalise
+from specs.tile.launch.launches import launches
+from specs.tile.launch.plan import Launch
 from specs.tile.targets import Target
 
 Arrays = dict[str, Any]
@@ -219,9 +219,8 @@ def _execute(call: Call, implementation: str, platform: str, given: Arrays) -> l
     op, arrays = call.op, dict(given)
     if implementation == "dequant":
         return product(call, arrays)
-    config = target_of(implementation, platform).config
-    for step in op.active_steps(call.env):
-        launch = plan(call, step, config=config, strides=strides_of(call, implementation))
+    target = target_of(implementation, platform)
+    for launch in launches(call, target, strides=strides_of(call, implementation)):
         arrays |= _step(call, launch, implementation, platform, arrays)
     results = [*op.mutated, *op.outputs]
     return [arrays[a.name].reshape(call.shapes[a.name]) for a in results if a.name in call.shapes]
@@ -235,9 +234,8 @@ def strides_of(call: Call, implementation: str) -> dict[str, tuple[int, ...] | N
 
 def _step(call: Call, launch: Launch, implementation: str, platform: str, arrays: Arrays) -> Arrays:
     """What one step writes, by the operation's names."""
-    program = legalise(launch.program, target_of(implementation, platform))
     operands: Arrays = {}
-    for param in program.arrays:
+    for param in launch.program.arrays:
         name, memory = launch.arrays[param.name]
         if name in arrays:
             shape = memory.sizes
@@ -245,9 +243,9 @@ def _step(call: Call, launch: Launch, implementation: str, platform: str, arrays
                 shape = (*shape[:-2], shape[-1], shape[-2])
             operands[param.name] = raw_view(arrays[name], param.element).reshape(shape)
     if implementation == "xla":
-        out = _xla(program, launch, operands)
+        out = _xla(launch.program, launch, operands)
     else:
-        out = _kernel(program, launch, operands, implementation, platform)
+        out = _kernel(launch.program, launch, operands, implementation, platform)
     written: Arrays = {}
     for name, array in out.items():
         target, memory = launch.arrays[name]

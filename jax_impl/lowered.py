@@ -15,8 +15,7 @@ from jax_impl.launch import refuse_64_bits, strides_of
 from jax_impl.support import prepare, target_of
 from specs.lang.declare.op import Case, Op
 from specs.tile.launch.cases import case_call
-from specs.tile.launch.plan import plan
-from specs.tile.passes.legalise import legalise
+from specs.tile.launch.launches import launches
 
 ROADS = ("pallas", "triton")
 """Ways to Triton IR: through Pallas, or from generated Triton source."""
@@ -75,13 +74,10 @@ def _calls(
     refuse_64_bits(call)
     present = {array.name for array in op.inputs if array.name in call.shapes}
     found: list[tuple[KernelCall, Mapping[str, int]]] = []
-    for step in op.active_steps(call.env):
-        own = {name: value for name, value in (tuned or {}).items() if name in {t.name for t in step.kernel.tunables}}
-        launch = plan(call, step, config=target.config, strides=strides_of(call, road), tuned=own)
-        program = legalise(launch.program, target)
+    for launch in launches(call, target, strides=strides_of(call, road), tuned=tuned):
         if prod(launch.grid):
-            found.append((kernel_call(launch, program, present, road, platform), launch.tunables))
-        present |= {launch.arrays[param.name][0] for param in program.arrays if param.written}
+            found.append((kernel_call(launch, launch.program, present, road, platform), launch.tunables))
+        present |= {launch.arrays[param.name][0] for param in launch.program.arrays if param.written}
     return found
 
 

@@ -194,8 +194,8 @@ def _programs(op: Op) -> list[Json]:
     """For every step, which programs it runs in the cases of the operation, as one hash."""
     texts: list[dict[str, None]] = [{} for _ in op.steps]
     for case in op.cases:
-        for found in case_launches(op, case, config=_CONFIG, strided=True):
-            texts[found.index][canonical(found.launch.program)] = None
+        for found in case_launches(op, case, _CONFIG, strided=True):
+            texts[found.index][canonical(found.program)] = None
     return [
         {"specialisations": len(text), "sha256": hashlib.sha256("".join(text).encode()).hexdigest()} for text in texts
     ]

@@ -41,7 +41,7 @@ def small_case(op: str, without: ElementFormat | None = None) -> Case:
 
 def _length(op: Op, case: Case) -> int:
     """Operations of the programs that a case runs."""
-    return sum(len(walk(run.launch.program.ops)) for run in case_launches(op, case, config="cpu", strided=False))
+    return sum(len(walk(run.program.ops)) for run in case_launches(op, case, "cpu", strided=False))
 
 
 def with_floats() -> list[str]:

@@ -20,8 +20,8 @@ from specs.lang.formats.paged import Paged
 from specs.tile.emit.triton import emit, integers
 from specs.tile.interpret.executor import Buffer, execute
 from specs.tile.ir import ArrayParam
-from specs.tile.launch.plan import Launch, plan
-from specs.tile.passes.legalise import legalise
+from specs.tile.launch.launches import launches
+from specs.tile.launch.plan import Launch
 from specs.tile.targets import EXECUTOR
 from torch_impl import dequant, repeated
 from torch_impl.ambient import settled
@@ -208,9 +208,9 @@ def prepare(
         fresh = [a for a in fresh if a in op.outputs]
         runners = [_settled(dequant.runner(asked, slots, device), device)]
     else:
-        config = "cpu" if chosen == "eager" else target_of(chosen, device).config
-        launches = [plan(call, step, config=config, strides=strides) for step in op.active_steps(call.env)]
-        runners = [_runner(launch, slots, chosen, device) for launch in launches if prod(launch.grid)]
+        target = EXECUTOR if chosen == "eager" else target_of(chosen, device)
+        planned = launches(call, target, strides=strides)
+        runners = [_runner(launch, slots, chosen, device) for launch in planned if prod(launch.grid)]
     return Prepared(
         op=op,
         arguments=len(op.inputs),
@@ -259,14 +259,12 @@ def _interpreted(runner: Runner, device: torch.device) -> Runner:
 def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
     """The Triton source that a launch runs."""
     target = target_of(implementation, device)
-    program = legalise(launch.program, target)
-    return emit(program, waits=target.has_pdl, hands_over=target.has_pdl and not launch.alone)
+    return emit(launch.program, waits=target.has_pdl, hands_over=target.has_pdl and not launch.alone)
 
 
 def triton_runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
     """Launches the generated Triton kernel (or interprets it)."""
-    target = target_of(implementation, device)
-    program = legalise(launch.program, target)
+    target, program = target_of(implementation, device), launch.program
     ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
     taken = [slots[launch.arrays[p.name][0]] for p in ordered]
     raw = [(index, dtype_of(p.element)) for index, p in enumerate(ordered) if _is_raw(launch, p)]
@@ -298,8 +296,7 @@ def _is_raw(launch: Launch, param: ArrayParam) -> bool:
 
 
 def _eager(launch: Launch, slots: Slots, device: torch.device) -> Runner:
-    program = legalise(launch.program, EXECUTOR)
-    ops = TorchOps(device)
+    program, ops = launch.program, TorchOps(device)
     taken = []
     for param in program.arrays:
         name, memory = launch.arrays[param.name]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from math import prod
-from typing import Any
 from unittest import mock
 
 from benchmarks.harness.inputs import Problem
@@ -17,8 +16,9 @@ from specs.lang.call.bind import ArrayInfo, bind
 from specs.lang.declare.axes import Axis, Literal
 from specs.lang.declare.kernel import Array
 from specs.lang.declare.layouts import packed_strides
-from specs.lang.declare.op import Op, Step
-from specs.tile.launch.plan import Launch, plan
+from specs.lang.declare.op import Op
+from specs.tile.launch.launches import launches
+from specs.tile.launch.plan import Launch
 
 Config = tuple[tuple[str, int], ...]
 PARTS = (1, 2, 3, 4, 6, 8, 12, 16)  # values to try of an axis that follows from the others (a number of splits)
@@ -101,7 +101,7 @@ def space_of(given: Problem, target: str, limits: Mapping[str, Sequence[int]], s
     """
     values: dict[str, tuple[int, ...]] = {}
     default: dict[str, int] = {}
-    for launch in launches(given, target):
+    for launch in launches_of(given, target):
         default |= launch.tunables
         values |= {tunable.name: tuple(tunable.values) for tunable in launch.kernel.tunables}
         derived = {axis.name for axis in launch.kernel.axes if axis.value is not None}
@@ -112,7 +112,7 @@ def space_of(given: Problem, target: str, limits: Mapping[str, Sequence[int]], s
     return Space(values=values, default=freeze(default))
 
 
-def launches(given: Problem, target: str, values: Mapping[str, int] | None = None) -> list[Launch]:
+def launches_of(given: Problem, target: str, values: Mapping[str, int] | None = None) -> list[Launch]:
     """What a call on packed arrays launches.
 
     Args:
@@ -123,8 +123,7 @@ def launches(given: Problem, target: str, values: Mapping[str, int] | None = Non
     with _axes(freeze(values or {})):
         call = bind(given.op, infos, given.attributes)
     strides = {name: info.strides for name, info in infos.items() if info is not None}
-    steps = [step for step in given.op.steps if step.when is None or step.when.evaluate(call.env)]
-    return [_plan_with(values or {}, call, step, config=target, strides=strides) for step in steps]
+    return [*launches(call, target, strides=strides, tuned=values)]
 
 
 def _info(given: Problem, array: Array) -> ArrayInfo:
@@ -135,7 +134,7 @@ def _info(given: Problem, array: Array) -> ArrayInfo:
 @contextmanager
 def tuned(config: Config) -> Iterator[None]:
     """Torch calls that are prepared inside run with these tunables."""
-    with _axes(config), mock.patch("torch_impl.launch.plan", partial(_plan_with, dict(config))):
+    with _axes(config), mock.patch("torch_impl.launch.launches", partial(launches, tuned=dict(config))):
         yield
 
 
@@ -144,7 +143,7 @@ def tuned_jax(config: Config) -> Iterator[None]:
     """JAX calls that are traced inside run with these tunables."""
     with (
         _axes(config),
-        mock.patch("jax_impl.launch.plan", partial(_plan_with, dict(config))),
+        mock.patch("jax_impl.launch.launches", partial(launches, tuned=dict(config))),
         mock.patch("jax_impl.launch._functions", {}),
     ):
         yield
@@ -162,10 +161,3 @@ def _axes(config: Config) -> Iterator[None]:
 
     with mock.patch.object(Op, "derived_axes", property(replaced)):
         yield
-
-
-def _plan_with(values: Mapping[str, int], call: Any, step: Step, **settings: Any) -> Launch:
-    """`plan` with the values that the step's kernel declares."""
-    declared = {tunable.name for tunable in step.kernel.tunables}
-    wanted = {name: value for name, value in values.items() if name in declared}
-    return plan(call, step, **{**settings, "tuned": wanted})

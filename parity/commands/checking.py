@@ -52,7 +52,7 @@ def _of_case(op: Op, case: Case) -> Iterator[str]:
 def _launches(op: Op, case: Case) -> Iterable[str]:
     """Every step has a configuration and can be traced, for every kind of device."""
     for target in KINDS_OF_DEVICE:
-        case_launches(op, case, config=target, strided=True)
+        case_launches(op, case, target, strided=True)
     return ()
 
 

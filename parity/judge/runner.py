@@ -72,16 +72,12 @@ def accumulator_of(call: Call, implementation: str, device: str) -> Accumulator:
     if device != "cuda" or implementation not in ("torch:triton", "jax:triton", "jax:pallas"):
         return FLOAT32
     from specs.tile.ir import Opcode, walk
-    from specs.tile.launch.plan import plan
-    from specs.tile.passes.legalise import legalise
+    from specs.tile.launch.launches import launches
     from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
 
     target = PALLAS_CUDA if implementation == "jax:pallas" else TRITON_CUDA
-    widths: set[int] = set()
-    for step in call.op.steps:
-        if step.when is None or step.when.evaluate(call.env):
-            program = legalise(plan(call, step, config=target.config, strides={}).program, target)
-            widths |= {op.operands[0].type.element.bits for op in walk(program.ops) if op.code is Opcode.DOT}
+    operations = (op for launch in launches(call, target, strides={}) for op in walk(launch.program.ops))
+    widths = {op.operands[0].type.element.bits for op in operations if op.code is Opcode.DOT}
     return {8: TENSOR_FP8, 16: TENSOR_FLOAT32}.get(min(widths, default=32), FLOAT32)
 
 

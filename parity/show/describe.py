@@ -87,12 +87,12 @@ def cases(op: Op) -> Section:
 def costs(op: Op, case: Case, config: str) -> Section:
     """Cost of every launch of a case under the default tunables of `config`."""
     rows = []
-    for found in case_launches(op, case, config=config, strided=True):
-        spent = cost(found.launch)
+    for found in case_launches(op, case, config, strided=True):
+        spent = cost(found)
         rows.append(
             (
-                found.launch.kernel.name,
-                " x ".join(map(str, found.launch.grid)),
+                found.kernel.name,
+                " x ".join(map(str, found.grid)),
                 f"{spent.bytes_once:,}",
                 f"{spent.traffic_read + spent.traffic_written:,}",
                 f"{spent.dot_flops:,}",

@@ -12,7 +12,6 @@ from specs.lang.declare.op import Case, Op, Step
 from specs.tile import targets
 from specs.tile.ir import Program
 from specs.tile.launch.cases import case_call, case_launches, default_case
-from specs.tile.passes.legalise import legalise
 from specs.tile.targets import Target
 
 Name = Literal["torch", "pallas"]
@@ -74,8 +73,8 @@ def sources(op: Op, name: Name, case: Case, device: str = DEVICE) -> dict[str, s
     emitter = EMITTERS[name]
     target = emitter.targets()[device]
     found: dict[str, str] = {}
-    for run in case_launches(op, case, config=target.config, strided=emitter.strided):
-        text = emitter.load()(legalise(run.launch.program, target))
+    for run in case_launches(op, case, target, strided=emitter.strided):
+        text = emitter.load()(run.program)
         found[file_name(op, run.step)] = _header(op, case, target) + text
     return found
 

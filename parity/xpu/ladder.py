@@ -37,9 +37,7 @@ def covering_cases(op: Op) -> tuple[Case, ...]:
     for case in op.cases:
         if case.large:
             continue
-        launched = {
-            found.index for found in case_launches(op, case, config="xpu", strided=False) if prod(found.launch.grid)
-        }
+        launched = {found.index for found in case_launches(op, case, "xpu", strided=False) if prod(found.grid)}
         if launched - seen:
             chosen.append(case)
             seen |= launched
@@ -120,7 +118,7 @@ class Ladder:
     def _refused(self, attempt: Attempt, reply: Reply | None) -> KernelRow:
         """The row of a case of which nothing could be lowered."""
         kernels = ", ".join(
-            found.launch.kernel.name for found in case_launches(attempt.op, attempt.case, config="xpu", strided=False)
+            found.kernel.name for found in case_launches(attempt.op, attempt.case, "xpu", strided=False)
         )
         row = KernelRow(op=attempt.op.name, case=attempt.case.name, road=attempt.road, kernel=kernels, tunables={})
         if reply is None:

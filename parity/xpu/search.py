@@ -101,10 +101,10 @@ def groups(op: Op) -> list[Group]:
     """Default configurations of an operation's kernels, by the cases that take them, large ones included."""
     found: list[Group] = []
     for case in op.cases:
-        for launch in case_launches(op, case, config="xpu", strided=False):
-            if not prod(launch.launch.grid):
+        for launch in case_launches(op, case, "xpu", strided=False):
+            if not prod(launch.grid):
                 continue
-            kernel, row = launch.step.kernel, launch.launch.default
+            kernel, row = launch.step.kernel, launch.default
             known = next((one for one in found if one.kernel.name == kernel.name and one.row == row), None)
             if known is None:
                 known = Group(kernel=kernel, row=row)

@@ -33,7 +33,7 @@ from tests.bad_input.calls import (
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(patch, (launch, "plan"), (launch, "_execute"), (launch, "Work"))
+    return Spy(patch, (launch, "launches"), (launch, "_execute"), (launch, "Work"))
 
 
 def right_arrays(op: str) -> tuple[list[Any], dict[str, Any]]:

@@ -75,7 +75,9 @@ def run_right(inputs: Inputs) -> None:
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(patch, (launch, "plan"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__"))
+    return Spy(
+        patch, (launch, "launches"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__")
+    )
 
 
 @cache

@@ -63,8 +63,8 @@ def wild(arrays: dict[str, NDArray], rng: np.random.Generator) -> dict[str, NDAr
 @pytest.mark.parametrize(("op", "case"), CASES)
 def test_no_address_is_outside(op: str, case: str, kind: str, rng: np.random.Generator) -> None:
     spec = specs.get(op)
-    (step,) = case_launches(spec, spec.case(case), config="cpu", strided=True)
-    launch, watched = step.launch, Watched()
+    (launch,) = case_launches(spec, spec.case(case), "cpu", strided=True)
+    watched = Watched()
     arrays = dict(generate(spec, spec.case(case), "random", 0).arrays)
     if kind == "wild":
         arrays = wild(arrays, rng)
@@ -134,9 +134,9 @@ def test_workspace_sizes_make_no_new_program() -> None:
     programs = []
     for rows in (4096, 5000):
         attributes = tuple((n, rows if n == "workspace_rows" else value) for n, value in case.attributes)
-        (step,) = case_launches(spec, replace(case, attributes=attributes), config="cuda", strided=True)
-        assert step.launch.sizes[Ref("workspace_rows")] == rows
-        programs.append(step.launch.program)
+        (step,) = case_launches(spec, replace(case, attributes=attributes), "cuda", strided=True)
+        assert step.sizes[Ref("workspace_rows")] == rows
+        programs.append(step.program)
     assert programs[0] is programs[1]
 
 

@@ -9,7 +9,8 @@ import pytest
 import specs
 from specs.lang.declare.kernel import Access
 from specs.lang.declare.op import Op
-from specs.tile.launch.cases import StepLaunch, case_call, case_launches
+from specs.tile.launch.cases import case_call, case_launches
+from specs.tile.launch.plan import Launch
 from specs.tile.passes.cost import Cost, cost
 from tests.export.sample import COLUMNS, ROWS, TILE, as_many_as_stored, one_more_per_row, sample
 
@@ -18,8 +19,8 @@ FLOAT_BYTES = 4
 
 
 def sample_cost(op: Op, case: str = "small") -> Cost:
-    (found,) = case_launches(op, op.case(case), config="cuda", strided=True)
-    return cost(found.launch)
+    (found,) = case_launches(op, op.case(case), "cuda", strided=True)
+    return cost(found)
 
 
 def test_sample_by_hand() -> None:
@@ -58,16 +59,15 @@ def test_intensity_is_flops_per_byte() -> None:
 
 
 LAUNCHES = [
-    pytest.param(found, id=f"{name}-{case.name}-{found.launch.kernel.name}")
+    pytest.param(found, id=f"{name}-{case.name}-{found.kernel.name}")
     for name in specs.names()
     for case in specs.get(name).cases
-    for found in case_launches(specs.get(name), case, config="cuda", strided=True)
+    for found in case_launches(specs.get(name), case, "cuda", strided=True)
 ]
 
 
-@pytest.mark.parametrize("found", LAUNCHES)
-def test_arrays_count_at_most_once_each(found: StepLaunch) -> None:
-    launch = found.launch
+@pytest.mark.parametrize("launch", LAUNCHES)
+def test_arrays_count_at_most_once_each(launch: Launch) -> None:
     sizes = {
         param.name: prod(launch.arrays[param.name][1].sizes) * param.element.storage_bits // 8
         for param in launch.program.arrays
@@ -88,9 +88,9 @@ def test_arrays_count_at_most_once_each(found: StepLaunch) -> None:
 def test_products_do_whole_tiles_of_2mnk(name: str) -> None:
     op = specs.get(name)
     for case in op.cases:
-        found, *others = case_launches(op, case, config="cuda", strided=True)
-        assert not any(cost(other.launch).dot_flops for other in others), case.name
-        sizes, tile = case_call(op, case, strided=True).sizes, dict(found.launch.tunables)
+        found, *others = case_launches(op, case, "cuda", strided=True)
+        assert not any(cost(other).dot_flops for other in others), case.name
+        sizes, tile = case_call(op, case, strided=True).sizes, dict(found.tunables)
         tile["BLOCK_K"] *= tile.get("UNROLL", 1)
         tiles = [-(-sizes[axis] // tile[f"BLOCK_{axis}"]) * tile[f"BLOCK_{axis}"] for axis in "MNK"]
-        assert cost(found.launch).dot_flops == 2 * prod(tiles) * sizes.get("G", 1), case.name
+        assert cost(found).dot_flops == 2 * prod(tiles) * sizes.get("G", 1), case.name

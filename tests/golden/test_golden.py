@@ -195,8 +195,8 @@ def test_a_cold_specialisation_is_traced_and_emitted_once(name: Name, op_name: s
     cached: Any = (legalise, emit)
 
     def work() -> list[str]:
-        found = case_launches(op, default_case(op), config=target.config, strided=emitter.strided)
-        return [emit(legalise(run.launch.program, target)) for run in found]
+        found = case_launches(op, default_case(op), target, strided=emitter.strided)
+        return [emit(run.program) for run in found]
 
     before = [cache.cache_info().misses for cache in cached]
     cold = work()

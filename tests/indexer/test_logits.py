@@ -38,8 +38,8 @@ def test_operands_of_dots_are_as_narrow_as_their_codes_and_scales_allow(
     name: str, case: str, form: ElementFormat, target: Target
 ) -> None:
     op = specs.get(name)
-    for found in case_launches(op, op.case(case), config="cuda", strided=True):
-        program = walk(legalise(found.launch.program, target).ops)
+    for found in case_launches(op, op.case(case), "cuda", strided=True):
+        program = walk(legalise(found.program, target).ops)
         dots = [operation for operation in program if operation.code is Opcode.DOT]
         assert dots
         assert {value.type.element for dot in dots for value in dot.operands[:2]} == {form}

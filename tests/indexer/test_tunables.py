@@ -36,8 +36,8 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 def test_even_and_odd_columns_in_one_dot_or_two(name: str, chunk: int, kind: Kind, chosen: dict[str, int]) -> None:
     op = specs.get(name)
     chosen["CHUNK"] = chunk
-    (found,) = case_launches(op, op.case("mxfp4"), config="interpret", strided=False)
-    dots = [operation for operation in walk(found.launch.program.ops) if operation.code is Opcode.DOT]
+    (found,) = case_launches(op, op.case("mxfp4"), "interpret", strided=False)
+    dots = [operation for operation in walk(found.program.ops) if operation.code is Opcode.DOT]
     assert {value.type.element for dot in dots for value in dot.operands[:2]} == {BF16}
     assert {dot.operands[0].type.shape[1] for dot in dots} == {chunk}
     judge(generate(op, op.case("mxfp4"), kind, 3), "jax:xla", kind)
@@ -52,6 +52,6 @@ def test_queries_of_a_request_in_several_programs(
     case = op.case(name)
     case = replace(case, sizes=tuple(dict(case.sizes, QUERIES=queries).items()))
     chosen["BLOCK_M"] = together
-    (found,) = case_launches(op, case, config="interpret", strided=False)
-    assert found.launch.grid[2] == -(-queries // together)
+    (found,) = case_launches(op, case, "interpret", strided=False)
+    assert found.grid[2] == -(-queries // together)
     judge(generate(op, case, "exact", 3), "jax:xla", "exact")

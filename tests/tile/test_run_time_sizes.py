@@ -146,10 +146,10 @@ def test_kernels_compile_where_every_integer_is_one(name: str) -> None:
     op = specs.get(name)
     seen: set[str] = set()
     for case in (case for case in op.cases if not case.large):
-        for run_ in case_launches(op, case, config=TRITON_CUDA.config, strided=True):
-            program = legalise(run_.launch.program, TRITON_CUDA)
+        for run_ in case_launches(op, case, TRITON_CUDA, strided=True):
+            program = run_.program
             source = triton_source.emit(program)
             if source not in seen:
                 seen.add(source)
-                assert "tt.func public" in compiled_with_ones(program, run_.launch.tunables.get("num_warps", 4))
+                assert "tt.func public" in compiled_with_ones(program, run_.tunables.get("num_warps", 4))
     assert seen

@@ -15,7 +15,7 @@ from parity.judge.frameworks import from_torch
 from specs.lang.call.results import overlap
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import Aliased, ArgumentError, Surplus, Unsupported, WrongShape, WrongStride, WrongType
-from specs.tile.launch.plan import plan
+from specs.tile.launch.launches import launches
 from tests.torch_side.calls import as_tuple, public, raw, small_call, with_lead
 from tests.torch_side.test_registration import _CHECKS, ROWS, floats
 from torch_impl import launch, repeated
@@ -102,14 +102,13 @@ def test_leading_dimensions_that_one_stride_cannot_walk(op: str, implementation:
 @pytest.mark.parametrize("op", WITH_RESULTS)
 def test_packed_results_take_the_same_kernel(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[list[Any]] = [[], []]
-    real = plan
 
     def watched(*args: Any, **keywords: Any) -> Any:
-        found = real(*args, **keywords)
-        keys[-1].append(found.key)
-        return found
+        for found in launches(*args, **keywords):
+            keys[-1].append(found.key)
+            yield found
 
-    monkeypatch.setattr(launch, "plan", watched)
+    monkeypatch.setattr(launch, "launches", watched)
     monkeypatch.setattr(repeated, "calls", {})
     tensors, attributes = small_call(op)
     want = as_tuple(public(op)(*tensors, **attributes, implementation="eager"))

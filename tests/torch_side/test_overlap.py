@@ -11,7 +11,6 @@ import specs
 from specs.tile.emit.triton import emit
 from specs.tile.launch.cases import case_launches
 from specs.tile.launch.plan import Launch
-from specs.tile.passes.legalise import legalise
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, Target
 from torch_impl import launch as launching
 from torch_impl import support
@@ -22,7 +21,7 @@ WAIT, GO = "tl.extra.cuda.gdc_wait()", "tl.extra.cuda.gdc_launch_dependents()"
 def _launches(name: str) -> list[Launch]:
     op = specs.get(name)
     case = next(case for case in op.cases if not case.large)
-    return [of_case.launch for of_case in case_launches(op, case, config="cuda", strided=True)]
+    return [*case_launches(op, case, TRITON_HOPPER, strided=True)]
 
 
 def _body(source: str) -> list[str]:
@@ -33,7 +32,7 @@ def _body(source: str) -> list[str]:
 @pytest.mark.parametrize("name", specs.names())
 def test_kernels_wait_first_and_let_the_next_one_in_before_their_last_store(name: str) -> None:
     for launch in _launches(name):
-        program = legalise(launch.program, TRITON_HOPPER)
+        program = launch.program
         plain, waiting, both = (_body(emit(program, *how)) for how in ((), (True,), (True, True)))
         assert not any("gdc" in line for line in plain)
         assert [line.strip() for line in waiting[:1]] == [WAIT]
@@ -50,7 +49,7 @@ def test_only_steps_of_several_let_the_next_kernel_in(monkeypatch: pytest.Monkey
     device = torch.device("cuda", 0)
     op = specs.get("int4_gemm_w4a16")
     for case, hands_over in (("one-row", [False]), ("splits", [True, True])):
-        launches = [found.launch for found in case_launches(op, op.case(case), config="cuda", strided=True)]
+        launches = case_launches(op, op.case(case), TRITON_HOPPER, strided=True)
         sources = [launching.triton_source(launch, "triton", device) for launch in launches]
         assert [GO in source for source in sources] == hands_over
         assert all(WAIT in source for source in sources)

@@ -17,15 +17,15 @@ from specs import tuned
 from specs.lang.declare.kernel import Config, Kernel
 from specs.lang.declare.op import Case, Op
 from specs.lang.errors import SpecError
-from specs.tile.launch.cases import StepLaunch, case_call, case_launches, default_case
-from specs.tile.launch.plan import plan
+from specs.tile.launch.cases import case_call, case_launches, default_case
+from specs.tile.launch.plan import Launch, plan
 
 
 def start(name: str) -> tuple[Kernel, Mapping[str, int]]:
     """A kernel and its present configuration."""
     op = specs.get(name)
-    launch = case_launches(op, default_case(op), config="xpu", strided=False)[0]
-    return launch.step.kernel, launch.launch.tunables
+    launch = case_launches(op, default_case(op), "xpu", strided=False)[0]
+    return launch.step.kernel, launch.tunables
 
 
 def compiler(spill: Callable[[Mapping[str, int]], int | None]) -> Callable[[Mapping[str, int]], Candidate]:
@@ -145,9 +145,9 @@ def test_every_default_that_a_case_takes_is_searched_once(name: str) -> None:
     assert {(group.kernel.name, case.name) for group in found for case in group.cases} == taken
 
 
-def launched(op: Op, case: Case) -> list[StepLaunch]:
+def launched(op: Op, case: Case) -> list[Launch]:
     """Launches of a case that have programs to run."""
-    return [one for one in case_launches(op, case, config="xpu", strided=False) if prod(one.launch.grid)]
+    return [one for one in case_launches(op, case, "xpu", strided=False) if prod(one.grid)]
 
 
 def found(name: str, tunables: Mapping[str, int] | None = None) -> Found:
@@ -218,6 +218,6 @@ def test_class_without_a_row_and_target_without_a_table_are_the_authors_mistake(
 def test_step_that_spans_several_groups_is_refused_and_never_found(op: str, case: str) -> None:
     spec = specs.get(op)
     chosen = next(one for one in spec.cases if one.name == case)
-    step = next(one.step for one in case_launches(spec, chosen, config="xpu", strided=False))
+    step = next(one.step for one in case_launches(spec, chosen, "xpu", strided=False))
     with pytest.raises(SpecError, match="more than a group"):
         plan(case_call(spec, chosen, strided=False), step, config="xpu", strides={}, tuned={"BLOCK_K": 256})

@@ -212,11 +212,15 @@ class Op:
 
     def active_steps(self, env: Mapping[str, object]) -> list[Step]:
         """The steps that a call with these sizes and attributes takes, in order, as often as each is taken."""
-        found: list[Step] = []
-        for repeat, group in groupby(self.steps, key=lambda step: step.repeat):
-            taken = [step for step in group if step.when is None or step.when.evaluate(env)]
+        return [step for _, step in self.schedule(env)]
+
+    def schedule(self, env: Mapping[str, object]) -> list[tuple[int, Step]]:
+        """The active steps, each with its position in `steps`."""
+        found: list[tuple[int, Step]] = []
+        for repeat, group in groupby(enumerate(self.steps), key=lambda numbered: numbered[1].repeat):
+            taken = [(index, step) for index, step in group if step.when is None or step.when.evaluate(env)]
             times = 1 if repeat is None else repeat.evaluate(env)
-            found += [step.at(time, env) for time in range(times) for step in taken]
+            found += [(index, step.at(time, env)) for time in range(times) for index, step in taken]
         return found
 
     def array(self, name: str) -> Array:

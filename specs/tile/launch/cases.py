@@ -6,28 +6,17 @@ No data is made here. Exports, golden sources and costs look at a case this way,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 
 from specs.lang.call.bind import ArrayInfo, Call, bind, check_attributes, layout_facts
 from specs.lang.declare.axes import as_expr
 from specs.lang.declare.kernel import Form, Rows
 from specs.lang.declare.layouts import packed_strides
-from specs.lang.declare.op import Case, Op, Step
+from specs.lang.declare.op import Case, Op
 from specs.lang.formats.elements import ElementFormat
-from specs.tile.launch.plan import Launch, plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepLaunch:
-    """One step of an operation that runs in a case, with its launch.
-
-    index: position among all steps of the operation, those that are left out counted.
-    """
-
-    index: int
-    step: Step
-    launch: Launch
+from specs.tile.launch.launches import launches
+from specs.tile.launch.plan import Launch
+from specs.tile.targets import Target
 
 
 def case_arrays(op: Op, case: Case, *, strided: bool) -> dict[str, ArrayInfo]:
@@ -88,18 +77,13 @@ def case_call(op: Op, case: Case, *, strided: bool) -> Call:
     return bind(op, case_arrays(op, case, strided=strided), dict(case.attributes))
 
 
-def case_launches(op: Op, case: Case, *, config: str, strided: bool) -> tuple[StepLaunch, ...]:
-    """Launches of the steps that run in a case, with the default tunables of `config` (see `Target.config`).
+def case_launches(op: Op, case: Case, target: Target | str, *, strided: bool) -> tuple[Launch, ...]:
+    """What a case launches with the default tunables of a target (see `launches`).
 
     Arrays with strides are packed in the order in which the case passes them.
     """
     strides = {name: info.strides for name, info in case_arrays(op, case, strided=strided).items()}
-    call = case_call(op, case, strided=strided)
-    return tuple(
-        StepLaunch(index=index, step=step, launch=plan(call, step, config=config, strides=strides))
-        for index, step in enumerate(op.steps)
-        if step.when is None or step.when.evaluate(call.env)
-    )
+    return tuple(launches(case_call(op, case, strided=strided), target, strides=strides))
 
 
 def default_case(op: Op) -> Case:

@@ -33,6 +33,7 @@ class Memory:
 class Launch:
     """One step of a call, ready for an emitter or the executor.
 
+    step: as the call takes it. index: its position among all steps of the operation.
     arrays: kernel array name -> (operation's array name, memory).
     formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
     sizes: every size that the program, or the stride of a packed array, may read.
@@ -40,7 +41,8 @@ class Launch:
     alone: whether the call has no other step.
     """
 
-    kernel: Kernel
+    step: Step
+    index: int = 0
     program: Program
     key: Specialisation
     grid: tuple[int, ...]
@@ -49,7 +51,12 @@ class Launch:
     formats: Mapping[str, ElementFormat]
     tunables: Mapping[str, int]
     default: Config
-    alone: bool
+    alone: bool = True
+
+    @property
+    def kernel(self) -> Kernel:
+        """What is launched."""
+        return self.step.kernel
 
     def number(self, integer: Size | Stride) -> int:
         """The value of an integer that a generated kernel takes."""
@@ -96,7 +103,7 @@ def plan(
     )
     program = trace(kernel, key)
     return Launch(
-        kernel=kernel,
+        step=step,
         program=program,
         key=key,
         grid=tuple(as_expr(size).evaluate(env) for size in kernel.grid),
@@ -105,7 +112,6 @@ def plan(
         formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
         default=default,
-        alone=len(call.op.active_steps(call.env)) == 1,
     )
 
 

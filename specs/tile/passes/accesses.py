@@ -14,12 +14,11 @@ import numpy as np
 
 from specs.lang.call.bind import Call
 from specs.lang.declare.kernel import Access
-from specs.lang.declare.op import Step
 from specs.tile.interpret.arrayops import NUMPY, NUMPY_DTYPES
 from specs.tile.interpret.executor import Buffer, Run
 from specs.tile.ir import Operation
-from specs.tile.launch.plan import Memory, plan
-from specs.tile.passes.legalise import legalise
+from specs.tile.launch.launches import launches
+from specs.tile.launch.plan import Launch, Memory
 from specs.tile.targets import EXECUTOR
 
 NDArray = np.ndarray[Any, Any]
@@ -51,8 +50,8 @@ def _run(call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str
     stores = {
         array.name: np.zeros(len(memory[array.name]), np.int32) for array in call.op.outputs if array.name in fresh
     }
-    for step in call.op.active_steps(call.env):
-        _run_step(call, step, memory, stores, found)
+    for launch in launches(call, EXECUTOR, strides={array.name: None for array in call.op.inputs}):
+        _run_step(launch, memory, stores, found)
     for name, count in stores.items():
         for wrong, what in (((count == 0), "written by nobody"), ((count > 1), "written more than once")):
             if wrong.any():
@@ -65,10 +64,9 @@ def _run(call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str
 
 
 def _run_step(
-    call: Call, step: Step, memory: Mapping[str, NDArray], stores: Mapping[str, NDArray], found: dict[str, None]
+    launch: Launch, memory: Mapping[str, NDArray], stores: Mapping[str, NDArray], found: dict[str, None]
 ) -> None:
-    launch = plan(call, step, config="cpu", strides={array.name: None for array in call.op.inputs})
-    program = legalise(launch.program, EXECUTOR)
+    program = launch.program
     buffers: dict[str, Buffer] = {}
     counts: dict[str, NDArray] = {}
     for param in program.arrays:
