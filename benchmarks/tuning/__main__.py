@@ -31,7 +31,7 @@ from benchmarks.harness.report import format_table
 from benchmarks.harness.session import Settings
 from benchmarks.harness.timing import Queue, describe_error, interleave, ratio
 from benchmarks.harness.variants import jax_function
-from benchmarks.tuning.candidates import Config, Space, changes, label, launches, space_of, tuned, tuned_jax
+from benchmarks.tuning.candidates import Config, Space, changes, label, launches_of, space_of, tuned, tuned_jax
 from benchmarks.tuning.pool import Pool
 from benchmarks.tuning.trial import Task, Trial
 from specs.tuned import write as write_rows
@@ -229,7 +229,7 @@ def write(search: Search) -> None:
     best = dict(search.best)
     rows = [
         (launch.default, {name: best[name] for name in launch.tunables})
-        for launch in launches(search.given, search.target)
+        for launch in launches_of(search.given, search.target)
     ]
     for file in write_rows(rows):
         print(f"{file}: {search.changes(search.best)}; `parity emit --all --write` renews what names the specs")
