@@ -152,6 +152,6 @@ def test_operations_give_the_same_bytes(name: str, monkeypatch: pytest.MonkeyPat
 def codes_of(op: Any) -> Counter[Opcode]:
     found: Counter[Opcode] = Counter()
     case = next(case for case in op.cases if not case.large)
-    for run in case_launches(op, case, config="cpu", strided=True):
-        found += codes(run.launch.program)
+    for run in case_launches(op, case, "cpu", strided=True):
+        found += codes(run.program)
     return found
