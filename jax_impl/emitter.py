@@ -8,36 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from specs.lang.formats.elements import (
-    BF16,
-    BOOL,
-    E4M3,
-    E5M2,
-    F16,
-    F32,
-    INT8,
-    INT16,
-    INT32,
-    INT64,
-    UINT8,
-    ElementFormat,
-)
+from specs.lang.formats.elements import ALL, E4M3, E5M2, F32
 from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, integer_names, is_const
 from specs.tile.ir import COMPARISONS, Opcode, Operation, Program, Value, broadcast_shapes, index_count
 
-TYPES: dict[ElementFormat, str] = {
-    F32: "jnp.float32",
-    F16: "jnp.float16",
-    BF16: "jnp.bfloat16",
-    E4M3: "jnp.float8_e4m3fn",
-    E5M2: "jnp.float8_e5m2",
-    BOOL: "jnp.bool_",
-    UINT8: "jnp.uint8",
-    INT8: "jnp.int8",
-    INT16: "jnp.int16",
-    INT32: "jnp.int32",
-    INT64: "jnp.int64",
-}
+TYPES = {form: f"jnp.{form.names.jax}" for form in ALL if form.names.jax}
 
 _CALLS = {
     Opcode.ABS: "jnp.abs",

@@ -10,41 +10,13 @@ import numpy as np
 
 from specs.lang.call.bind import ArrayInfo
 from specs.lang.errors import WrongType
-from specs.lang.formats.elements import (
-    BF16,
-    BOOL,
-    E4M3,
-    E5M2,
-    E8M0,
-    F16,
-    F32,
-    F64,
-    INT8,
-    INT16,
-    INT32,
-    INT64,
-    UINT8,
-    ElementFormat,
-    called,
-    names_text,
-)
+from specs.lang.formats.elements import ALL, UINT8, ElementFormat, called, names_text
 
 DTYPES: dict[ElementFormat, Any] = {
-    F64: np.dtype(np.float64),
-    F32: np.dtype(np.float32),
-    F16: np.dtype(np.float16),
-    BF16: np.dtype(jnp.bfloat16),
-    E4M3: np.dtype(jnp.float8_e4m3fn),
-    E5M2: np.dtype(jnp.float8_e5m2),
-    UINT8: np.dtype(np.uint8),
-    INT8: np.dtype(np.int8),
-    INT16: np.dtype(np.int16),
-    INT32: np.dtype(np.int32),
-    INT64: np.dtype(np.int64),
-    BOOL: np.dtype(np.bool_),
+    form: np.dtype(getattr(jnp, form.names.jax))
+    for form in ALL
+    if form.names.jax and hasattr(jnp, form.names.jax)  # e8m0 is not in JAX 0.5, which Intel's older plugin is for
 }
-if hasattr(jnp, "float8_e8m0fnu"):  # not in JAX 0.5, which Intel's older plugin is for
-    DTYPES[E8M0] = np.dtype(jnp.float8_e8m0fnu)
 FORMATS: dict[Any, ElementFormat] = {dtype: form for form, dtype in DTYPES.items()}
 _RAW = {8: np.dtype(np.uint8), 16: np.dtype(np.int16), 32: np.dtype(np.int32)}
 

@@ -9,45 +9,12 @@ import torch
 from specs.lang.call.bind import ArrayInfo
 from specs.lang.call.sizes import SymbolicSize
 from specs.lang.errors import WrongType
-from specs.lang.formats.elements import (
-    BF16,
-    BOOL,
-    E4M3,
-    E5M2,
-    E8M0,
-    F16,
-    F32,
-    F64,
-    INT8,
-    INT16,
-    INT32,
-    INT64,
-    UINT8,
-    ElementFormat,
-    called,
-    names_text,
-)
+from specs.lang.formats.elements import ALL, UINT8, ElementFormat, called, names_text
 
-FORMATS: dict[torch.dtype, ElementFormat] = {
-    torch.float64: F64,
-    torch.float32: F32,
-    torch.float16: F16,
-    torch.bfloat16: BF16,
-    torch.float8_e4m3fn: E4M3,
-    torch.float8_e5m2: E5M2,
-    torch.float8_e8m0fnu: E8M0,
-    torch.uint8: UINT8,
-    torch.int8: INT8,
-    torch.int16: INT16,
-    torch.int32: INT32,
-    torch.int64: INT64,
-    torch.bool: BOOL,
-}
+DTYPES: dict[ElementFormat, torch.dtype] = {form: getattr(torch, form.names.torch) for form in ALL if form.names.torch}
+FORMATS: dict[torch.dtype, ElementFormat] = {dtype: form for form, dtype in DTYPES.items()}
 if hasattr(torch, "float4_e2m1fn_x2"):
     FORMATS[torch.float4_e2m1fn_x2] = UINT8  # two codes per byte, low nibble first: the byte is what kernels read
-DTYPES: dict[ElementFormat, torch.dtype] = {
-    form: dtype for dtype, form in FORMATS.items() if dtype != getattr(torch, "float4_e2m1fn_x2", None)
-}
 _RAW = {8: torch.uint8, 16: torch.int16, 32: torch.int32}
 
 

@@ -25,34 +25,9 @@ import jax
 from jax_impl.platforms import environment, ttir_worker, versions
 from jax_impl.platforms.compiled_call import CompiledKernel
 from specs.lang.errors import Unsupported
-from specs.lang.formats.elements import (
-    BF16,
-    BOOL,
-    E4M3,
-    E5M2,
-    F16,
-    F32,
-    INT8,
-    INT16,
-    INT32,
-    INT64,
-    UINT8,
-    ElementFormat,
-)
+from specs.lang.formats.elements import ALL, ElementFormat
 
-POINTERS: dict[ElementFormat, str] = {
-    F32: "*fp32",
-    F16: "*fp16",
-    BF16: "*bf16",
-    E4M3: "*fp8e4nv",
-    E5M2: "*fp8e5",
-    BOOL: "*i1",
-    UINT8: "*u8",
-    INT8: "*i8",
-    INT16: "*i16",
-    INT32: "*i32",
-    INT64: "*i64",
-}
+POINTERS = {form: f"*{form.names.pointer}" for form in ALL if form.names.pointer}
 STAGES = {"cuda": 3, "oneapi": 1}
 """How far loads of loops are fetched ahead where a kernel does not say, as Pallas has it."""
 

@@ -23,10 +23,10 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from specs.lang.errors import SpecError
+from specs.lang.formats.dtypes import DTYPE_NAMES, UNNAMED, DtypeNames
 
 NDArray = np.ndarray[Any, Any]
 
@@ -193,9 +193,14 @@ class ElementFormat:
         return 2.0 ** -(self.mantissa_bits + 1) if self.is_float else 0.0
 
     @property
+    def names(self) -> DtypeNames:
+        """What other libraries call it."""
+        return DTYPE_NAMES.get(self.name, UNNAMED)
+
+    @property
     def numpy_dtype(self) -> np.dtype[Any] | None:
         """numpy (or ml_dtypes) type with the format's values, where one exists."""
-        return _NUMPY_DTYPES.get(self.name)
+        return self.names.numpy_dtype
 
     @property
     def least_infinite(self) -> float | None:
@@ -345,28 +350,7 @@ FLOATS = (F64, F32, F16, BF16, E4M3, E5M2, E2M1, E8M0)
 INTEGERS = (INT4, UINT4, INT8, UINT8, INT16, INT32, UINT32, INT64)
 ALL = (*FLOATS, *INTEGERS, BOOL)
 _BY_NAME = {form.name: form for form in ALL}
-_NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
-    "f64": np.dtype(np.float64),
-    "f32": np.dtype(np.float32),
-    "f16": np.dtype(np.float16),
-    "bf16": np.dtype(ml_dtypes.bfloat16),
-    "e4m3": np.dtype(ml_dtypes.float8_e4m3fn),
-    "e5m2": np.dtype(ml_dtypes.float8_e5m2),
-    "e2m1": np.dtype(ml_dtypes.float4_e2m1fn),
-    "e8m0": np.dtype(ml_dtypes.float8_e8m0fnu),
-    "int4": np.dtype(ml_dtypes.int4),
-    "uint4": np.dtype(ml_dtypes.uint4),
-    "int8": np.dtype(np.int8),
-    "uint8": np.dtype(np.uint8),
-    "int16": np.dtype(np.int16),
-    "int32": np.dtype(np.int32),
-    "uint32": np.dtype(np.uint32),
-    "int64": np.dtype(np.int64),
-    "bool": np.dtype(np.bool_),
-}
-
-
-_BY_ANY_NAME = {dtype.name: _BY_NAME[name] for name, dtype in _NUMPY_DTYPES.items()} | _BY_NAME
+_BY_ANY_NAME = {form.numpy_dtype.name: form for form in ALL if form.numpy_dtype is not None} | _BY_NAME
 
 
 def by_name(name: str) -> ElementFormat:

@@ -10,37 +10,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from specs.lang.declare.axes import Literal, Ref
-from specs.lang.formats.elements import (
-    BF16,
-    BOOL,
-    E4M3,
-    E5M2,
-    F16,
-    F32,
-    INT8,
-    INT16,
-    INT32,
-    INT64,
-    UINT8,
-    ElementFormat,
-)
+from specs.lang.formats.elements import ALL, BOOL, F32, INT32, INT64, ElementFormat
 from specs.tile.emit import ptx
 from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, integer_names, is_const, is_zero
 from specs.tile.ir import ArrayParam, Lead, Opcode, Operation, Program, Size, Stride, Value, index_count, walk
 
-TYPES: dict[ElementFormat, str] = {
-    F32: "tl.float32",
-    F16: "tl.float16",
-    BF16: "tl.bfloat16",
-    E4M3: "tl.float8e4nv",
-    E5M2: "tl.float8e5",
-    BOOL: "tl.int1",
-    UINT8: "tl.uint8",
-    INT8: "tl.int8",
-    INT16: "tl.int16",
-    INT32: "tl.int32",
-    INT64: "tl.int64",
-}
+TYPES = {form: f"tl.{form.names.triton}" for form in ALL if form.names.triton}
 
 _CALLS = {
     Opcode.ABS: "tl.abs",

@@ -8,39 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import ml_dtypes
 import numpy as np
 
-from specs.lang.formats.elements import (
-    BF16,
-    BOOL,
-    E4M3,
-    E5M2,
-    F16,
-    F32,
-    INT8,
-    INT16,
-    INT32,
-    INT64,
-    UINT8,
-    ElementFormat,
-)
+from specs.lang.formats.elements import ALL, INT32, ElementFormat
 from specs.tile.ir import Opcode
 
 LoopBody = Callable[[Any, list[Any]], list[Any]]
-NUMPY_DTYPES: dict[ElementFormat, Any] = {
-    F32: np.dtype(np.float32),
-    F16: np.dtype(np.float16),
-    BF16: np.dtype(ml_dtypes.bfloat16),
-    E4M3: np.dtype(ml_dtypes.float8_e4m3fn),
-    E5M2: np.dtype(ml_dtypes.float8_e5m2),
-    BOOL: np.dtype(np.bool_),
-    UINT8: np.dtype(np.uint8),
-    INT8: np.dtype(np.int8),
-    INT16: np.dtype(np.int16),
-    INT32: np.dtype(np.int32),
-    INT64: np.dtype(np.int64),
-}
+NUMPY_DTYPES: dict[ElementFormat, Any] = {form: form.numpy_dtype for form in ALL}
 
 
 class ArrayOps(Protocol):
