@@ -27,20 +27,20 @@ def c128a_decode_metadata(
     indices_ref, lens_ref,
     *, B, NB,
 ):
-    token = pl.program_id(0)  # specs/cache/compressed.py:49
-    block = pl.program_id(1)  # specs/cache/compressed.py:49
-    column = block * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:50
-    slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/compressed.py:51
+    token = pl.program_id(0)  # specs/cache/compressed.py:50
+    block = pl.program_id(1)  # specs/cache/compressed.py:50
+    column = block * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:51
+    slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/compressed.py:53
     position = plgpu.load(positions_ref.at[token])  # specs/cache/compressed.py:43
-    count = jnp.where(slot_mapping >= 0, jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), 0)  # specs/cache/compressed.py:51
-    request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/compressed.py:52
-    live = column < count  # specs/cache/compressed.py:53
-    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:66
-    live_1 = live & (column >= 0)  # specs/cache/lookup.py:67
-    entry = jnp.where(live_1, column, 0)  # specs/cache/lookup.py:68
-    page = jax.lax.div(entry, jnp.full((256,), 2, jnp.int32))  # specs/cache/lookup.py:69
-    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:70
-    block_1 = plgpu.load(block_table_ref.at[request, page], mask=live_2, other=-1)  # specs/cache/lookup.py:71
-    slot = jnp.where(block_1 >= 0, block_1 * 2 + jax.lax.rem(entry, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:72
-    plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/compressed.py:54
-    plgpu.store(lens_ref.at[token], count, mask=block == 0)  # specs/cache/compressed.py:55
+    count = jnp.where(slot_mapping >= 0, jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), 0)  # specs/cache/compressed.py:53
+    request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/compressed.py:54
+    live = column < count  # specs/cache/compressed.py:56
+    pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
+    live_1 = live & (column >= 0)  # specs/cache/lookup.py:71
+    entry = jnp.where(live_1, column, 0)  # specs/cache/lookup.py:72
+    page = jax.lax.div(entry, jnp.full((256,), 2, jnp.int32))  # specs/cache/lookup.py:73
+    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:74
+    block_1 = plgpu.load(block_table_ref.at[request, page], mask=live_2, other=-1)  # specs/cache/lookup.py:76
+    slot = jnp.where(block_1 >= 0, block_1 * 2 + jax.lax.rem(entry, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:78
+    plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/compressed.py:57
+    plgpu.store(lens_ref.at[token], count, mask=block == 0)  # specs/cache/compressed.py:59

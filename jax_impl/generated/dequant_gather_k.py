@@ -34,85 +34,85 @@ def gather_rows(
     request = pl.program_id(0)  # specs/cache/gather.py:50
     tile = pl.program_id(1)  # specs/cache/gather.py:50
     count = plgpu.load(seq_lens_ref.at[request])  # specs/cache/gather.py:51
-    @pl.when(tile * 16 < count)  # specs/cache/gather.py:57
+    @pl.when(tile * 16 < count)  # specs/cache/gather.py:58
     def branch():
         row = tile * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/cache/gather.py:55
-        position = count - count + row  # specs/cache/gather.py:62
-        live = (row < count) & (position >= 0) & (row < M)  # specs/cache/gather.py:64
-        position_1 = jnp.maximum(position, 0)  # specs/cache/gather.py:65
-        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:66
-        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:67
-        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/cache/gather.py:68
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:69
-        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:70
+        position = count - count + row  # specs/cache/gather.py:64
+        live = (row < count) & (position >= 0) & (row < M)  # specs/cache/gather.py:67
+        position_1 = jnp.maximum(position, 0)  # specs/cache/gather.py:69
+        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:70
+        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:71
+        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/cache/gather.py:73
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:74
+        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:75
         data = row_1 * 576  # specs/tile/library/pages.py:72
-        start = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
+        start = row_1 * 8 + 9216  # specs/tile/library/pages.py:74
         index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_1 = data[:, None]  # specs/tile/library/pages.py:100
-        live_3 = live_2[:, None]  # specs/tile/library/pages.py:101
-        values = load_view(cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:150
-        codes = code & 255  # specs/tile/library/pages.py:142
-        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
-        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
-        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:100
-        values_1 = load_view(cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        code_1 = code >> 8  # specs/tile/library/pages.py:141
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
-        value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
-        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
-        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:100
-        values_2 = load_view(cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        code_2 = code >> 16  # specs/tile/library/pages.py:141
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
-        value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
-        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
-        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], (index + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:100
-        values_3 = load_view(cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        code_3 = code >> 24  # specs/tile/library/pages.py:141
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
-        value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
-        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
-        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], (index + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:100
-        values_4 = load_view(cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        start_6 = start + 4  # specs/tile/library/pages.py:149
-        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:150
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
-        value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
-        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
-        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], (index + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:100
-        values_5 = load_view(cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
-        value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
-        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
-        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:100
-        values_6 = load_view(cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
-        value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:115
-        value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
-        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
-        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:92
-        plgpu.store(out_ref.at[request, row[:, None], (index + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
-        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:100
-        cache = load_view(cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:102
-        plgpu.store(out_ref.at[request, row[:, None], (index + 448)[None, :]], cache, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:72
+        start_1 = data[:, None]  # specs/tile/library/pages.py:104
+        live_3 = live_2[:, None]  # specs/tile/library/pages.py:105
+        values = load_view(cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:158
+        codes = code & 255  # specs/tile/library/pages.py:150
+        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:127
+        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:124
+        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:104
+        values_1 = load_view(cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        code_1 = code >> 8  # specs/tile/library/pages.py:149
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:150
+        value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:127
+        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:124
+        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:104
+        values_2 = load_view(cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        code_2 = code >> 16  # specs/tile/library/pages.py:149
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:150
+        value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:127
+        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:124
+        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], (index + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:104
+        values_3 = load_view(cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        code_3 = code >> 24  # specs/tile/library/pages.py:149
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:150
+        value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:127
+        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:124
+        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], (index + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:104
+        values_4 = load_view(cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        start_6 = start + 4  # specs/tile/library/pages.py:157
+        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:158
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:150
+        value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:127
+        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:124
+        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], (index + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:104
+        values_5 = load_view(cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:149
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:150
+        value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:127
+        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:124
+        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:104
+        values_6 = load_view(cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:149
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:150
+        value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:125
+        value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:127
+        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:124
+        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:94
+        plgpu.store(out_ref.at[request, row[:, None], (index + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:104
+        cache = load_view(cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
+        plgpu.store(out_ref.at[request, row[:, None], (index + 448)[None, :]], cache, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78

@@ -89,17 +89,17 @@ def flash_attention(
             position_1 = first_3 + arange_64  # specs/flash/keys.py:38
             index_1 = (first_2 + position_1)[:, None]  # specs/flash/keys.py:29
             columns = plgpu.load(k_ref.at[jnp.int32(0), index_1, head, arange_64[None, :]])  # specs/flash/keys.py:29
-            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
             chunk = plgpu.load(v_ref.at[jnp.int32(0), index_1, head, arange_64[None, :]])  # specs/flash/keys.py:29
-            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:86
-            peak_3 = jnp.maximum(peak_2, highest_1)  # specs/attention/softmax.py:87
-            base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:88
-            weight = exp2(product - base[:, None])  # specs/attention/softmax.py:89
-            decay = exp2(peak_2 - base)  # specs/attention/softmax.py:90
-            weight_sum = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:91
-            total_3 = fma(total_2, decay, weight_sum)  # specs/attention/softmax.py:91
-            narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
-            sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:88
+            peak_3 = jnp.maximum(peak_2, highest_1)  # specs/attention/softmax.py:90
+            base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:91
+            weight = exp2(product - base[:, None])  # specs/attention/softmax.py:93
+            decay = exp2(peak_2 - base)  # specs/attention/softmax.py:94
+            weight_sum = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:96
+            total_3 = fma(total_2, decay, weight_sum)  # specs/attention/softmax.py:96
+            narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
+            sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
             return (peak_3, total_3, sums_0_3)
         (peak_1, total_1, sums_0_1) = jax.lax.fori_loop(0, end_4, step, (peak, total, sums_0))  # specs/flash/varlen.py:72
         def step_1(tile_1, carry):  # specs/flash/varlen.py:72
@@ -110,7 +110,7 @@ def flash_attention(
             mask = live_2[:, None]  # specs/flash/keys.py:28
             index_2 = (first_2 + position_2)[:, None]  # specs/flash/keys.py:29
             columns_1 = plgpu.load(k_ref.at[jnp.int32(0), index_2, head, arange_64[None, :]], mask=jnp.broadcast_to(mask, (64, 64)), other=0.0)  # specs/flash/keys.py:29
-            product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
+            product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
             own = position + shift  # specs/flash/scores.py:65
             position_3 = position_2[None, :]  # specs/flash/scores.py:66
             distance = position_3 - own[:, None]  # specs/flash/scores.py:66
@@ -118,19 +118,19 @@ def flash_attention(
             seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
             score = jnp.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
             chunk_1 = plgpu.load(v_ref.at[jnp.int32(0), index_2, head, arange_64[None, :]], mask=jnp.broadcast_to(mask, (64, 64)), other=0.0)  # specs/flash/keys.py:29
-            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:86
-            peak_6 = jnp.maximum(peak_5, highest_2)  # specs/attention/softmax.py:87
-            base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)  # specs/attention/softmax.py:88
-            weight_1 = exp2(score - base_1[:, None])  # specs/attention/softmax.py:89
-            decay_1 = exp2(peak_5 - base_1)  # specs/attention/softmax.py:90
-            weight_1_sum = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
-            total_6 = fma(total_5, decay_1, weight_1_sum)  # specs/attention/softmax.py:91
-            narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
-            sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:88
+            peak_6 = jnp.maximum(peak_5, highest_2)  # specs/attention/softmax.py:90
+            base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)  # specs/attention/softmax.py:91
+            weight_1 = exp2(score - base_1[:, None])  # specs/attention/softmax.py:93
+            decay_1 = exp2(peak_5 - base_1)  # specs/attention/softmax.py:94
+            weight_1_sum = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
+            total_6 = fma(total_5, decay_1, weight_1_sum)  # specs/attention/softmax.py:96
+            narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
+            sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
             return (peak_6, total_6, sums_0_6)
         (peak_4, total_4, sums_0_4) = jax.lax.fori_loop(end_4, end_3, step_1, (peak_1, total_1, sums_0_1))  # specs/flash/varlen.py:72
-        known = total_4 > 0.0  # specs/attention/softmax.py:123
-        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)  # specs/attention/softmax.py:124
+        known = total_4 > 0.0  # specs/attention/softmax.py:131
+        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)  # specs/attention/softmax.py:132
         mean = sums_0_4 * factor[:, None]  # specs/flash/results.py:29
         plgpu.store(out_ref.at[token_1, head_1[:, None], arange_64[None, :]], mean.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_1, (128, 64)))  # specs/flash/results.py:46
         finite = (peak_4 > float("-inf")) & (peak_4 < float("inf"))  # specs/flash/results.py:52

@@ -57,16 +57,16 @@ def fp4_gemm(
         biased = magnitude >> 1  # specs/tile/library/codec.py:35
         fraction = magnitude & 1  # specs/tile/library/codec.py:36
         subnormal = biased == 0  # specs/tile/library/codec.py:37
-        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:38
-        exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:39
-        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
+        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:39
+        exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:41
+        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:41
         magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:34
         biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:35
         fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:36
         subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:37
-        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:38
-        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
-        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:39
+        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:39
+        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:41
+        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:41
         partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:57
         a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:57
         index = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57

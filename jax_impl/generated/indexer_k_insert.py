@@ -29,22 +29,22 @@ def insert_rows(
     *, TS, PAGES,
 ):
     token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:46
-    live = token < TS  # specs/cache/write.py:47
-    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:48
-    held = jnp.maximum(slot, 0)  # specs/cache/insert.py:58
-    page = jax.lax.div(held, jnp.full((2,), 64, jnp.int32))  # specs/cache/insert.py:59
-    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
-    row = jax.lax.rem(held, jnp.full((2,), 64, jnp.int32))  # specs/cache/insert.py:61
-    data = row * 128  # specs/cache/insert.py:62
-    inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:99
-    number = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:99
-    number_1 = number[:, None]  # specs/cache/insert.py:99
-    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
-    mask = live_1[:, None]  # specs/cache/insert.py:109
-    mask_1 = mask[:, :, None]  # specs/cache/insert.py:109
-    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (2, 1, 128)), other=0.0)  # specs/cache/insert.py:116
-    x = k.astype(jnp.float32)  # specs/cache/insert.py:116
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:141
+    live = token < TS  # specs/cache/write.py:48
+    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/write.py:50
+    held = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
+    page = jax.lax.div(held, jnp.full((2,), 64, jnp.int32))  # specs/cache/insert.py:60
+    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:62
+    row = jax.lax.rem(held, jnp.full((2,), 64, jnp.int32))  # specs/cache/insert.py:64
+    data = row * 128  # specs/cache/insert.py:65
+    inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
+    number = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:106
+    number_1 = number[:, None]  # specs/cache/insert.py:106
+    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:122
+    mask = live_1[:, None]  # specs/cache/insert.py:116
+    mask_1 = mask[:, :, None]  # specs/cache/insert.py:116
+    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (2, 1, 128)), other=0.0)  # specs/cache/insert.py:123
+    x = k.astype(jnp.float32)  # specs/cache/insert.py:123
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:152
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -57,8 +57,8 @@ def insert_rows(
     nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
     inverse_1 = jnp.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = x * jnp.where(nan, float("nan"), inverse_1).reshape(2, 1, 1)  # specs/quant/scaling.py:41
-    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:145
-    start = data[:, None, None]  # specs/cache/insert.py:171
-    store_view(cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (2, 1, 128)))  # specs/cache/insert.py:173
-    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:151
-    store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:152
+    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
+    start = data[:, None, None]  # specs/cache/insert.py:184
+    store_view(cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (2, 1, 128)))  # specs/cache/insert.py:186
+    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:164
+    store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:165

@@ -33,81 +33,81 @@ def indexer_q_mxfp4(
     token = pl.program_id(0)  # specs/indexer/query.py:56
     head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/indexer/query.py:57
     live = head < H  # specs/indexer/query.py:58
-    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:79
-    x = q.astype(jnp.float32)  # specs/indexer/query.py:79
-    position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:80
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/query.py:81
-    pair = arange_64 - 32  # specs/indexer/query.py:81
-    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:82
-    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:83
-    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:84
-    cosine = cos_sin[None, :]  # specs/indexer/query.py:84
-    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:85
-    sine = cos_sin_1[None, :]  # specs/indexer/query.py:85
-    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:86
-    b = odd * -1.0  # specs/cache/rope.py:29
-    x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
-    y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
-    a = even * x_high  # specs/cache/rope.py:35
-    b_1 = b * y_high  # specs/cache/rope.py:35
-    total = a + b_1  # specs/cache/rope.py:52
-    b_part = total - a  # specs/cache/rope.py:53
-    error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:54
-    a_1 = even * (cosine - x_high)  # specs/cache/rope.py:36
-    b_2 = b * (sine - y_high)  # specs/cache/rope.py:36
-    total_1 = a_1 + b_2  # specs/cache/rope.py:52
-    b_part_1 = total_1 - a_1  # specs/cache/rope.py:53
-    error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:54
-    total_2 = total + total_1  # specs/cache/rope.py:52
-    b_part_2 = total_2 - total  # specs/cache/rope.py:53
-    error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:54
-    total_3 = error_high + error_low  # specs/cache/rope.py:52
-    b_part_3 = total_3 - error_high  # specs/cache/rope.py:53
-    lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:54
-    total_4 = error + total_3  # specs/cache/rope.py:52
-    b_part_4 = total_4 - error  # specs/cache/rope.py:53
-    lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:54
-    total_5 = total_2 + total_4  # specs/cache/rope.py:52
-    b_part_5 = total_5 - total_2  # specs/cache/rope.py:53
-    error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:54
-    error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:42
-    bits = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:62
-    inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:63
-    odd_1 = jnp.where(inward, bits - (1 - (bits & 1)), bits | 1)  # specs/cache/rope.py:64
-    turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits, odd_1)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
-    x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
-    y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:47
-    a_2 = even * x_high_1  # specs/cache/rope.py:35
-    b_3 = odd * y_high_1  # specs/cache/rope.py:35
-    total_6 = a_2 + b_3  # specs/cache/rope.py:52
-    b_part_6 = total_6 - a_2  # specs/cache/rope.py:53
-    error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:54
-    a_3 = even * (sine - x_high_1)  # specs/cache/rope.py:36
-    b_4 = odd * (cosine - y_high_1)  # specs/cache/rope.py:36
-    total_7 = a_3 + b_4  # specs/cache/rope.py:52
-    b_part_7 = total_7 - a_3  # specs/cache/rope.py:53
-    error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:54
-    total_8 = total_6 + total_7  # specs/cache/rope.py:52
-    b_part_8 = total_8 - total_6  # specs/cache/rope.py:53
-    error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:54
-    total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:52
-    b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:53
-    lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:54
-    total_10 = error_3 + total_9  # specs/cache/rope.py:52
-    b_part_10 = total_10 - error_3  # specs/cache/rope.py:53
-    lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:54
-    total_11 = total_8 + total_10  # specs/cache/rope.py:52
-    b_part_11 = total_11 - total_8  # specs/cache/rope.py:53
-    error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:54
-    error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:42
-    bits_1 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:62
-    inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:63
-    odd_2 = jnp.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:64
-    turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:43
-    turn = there[None, :]  # specs/indexer/query.py:88
-    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:89
-    blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:62
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:63
+    q = plgpu.load(q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)  # specs/indexer/query.py:82
+    x = q.astype(jnp.float32)  # specs/indexer/query.py:82
+    position = plgpu.load(positions_ref.at[token])  # specs/indexer/query.py:83
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/query.py:85
+    pair = arange_64 - 32  # specs/indexer/query.py:85
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:87
+    pair_1 = jnp.maximum(pair, 0)  # specs/indexer/query.py:88
+    cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)  # specs/indexer/query.py:89
+    cosine = cos_sin[None, :]  # specs/indexer/query.py:89
+    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)  # specs/indexer/query.py:90
+    sine = cos_sin_1[None, :]  # specs/indexer/query.py:90
+    even, odd = split_pairs(x.reshape(16, 64, 2))  # specs/indexer/query.py:91
+    b = odd * -1.0  # specs/cache/rope.py:30
+    x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
+    y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
+    a = even * x_high  # specs/cache/rope.py:37
+    b_1 = b * y_high  # specs/cache/rope.py:37
+    total = a + b_1  # specs/cache/rope.py:56
+    b_part = total - a  # specs/cache/rope.py:58
+    error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:59
+    a_1 = even * (cosine - x_high)  # specs/cache/rope.py:38
+    b_2 = b * (sine - y_high)  # specs/cache/rope.py:38
+    total_1 = a_1 + b_2  # specs/cache/rope.py:56
+    b_part_1 = total_1 - a_1  # specs/cache/rope.py:58
+    error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:59
+    total_2 = total + total_1  # specs/cache/rope.py:56
+    b_part_2 = total_2 - total  # specs/cache/rope.py:58
+    error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:59
+    total_3 = error_high + error_low  # specs/cache/rope.py:56
+    b_part_3 = total_3 - error_high  # specs/cache/rope.py:58
+    lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:59
+    total_4 = error + total_3  # specs/cache/rope.py:56
+    b_part_4 = total_4 - error  # specs/cache/rope.py:58
+    lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:59
+    total_5 = total_2 + total_4  # specs/cache/rope.py:56
+    b_part_5 = total_5 - total_2  # specs/cache/rope.py:58
+    error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:59
+    error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:45
+    bits = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:67
+    inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:69
+    odd_1 = jnp.where(inward, bits - (1 - (bits & 1)), bits | 1)  # specs/cache/rope.py:70
+    turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits, odd_1)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:47
+    x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
+    y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
+    a_2 = even * x_high_1  # specs/cache/rope.py:37
+    b_3 = odd * y_high_1  # specs/cache/rope.py:37
+    total_6 = a_2 + b_3  # specs/cache/rope.py:56
+    b_part_6 = total_6 - a_2  # specs/cache/rope.py:58
+    error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:59
+    a_3 = even * (sine - x_high_1)  # specs/cache/rope.py:38
+    b_4 = odd * (cosine - y_high_1)  # specs/cache/rope.py:38
+    total_7 = a_3 + b_4  # specs/cache/rope.py:56
+    b_part_7 = total_7 - a_3  # specs/cache/rope.py:58
+    error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:59
+    total_8 = total_6 + total_7  # specs/cache/rope.py:56
+    b_part_8 = total_8 - total_6  # specs/cache/rope.py:58
+    error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:59
+    total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:56
+    b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:58
+    lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:59
+    total_10 = error_3 + total_9  # specs/cache/rope.py:56
+    b_part_10 = total_10 - error_3  # specs/cache/rope.py:58
+    lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:59
+    total_11 = total_8 + total_10  # specs/cache/rope.py:56
+    b_part_11 = total_11 - total_8  # specs/cache/rope.py:58
+    error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:59
+    error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:45
+    bits_1 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:67
+    inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:69
+    odd_2 = jnp.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:70
+    turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_1, odd_2)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:47
+    turn = there[None, :]  # specs/indexer/query.py:94
+    x_1 = jnp.concatenate([jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1).reshape(16, 128)  # specs/indexer/query.py:95
+    blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:63
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)  # specs/indexer/query.py:64
     bits_2 = jnp.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:62
     bits_3 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -117,24 +117,24 @@ def indexer_q_mxfp4(
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
     broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
-    y = (blocks * jnp.where(broken, float("nan"), inverse).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:64
-    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:65
-    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:65
-    bits_4 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:56
-    magnitude = jax.lax.bitcast_convert_type(bits_4 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
-    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
-    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = (exponent_3 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
-    code_1 = jnp.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:67
-    codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:68
+    y = (blocks * jnp.where(broken, float("nan"), inverse).reshape(16, 4, 1)).reshape(16, 128)  # specs/indexer/query.py:65
+    weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)  # specs/indexer/query.py:66
+    weight = weights.astype(jnp.float32)  # specs/indexer/query.py:66
+    bits_4 = jax.lax.bitcast_convert_type(y, jnp.int32)  # specs/tile/library/codec.py:58
+    magnitude = jax.lax.bitcast_convert_type(bits_4 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:60
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:67
+    code = (exponent_3 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:67
+    code_1 = jnp.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:73
+    codes = jnp.where(y != y, 0, code_1)  # specs/tile/library/codec.py:74
     pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)  # specs/quant/scaling.py:127
     index = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)  # specs/quant/scaling.py:128
     codes_1 = index.astype(jnp.uint8)  # specs/quant/scaling.py:128
-    plgpu.store(q_packed_ref.at[token, head[:, None], arange_64[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:71
-    index_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:73
-    index_2 = index_1 & 0x7fffffff  # specs/indexer/query.py:73
-    index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/indexer/query.py:73
-    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:73
-    plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:74
+    plgpu.store(q_packed_ref.at[token, head[:, None], arange_64[None, :]], codes_1, mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/indexer/query.py:73
+    index_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)  # specs/indexer/query.py:75
+    index_2 = index_1 & 0x7fffffff  # specs/indexer/query.py:75
+    index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/indexer/query.py:75
+    plgpu.store(q_scale_ref.at[token, head[:, None], jnp.arange(4, dtype=jnp.int32)[None, :]], jnp.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)).astype(jnp.uint8), mask=jnp.broadcast_to(live[:, None], (16, 4)))  # specs/indexer/query.py:75
+    plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:77

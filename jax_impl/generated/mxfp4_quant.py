@@ -59,14 +59,14 @@ def group_quant(
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
     half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:84
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
-    bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
-    magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
-    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
-    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = (exponent_3 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
-    code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
-    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:58
+    magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:60
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
+    exponent_3 = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:67
+    code = (exponent_3 << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_4 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:67
+    code_1 = jnp.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:73
+    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
     index_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128

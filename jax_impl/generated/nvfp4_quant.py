@@ -55,14 +55,14 @@ def group_quant(
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:73
     columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
-    bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:56
-    magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:57
-    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
-    exponent = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
-    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:62
-    code = (exponent << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:62
-    code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
-    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:58
+    magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:60
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
+    exponent = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
+    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:67
+    code = (exponent << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:67
+    code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:73
+    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
     pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
     index = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128

@@ -21,11 +21,11 @@ def prefill_gather_lens(
     gather_lens_ref,
     *, R,
 ):
-    request = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/metadata.py:108
-    inside = request < R  # specs/cache/metadata.py:109
-    start = plgpu.load(query_start_loc_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:110
-    query_start_loc = plgpu.load(query_start_loc_ref.at[request + 1], mask=inside, other=0)  # specs/cache/metadata.py:111
-    query = query_start_loc - start  # specs/cache/metadata.py:111
-    seq_lens = plgpu.load(seq_lens_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:112
-    before = jnp.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:112
-    plgpu.store(gather_lens_ref.at[request], query + jnp.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:113
+    request = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/metadata.py:112
+    inside = request < R  # specs/cache/metadata.py:113
+    start = plgpu.load(query_start_loc_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:114
+    query_start_loc = plgpu.load(query_start_loc_ref.at[request + 1], mask=inside, other=0)  # specs/cache/metadata.py:115
+    query = query_start_loc - start  # specs/cache/metadata.py:115
+    seq_lens = plgpu.load(seq_lens_ref.at[request], mask=inside, other=0)  # specs/cache/metadata.py:117
+    before = jnp.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:117
+    plgpu.store(gather_lens_ref.at[request], query + jnp.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:119

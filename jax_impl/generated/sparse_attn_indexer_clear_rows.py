@@ -18,5 +18,5 @@ def clear_rows(
     *, M, BN,
 ):
     column = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/composite.py:75
-    row = BN + M + pl.program_id(0)  # specs/indexer/composite.py:76
-    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)  # specs/indexer/composite.py:77
+    row = BN + M + pl.program_id(0)  # specs/indexer/composite.py:77
+    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)  # specs/indexer/composite.py:79

@@ -40,28 +40,28 @@ def sparse_mla_prefill(
 ):
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
     blocks = (H + 15) // 16  # specs/attention/sparse.py:80
-    head = jax.lax.rem(tile, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/attention/sparse.py:82
-    token = jax.lax.div(tile, jnp.int32(blocks))  # specs/attention/sparse.py:84
-    live = head < H  # specs/attention/sparse.py:84
+    head = jax.lax.rem(tile, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/attention/sparse.py:83
+    token = jax.lax.div(tile, jnp.int32(blocks))  # specs/attention/sparse.py:85
+    live = head < H  # specs/attention/sparse.py:85
     arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/attention/columns.py:21
-    part = plgpu.load(q_ref.at[token, head[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index = (arange_64 + 64)[None, :]  # specs/attention/sparse.py:160
-    part_1 = plgpu.load(q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index_1 = (arange_64 + 128)[None, :]  # specs/attention/sparse.py:160
-    part_2 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index_2 = (arange_64 + 192)[None, :]  # specs/attention/sparse.py:160
-    part_3 = plgpu.load(q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index_3 = (arange_64 + 256)[None, :]  # specs/attention/sparse.py:160
-    part_4 = plgpu.load(q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index_4 = (arange_64 + 320)[None, :]  # specs/attention/sparse.py:160
-    part_5 = plgpu.load(q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index_5 = (arange_64 + 384)[None, :]  # specs/attention/sparse.py:160
-    part_6 = plgpu.load(q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    index_6 = (arange_64 + 448)[None, :]  # specs/attention/sparse.py:160
-    part_7 = plgpu.load(q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:161
-    topk_length = plgpu.load(topk_length_ref.at[token])  # specs/attention/sparse.py:172
-    length = jnp.minimum(jnp.maximum(topk_length, 0), P)  # specs/attention/sparse.py:172
-    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:144
+    part = plgpu.load(q_ref.at[token, head[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index = (arange_64 + 64)[None, :]  # specs/attention/sparse.py:164
+    part_1 = plgpu.load(q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index_1 = (arange_64 + 128)[None, :]  # specs/attention/sparse.py:164
+    part_2 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index_2 = (arange_64 + 192)[None, :]  # specs/attention/sparse.py:164
+    part_3 = plgpu.load(q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index_3 = (arange_64 + 256)[None, :]  # specs/attention/sparse.py:164
+    part_4 = plgpu.load(q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index_4 = (arange_64 + 320)[None, :]  # specs/attention/sparse.py:164
+    part_5 = plgpu.load(q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index_5 = (arange_64 + 384)[None, :]  # specs/attention/sparse.py:164
+    part_6 = plgpu.load(q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    index_6 = (arange_64 + 448)[None, :]  # specs/attention/sparse.py:164
+    part_7 = plgpu.load(q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    topk_length = plgpu.load(topk_length_ref.at[token])  # specs/attention/sparse.py:177
+    length = jnp.minimum(jnp.maximum(topk_length, 0), P)  # specs/attention/sparse.py:177
+    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:147
     peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
     total = jnp.full((16,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
     sums_0 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
@@ -72,61 +72,61 @@ def sparse_mla_prefill(
     sums_5 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
     sums_6 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
     sums_7 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    def step(k, carry):  # specs/attention/sparse.py:225
+    def step(k, carry):  # specs/attention/sparse.py:235
         (peak_2, total_2, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
-        entry = k * 64 + arange_64  # specs/attention/sparse.py:206
-        index_7 = plgpu.load(indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:207
-        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:210
-        columns = plgpu.load(kv_ref.at[index_7[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_1 = plgpu.load(kv_ref.at[index_7[:, None], index], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_2 = plgpu.load(kv_ref.at[index_7[:, None], index_1], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_3 = plgpu.load(kv_ref.at[index_7[:, None], index_2], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_4 = plgpu.load(kv_ref.at[index_7[:, None], index_3], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_5 = plgpu.load(kv_ref.at[index_7[:, None], index_4], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_6 = plgpu.load(kv_ref.at[index_7[:, None], index_5], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        columns_7 = plgpu.load(kv_ref.at[index_7[:, None], index_6], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:45
-        score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:76
-        score_7 = jnp.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:68
-        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:86
-        peak_3 = jnp.maximum(peak_2, highest)  # specs/attention/softmax.py:87
-        base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:88
-        weight = exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
-        decay = exp2(peak_2 - base)  # specs/attention/softmax.py:90
-        weight_sum = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:91
-        total_3 = fma(total_2, decay, weight_sum)  # specs/attention/softmax.py:91
-        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:92
-        sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_1_3 = sums_1_2 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_2_3 = sums_2_2 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_3_3 = sums_3_2 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_4_3 = sums_4_2 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_5_3 = sums_5_2 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
-        sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:93
+        entry = k * 64 + arange_64  # specs/attention/sparse.py:212
+        index_7 = plgpu.load(indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:214
+        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:218
+        columns = plgpu.load(kv_ref.at[index_7[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_1 = plgpu.load(kv_ref.at[index_7[:, None], index], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_2 = plgpu.load(kv_ref.at[index_7[:, None], index_1], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_3 = plgpu.load(kv_ref.at[index_7[:, None], index_2], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_4 = plgpu.load(kv_ref.at[index_7[:, None], index_3], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_5 = plgpu.load(kv_ref.at[index_7[:, None], index_4], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_6 = plgpu.load(kv_ref.at[index_7[:, None], index_5], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        columns_7 = plgpu.load(kv_ref.at[index_7[:, None], index_6], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0)  # specs/attention/prefill.py:46
+        score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_7 = jnp.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
+        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:88
+        peak_3 = jnp.maximum(peak_2, highest)  # specs/attention/softmax.py:90
+        base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:91
+        weight = exp2(score_7 - base[:, None])  # specs/attention/softmax.py:93
+        decay = exp2(peak_2 - base)  # specs/attention/softmax.py:94
+        weight_sum = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:96
+        total_3 = fma(total_2, decay, weight_sum)  # specs/attention/softmax.py:96
+        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
+        sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_1_3 = sums_1_2 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_2_3 = sums_2_2 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_3_3 = sums_3_2 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_4_3 = sums_4_2 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_5_3 = sums_5_2 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
         return (peak_3, total_3, sums_0_3, sums_1_3, sums_2_3, sums_3_3, sums_4_3, sums_5_3, sums_6_3, sums_7_3)
-    (peak_1, total_1, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1) = jax.lax.fori_loop(0, upper, step, (peak, total, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7))  # specs/attention/sparse.py:225
-    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:233
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:233
-    base_1 = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:121
-    whole = total_1 + exp2(sink - base_1)  # specs/attention/softmax.py:122
-    known = total_1 > 0.0  # specs/attention/softmax.py:123
-    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
-    plgpu.store(out_ref.at[token, head[:, None], arange_64[None, :]], (sums_0_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index], (sums_1_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index_1], (sums_2_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index_2], (sums_3_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index_3], (sums_4_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index_4], (sums_5_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index_5], (sums_6_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    plgpu.store(out_ref.at[token, head[:, None], index_6], (sums_7_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:237
-    lost = (total_1 != total_1) & (peak_1 < float("inf"))  # specs/attention/softmax.py:135
-    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_1, peak_1 * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:239
-    known_1 = total_1 != 0.0  # specs/attention/softmax.py:129
-    plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (peak_1 + jnp.log2(jnp.where(known_1, total_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:240
+    (peak_1, total_1, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1) = jax.lax.fori_loop(0, upper, step, (peak, total, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7))  # specs/attention/sparse.py:235
+    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:244
+    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:244
+    base_1 = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:128
+    whole = total_1 + exp2(sink - base_1)  # specs/attention/softmax.py:129
+    known = total_1 > 0.0  # specs/attention/softmax.py:131
+    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:132
+    plgpu.store(out_ref.at[token, head[:, None], arange_64[None, :]], (sums_0_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index], (sums_1_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index_1], (sums_2_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index_2], (sums_3_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index_3], (sums_4_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index_4], (sums_5_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index_5], (sums_6_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    plgpu.store(out_ref.at[token, head[:, None], index_6], (sums_7_1 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    lost = (total_1 != total_1) & (peak_1 < float("inf"))  # specs/attention/softmax.py:144
+    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_1, peak_1 * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:251
+    known_1 = total_1 != 0.0  # specs/attention/softmax.py:137
+    plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (peak_1 + jnp.log2(jnp.where(known_1, total_1, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:252

@@ -30,70 +30,70 @@ def select_columns(
     out_row = pl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row  # specs/indexer/select.py:102
     live = row < R  # specs/indexer/select.py:103
-    query = jax.lax.rem(row, jnp.int32(1))  # specs/indexer/select.py:133
-    start = row * 0  # specs/indexer/select.py:135
-    end = plgpu.load(seq_lens_ref.at[row, query], mask=live, other=0)  # specs/indexer/select.py:135
+    query = jax.lax.rem(row, jnp.int32(1))  # specs/indexer/select.py:134
+    start = row * 0  # specs/indexer/select.py:136
+    end = plgpu.load(seq_lens_ref.at[row, query], mask=live, other=0)  # specs/indexer/select.py:136
     start_1 = jnp.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = jnp.minimum(end, W)  # specs/indexer/select.py:106
-    @pl.when(live & (end_1 - start_1 > 128))  # specs/indexer/select.py:258
+    @pl.when(live & (end_1 - start_1 > 128))  # specs/indexer/select.py:267
     def branch():
-        number = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:194
-        group = jax.lax.div(start_1, jnp.int32(8)) + number  # specs/indexer/select.py:196
-        item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]  # specs/indexer/select.py:199
-        last = jax.lax.div(end_1 + 7, jnp.int32(8))  # specs/indexer/select.py:201
-        there = (group < last)[:, None]  # specs/indexer/select.py:202
-        value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < W), other=0.0)  # specs/indexer/select.py:204
-        after = item >= start_1  # specs/indexer/select.py:205
-        inside = there & after & (item < end_1)  # specs/indexer/select.py:206
+        number = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:197
+        group = jax.lax.div(start_1, jnp.int32(8)) + number  # specs/indexer/select.py:199
+        item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]  # specs/indexer/select.py:203
+        last = jax.lax.div(end_1 + 7, jnp.int32(8))  # specs/indexer/select.py:205
+        there = (group < last)[:, None]  # specs/indexer/select.py:206
+        value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < W), other=0.0)  # specs/indexer/select.py:208
+        after = item >= start_1  # specs/indexer/select.py:210
+        inside = there & after & (item < end_1)  # specs/indexer/select.py:211
         bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
-        keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:207
-        item_1 = item.reshape(1024)  # specs/indexer/select.py:208
-        keys_1 = keys.reshape(1024)  # specs/indexer/select.py:208
-        keys_2 = jnp.max(keys_1.reshape(8, 128), axis=0)  # specs/indexer/select.py:288
-        keys_2_min = jnp.min(keys_2, axis=0)  # specs/indexer/select.py:289
-        lower = keys_2_min - 1  # specs/indexer/select.py:289
-        upper = jnp.max(keys_1, axis=0)  # specs/indexer/select.py:297
-        straddles = ((lower < -1) & (upper > -1)).astype(jnp.int32)  # specs/indexer/select.py:303
-        def step(i, carry):  # specs/indexer/select.py:304
+        keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:212
+        item_1 = item.reshape(1024)  # specs/indexer/select.py:213
+        keys_1 = keys.reshape(1024)  # specs/indexer/select.py:213
+        keys_2 = jnp.max(keys_1.reshape(8, 128), axis=0)  # specs/indexer/select.py:298
+        keys_2_min = jnp.min(keys_2, axis=0)  # specs/indexer/select.py:300
+        lower = keys_2_min - 1  # specs/indexer/select.py:300
+        upper = jnp.max(keys_1, axis=0)  # specs/indexer/select.py:308
+        straddles = ((lower < -1) & (upper > -1)).astype(jnp.int32)  # specs/indexer/select.py:315
+        def step(i, carry):  # specs/indexer/select.py:316
             (lower_2, upper_2, above_1) = carry
-            middle = jnp.minimum(upper_2, -1)  # specs/indexer/select.py:300
-            found = jnp.sum((keys_1 > middle).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:301
-            enough = found <= 128  # specs/indexer/select.py:333
-            lower_3 = jnp.where(enough, lower_2, middle)  # specs/indexer/select.py:334
-            upper_3 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:334
-            above_2 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:334
+            middle = jnp.minimum(upper_2, -1)  # specs/indexer/select.py:312
+            found = jnp.sum((keys_1 > middle).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/indexer/select.py:313
+            enough = found <= 128  # specs/indexer/select.py:348
+            lower_3 = jnp.where(enough, lower_2, middle)  # specs/indexer/select.py:349
+            upper_3 = jnp.where(enough, middle, upper_2)  # specs/indexer/select.py:349
+            above_2 = jnp.where(enough, found, above_1)  # specs/indexer/select.py:349
             return (lower_3, upper_3, above_2)
-        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, jnp.int32(0)))  # specs/indexer/select.py:304
-        near = jnp.minimum(jnp.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:307
-        def step_1(i_1, carry):  # specs/indexer/select.py:318
+        (lower_1, upper_1, above) = jax.lax.fori_loop(0, straddles, step, (lower, upper, jnp.int32(0)))  # specs/indexer/select.py:316
+        near = jnp.minimum(jnp.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:319
+        def step_1(i_1, carry):  # specs/indexer/select.py:332
             (lower_5, upper_5, above_4) = carry
-            needed = ((above_4 < 128) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)  # specs/indexer/select.py:310
-            def step_2(i_2, carry):  # specs/indexer/select.py:311
+            needed = ((above_4 < 128) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)  # specs/indexer/select.py:323
+            def step_2(i_2, carry):  # specs/indexer/select.py:324
                 (lower_7, upper_7, above_6) = carry
-                middle_1 = (lower_7 & upper_7) + ((lower_7 ^ upper_7) >> 1)  # specs/indexer/select.py:328
-                index = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:316
-                found_1 = -index  # specs/indexer/select.py:316
-                enough_1 = found_1 <= 128  # specs/indexer/select.py:333
-                lower_8 = jnp.where(enough_1, lower_7, middle_1)  # specs/indexer/select.py:334
-                upper_8 = jnp.where(enough_1, middle_1, upper_7)  # specs/indexer/select.py:334
-                above_7 = jnp.where(enough_1, found_1, above_6)  # specs/indexer/select.py:334
+                middle_1 = (lower_7 & upper_7) + ((lower_7 ^ upper_7) >> 1)  # specs/indexer/select.py:343
+                index = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:329
+                found_1 = -index  # specs/indexer/select.py:329
+                enough_1 = found_1 <= 128  # specs/indexer/select.py:348
+                lower_8 = jnp.where(enough_1, lower_7, middle_1)  # specs/indexer/select.py:349
+                upper_8 = jnp.where(enough_1, middle_1, upper_7)  # specs/indexer/select.py:349
+                above_7 = jnp.where(enough_1, found_1, above_6)  # specs/indexer/select.py:349
                 return (lower_8, upper_8, above_7)
-            (lower_6, upper_6, above_5) = jax.lax.fori_loop(0, needed, step_2, (lower_5, upper_5, above_4))  # specs/indexer/select.py:311
+            (lower_6, upper_6, above_5) = jax.lax.fori_loop(0, needed, step_2, (lower_5, upper_5, above_4))  # specs/indexer/select.py:324
             return (lower_6, upper_6, above_5)
-        (lower_4, upper_4, above_3) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))  # specs/indexer/select.py:318
-        room = 128 - above_3  # specs/indexer/select.py:239
-        higher = keys_1 > upper_4  # specs/indexer/select.py:349
-        equal = (keys_1 == upper_4) & (keys_1 > -2147483647)  # specs/indexer/select.py:349
-        passed = higher.astype(jnp.int32) + (equal.astype(jnp.int32) << 16)  # specs/indexer/select.py:351
-        ranks = jax.lax.cumsum(passed, axis=0)  # specs/indexer/select.py:352
-        ties = ranks >> 16  # specs/indexer/select.py:339
-        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:354
-        place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:355
-        passed_1 = jnp.sum(passed, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:355
-        plgpu.store(indices_ref.at[row, place], item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:243
-        count = (passed_1 & 65535) + jnp.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:254
-        plgpu.store(indices_ref.at[row, number], jnp.full((128,), -1, jnp.int32), mask=(number >= count) & (number < 128))  # specs/indexer/select.py:272
-    @pl.when(live & (end_1 - start_1 <= 128))  # specs/indexer/select.py:260
+        (lower_4, upper_4, above_3) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))  # specs/indexer/select.py:332
+        room = 128 - above_3  # specs/indexer/select.py:246
+        higher = keys_1 > upper_4  # specs/indexer/select.py:364
+        equal = (keys_1 == upper_4) & (keys_1 > -2147483647)  # specs/indexer/select.py:364
+        passed = higher.astype(jnp.int32) + (equal.astype(jnp.int32) << 16)  # specs/indexer/select.py:366
+        ranks = jax.lax.cumsum(passed, axis=0)  # specs/indexer/select.py:367
+        ties = ranks >> 16  # specs/indexer/select.py:354
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:370
+        place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:371
+        passed_1 = jnp.sum(passed, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:371
+        plgpu.store(indices_ref.at[row, place], item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
+        count = (passed_1 & 65535) + jnp.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
+        plgpu.store(indices_ref.at[row, number], jnp.full((128,), -1, jnp.int32), mask=(number >= count) & (number < 128))  # specs/indexer/select.py:282
+    @pl.when(live & (end_1 - start_1 <= 128))  # specs/indexer/select.py:270
     def branch_1():
-        number_1 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:265
-        plgpu.store(indices_ref.at[row, number_1], jnp.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 128)  # specs/indexer/select.py:266
+        number_1 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:275
+        plgpu.store(indices_ref.at[row, number_1], jnp.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 128)  # specs/indexer/select.py:276

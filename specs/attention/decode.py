@@ -51,6 +51,7 @@ def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, limit: int, 
     parts = chunks(layout, limit)
 
     def source(slot: Tile, live: Tile) -> Any:
+        # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = maximum(slot, 0)
         held = PageRows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
         return lambda number: held.chunk(parts[number])
@@ -65,9 +66,11 @@ def sparse_mla_decode(p: Any) -> None:
     segments = []
     if p.comp_cache is not None:
         source = pages_source(p.comp_cache, p.layout, p.COMP_ROWS, p.CHUNK, p.q.element)
+        # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
         segments.append(Segment(p.topk_indices, p.topk_lens, p.K, p.COMP_PAGES * p.COMP_ROWS, source))
     source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.CHUNK, p.q.element)
     segments.append(Segment(p.swa_indices, p.swa_lens, p.W, p.SWA_PAGES * p.SWA_ROWS, source))
+    # A split sees part of the keys only: a second kernel merges partial results, with the sink counted once there.
     leave = partial(store_partial if p.SPLITS > 1 else finish, p, at)
     run(p, at, columns, p.layout.value_width, segments, p.SPLITS, leave)
 

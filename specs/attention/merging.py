@@ -50,13 +50,16 @@ class Merged:
 
 def merged(p: Any, heads: Tile, columns: Tile) -> Merged:
     """What a program of `merge_grid` works on; heads, columns: how many there are."""
+    # Tokens and head blocks share dimension 0: the others are limited to 65535 programs on CUDA.
     blocks = (heads + (p.MERGE_H - 1)) // p.MERGE_H
     tile = program_id(0)
     token, head = tile // blocks, (tile % blocks) * p.MERGE_H + arange(p.MERGE_H)
     column = program_id(1) * p.MERGE_D + arange(p.MERGE_D)
     live = head < heads
     inside = live[:, None] & (column < columns)[None, :]
+    # -inf for heads past the last, as for splits without keys: their weights are 0.
     peaks = [load(p.partial_peak, (part, token, head), live, other=MINUS_INFINITY) for part in range(p.SPLITS)]
+    # All peaks first, so that every part is scaled once, by its final weight.
     state = merge(
         peaks,
         lambda part: (

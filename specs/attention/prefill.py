@@ -42,6 +42,7 @@ def dense_source(kv: ArrayHandle, parts: tuple[Span, ...]) -> Source:
     """Rows of a dense array by index."""
 
     def source(row: Tile, live: Tile) -> Any:
+        # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
         return lambda number: load(kv, (row[:, None], parts[number].columns()[None, :]), live[:, None])
 
     return source
@@ -50,6 +51,7 @@ def dense_source(kv: ArrayHandle, parts: tuple[Span, ...]) -> Source:
 def sparse_mla_prefill(p: Any) -> None:
     """BLOCK_H heads of one token."""
     at = position(p, 1)
+    # A cut at d_v: the first d_v columns of a key are its value, and chunks before the cut serve both dots.
     columns = exact_spans((p.d_v, p.D), p.CHUNK)
     segment = Segment(p.indices, p.topk_length, p.P, p.S, dense_source(p.kv, columns))
     run(p, at, columns, p.d_v, (segment,), 1, partial(finish, p, at))

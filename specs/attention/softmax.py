@@ -65,6 +65,7 @@ def attend(
     live: which keys count [keys]. scale: of scores, log2(e) included.
     """
     keys = [key(number) for number in range(query.count)]
+    # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
     score = where(live[None, :], products(map(query.chunk, range(query.count)), keys) * scale, MINUS_INFINITY)
     return weigh(state, score, [keys[i] for i in values])
 
@@ -73,6 +74,7 @@ def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
     """Products of queries and keys [heads, keys], over all their chunks; of the query, each is taken when needed."""
     score = None
     for part, columns in zip(query, keys, strict=True):
+        # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
         score = dot(part, columns.transpose(), score)
     assert score is not None
     return score
@@ -84,10 +86,13 @@ def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | floa
     factor: what scores are still to be multiplied with, positive. Exponentials take the format of the values.
     """
     highest = reduce_max(score, axis=1)
+    # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
     peak = maximum(state.peak, highest if factor is None else highest * factor)
     base = where(peak == MINUS_INFINITY, 0.0, peak)  # no key so far: the difference of infinities is NaN
+    # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
     weight = exp2((score if factor is None else score * factor) - base[:, None])
     decay = exp2(state.peak - base)
+    # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
     total = state.total * decay + reduce_sum(weight, axis=1)
     narrow = weight.to(values[0].element) if values else weight  # a program may have no part of the values
     sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
@@ -105,6 +110,7 @@ def merge(peaks: Sequence[Tile], rest: Callable[[int], tuple[Tile, Tile]]) -> St
     base = where(peak == MINUS_INFINITY, 0.0, peak)
     total: Tile | None = None
     sums: Tile | None = None
+    # In order of the splits, not as they finish: no atomics, so results repeat bit for bit.
     for part, own in enumerate(peaks):
         weight = exp2(own - base)
         share, values = rest(part)
@@ -118,8 +124,10 @@ def merge(peaks: Sequence[Tile], rest: Callable[[int], tuple[Tile, Tile]]) -> St
 
 def normaliser(state_peak: Tile, state_total: Tile, sink: Tile | None) -> Tile:
     """What sums are multiplied with [heads]; 0 for a row without keys. sink: score without a value, times log2(e)."""
+    # No key at all: -inf - -inf is NaN.
     base = where(state_peak == MINUS_INFINITY, 0.0, state_peak)
     whole = state_total if sink is None else state_total + exp2(sink - base)
+    # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = state_total > 0.0
     return where(known, 1.0 / where(known, whole, 1.0), 0.0)
 
@@ -132,5 +140,6 @@ def log_sum_exp(state_peak: Tile, state_total: Tile) -> Tile:
 
 def largest_score(state_peak: Tile, state_total: Tile) -> Tile:
     """Largest score, natural units; -inf for a row without keys, NaN where a score is, which a maximum may drop."""
+    # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = is_nan(state_total) & (state_peak < float("inf"))
     return where(lost, state_total, state_peak * LN_2)

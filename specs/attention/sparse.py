@@ -79,6 +79,7 @@ def position(p: Any, splits: int) -> Position:
     """From the grid: parts of the values within head blocks within tokens, and parts of the keys."""
     tile, blocks = program_id(0), cdiv(p.H, p.BLOCK_H)
     rest = tile // p.VALUE_PARTS
+    # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
     head = (rest % blocks) * p.BLOCK_H + arange(p.BLOCK_H)
     split = program_id(1) if splits > 1 else None
     return Position(rest // blocks, head, head < p.H, split, tile % p.VALUE_PARTS)
@@ -113,6 +114,7 @@ def run(
         if len(chosen) == 1:
             part()
         else:
+            # A branch per part: chunk numbers are Python values, and sums of different widths are different programs.
             when(at.part == number, part)
 
 
@@ -140,8 +142,10 @@ def softmax(
 ) -> State:
     """Softmax state after all keys of a program's share; sums of the value chunks numbered `chunks`."""
     query = query_of(p, at, columns)
+    # Lengths of both lists before either loop: the split ranges depend on their sum.
     lengths = [length_of(segment, at.token) for segment in segments]
     lower, upper = share([cdiv(length, p.BLOCK_K) for length in lengths], at.split, splits)
+    # One state through all segments: a softmax over the union, with no merge.
     state = empty(p.BLOCK_H, tuple(columns[i].count for i in chunks)).tiles()
     for number, segment in enumerate(segments):
         loop = tile_of(p, at.token, segment, lengths[number], query, chunks)
@@ -169,6 +173,7 @@ def length_of(segment: Segment, token: Tile) -> Tile:
     """Entries of a token's list, clamped to its width."""
     if segment.length is None:
         return segment.width
+    # A length is user data: above the width it would read the next token's list.
     return minimum(maximum(load(segment.length, (token,)), 0), segment.width)
 
 
@@ -182,6 +187,7 @@ def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile
     total = tiles[0]
     for count in tiles[1:]:
         total = total + count
+    # Tiles, not keys, are shared out: only the last tile of a list is partly masked.
     start, end = (split * total) // splits, ((split + 1) * total) // splits
     lower: list[Tile | int] = []
     upper: list[Tile] = []
@@ -204,9 +210,11 @@ def tile_of(p: Any, token: Tile, segment: Segment, length: Tile, query: Query, c
 
     def entries(k: Tile | int) -> Tile:
         entry = k * p.BLOCK_K + arange(p.BLOCK_K)
+        # Entries past the length are stale; -1 makes them skipped like missing ones.
         return load(segment.index, (token, entry), entry < length, other=-1)
 
     def attended(index: Tile, state: tuple[Tile, ...]) -> tuple[Tile, ...]:
+        # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
         live = (index >= 0) & (index < segment.total.to(index.element))
         key = segment.source(index.to(INT32), live)
         before = State(state[0], state[1], state[2:])
@@ -216,11 +224,13 @@ def tile_of(p: Any, token: Tile, segment: Segment, length: Tile, query: Query, c
         return attended(entries(k), state)
 
     def step_ahead(k: Tile, index: Tile, *state: Tile) -> tuple[Tile, ...]:
+        # Past the range on the last step, but never past the list: masked by its length.
         following = entries(k + 1)
         return (following, *attended(index, state))
 
     def loop(lower: Tile | int, upper: Tile, state: tuple[Tile, ...]) -> tuple[Tile, ...]:
         if ahead:
+            # Index loads feed gathers: prefetched one step, they are off the critical path of the pipeline.
             return tuple(fori_loop(lower, upper, step_ahead, entries(lower), *state, stages=p.num_stages)[1:])
         return tuple(fori_loop(lower, upper, step, *state))
 
@@ -230,11 +240,13 @@ def tile_of(p: Any, token: Tile, segment: Segment, length: Tile, query: Query, c
 def finish(p: Any, at: Position, found: Results) -> None:
     """Stores the results of a program that has seen all keys."""
     state = found.state
+    # The sink is a score in natural units; the state is in powers of two.
     sink = None if p.attn_sink is None else load(p.attn_sink, (at.head,), at.live).to(F32) * LOG2_E
     factor = normaliser(state.peak, state.total, sink)
     for columns, total in zip(found.columns, state.sums, strict=True):
         where = (at.token, at.head[:, None], columns.columns()[None, :])
         store(p.out, where, (total * factor[:, None]).to(p.out.element), at.live[:, None])
+    # Programs that share a row all know its scores; one of them stores.
     if p.return_lse and found.part == 0:
         store(p.max_logits, (at.token, at.head), largest_score(state.peak, state.total), at.live)
         store(p.lse, (at.token, at.head), log_sum_exp(state.peak, state.total), at.live)

@@ -47,7 +47,9 @@ def store_partial(p: Any, at: Position, found: Results) -> None:
     assert at.split is not None
     for columns, total in zip(found.columns, found.state.sums, strict=True):
         place = (at.split, at.token, at.head[:, None], columns.columns()[None, :])
+        # Unnormalised float32: the merge weighs them by exp2(peak - largest peak) and divides once.
         store(p.partial, place, total, at.live[:, None])
+    # Programs that share the value columns of a row agree on its peak and total; one stores them.
     if found.part == 0:
         store(p.partial_peak, (at.split, at.token, at.head), found.state.peak, at.live)
         store(p.partial_total, (at.split, at.token, at.head), found.state.total, at.live)
@@ -57,6 +59,7 @@ def merge_parts(p: Any) -> None:
     """One token, MERGE_H heads, MERGE_D columns: all parts in order."""
     at = merged(p, p.H, p.VALUES)
     peak, total = at.state.peak, at.state.total
+    # Here and not in the splits, which would count the sink once each.
     sink = None if p.attn_sink is None else load(p.attn_sink, (at.head,), at.live).to(F32) * LOG2_E
     mean = at.state.sums[0] * normaliser(peak, total, sink)[:, None]
     store(p.out, (at.token, at.head[:, None], at.column[None, :]), mean.to(p.out.element), at.inside)

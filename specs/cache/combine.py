@@ -43,19 +43,24 @@ def width_of(window: ExprLike, topk: ExprLike, max_image_tokens: ExprLike) -> Ex
 def combine_topk_swa(p: Any) -> None:
     """One token."""
     token = program_id(0)
+    # Padding tokens lie past the last request's: `request` is R for them, and every load by request is masked.
     request = request_of(p, token)
     live = request < p.R
     position = position_of(p, token, request, live)
     length = load(p.seq_lens, (request,), live)
     gathered = load(p.gather_lens, (request,), live)
+    # A compressed entry is visible once all `ratio` tokens that it covers are; position is -1 for padding.
     chosen = minimum(maximum(position + 1, 0) // p.ratio, p.topk)
     low, high = position - (p.window - 1), position
     if p.left_visible is not None:
+        # The left reach counts only where it exceeds the window's own.
         low = low - maximum(load(p.left_visible, (token,)) - (p.window - 1), 0)
     if p.right_visible is not None:
         high = high + load(p.right_visible, (token,))
+    # The window of an early token begins before the sequence does.
     low = maximum(low, 0)
     width = width_of(p.window, p.topk, p.max_image_tokens).evaluate({})
+    # An extended window may end before it begins; padding has none.
     visible = where(live & (position >= 0), maximum(high - low + 1, 0), 0)
     count = minimum(chosen + visible, width)
     base = request * p.workspace_rows
@@ -63,13 +68,17 @@ def combine_topk_swa(p: Any) -> None:
 
     def write(k: Tile) -> None:
         column = k * p.BLOCK_W + arange(p.BLOCK_W)
+        # Chosen entries come first, so the window starts at column `chosen`.
         row = first_row + (column - chosen)
+        # Window rows that were not gathered are -1: their workspace row belongs to another request or is stale.
         there = (column < count) & (row >= 0) & (row < gathered)
         entry = where(there, base + p.compressed_rows + row, -1)
         if p.topk:
             local = load(p.topk_indices, (token, column), column < chosen)
+            # -1 among the chosen entries stays -1: adding `base` would name a row of the previous request.
             real = (local >= 0) & (local < p.compressed_rows)
             entry = where(column < chosen, where(real, base + local, -1), entry)
+        # To the end of the row: readers take whole blocks and skip -1.
         store(p.combined_indices, (token, column), entry, column < width)
 
     fori_loop(0, -(-width // p.BLOCK_W), write)

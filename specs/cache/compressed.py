@@ -41,6 +41,7 @@ _WIDTH = whole("width", "entries of a list", required=True)
 def entries_of(p: Any, token: Tile) -> Tile:
     """How many entries a token sees, as far as its list has room."""
     position = load(p.positions, (token,)).to(INT32)
+    # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
     return minimum(maximum(position + 1, 0) // p.ratio, p.width)
 
 
@@ -48,10 +49,13 @@ def c128a_decode_metadata(p: Any) -> None:
     """BLOCK_W entries of one token."""
     token, block = program_id(0), program_id(1)
     column = block * p.BLOCK_W + arange(p.BLOCK_W)
+    # No slot: a token of padding, whose position may be stale.
     count = where(load(p.slot_mapping, (token,)) >= 0, entries_of(p, token), 0)
     request = load(p.token_to_req, (token,))
+    # -1 past the last entry, to the end of the row: captured graphs reuse the buffer.
     slot = slot_of(p, request, column, column < count, p.block_size)
     store(p.indices, (token, column), slot, column < p.width)
+    # Every block of a token computes the same count; one stores it.
     store(p.lens, (token,), count, block == 0)
 
 
@@ -65,13 +69,17 @@ def c128a_prefill_metadata(p: Any) -> None:
 def compressed_slot_mapping(p: Any) -> None:
     """BLOCK_T tokens."""
     token = program_id(0) * p.BLOCK_T + arange(p.BLOCK_T)
+    # slot_mapping and slots are padded to P; positions and requests have only the T tokens of the step.
     own = load(p.slot_mapping, (token,), token < p.P, other=-1)
     live = (token < p.T) & (own >= 0)
     position = load(p.positions, (token,), live, other=-1).to(INT32)
     request = load(p.token_to_req, (token,), live, other=-1)
+    # Before the modulo, whose sign for negative operands differs between targets.
     position = maximum(position, -1)
+    # Only the last token of every `ratio` completes an entry, and only that one is written.
     live = live & ((position + 1) % p.ratio == 0) & (position >= 0)
     entry = maximum(position, 0) // p.ratio
+    # A page spans block_size original tokens, hence block_size / ratio compressed entries.
     slot = slot_of(p, request, entry, live, p.block_size // p.ratio, p.slots.element)
     store(p.slots, (token,), slot, token < p.P)
 

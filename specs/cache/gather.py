@@ -54,20 +54,26 @@ def gather_rows(p: Any) -> None:
     def rows() -> None:
         gather(p, request, tile * p.BLOCK_T + arange(p.BLOCK_T), length, count)
 
+    # The grid covers the longest request that fits; programs past a short one exit at once.
     when(tile * p.BLOCK_T < count, rows)
 
 
 def gather(p: Any, request: Tile, row: Tile, length: Tile, count: Tile) -> None:
     """Row `row` of a request's gathered rows."""
+    # The last `count` rows: prefill attends to a window, not to the whole prefix.
     position = length - count + row
     goal = row + p.offset
+    # gather_lens above seq_lens would start before the request, and offset + count may exceed the workspace.
     live = (row < count) & (position >= 0) & (goal < p.M)
+    # Masked lanes too: // and % of negative numbers differ between targets.
     position = maximum(position, 0)
     entry = position // p.ROWS
     live = live & (entry < p.TABLE)
+    # Page numbers are user data: -1 (none) and stale entries must not become addresses.
     page = load(p.block_table, (request, entry), live, other=-1)
     live = live & (page >= 0) & (page < p.PAGES)
     source = PageRows(p.cache, p.layout, p.ROWS, page, position % p.ROWS, live)
+    # Chunk by chunk: a whole row of 512 columns at a time would spill. Unread rows keep what `out` had.
     for chunk in chunks(p.layout, p.CHUNK):
         store(p.out, (request, goal[:, None], chunk.columns()[None, :]), source.chunk(chunk), live[:, None])
 

@@ -55,11 +55,15 @@ class Destination:
 
 def destination_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, slot: Tile, live: Tile) -> Destination:
     """Where the rows of `slot` (i32 or i64 [n]) lie."""
+    # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     held = maximum(slot, 0)
     page = held // rows
+    # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live = live & (slot >= 0) & (page < pages.to(slot.element))
+    # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
     page, row = page.to(INT32), (held % rows).to(INT32)
     data = row * layout.row_stride
+    # Gathered layouts keep all scales of a page after the last row's data.
     scales = row * layout.share + rows * layout.row_stride if layout.gathered else data
     return Destination(cache, layout, page, live, data, scales)
 
@@ -71,12 +75,14 @@ def insert(source: ArrayHandle, token: Tile, destination: Destination, rotation:
         columns = _columns(place)
         x = _load(source, token, destination, place, columns)
         if rotation is not None and place.column + place.field.count > layout.width - 2 * rotation.pairs:
+            # Wider keys are rounded to bfloat16 before the rotation, as the model's bfloat16 path has them.
             x = _rotated(x if source.element == BF16 else x.to(BF16).to(F32), x, destination, place, columns, rotation)
         if place.field.format.scale is None:
             _store(destination, place.byte, x.to(place.field.format.element), columns)
         else:
             _quantise(destination, place, x)
     used = sum(place.field.scale_bytes for place in layout.places)
+    # The layout defines these bytes as 0; readers load scales in whole words.
     if layout.share > used and layout.gathered:
         _zero_padding(destination, used, layout.share - used)
 
@@ -95,6 +101,7 @@ class Columns:
 def _columns(place: Place, per_byte: int = 1) -> Columns:
     group = place.field.group // per_byte
     groups = place.field.count // place.field.group
+    # Tiles are powers of two; the mask protects the bytes of the next field.
     wide, high = _pow2(group), _pow2(groups)
     inside, number = arange(wide)[None, :], arange(high)[:, None]
     live = both(None if wide == group else inside < group, None if high == groups else number < groups)
@@ -123,11 +130,14 @@ def _rotated(
     first = destination.layout.width - 2 * rotation.pairs - place.column
     groups, wide = columns.index.shape
     column = (arange(groups) * place.field.group)[:, None] + (arange(wide // 2) * 2)[None, :]
+    # A group may straddle the first rotated column; the others pass through unchanged.
     rotary = (column >= first)[None, :, :] & (column < place.field.count)[None, :, :]
+    # Masked lanes index the table too; keep them inside it.
     pair = maximum(column - first, 0)[None, :, :] // 2
     live = rotary & rotation.live[:, None, None]
     position = rotation.position[:, None, None]
     cosine = load(rotation.table, (position, pair), live).to(F32)
+    # The table's rows are cosines, then sines.
     sine = load(rotation.table, (position, pair + rotation.pairs), live).to(F32)
     turned_even, turned_odd = rotate_rounded(*split_pairs(narrow), cosine, sine)
     even, odd = split_pairs(x)
@@ -138,8 +148,10 @@ def _quantise(destination: Destination, place: Place, x: Tile) -> None:
     """Stores codes and scales of a field."""
     form, field = place.field.format, place.field
     assert form.scale is not None
+    # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
     scale = scale_for(reduce_max(magnitude_bits(x), axis=2), form)
     n, groups = x.shape[:2]
+    # By the scale as stored (rounded to its format), so that decoding undoes exactly this division.
     y = scale.divide(x, (n, groups, 1))
     if form.packing is None:
         _store(destination, place.byte, y.to(form.element), _columns(place))
@@ -147,6 +159,7 @@ def _quantise(destination: Destination, place: Place, x: Tile) -> None:
         _store(destination, place.byte, pack_pairs(encode(y, form.element)), _columns(place, form.packing.per_word))
     number = arange(groups)
     mask = destination.live[:, None]
+    # Columns of scales past the field's groups belong to the next field.
     mask = mask if groups == field.groups else mask & (number < field.groups)[None, :]
     start = (destination.scales + place.scale_byte if place.scale_byte else destination.scales)[:, None]
     store_view(destination.cache, destination.page[:, None], start, number[None, :], scale.value.to(form.scale), mask)

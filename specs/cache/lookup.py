@@ -32,11 +32,13 @@ def owner_of(starts: ArrayHandle, owners: Tile, block: int, item: Tile) -> Tile:
             `block` at a time.
         item: scalar or [n].
     """
+    # A slice of the batch's array: its first element is not 0.
     first = load(starts, (0,))
 
     def count(k: Tile, ended: Tile) -> Tile:
         owner = k * block + arange(block)
         inside = owner < owners
+        # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         end = load(starts, (owner + 1,), inside) - first
         if not item.shape:
             return ended + reduce_sum((inside & (end <= item)).to(INT32), axis=0)
@@ -52,6 +54,7 @@ def position_of(p: Any, token: Tile, request: Tile, live: Tile) -> Tile:
     first = load(p.query_start_loc, (0,))
     end = load(p.query_start_loc, (request + 1,), live) - first
     length = load(p.seq_lens, (request,), live)
+    # seq_lens includes this step's tokens, whose last one is end - 1 here and length - 1 in the request.
     return where(live, length - end + token, -1)
 
 
@@ -63,10 +66,13 @@ def slot_of(p: Any, request: Tile, index: Tile, live: Tile, rows: int, form: Ele
         request: a scalar, or of the shape of `index`. live: of that shape, or a scalar.
         rows: entries per page.
     """
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = where((request >= 0) & (request < p.B), p.NB, 0)
     live = live & (index >= 0)
     entry = where(live, index, 0)
     page = entry // rows
     live = live & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
     block = load(p.block_table, (request, page), live, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
     return where(block >= 0, block.to(form) * rows + (entry % rows).to(form), -1)

@@ -42,8 +42,10 @@ def token_metadata(p: Any) -> None:
     inside = token < p.T
     request = request_of(p, token)
     live = inside & (request < p.R)
+    # Padding gets position 0, a valid index of the rotary table, not -1.
     position = maximum(position_of(p, token, request, live), 0)
     slot = load(p.slot_mapping, (token,), inside, other=-1)
+    # All of the padded range is written: captured graphs read it without knowing T of the step.
     store(p.token_to_req, (token,), where(live, request, -1), inside)
     store(p.positions, (token,), position.to(p.positions.element), inside)
     store(p.is_valid, (token,), live & (slot >= 0), inside)
@@ -73,9 +75,11 @@ def swa_decode_metadata(p: Any) -> None:
     token = program_id(0)
     request = request_of(p, token)
     position = position_of(p, token, request, request < p.R)
+    # A token without a slot is padding of a captured batch; it attends to nothing.
     live = (load(p.slot_mapping, (token,)) >= 0) & (position >= 0)
     low = maximum(position - (p.window - 1), 0)
     count = where(live, position + 1 - low, 0)
+    # One tile for the whole window, padded to a power of two; the store mask keeps the next row intact.
     column = arange(1 << (p.window - 1).bit_length())
     slot = slot_of(p, request, low + column, column < count, p.block_size)
     store(p.indices, (token, column), slot, column < p.window)
@@ -109,7 +113,9 @@ def prefill_gather_lens(p: Any) -> None:
     inside = request < p.R
     start = load(p.query_start_loc, (request,), inside)
     query = load(p.query_start_loc, (request + 1,), inside) - start
+    # Stale lengths of padding requests may be below the query length.
     before = maximum(load(p.seq_lens, (request,), inside) - query, 0)
+    # The first query token sees window - 1 tokens before it; the others see no further back.
     store(p.gather_lens, (request,), query + minimum(before, p.window - 1), inside)
 
 

@@ -65,15 +65,19 @@ LEAST_EPS = 2.0**-102  # beside it, squares that are lost as subnormal numbers (
 def qnorm_rope_insert(p: Any) -> None:
     """BLOCK_H heads of one token's query, or, after the last of them, its key."""
     token, part = program_id(0), program_id(1)
+    # The last program of a token inserts its key, so that queries and keys take one launch.
     heads = (p.H + (p.BLOCK_H - 1)) // p.BLOCK_H
+    # A tile of one row: `insert` works on tiles of rows.
     rows = token + arange(1)
     position = load(p.positions, (rows,)).to(INT32)
+    # Positions of padding are arbitrary and must not index the table.
     known = (position >= 0) & (position < p.POSITIONS)
 
     def query() -> None:
         normalise(p, token, part * p.BLOCK_H + arange(p.BLOCK_H), position, known)
 
     def key() -> None:
+        # slot_mapping covers only the tokens that are not padding; TS may be less than T.
         live = (rows < p.TS) & known
         slot = load(p.slot_mapping, (rows,), live, other=-1)
         target = destination_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live)
@@ -89,20 +93,25 @@ def normalise(p: Any, token: Tile, head: Tile, position: Tile, known: Tile) -> N
     column = arange(width)
     live = (head < p.H)[:, None] & known[None, :]
     inside = live if width == p.D else both(live, (column < p.D)[None, :])
+    # Masked columns load 0 and add nothing to the sum of squares.
     x = load(p.q, (token, head[:, None], column[None, :]), inside).to(F32)
+    # D is static: its reciprocal is folded, and an exact power of two for widths of 128, 256, 512.
     mean = reduce_sum(x * x, axis=1) * (1.0 / p.D)
     inverse = (1.0 / sqrt(mean + p.eps))[:, None]
     first, half = p.D - p.ROPE, 1 << (p.ROPE // 2 - 1).bit_length()
     rotary = arange(2 * half)
     fits_ = live if 2 * half == p.ROPE else live & (rotary < p.ROPE)[None, :]
+    # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
     turned = load(p.q, (token, head[:, None], (rotary + first)[None, :]), fits_).to(F32)
     pair = arange(half)
     there = (pair < p.ROPE // 2) & known
     cosine = load(p.cos_sin, (position, pair), there).to(F32)[None, :]
     sine = load(p.cos_sin, (position, pair + p.ROPE // 2), there).to(F32)[None, :]
+    # Rotation is linear: normalising afterwards needs no second pass, and float32 is rounded once, at the store.
     even, odd = rotate(*split_pairs(turned), cosine, sine)
     # Both stores wait for the sum above, and with it for every load of the row.
     whole = (x * inverse).to(p.q.element)
+    # Columns before `first` only: the rotated ones are stored below.
     store(p.q, (token, head[:, None], column[None, :]), whole, live & (column < first)[None, :])
     y = (join_pairs(even, odd) * inverse).to(p.q.element)
     store(p.q, (token, head[:, None], (rotary + first)[None, :]), y, fits_)

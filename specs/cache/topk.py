@@ -40,16 +40,21 @@ K = Axis(name="K", static=True, maximum=8192, doc="entries of a list")
 def global_topk(p: Any) -> None:
     """One token. Every entry has a place of its own, skipped ones after the others: one store."""
     token = program_id(0)
+    # The whole row in one tile: compaction needs the rank of every entry.
     column = arange(1 << max(p.K - 1, 0).bit_length())
     inside = column < p.K
+    # Past K: -1, which `slot_of` keeps at -1.
     local = load(p.topk_indices, (token, column), inside, other=-1)
     request = load(p.token_to_req, (token,))
     slot = slot_of(p, request, local, inside, p.block_size)
     kept = (slot >= 0).to(INT32)
+    # Readers stop at the length: entries that exist move left, in order, or those after a -1 would be cut off.
     rank, count = cumsum(kept, axis=0), reduce_sum(kept, axis=0)
+    # A permutation: every column is written exactly once, so one masked scatter needs no -1 fill before it.
     place = where(slot >= 0, rank - 1, count + (column - rank))
     store(p.indices, (token, place), slot, inside)
     valid = load(p.is_valid, (token,))
+    # Padding keeps its indices, but attends to none of them.
     store(p.lens, (token,), where(valid, count, 0))
 
 

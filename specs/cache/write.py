@@ -44,7 +44,9 @@ TS = Axis(name="TS", doc="slots; further rows of k are not written")
 def insert_rows(p: Any) -> None:
     """BLOCK_T rows."""
     token = program_id(0) * p.BLOCK_T + arange(p.BLOCK_T)
+    # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < p.TS
+    # -1: no slot, and no byte is written.
     slot = load(p.slot_mapping, (token,), live, other=-1)
     insert(p.k, token, destination_of(p.cache, p.layout, p.ROWS, p.PAGES, slot, live))
 

@@ -73,7 +73,9 @@ HAS_DECODE, HAS_PREFILL, HAS_KEYS = Ref("has_block_tables"), Ref("has_ks"), Ref(
 def clear_rows(p: Any) -> None:
     """One row of padding."""
     column = arange(1 << (p.topk - 1).bit_length())
+    # Tokens lie decode first, then prefill, then padding; rows of the buffer past T are not written.
     row = p.BN + p.M + program_id(0)
+    # -1: attention of a captured batch reads these rows and must find no key.
     store(p.topk_indices, (row, column), full(column.shape, -1, INT32), column < p.topk)
 
 

@@ -37,17 +37,21 @@ def gather_keys(p: Any, requests: Axis = B, table: Axis = NB, rows: Axis = TK) -
     """BLOCK_T rows of the workspace."""
     first = program_id(0) * p.BLOCK_T
     count, entries, room = (getattr(p, axis.name) for axis in (requests, table, rows))
+    # A slice of the batch's array: its first element is not 0.
     start = load(p.cu_seq_lens, (0,))
+    # The workspace has room for an upper bound that the host knows; programs past the real total exit at once.
     total = minimum(load(p.cu_seq_lens, (count,)) - start, room)
 
     def copy() -> None:
         row = first + arange(p.BLOCK_T)
         request = owner_of(p.cu_seq_lens, count, p.BLOCK_R, row)
         live = (row < total) & (request < count)
+        # 0 for masked rows: // and % below are defined for them.
         position = where(live, row - (load(p.cu_seq_lens, (request,), live) - start), 0)
         entry = position // p.ROWS
         live = live & (entry < entries)
         page = load(p.block_table, (request, entry), live, other=-1)
+        # Page numbers are user data: -1 and stale entries must not become addresses.
         live = live & (page >= 0) & (page < p.PAGES)
         copy_keys(p, page, position % p.ROWS, row, live)
 
@@ -58,7 +62,9 @@ def copy_keys(p: Any, page: Tile, inside: Tile, row: Tile, live: Tile) -> None:
     """Row `inside` of every page, to rows `row` of the workspace."""
     layout: Paged = p.layout
     _copy(p, p.dst_k, page, inside * layout.row_stride, row, live, layout.row_stride)
+    # All scales of a page lie after its last row of codes.
     at_end = inside * layout.share + p.ROWS * layout.row_stride
+    # float32 scales are copied as elements, E8M0 ones as bytes: neither is decoded.
     if p.dst_scale.rank == 1:
         store(p.dst_scale, (row,), load_view(p.cache, page, at_end, 0, p.dst_scale.element, live), live)
     elif layout.share:

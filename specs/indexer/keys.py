@@ -86,6 +86,7 @@ def operands(codes: Tile, scales: Tile, row: Row) -> tuple[Tile, ...]:
     """BF16 [n, 64] of the even columns and of the odd ones, or [n, 128]: codes [n, parts, bytes], scales [n, parts]."""
     n, parts, count = codes.shape
     codes = codes if codes.element == UINT8 else codes.bitcast(UINT8)
+    # E8M0 has bfloat16's exponents: exact, and so is the product with an e2m1 code.
     factor = scales.to(F32).to(BF16)[:, :, None]
     even, odd = (scaled_nibble(codes, high, factor).reshape(n, parts * count) for high in (False, True))
     return (join_pairs(even, odd),) if row.joined else (even, odd)
@@ -97,6 +98,7 @@ def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, liv
     query: its indices in q. weights: its row of the weights. live: whether there is such a query.
     """
     found = []
+    # Unrolled: all heads of a query stay in registers while its keys stream by.
     for first in range(0, p.H, p.BLOCK_H):
         head = first + arange(p.BLOCK_H)
         inside = (head < p.H) & live
@@ -106,6 +108,7 @@ def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, liv
             codes = load(p.q, (*query, head[:, None, None], column), inside[:, None, None])
             scales = load(p.q_scale, (*query, head[:, None], at), inside[:, None])
             parts = operands(codes, scales, row)
+            # Powers of two, so undoing the operands' scaling in the weights is exact.
             weight = weight * _SHRUNK**-2
         else:
             column = arange(row.bytes)[None, :]
@@ -113,6 +116,7 @@ def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, liv
                 operand(load(p.q, (*query, head[:, None], column + part * row.bytes), inside[:, None]))
                 for part in range(row.parts)
             )
+        # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
         found.append(Heads(tuple(part.transpose() for part in parts), weight * 0.5))
     return found
 
@@ -141,6 +145,7 @@ def paged_keys(cache: ArrayHandle, layout: Paged, rows: int, row: Row, page: Til
     start, shares = inside * layout.row_stride, inside * layout.share + rows * layout.row_stride
     if row.packed:
         at, column = packed_columns(row)
+        # Masked: pages come from a block table, and a missing one must not be read.
         place, mask = (page[:, None, None], start[:, None, None]), live[:, None, None]
         codes = load_view(cache, *place, column, UINT8, mask)
         scales = load_view(cache, page[:, None], shares[:, None], at, form.scale, live[:, None])
@@ -160,6 +165,7 @@ def score(keys: Keys, heads: Sequence[Heads]) -> Tile:
     for some in heads:
         products: Tile | None = None
         for part, other in zip(keys.parts, some.parts, strict=True):
+            # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
             product = dot(part, other, products if keys.scale is None else None)
             products = product if products is None or keys.scale is None else products + product
         assert products is not None
@@ -167,4 +173,5 @@ def score(keys: Keys, heads: Sequence[Heads]) -> Tile:
         weighed = reduce_sum((products + absolute(products)) * some.weight[None, :], axis=1)
         total = weighed if total is None else total + weighed
     assert total is not None
+    # Once per key instead of once per head and key; relu commutes with a positive factor.
     return total if keys.scale is None else rescale(total, keys.scale)

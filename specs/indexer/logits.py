@@ -43,27 +43,34 @@ def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
     """
     row = program_id(0) * p.BLOCK_M
     cut = row_of(p.layout, p.CHUNK)
+    # An empty range, as scalars of the kernel: widened by every query that sees keys.
     rows, lower, upper = [], p.N, row * 0
     for j in range(p.BLOCK_M):
+        # Launches take slices of the queries that fit into the logits buffer; `first` is the slice's start.
         query = p.first + row + j
         live = (row + j < p.MC) & (query < p.M)
+        # Bounds are user data, clamped to the keys that exist; masked rows load 0, 0 and see none.
         start, end = maximum(load(p.ks, (query,), live), 0), minimum(load(p.ke, (query,), live), p.N)
+        # Rows with at most `least` keys are not scored: top-k takes all of them anyway.
         seen = end - start > p.least
         lower = where(seen, minimum(lower, start), lower)
         upper = where(seen, maximum(upper, end), upper)
         rows.append((row + j, live, start, end, heads_of(p, cut, (query + skip,), query + skip, live)))
     first_tile = program_id(1) * p.TILES
     last_tile = minimum(first_tile + p.TILES, cdiv(p.N, p.BLOCK_N))
+    # Causal bounds leave whole tiles unseen at both ends; they are not read.
     begin = minimum(maximum(lower // p.BLOCK_N, first_tile), last_tile)
     end_tile = maximum(minimum(cdiv(upper, p.BLOCK_N), last_tile), begin)
 
     def step(k: Tile) -> None:
         column = k * p.BLOCK_N + arange(p.BLOCK_N)
         held = dense_keys(p, cut, column, column < p.N)
+        # One read of a tile of keys serves all BLOCK_M queries.
         for out_row, live, start, end, heads in rows:
             inside = (column >= start) & (column < end)
             value = score(held, heads)
             if p.fill:
+                # -inf up to N: consumers of the full matrix (torch.topk) read every column.
                 value = where(inside, value, MINUS_INFINITY).to(p.logits.element)
                 store(p.logits, (out_row, column), value, (column < p.N) & live)
             else:
@@ -77,6 +84,7 @@ def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
 
     fori_loop(begin, end_tile, step, stages=p.num_stages)
     if p.fill:
+        # Tiles outside the range need no keys, only -inf.
         fori_loop(first_tile, begin, blank)
         fori_loop(end_tile, last_tile, blank)
 

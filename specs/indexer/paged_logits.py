@@ -60,6 +60,7 @@ def paged_mqa_logits(p: Any) -> None:
     def scores() -> None:
         request_scores(p, request, out_request, part)
 
+    # The last launch over slices of the requests may reach past B.
     when(request < p.B, scores)
 
 
@@ -68,7 +69,9 @@ def limit_of(p: Any, request: Tile, query: Tile | int, there: Tile | None) -> Ti
     if p.lens == declare.PER_QUERY:
         length = load(p.context_lens, (request, query), there)
     else:
+        # Speculative tokens: query j of n sees what was there before it and itself.
         length = load(p.context_lens, (request,)) - (p.QUERIES - 1 - query)
+    # Columns of a logits row end at max_model_len, lengths of padding may not.
     limit = minimum(length, p.max_model_len)
     return limit if there is None else where(there, limit, 0)
 
@@ -86,9 +89,11 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
     cut = row_of(p.layout, p.CHUNK)
     queries = queries_of(p)
     limits = [limit_of(p, request, query, there) for query, there in queries]
+    # The longest limit bounds the read; shorter ones are masked per query.
     upper = limits[0]
     for other in limits[1:]:
         upper = maximum(upper, other)
+    # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
     upper = where(upper > p.least, upper, 0)
     first_tile = part * p.TILES
     last_tile = minimum(first_tile + p.TILES, cdiv(p.max_model_len, p.BLOCK_N))
@@ -99,6 +104,7 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
         heads = []
         for query, there in queries:
             row = request * p.QUERIES + query
+            # q is [B, n, H, D] or flattened to [B n, H, D].
             place: tuple[Tile | int, ...] = (request, query) if p.q.rank > 3 else (row,)
             heads.append(heads_of(p, cut, place, row, known if there is None else known & there))
 
@@ -108,14 +114,17 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
             live = (column < upper) & (entry < p.NB)
             page = load(p.block_tables, (request, entry), live, other=-1)
             live = live & (page >= 0) & (page < p.PAGES)
+            # Page 0 where there is none: the address is computed for masked lanes too.
             held = paged_keys(p.cache, p.layout, p.ROWS, cut, where(live, page, 0), column % p.ROWS, live)
             for (query, there), limit, own in zip(queries, limits, heads, strict=True):
                 value = where(live & (column < limit), score(held, own), MINUS_INFINITY).to(p.logits.element)
+                # Without fill top-k never looks past the limit, and nothing is written there.
                 mask = both(column < (p.max_model_len if p.fill else limit), there)
                 store(p.logits, (out_request * p.QUERIES + query, column), value, mask)
 
         fori_loop(first_tile, end_tile, step, stages=p.num_stages)
 
+    # The queries are loaded inside: programs past a short request do not load them.
     when(first_tile < end_tile, run)
     if p.fill:
 

@@ -59,18 +59,21 @@ def quantise_query(p: Any, layout: Paged) -> None:
     x = rotated(p, token, head, live)
     form = layout.fields[0].format
     group = form.block[1] or WIDTH
+    # FP8 has one group per row, MXFP4 one per 32 columns; reshape keeps one body for both.
     blocks = x.reshape(p.BLOCK_H, WIDTH // group, group)
     scale = scale_for(reduce_max(magnitude_bits(blocks), axis=2), form)
     y = scale.divide(blocks, (p.BLOCK_H, WIDTH // group, 1)).reshape(p.BLOCK_H, WIDTH)
     weight = load(p.weights, (token, head), live).to(F32)
     if form.packing is None:
         store(p.q_fp8, (token, head[:, None], arange(WIDTH)[None, :]), y.to(form.element), live[:, None])
+        # The one scale of an FP8 query is positive and passes through relu: folded into the head's weight here.
         weight = weight * scale.value.reshape(p.BLOCK_H)
     else:
         codes = pack_pairs(encode(y, form.element))
         store(p.q_packed, (token, head[:, None], arange(codes.shape[1])[None, :]), codes, live[:, None])
         place = (token, head[:, None], arange(WIDTH // group)[None, :])
         store(p.q_scale, place, scale.value.to(E8M0), live[:, None])
+    # In this order, as vLLM multiplies: float32 products are not associative.
     store(p.weights_out, (token, head), (weight * p.softmax_scale) * p.head_scale, live)
 
 
@@ -78,12 +81,15 @@ def rotated(p: Any, token: Tile, head: Tile, live: Tile) -> Tile:
     """Rows with their last columns rotated, float32 [BLOCK_H, WIDTH]."""
     x = load(p.q, (token, head[:, None], arange(WIDTH)[None, :]), live[:, None]).to(F32)
     position = load(p.positions, (token,)).to(INT32)
+    # The last columns rotate; pairs before them have negative numbers and pass through.
     pair = arange(WIDTH // 2) - (WIDTH - p.ROPE) // 2
+    # Positions of padding are arbitrary and must not index the table.
     there = (pair >= 0) & (position >= 0) & (position < p.POSITIONS)
     pair = maximum(pair, 0)
     cosine = load(p.cos_sin, (position, pair), there).to(F32)[None, :]
     sine = load(p.cos_sin, (position, pair + p.ROPE // 2), there).to(F32)[None, :]
     even, odd = split_pairs(x)
+    # Rounded to bfloat16 before quantising, as in the unfused pipeline; the FP8 codes depend on it.
     turned_even, turned_odd = rotate_rounded(even, odd, cosine, sine)
     turn = there[None, :]
     return join_pairs(where(turn, turned_even, even), where(turn, turned_odd, odd))

@@ -120,6 +120,7 @@ class Row:
 def row_key(value: Tile) -> Tile:
     """i32 keys that order as float32 values do, both zeros the same."""
     bits = value.bitcast(INT32)
+    # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     return where(bits < 0, _SIGN - bits, bits)
 
 
@@ -141,6 +142,7 @@ def group_maxima(space: Space) -> None:
     p, block, row = space.p, program_id(1), space.row()
     first = block * p.BLOCK
     needed = row.live & (row.end - row.start > p.topk) & (first < row.end) & (first + p.BLOCK > row.start)
+    # Blocks inside the row's range are read without a mask: wide loads, no compare per element.
     whole = (first >= row.start) & (first + p.BLOCK <= row.end)
     column = first + (arange(p.BLOCK // GROUP) * GROUP)[:, None] + arange(GROUP)[None, :]
 
@@ -161,6 +163,7 @@ def _store_maxima(space: Space, row: Tile, block: Tile, keys: Tile) -> None:
     p, groups = space.p, keys.shape[0]
     highest = reduce_max(keys, axis=1)
     number = block * groups + arange(groups)
+    # The last block reaches past the row; the next row's maxima begin there.
     store(p.maxima, (row, number), highest, number < (space.width + (GROUP - 1)) // GROUP)
     if space.levels > 2:
         wider = reduce_max(highest.reshape(groups // GROUP, GROUP), axis=1)
@@ -195,6 +198,7 @@ class Level:
         if self.groups is None:
             group = self.first(row) + number
         else:
+            # -1: fewer groups than k were chosen.
             group = load(self.groups, (row.number, number), number < space.p.topk, other=-1)
         item = group[:, None] * GROUP + arange(GROUP)[None, :]
         # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
@@ -202,6 +206,7 @@ class Level:
         there = (group < last)[:, None] if self.groups is None else item >= 0
         width = space.width if self.span == 1 else padded(cdiv(space.width, self.span))
         value = load(self.values, (row.number, item), there & (item < width))
+        # A group that straddles the start counts with the columns after it.
         after = item >= row.start if self.span == 1 else (item + 1) * self.span > row.start
         inside = there & after & (item * self.span < row.end)
         keys = where(inside, row_key(value) if value.element == F32 else value, LOWEST)
@@ -228,18 +233,21 @@ def select(space: Space, level: Level) -> None:
     multiprocessor room for one row instead of four.
     """
     p, row, k = space.p, space.row(), space.p.topk
+    # k chosen groups of GROUP items each are all that the next level has to look at.
     size = space.tile if level.groups is None else _power(GROUP * k)
     block = min(p.BLOCK, size)
     goal = row.goal if level.span == 1 else row.number
 
     def some() -> None:
         item, keys = level.items(space, row, 0, size)
+        # k items of the level before reach its floor, so the k-th largest here is not below it.
         lower = surely_below(keys, k) if level.floor is None else load(level.floor, (row.number,)) - 1
         least, above = kth_largest(keys, k, lower)
         room = k - above
 
         def put(item: Tile, keys: Tile, before: Tile) -> Tile:
             place, passed = ranked(keys, least, room, before, full=size >= _FULL)
+            # Results count from the row's first column, as vLLM's top_k_per_row does.
             store(level.chosen, (goal, place), item - row.start if level.span == 1 else item, place >= 0)
             return before + passed
 
@@ -247,6 +255,7 @@ def select(space: Space, level: Level) -> None:
             return put(*level.items(space, row, i * block, block), before)
 
         zero = full((), 0, INT32)
+        # A row of one block keeps its keys in registers; longer ones read them again, from L2.
         if block == size:
             passed = put(item, keys, zero)
         else:
@@ -257,6 +266,7 @@ def select(space: Space, level: Level) -> None:
 
     when(row.live & (row.end - row.start > k), some)
     if level.span == 1:
+        # At most k columns: all are chosen, in order, without reading a logit.
         when(row.live & (row.end - row.start <= k), lambda: short_row(p, level.chosen, row))
 
 
@@ -286,6 +296,7 @@ def surely_below(keys: Tile, k: int) -> Tile:
     (size,), sets = keys.shape, _power(k)
     if sets < size:
         keys = reduce_max(keys.reshape(size // sets, sets), axis=0)
+    # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is too.
     return reduce_min(keys, axis=0) - 1
 
 
@@ -296,6 +307,7 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
     """
     upper, zero = reduce_max(keys, axis=0), full((), 0, INT32)
 
+    # One halving at the sign first, so that upper - lower fits into int32 afterwards.
     def sign(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
         middle = minimum(upper, -1)
         return halved(middle, reduce_sum((keys > middle).to(INT32), axis=0), k, lower, upper, above)
@@ -307,6 +319,7 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
     near = minimum(maximum(keys, lower), upper)
 
     def halve(i: Tile, lower: Tile, upper: Tile, above: Tile) -> Bracket:  # noqa: ARG001
+        # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
         needed = ((above < k) & (middle_of(lower, upper) > lower)).to(INT32)
         found: Bracket = fori_loop(0, needed, step, lower, upper, above)
         return found
@@ -315,6 +328,7 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
         middle = middle_of(lower, upper)  # of what this loop carries: a compiler may move anything else out of it
         return halved(middle, -reduce_sum((middle - near) >> 31, axis=0), k, lower, upper, above)
 
+    # 31 halvings empty any range shorter than 2**31; most rows stop after a dozen.
     _, least, above = fori_loop(0, 31, halve, lower, upper, above)
     return least, above
 
@@ -325,6 +339,7 @@ Bracket = tuple[Tile, Tile, Tile]
 
 def middle_of(lower: Tile, upper: Tile) -> Tile:
     """Half their sum, rounded down, without the sum, which may overflow."""
+    # Common bits plus half of the differing ones: rounds down for negative sums too.
     return (lower & upper) + ((lower ^ upper) >> 1)
 
 
@@ -351,5 +366,6 @@ def ranked(keys: Tile, least: Tile, room: Tile, before: Tile, full: bool = False
     passed = higher.to(INT32) + (equal.to(INT32) << 16)
     ranks = before + cumsum(passed, axis=0)
     ties = _high_half(ranks, full)
+    # Of equal keys the first in the row: the result does not depend on the machine.
     kept = higher | (equal & (ties <= room))
     return where(kept, (ranks & _LOW_HALF) + minimum(ties, room) - 1, -1), reduce_sum(passed, axis=0)

@@ -27,20 +27,20 @@ def c128a_decode_metadata(
     B, NB,
     stride_block_table0,
 ):
-    token = tl.program_id(0)  # specs/cache/compressed.py:49
-    block = tl.program_id(1)  # specs/cache/compressed.py:49
-    column = block * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:50
-    slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/compressed.py:51
+    token = tl.program_id(0)  # specs/cache/compressed.py:50
+    block = tl.program_id(1)  # specs/cache/compressed.py:50
+    column = block * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:51
+    slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/compressed.py:53
     position = tl.load(positions_ptr + token)  # specs/cache/compressed.py:43
-    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)  # specs/cache/compressed.py:51
-    request = tl.load(token_to_req_ptr + token)  # specs/cache/compressed.py:52
-    live = column < count  # specs/cache/compressed.py:53
-    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:66
-    live_1 = live & (column >= 0)  # specs/cache/lookup.py:67
-    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:68
-    page = entry // 2  # specs/cache/lookup.py:69
-    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:70
-    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:71
-    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:72
-    tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:54
-    tl.store(lens_ptr + token, count, mask=block == 0)  # specs/cache/compressed.py:55
+    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)  # specs/cache/compressed.py:53
+    request = tl.load(token_to_req_ptr + token)  # specs/cache/compressed.py:54
+    live = column < count  # specs/cache/compressed.py:56
+    pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
+    live_1 = live & (column >= 0)  # specs/cache/lookup.py:71
+    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:72
+    page = entry // 2  # specs/cache/lookup.py:73
+    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:74
+    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:76
+    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:78
+    tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:57
+    tl.store(lens_ptr + token, count, mask=block == 0)  # specs/cache/compressed.py:59

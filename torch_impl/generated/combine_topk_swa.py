@@ -30,38 +30,38 @@ def combine_topk_swa(
     stride_topk_indices0,
 ):
     token = tl.program_id(0)  # specs/cache/combine.py:45
-    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:35
-    ended = 0  # specs/cache/lookup.py:46
-    for k in range((R + 255) // 256):  # specs/cache/lookup.py:46
-        owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:38
-        inside = owner < R  # specs/cache/lookup.py:39
-        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
-        end = query_start_loc - first  # specs/cache/lookup.py:40
-        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:42
+    first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
+    ended = 0  # specs/cache/lookup.py:48
+    for k in range((R + 255) // 256):  # specs/cache/lookup.py:48
+        owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:39
+        inside = owner < R  # specs/cache/lookup.py:40
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:42
+        end = query_start_loc - first  # specs/cache/lookup.py:42
+        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:44
         ended = ended + index
-    live = ended < R  # specs/cache/combine.py:47
-    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:52
-    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:53
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:53
-    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:54
-    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:55
-    length_1 = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:49
-    gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:50
-    chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)  # specs/cache/combine.py:51
-    low = position - 7  # specs/cache/combine.py:52
-    low_1 = tl.maximum(low, 0)  # specs/cache/combine.py:57
-    visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:59
-    count = tl.minimum(chosen + visible, 128)  # specs/cache/combine.py:60
-    base = ended * workspace_rows  # specs/cache/combine.py:61
-    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:62
-    for k_1 in range(1):  # specs/cache/combine.py:75
-        column = k_1 * 512 + tl.arange(0, 512)  # specs/cache/combine.py:65
-        row = first_row + (column - chosen)  # specs/cache/combine.py:66
-        there = (column < count) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:67
-        entry = tl.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:68
-        mask = column < chosen  # specs/cache/combine.py:70
-        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=mask, other=0)  # specs/cache/combine.py:70
-        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:71
-        entry_1 = tl.where(mask, tl.where(real, base + local, -1), entry)  # specs/cache/combine.py:72
-        tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)  # specs/cache/combine.py:73
-    tl.store(combined_lens_ptr + token, count)  # specs/cache/combine.py:76
+    live = ended < R  # specs/cache/combine.py:48
+    first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:54
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:55
+    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:55
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:56
+    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:58
+    length_1 = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:50
+    gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:51
+    chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)  # specs/cache/combine.py:53
+    low = position - 7  # specs/cache/combine.py:54
+    low_1 = tl.maximum(low, 0)  # specs/cache/combine.py:61
+    visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:64
+    count = tl.minimum(chosen + visible, 128)  # specs/cache/combine.py:65
+    base = ended * workspace_rows  # specs/cache/combine.py:66
+    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:67
+    for k_1 in range(1):  # specs/cache/combine.py:84
+        column = k_1 * 512 + tl.arange(0, 512)  # specs/cache/combine.py:70
+        row = first_row + (column - chosen)  # specs/cache/combine.py:72
+        there = (column < count) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:74
+        entry = tl.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:75
+        mask = column < chosen  # specs/cache/combine.py:77
+        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=mask, other=0)  # specs/cache/combine.py:77
+        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:79
+        entry_1 = tl.where(mask, tl.where(real, base + local, -1), entry)  # specs/cache/combine.py:80
+        tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)  # specs/cache/combine.py:82
+    tl.store(combined_lens_ptr + token, count)  # specs/cache/combine.py:85

@@ -86,17 +86,17 @@ def flash_attention(
             position_1 = first_3 + arange_64  # specs/flash/keys.py:38
             index_1 = (first_2 + position_1)[:, None]  # specs/flash/keys.py:29
             columns = tl.load(k_ptr + (index_1 * stride_k1 + head * stride_k2 + arange_64[None, :]))  # specs/flash/keys.py:29
-            product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
+            product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
             chunk = tl.load(v_ptr + (index_1 * stride_v1 + head * stride_v2 + arange_64[None, :]))  # specs/flash/keys.py:29
-            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:86
-            peak_1 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:87
-            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
-            weight = tl.exp2(product - base[:, None])  # specs/attention/softmax.py:89
-            decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
-            weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
-            total_1 = total * decay + weight_sum  # specs/attention/softmax.py:91
-            narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
-            sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:93
+            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:88
+            peak_1 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:90
+            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:91
+            weight = tl.exp2(product - base[:, None])  # specs/attention/softmax.py:93
+            decay = tl.exp2(peak - base)  # specs/attention/softmax.py:94
+            weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:96
+            total_1 = total * decay + weight_sum  # specs/attention/softmax.py:96
+            narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:97
+            sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
             peak = peak_1
             total = total_1
             sums_0 = sums_0_1
@@ -107,7 +107,7 @@ def flash_attention(
             mask = live_2[:, None]  # specs/flash/keys.py:28
             index_2 = (first_2 + position_2)[:, None]  # specs/flash/keys.py:29
             columns_1 = tl.load(k_ptr + (index_2 * stride_k1 + head * stride_k2 + arange_64[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
-            product_1 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:76
+            product_1 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:78
             own = position + shift  # specs/flash/scores.py:65
             position_3 = position_2[None, :]  # specs/flash/scores.py:66
             distance = position_3 - own[:, None]  # specs/flash/scores.py:66
@@ -115,20 +115,20 @@ def flash_attention(
             seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
             score = tl.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
             chunk_1 = tl.load(v_ptr + (index_2 * stride_v1 + head * stride_v2 + arange_64[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
-            highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:86
-            peak_2 = tl.maximum(peak, highest_2)  # specs/attention/softmax.py:87
-            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
-            weight_1 = tl.exp2(score - base_1[:, None])  # specs/attention/softmax.py:89
-            decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
-            weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
-            total_2 = total * decay_1 + weight_1_sum  # specs/attention/softmax.py:91
-            narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
-            sums_0_2 = tl.dot(narrow_1, chunk_1, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:93
+            highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:88
+            peak_2 = tl.maximum(peak, highest_2)  # specs/attention/softmax.py:90
+            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:91
+            weight_1 = tl.exp2(score - base_1[:, None])  # specs/attention/softmax.py:93
+            decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:94
+            weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
+            total_2 = total * decay_1 + weight_1_sum  # specs/attention/softmax.py:96
+            narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:97
+            sums_0_2 = tl.dot(narrow_1, chunk_1, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
             peak = peak_2
             total = total_2
             sums_0 = sums_0_2
-        known = total > 0.0  # specs/attention/softmax.py:123
-        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)  # specs/attention/softmax.py:124
+        known = total > 0.0  # specs/attention/softmax.py:131
+        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)  # specs/attention/softmax.py:132
         mean = sums_0 * factor[:, None]  # specs/flash/results.py:29
         tl.store(out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + arange_64[None, :]), mean.to(tl.bfloat16), mask=live_1)  # specs/flash/results.py:46
         finite = (peak > float("-inf")) & (peak < float("inf"))  # specs/flash/results.py:52

@@ -57,16 +57,16 @@ def fp4_gemm(
         biased = magnitude >> 1  # specs/tile/library/codec.py:35
         fraction = magnitude & 1  # specs/tile/library/codec.py:36
         subnormal = biased == 0  # specs/tile/library/codec.py:37
-        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:38
-        exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:39
-        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:39
+        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:39
+        exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:41
+        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:41
         magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:34
         biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:35
         fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:36
         subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:37
-        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:38
-        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:39
-        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:39
+        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:39
+        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:41
+        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:41
         partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:57
         a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:57
         index = a_scale.to(tl.int32)  # specs/gemm/tiles.py:57

@@ -31,35 +31,35 @@ def gather_keys(
     stride_block_table0,
 ):
     first = tl.program_id(0) * 32  # specs/indexer/gather.py:38
-    start = tl.load(cu_seq_lens_ptr)  # specs/indexer/gather.py:40
-    cu_seq_lens = tl.load(cu_seq_lens_ptr + B)  # specs/indexer/gather.py:41
-    total = tl.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:41
-    if first < total:  # specs/indexer/gather.py:54
-        row = first + tl.arange(0, 32)  # specs/indexer/gather.py:44
-        first_1 = tl.load(cu_seq_lens_ptr)  # specs/cache/lookup.py:35
-        ended = tl.full([32], 0, tl.int32)  # specs/cache/lookup.py:46
-        for k in range((B + 63) // 64):  # specs/cache/lookup.py:46
-            owner = k * 64 + tl.arange(0, 64)  # specs/cache/lookup.py:38
-            inside = owner < B  # specs/cache/lookup.py:39
-            cu_seq_lens_1 = tl.load(cu_seq_lens_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:40
-            end = cu_seq_lens_1 - first_1  # specs/cache/lookup.py:40
-            over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:43
-            index = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:44
+    start = tl.load(cu_seq_lens_ptr)  # specs/indexer/gather.py:41
+    cu_seq_lens = tl.load(cu_seq_lens_ptr + B)  # specs/indexer/gather.py:43
+    total = tl.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:43
+    if first < total:  # specs/indexer/gather.py:58
+        row = first + tl.arange(0, 32)  # specs/indexer/gather.py:46
+        first_1 = tl.load(cu_seq_lens_ptr)  # specs/cache/lookup.py:36
+        ended = tl.full([32], 0, tl.int32)  # specs/cache/lookup.py:48
+        for k in range((B + 63) // 64):  # specs/cache/lookup.py:48
+            owner = k * 64 + tl.arange(0, 64)  # specs/cache/lookup.py:39
+            inside = owner < B  # specs/cache/lookup.py:40
+            cu_seq_lens_1 = tl.load(cu_seq_lens_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:42
+            end = cu_seq_lens_1 - first_1  # specs/cache/lookup.py:42
+            over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:45
+            index = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:46
             ended = ended + index
-        live = (row < total) & (ended < B)  # specs/indexer/gather.py:46
-        cu_seq_lens_2 = tl.load(cu_seq_lens_ptr + ended, mask=live, other=0)  # specs/indexer/gather.py:47
-        position = tl.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:47
-        entry = position // 64  # specs/indexer/gather.py:48
-        live_1 = live & (entry < NB)  # specs/indexer/gather.py:49
-        page = tl.load(block_table_ptr + (ended * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/indexer/gather.py:50
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:51
-        inside_1 = position % 64  # specs/indexer/gather.py:52
-        byte = inside_1 * 128  # specs/indexer/gather.py:60
-        column = tl.arange(0, 128)[None, :]  # specs/indexer/gather.py:70
-        mask = live_2[:, None]  # specs/indexer/gather.py:71
-        codes = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + byte[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column, mask=mask, other=0.0)  # specs/indexer/gather.py:72
-        tl.store(dst_k_ptr + (row[:, None] * stride_dst_k0 + column), codes, mask=mask)  # specs/indexer/gather.py:73
-        at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:61
-        column_1 = tl.arange(0, 4)[None, :]  # specs/indexer/gather.py:70
-        codes_1 = tl.load(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + at_end[:, None] + column_1, mask=mask, other=0)  # specs/indexer/gather.py:72
-        tl.store(dst_scale_ptr + (row[:, None] * stride_dst_scale0 + column_1), codes_1, mask=mask)  # specs/indexer/gather.py:73
+        live = (row < total) & (ended < B)  # specs/indexer/gather.py:48
+        cu_seq_lens_2 = tl.load(cu_seq_lens_ptr + ended, mask=live, other=0)  # specs/indexer/gather.py:50
+        position = tl.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:50
+        entry = position // 64  # specs/indexer/gather.py:51
+        live_1 = live & (entry < NB)  # specs/indexer/gather.py:52
+        page = tl.load(block_table_ptr + (ended * stride_block_table0 + entry), mask=live_1, other=-1)  # specs/indexer/gather.py:53
+        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:55
+        inside_1 = position % 64  # specs/indexer/gather.py:56
+        byte = inside_1 * 128  # specs/indexer/gather.py:64
+        column = tl.arange(0, 128)[None, :]  # specs/indexer/gather.py:76
+        mask = live_2[:, None]  # specs/indexer/gather.py:77
+        codes = tl.load((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + byte[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column, mask=mask, other=0.0)  # specs/indexer/gather.py:78
+        tl.store(dst_k_ptr + (row[:, None] * stride_dst_k0 + column), codes, mask=mask)  # specs/indexer/gather.py:79
+        at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:66
+        column_1 = tl.arange(0, 4)[None, :]  # specs/indexer/gather.py:76
+        codes_1 = tl.load(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + at_end[:, None] + column_1, mask=mask, other=0)  # specs/indexer/gather.py:78
+        tl.store(dst_scale_ptr + (row[:, None] * stride_dst_scale0 + column_1), codes_1, mask=mask)  # specs/indexer/gather.py:79

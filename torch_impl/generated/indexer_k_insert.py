@@ -28,22 +28,22 @@ def insert_rows(
     stride_cache0,
 ):
     token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
-    live = token < TS  # specs/cache/write.py:47
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:48
-    held = tl.maximum(slot, 0)  # specs/cache/insert.py:58
-    page = held // 64  # specs/cache/insert.py:59
-    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:60
-    row = held % 64  # specs/cache/insert.py:61
-    data = row * 128  # specs/cache/insert.py:62
-    inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:99
-    number = tl.arange(0, 1)  # specs/cache/insert.py:99
-    number_1 = number[:, None]  # specs/cache/insert.py:99
-    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:115
-    mask = live_1[:, None]  # specs/cache/insert.py:109
-    mask_1 = mask[:, :, None]  # specs/cache/insert.py:109
-    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:116
-    x = k.to(tl.float32)  # specs/cache/insert.py:116
-    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:141
+    live = token < TS  # specs/cache/write.py:48
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:50
+    held = tl.maximum(slot, 0)  # specs/cache/insert.py:59
+    page = held // 64  # specs/cache/insert.py:60
+    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:62
+    row = held % 64  # specs/cache/insert.py:64
+    data = row * 128  # specs/cache/insert.py:65
+    inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:106
+    number = tl.arange(0, 1)  # specs/cache/insert.py:106
+    number_1 = number[:, None]  # specs/cache/insert.py:106
+    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:122
+    mask = live_1[:, None]  # specs/cache/insert.py:116
+    mask_1 = mask[:, :, None]  # specs/cache/insert.py:116
+    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:123
+    x = k.to(tl.float32)  # specs/cache/insert.py:123
+    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
     bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -56,8 +56,8 @@ def insert_rows(
     nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
     inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
     y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:41
-    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:145
-    start = data[:, None, None]  # specs/cache/insert.py:171
-    tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index, value_1, mask=mask_1)  # specs/cache/insert.py:173
-    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:151
-    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number[None, :], tl.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:152
+    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
+    start = data[:, None, None]  # specs/cache/insert.py:184
+    tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index, value_1, mask=mask_1)  # specs/cache/insert.py:186
+    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:164
+    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number[None, :], tl.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:165

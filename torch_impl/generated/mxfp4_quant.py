@@ -59,14 +59,14 @@ def group_quant(
     tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:73
     half = tl.arange(0, 16)  # specs/quant/group.py:84
     columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
-    bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
-    magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
-    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:62
-    code = (exponent_3 << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
-    code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:67
-    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
+    magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
+    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
+    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:67
+    code = (exponent_3 << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:67
+    code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:73
+    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
     index_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128

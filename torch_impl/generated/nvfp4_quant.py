@@ -53,14 +53,14 @@ def group_quant(
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:73
     columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
-    bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:56
-    magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:57
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:60
-    exponent = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:61
-    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:62
-    code = (exponent << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:62
-    code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:67
-    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:68
+    bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
+    magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
+    exponent = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
+    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:67
+    code = (exponent << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:67
+    code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:73
+    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
     pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
     index = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128

@@ -44,41 +44,41 @@ def paged_mqa_logits(
     out_request = tl.program_id(0)  # specs/indexer/paged_logits.py:57
     part = tl.program_id(1)  # specs/indexer/paged_logits.py:57
     request = first + out_request  # specs/indexer/paged_logits.py:58
-    if request < B:  # specs/indexer/paged_logits.py:63
-        length = tl.load(context_lens_ptr + request * stride_context_lens0)  # specs/indexer/paged_logits.py:69
-        upper = tl.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:72
-        upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:92
-        first_tile = part * 8  # specs/indexer/paged_logits.py:93
-        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:94
-        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:95
-        if first_tile < end_tile:  # specs/indexer/paged_logits.py:119
-            known = request >= 0  # specs/indexer/paged_logits.py:98
-            head = tl.arange(0, 64)  # specs/indexer/keys.py:101
-            inside = (head < 64) & known  # specs/indexer/keys.py:102
-            weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:103
-            arange_128 = tl.arange(0, 128)  # specs/indexer/keys.py:111
-            column = arange_128[None, :]  # specs/indexer/keys.py:111
-            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:113
-            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:116
-            weight_1 = weight * 0.5  # specs/indexer/keys.py:116
-            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:117
-                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:106
-                entry = column_1 // 64  # specs/indexer/paged_logits.py:107
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:108
-                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:109
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:110
-                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:111
-                inside_1 = column_1 % 64  # specs/indexer/paged_logits.py:111
-                start = inside_1 * 128  # specs/indexer/keys.py:141
-                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:141
-                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + start[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:150
-                scale = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:153
-                products = tl.dot(part_2, other)  # specs/indexer/keys.py:163
-                total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)  # specs/indexer/keys.py:167
-                value = tl.where(live_1 & (column_1 < upper), total * scale, float("-inf"))  # specs/indexer/paged_logits.py:113
-                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:114
-                tl.store(logits_ptr + (out_request * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:115
-        for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:128
-            column_2 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:123
-            value_1 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/paged_logits.py:125
-            tl.store(logits_ptr + (out_request * max_model_len + column_2), value_1, mask=column_2 < max_model_len)  # specs/indexer/paged_logits.py:126
+    if request < B:  # specs/indexer/paged_logits.py:64
+        length = tl.load(context_lens_ptr + request * stride_context_lens0)  # specs/indexer/paged_logits.py:70
+        upper = tl.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:75
+        upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
+        first_tile = part * 8  # specs/indexer/paged_logits.py:98
+        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:99
+        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:100
+        if first_tile < end_tile:  # specs/indexer/paged_logits.py:128
+            known = request >= 0  # specs/indexer/paged_logits.py:103
+            head = tl.arange(0, 64)  # specs/indexer/keys.py:103
+            inside = (head < 64) & known  # specs/indexer/keys.py:104
+            weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:105
+            arange_128 = tl.arange(0, 128)  # specs/indexer/keys.py:114
+            column = arange_128[None, :]  # specs/indexer/keys.py:114
+            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:116
+            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:120
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+            for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:125
+                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:112
+                entry = column_1 // 64  # specs/indexer/paged_logits.py:113
+                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:114
+                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:115
+                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:116
+                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:118
+                inside_1 = column_1 % 64  # specs/indexer/paged_logits.py:118
+                start = inside_1 * 128  # specs/indexer/keys.py:145
+                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:145
+                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + start[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:155
+                scale = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:158
+                products = tl.dot(part_2, other)  # specs/indexer/keys.py:169
+                total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)  # specs/indexer/keys.py:173
+                value = tl.where(live_1 & (column_1 < upper), total * scale, float("-inf"))  # specs/indexer/paged_logits.py:120
+                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:122
+                tl.store(logits_ptr + (out_request * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:123
+        for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:137
+            column_2 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:132
+            value_1 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/paged_logits.py:134
+            tl.store(logits_ptr + (out_request * max_model_len + column_2), value_1, mask=column_2 < max_model_len)  # specs/indexer/paged_logits.py:135

@@ -21,11 +21,11 @@ def prefill_gather_lens(
     gather_lens_ptr,
     R,
 ):
-    request = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/metadata.py:108
-    inside = request < R  # specs/cache/metadata.py:109
-    start = tl.load(query_start_loc_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:110
-    query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/metadata.py:111
-    query = query_start_loc - start  # specs/cache/metadata.py:111
-    seq_lens = tl.load(seq_lens_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:112
-    before = tl.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:112
-    tl.store(gather_lens_ptr + request, query + tl.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:113
+    request = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/metadata.py:112
+    inside = request < R  # specs/cache/metadata.py:113
+    start = tl.load(query_start_loc_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:114
+    query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/metadata.py:115
+    query = query_start_loc - start  # specs/cache/metadata.py:115
+    seq_lens = tl.load(seq_lens_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:117
+    before = tl.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:117
+    tl.store(gather_lens_ptr + request, query + tl.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:119

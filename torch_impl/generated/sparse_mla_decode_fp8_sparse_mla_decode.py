@@ -51,33 +51,33 @@ def sparse_mla_decode(
 ):
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
     blocks = (H + 15) // 16  # specs/attention/sparse.py:80
-    head = tile % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:82
-    token = tile // blocks  # specs/attention/sparse.py:84
-    live = head < H  # specs/attention/sparse.py:84
-    total = COMP_PAGES * 2  # specs/attention/decode.py:68
-    total_1 = SWA_PAGES * 16  # specs/attention/decode.py:70
+    head = tile % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:83
+    token = tile // blocks  # specs/attention/sparse.py:85
+    live = head < H  # specs/attention/sparse.py:85
+    total = COMP_PAGES * 2  # specs/attention/decode.py:70
+    total_1 = SWA_PAGES * 16  # specs/attention/decode.py:72
     index = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_1 = (index + 64)[None, :]  # specs/attention/sparse.py:160
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_2 = (index + 128)[None, :]  # specs/attention/sparse.py:160
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_3 = (index + 192)[None, :]  # specs/attention/sparse.py:160
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_4 = (index + 256)[None, :]  # specs/attention/sparse.py:160
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_5 = (index + 320)[None, :]  # specs/attention/sparse.py:160
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_6 = (index + 384)[None, :]  # specs/attention/sparse.py:160
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    index_7 = (index + 448)[None, :]  # specs/attention/sparse.py:160
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:161
-    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:172
-    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:172
-    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:172
-    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:172
-    upper = (length + 63) // 64  # specs/attention/sparse.py:144
-    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:144
+    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_1 = (index + 64)[None, :]  # specs/attention/sparse.py:164
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_2 = (index + 128)[None, :]  # specs/attention/sparse.py:164
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_3 = (index + 192)[None, :]  # specs/attention/sparse.py:164
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_4 = (index + 256)[None, :]  # specs/attention/sparse.py:164
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_5 = (index + 320)[None, :]  # specs/attention/sparse.py:164
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_6 = (index + 384)[None, :]  # specs/attention/sparse.py:164
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    index_7 = (index + 448)[None, :]  # specs/attention/sparse.py:164
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:177
+    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:177
+    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:177
+    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:177
+    upper = (length + 63) // 64  # specs/attention/sparse.py:147
+    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:147
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
     total_2 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
     sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
@@ -88,107 +88,107 @@ def sparse_mla_decode(
     sums_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
     sums_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
     sums_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    for k in range(upper):  # specs/attention/sparse.py:225
-        entry = k * 64 + index  # specs/attention/sparse.py:206
-        index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:207
-        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:210
-        slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:54
-        page = slot // 2  # specs/attention/decode.py:55
-        row = slot % 2  # specs/attention/decode.py:55
+    for k in range(upper):  # specs/attention/sparse.py:235
+        entry = k * 64 + index  # specs/attention/sparse.py:212
+        index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:214
+        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:218
+        slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:55
+        page = slot // 2  # specs/attention/decode.py:56
+        row = slot % 2  # specs/attention/decode.py:56
         data = row * 576  # specs/tile/library/pages.py:72
-        start = row * 8 + 1152  # specs/tile/library/pages.py:73
-        start_1 = data[:, None]  # specs/tile/library/pages.py:100
-        live_2 = live_1[:, None]  # specs/tile/library/pages.py:101
-        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:150
-        codes = code & 255  # specs/tile/library/pages.py:142
-        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:116
-        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:118
-        value_2 = values.to(tl.float32) * spread  # specs/tile/library/pages.py:92
-        columns = value_2.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:100
-        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        code_1 = code >> 8  # specs/tile/library/pages.py:141
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:142
-        value_3 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_4 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:116
-        spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:118
-        value_5 = values_1.to(tl.float32) * spread_1  # specs/tile/library/pages.py:92
-        columns_1 = value_5.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:100
-        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        code_2 = code >> 16  # specs/tile/library/pages.py:141
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:142
-        value_6 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_7 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:116
-        spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:118
-        value_8 = values_2.to(tl.float32) * spread_2  # specs/tile/library/pages.py:92
-        columns_2 = value_8.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:100
-        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        code_3 = code >> 24  # specs/tile/library/pages.py:141
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:142
-        value_9 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_10 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:116
-        spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:118
-        value_11 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:92
-        columns_3 = value_11.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:100
-        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        start_6 = start + 4  # specs/tile/library/pages.py:149
-        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:150
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:142
-        value_12 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_13 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:116
-        spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:118
-        value_14 = values_4.to(tl.float32) * spread_4  # specs/tile/library/pages.py:92
-        columns_4 = value_14.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:100
-        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:141
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:142
-        value_15 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_16 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:116
-        spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:118
-        value_17 = values_5.to(tl.float32) * spread_5  # specs/tile/library/pages.py:92
-        columns_5 = value_17.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:100
-        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:141
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:142
-        value_18 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_19 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:116
-        spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:118
-        value_20 = values_6.to(tl.float32) * spread_6  # specs/tile/library/pages.py:92
-        columns_6 = value_20.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:100
-        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:102
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:76
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:76
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:76
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:76
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:76
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:76
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:76
-        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:76
-        score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:68
-        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:86
-        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:87
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:88
-        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:89
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:90
-        weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:91
-        total_3 = total_2 * decay + weight_sum  # specs/attention/softmax.py:91
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:92
-        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])  # specs/attention/softmax.py:93
-        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])  # specs/attention/softmax.py:93
+        start = row * 8 + 1152  # specs/tile/library/pages.py:74
+        start_1 = data[:, None]  # specs/tile/library/pages.py:104
+        live_2 = live_1[:, None]  # specs/tile/library/pages.py:105
+        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:158
+        codes = code & 255  # specs/tile/library/pages.py:150
+        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:127
+        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:124
+        value_2 = values.to(tl.float32) * spread  # specs/tile/library/pages.py:94
+        columns = value_2.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:104
+        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        code_1 = code >> 8  # specs/tile/library/pages.py:149
+        codes_1 = code_1 & 255  # specs/tile/library/pages.py:150
+        value_3 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_4 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:127
+        spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:124
+        value_5 = values_1.to(tl.float32) * spread_1  # specs/tile/library/pages.py:94
+        columns_1 = value_5.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:104
+        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        code_2 = code >> 16  # specs/tile/library/pages.py:149
+        codes_2 = code_2 & 255  # specs/tile/library/pages.py:150
+        value_6 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_7 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:127
+        spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:124
+        value_8 = values_2.to(tl.float32) * spread_2  # specs/tile/library/pages.py:94
+        columns_2 = value_8.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:104
+        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        code_3 = code >> 24  # specs/tile/library/pages.py:149
+        codes_3 = code_3 & 255  # specs/tile/library/pages.py:150
+        value_9 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_10 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:127
+        spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:124
+        value_11 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:94
+        columns_3 = value_11.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:104
+        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        start_6 = start + 4  # specs/tile/library/pages.py:157
+        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:158
+        codes_4 = code_4 & 255  # specs/tile/library/pages.py:150
+        value_12 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_13 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:127
+        spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:124
+        value_14 = values_4.to(tl.float32) * spread_4  # specs/tile/library/pages.py:94
+        columns_4 = value_14.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:104
+        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        code_5 = code_4 >> 8  # specs/tile/library/pages.py:149
+        codes_5 = code_5 & 255  # specs/tile/library/pages.py:150
+        value_15 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_16 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:127
+        spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:124
+        value_17 = values_5.to(tl.float32) * spread_5  # specs/tile/library/pages.py:94
+        columns_5 = value_17.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:104
+        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        code_6 = code_4 >> 16  # specs/tile/library/pages.py:149
+        codes_6 = code_6 & 255  # specs/tile/library/pages.py:150
+        value_18 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_19 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:127
+        spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:124
+        value_20 = values_6.to(tl.float32) * spread_6  # specs/tile/library/pages.py:94
+        columns_6 = value_20.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:104
+        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:78
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:78
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:78
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:78
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:78
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:78
+        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:78
+        score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
+        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:88
+        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:90
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:91
+        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:93
+        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:94
+        weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:96
+        total_3 = total_2 * decay + weight_sum  # specs/attention/softmax.py:96
+        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:97
+        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])  # specs/attention/softmax.py:98
         peak = peak_1
         total_2 = total_3
         sums_0 = sums_0_1
@@ -199,107 +199,107 @@ def sparse_mla_decode(
         sums_5 = sums_5_1
         sums_6 = sums_6_1
         sums_7 = sums_7_1
-    for k_1 in range(upper_1):  # specs/attention/sparse.py:225
-        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:206
-        index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:207
-        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:210
-        slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:54
-        page_1 = slot_1 // 16  # specs/attention/decode.py:55
-        row_1 = slot_1 % 16  # specs/attention/decode.py:55
+    for k_1 in range(upper_1):  # specs/attention/sparse.py:235
+        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:212
+        index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:214
+        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:218
+        slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:55
+        page_1 = slot_1 // 16  # specs/attention/decode.py:56
+        row_1 = slot_1 % 16  # specs/attention/decode.py:56
         data_1 = row_1 * 576  # specs/tile/library/pages.py:72
-        start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:73
-        start_11 = data_1[:, None]  # specs/tile/library/pages.py:100
-        live_4 = live_3[:, None]  # specs/tile/library/pages.py:101
-        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:150
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:142
-        value_21 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_22 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:116
-        spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:118
-        value_23 = values_7.to(tl.float32) * spread_7  # specs/tile/library/pages.py:92
-        columns_8 = value_23.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_12 = (data_1 + 64)[:, None]  # specs/tile/library/pages.py:100
-        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:141
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:142
-        value_24 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_25 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:116
-        spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:118
-        value_26 = values_8.to(tl.float32) * spread_8  # specs/tile/library/pages.py:92
-        columns_9 = value_26.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_13 = (data_1 + 128)[:, None]  # specs/tile/library/pages.py:100
-        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:141
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:142
-        value_27 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_28 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # specs/tile/library/codec.py:116
-        spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:118
-        value_29 = values_9.to(tl.float32) * spread_9  # specs/tile/library/pages.py:92
-        columns_10 = value_29.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_14 = (data_1 + 192)[:, None]  # specs/tile/library/pages.py:100
-        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:141
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:142
-        value_30 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_31 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # specs/tile/library/codec.py:116
-        spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:118
-        value_32 = values_10.to(tl.float32) * spread_10  # specs/tile/library/pages.py:92
-        columns_11 = value_32.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_15 = (data_1 + 256)[:, None]  # specs/tile/library/pages.py:100
-        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:149
-        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:150
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:142
-        value_33 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_34 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:116
-        spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:118
-        value_35 = values_11.to(tl.float32) * spread_11  # specs/tile/library/pages.py:92
-        columns_12 = value_35.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_17 = (data_1 + 320)[:, None]  # specs/tile/library/pages.py:100
-        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:141
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:142
-        value_36 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_37 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # specs/tile/library/codec.py:116
-        spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:118
-        value_38 = values_12.to(tl.float32) * spread_12  # specs/tile/library/pages.py:92
-        columns_13 = value_38.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_18 = (data_1 + 384)[:, None]  # specs/tile/library/pages.py:100
-        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:141
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:142
-        value_39 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:115
-        value_40 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # specs/tile/library/codec.py:116
-        spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:118
-        value_41 = values_13.to(tl.float32) * spread_13  # specs/tile/library/pages.py:92
-        columns_14 = value_41.to(tl.bfloat16)  # specs/tile/library/pages.py:95
-        start_19 = (data_1 + 448)[:, None]  # specs/tile/library/pages.py:100
-        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:102
-        score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:76
-        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:76
-        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:76
-        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)  # specs/attention/softmax.py:76
-        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:76
-        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:76
-        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:76
-        product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:76
-        score_15 = tl.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:68
-        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:86
-        peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:87
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:88
-        weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:89
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:90
-        weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:91
-        total_4 = total_2 * decay_1 + weight_1_sum  # specs/attention/softmax.py:91
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:92
-        sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_2_2 = tl.dot(narrow_1, columns_10, acc=sums_2 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_3_2 = tl.dot(narrow_1, columns_11, acc=sums_3 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_4_2 = tl.dot(narrow_1, columns_12, acc=sums_4 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_5_2 = tl.dot(narrow_1, columns_13, acc=sums_5 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_6_2 = tl.dot(narrow_1, columns_14, acc=sums_6 * decay_1[:, None])  # specs/attention/softmax.py:93
-        sums_7_2 = tl.dot(narrow_1, columns_15, acc=sums_7 * decay_1[:, None])  # specs/attention/softmax.py:93
+        start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:74
+        start_11 = data_1[:, None]  # specs/tile/library/pages.py:104
+        live_4 = live_3[:, None]  # specs/tile/library/pages.py:105
+        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:158
+        codes_7 = code_7 & 255  # specs/tile/library/pages.py:150
+        value_21 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_22 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:127
+        spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:124
+        value_23 = values_7.to(tl.float32) * spread_7  # specs/tile/library/pages.py:94
+        columns_8 = value_23.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_12 = (data_1 + 64)[:, None]  # specs/tile/library/pages.py:104
+        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        code_8 = code_7 >> 8  # specs/tile/library/pages.py:149
+        codes_8 = code_8 & 255  # specs/tile/library/pages.py:150
+        value_24 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_25 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:127
+        spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:124
+        value_26 = values_8.to(tl.float32) * spread_8  # specs/tile/library/pages.py:94
+        columns_9 = value_26.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_13 = (data_1 + 128)[:, None]  # specs/tile/library/pages.py:104
+        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        code_9 = code_7 >> 16  # specs/tile/library/pages.py:149
+        codes_9 = code_9 & 255  # specs/tile/library/pages.py:150
+        value_27 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_28 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # specs/tile/library/codec.py:127
+        spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:124
+        value_29 = values_9.to(tl.float32) * spread_9  # specs/tile/library/pages.py:94
+        columns_10 = value_29.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_14 = (data_1 + 192)[:, None]  # specs/tile/library/pages.py:104
+        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        code_10 = code_7 >> 24  # specs/tile/library/pages.py:149
+        codes_10 = code_10 & 255  # specs/tile/library/pages.py:150
+        value_30 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_31 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # specs/tile/library/codec.py:127
+        spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:124
+        value_32 = values_10.to(tl.float32) * spread_10  # specs/tile/library/pages.py:94
+        columns_11 = value_32.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_15 = (data_1 + 256)[:, None]  # specs/tile/library/pages.py:104
+        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        start_16 = start_10 + 4  # specs/tile/library/pages.py:157
+        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:158
+        codes_11 = code_11 & 255  # specs/tile/library/pages.py:150
+        value_33 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_34 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:127
+        spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:124
+        value_35 = values_11.to(tl.float32) * spread_11  # specs/tile/library/pages.py:94
+        columns_12 = value_35.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_17 = (data_1 + 320)[:, None]  # specs/tile/library/pages.py:104
+        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        code_12 = code_11 >> 8  # specs/tile/library/pages.py:149
+        codes_12 = code_12 & 255  # specs/tile/library/pages.py:150
+        value_36 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_37 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # specs/tile/library/codec.py:127
+        spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:124
+        value_38 = values_12.to(tl.float32) * spread_12  # specs/tile/library/pages.py:94
+        columns_13 = value_38.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_18 = (data_1 + 384)[:, None]  # specs/tile/library/pages.py:104
+        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        code_13 = code_11 >> 16  # specs/tile/library/pages.py:149
+        codes_13 = code_13 & 255  # specs/tile/library/pages.py:150
+        value_39 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
+        value_40 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # specs/tile/library/codec.py:127
+        spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:124
+        value_41 = values_13.to(tl.float32) * spread_13  # specs/tile/library/pages.py:94
+        columns_14 = value_41.to(tl.bfloat16)  # specs/tile/library/pages.py:98
+        start_19 = (data_1 + 448)[:, None]  # specs/tile/library/pages.py:104
+        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:78
+        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:78
+        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:78
+        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)  # specs/attention/softmax.py:78
+        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:78
+        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:78
+        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:78
+        product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:78
+        score_15 = tl.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
+        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:88
+        peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:90
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:91
+        weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:93
+        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:94
+        weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
+        total_4 = total_2 * decay_1 + weight_1_sum  # specs/attention/softmax.py:96
+        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:97
+        sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_2_2 = tl.dot(narrow_1, columns_10, acc=sums_2 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_3_2 = tl.dot(narrow_1, columns_11, acc=sums_3 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_4_2 = tl.dot(narrow_1, columns_12, acc=sums_4 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_5_2 = tl.dot(narrow_1, columns_13, acc=sums_5 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_6_2 = tl.dot(narrow_1, columns_14, acc=sums_6 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_7_2 = tl.dot(narrow_1, columns_15, acc=sums_7 * decay_1[:, None])  # specs/attention/softmax.py:98
         peak = peak_2
         total_2 = total_4
         sums_0 = sums_0_2
@@ -310,21 +310,21 @@ def sparse_mla_decode(
         sums_5 = sums_5_2
         sums_6 = sums_6_2
         sums_7 = sums_7_2
-    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:233
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:233
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:121
-    whole = total_2 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:122
-    known = total_2 > 0.0  # specs/attention/softmax.py:123
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:124
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]), (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:237
-    lost = (total_2 != total_2) & (peak < float("inf"))  # specs/attention/softmax.py:135
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:239
-    known_1 = total_2 != 0.0  # specs/attention/softmax.py:129
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:240
+    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:244
+    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:244
+    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
+    whole = total_2 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:129
+    known = total_2 > 0.0  # specs/attention/softmax.py:131
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:132
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]), (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    lost = (total_2 != total_2) & (peak < float("inf"))  # specs/attention/softmax.py:144
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:251
+    known_1 = total_2 != 0.0  # specs/attention/softmax.py:137
+    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:252

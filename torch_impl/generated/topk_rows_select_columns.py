@@ -29,75 +29,75 @@ def select_columns(
     out_row = tl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row  # specs/indexer/select.py:102
     live = row < R  # specs/indexer/select.py:103
-    start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:128
-    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:128
+    start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:129
+    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:129
     start_1 = tl.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = tl.minimum(end, W)  # specs/indexer/select.py:106
-    if live & (end_1 - start_1 > 512):  # specs/indexer/select.py:258
-        number = tl.arange(0, 512)  # specs/indexer/select.py:194
-        group = start_1 // 8 + number  # specs/indexer/select.py:196
-        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:199
-        last = (end_1 + 7) // 8  # specs/indexer/select.py:201
-        there = (group < last)[:, None]  # specs/indexer/select.py:202
-        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)  # specs/indexer/select.py:204
-        after = item >= start_1  # specs/indexer/select.py:205
-        inside = there & after & (item < end_1)  # specs/indexer/select.py:206
+    if live & (end_1 - start_1 > 512):  # specs/indexer/select.py:267
+        number = tl.arange(0, 512)  # specs/indexer/select.py:197
+        group = start_1 // 8 + number  # specs/indexer/select.py:199
+        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:203
+        last = (end_1 + 7) // 8  # specs/indexer/select.py:205
+        there = (group < last)[:, None]  # specs/indexer/select.py:206
+        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)  # specs/indexer/select.py:208
+        after = item >= start_1  # specs/indexer/select.py:210
+        inside = there & after & (item < end_1)  # specs/indexer/select.py:211
         bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
-        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:207
-        item_1 = tl.reshape(item, [4096])  # specs/indexer/select.py:208
-        keys_1 = tl.reshape(keys, [4096])  # specs/indexer/select.py:208
-        keys_2 = tl.max(tl.reshape(keys_1, [8, 512]), axis=0)  # specs/indexer/select.py:288
-        keys_2_min = tl.min(keys_2, axis=0)  # specs/indexer/select.py:289
-        lower = keys_2_min - 1  # specs/indexer/select.py:289
-        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:297
-        straddles = tl.cast((lower < -1) & (upper > -1), tl.int32)  # specs/indexer/select.py:303
-        lower_1 = lower  # specs/indexer/select.py:304
-        upper_1 = upper  # specs/indexer/select.py:304
-        above = 0  # specs/indexer/select.py:304
-        for i in range(straddles):  # specs/indexer/select.py:304
-            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:300
-            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:301
-            enough = found <= 512  # specs/indexer/select.py:333
-            lower_2 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:334
-            upper_2 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:334
-            above_1 = tl.where(enough, found, above)  # specs/indexer/select.py:334
+        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:212
+        item_1 = tl.reshape(item, [4096])  # specs/indexer/select.py:213
+        keys_1 = tl.reshape(keys, [4096])  # specs/indexer/select.py:213
+        keys_2 = tl.max(tl.reshape(keys_1, [8, 512]), axis=0)  # specs/indexer/select.py:298
+        keys_2_min = tl.min(keys_2, axis=0)  # specs/indexer/select.py:300
+        lower = keys_2_min - 1  # specs/indexer/select.py:300
+        upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:308
+        straddles = tl.cast((lower < -1) & (upper > -1), tl.int32)  # specs/indexer/select.py:315
+        lower_1 = lower  # specs/indexer/select.py:316
+        upper_1 = upper  # specs/indexer/select.py:316
+        above = 0  # specs/indexer/select.py:316
+        for i in range(straddles):  # specs/indexer/select.py:316
+            middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:312
+            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:313
+            enough = found <= 512  # specs/indexer/select.py:348
+            lower_2 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:349
+            upper_2 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:349
+            above_1 = tl.where(enough, found, above)  # specs/indexer/select.py:349
             lower_1 = lower_2
             upper_1 = upper_2
             above = above_1
-        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:307
-        lower_3 = lower_1  # specs/indexer/select.py:318
-        upper_3 = upper_1  # specs/indexer/select.py:318
-        for i_1 in range(31):  # specs/indexer/select.py:318
-            needed = tl.cast((above < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)  # specs/indexer/select.py:310
-            lower_4 = lower_3  # specs/indexer/select.py:311
-            upper_4 = upper_3  # specs/indexer/select.py:311
-            above_2 = above  # specs/indexer/select.py:311
-            for i_2 in range(needed):  # specs/indexer/select.py:311
-                middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:328
-                index = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:316
-                found_1 = -index  # specs/indexer/select.py:316
-                enough_1 = found_1 <= 512  # specs/indexer/select.py:333
-                lower_5 = tl.where(enough_1, lower_4, middle_1)  # specs/indexer/select.py:334
-                upper_5 = tl.where(enough_1, middle_1, upper_4)  # specs/indexer/select.py:334
-                above_3 = tl.where(enough_1, found_1, above_2)  # specs/indexer/select.py:334
+        near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:319
+        lower_3 = lower_1  # specs/indexer/select.py:332
+        upper_3 = upper_1  # specs/indexer/select.py:332
+        for i_1 in range(31):  # specs/indexer/select.py:332
+            needed = tl.cast((above < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)  # specs/indexer/select.py:323
+            lower_4 = lower_3  # specs/indexer/select.py:324
+            upper_4 = upper_3  # specs/indexer/select.py:324
+            above_2 = above  # specs/indexer/select.py:324
+            for i_2 in range(needed):  # specs/indexer/select.py:324
+                middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
+                index = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:329
+                found_1 = -index  # specs/indexer/select.py:329
+                enough_1 = found_1 <= 512  # specs/indexer/select.py:348
+                lower_5 = tl.where(enough_1, lower_4, middle_1)  # specs/indexer/select.py:349
+                upper_5 = tl.where(enough_1, middle_1, upper_4)  # specs/indexer/select.py:349
+                above_3 = tl.where(enough_1, found_1, above_2)  # specs/indexer/select.py:349
                 lower_4 = lower_5
                 upper_4 = upper_5
                 above_2 = above_3
             lower_3 = lower_4
             upper_3 = upper_4
             above = above_2
-        room = 512 - above  # specs/indexer/select.py:239
-        higher = keys_1 > upper_3  # specs/indexer/select.py:349
-        equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # specs/indexer/select.py:349
-        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:351
-        ranks = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:352
-        ties = ranks >> 16  # specs/indexer/select.py:339
-        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:354
-        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:355
-        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:355
-        tl.store(indices_ptr + (row * 512 + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:243
-        count = (passed_1 & 65535) + tl.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:254
-        tl.store(indices_ptr + (row * 512 + number), tl.full([512], -1, tl.int32), mask=(number >= count) & (number < 512))  # specs/indexer/select.py:272
-    if live & (end_1 - start_1 <= 512):  # specs/indexer/select.py:260
-        number_1 = tl.arange(0, 512)  # specs/indexer/select.py:265
-        tl.store(indices_ptr + (row * 512 + number_1), tl.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:266
+        room = 512 - above  # specs/indexer/select.py:246
+        higher = keys_1 > upper_3  # specs/indexer/select.py:364
+        equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # specs/indexer/select.py:364
+        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:366
+        ranks = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:367
+        ties = ranks >> 16  # specs/indexer/select.py:354
+        kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:370
+        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:371
+        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:371
+        tl.store(indices_ptr + (row * 512 + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
+        count = (passed_1 & 65535) + tl.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
+        tl.store(indices_ptr + (row * 512 + number), tl.full([512], -1, tl.int32), mask=(number >= count) & (number < 512))  # specs/indexer/select.py:282
+    if live & (end_1 - start_1 <= 512):  # specs/indexer/select.py:270
+        number_1 = tl.arange(0, 512)  # specs/indexer/select.py:275
+        tl.store(indices_ptr + (row * 512 + number_1), tl.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:276

@@ -35,7 +35,9 @@ def decode(codes: Tile, form: ElementFormat) -> Tile:
     biased = magnitude >> mantissa
     fraction = magnitude & ((1 << mantissa) - 1)
     subnormal = biased == 0
+    # An integer of few bits, times a power of two: exact, without a float32 subnormal in between.
     significand = where(subnormal, fraction, fraction + (1 << mantissa)).to(F32)
+    # Exponent field 0 means the exponent of field 1, without the hidden bit.
     value = significand * pow2(where(subnormal, 1, biased) - (form.bias + mantissa))
     if form.nan is NanRule.ALL_ONES:
         value = where(magnitude == (1 << (mantissa + exponent)) - 1, float("nan"), value)
@@ -54,14 +56,18 @@ def encode(x: Tile, form: ElementFormat) -> Tile:
     mantissa = form.mantissa_bits
     emin = 1 - form.bias
     bits = x.bitcast(INT32)
+    # The sign is put back at the end: rounding to nearest even is symmetric.
     magnitude = (bits & 0x7FFFFFFF).bitcast(F32)
     saturate = form.overflow is Overflow.SATURATE
     limit = form.max_finite if saturate else 2.0 * form.max_finite
     magnitude = where(magnitude <= limit, magnitude, limit)  # NaN too: integers are made of what follows
+    # At emin and below the step between codes is constant: subnormal codes need no case of their own.
     exponent = maximum((magnitude.bitcast(INT32) >> 23) - 127, emin)
+    # Added, not or-ed: a significand that rounds up to 2 carries into the exponent, as it should.
     code = ((exponent - emin) << mantissa) + round_even(magnitude * pow2(mantissa - exponent)).to(INT32)
     if not saturate:
         top = ((1 << form.exponent_bits) - 1) << mantissa
+        # Past the largest finite number everything is infinity, not a NaN code.
         code = where(code > top, top, code)
     if form.signed:
         code = where(bits < 0, code | (1 << (form.bits - 1)), code)
@@ -71,12 +77,14 @@ def encode(x: Tile, form: ElementFormat) -> Tile:
 def _decode_integer(codes: Tile, form: ElementFormat) -> Tile:
     low = codes & ((1 << form.bits) - 1)
     if form.signed:
+        # Two's complement of few bits: the sign bit counts negative.
         low = where(low >= 1 << (form.bits - 1), low - (1 << form.bits), low)
     return low.to(F32)
 
 
 def _encode_integer(x: Tile, form: ElementFormat) -> Tile:
     if form.bits > _EXACT_BITS:
+        # Above 22 bits neither the rounding trick nor the limits are exact in float32.
         codes = saturate(nearest(x), form)
         return codes if form.bits == 32 else codes & ((1 << form.bits) - 1)
     clamped = where(x > form.max_finite, form.max_finite, x)
@@ -88,6 +96,7 @@ def nearest(x: Tile) -> Tile:
     """The nearest whole number, ties to even, of any float32; `round_even` is for |x| < 2**22 only."""
     small = absolute(x) < 2.0**23  # from there on every float32 is whole
     part = where(small, x, 0.0)
+    # Half of it is below 2**22; the rest is -1, 0, 1 or a tie between them.
     even = round_even(part * 0.5) * 2.0
     return where(small, even + round_even(part - even), x)
 
@@ -101,6 +110,7 @@ def saturate(x: Tile, form: ElementFormat = INT32) -> Tile:
     beyond = 2.0 ** (form.bits - int(form.signed))  # max_finite of 32 bits is no float32
     inside = where((x >= form.min_finite) & (x < beyond), x, 0.0)
     if form.bits == 32 and not form.signed:
+        # uint32 through int32: the upper half as its two's complement, exact in float32.
         inside = where(inside >= 2.0**31, inside - 2.0**32, inside)
     top = -1 if form.bits == 32 and not form.signed else int(form.max_finite)
     codes = where(x >= beyond, top, inside.to(INT32))
@@ -113,6 +123,7 @@ def _decode_wide(codes: Tile, form: ElementFormat) -> Tile:
     if form.signed:
         return (codes << shift).bitcast(F32)
     value = (codes << shift).bitcast(F32)
+    # E8M0 code 0 is 2**-127, a float32 subnormal: an exponent field of 0 would read as 0.
     value = where(codes == 0, form.min_normal, value)
     return where(codes == 255, float("nan"), value)
 
@@ -124,6 +135,7 @@ def _encode_wide(x: Tile, form: ElementFormat) -> Tile:
         return _encode_exponent(x, form.max_code, form.nan_code)
     shift = 23 - form.mantissa_bits
     bits = x.bitcast(INT32)
+    # Half an ulp less one, plus the last kept bit: ties to even. NaN may carry out of its exponent, so it is replaced.
     code = ((bits + ((1 << (shift - 1)) - 1) + ((bits >> shift) & 1)) >> shift) & ((1 << form.bits) - 1)
     return where(is_nan(x), form.nan_code, code)
 
@@ -134,6 +146,7 @@ def _encode_exponent(x: Tile, top: int, nan: int) -> Tile:
     magnitude = bits & 0x7FFFFFFF
     code = where(magnitude < 0x600000, 0, (magnitude + 0x400000) >> 23)  # 0x600000: 1.5 * 2**-127
     code = where(code > top, top, code)
+    # Negative numbers and NaN (above the bits of infinity) have no code; -0 is 0.
     return where(((bits < 0) & (magnitude != 0)) | (magnitude > 0x7F800000), nan, code)
 
 

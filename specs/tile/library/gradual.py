@@ -39,6 +39,7 @@ class _Parts:
 
 def _parts(x: Tile) -> _Parts:
     magnitude = x.bitcast(INT32) & _MAGNITUDE
+    # Compared as integers: as floats, subnormals would be flushed to zero first.
     tiny = magnitude < _LEAST_NORMAL
     normal = where(tiny, magnitude.to(F32).bitcast(INT32), magnitude)  # in units of 2**-149 if tiny
     exponent = (normal >> 23) - 127
@@ -65,6 +66,7 @@ def _shifted(significand: Tile, shift: Tile) -> Tile:
 def _assembled(significand: Tile, residue: Tile | None, exponent: Tile) -> Tile:
     """Bits of significand * 2**(exponent - 23), rounded; residue: what rounding has left out of the significand."""
     normal = where(exponent > 127, _INFINITY, ((exponent + 127) << 23) | (significand & _FRACTION))
+    # Clamped: shifts of 32 or more are undefined.
     shift = minimum(maximum(-126 - exponent, 1), _LOST)
     if residue is None:
         return where(exponent < -126, _shifted(significand, shift), normal)
@@ -82,6 +84,7 @@ def multiply(x: Tile, y: Tile) -> Tile:
     # Exact modulo 2**32, and less than that.
     residue = a.significand * b.significand - (significand << (carry + 23))
     bits = _assembled(significand, residue, maximum(a.exponent + b.exponent, _NOTHING) + carry)
+    # inf * 0, NaN and their signs are the hardware's business; `plain` keeps subnormals from being 0 there.
     special = (a.magnitude >= _INFINITY) | (b.magnitude >= _INFINITY)
     bits = where(special, (a.plain * b.plain).bitcast(INT32), bits)
     return (bits | _sign(x, y)).bitcast(F32)
@@ -95,6 +98,7 @@ def divide(x: Tile, y: Tile) -> Tile:
     significand = (quotient & _FRACTION) | _HIDDEN
     residue = (a.significand << (23 - borrow)) - significand * b.significand
     bits = _assembled(significand, residue, maximum(a.exponent, _NOTHING // 2) - b.exponent + borrow)
+    # x / 0 and 0 / 0 too; `plain` keeps subnormals from being 0 there.
     special = (a.magnitude >= _INFINITY) | (b.magnitude >= _INFINITY) | (a.magnitude == 0) | (b.magnitude == 0)
     bits = where(special, (a.plain / b.plain).bitcast(INT32), bits)
     return (bits | _sign(x, y)).bitcast(F32)
@@ -115,6 +119,7 @@ def middled(scale: Tile) -> tuple[Tile, Tile]:
     """(s, h) with scale = s * h * h: h is 1 or a power of two that brings s nearer to 1, and s no subnormal number."""
     bits = scale.bitcast(INT32)
     magnitude = bits & _MAGNITUDE
+    # The bits of a subnormal are its value in units of 2**-149.
     subnormal = magnitude.to(F32) * 2.0 ** (_MIDDLE - 149)
     subnormal = where(bits < 0, -subnormal, subnormal)
     low, high = magnitude < ((127 - _MIDDLE) << 23), magnitude > ((127 + _MIDDLE) << 23)

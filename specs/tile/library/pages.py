@@ -70,6 +70,7 @@ class PageRows:
     ) -> None:
         self.cache, self.layout, self.page, self.wide = cache, layout, page, wide
         self.data = row * layout.row_stride
+        # Gathered layouts keep all scales of a page after its last row of data.
         self.shares = row * layout.share + rows * layout.row_stride if layout.gathered else self.data
         self.live = live
         self._words: dict[int, Tile] = {}
@@ -88,15 +89,18 @@ class PageRows:
         if form.scale.exponent_bits < 8:  # no product is subnormal
             value = values.to(F32) * self._spread(chunk)
         else:
+            # E8M0 reaches 2**-127: products may be subnormal, which some targets flush.
             power = form.scale == E8M0 and form.element.exponent_bits < 8
             value = multiply(values.to(F32), self._spread(chunk), power_of_two=power)
         if form.tensor_scale is not None and form.tensor_scale.constant is not None:
+            # A power of two by the format's rule, so its reciprocal is exact.
             value = value * (1.0 / form.tensor_scale.constant)
         return value.to(self.wide)
 
     def _elements(self, byte: int, element: ElementFormat, first: int, count: int) -> Tile:
         """Elements `first` .. of the run that starts at `byte` of every row."""
         skipped = byte + first * element.storage_bits // 8
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
         start = (self.data + skipped if skipped else self.data)[:, None]
         live = None if self.live is None else self.live[:, None]
         return load_view(self.cache, self.page[:, None], start, arange(count)[None, :], element, live)
@@ -106,8 +110,10 @@ class PageRows:
         place, bits = chunk.place, chunk.place.field.format.element.bits
         part = (chunk.first - place.column) % chunk.step
         start = (chunk.first - place.column) // chunk.step
+        # Even and odd columns come from the same bytes: loaded once, shifted twice.
         if start not in self._bytes:
             self._bytes[start] = self._elements(place.byte, UINT8, start, chunk.count).to(INT32)
+        # The first column of a byte is its low nibble.
         codes = self._bytes[start] >> (bits * part) if part else self._bytes[start]
         return codec.decode(codes & ((1 << bits) - 1), place.field.format.element)
 
@@ -119,6 +125,7 @@ class PageRows:
         column = arange(chunk.count)[None, :]
         for index in range(first // group + 1, last // group + 1):
             boundary = -(-(index * group - first) // chunk.step)
+            # A chunk spans few groups: a few selects replace a load of scales per column.
             spread = where(column >= boundary, self._scale(chunk.place, index)[:, None], spread)
         return spread
 
@@ -132,6 +139,7 @@ class PageRows:
         return self._scales[key]
 
     def _load_scale(self, byte: int, form: ElementFormat) -> Tile:
+        # A word only where it is aligned and inside the row's own bytes.
         if form.bits != 8 or not self.layout.in_words or not self._inside(byte - byte % 4):
             return self._word(byte, form).to(F32)
         start = byte - byte % 4
