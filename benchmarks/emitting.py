@@ -19,7 +19,7 @@ from typing import cast
 
 import specs
 from benchmarks.harness.report import format_table
-from parity.write.sources import DEVICE, EMITTERS, Name
+from parity.write.sources import DEVICE, emitters
 from specs.tile.ir import Program, walk
 from specs.tile.launch.cases import case_launches
 from specs.tile.launch.plan import Launch
@@ -27,7 +27,7 @@ from specs.tile.launch.specialise import trace
 from specs.tile.passes.legalise import legalise
 from specs.tile.targets import Target
 
-NAMES: tuple[Name, ...] = tuple(EMITTERS)
+NAMES: tuple[str, ...] = tuple(emitters())
 Emit = Callable[[Program], str]
 
 
@@ -35,7 +35,7 @@ Emit = Callable[[Program], str]
 class Row:
     """One kernel and one emitter: milliseconds, each the median over the runs."""
 
-    emitter: Name
+    emitter: str
     op: str
     case: str
     kernel: str
@@ -79,11 +79,11 @@ def measure(launch: Launch, target: Target, emit: Emit, runs: int) -> dict[str, 
     return {step: median(times) for step, times in samples.items()}
 
 
-def rows(emitter: Name, ops: Iterable[str], device: str, runs: int) -> list[Row]:
+def rows(emitter: str, ops: Iterable[str], device: str, runs: int) -> list[Row]:
     """Every kernel of the operations through one emitter, the slowest first."""
-    road = EMITTERS[emitter]
-    target, emit = road.targets()[device], cast(Emit, inspect.unwrap(road.load()))
-    found = list(launches(ops, target, strided=road.strided))
+    source = emitters()[emitter]
+    target, emit = source.targets[device], cast(Emit, inspect.unwrap(source.emit))
+    found = list(launches(ops, target, strided=source.strided))
     # A process that makes one kernel does not search those of all cases for garbage.
     gc.collect()
     gc.freeze()

@@ -84,14 +84,14 @@ class _Recorder:
 @contextmanager
 def recording() -> Iterator[list[Launched]]:
     """Records the launches of calls that are prepared inside."""
-    from torch_impl.compile import load_kernel
+    from torch_impl.triton.load import load_kernel
 
     seen: list[Launched] = []
 
     def load(source: str, name: str) -> _Recorder:
         return _Recorder(load_kernel(source, name), name, seen)
 
-    with mock.patch("torch_impl.launch.load_kernel", load):
+    with mock.patch("torch_impl.triton.launch.load_kernel", load):
         yield seen
 
 

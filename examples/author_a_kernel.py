@@ -160,7 +160,7 @@ def check() -> dict[str, Verdict]:
 
 def show() -> None:
     """Prints the kernels of both frameworks as a CUDA device would get them."""
-    from jax_impl.emitter import emit as emit_pallas
+    from jax_impl.pallas.emitter import emit as emit_pallas
     from specs.tile.emit.triton import emit as emit_triton
 
     for emit, target, strided in ((emit_triton, TRITON_CUDA, True), (emit_pallas, PALLAS_CUDA, False)):

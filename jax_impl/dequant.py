@@ -9,8 +9,8 @@ from typing import Any
 import jax
 
 import specs
-from jax_impl.arrayops import JAX_OPS
 from jax_impl.formats import describe, dtype_of, format_of
+from jax_impl.xla.arrayops import JAX_OPS
 from specs.gemm.dequant import Factors, Kept, Operands, Weight, kept, multiply, product_of, taken
 from specs.lang.call.bind import Call, check_attributes
 from specs.lang.errors import WrongType

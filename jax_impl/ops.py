@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import specs
+from jax_impl.backends import BACKENDS
 from jax_impl.launch import run
-from jax_impl.support import IMPLEMENTATIONS
 from specs.lang.call.signature import docstring, parameters
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import WITHOUT_PREFERENCE
@@ -34,7 +34,7 @@ def _public(op: Op) -> Callable[..., Any]:
     namespace: dict[str, Any] = {"call": _call, "op": op}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
-    function.__doc__ = docstring(op, IMPLEMENTATIONS, out=False)
+    function.__doc__ = docstring(op, tuple(BACKENDS), out=False)
     function.__module__ = __name__
     return function
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,7 +28,7 @@ import specs
 from parity.commands.status import NOT_RUN, STATUSES_TEXT
 from parity.judge.inputs import KINDS, Kind
 from parity.show.printing import console, print_section, print_table, say
-from parity.write.sources import DEVICE, EMITTERS, Name
+from parity.write.sources import DEVICE, emitters
 from specs.lang.declare.op import Case, Op
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ def _case(op: Op, name: str | None) -> Case:
     return found[0]
 
 
-def _emitters(name: str | None) -> tuple[Name, ...]:
+def _emitters(name: str | None) -> tuple[str, ...]:
     if name is None:
-        return get_args(Name)
-    for known in EMITTERS:
+        return tuple(emitters())
+    for known in emitters():
         if known == name:
             return (known,)
-    raise _unknown("target", name, EMITTERS)
+    raise _unknown("target", name, emitters())
 
 
 def _kinds(names: list[str] | None) -> tuple[Kind, ...]:
@@ -96,15 +96,15 @@ def _kinds(names: list[str] | None) -> tuple[Kind, ...]:
 
 def _implementations(text: str | None) -> tuple[str, ...]:
     """Full names from "framework:implementation" or "implementation" alone, separated by commas."""
-    from parity.judge.runner import IMPLEMENTATIONS
+    from parity.judge.frameworks import registered
 
     if text is None:
-        return IMPLEMENTATIONS
+        return registered()
     chosen: dict[str, None] = {}
     for name in (part.strip() for part in text.split(",")):
-        found = [known for known in IMPLEMENTATIONS if name in (known, known.partition(":")[2])]
+        found = [known for known in registered() if name in (known, known.partition(":")[2])]
         if not found:
-            raise _unknown("implementation", name, IMPLEMENTATIONS)
+            raise _unknown("implementation", name, registered())
         chosen |= dict.fromkeys(found)
     return tuple(chosen)
 
@@ -232,8 +232,8 @@ def emit(
         raise typer.BadParameter("--out, --diff and --write exclude each other")
     names = _emitters(target)
     for name in names:
-        if device not in EMITTERS[name].targets():
-            raise _unknown(f"device of {name}", device, EMITTERS[name].targets())
+        if device not in emitters()[name].targets:
+            raise _unknown(f"device of {name}", device, emitters()[name].targets)
     if op is None:
         files = emitting.all_files(names, whole=target is None)
     else:

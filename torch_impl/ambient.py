@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 
+from torch_impl.backend import Runner, Tensors
+
 _LEAST = 5e-324  # a subnormal number
 
 
@@ -47,3 +49,13 @@ def settled(device: torch.device) -> Iterator[None]:
         stack.enter_context(np.errstate(all="ignore"))
         stack.enter_context(torch._C.DisableTorchFunction())  # noqa: SLF001 - the public word leaves modes on
         yield
+
+
+def settled_runner(runner: Runner, device: torch.device) -> Runner:
+    """The runner, whatever the thread that calls it is set to."""
+
+    def run_settled(arrays: Tensors) -> None:
+        with settled(device), torch.inference_mode():  # inside which tensors made in and outside it may be written
+            runner(arrays)
+
+    return run_settled

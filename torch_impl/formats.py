@@ -8,7 +8,7 @@ import torch
 
 from specs.lang.call.bind import ArrayInfo
 from specs.lang.call.sizes import SymbolicSize
-from specs.lang.errors import WrongType
+from specs.lang.errors import NotAChoice, WrongType
 from specs.lang.formats.elements import ALL, UINT8, ElementFormat, called, names_text
 
 DTYPES: dict[ElementFormat, torch.dtype] = {form: getattr(torch, form.names.torch) for form in ALL if form.names.torch}
@@ -73,3 +73,13 @@ def raw_view(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     if tensor.element_size() != dtype.itemsize and tensor.stride(-1) != 1:
         tensor = tensor.transpose(-1, -2)
     return tensor.view(dtype)
+
+
+def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
+    """A torch dtype from a dtype, a format or a format's name."""
+    if value is None or isinstance(value, torch.dtype):
+        return value
+    form = format_of(op, argument, value)
+    if form not in DTYPES:
+        raise NotAChoice(op=op, argument=argument, expected="the formats of torch's dtypes", actual=form.name)
+    return DTYPES[form]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from math import prod
-from typing import Any
 
 import torch
 
@@ -17,28 +15,16 @@ from specs.lang.declare.op import Op
 from specs.lang.errors import SpecError, WrongStride, WrongType
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
-from specs.tile.emit.triton import emit, integers
-from specs.tile.interpret.executor import Buffer, execute
-from specs.tile.ir import ArrayParam
-from specs.tile.launch.launches import launches
-from specs.tile.launch.plan import Launch
-from specs.tile.targets import EXECUTOR
-from torch_impl import dequant, repeated
-from torch_impl.ambient import settled
-from torch_impl.arrayops import TorchOps
-from torch_impl.compile import load_kernel
-from torch_impl.formats import describe, dtype_of, format_of, raw_view
+from torch_impl import repeated
+from torch_impl.backend import Request, Runner, Tensors
+from torch_impl.backends import BACKENDS
+from torch_impl.formats import describe, dtype_of, format_of
 from torch_impl.orders import in_memory_order
-from torch_impl.platforms.interpreter import confined, interpreting_alone
 from torch_impl.repeated import Key, traits
 from torch_impl.results import Given, check_given, refuse_aliases, strides_of
-from torch_impl.support import choose, target_of
+from torch_impl.support import choose, platform_of
 
-Tensors = Sequence[Any]
-"""Tensors of a call by slot: arguments in the order of the spec, given results, what is allocated; None if absent."""
-Slots = Mapping[str, int]
 Shape = tuple[int, ...]
-Runner = Callable[[Tensors], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +190,19 @@ def prepare(
     names = [a.name for a in (*op.inputs, *(op.outputs if given else ()), *fresh)]
     # The last one wins: a result that is not given is among the fresh.
     slots = {name: slot for slot, name in enumerate(names)}
-    if chosen == "dequant":
+    backend = BACKENDS[chosen]
+    if not backend.temporaries:
         fresh = [a for a in fresh if a in op.outputs]
-        runners = [_settled(dequant.runner(asked, slots, device), device)]
-    else:
-        target = EXECUTOR if chosen == "eager" else target_of(chosen, device)
-        planned = launches(call, target, strides=strides)
-        runners = [_runner(launch, slots, chosen, device) for launch in planned if prod(launch.grid)]
+    runners = backend.runners(
+        Request(
+            asked=asked,
+            call=call,
+            strides=strides,
+            slots=slots,
+            device=device,
+            target=backend.target(platform_of(device)),
+        )
+    )
     return Prepared(
         op=op,
         arguments=len(op.inputs),
@@ -227,94 +219,6 @@ def prepare(
 def _packed(shape: Shape) -> tuple[Shape, Shape]:
     """A shape and the strides with which torch itself allocates it."""
     return shape, tuple(torch.empty(shape, device="meta").stride())
-
-
-def _runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
-    if implementation == "eager":
-        return _settled(_eager(launch, slots, device), device)
-    runner = triton_runner(launch, slots, implementation, device)
-    return _interpreted(runner, device) if implementation == "interpret" else runner
-
-
-def _settled(runner: Runner, device: torch.device) -> Runner:
-    """The runner, whatever the thread that calls it is set to."""
-
-    def run_settled(arrays: Tensors) -> None:
-        with settled(device), torch.inference_mode():  # inside which tensors made in and outside it may be written
-            runner(arrays)
-
-    return run_settled
-
-
-def _interpreted(runner: Runner, device: torch.device) -> Runner:
-    """The runner, and no other of Triton's interpreter at the same time."""
-
-    def run_alone(arrays: Tensors) -> None:
-        with interpreting_alone(), settled(device):
-            runner(arrays)
-
-    return run_alone
-
-
-def triton_source(launch: Launch, implementation: str, device: torch.device) -> str:
-    """The Triton source that a launch runs."""
-    target = target_of(implementation, device)
-    return emit(launch.program, waits=target.has_pdl, hands_over=target.has_pdl and not launch.alone)
-
-
-def triton_runner(launch: Launch, slots: Slots, implementation: str, device: torch.device) -> Runner:
-    """Launches the generated Triton kernel (or interprets it)."""
-    target, program = target_of(implementation, device), launch.program
-    ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
-    taken = [slots[launch.arrays[p.name][0]] for p in ordered]
-    raw = [(index, dtype_of(p.element)) for index, p in enumerate(ordered) if _is_raw(launch, p)]
-    scalars = [launch.number(integer) for integer in integers(program)]
-    options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
-    if target.has_pdl:
-        options["launch_pdl"] = True
-    start = load_kernel(triton_source(launch, implementation, device), program.name)[launch.grid]
-
-    def runner(arrays: Tensors) -> None:
-        given = [arrays[slot] for slot in taken]
-        for index, dtype in raw:
-            given[index] = raw_view(given[index], dtype)
-        start(*given, *scalars, **options)
-
-    if implementation != "interpret":
-        return runner
-
-    def confined_runner(arrays: Tensors) -> None:
-        with confined([arrays[slot] for slot in taken]):
-            runner(arrays)
-
-    return confined_runner
-
-
-def _is_raw(launch: Launch, param: ArrayParam) -> bool:
-    """Whether the kernel sees raw codes, or narrower pieces, instead of the array's own format."""
-    return dtype_of(launch.formats[param.name]) != dtype_of(param.element)
-
-
-def _eager(launch: Launch, slots: Slots, device: torch.device) -> Runner:
-    program, ops = launch.program, TorchOps(device)
-    taken = []
-    for param in program.arrays:
-        name, memory = launch.arrays[param.name]
-        taken.append((param.name, slots[name], dtype_of(param.element), memory))
-
-    def runner(arrays: Tensors) -> None:
-        buffers = {}
-        for name, slot, dtype, memory in taken:
-            buffers[name] = Buffer(_flat(raw_view(arrays[slot], dtype)), memory.strides)
-        execute(program, ops, buffers, launch.sizes, launch.grid)
-
-    return runner
-
-
-def _flat(tensor: torch.Tensor) -> torch.Tensor:
-    """The memory a tensor spans, as 1-D."""
-    span = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return tensor.as_strided((span if tensor.numel() else 0,), (1,))
 
 
 def written_names(op: Op) -> Mapping[str, Access]:

@@ -13,13 +13,13 @@ import torch
 import specs
 from specs.lang.call.signature import docstring, parameters
 from specs.lang.call.sizes import bare_size
-from specs.lang.declare.kernel import Access, Attribute
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
-from specs.lang.errors import NotAChoice
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
-from torch_impl.formats import DTYPES, dtype_of, format_of
+from torch_impl import support
+from torch_impl.backends import BACKENDS
+from torch_impl.formats import as_dtype, dtype_of
 from torch_impl.launch import check, layout_name, perform, run
 from torch_impl.platforms import environment
 from torch_impl.repeated import known, plain
@@ -29,65 +29,21 @@ from torch_impl.results import (
     always_there,
     as_bytes,
     as_entries,
+    bare,
     check_given,
     dtype_text,
     keyword,
     merged,
     refuse_aliases,
     start,
-    writing_schema,
+    unpack,
 )
-from torch_impl.support import IMPLEMENTATIONS, choose
+from torch_impl.schemas import out_name, out_schema, schema
 from torch_impl.transforms import refuse_functionalize, refuse_gradients, refuse_vmap
 
 environment.prepare()
 NAMESPACE = "twinkernels"
 _library = torch.library.Library(NAMESPACE, "DEF")
-_ALIASES = "abcdefgh"
-_TYPES = {int: "int", float: "float", bool: "bool", str: "str"}
-
-
-def schema(op: Op) -> str:
-    """The operator's schema: tensors in order, attributes keyword-only, in-place arguments annotated."""
-    results = ", ".join("Tensor" for _ in op.outputs)
-    return f"{op.name}({', '.join(_arguments(op))}) -> {results if len(op.outputs) == 1 else f'({results})'}"
-
-
-def out_schema(op: Op) -> str:
-    """Schema of the operator that writes into given results, which are annotated as well."""
-    return writing_schema(op, out_name(op), _arguments(op), _ALIASES[len(op.mutated) :][: len(op.outputs)])
-
-
-def out_name(op: Op) -> str:
-    """Name of the operator that writes into given results."""
-    return f"{op.name}_out"
-
-
-def _arguments(op: Op) -> list[str]:
-    texts: list[str] = []
-    optional, aliases = False, iter(_ALIASES)
-    for array in op.inputs:
-        optional = optional or array.optional
-        alias = f"({next(aliases)}!)" if array.access is Access.INOUT else ""
-        texts.append(f"Tensor{alias}? {array.name}=None" if optional else f"Tensor{alias} {array.name}")
-    texts.append("*")
-    texts += [_attribute_schema(attribute) for attribute in op.attributes]
-    texts.append("str? implementation=None")
-    return texts
-
-
-def _attribute_schema(attribute: Attribute) -> str:
-    if attribute.kind is ElementFormat:
-        return f"ScalarType {attribute.name}" if attribute.required else f"ScalarType? {attribute.name}=None"
-    if attribute.kind is Paged:
-        return f"str? {attribute.name}=None"
-    kind, default = _TYPES[attribute.kind], attribute.default
-    text = f"{kind} {attribute.name}"
-    if attribute.required:
-        return text
-    if default is None:
-        return f"{kind}? {attribute.name}=None"
-    return f'{text}="{default}"' if isinstance(default, str) else f"{text}={default}"
 
 
 def _register(op: Op) -> Callable[..., Any]:
@@ -188,7 +144,7 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
-    function.__doc__ = docstring(op, IMPLEMENTATIONS, out=True)
+    function.__doc__ = docstring(op, tuple(BACKENDS), out=True)
     function.__module__ = __name__
     return function
 
@@ -208,40 +164,18 @@ def _writing(op: Op, tensors: list[str], keywords: list[str]) -> list[str]:
     return [*lines, f"        return unpack(merged(entries, writer({through}), ({dtypes})))"]
 
 
-def bare(results: list[Any]) -> Any:
-    """What a caller gets: one result by itself, several as a tuple, None if there is none."""
-    return results[0] if len(results) == 1 else tuple(results) or None
-
-
-def unpack(results: list[Any] | tuple[Any, ...]) -> Any:
-    """What a caller gets of results as an operator returns them: None for those that a mode does not have."""
-    return bare([result for result in results if result is not None])
-
-
-def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
-    """A torch dtype from a dtype, a format or a format's name."""
-    if value is None or isinstance(value, torch.dtype):
-        return value
-    form = format_of(op, argument, value)
-    if form not in DTYPES:
-        raise NotAChoice(op=op, argument=argument, expected="the formats of torch's dtypes", actual=form.name)
-    return DTYPES[form]
-
-
 def explain(name: str, device: torch.device | str | None = None) -> dict[str, str]:
     """Implementation -> "ready" where it can run, else why not. Unless asked otherwise, a call gets the first that can.
 
     Args:
-        device: cpu, cuda (or gpu), xpu (or oneapi, sycl); None for where new tensors go.
+        device: cpu, cuda (or gpu), xpu (or oneapi, sycl); None for the GPU where torch sees one, else where new tensors
+            go.
 
     Raises:
         ArgumentError: there is no such device.
     """
-    from torch_impl.support import device_named
-    from torch_impl.support import explain as answers
-
     op = specs.get(name)  # an unknown name is refused
-    return answers(device_named(op.name, device), op)
+    return support.explain(support.device_named(op.name, device), op)
 
 
 def why(name: str, device: torch.device | str | None = None) -> str:
@@ -251,4 +185,4 @@ def why(name: str, device: torch.device | str | None = None) -> str:
 
 _functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}
 globals().update(_functions)
-__all__ = [*_functions, "choose", "explain", "out_schema", "schema", "why"]  # noqa: PLE0604 - names of operations
+__all__ = [*_functions, "explain", "why"]  # noqa: PLE0604 - names of operations

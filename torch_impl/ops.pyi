@@ -4,10 +4,8 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
-from specs.lang.declare.op import Op as Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
-from torch_impl.support import choose as choose
 
 _Format: TypeAlias = torch.dtype | ElementFormat | str
 _Implementation: TypeAlias = Literal["triton", "eager", "dequant", "interpret"]
@@ -1641,20 +1639,6 @@ def sparse_attn_indexer(
 
 
 NAMESPACE: str
-
-_ALIASES: str
-
-def schema(op: Op) -> str: ...
-
-def out_schema(op: Op) -> str: ...
-
-def out_name(op: Op) -> str: ...
-
-def bare(results: list[Any]) -> Any: ...
-
-def unpack(results: list[Any] | tuple[Any, ...]) -> Any: ...
-
-def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None: ...
 
 def explain(name: str, device: torch.device | str | None=None) -> dict[str, str]: ...
 

@@ -143,3 +143,13 @@ def start(tensor: torch.Tensor) -> object:
     """Where a tensor without values begins, as far as that is known while tracing."""
     offset = tensor.storage_offset()
     return tensor.untyped_storage()._cdata, offset if isinstance(offset, int) else id(tensor)  # noqa: SLF001
+
+
+def bare(results: list[Any]) -> Any:
+    """What a caller gets: one result by itself, several as a tuple, None if there is none."""
+    return results[0] if len(results) == 1 else tuple(results) or None
+
+
+def unpack(results: list[Any] | tuple[Any, ...]) -> Any:
+    """What a caller gets of results as an operator returns them: None for those that a mode does not have."""
+    return bare([result for result in results if result is not None])

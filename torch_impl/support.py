@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 
 import torch
 
 from specs.lang.declare.op import Op
-from specs.lang.declare.readiness import DEVICE_NAMES, NO_WEIGHT, READY, device_called, said
+from specs.lang.declare.readiness import DEVICE_NAMES, READY, device_called, said
 from specs.lang.errors import NotAChoice, Unsupported
-from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU, Target
+from torch_impl.backends import BACKENDS
 from torch_impl.platforms import environment
 
-IMPLEMENTATIONS = ("triton", "eager", "dequant", "interpret")
 HOPPER = (9, 0)
 """Compute capability from which kernels can wait for each other (`Target.has_pdl`)."""
-
-
 _OWN_WORDS = {"gpu": "cuda", "oneapi": "xpu", "sycl": "xpu"}
 
 
 def device_named(op: str, device: torch.device | str | None) -> torch.device:
-    """The device that a user of `explain` means, by torch's words or XLA's; None for where tensors go by default.
+    """The device that a user of `explain` means, by torch's words or XLA's.
+
+    None is the GPU where torch sees one, as in JAX; else where new tensors go.
 
     Raises:
         ArgumentError: there is no such device.
     """
     if device is None:
         device = torch.get_default_device()
+        if device.type == "cpu" and environment.gpu_available():
+            device = torch.device(torch.accelerator.current_accelerator() or device)
     kind, colon, index = str(device).partition(":")
     try:
         return torch.device(device_called(op, "device", kind, _OWN_WORDS) + colon + index)
@@ -41,30 +41,7 @@ def explain(device: torch.device | str, op: Op | None = None) -> dict[str, str]:
     where = torch.device(device)
     product = op is not None and op.framework_product is not None
     first = ["dequant"] if product and where.type == "cpu" else []
-    return {name: said(_reason(name, where.type, product)) for name in [*first, *IMPLEMENTATIONS]}
-
-
-@lru_cache(maxsize=64)
-def _reason(implementation: str, device: str, product: bool) -> str | None:
-    triton = importlib.util.find_spec("triton") is not None
-    match implementation:
-        case "triton":
-            if device not in ("cuda", "xpu"):
-                return f"Triton compiles for cuda and xpu devices, the arrays are on {device}"
-            return None if triton else "the triton package is not installed"
-        case "eager":
-            return None if device in ("cpu", "cuda", "xpu") else f"not tried on {device} devices"
-        case "dequant":
-            return None if product else NO_WEIGHT
-        case "interpret":
-            if device != "cpu":
-                return f"the interpreter reads host memory, the arrays are on {device}"
-            if not triton:
-                return "the triton package is not installed"
-            if environment.gpu_available():
-                return "Triton compiles in this process: it sees a GPU"
-            return environment.interpreter_problem()
-    raise AssertionError(implementation)
+    return {name: said(BACKENDS[name].why_not(op, where.type)) for name in [*first, *BACKENDS]}
 
 
 def choose(op: Op, device: torch.device, implementation: str | None) -> str:
@@ -74,9 +51,9 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
         ArgumentError: no implementation has that name.
         Unsupported: it cannot run here, or none can.
     """
-    if implementation is not None and implementation not in IMPLEMENTATIONS:
+    if implementation is not None and implementation not in BACKENDS:
         raise NotAChoice(
-            op=op.name, argument="implementation", expected=", ".join(IMPLEMENTATIONS), actual=repr(implementation)
+            op=op.name, argument="implementation", expected=", ".join(BACKENDS), actual=repr(implementation)
         )
     reasons = explain(device, op)
     if implementation is None:
@@ -90,13 +67,9 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
     return implementation
 
 
-def target_of(implementation: str, device: torch.device) -> Target:
-    """The Triton target of an implementation on a device."""
-    if implementation == "interpret":
-        return TRITON_INTERPRET
-    if device.type == "xpu":
-        return TRITON_XPU
-    return TRITON_HOPPER if _capability(device) >= HOPPER else TRITON_CUDA
+def platform_of(device: torch.device) -> str:
+    """The word for a device in `Backend.targets`: its type, but "hopper" from compute capability 9.0."""
+    return "hopper" if device.type == "cuda" and _capability(device) >= HOPPER else device.type
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.attention.pages import BLOCK
 from benchmarks.attention.problems import EPSILON, SCALE
 from benchmarks.harness.environment import prepare
+from benchmarks.harness.variants import generated
 
 ATTRIBUTES: Mapping[str, Mapping[str, object]] = {
     "qnorm_rope_kv_insert": {"eps": EPSILON, "block_size": BLOCK},
@@ -32,7 +33,7 @@ def torch_function(op: str, device: str, own: Mapping[str, object]) -> Callable[
     """
     import torch_impl.ops
 
-    implementation = "eager" if device == "cpu" else "triton"
+    implementation = generated("torch_impl", device)
     function = partial(getattr(torch_impl.ops, op), **_keywords(op, own), implementation=implementation)
     if op not in REPLACED:
         return function

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from benchmarks.harness.environment import prepare
@@ -28,12 +29,18 @@ class Candidate:
     result: Callable[[], Any] | None = None
 
 
+def generated(package: str, device: str) -> Any:
+    """The first backend of a package that runs the programs of any operation on a device."""
+    backends = import_module(f"{package}.backends").BACKENDS
+    return next(name for name, backend in backends.items() if backend.why_not(None, device) is None)
+
+
 def torch_function(given: Problem, device: str) -> Callable[..., Any]:
     """Our operation on torch tensors in signature order, attributes and implementation bound."""
     import torch_impl.ops
 
     function = getattr(torch_impl.ops, given.op.name)
-    implementation = "eager" if device == "cpu" else "triton"
+    implementation = generated("torch_impl", device)
     return lambda *tensors: function(*tensors, **given.attributes, implementation=implementation)
 
 
@@ -43,7 +50,7 @@ def jax_function(given: Problem, device: str) -> Callable[..., Any]:
     import jax_impl.ops
 
     function = getattr(jax_impl.ops, given.op.name)
-    implementation = "xla" if device == "cpu" else "pallas"
+    implementation = generated("jax_impl", device)
     return lambda *arrays: function(*arrays, **given.attributes, implementation=implementation)
 
 

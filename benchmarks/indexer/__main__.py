@@ -23,7 +23,7 @@ from benchmarks.harness.queues import jax_queue, torch_queue
 from benchmarks.harness.report import Report, Row
 from benchmarks.harness.session import Settings, add_arguments, open_report, run_case, settings_of
 from benchmarks.harness.timing import Queue, Timing
-from benchmarks.harness.variants import OURS_JAX, OURS_TORCH, Candidate
+from benchmarks.harness.variants import OURS_JAX, OURS_TORCH, Candidate, generated
 from benchmarks.indexer.problems import BLOCK, FAMILIES, QUICK, Case, Inputs
 
 READS = (1, 3)
@@ -34,7 +34,7 @@ def torch_ours(case: Case, device: str) -> Function:
     """Our operation on torch tensors."""
     import torch_impl.ops
 
-    implementation = "eager" if device == "cpu" else "triton"
+    implementation = generated("torch_impl", device)
     return partial(getattr(torch_impl.ops, case.op), **case.attributes, implementation=implementation)
 
 

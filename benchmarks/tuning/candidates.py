@@ -134,7 +134,12 @@ def _info(given: Problem, array: Array) -> ArrayInfo:
 @contextmanager
 def tuned(config: Config) -> Iterator[None]:
     """Torch calls that are prepared inside run with these tunables."""
-    with _axes(config), mock.patch("torch_impl.launch.launches", partial(launches, tuned=dict(config))):
+    own = partial(launches, tuned=dict(config))
+    with (
+        _axes(config),
+        mock.patch("torch_impl.triton.launch.launches", own),
+        mock.patch("torch_impl.eager.call.launches", own),
+    ):
         yield
 
 
@@ -143,7 +148,7 @@ def tuned_jax(config: Config) -> Iterator[None]:
     """JAX calls that are traced inside run with these tunables."""
     with (
         _axes(config),
-        mock.patch("jax_impl.launch.launches", partial(launches, tuned=dict(config))),
+        mock.patch("jax_impl.steps.launches", partial(launches, tuned=dict(config))),
         mock.patch("jax_impl.launch._functions", {}),
     ):
         yield

@@ -39,8 +39,8 @@ DEFECTS = (
     Defect(
         name="correctly rounded division that nothing links",
         symptom="tt.precise_divf calls __imf_fdiv_rn, with the same result",
-        remedy="division in float64, rounded to float32, which gives the same bits (`triton_ops`, `triton_road`); the "
-        "card needs float64 units, which Arc B and Data Center Max have",
+        remedy="division in float64, rounded to float32, which gives the same bits (`triton_ops`, "
+        "`jax_impl.triton.source`); the card needs float64 units, which Arc B and Data Center Max have",
         link="https://github.com/intel/intel-xpu-backend-for-triton",
     ),
     Defect(

@@ -35,7 +35,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import arith, math, scf
 from jaxlib.triton import dialect
 
-from jax_impl.arrayops import divide
+from jax_impl.division import divide
 from specs.lang.formats.elements import BF16, F16
 from specs.tile.emit import ptx
 

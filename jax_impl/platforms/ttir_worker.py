@@ -1,7 +1,8 @@
 """A program that turns Triton source into Triton IR with the compiler front end of the installed triton package.
 
-Run by `triton_road` as a process of its own: whether Triton compiles or interprets is decided once per process, and the
-caller's may want it interpreted. Reads requests and writes replies, one JSON object per line; imports nothing of ours.
+Run by `jax_impl.triton.source` as a process of its own: whether Triton compiles or interprets is decided once per
+process, and the caller's may want it interpreted. Reads requests and writes replies, one JSON object per line; imports
+nothing of ours.
 
 Request: source, kernel (name of the function), file, signature (argument -> Triton type), unaligned (arguments that are
 no multiples of 16), capability (of a CUDA device; decides which instructions there are), num_warps; and num_stages

@@ -22,6 +22,17 @@ TRITON = ("3.6", "3.9")
 """Minor versions of Triton whose compiler front end is known, and whose IR the XLA of `JAX` reads."""
 
 
+COMPILED = ("cuda", "oneapi")
+"""Platforms whose XLA compiles Triton IR."""
+
+
+def without_triton(platform: str) -> str:
+    """Why XLA compiles no Triton IR on a platform that is not among `COMPILED`."""
+    if platform == "sycl":
+        return "intel-extension-for-openxla has no Triton in its XLA; jax-oneapi-pjrt has (platform oneapi)"
+    return f"XLA compiles Triton's IR for {' and '.join(COMPILED)}, the arrays are on {platform}"
+
+
 def check_jax() -> None:
     """Raises `Unsupported` for another version of JAX."""
     problem = jax_problem()

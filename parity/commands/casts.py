@@ -49,10 +49,6 @@ Status = Literal["passed", "failed", "not run"]
 
 GOALS: Final = (E4M3, E5M2, E2M1, E8M0, INT8, UINT8, INT4, UINT4, F16, BF16, F32)
 SOURCES: Final = (*GOALS, INT16)
-IMPLEMENTATIONS: Final = (
-    *("torch:triton", "torch:eager", "torch:interpret"),
-    *("jax:pallas", "jax:triton", "jax:xla", "jax:interpret"),
-)
 _N = Axis(name="N", doc="codes")
 # Interpreters take time per statement and none per element: few, large tiles.
 _BLOCKS = {"cpu": 1 << 18, "interpret": 1 << 18, "cuda": 1024, "xpu": 1024}
@@ -209,10 +205,15 @@ def _first(source: ElementFormat, goal: ElementFormat, got: Raw, place: int) -> 
     return f"{code:#x}: got {int(got[place]):#x}, expected {want:#x}"
 
 
+def implementations() -> list[str]:
+    """Those that run tile programs, as "framework:implementation"."""
+    return [f"{fw}:{name}" for fw, known in FRAMEWORKS.items() for name, own in known.backends.items() if own.targets]
+
+
 def run(device: str, *, tell: Callable[[str], None] = lambda _: None) -> list[CastRow]:
     """Every cast on every implementation. device: "cpu", "cuda" or "xpu". tell: is told what runs."""
     found: list[CastRow] = []
-    for implementation in IMPLEMENTATIONS:
+    for implementation in implementations():
         tell(implementation)
         for source in SOURCES:
             found += rows_of(source, implementation, device)

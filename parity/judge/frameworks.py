@@ -12,17 +12,21 @@ import importlib.util
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from parity.judge.guard import Guarded, bit_view, guarded
 from parity.judge.inputs import Inputs, Raw, raw_dtype
+from specs.lang.call.bind import Call
+from specs.lang.declare.accuracy import Accumulator
 from specs.lang.declare.kernel import Access
 from specs.lang.declare.layouts import packed_strides
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import ElementFormat
+from specs.tile.backend import Backend
 
 if TYPE_CHECKING:
     import jax
@@ -230,7 +234,7 @@ def jax_missing(device: str) -> str | None:
 
 def jax_flushes(device: str) -> bool:
     """Whether XLA takes subnormal float32 numbers for zero on `device`: measured."""
-    from jax_impl.platforms.subnormals import flushes
+    from jax_impl.subnormals import flushes
 
     return flushes(JAX_PLATFORMS[device])
 
@@ -266,29 +270,47 @@ def _returned_names(inputs: Inputs) -> list[str]:
 class Framework:
     """How the runner uses one framework.
 
-    implementations: names that its `implementation=` takes.
+    package: whose module `backends` registers its implementations.
+    platforms: our device names -> its own, where they differ.
     missing: why it cannot be used on a device, None if it can.
     run: a call.
     flushes: whether arithmetic on a device takes subnormal float32 numbers for zero.
     """
 
-    implementations: tuple[str, ...]
+    package: str
+    platforms: Mapping[str, str] = field(default_factory=dict)
     missing: Callable[[str], str | None]
     run: Callable[[Inputs, str, str], Results]
     flushes: Callable[[str], bool]
 
+    @property
+    def backends(self) -> Mapping[str, Backend]:
+        """Its implementations by the name that `implementation=` takes; the framework need not be installed."""
+        found: Mapping[str, Backend] = import_module(f"{self.package}.backends").BACKENDS
+        return found
+
+    def accumulator(self, implementation: str, call: Call, device: str) -> Accumulator:
+        """How an implementation adds up products on a device."""
+        return self.backends[implementation].accumulator(call, self.platforms.get(device, device))
+
 
 FRAMEWORKS: Final[Mapping[str, Framework]] = {
     "torch": Framework(
-        implementations=("eager", "dequant", "interpret", "triton"),
+        package="torch_impl",
         missing=torch_missing,
         run=run_torch,
         flushes=torch_flushes,
     ),
     "jax": Framework(
-        implementations=("xla", "dequant", "interpret", "pallas", "triton"),
+        package="jax_impl",
+        platforms=JAX_PLATFORMS,
         missing=jax_missing,
         run=run_jax,
         flushes=jax_flushes,
     ),
 }
+
+
+def registered() -> tuple[str, ...]:
+    """Everything that can be compared, as "framework:implementation"."""
+    return tuple(f"{name}:{choice}" for name, framework in FRAMEWORKS.items() for choice in framework.backends)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -21,23 +21,18 @@ import specs
 from parity.judge.compare import Comparison, Exact, Mask
 from parity.judge.expected import Expected, Side, expectations
 from parity.judge.flushing import flushed_references
-from parity.judge.frameworks import FRAMEWORKS, Result, Results, Spoiled
+from parity.judge.frameworks import FRAMEWORKS, Result, Results, Spoiled, registered
 from parity.judge.guard import bit_view
 from parity.judge.inputs import KINDS, Inputs, Kind, Layout, decode, generate, layout_of
 from parity.judge.verdict import Verdict
 from parity.record.pictures import scale_map
 from parity.record.records import STATUSES, CaseResult, ScaleMap, Status, judged
 from specs.lang.call.bind import Call
-from specs.lang.declare.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8, Accumulator
+from specs.lang.declare.accuracy import FLOAT32, Accumulator
 from specs.lang.declare.kernel import Access, Role
 from specs.lang.declare.op import Case, Op
 from specs.lang.errors import NotAChoice, Unsupported
 from specs.lang.formats.elements import ElementFormat
-
-IMPLEMENTATIONS: Final = tuple(
-    f"{name}:{choice}" for name, framework in FRAMEWORKS.items() for choice in framework.implementations
-)
-"""Everything that can be compared, as "framework:implementation"."""
 
 BOUND = "u_out |ref| + η_out + (1 + u_out) ((terms + extra) u_acc + t_acc) Σ|terms|"
 SAME_BYTES = "same bytes"
@@ -64,21 +59,9 @@ class Outcome:
 
 
 def accumulator_of(call: Call, implementation: str, device: str) -> Accumulator:
-    """How the dot units add up that an implementation uses on a device.
-
-    The executors and the interpreters multiply in float32. What Triton and Pallas give to the tensor cores of
-    a CUDA device is read off the program.
-    """
-    if device != "cuda" or implementation not in ("torch:triton", "jax:triton", "jax:pallas"):
-        return FLOAT32
-    from specs.tile.ir import Opcode, walk
-    from specs.tile.launch.launches import launches
-    from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA
-
-    target = PALLAS_CUDA if implementation == "jax:pallas" else TRITON_CUDA
-    operations = (op for launch in launches(call, target, strides={}) for op in walk(launch.program.ops))
-    widths = {op.operands[0].type.element.bits for op in operations if op.code is Opcode.DOT}
-    return {8: TENSOR_FP8, 16: TENSOR_FLOAT32}.get(min(widths, default=32), FLOAT32)
+    """How the dot units add up that an implementation uses on a device."""
+    framework, _, name = implementation.partition(":")
+    return FRAMEWORKS[framework].accumulator(name, call, device)
 
 
 # -- one case --------------------------------------------------------------------------------------------
@@ -89,26 +72,26 @@ def run_case(
     case: Case,
     kind: Kind,
     seed: int,
-    implementations: Sequence[str] = IMPLEMENTATIONS,
+    implementations: Sequence[str] | None = None,
     device: str = "cpu",
 ) -> tuple[CaseResult, ...]:
     """One case on one kind of data: implementations against the oracle, then torch ones against JAX ones.
 
     Args:
         seed: of the inputs, which differ from case to case (see `seed_of`); the same seed gives the same bytes.
-        implementations: some of `IMPLEMENTATIONS`.
+        implementations: some of `registered`; None for all of them.
         device: "cpu", "cuda" or "xpu".
 
     Raises:
         ArgumentError: no implementation has that name, or the case is not one that the operation accepts.
     """
-    _check_names(op, implementations)
+    names = _chosen(op, implementations)
     # Inputs of large cases take a while to make: not for nothing.
-    if all(_missing(name, case, device) for name in implementations):
-        return _run(layout_of(op, case), None, case, kind, seed, implementations, device)
+    if all(_missing(name, case, device) for name in names):
+        return _run(layout_of(op, case), None, case, kind, seed, names, device)
     inputs = inputs_of(op, case, kind, seed)
     repeat = partial(repeat_case, op, case, kind, seed, device) if case in op.cases else None
-    return run_inputs(inputs, case, kind, seed, implementations, device, repeat)
+    return run_inputs(inputs, case, kind, seed, names, device, repeat)
 
 
 def inputs_of(op: Op, case: Case, kind: Kind, seed: int) -> Inputs:
@@ -125,7 +108,7 @@ def run_inputs(
     case: Case,
     kind: Kind,
     seed: int | None = None,
-    implementations: Sequence[str] = IMPLEMENTATIONS,
+    implementations: Sequence[str] | None = None,
     device: str = "cpu",
     repeat: Repeat | None = None,
 ) -> tuple[CaseResult, ...]:
@@ -134,8 +117,8 @@ def run_inputs(
     `kind` "exact" promises that every partial sum is exact. repeat: gives the command that runs some implementations on
     these inputs again, None where there is none.
     """
-    _check_names(inputs.op, implementations)
-    return _run(inputs.layout, inputs, case, kind, seed, implementations, device, repeat)
+    names = _chosen(inputs.op, implementations)
+    return _run(inputs.layout, inputs, case, kind, seed, names, device, repeat)
 
 
 def _run(
@@ -168,11 +151,12 @@ def _of(outcomes: Mapping[str, Outcome], framework: str) -> list[Outcome]:
     return [outcome for name, outcome in outcomes.items() if name.startswith(f"{framework}:")]
 
 
-def _check_names(op: Op, implementations: Sequence[str]) -> None:
-    for name in implementations:
-        if name not in IMPLEMENTATIONS:
-            choices = ", ".join(IMPLEMENTATIONS)
-            raise NotAChoice(op=op.name, argument="implementations", expected=choices, actual=repr(name))
+def _chosen(op: Op, implementations: Sequence[str] | None) -> Sequence[str]:
+    known = registered()
+    for name in implementations or ():
+        if name not in known:
+            raise NotAChoice(op=op.name, argument="implementations", expected=", ".join(known), actual=repr(name))
+    return known if implementations is None else implementations
 
 
 def _missing(implementation: str, case: Case, device: str) -> str | None:
@@ -426,7 +410,7 @@ def run_all(
     names: Iterable[str] | None = None,
     *,
     seed: int = 0,
-    implementations: Sequence[str] = IMPLEMENTATIONS,
+    implementations: Sequence[str] | None = None,
     device: str = "cpu",
     kinds: Sequence[Kind] = KINDS,
     cases: Sequence[str] = (),

@@ -66,7 +66,7 @@ def environment() -> Environment:
             _availability(framework, name, device)
             for device in here
             for framework, known in FRAMEWORKS.items()
-            for name in known.implementations
+            for name in known.backends
         ),
     )
 
@@ -136,7 +136,7 @@ def reasons(framework: str, op: str, device: str) -> dict[str, str | None]:
     """
     known = FRAMEWORKS[framework]
     if importlib.util.find_spec(framework) is None:
-        return dict.fromkeys(known.implementations, known.missing(device))
+        return dict.fromkeys(known.backends, known.missing(device))
     if framework == "torch":
         from torch_impl.ops import explain as explain_torch
 

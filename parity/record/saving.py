@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from parity.judge.expected import expectations
+from parity.judge.frameworks import registered
 from parity.judge.guard import bit_view
 from parity.judge.inputs import Inputs, Raw
-from parity.judge.runner import IMPLEMENTATIONS
 from parity.record.records import CaseResult
 from specs.lang.call.bind import Call
 from specs.lang.declare.kernel import Attribute
@@ -102,7 +102,7 @@ results = dict(zip({names}, map(bits, returned), strict=True))
 def ran(rows: Sequence[CaseResult]) -> list[str]:
     """Implementations that took part in a comparison."""
     sides = {side for row in rows if row.status in ("passed", "failed", "flushed") for side in row.pair.split(" vs ")}
-    return [name for name in IMPLEMENTATIONS if name in sides]
+    return [name for name in registered() if name in sides]
 
 
 def save(inputs: Inputs, folder: Path, *, implementations: Sequence[str], device: str, title: str, repeat: str) -> None:

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parity.write.golden import ROOT, golden_files, stale, write
-from parity.write.sources import EMITTERS, Files, Name, sources
+from parity.write.sources import Files, emitters, sources
 from specs.lang.declare.op import Case, Op
 
 
-def op_files(op: Op, names: Sequence[Name], case: Case, device: str) -> Files:
+def op_files(op: Op, names: Sequence[str], case: Case, device: str) -> Files:
     """Sources of one operation under the paths of its golden sources."""
     return {
-        EMITTERS[name].folder / file: text for name in names for file, text in sources(op, name, case, device).items()
+        emitters()[name].folder / file: text for name in names for file, text in sources(op, name, case, device).items()
     }
 
 
-def all_files(names: Sequence[Name], *, whole: bool) -> Files:
+def all_files(names: Sequence[str], *, whole: bool) -> Files:
     """Everything that is checked in, or the golden sources of some targets only."""
-    folders = [EMITTERS[name].folder for name in names]
+    folders = [emitters()[name].folder for name in names]
     return {path: text for path, text in golden_files().items() if whole or path.parent in folders}
 
 

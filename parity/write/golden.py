@@ -17,7 +17,7 @@ from typing import Final
 import specs
 from parity.write.op_table import op_table
 from parity.write.schema import SCHEMA_FILE, schema_text
-from parity.write.sources import EMITTERS, Files, golden_sources
+from parity.write.sources import Files, emitters, golden_sources
 from parity.write.stubs import STUBS, stub
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -27,8 +27,8 @@ def golden_files() -> Files:
     """Every generated file of the repository, by path from its root."""
     ops = [specs.get(name) for name in specs.names()]
     files: Files = {}
-    for emitter in EMITTERS.values():
-        text = f'"""Golden sources of `{emitter.package}`: read them, import them nowhere."""\n'
+    for emitter in emitters().values():
+        text = f'"""Golden sources of `{emitter.folder.parts[0]}`: read them, import them nowhere."""\n'
         files[emitter.folder / "__init__.py"] = text
     for op in ops:
         files |= golden_sources(op)
@@ -67,7 +67,7 @@ def stale(files: Files, root: Path = ROOT) -> list[Stale]:
         actual = _read(root / path)
         if actual != expected:
             found.append(Stale(path=path, actual=actual, expected=expected))
-    for emitter in EMITTERS.values():
+    for emitter in emitters().values():
         for file in sorted((root / emitter.folder).glob("*.py")):
             path = emitter.folder / file.name
             if path not in files:

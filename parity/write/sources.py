@@ -2,79 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final, Literal
+from typing import Final
 
+from parity.judge.frameworks import FRAMEWORKS
 from specs.export import content_hash
 from specs.lang.declare.op import Case, Op, Step
-from specs.tile import targets
-from specs.tile.ir import Program
+from specs.tile.backend import Source
 from specs.tile.launch.cases import case_call, case_launches, default_case
 from specs.tile.targets import Target
 
-Name = Literal["torch", "pallas"]
 Files = dict[PurePosixPath, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emitter:
-    """One side's way from a program to source.
-
-    package: whose folder `generated` holds the golden sources.
-    prefix: with a device behind it, the name of a target in `specs.tile.targets`.
-    strided: whether the framework's arrays have strides.
-    """
-
-    package: str
-    prefix: str
-    strided: bool
-    load: Callable[[], Callable[[Program], str]]
-
-    def targets(self) -> dict[str, Target]:
-        """Targets that this emitter can write for, by device."""
-        found = [target for target in vars(targets).values() if isinstance(target, Target)]
-        prefix = f"{self.prefix}-"
-        return {target.name.removeprefix(prefix): target for target in found if target.name.startswith(prefix)}
-
-    @property
-    def folder(self) -> PurePosixPath:
-        """Where golden sources lie."""
-        return PurePosixPath(self.package, "generated")
-
-
-def _triton() -> Callable[[Program], str]:
-    from specs.tile.emit.triton import emit
-
-    return emit
-
-
-def _pallas() -> Callable[[Program], str]:
-    from jax_impl.emitter import emit
-
-    return emit
-
-
-EMITTERS: Final[Mapping[Name, Emitter]] = {
-    "torch": Emitter(package="torch_impl", prefix="triton", strided=True, load=_triton),
-    "pallas": Emitter(package="jax_impl", prefix="pallas", strided=False, load=_pallas),
-}
 DEVICE: Final = "cuda"
 """Device that golden sources are for."""
 
 
-def sources(op: Op, name: Name, case: Case, device: str = DEVICE) -> dict[str, str]:
+def emitters() -> dict[str, Source]:
+    """What backends generate, by name: source that frameworks share is that of the first which has it checked in."""
+    found = [backend.source for framework in FRAMEWORKS.values() for backend in framework.backends.values()]
+    return {source.name: source for source in found if source is not None}
+
+
+def sources(op: Op, name: str, case: Case, device: str = DEVICE) -> dict[str, str]:
     """Source of every step that runs in a case, by file name.
 
     Raises:
         KeyError: the emitter has no target for the device.
     """
-    emitter = EMITTERS[name]
-    target = emitter.targets()[device]
+    emitter = emitters()[name]
+    target = emitter.targets[device]
     found: dict[str, str] = {}
     for run in case_launches(op, case, target, strided=emitter.strided):
-        text = emitter.load()(run.program)
+        text = emitter.emit(run.program)
         found[file_name(op, run.step)] = _header(op, case, target) + text
     return found
 
@@ -97,7 +56,7 @@ def golden_sources(op: Op) -> Files:
     case = default_case(op)
     return {
         emitter.folder / file: text
-        for name, emitter in EMITTERS.items()
+        for name, emitter in emitters().items()
         for file, text in sources(op, name, case).items()
     }
 
@@ -107,4 +66,4 @@ def golden_paths(op: Op) -> list[PurePosixPath]:
     env = case_call(op, default_case(op), strided=False).env
     steps = [step for step in op.steps if step.when is None or step.when.evaluate(env)]
     names = dict.fromkeys(file_name(op, step) for step in steps)
-    return [emitter.folder / name for emitter in EMITTERS.values() for name in names]
+    return [emitter.folder / name for emitter in emitters().values() for name in names]

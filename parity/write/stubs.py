@@ -10,6 +10,7 @@ import ast
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -98,12 +99,8 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
 
 
 def implementations(package: str) -> tuple[str, ...]:
-    """Names that `implementation=` takes, read off the package's `support` module."""
-    module = ast.parse((_ROOT / package / "support.py").read_text(encoding="utf-8"))
-    for node in module.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "IMPLEMENTATIONS":
-            return tuple(ast.literal_eval(node.value))
-    raise AssertionError(f"{package}.support defines no IMPLEMENTATIONS")
+    """Names that `implementation=` takes."""
+    return tuple(import_module(f"{package}.backends").BACKENDS)
 
 
 # Functions made from specs.

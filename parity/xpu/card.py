@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from parity.judge.frameworks import FRAMEWORKS
-from parity.judge.runner import IMPLEMENTATIONS
 from parity.xpu.tools import find
 
 _INTEL: Final = "0x8086"
@@ -42,8 +41,7 @@ def find_cards(sysfs: Path = Path("/sys/class/drm")) -> Cards:
         missing = known.missing("xpu")
         told.append(f"{framework}: {missing or 'sees a card'}")
         if missing is None:
-            names = [name for name in IMPLEMENTATIONS if name.startswith(f"{framework}:") and name != "jax:interpret"]
-            usable += [name for name in names if name != "torch:interpret"]
+            usable += [f"{framework}:{name}" for name in known.backends if name != "interpret"]
     told += find().problems
     if find_spec("jax_plugins") is None and not usable:
         told.append(f"this interpreter ({sys.executable}) has no oneAPI plugin: use the one of .venv-xpu")

@@ -51,7 +51,7 @@ class Compiler:
         """The reply to a request. JAX's 64-bit types are on where the case has such arrays."""
         import jax
 
-        from jax_impl.lowered import lower
+        from jax_impl.ahead import lower
 
         op = specs.get(request["op"])
         formats = case_call(op, op.case(request["case"]), strided=False).formats.values()

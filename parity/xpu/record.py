@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, Final, Literal
 
+from jax_impl.backends import BACKENDS
 from parity.judge.verdict import RECORD_CONFIG
 
 Answer = Literal["yes", "no", "not run"]
-Road = Literal["pallas", "triton"]
-ROADS: Final[tuple[Road, ...]] = ("pallas", "triton")
+Road = str
+ROADS: Final[tuple[Road, ...]] = tuple(name for name, backend in BACKENDS.items() if backend.lowers_kernels("oneapi"))
+"""Backends of JAX whose kernels XLA is handed as Triton IR."""
 
 LOWERED, EXECUTED, REAL = "lowered", "executed", "real card"
 NO_CARD: Final = "no Intel GPU was used"

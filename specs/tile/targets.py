@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from specs.lang.declare.accuracy import TENSOR_FLOAT32, TENSOR_FP8, Accumulator
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 
 
@@ -43,6 +44,7 @@ class Target:
         moved, and converted from and to other formats.
     has_pdl: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
+    accumulators: how its dot units add up, by bits of the operands' elements; float32 where none is listed.
     config: which rows of a kernel's configurations apply (see `specs.lang.declare.kernel.Config`).
     """
 
@@ -58,6 +60,7 @@ class Target:
     merges_constant_factors: bool = False
     flushes_subnormals: bool = False
     has_pdl: bool = False
+    accumulators: tuple[tuple[int, Accumulator], ...] = ()
     detours: tuple[Detour, ...] = ()
     config: str
 
@@ -72,6 +75,7 @@ _OF_TRITON_ON_NVIDIA = (
         symptom="the exponent is multiplied into place: infinities and NaN become 65536 to 114688 (Triton 3.4 to 3.9)",
     ),
 )
+_TENSOR_CORES = ((8, TENSOR_FP8), (16, TENSOR_FLOAT32))
 
 TRITON_CUDA = Target(
     name="triton-cuda",
@@ -82,6 +86,7 @@ TRITON_CUDA = Target(
     has_nibble_unpack=True,
     has_typed_byte_access=True,
     detours=_OF_TRITON_ON_NVIDIA,
+    accumulators=_TENSOR_CORES,
     config="cuda",
 )
 # Compute capability 9.0 and above.
@@ -114,6 +119,7 @@ PALLAS_CUDA = Target(
     has_nibble_unpack=True,
     has_typed_byte_access=True,
     detours=_OF_TRITON_ON_NVIDIA,
+    accumulators=_TENSOR_CORES,
     config="cuda.pallas",
 )
 # What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Dots are multiplications and additions in float32, and

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import specs
-from jax_impl import launch, ops
+from jax_impl import launch, ops, steps
 from parity.conformance.jax_calls import Arrays, array_of, attempt, expressible
 from parity.conformance.outcomes import Outcome, problem
 from parity.conformance.wrong_calls import WrongCall
@@ -33,7 +33,7 @@ from tests.bad_input.calls import (
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(patch, (launch, "launches"), (launch, "_execute"), (launch, "Work"))
+    return Spy(patch, (steps, "launches"), (launch, "Work"))
 
 
 def right_arrays(op: str) -> tuple[list[Any], dict[str, Any]]:

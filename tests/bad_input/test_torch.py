@@ -30,7 +30,9 @@ from tests.bad_input.calls import (
     right_call,
 )
 from torch_impl import launch, ops
+from torch_impl.eager import call as eager
 from torch_impl.formats import DTYPES
+from torch_impl.triton import launch as triton
 
 CHECKED_BY_TORCH = (
     Mistake.NOT_AN_ARRAY,
@@ -75,9 +77,8 @@ def run_right(inputs: Inputs) -> None:
 
 
 def watched(patch: pytest.MonkeyPatch) -> Spy:
-    return Spy(
-        patch, (launch, "launches"), (launch, "execute"), (launch, "triton_runner"), (launch.Prepared, "__call__")
-    )
+    programs = ((eager, "launches"), (triton, "launches"), (eager, "execute"), (triton, "runner_of"))
+    return Spy(patch, *programs, (launch.Prepared, "__call__"))
 
 
 @cache

@@ -16,9 +16,9 @@ import specs
 from parity.cli import app
 from parity.commands import comparing
 from parity.judge import frameworks
-from parity.judge.frameworks import Results
+from parity.judge.frameworks import Results, registered
 from parity.judge.inputs import Inputs
-from parity.judge.runner import IMPLEMENTATIONS, inputs_of, repeat_case, run_all
+from parity.judge.runner import inputs_of, repeat_case, run_all
 from parity.record.json import from_json
 from parity.record.records import RunRecord
 from parity.record.saving import save
@@ -194,4 +194,4 @@ def test_an_interrupted_run_reports_what_it_has(tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_implementation_has_a_script_of_its_own() -> None:
-    assert len({name.replace(":", "_") for name in IMPLEMENTATIONS}) == len(IMPLEMENTATIONS)
+    assert len({name.replace(":", "_") for name in registered()}) == len(registered())

@@ -17,13 +17,14 @@ from parity.judge.frameworks import (
     from_jax,
     from_torch,
     jax_missing,
+    registered,
     to_jax,
     to_torch,
     torch_missing,
 )
 from parity.judge.guard import bit_view
 from parity.judge.inputs import KINDS, Inputs, Kind, Raw, generate, layout_of
-from parity.judge.runner import IMPLEMENTATIONS, ORACLE, run_case, seed_of
+from parity.judge.runner import ORACLE, run_case, seed_of
 from parity.record.records import CaseResult
 from specs.lang.declare.kernel import Array, Rows
 from specs.lang.declare.op import Case, Op
@@ -38,13 +39,13 @@ DEVICES = tuple(name for name in ("cpu", "cuda") if torch_missing(name) is None 
 
 @cache
 def available(op: str, device: str) -> tuple[str, ...]:
-    """Implementations, of `IMPLEMENTATIONS`, that run an operation on a device."""
+    """Implementations, of `registered`, that run an operation on a device."""
     from jax_impl.ops import explain as explain_jax
     from torch_impl.ops import explain as explain_torch
 
     reasons: dict[str, str] = {f"torch:{name}": why for name, why in explain_torch(op, device).items()}
     reasons |= {f"jax:{name}": why for name, why in explain_jax(op, device).items()}
-    return tuple(name for name in IMPLEMENTATIONS if reasons[name] == READY)
+    return tuple(name for name in registered() if reasons[name] == READY)
 
 
 def pairs(op: str, device: str) -> list[str]:

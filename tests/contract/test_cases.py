@@ -10,9 +10,9 @@ from __future__ import annotations
 import pytest
 
 import specs
-from parity.judge.frameworks import FRAMEWORKS
+from parity.judge.frameworks import FRAMEWORKS, registered
 from parity.judge.inputs import Kind
-from parity.judge.runner import IMPLEMENTATIONS, ORACLE, run_case
+from parity.judge.runner import ORACLE, run_case
 from tests.contract import suite
 
 
@@ -35,8 +35,8 @@ def test_nothing_is_left_out_silently(op: str) -> None:
     spec = specs.get(op)
     case = suite.base_case(spec)
     results = {row.pair: row for row in run_case(spec, case, "exact", 0)}
-    torch, jax = ([name for name in IMPLEMENTATIONS if name.startswith(f"{f}:")] for f in FRAMEWORKS)
-    wanted = [f"{name} vs {ORACLE}" for name in IMPLEMENTATIONS]
+    torch, jax = ([name for name in registered() if name.startswith(f"{f}:")] for f in FRAMEWORKS)
+    wanted = [f"{name} vs {ORACLE}" for name in registered()]
     wanted += [f"{one} vs {other}" for one in torch for other in jax]
     assert list(results) == wanted
     here = set(suite.available(op, "cpu"))

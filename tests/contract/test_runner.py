@@ -10,9 +10,9 @@ import pytest
 
 import specs
 from parity.judge import frameworks
-from parity.judge.frameworks import Result, Results
+from parity.judge.frameworks import Result, Results, registered
 from parity.judge.inputs import KINDS, Inputs, Kind, encode
-from parity.judge.runner import IMPLEMENTATIONS, accumulator_of, run_all, run_case, seed_of
+from parity.judge.runner import accumulator_of, run_all, run_case, seed_of
 from parity.record.records import CaseResult
 from specs.lang.declare.accuracy import FLOAT32, TENSOR_FLOAT32, TENSOR_FP8
 from specs.lang.declare.op import Case
@@ -136,7 +136,7 @@ def test_an_oracle_that_raises_passes_nothing() -> None:
 
 def test_a_device_that_is_not_there_is_not_run() -> None:
     spec = specs.get(OP)
-    rows = run_case(spec, suite.base_case(spec), "exact", 0, IMPLEMENTATIONS, "xpu")
+    rows = run_case(spec, suite.base_case(spec), "exact", 0, registered(), "xpu")
     assert {row.status for row in rows} == {"not run"}
     assert {"torch sees no xpu device", "jax sees no xpu device"} <= {row.reason for row in rows}
 
@@ -189,6 +189,6 @@ def test_accumulators_are_those_of_the_dot_units() -> None:
         assert accumulator_of(calls["fp8_gemm"], name, "cuda") is TENSOR_FP8
         assert accumulator_of(calls["fp8_gemm_w8a16"], name, "cuda") is TENSOR_FLOAT32
         assert accumulator_of(calls[QUANTISER], name, "cuda") is FLOAT32
-    for name in IMPLEMENTATIONS:
+    for name in registered():
         assert accumulator_of(calls["fp8_gemm"], name, "cpu") is FLOAT32
     assert accumulator_of(calls["fp8_gemm"], "torch:eager", "cuda") is FLOAT32

@@ -88,7 +88,7 @@ def test_jax(implementation: str, form: str, rng: np.random.Generator) -> None:
 
 def test_sources() -> None:
     """Both frameworks' kernels exist for GPUs too, and have no type of that name to lean on."""
-    from jax_impl.emitter import emit as emit_pallas
+    from jax_impl.pallas.emitter import emit as emit_pallas
     from specs.lang.call.bind import ArrayInfo, bind
     from specs.tile.emit.triton import emit as emit_triton
     from specs.tile.launch.plan import plan

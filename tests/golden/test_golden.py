@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-import jax_impl.emitter
+import jax_impl.pallas.emitter
 import specs
 import specs.tile.emit.triton
 from parity.write.golden import golden_files, stale, write
-from parity.write.sources import EMITTERS, Files, Name, golden_paths, golden_sources, sources
+from parity.write.sources import Files, emitters, golden_paths, golden_sources, sources
 from specs.export import content_hash
 from specs.lang.declare.op import Op
 from specs.tile.launch.cases import case_launches, default_case
@@ -39,7 +39,7 @@ def files() -> Files:
 
 def golden(files: Files) -> list[tuple[PurePosixPath, str]]:
     """Golden sources, without the packages' own modules."""
-    folders = {emitter.folder for emitter in EMITTERS.values()}
+    folders = {emitter.folder for emitter in emitters().values()}
     return [(path, text) for path, text in files.items() if path.parent in folders and path.name != "__init__.py"]
 
 
@@ -52,7 +52,7 @@ def test_checked_in_files_are_what_the_specs_give(files: Files) -> None:
 def test_every_operation_has_sources_on_both_sides() -> None:
     for name in specs.names():
         folders = {path.parent for path in golden_sources(specs.get(name))}
-        assert folders == {emitter.folder for emitter in EMITTERS.values()}, name
+        assert folders == {emitter.folder for emitter in emitters().values()}, name
 
 
 def test_paths_are_those_of_the_sources() -> None:
@@ -61,7 +61,7 @@ def test_paths_are_those_of_the_sources() -> None:
 
 
 def clear_caches() -> None:
-    for cached in (trace, legalise, specs.tile.emit.triton.emit, jax_impl.emitter.emit, content_hash):
+    for cached in (trace, legalise, specs.tile.emit.triton.emit, jax_impl.pallas.emitter.emit, content_hash):
         cached.cache_clear()
 
 
@@ -142,7 +142,7 @@ def test_missing_changed_and_superfluous_files_are_stale(tmp_path: Path, files: 
     (missing, _), (changed, text), *_ = golden(files)
     (tmp_path / missing).unlink()
     (tmp_path / changed).write_text(text.replace("tl.", "tl .", 1) + "# edited\n", encoding="utf-8")
-    extra = EMITTERS["pallas"].folder / "gone.py"
+    extra = emitters()["pallas"].folder / "gone.py"
     (tmp_path / extra).write_text('"""Of an operation that is no more."""\n', encoding="utf-8")
     found = {item.path: item for item in stale(files, tmp_path)}
     assert set(found) == {missing, changed, extra}
@@ -186,12 +186,12 @@ def counted(op: Op) -> tuple[Op, list[Counted]]:
     return replace(op, steps=tuple(replaced)), bodies
 
 
-@pytest.mark.parametrize("name", EMITTERS)
+@pytest.mark.parametrize("name", emitters())
 @pytest.mark.parametrize("op_name", ["fp8_gemm", "per_tensor_quant_fp8"])
-def test_a_cold_specialisation_is_traced_and_emitted_once(name: Name, op_name: str) -> None:
+def test_a_cold_specialisation_is_traced_and_emitted_once(name: str, op_name: str) -> None:
     op, bodies = counted(specs.get(op_name))
-    emitter = EMITTERS[name]
-    target, emit = emitter.targets()["cuda"], emitter.load()
+    emitter = emitters()[name]
+    target, emit = emitter.targets["cuda"], emitter.emit
     cached: Any = (legalise, emit)
 
     def work() -> list[str]:
@@ -209,8 +209,8 @@ def test_a_cold_specialisation_is_traced_and_emitted_once(name: Name, op_name: s
 
 
 def test_other_devices_and_cases_have_sources_too() -> None:
-    for name, emitter in EMITTERS.items():
-        for device in emitter.targets():
+    for name, emitter in emitters().items():
+        for device in emitter.targets:
             for op_name in specs.names():
                 op = specs.get(op_name)
                 for text in sources(op, name, op.cases[-1], device).values():

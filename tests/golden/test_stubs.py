@@ -60,8 +60,8 @@ def test_docstrings_are_the_real_ones(kind: Stub) -> None:
 
 @BOTH
 def test_implementations_are_the_real_ones(kind: Stub) -> None:
-    real = importlib.import_module(f"{kind.package}.support").IMPLEMENTATIONS
-    assert implementations(kind.package) == real
+    real = importlib.import_module(f"{kind.package}.backends").BACKENDS
+    assert implementations(kind.package) == tuple(real)
 
 
 @BOTH

@@ -11,15 +11,16 @@ from jax import export
 
 import specs
 from jax_impl import defaults, ops
+from jax_impl.backends import BACKENDS
 from jax_impl.platforms import custom_call
-from jax_impl.support import IMPLEMENTATIONS, lowering_for
+from jax_impl.support import lowering_for
 from specs.lang.declare.readiness import READY
 
 
 @pytest.mark.parametrize("op", specs.names())
 def test_every_default_can_run_and_has_a_reason(op: str) -> None:
     reasons = ops.explain(op, "oneapi")
-    assert sorted(reasons) == sorted(IMPLEMENTATIONS)
+    assert sorted(reasons) == sorted(BACKENDS)
     assert next(iter(reasons.values())) == READY
     row = defaults.default(specs.get(op), "oneapi")
     assert row is not None
@@ -33,7 +34,7 @@ def test_other_platforms_take_the_first_that_runs(op: str) -> None:
     for platform in ("cpu", "cuda", "sycl"):
         if product and platform == "cpu":
             continue
-        assert tuple(ops.explain(op, platform)) == IMPLEMENTATIONS
+        assert tuple(ops.explain(op, platform)) == tuple(BACKENDS)
         assert "first that can run" in ops.why(op, platform)
     assert ("matrix product" in ops.why(op, "cpu")) == product
     assert (next(iter(ops.explain(op, "cpu"))) == "dequant") == product
@@ -41,7 +42,7 @@ def test_other_platforms_take_the_first_that_runs(op: str) -> None:
 
 def test_rows_name_what_exists() -> None:
     for row in defaults.DEFAULTS:
-        assert row.implementation in IMPLEMENTATIONS
+        assert row.implementation in tuple(BACKENDS)
         assert set(row.ops) <= set(specs.names())
 
 

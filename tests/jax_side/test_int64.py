@@ -8,7 +8,7 @@ import jax
 import pytest
 
 import specs
-from jax_impl import lowered
+from jax_impl import ahead
 from parity.judge.runner import run_case, seed_of
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import INT64
@@ -44,5 +44,5 @@ def test_results(op: Op, case: str) -> None:
 
 @pytest.mark.parametrize(("op", "case"), WIDE)
 def test_kernels_are_lowered_for_nvidia_gpus(op: Op, case: str) -> None:
-    for kernel in lowered.lower(op.name, case, "pallas", platform="cuda"):
+    for kernel in ahead.lower(op.name, case, "pallas", platform="cuda"):
         assert "tt.func" in kernel.ir

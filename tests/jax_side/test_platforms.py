@@ -82,7 +82,7 @@ def test_arrays_of_the_cpu_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None
     x = jnp.ones((3, 256), jnp.bfloat16)
     expected = raw(quantised(x))
     monkeypatch.setattr("jax_impl.support.default_platform", lambda: "cuda")
-    monkeypatch.setattr("jax_impl.launch.default_platform", lambda: "cuda")
+    monkeypatch.setattr("jax_impl.check.default_platform", lambda: "cuda")
     jax.clear_caches()
     assert raw(jax.jit(quantised)(x)) == expected
 

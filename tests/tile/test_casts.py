@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jax_impl.platforms import triton_road
+from jax_impl.triton import source
 from parity.commands import casts
 from specs.lang.declare.axes import Ref, cdiv
 from specs.lang.declare.op import Op
@@ -31,7 +31,7 @@ BLOCK = {"interpret": 1 << 16, "cuda": 1024, "xpu": 1024}
 ROADS = [
     pytest.param(name, device, id=f"{name}-{device}")
     for device in DEVICES
-    for name in casts.IMPLEMENTATIONS
+    for name in casts.implementations()
     if name in available("mxfp8_quant", device)
 ]
 
@@ -110,14 +110,14 @@ def test_detours_are_taken(target: Target) -> None:
 
 def ptx_of(target: Target) -> str:
     program = legalise(launch_of(WIDEN, {"x": np.zeros(512, np.uint8)}, config="cuda").program, target)
-    request = triton_road.Request(
+    request = source.Request(
         source=triton_source.emit(program),
         kernel=program.name,
         signature=(("x_ptr", E5M2), ("y_ptr", BF16)),
         capability=90,
         num_warps=4,
     )
-    return triton_road.compiled(request, 1)[0]
+    return source.compiled(request, 1)[0]
 
 
 def test_machine_code_of_a_detour() -> None:

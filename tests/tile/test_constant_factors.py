@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from jax_impl import launch, support
-from jax_impl.platforms import custom_call, triton_road
+from jax_impl.platforms import custom_call
+from jax_impl.triton import source
 from specs.lang.formats.elements import F32
 from specs.tile import language as tl
 from specs.tile.emit import triton as triton_source
@@ -96,14 +97,14 @@ X = np.zeros(ROWS, np.float32)
 
 def test_triton_keeps_both_constants() -> None:
     program = legalise(launch_of(TWO, {"x": X}, config="cuda").program, TRITON_CUDA)
-    request = triton_road.Request(
+    request = source.Request(
         source=triton_source.emit(program),
         kernel=program.name,
         signature=(("x_ptr", F32), ("out_ptr", F32)),
         capability=90,
         num_warps=1,
     )
-    ptx, _ = triton_road.compiled(request, 1)
+    ptx, _ = source.compiled(request, 1)
     factors = re.findall(r"mul\.(?:rn\.)?f32\s+%\S+ %\S+ 0f([0-9A-F]{8});", ptx)
     assert factors == [f"{int(constant.view(np.uint32)):08X}" for constant in (C, D)]
 

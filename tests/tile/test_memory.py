@@ -158,7 +158,7 @@ def negate_bytes(p: Any) -> None:
 
 
 def test_wide_offsets_are_refused_by_jax_without_64_bit_integers() -> None:
-    from jax_impl.arrayops import JAX_OPS
+    from jax_impl.xla.arrayops import JAX_OPS
     from specs.lang.formats.elements import INT64
 
     with pytest.raises(Unsupported, match="jax_enable_x64"):

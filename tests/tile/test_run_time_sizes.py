@@ -13,7 +13,7 @@ import pytest
 
 import specs
 from jax_impl import support
-from jax_impl.platforms import triton_road
+from jax_impl.triton import source
 from specs.lang.declare.axes import Axis
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import READY
@@ -119,15 +119,15 @@ def compiled_with_ones(program: Program, num_warps: int) -> str:
     ordered = sorted(program.arrays, key=lambda param: param.written)
     pointers = [f"{param.name}_pointer" for param in ordered]
     integers = ["1"] * (len(triton_source.arguments(program)) - len(pointers))
-    launcher = triton_road.launcher(program.name, pointers, [*pointers, *integers])
-    request = triton_road.Request(
+    launcher = source.launcher(program.name, pointers, [*pointers, *integers])
+    request = source.Request(
         source=triton_source.emit(program) + launcher,
-        kernel=triton_road.launcher_name(program.name),
+        kernel=source.launcher_name(program.name),
         signature=tuple((name, param.element) for name, param in zip(pointers, ordered, strict=True)),
         capability=90,
         num_warps=num_warps,
     )
-    return triton_road.triton_ir(request)
+    return source.triton_ir(request)
 
 
 @pytest.mark.parametrize("target", [TRITON_CUDA, TRITON_XPU], ids=lambda target: target.name)

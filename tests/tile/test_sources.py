@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jax_impl.emitter import emit as emit_pallas
+from jax_impl.pallas.emitter import emit as emit_pallas
 from specs.lang.declare.axes import Axis, cdiv
 from specs.lang.formats.elements import BF16, F32
 from specs.tile.emit.triton import emit as emit_triton

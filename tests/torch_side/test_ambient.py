@@ -14,9 +14,9 @@ import specs
 from specs.lang.declare.readiness import READY
 from tests.torch_side.ambient import STATES, State, precision, settings
 from tests.torch_side.calls import Tensors, performed, public, raw, small_call
-from torch_impl import launch, ops, repeated
-from torch_impl.arrayops import TorchOps
+from torch_impl import ambient, ops, repeated
 from torch_impl.dequant import dequantise
+from torch_impl.eager.arrayops import TorchOps
 
 Call = tuple[str, Tensors, dict[str, Any]]
 ROADS = ("eager", "dequant", "interpret")
@@ -145,7 +145,7 @@ def test_states_show_where_nothing_is_done_about_them(
     state: State, call: Callable[[], Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TorchOps, "matmul", torch_matmul)
-    monkeypatch.setattr(launch, "settled", without_settling)
+    monkeypatch.setattr(ambient, "settled", without_settling)
     if state is STATES["matmul precision medium"] and not rounds_products():
         pytest.skip("this processor has no products of rounded float32")
     want = results(call(), "eager")

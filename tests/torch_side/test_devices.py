@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import specs
-from torch_impl.launch import Prepared, Tensors
+from torch_impl.backend import Tensors
+from torch_impl.launch import Prepared
 
 
 @pytest.mark.parametrize("index", [0, 1, None])

@@ -14,7 +14,8 @@ from specs.lang.declare.readiness import DEVICE_NAMES, READY
 from specs.lang.errors import NotAChoice, Unsupported
 from tests.torch_side.calls import public, small_call
 from torch_impl import ops
-from torch_impl.support import IMPLEMENTATIONS
+from torch_impl.backends import BACKENDS
+from torch_impl.platforms import environment
 
 OP = "fp8_gemm"
 
@@ -22,7 +23,7 @@ OP = "fp8_gemm"
 @pytest.mark.parametrize("op", specs.names())
 def test_what_is_ready_runs_and_the_rest_says_why_not(op: str) -> None:
     answers = ops.explain(op, "cpu")
-    assert sorted(answers) == sorted(IMPLEMENTATIONS)
+    assert sorted(answers) == sorted(BACKENDS)
     product = specs.get(op).framework_product is not None
     assert (next(iter(answers)) == "dequant") == product  # what a call on a CPU gets
     assert ("matrix product" in ops.why(op, "cpu")) == product
@@ -55,8 +56,13 @@ def test_an_operation_that_there_is_not_is_refused() -> None:
             ask("fp9_gemm")
 
 
-def test_left_out_the_device_is_that_of_new_tensors() -> None:
+def test_left_out_the_device_is_the_gpu_or_that_of_new_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "gpu_available", lambda: False)
     assert ops.explain(OP) == ops.explain(OP, torch.empty(0).device)
+    monkeypatch.setattr(environment, "gpu_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("xpu"))
+    assert ops.explain(OP) == ops.explain(OP, "xpu")
+    assert ops.explain(OP)["triton"] == READY
     with torch.device("meta"), pytest.raises(NotAChoice, match="'meta'"):
         ops.explain(OP)
 

@@ -10,7 +10,7 @@ from specs.lang.declare.readiness import READY
 from tests.torch_side.accumulate import ACCUMULATE
 from tests.torch_side.calls import fresh, public, raw, small_call
 from torch_impl.launch import run, written_names
-from torch_impl.ops import schema
+from torch_impl.schemas import schema
 from torch_impl.support import explain
 
 AVAILABLE = [name for name, why in explain("cpu").items() if why == READY]

@@ -18,9 +18,9 @@ from specs.lang.errors import Aliased, ArgumentError, Surplus, Unsupported, Wron
 from specs.tile.launch.launches import launches
 from tests.torch_side.calls import as_tuple, public, raw, small_call, with_lead
 from tests.torch_side.test_registration import _CHECKS, ROWS, floats
-from torch_impl import launch, repeated
+from torch_impl import repeated
 from torch_impl.launch import layout_name
-from torch_impl.ops import out_schema
+from torch_impl.schemas import out_schema
 from torch_impl.support import explain
 
 WITH_RESULTS = [name for name in specs.names() if specs.get(name).outputs]
@@ -108,7 +108,7 @@ def test_packed_results_take_the_same_kernel(op: str, monkeypatch: pytest.Monkey
             keys[-1].append(found.key)
             yield found
 
-    monkeypatch.setattr(launch, "launches", watched)
+    monkeypatch.setattr("torch_impl.eager.call.launches", watched)
     monkeypatch.setattr(repeated, "calls", {})
     tensors, attributes = small_call(op)
     want = as_tuple(public(op)(*tensors, **attributes, implementation="eager"))

@@ -12,8 +12,9 @@ from specs.tile.emit.triton import emit
 from specs.tile.launch.cases import case_launches
 from specs.tile.launch.plan import Launch
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, Target
-from torch_impl import launch as launching
 from torch_impl import support
+from torch_impl.backends import BACKENDS
+from torch_impl.triton import launch as launching
 
 WAIT, GO = "tl.extra.cuda.gdc_wait()", "tl.extra.cuda.gdc_launch_dependents()"
 
@@ -44,13 +45,11 @@ def test_kernels_wait_first_and_let_the_next_one_in_before_their_last_store(name
             assert [line.strip().startswith("tl.store(") for line in both[place + 1 :]] == [True]
 
 
-def test_only_steps_of_several_let_the_next_kernel_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launching, "target_of", lambda *_: TRITON_HOPPER)
-    device = torch.device("cuda", 0)
+def test_only_steps_of_several_let_the_next_kernel_in() -> None:
     op = specs.get("int4_gemm_w4a16")
     for case, hands_over in (("one-row", [False]), ("splits", [True, True])):
         launches = case_launches(op, op.case(case), TRITON_HOPPER, strided=True)
-        sources = [launching.triton_source(launch, "triton", device) for launch in launches]
+        sources = [launching.source(launch, TRITON_HOPPER) for launch in launches]
         assert [GO in source for source in sources] == hands_over
         assert all(WAIT in source for source in sources)
 
@@ -73,8 +72,9 @@ def test_devices_that_cannot_do_it_are_not_asked_to(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
     try:
-        assert support.target_of("triton", torch.device(kind, 0)).has_pdl is overlaps
-        assert not support.target_of("interpret", torch.device(kind, 0)).has_pdl
+        target = BACKENDS["triton"].target(support.platform_of(torch.device(kind, 0)))
+        assert target is not None
+        assert target.has_pdl is overlaps
     finally:
         support._capability.cache_clear()
 
@@ -90,12 +90,11 @@ def test_only_kernels_that_wait_are_launched_early(target: Target, monkeypatch: 
         def __getitem__(self, grid: object) -> Any:
             return lambda *_, **options: seen.append((self.waits, options.get("launch_pdl", False)))
 
-    monkeypatch.setattr(launching, "target_of", lambda *_: target)
     monkeypatch.setattr(launching, "load_kernel", lambda source, *_: Kernel(source))
     monkeypatch.setattr(launching, "raw_view", lambda tensor, *_: tensor)
     for launch in _launches("int4_gemm_w4a16"):
         slots = {name: slot for slot, (name, _) in enumerate(launch.arrays.values())}
         tensors = [torch.empty(0, dtype=torch.uint8) for _ in slots]
-        launching.triton_runner(launch, slots, "triton", torch.device("cuda", 0))(tensors)
+        launching.runner_of(launch, target, slots)(tensors)
     assert seen
     assert set(seen) == {(target.has_pdl, target.has_pdl)}

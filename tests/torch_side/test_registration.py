@@ -28,8 +28,8 @@ from tests.torch_side.calls import (
     small_call,
     with_lead,
 )
-from torch_impl import ops
-from torch_impl.support import IMPLEMENTATIONS
+from torch_impl import schemas
+from torch_impl.backends import BACKENDS
 
 _KINDS = {int: "int", float: "float", bool: "bool", str: "str", ElementFormat: "Optional[int]", Paged: "Optional[str]"}
 # torch compares results with arithmetic, which it does not have for 8-bit floats: `test_results_are_fresh` and
@@ -62,7 +62,7 @@ def test_schema_states_the_spec(op: str) -> None:
             assert argument.default_value == attribute.default
     assert schema.arguments[-1].name == "implementation"
     assert [str(result.type) for result in schema.returns] == ["Tensor"] * len(spec.outputs)
-    assert str(torch._C.parse_schema(f"twinkernels::{ops.schema(spec)}")) == str(schema)
+    assert str(torch._C.parse_schema(f"twinkernels::{schemas.schema(spec)}")) == str(schema)
 
 
 @pytest.mark.parametrize("op", specs.names())
@@ -191,6 +191,6 @@ def test_help_names_shapes_and_formats(op: str) -> None:
         assert ("optional" in line) == array.optional
     for attribute in spec.attributes:
         assert all(choice_name(choice) in lines[attribute.name] for choice in attribute.choices)
-    assert all(name in lines["implementation"] for name in IMPLEMENTATIONS)
+    assert all(name in lines["implementation"] for name in tuple(BACKENDS))
     assert "ArgumentError" in text
     assert "Unsupported" in text

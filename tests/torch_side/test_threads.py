@@ -17,7 +17,7 @@ import torch
 import specs
 from tests.torch_side.calls import operator, public, raw
 from torch_impl import ops, repeated
-from torch_impl.compile import load_kernel
+from torch_impl.triton.load import load_kernel
 
 THREADS, ROUNDS = 4, 3
 

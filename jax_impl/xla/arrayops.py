@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_impl.division import divide
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import INT64, ElementFormat
 from specs.tile.interpret.arrayops import NUMPY_DTYPES, LoopBody, ModuleOps
@@ -89,15 +90,6 @@ def _gathered(flat: Any, offsets: Any) -> Any:
 def _like(moved: Any, x: Any) -> Any:
     """What `_bytes` took apart."""
     return moved if moved.dtype == x.dtype else jax.lax.bitcast_convert_type(moved, x.dtype)
-
-
-def divide(x: Any, y: Any) -> Any:
-    """x / y, correctly rounded.
-
-    XLA divides by one value (a constant or not) as a multiplication by its inverse, which rounds twice. A divisor that
-    depends on every element of x, if only in whether x is NaN, is not one value.
-    """
-    return x / jnp.where(x == x, y, jnp.nan)  # noqa: PLR0124
 
 
 JAX_OPS = JaxOps()

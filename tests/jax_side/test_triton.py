@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import pytest
 
 import specs
-from jax_impl import lowered
-from jax_impl.platforms import compiled_call, triton_road, versions
+from jax_impl import ahead
+from jax_impl.platforms import compiled_call, versions
 from jax_impl.platforms.compiled_call import CompiledKernel, spelled_out, without_scratch
+from jax_impl.triton import source as triton_source
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import E4M3, F32, ElementFormat
 from specs.tile.launch.cases import default_case
@@ -27,18 +28,18 @@ def scaled(x_ptr, y_ptr, factor):
     i = tl.arange(0, 16)
     tl.store(y_ptr + i, tl.div_rn(tl.load(x_ptr + i), factor))
 """
-WHOLE = SOURCE + triton_road.launcher("scaled", ["x", "y"], ["x", "y", "3.0"])
+WHOLE = SOURCE + triton_source.launcher("scaled", ["x", "y"], ["x", "y", "3.0"])
 POINTERS = (("x", F32), ("y", F32))
 
 
-def request(source: str, signature: tuple[tuple[str, ElementFormat], ...], capability: int) -> triton_road.Request:
-    return triton_road.Request(
+def request(source: str, signature: tuple[tuple[str, ElementFormat], ...], capability: int) -> triton_source.Request:
+    return triton_source.Request(
         source=source, kernel="scaled_launch", signature=signature, capability=capability, num_warps=4
     )
 
 
 def ir_of(source: str, capability: int = 90) -> str:
-    return triton_road.triton_ir(request(source, POINTERS, capability))
+    return triton_source.triton_ir(request(source, POINTERS, capability))
 
 
 def test_a_kernel_of_pointers_only() -> None:
@@ -50,8 +51,8 @@ def test_a_kernel_of_pointers_only() -> None:
 
 
 def test_division_goes_where_the_platform_links_it() -> None:
-    assert "tt.precise_divf" in ir_of(triton_road.linked(WHOLE, "cuda"))
-    wide = ir_of(triton_road.linked(SOURCE, "oneapi") + WHOLE.removeprefix(SOURCE))
+    assert "tt.precise_divf" in ir_of(triton_source.linked(WHOLE, "cuda"))
+    wide = ir_of(triton_source.linked(SOURCE, "oneapi") + WHOLE.removeprefix(SOURCE))
     assert "precise_divf" not in wide
     assert re.search(r"arith\.divf .*: tensor<16xf64>", wide)
     assert re.search(r"arith\.truncf .*: tensor<16xf64> to tensor<16xf32>", wide)
@@ -59,7 +60,7 @@ def test_division_goes_where_the_platform_links_it() -> None:
 
 def test_sources_without_division_stay_as_they_are() -> None:
     source = SOURCE.replace("tl.div_rn(tl.load(x_ptr + i), factor)", "tl.load(x_ptr + i) * factor")
-    assert triton_road.linked(source, "oneapi") == source
+    assert triton_source.linked(source, "oneapi") == source
 
 
 def test_what_triton_refuses_is_told() -> None:
@@ -72,14 +73,14 @@ def test_what_triton_refuses_is_told() -> None:
 def test_fp8_needs_a_device_that_has_it() -> None:
     copied = WHOLE.replace("tl.div_rn(tl.load(x_ptr + i), factor)", "tl.load(x_ptr + i)")
     pointers = (("x", E4M3), ("y", E4M3))
-    assert "f8E4M3FN" in triton_road.triton_ir(request(copied, pointers, 90))
+    assert "f8E4M3FN" in triton_source.triton_ir(request(copied, pointers, 90))
     with pytest.raises(Unsupported, match="fp8e4nv"):
-        triton_road.triton_ir(request(copied, pointers, 80))
+        triton_source.triton_ir(request(copied, pointers, 80))
 
 
 def test_a_process_that_ends_is_replaced() -> None:
     ir_of(WHOLE + "\n# started\n")
-    triton_road._worker()._process.kill()
+    triton_source._worker()._process.kill()
     with pytest.raises(Unsupported, match="its process ended"):
         ir_of(WHOLE + "\n# asked of nobody\n")
     assert "tt.func" in ir_of(WHOLE + "\n# asked of the next\n")
@@ -92,7 +93,7 @@ def test_without_triton_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compiled_kernel(source: str = WHOLE) -> CompiledKernel:
-    ptx, shared = triton_road.compiled(request(source, POINTERS, 90), 3)
+    ptx, shared = triton_source.compiled(request(source, POINTERS, 90), 3)
     return CompiledKernel(
         name="scaled_launch", ptx=ptx, shared=shared, num_warps=4, capability=90, pointers=2, grid=(1, 1, 1)
     )
@@ -130,7 +131,7 @@ def scaled_launch(x, y):
     tl.store(y + i, tl.load(x + i).to(tl.float32))
 """
     asked = request(widened, (("x", E4M3), ("y", F32)), 90)
-    ptx, _ = triton_road.compiled(asked, 3)
+    ptx, _ = triton_source.compiled(asked, 3)
     assert re.search(r"mov\.b32\s+\{_, %rs\d+\}", ptx)
     text = spelled_out(ptx)
     assert "{_," not in text
@@ -152,7 +153,7 @@ def test_operations_compile_for_a_card_that_is_not_there(name: str, monkeypatch:
     monkeypatch.setattr(compiled_call, "call", call)
     op = specs.get(name)
     with pytest.raises(ValueError, match="unpack"):  # what is lowered holds no call of XLA's for Triton IR
-        lowered.lower(name, default_case(op), "triton", platform="cuda")
+        ahead.lower(name, default_case(op), "triton", platform="cuda")
     (kernel, *_) = launched
     text = without_scratch(kernel)
     head = text.partition(f".entry {kernel.name}(")[2].partition(")")[0]
@@ -164,19 +165,19 @@ def test_operations_compile_for_a_card_that_is_not_there(name: str, monkeypatch:
 
 
 def test_integers_of_a_launcher() -> None:
-    passed = triton_road.integers([7, 1, 32, 1 << 40])
+    passed = triton_source.integers([7, 1, 32, 1 << 40])
     assert passed.arguments == ("n0", "1", "n2", "n3")
     assert passed.values == (7, 32, 1 << 40)
     assert passed.types == (("n0", "i32", False), ("n2", "i32", True), ("n3", "i64", True))
-    assert triton_road.constants([7, 1]).arguments == ("7", "1")
-    assert triton_road.constants([7, 1]).types == ()
+    assert triton_source.constants([7, 1]).arguments == ("7", "1")
+    assert triton_source.constants([7, 1]).types == ()
 
 
 @pytest.mark.parametrize("platform", ["cuda", "oneapi"])
 def test_arrays_updated_in_place_are_passed_twice_and_used_once(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_call, "available", lambda: False)
     op = specs.get("quantize_and_insert_k")
-    (kernel,) = lowered.lower(op.name, default_case(op), "triton", platform=platform)
+    (kernel,) = ahead.lower(op.name, default_case(op), "triton", platform=platform)
     ((operand, result),) = kernel.aliases
     assert kernel.operands[operand].array == kernel.results[result].array
     (signature,) = re.findall(r"tt\.func public @\w+\((.*)\)", kernel.ir)
@@ -187,11 +188,13 @@ def test_arrays_updated_in_place_are_passed_twice_and_used_once(platform: str, m
     assert uses[len(kernel.operands) + result] > 0
 
 
-def test_both_roads_take_the_same_arrays() -> None:
+def test_both_backends_take_the_same_arrays() -> None:
     for name in specs.names():
         op = specs.get(name)
-        roads = [lowered.lower(name, default_case(op), road, platform="oneapi") for road in lowered.ROADS]
-        for one, other in zip(*roads, strict=True):
+        sources = [
+            ahead.lower(name, default_case(op), backend, platform="oneapi") for backend in ahead.lowering("oneapi")
+        ]
+        for one, other in zip(*sources, strict=True):
             pairs = zip((*one.operands, *one.results), (*other.operands, *other.results), strict=True)
             for mine, yours in pairs:  # of the same memory, though perhaps with other dimensions
                 assert (mine.name, mine.array, mine.form.dtype) == (yours.name, yours.array, yours.form.dtype)
@@ -210,7 +213,7 @@ def scaled(x_ptr, y_ptr, factor):
 
 def test_xla_does_not_look_through_what_is_transposed() -> None:
     start = SOURCE[: SOURCE.index("@triton.jit")]
-    text = ir_of(start + TRANSPOSED + triton_road.launcher("scaled", ["x", "y"], ["x", "y", "3.0"]))
+    text = ir_of(start + TRANSPOSED + triton_source.launcher("scaled", ["x", "y"], ["x", "y", "3.0"]))
     found = re.findall(r"tt\.trans (%\w+) .* : tensor<16x32xf32> ->", text)
     assert found
     for held in found:

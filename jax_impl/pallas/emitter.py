@@ -71,13 +71,13 @@ def _imports(extensions: set[str]) -> list[str]:
     """Import lines of the operations that Pallas has no word for."""
     lines: list[str] = []
     modules = (
-        ("interpreter", extensions & _SCATTER),
-        ("triton_ops", extensions - _VIEWS - _SCATTER),
-        ("views", extensions & _VIEWS),
+        ("pallas.interpreter", extensions & _SCATTER),
+        ("platforms.triton_ops", extensions - _VIEWS - _SCATTER),
+        ("platforms.views", extensions & _VIEWS),
     )
     for module, own in modules:
         if own:
-            lines.append(f"from jax_impl.platforms.{module} import {', '.join(sorted(own))}")
+            lines.append(f"from jax_impl.{module} import {', '.join(sorted(own))}")
     return [*lines, ""] if lines else []
 
 

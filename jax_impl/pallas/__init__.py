@@ -1,0 +1,1 @@
+"""Generated Pallas kernels: source, loading it, and calls."""

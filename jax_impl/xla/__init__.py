@@ -1,0 +1,1 @@
+"""Operations as array programs that XLA compiles."""

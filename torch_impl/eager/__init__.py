@@ -1,0 +1,1 @@
+"""Operations as eager functions of torch."""

@@ -1,0 +1,1 @@
+"""Generated Triton kernels: loading their source, and launches."""

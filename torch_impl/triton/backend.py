@@ -1,0 +1,71 @@
+"""Backends that run generated Triton source."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import PurePosixPath
+
+from specs.lang.declare.op import Op
+from specs.tile.backend import Source
+from specs.tile.emit.triton import emit
+from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU
+from torch_impl.backend import Request, Runner, TorchBackend
+
+_NOT_INSTALLED = "the triton package is not installed"
+
+
+def _compiled(request: Request) -> list[Runner]:
+    from torch_impl.triton.launch import compiled
+
+    return compiled(request)
+
+
+def _interpreted(request: Request) -> list[Runner]:
+    from torch_impl.triton.launch import interpreted
+
+    return interpreted(request)
+
+
+def _why_not(op: Op | None, platform: str) -> str | None:
+    del op
+    if platform not in TRITON.targets:
+        return f"Triton compiles for cuda and xpu devices, the arrays are on {platform}"
+    return None if importlib.util.find_spec("triton") is not None else _NOT_INSTALLED
+
+
+def _not_interpreted(op: Op | None, platform: str) -> str | None:
+    from torch_impl.platforms import environment
+
+    del op
+    if platform != "cpu":
+        return f"the interpreter reads host memory, the arrays are on {platform}"
+    if importlib.util.find_spec("triton") is None:
+        return _NOT_INSTALLED
+    if environment.gpu_available():
+        return "Triton compiles in this process: it sees a GPU"
+    return environment.interpreter_problem()
+
+
+_GPUS = {"cuda": TRITON_CUDA, "hopper": TRITON_HOPPER, "xpu": TRITON_XPU}
+
+TRITON = TorchBackend(
+    name="triton",
+    targets=_GPUS,
+    why_not=_why_not,
+    strided=True,
+    source=Source(
+        name="torch",
+        folder=PurePosixPath("torch_impl", "generated"),
+        targets={**_GPUS, "interpret": TRITON_INTERPRET},
+        strided=True,
+        emit=emit,
+    ),
+    runners=_compiled,
+)
+INTERPRET = TorchBackend(
+    name="interpret",
+    targets={"cpu": TRITON_INTERPRET},
+    why_not=_not_interpreted,
+    strided=True,
+    runners=_interpreted,
+)
