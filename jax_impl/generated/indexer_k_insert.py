@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5b66940cd75334fe926778ce0b60d90046fb5a759aaf4997af80dfc0a7c16be
+# spec sha256 0fc6873fc6a7ff1c349ea3d672e7f96fd72cbd50e8ae4fc006daad51c9c13458
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

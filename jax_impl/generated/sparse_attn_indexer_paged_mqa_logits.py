@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5137213d26c125fb18b8f29aff4114857ab37105f3ca8e2fa5a8df0f9f971acc
+# spec sha256 5cd96075a224c2e20807825c5cc730a9ae5f2e30e6c9dae8e1fd2e031efb1bb2
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

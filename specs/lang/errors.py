@@ -25,7 +25,7 @@ class SpecError(Exception):
 
 
 class Unfit(SpecError):
-    """A sampler has no test data for the sizes and attributes that it was asked for: no call has them together."""
+    """A sampler has no test data for these sizes and attributes: no valid call combines them."""
 
 
 class ArgumentError(ValueError):
@@ -112,7 +112,7 @@ class Aliased(ArgumentError):
 
 
 class ConstraintViolated(ArgumentError):
-    """A declared constraint does not hold; `expected` is the constraint's own message."""
+    """A declared constraint is violated; `expected` is the constraint's own message."""
 
     template = "{op}: '{argument}': {expected}, got {actual}"
 

@@ -1,7 +1,7 @@
 """The tile IR: a small typed SSA form of what one grid point does.
 
 Every value is a tile (or a scalar, rank 0) with an element format and a static shape. No operation promotes: operands
-agree in element format, and a cast is an operation of its own, so that no emitter has a rule to disagree about.
+agree in element format, and a cast is an operation of its own, so emitters cannot differ in promotion rules.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Opcode(Enum):
     SELECT = "select"
     # format changes
     # Value-preserving where representable, else to nearest even; overflow as the format says. Float to integers of 32
-    # bits or more takes whole numbers in range only, as machines differ in the rest: `codec.saturate` first, where that
+    # bits or more takes integers in range only, as machines differ in the rest: `codec.saturate` first, where that
     # is not certain. Narrower integers saturate, NaN becomes 0. Integers to narrower integers keep the low
     # bits (those of less than a byte saturate); to floats of less than 32 bits they are rounded to float32 first.
     CAST = "cast"
@@ -146,7 +146,7 @@ class Region:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Operation:
-    """One operation. `attrs` holds what is not a value: see `Opcode`."""
+    """One operation. `attrs`: static arguments, see `Opcode`."""
 
     code: Opcode
     operands: tuple[Value, ...]

@@ -1,6 +1,6 @@
 """The vocabulary of tile programs: what a kernel body calls.
 
-Names are those of the field (`program_id`, `load`, `dot`, `fori_loop`); operators are on `Tile` itself. A body reads
+Names follow Triton and JAX (`program_id`, `load`, `dot`, `fori_loop`); operators are on `Tile` itself. A body reads
 its arguments from one object `p`: arrays (None when absent), dynamic axes (scalar tiles), static axes, attributes,
 tunables and static conditions (plain Python values).
 """
@@ -43,7 +43,7 @@ class ArrayHandle:
 
     @property
     def element(self) -> ElementFormat:
-        """Element format of what the array holds."""
+        """Element format of the array."""
         return self.param.element
 
     @property
@@ -92,7 +92,7 @@ def load(array: ArrayHandle, indices: tuple[Index, ...], mask: Tile | None = Non
 
 
 def store(array: ArrayHandle, indices: tuple[Index, ...], value: Tile, mask: Tile | None = None) -> None:
-    """Writes `value` (already in the array's element format) at `indices`, where `mask` holds."""
+    """Writes `value` (already in the array's element format) at `indices`, where `mask` is true."""
     if not array.param.written:
         raise fail(f"store to '{array.param.name}', which is declared as an input")
     if value.element != array.element:
@@ -157,9 +157,9 @@ def _view_indices(
 
 
 def when(condition: Tile, body: Callable[[], None]) -> None:
-    """Runs `body`, which stores, where the scalar `condition` holds: a branch, taken by whole grid points."""
+    """Runs `body`, which stores, where the scalar `condition` is true: a branch, taken by whole grid points."""
     if condition.element != BOOL or condition.shape:
-        raise fail(f"when({condition.value.type}): the condition is one truth value", "use a mask for tiles")
+        raise fail(f"when({condition.value.type}): the condition is a scalar bool", "use a mask for tiles")
     region = Region([])
     with tracer().block(region):
         body()
@@ -167,7 +167,7 @@ def when(condition: Tile, body: Callable[[], None]) -> None:
 
 
 def where(condition: Tile, x: Operand, y: Operand) -> Tile:
-    """x where `condition` holds, else y."""
+    """x where `condition` is true, else y."""
     if not isinstance(x, Tile) and not isinstance(y, Tile):
         raise fail("where() of two numbers: one of them must be a tile")
     x = x if isinstance(x, Tile) else constant(x, y.element)  # type: ignore[union-attr]
@@ -279,7 +279,7 @@ def join_pairs(even: Tile, odd: Tile) -> Tile:
 def nibble(x: Tile, high: bool, element: ElementFormat, zero: Tile | None = None) -> Tile:
     """The high or low four bits of every byte minus `zero`, as `element` (BF16 or F16); exact.
 
-    zero: whole numbers 0 .. 15 as `element`, broadcastable to x; 8 when left out.
+    zero: integers 0 .. 15 as `element`, broadcastable to x; 8 when left out.
     """
     if x.element != UINT8 or element not in (BF16, F16):
         raise fail(f"nibble of {x.value.type} as {element.name}: bytes become bf16 or f16")
@@ -304,10 +304,9 @@ def scaled_nibble(x: Tile, high: bool, factor: Tile) -> Tile:
 def fori_loop(lower: Index, upper: Index, body: LoopBody, *init: Tile, stages: int | None = None) -> Any:
     """Runs `carried = body(k, *carried)` for k in [lower, upper), the bounds i32 scalars known at run time.
 
-    stages: everything the body loads is fetched ahead in so many stages; without it, compilers do so for operands of
-    dots alone.
+    stages: number of pipeline stages for all loads of the body; without it, compilers pipeline only operands of dots.
 
-    Returns what is carried: one tile, or a tuple of any other number.
+    Returns the carried values: one tile, or a tuple unless there is exactly one.
     """
     bounds = [_index(lower), _index(upper)]
     parameters = [Value(type=TileType(INT32)), *(Value(type=tile.value.type) for tile in init)]
@@ -339,7 +338,7 @@ def cdiv(a: Tile | Expr, b: ExprLike) -> Tile | Expr:
 
 
 def both(a: Tile | None, b: Tile | None) -> Tile | None:
-    """The conjunction of two masks, either of which may be absent."""
+    """The logical and of two masks, either of which may be None."""
     if a is None or b is None:
         return a if b is None else b
     return a & b

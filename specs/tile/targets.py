@@ -1,4 +1,4 @@
-"""What a target's registers and dot units know, as data; `legalise` rewrites a program until it fits."""
+"""Capabilities of targets (formats, dot operands, features) as data; `legalise` rewrites programs to fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Target:
     """One place a program can run.
 
     native: float formats with a type of their own and correctly rounded conversion from and to float32.
-    detours: casts between two of them that are not to be left to the target.
+    detours: casts between two of them that the target's compiler gets wrong.
     dot: operand formats of the dot unit.
     saturating_casts: native narrowing casts saturate (else overflow must be clamped first).
     has_round: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
@@ -36,7 +36,7 @@ class Target:
         from bytes.
     masked_scatter_is_safe: a masked store does not touch the addresses of its masked elements, even where
         other elements of the same store write to them.
-    can_splat_bool: a scalar truth value can be broadcast; Triton's interpreter makes integers of it, which are no mask.
+    can_splat_bool: a scalar bool can be broadcast; Triton's interpreter converts it to integers, which are not a mask.
     merges_constant_factors: its compiler turns (x c) d into x (c d), c a constant and d a constant or a
         broadcast value, as XLA's algebraic simplifier does: another rounding, and zero where c d underflows.
         `legalise` hides such c.

@@ -1,8 +1,7 @@
-"""Configurations that a search or a measurement has chosen: one table per target, `specs/tuned/TARGET.json`.
+"""Tuned configurations: one table per target, `specs/tuned/TARGET.json`.
 
 A kernel says which classes of calls there are, in the order in which they are tried; the table has the tunables of
-each. So the part that programs write (`parity xpu --search OPERATION --write`, `python -m benchmarks.tuning`) is apart
-from what people write.
+each. Tables are written by `parity xpu --search OPERATION --write` and `python -m benchmarks.tuning`, specs by hand.
 """
 
 from __future__ import annotations
@@ -55,12 +54,12 @@ def write(found: Iterable[tuple[Config, Mapping[str, int]]]) -> tuple[Path, ...]
         Files that were written.
 
     Raises:
-        SpecError: a configuration stands in the specification, not in a table.
+        SpecError: a configuration is written in the spec, not in a table.
     """
     tables: dict[str, dict[str, dict[str, Mapping[str, int]]]] = {}
     for row, values in found:
         if not row.name:
-            message = f"a configuration for target '{row.target}' stands in the specification"
+            message = f"a configuration for target '{row.target}' is written in the spec"
             raise SpecError(message, where=row.where, hint=f"make it a row of specs/tuned/{row.target}.json")
         known = table(row.target)
         rows = tables.setdefault(row.target, {kernel: dict(classes) for kernel, classes in known.items()})

@@ -242,7 +242,7 @@ def test_a_page_can_be_read_by_its_description(layout: Paged, rng: np.random.Gen
     page = layout.encode(rng.standard_normal((rows, told["width"])))
     assert page.size == rows * told["row_bytes"]
     data = row * told["row_stride"]
-    share = data if told["scales"] == "behind_codes" else rows * told["row_stride"] + row * told["share"]
+    share = data if told["scales"] == "after_codes" else rows * told["row_stride"] + row * told["share"]
     values = [read_field(field, page[data:], page[share:], form["formats"]) for field in told["fields"]]
     want = layout.decode(page, rows)[row]
     assert np.array_equal(np.concatenate(values), want)

@@ -164,7 +164,7 @@ def test_layouts_of_one_s_own(make: Callable[[int], Paged], rows: int, columns: 
     "layout",
     [
         V4,
-        replace(fp8_rows(128), name="behind", scales=ScalePlace.BEHIND_CODES),
+        replace(fp8_rows(128), name="behind", scales=ScalePlace.AFTER_CODES),
         fp8_rows(96),
         mxfp4_rows(256),
         replace(fp8_rows(64), name="halves", fields=(fp8_rows(32).fields[0],) * 2),

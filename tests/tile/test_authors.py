@@ -39,7 +39,7 @@ BODIES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "float": (float, r"no Python number"),
     "matmul": (lambda x: x @ x, r"use dot\(a, b\)"),
     "iterate": (list, r"not iterated over"),
-    "max": (lambda x: max(x, 0.0), r"no truth value"),
+    "max": (lambda x: max(x, 0.0), r"bool of a tile is unknown"),
     "axis": (lambda x: x * N, r"no tile and no number.*p\.NAME"),
     "text": (lambda x: x * "2", r"no tile and no number"),
     "shape": (lambda x: x + arange(100), r"sizes are powers of two"),
@@ -185,5 +185,5 @@ def test_check_looks_at_every_access() -> None:
         accuracy=(("y", Accuracy(exact=True)),),
         oracle=lambda inputs: {"y": Reference(value=inputs["x"])},
     )
-    assert list(problems(changed)) == ["'y': 8 of 24 bytes are written by nobody  [case six]"]
+    assert list(problems(changed)) == ["'y': 8 of 24 bytes are not written by any program  [case six]"]
     assert checked(op, {"x": np.zeros(6, np.float32)}).sizes["N"] == 6

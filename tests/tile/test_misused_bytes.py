@@ -110,12 +110,12 @@ def view_stored_under_another_mask(p: Any) -> None:
     store_view(p.cache, 0, 0, arange(N), arange(N), (arange(N) < 3)[:, None])  # wrong
 
 
-@misuse("when(bool[8]): the condition is one truth value", "use a mask for tiles")
+@misuse("when(bool[8]): the condition is a scalar bool", "use a mask for tiles")
 def branch_on_a_mask(p: Any) -> None:
     when(arange(N) < 3, lambda: store(p.y, (0,), load(p.x, (0,))))  # wrong
 
 
-@misuse("when(int32[]): the condition is one truth value")
+@misuse("when(int32[]): the condition is a scalar bool")
 def branch_on_a_number(p: Any) -> None:
     when(program_id(0), lambda: store(p.y, (0,), load(p.x, (0,))))  # wrong
 

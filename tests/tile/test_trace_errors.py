@@ -176,14 +176,14 @@ def mistake_inside_a_loop(p: Any) -> None:
     fori_loop(0, 3, step, x)
 
 
-@misuse("a tile has no truth value while it is traced", "where()")
+@misuse("the bool of a tile is unknown while tracing", "where()")
 def branch_on_a_tile(p: Any) -> None:
     x = row(p)
     if reduce_max(x, 0) > 0:  # wrong
         store(p.y, (arange(N),), x)
 
 
-@misuse("a tile has no truth value while it is traced", "where()")
+@misuse("the bool of a tile is unknown while tracing", "where()")
 def chained_comparison(p: Any) -> None:
     columns = arange(N)
     inside = 2 < columns < 5  # wrong
@@ -230,7 +230,7 @@ def exp2_of_integers(p: Any) -> None:
     exp2(arange(N))  # wrong
 
 
-@misuse("not is not defined on int32", "truth values")
+@misuse("not is not defined on int32", "bool tiles")
 def not_of_integers(p: Any) -> None:
     ~arange(N)  # wrong
 

@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7893b9949e7d678b00d0b39801349ab77b4b9e17b00001252c114483164c18c6
+# spec sha256 c0f7e9d95aa4b3ae3324327d8a26b6ff0bc8d451136f5bcc0b1102f7f9d6ebe9
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c25c670445f3cef98b2c98cffe861a524144d3b298d42b2607387e0755268cde
+# spec sha256 7f19bba1178d84ed64a81f0a48e61ae01a37c07841bfef71d6583aa634e463dc
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 04ff755195126177b80000fd18d187075f867c26a8f25117320c07a43a69aaf5
+# spec sha256 ec8b58c2bb10c5b9f93f46ab78264dbb7b97d6e345564de92d7b90cf25688464
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

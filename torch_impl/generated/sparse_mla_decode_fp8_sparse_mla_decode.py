@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5ee12fc42d8258172fbabd1a2cca3c79c1e578dcf36b49a9d02fb43e1dfbc4e1
+# spec sha256 aff5d4914844974e8db592410ac2ba97a70a3c406db8d11708a0f9de1d476404
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

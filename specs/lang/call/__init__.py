@@ -1,1 +1,1 @@
-"""What a caller passes, bound to a declaration: shapes, attributes, results, signatures."""
+"""Calls checked and bound to a declaration: shapes, attributes, results, signatures."""

@@ -26,7 +26,7 @@ from specs.lang.formats.paged import Paged
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """What the binder sees of an array. `strides` in elements, None where the framework has none."""
+    """Shape, format and strides (in elements; None where the framework has none) of an array."""
 
     shape: tuple[int, ...]
     format: ElementFormat
@@ -57,7 +57,7 @@ class Call:
 
     @property
     def forms(self) -> Mapping[str, Form]:
-        """What the attributes make of every array, by name."""
+        """The form of every array under the attributes, by name."""
         return self.op.under(self.attributes)
 
     def shape(self, name: str) -> Shape:
@@ -66,7 +66,7 @@ class Call:
 
 
 def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
-    """What expressions may ask of an attribute NAME that is a paged layout.
+    """Names that expressions may use for a paged-layout attribute NAME.
 
     NAME_width, NAME_values: columns of a row, and those that are values. NAME_data, NAME_share: bytes of a row among
     the rows, and at the end of the page. NAME_codes: formats of its fields (`Paged.codes`). NAME_scales: scales of a
@@ -185,7 +185,7 @@ def _limits(a: Attribute) -> str:
 
 
 def _as_number(kind: type, value: object) -> object:
-    """An integer where a float is meant, and numbers of numpy, as Python's own; truth values are no numbers."""
+    """Converts integers for float attributes, and numpy scalars; bool is not a number."""
     if isinstance(value, bool):
         return value
     if kind is float and isinstance(value, Real):
@@ -312,7 +312,7 @@ class _Binder:
         return self.allowed(self.forms[form.formats])  # where only some arguments are looked at
 
     def choose(self, form: Form, shape: tuple[int, ...]) -> Shape:
-        """The accepted shape that the rank (and dimensions of size 1) speak for."""
+        """Selects the accepted shape by rank, then by dimensions of size 1."""
         fitting = [s for s in form.shapes if _rank_fits(s, len(shape))]
         if not fitting:
             self.fail(errors.WrongRank, form, shape)
@@ -360,7 +360,7 @@ class _Binder:
         raise kind(op=self.op.name, argument=form.name, expected=self.want(form), actual=list(form.reordered(sizes)))
 
     def check_shapes(self, partly: bool = False) -> None:
-        """Checks the dimensions that are expressions; `partly`: skip axes that nothing states yet."""
+        """Checks the dimensions that are expressions; `partly`: skip axes of unknown size."""
         for form, shape, sizes in self.later:
             _, dims, (_, rest) = _split(shape, sizes)
             for dim, size in zip(dims, rest, strict=True):
@@ -379,7 +379,7 @@ class _Binder:
             env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
             try:
                 self.sizes[axis.name] = axis.value.evaluate(env)
-            except Undecided:  # how the run divides its work, and no result's size
+            except Undecided:  # sizes the grid, not a result
                 continue
         env = call_env(self.op, self.sizes, self.attributes, self.shapes, self.formats)
         for constraint in self.op.constraints:

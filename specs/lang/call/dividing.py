@@ -19,7 +19,7 @@ from specs.lang.declare.layouts import Pages
 
 @dataclass(frozen=True, slots=True)
 class Divisions:
-    """What may be divided.
+    """The divisible dimensions of a call.
 
     dims: of every argument that is passed and every result, the label of each dimension ("" where it stays whole).
         Dimensions of the same label are divided together. Leading dimensions have a label each.
@@ -68,7 +68,7 @@ class _Lead:
 
 
 def _symbols(call: Call, array: Array) -> list[Dim | _Lead]:
-    """What every dimension of an array is, in the order in which it was passed."""
+    """The symbolic size of every dimension of an array, in the order in which it was passed."""
     sizes = call.shapes[array.name]
     if isinstance(array.layout, Pages):
         return [0] * len(sizes)
@@ -90,7 +90,7 @@ def _label(dim: Dim | _Lead, live: set[str]) -> str:
 
 
 def _parts(dim: Dim, name: str, call: Call) -> int | None:
-    """Into how many equal parts a dimension falls that ends no block of it in the middle; None if it cannot be told."""
+    """Number of equal parts of a dimension that split no block; None if unknown."""
     if isinstance(dim, Axis):
         return call.sizes[name]
     assert isinstance(dim, Expr)

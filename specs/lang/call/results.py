@@ -1,4 +1,4 @@
-"""Checks arrays that a caller gives for results, against the call that is going to write them.
+"""Checks `out=` arrays against the call that will write them.
 
 Framework-neutral, like `bind`: a refusal is an `ArgumentError` that names the entry of `out`, raised before anything
 runs.
@@ -19,7 +19,7 @@ from specs.lang.formats.elements import E8M0, UINT8
 
 
 def entry(op: Op, index: int) -> str:
-    """What the caller calls the array given for the result `index`."""
+    """The caller's name for the array of the result `index`: out, or out[index]."""
     return "out" if len(op.outputs) == 1 else f"out[{index}]"
 
 

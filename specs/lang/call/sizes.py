@@ -1,4 +1,4 @@
-"""Sizes that are known only when a call runs, as compilers trace it: what depends on them is left to the run.
+"""Sizes unknown while a compiler traces a call: checks that depend on them are postponed to the run.
 
 A framework's symbol takes part in a check as a `SymbolicSize`. Comparing it gives the answer where the framework is
 certain of it for every size, and raises `Undecided` elsewhere, so that no check makes a compiler assume anything.
@@ -108,7 +108,7 @@ def bare_size(size: Any) -> Any:
 
 
 def certainly(condition: Callable[[], object]) -> bool:
-    """Whether a condition holds whatever the run's sizes are."""
+    """Whether a condition is true for all sizes."""
     try:
         return bool(condition())
     except Undecided:
@@ -116,7 +116,7 @@ def certainly(condition: Callable[[], object]) -> bool:
 
 
 def problem_of(check: Callable[[], str | None]) -> str | None:
-    """What a check asks for, None where only the run can tell."""
+    """The requirement that a check finds broken; None also where it depends on the run."""
     try:
         return check()
     except Undecided:

@@ -1,4 +1,4 @@
-"""What to do instead of a transform that an operation refuses, in the same words for both frameworks."""
+"""Alternatives to a transform that an operation refuses; one text for both frameworks."""
 
 from __future__ import annotations
 

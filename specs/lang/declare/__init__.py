@@ -1,1 +1,1 @@
-"""What an author writes down: axes, arrays, kernels, operations, accuracy, and the check of all that."""
+"""Declarations: axes, arrays, kernels, operations, accuracy, and their validation."""

@@ -18,7 +18,7 @@ Env = Mapping[str, Union[int, bool, str, float, object]]
 
 
 class Expr:
-    """An integer (or truth-valued) expression over axes and attributes. Immutable."""
+    """An integer (or bool) expression over axes and attributes. Immutable."""
 
     __slots__ = ()
 
@@ -75,11 +75,11 @@ class Expr:
         return BinaryExpr("!=", self, as_expr(other))
 
     def or_(self, other: Expr) -> Expr:
-        """At least one holds."""
+        """At least one is true."""
         return BinaryExpr("or", self, other)
 
     def and_(self, other: Expr) -> Expr:
-        """Both hold (`and` cannot be overloaded)."""
+        """Both are true (`and` cannot be overloaded)."""
         return BinaryExpr("and", self, other)
 
 
@@ -130,7 +130,7 @@ class Axis(Expr):
         return self.name
 
     def problem(self, size: int) -> str | None:
-        """What the declaration asks for if `size` breaks it, else None."""
+        """The requirement that `size` breaks, or None."""
         if size < self.minimum:
             return f"{self.name} >= {self.minimum}"
         if self.maximum is not None and size > self.maximum:
@@ -197,7 +197,7 @@ class BinaryExpr(Expr):
 
 
 def _number(value: int) -> int:
-    """A truth value as 0 or 1: the symbolic sizes of torch 2.11 cannot be multiplied with the values True and False."""
+    """A bool as 0 or 1: symbolic sizes of torch 2.11 cannot be multiplied by True and False."""
     return int(value) if value is True or value is False else value
 
 

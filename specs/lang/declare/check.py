@@ -1,4 +1,4 @@
-"""Checks of declarations, made when a kernel or an operation is: names that exist, choices that are all listed.
+"""Validation of declarations at construction: every name exists, every choice is listed.
 
 A mistake is a `SpecError` with the file and line of the declaration that is wrong. Without these checks it would be a
 call that is refused, or computed without an argument, in the one mode that the author forgot.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
 """Targets that every kernel has a configuration for."""
 LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale", "unit")
-"""What expressions may ask of a paged layout (`bind.layout_facts`)."""
+"""Suffixes that expressions may use for a paged layout (`bind.layout_facts`)."""
 
 
 def check_kernel(kernel: Kernel) -> None:
@@ -119,7 +119,7 @@ def check_op(op: Op) -> None:
 
 
 def _quantised_problem(op: Op, name: str, accuracy: Accuracy) -> tuple[str, str | None] | None:
-    """What is wrong with a contract of codes and scales, and a hint."""
+    """The problem of a contract for codes and scales, with a hint; None if it is valid."""
     given = accuracy.quantised
     assert given is not None
     results = [array.name for array in op.arrays if array.access is not Access.IN]
@@ -177,7 +177,7 @@ def _check_case(op: Op, case: Case) -> None:
 
 
 def _stated_axes(op: Op, case: Case) -> set[str]:
-    """Axes whose sizes only a case can give: those of the arrays that it passes, rows of pages apart."""
+    """Axes whose sizes a case must give: the axes of its arrays, except rows per page."""
     attributes = {a.name: a.default for a in op.attributes} | dict(case.attributes)
     axes = {axis.name for axis in op.axes if axis.value is None}
     found: set[str] = set()
@@ -190,7 +190,7 @@ def _stated_axes(op: Op, case: Case) -> set[str]:
 
 
 class _Scope:
-    """What declarations of one kernel or operation may name."""
+    """The names that declarations of one kernel or operation may use."""
 
     def __init__(
         self, owner: str, axes: Sequence[Axis], arrays: Sequence[Array], attributes: Sequence[Attribute]
@@ -303,11 +303,11 @@ class _Scope:
         if decides.kind is Paged:
             found = tuple(dict.fromkeys(variant_name(choice) for choice in decides.choices)) or None
         if found is None:
-            self.fail(array, f"by = {decides.name!r} has no choices", "let a choice or a truth value decide")
+            self.fail(array, f"by = {decides.name!r} has no choices", "use a choice or bool attribute")
         return found
 
     def compare(self, array: Array, field: str, listed: tuple[str, ...], choices: tuple[str, ...]) -> None:
-        """Every choice listed once: one that does not take the array says so."""
+        """Every choice listed once: a choice that does not take the array is listed with ()."""
         for choice in choices:
             if choice not in listed:
                 message = f"{field} lacks the choice {choice!r} of {array.by!r}"
@@ -328,7 +328,7 @@ class _Scope:
             self.fail(array, f"formats are a tuple of element formats, not {formats!r}", "write (F32,) for one")
 
     def check_named_formats(self) -> None:
-        """Formats by name: of an argument that stands before the array, or of an attribute."""
+        """Formats by name: of an argument before the array, or of an attribute."""
         known = {a.name for a in self.attributes.values() if a.kind is ElementFormat}
         for array in self.arrays:
             if isinstance(array.formats, str) and array.formats not in known:
@@ -338,7 +338,7 @@ class _Scope:
 
 
 def _tuple_of(values: object, kind: type) -> bool:
-    """Whether an author wrote a tuple of such values, and not one value in its place."""
+    """Whether `value` is a tuple of these types, not a single value."""
     return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
 
 

@@ -27,16 +27,16 @@ __all__ = [
 
 
 class Role(Enum):
-    """What an array holds: steers the generated test inputs, never the kernel."""
+    """What the elements of an array are: selects generated test inputs, never affects the kernel."""
 
     DATA = "data"
     SCALE = "positive scales"
     ZERO_POINT = "packed zero points"
-    OFFSET = "zero points, one whole number each"
+    OFFSET = "zero points, one integer each"
     PERMUTATION = "a permutation of the axis"
     CODES = "arbitrary codes"
     ADDEND = "addend"
-    INDEX = "indices, lengths, slots or truth values, which the operation's sampler supplies"
+    INDEX = "indices, lengths, slots or bools, which the operation's sampler supplies"
 
 
 FormatSource = Union[tuple[ElementFormat, ...], str]
@@ -49,8 +49,9 @@ class Array:
     shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only: by
         further ones, or by lacking the first ones).
     by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes) for every choice of it;
-        one that does not take the array at all has no shapes: (choice, ()). Layouts go by their codes (`Paged.codes`).
-    formats: accepted element formats, or the name of the array or format attribute that decides.
+        one that does not take the array at all has no shapes: (choice, ()). Layouts are named by their codes
+        (`Paged.codes`).
+    formats: accepted element formats, or the name of the array or format attribute whose format it has.
     order: name of the attribute that, at "nk", says that the last two dimensions are passed swapped.
     order_for: choices of `by` to which `order` applies (empty = all).
     optional, required_for: whether it may be left out, and the choices of `by` for which it may not.
@@ -74,11 +75,11 @@ class Array:
 
     @property
     def always(self) -> bool:
-        """Whether there is such an array under every choice."""
+        """Whether the array exists under every choice."""
         return not self.optional and (self.by is None or all(shapes for _, shapes in self.shapes_by))
 
     def under(self, attributes: Mapping[str, object]) -> Form:
-        """What these values of the attributes make of it."""
+        """The array's form under these attribute values."""
         choice = None if self.by is None else attributes[self.by]
         # A caller's own layout may have codes that no choice has, and then takes no array that depends on them.
         shapes = self.shapes if self.by is None else dict(self.shapes_by).get(variant_name(choice), ())
@@ -145,11 +146,11 @@ class Forms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A keyword that is not an array: a choice, a number, a truth value, an element format or a paged layout.
+    """A keyword that is not an array: a choice, a number, a bool, an element format or a paged layout.
 
     choices: accepted values; layouts in it may be passed by name (any other as a value).
-    dynamic: an integer that programs read when they run, like a size: no program is made for each value of it.
-    follows: argument whose format is meant where an element format is left out.
+    dynamic: an integer passed at run time, like a size; programs are not specialised on it.
+    follows: argument whose format is the default of an element-format attribute.
     """
 
     name: str
@@ -168,7 +169,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunable:
-    """A static integer that the tile program reads and that never changes its meaning."""
+    """A compile-time integer of the tile program (tile size, num_warps) that does not change results' meaning."""
 
     name: str
     values: tuple[int, ...]
@@ -177,11 +178,11 @@ class Tunable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Values of all tunables for `target`, used when `when` holds (None = always). The first match wins.
+    """Values of all tunables for `target`, used when `when` is true (None = always). The first match wins.
 
     target: a kind of device ("cuda"), or one backend on it ("cuda.pallas"), whose rows take precedence.
     table, name: of its row in the target's table (`specs.tuned`), the kernel (or what kernels share) and the class of
-        calls; empty where the values stand in the specification.
+        calls; empty where the values are written in the spec.
     """
 
     target: str
@@ -195,7 +196,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """A condition over axes and attributes, and the words the caller reads when it fails."""
+    """A condition over axes and attributes, and its error message."""
 
     argument: str
     holds: Expr
@@ -242,7 +243,7 @@ class Kernel:
         return next(array for array in self.arrays if array.name == name)
 
     def config(self, target: str, env: Mapping[str, object]) -> Config:
-        """The configuration that holds the default tunables for `target` under these sizes and attributes.
+        """The first matching configuration of `target` under these sizes and attributes.
 
         Raises:
             SpecError: there is none.

@@ -1,4 +1,4 @@
-"""Operations: what users call. A short sequence of kernels with named temporaries, plus how the result is proved."""
+"""Public operations: a sequence of kernels with named temporaries, an oracle and accuracy contracts."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Reference:
 
 Oracle = Callable[[Mapping[str, Any]], dict[str, Reference]]
 DataKind = Literal["exact", "random"]
-"""What generated inputs are for: "exact" data makes every sum exact, "random" data is anything that is allowed."""
+"""Kind of generated inputs: "exact" makes every sum exact, "random" is any valid data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What a sampler (see `Op.sample`) is told about a call.
+    """The arguments of a sampler (see `Op.sample`): sizes, attributes, shapes and formats of a call.
 
     rng: for this call's sampler alone; the same seed gives the same numbers.
     sizes: sizes of the axes as the case states them.
@@ -85,7 +85,7 @@ class Step:
 
     repeat: how often the step runs. Neighbouring steps with the same number run one after the other, and then again:
         parts of a call that share temporaries.
-    advance: a dynamic attribute of the kernel, and by how much it grows from one time to the next.
+    advance: a dynamic attribute of the kernel, and its increment per repetition.
     """
 
     kernel: Kernel
@@ -100,7 +100,7 @@ class Step:
         return dict(self.arrays).get(name, name)
 
     def at(self, time: int, env: Mapping[str, object]) -> Step:
-        """The step as it runs for the time numbered `time`, from 0."""
+        """The step of repetition `time`, counted from 0."""
         if self.advance is None:
             return self
         name, by = self.advance
@@ -109,8 +109,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Independent:
-    """An axis along which a call is many calls: what a result holds at an index of it follows from what the arguments
-    hold there, and from arguments without the axis. Several devices may divide it, and JAX's vmap may add to it.
+    """An axis along which calls are independent, like a batch axis: index i of a result depends only on index i of the
+    arguments, and on arguments without the axis. Devices may partition it, and JAX's vmap may extend it.
 
     when: condition on the call under which that is so (None = always).
     """
@@ -121,7 +121,7 @@ class Independent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameworkProduct:
-    """How a product is given to the framework's own matrix product (see `specs.gemm.dequant`).
+    """How a GEMM runs on the framework's own matmul over a dequantised weight (see `specs.gemm.dequant`).
 
     weight, activations: from an array namespace and what a call passes, the dequantised operands.
     constant: arguments of which the dequantised weight is made, in the order of the signature; a caller who keeps the
@@ -137,7 +137,7 @@ class FrameworkProduct:
 class Op:
     """A public operation.
 
-    doc, definition: one sentence; and what is computed, as formulas (indented) and words.
+    doc, definition: one sentence; and the definition, as formulas (indented) and text.
     arrays: arguments in the order of the signature, then results.
     temporaries: arrays that live between steps.
     oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
@@ -147,7 +147,7 @@ class Op:
         hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
         index argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by
         their roles, and names of arguments that are not passed are ignored.
-    framework_product: of products, how the framework's own matrix product serves them.
+    framework_product: for GEMMs, the operands of the framework's own matmul.
     """
 
     name: str
@@ -206,7 +206,7 @@ class Op:
 
     @property
     def derived_axes(self) -> tuple[Axis, ...]:
-        """Sizes that kernels use and no array states: they follow from `axes`."""
+        """Sizes that kernels use and no array has: derived from `axes`."""
         found = {axis.name: axis for step in self.steps for axis in step.kernel.axes if axis.value is not None}
         return tuple(found.values())
 

@@ -1,4 +1,4 @@
-"""Words of declarations that have no parts of their own: who writes an array, leading dimensions, names of choices."""
+"""Small terms of declarations: access modes, leading dimensions, names of choices."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ A block format covers a logical array [.., R, C] with blocks of rows x columns; 
 asymmetric integers, one zero point too). It knows the shapes in memory, and gives the bytes: `encode` is the
 definition that kernels are compared with, bit for bit, and `decode` gives the values in float64.
 
-Arithmetic of `encode`, in float32 with one rounding per operation, where `max` is the largest value that a
-code stands for after the zero point is taken off:
+Arithmetic of `encode`, in float32 with one rounding per operation, where `max` is the largest value of a code after the
+zero point is subtracted:
 
     amax   = max(|x| over the block, amax_floor)          a block of zeros has a small positive scale
     s      = as the scale rule says, then rounded to the scale format
@@ -48,7 +48,7 @@ class ScaleRule(Enum):
     AMAX_QUOTIENT = "s = fl32(amax / max)"
     POW2_CEIL = "s = 2 ** ceil(log2(amax * fl32(1 / max))), product of 24 bits, exponent limited to [-127, 127]"
     RANGE = "s = fl32(max(fl32(high - low), amax_floor) / (codes - 1)), low and high the extreme values"
-    RANGE_WITH_ZERO = "as RANGE, with low and high widened to include zero, so that a code stands for zero"
+    RANGE_WITH_ZERO = "as RANGE, with low and high widened to include zero, so that a code is exactly zero"
     GIVEN = "scales are passed in"
 
     @property
@@ -62,7 +62,7 @@ _TWO_LEVELS = (ScaleRule.AMAX, ScaleRule.AMAX_QUOTIENT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroPoint:
-    """The code that stands for zero: value = (code - zero point) * scale. Exactly one of two kinds.
+    """The code of zero: value = (code - zero point) * scale. Exactly one of two kinds.
 
     constant: the same for every block, and not stored (8 for symmetric INT4).
     element: integer format of stored zero points, one per block; `packing`: several to a word.
@@ -203,7 +203,7 @@ class BlockFormat:
 
     @property
     def largest(self) -> float:
-        """`max` of the scale rules: the largest value of a code after the zero point is taken off."""
+        """`max` of the scale rules: the largest value of a code after the zero point is subtracted."""
         constant = self.zero_point.constant if self.zero_point is not None else None
         return self.element.max_finite - (constant or 0)
 

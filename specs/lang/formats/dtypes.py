@@ -1,4 +1,4 @@
-"""What the element formats are called elsewhere: one row per format, in every vocabulary that a package here speaks."""
+"""Dtype names of the element formats in numpy, JAX, torch and Triton: one row per format."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ NDArray = np.ndarray[Any, Any]
 
 
 class Kind(Enum):
-    """What the codes of a format stand for."""
+    """Kind of number that codes represent."""
 
     FLOAT = "float"
     INT = "int"
@@ -109,12 +109,12 @@ class ElementFormat:
 
     @property
     def is_float(self) -> bool:
-        """Whether codes stand for floating-point numbers."""
+        """Whether codes are floating-point numbers."""
         return self.kind is Kind.FLOAT
 
     @property
     def is_integer(self) -> bool:
-        """Whether codes stand for integers."""
+        """Whether codes are integers."""
         return self.kind is Kind.INT
 
     @property
@@ -305,7 +305,7 @@ class ElementFormat:
 
 @lru_cache(maxsize=256)
 def _largest_finite(form: ElementFormat) -> float:
-    # Every dot of a program asks, and numpy takes tens of microseconds to decode one number.
+    # Asked for every dot of a program, and numpy takes tens of microseconds to decode one number.
     return float(form.decode(np.asarray(form.max_code, form.storage_dtype)))
 
 

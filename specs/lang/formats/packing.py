@@ -1,6 +1,6 @@
 """How codes lie in arrays: one code per entry, or several to a word.
 
-numpy arrays stand for stored bytes as follows. A format that numpy itself has (float32, int8, int32, ...) is
+Stored bytes are numpy arrays as follows. A format that numpy itself has (float32, int8, int32, ...) is
 an array of that type; any other (e4m3, e8m0, bf16, ...) is an array of raw codes in the smallest unsigned
 integers that hold one. `Packing` says into which words sub-byte codes go, along which axis, in which order.
 """

@@ -3,10 +3,10 @@
 A page holds a number of rows; a row is a list of fields, each a run of consecutive columns in one block format. The
 scales of a field follow its codes, or all scales of a page are gathered after the data of its rows:
 
-    BEHIND_CODES    | codes scales codes scales | codes scales codes scales | ..
+    AFTER_CODES    | codes scales codes scales | codes scales codes scales | ..
     END_OF_PAGE     | codes codes | codes codes | .. | scales pad | scales pad | ..
 
-Everything else about such a cache follows from the declaration: where each byte lies, `encode` and `decode` here, and
+Everything else follows from the declaration: where each byte lies, `encode` and `decode` here, and
 the loads and stores of tile programs (`specs.tile.library.pages`).
 """
 
@@ -29,7 +29,7 @@ NDArray = np.ndarray[Any, Any]
 class ScalePlace(Enum):
     """Where the scales of a row lie."""
 
-    BEHIND_CODES = "after the codes of their field, in the row"
+    AFTER_CODES = "after the codes of their field, in the row"
     END_OF_PAGE = "after the data of all rows of the page, row by row"
 
 
@@ -84,7 +84,7 @@ class Field:
 class Place:
     """Where a field lies: its first column, and the first byte of its codes in a row.
 
-    scale_byte: first byte of its scales, in the row (BEHIND_CODES) or in the row's share of the page's end.
+    scale_byte: first byte of its scales, in the row (AFTER_CODES) or in the row's share of the page's end.
     """
 
     field: Field
@@ -95,7 +95,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paged:
-    """A cache layout. Rows of `width` columns; `values` of them, from the first, are what attention sums up.
+    """A cache layout. Rows of `width` columns; the first `values` columns are the value in attention.
 
     scale_bytes: bytes of a row's share of the page's end, where that is more than its scales fill; the rest is zero.
     page_multiple: allocators round the size of a page up to a multiple of this.
@@ -106,7 +106,7 @@ class Paged:
 
     name: str
     fields: tuple[Field, ...]
-    scales: ScalePlace = ScalePlace.BEHIND_CODES
+    scales: ScalePlace = ScalePlace.AFTER_CODES
     scale_bytes: int = 0
     values: int | None = None
     page_multiple: int = 1
@@ -156,17 +156,17 @@ class Paged:
 
     @property
     def codes(self) -> str:
-        """Names of the formats of its fields, "e4m3+bf16" of two: what arrays that go with a layout depend on."""
+        """Names of the formats of its fields, "e4m3+bf16" of two: selects the arrays that accompany a layout."""
         return "+".join(field.format.element.name for field in self.fields)
 
     @property
     def value_width(self) -> int:
-        """Columns of a row that attention sums up."""
+        """Columns of a row that are its value in attention."""
         return self.width if self.values is None else self.values
 
     @property
     def unit(self) -> int:
-        """Of how many columns all fields are multiples; of codes that share a byte, the columns that begin one."""
+        """Greatest common divisor of the fields' columns; codes that share a byte count once per byte."""
         return gcd(*(f.count * f.format.element.bits // max(8, f.format.element.bits) for f in self.fields))
 
     @property

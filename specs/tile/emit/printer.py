@@ -48,7 +48,7 @@ _BY_KIND = {Kind.FLOAT: "value", Kind.INT: "index", Kind.BOOL: "mask"}
 
 
 def integer_names(integers: Sequence[Size | Stride]) -> dict[Size | Stride, str]:
-    """Parameters of a kernel by what they are: axes and attributes keep their names, others step aside."""
+    """Unique names of a kernel's integer parameters: axes and attributes keep theirs, others are renamed."""
     names: dict[Size | Stride, str] = {}
     for integer in sorted(integers, key=lambda integer: not isinstance(integer, Ref)):
         name = str(integer)
@@ -59,7 +59,7 @@ def integer_names(integers: Sequence[Size | Stride]) -> dict[Size | Stride, str]
 
 
 class Text(str):
-    """An expression and how tightly it binds."""
+    """An expression and its operator precedence."""
 
     __slots__ = ("precedence",)
     precedence: int
@@ -79,7 +79,7 @@ class Printer(ABC):
 
     reserved: frozenset[str] = frozenset()
     functions: Mapping[str, str] = {}
-    """Operators of sizes that are called."""
+    """Names of functions for operators of sizes (min, max, cdiv)."""
 
     def __init__(self, program: Program, integers: Sequence[Size | Stride]) -> None:
         self.program = program
@@ -98,15 +98,15 @@ class Printer(ABC):
     # -- statements ---------------------------------------------------------------------------------------------
 
     def line(self, text: str, depth: int, op: Operation | None = None) -> None:
-        """One line, with the author's file and line behind it."""
+        """One line, followed by the author's file and line as a comment."""
         body = INDENT * depth + text
         where = f"  # {op.where}" if op is not None and op.where is not None else ""
         self.lines.append(body + where)
 
     def block(self, ops: list[Operation], depth: int, results: tuple[Value, ...] = ()) -> None:
-        """All statements of a block; folded and unused values print nothing of their own.
+        """All statements of a block; folded and unused values print no statement.
 
-        A sole result of a loop body that has no name is folded into the assignment that carries it on.
+        A single unnamed result of a loop body is folded into the assignment to the carried variable.
         """
         folded = self._folded(ops)
         if len(results) == 1 and self._only_here(results[0]):
@@ -148,7 +148,7 @@ class Printer(ABC):
         return value.name is None and self.uses[id(value)] == 1
 
     def _is_repeated(self, op: Operation, expression: Text) -> bool:
-        """Whether a value without a name is written out wherever it is used: as short as a name, and plainer."""
+        """Whether an unnamed value is repeated at every use, because its text is as short as a name."""
         value = op.result
         if value.name is not None or op.code in _STATEMENTS:
             return False
@@ -157,7 +157,7 @@ class Printer(ABC):
         return value.hint is None and is_scalar_i32(value) and len(expression) <= _SHORT
 
     def _default_name(self, op: Operation) -> str:
-        """A name for a value that the author gave none."""
+        """A name for a value without an author's name."""
         if op.code is Opcode.LOAD:
             return str(op.attrs["array"])
         if op.code is Opcode.DOT:
@@ -190,8 +190,8 @@ class Printer(ABC):
     def carried_name(self, init: Value, parameter: Value, result: Value) -> tuple[str, bool]:
         """Name of a loop-carried variable, and whether the initial value has to be copied into it.
 
-        A value that nothing else uses gives its name away, unless the loop stands inside another that it comes from
-        outside of: there it is needed again.
+        A value without other uses passes its name on, unless it is defined outside an enclosing loop, whose next
+        iteration reads it again.
         """
         first = self.text[id(init)]
         alone = self.uses[id(init)] == 1 and self.home[id(init)] == self.home[id(result)]
@@ -273,11 +273,11 @@ class Printer(ABC):
 
     @abstractmethod
     def tensor(self, value: Value) -> Text:
-        """The text of an operand that has to be a tensor of the framework, where a size or a literal is a number."""
+        """The text of an operand that must be a tensor; sizes and literals, which are Python numbers, are converted."""
 
     @abstractmethod
     def spell(self, op: Operation, operands: list[Text]) -> Text:
-        """An operation in the framework's words."""
+        """The text of an operation that is specific to the framework."""
 
     @abstractmethod
     def load(self, op: Operation) -> Text:
@@ -297,7 +297,7 @@ class Printer(ABC):
 
 
 def _hard_to_read(outer: int, inner: int) -> bool:
-    """Whether an operator inside another needs parentheses for the reader's sake: shifts and masks among others."""
+    """Whether nested operators get parentheses for readability: shifts and masks inside other operators."""
     if inner >= _UNARY_PRECEDENCE or inner == outer:
         return False
     mixed = _COMPARISON < inner <= _BITWISE or _COMPARISON < outer <= _BITWISE

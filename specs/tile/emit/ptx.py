@@ -1,4 +1,4 @@
-"""PTX that both emitters hand to the compiler where the tile languages have no words for what an instruction does."""
+"""Inline PTX of both emitters, for instructions that Triton and Pallas do not expose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NIBBLE_PACK = 4
 
 
 def nibble_offset(element: ElementFormat) -> float:
-    """The power of two whose last mantissa bits count in ones."""
+    """The power of two whose mantissa ulp is 1: 2**7 for BF16, 2**10 for F16."""
     return 128.0 if element == BF16 else 1024.0
 
 

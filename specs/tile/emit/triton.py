@@ -42,9 +42,9 @@ def emit(program: Program, waits: bool = False, hands_over: bool = False) -> str
 
     waits: the kernel may be launched while the one before it still runs (`Target.has_pdl`), and waits for that one
         before it touches memory. On an H200, calls of one operation in a row then take 0.2 to 0.7 us less each.
-    hands_over: lets the next kernel start when its last store is all that is left to it, and not only where it ends.
-        That gains 0.6 us between the two kernels of a split product, and costs as much as 2 us where the programs of a
-        kernel are many and short: those of the next one take their places.
+    hands_over: allows the next kernel to start before the last store (griddepcontrol.launch_dependents), not only at
+        the end. That gains 0.6 us between the two kernels of a split product, and costs up to 2 us where a kernel has
+        many short programs, because programs of the next one occupy their slots.
     """
     printer = TritonPrinter(program)
     printer.block(list(program.ops), 1)
@@ -121,12 +121,12 @@ class TritonPrinter(Printer):
         self.last_store = 0  # its place among the lines
 
     def spell(self, op: Operation, operands: list[Text]) -> Text:
-        """An operation in Triton's words."""
+        """The text of an operation in triton.language."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
         if code in _CALLS:
             return Text(f"{_CALLS[code]}({', '.join(self._typed(op, operands))})")
-        if code not in (Opcode.CAST, Opcode.BITCAST, Opcode.BROADCAST) and operands:  # these are functions of either
+        if code not in (Opcode.CAST, Opcode.BITCAST, Opcode.BROADCAST) and operands:  # these accept both
             first = self.tensor(op.operands[0])
         if code in _REDUCTIONS:
             return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
@@ -156,7 +156,7 @@ class TritonPrinter(Printer):
         raise AssertionError(code)
 
     def tensor(self, value: Value) -> Text:
-        """An operand of what constexprs do not have, or have otherwise: ~True is -2, which is true."""
+        """An operand as a tensor, for operators that constexprs lack or define differently: ~True is -2."""
         return self._cast(value, value.type.element) if self._may_be_number(value) else self.of(value)
 
     def _cast(self, value: Value, form: ElementFormat, *, bitcast: bool = False) -> Text:
@@ -293,7 +293,7 @@ class TritonPrinter(Printer):
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         ends = [self.of(value) for value in op.region.results]
         changed: list[tuple[str, str]] = [(name, end) for name, end in zip(names, ends, strict=True) if name != end]
-        if any(end in names for _, end in changed):  # carried tiles trade places: all at once
+        if any(end in names for _, end in changed):  # one tuple assignment: values may be swapped
             changed = [(", ".join(name for name, _ in changed), ", ".join(end for _, end in changed))]
         for name, end in changed:
             self.line(f"{name} = {end}", depth + 1)

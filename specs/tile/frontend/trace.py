@@ -1,8 +1,8 @@
 """Tracing: runs a tile program once with symbolic tiles and records the IR.
 
-Python itself unrolls what is static. Every recorded operation keeps the author's file and line, and values take the
-author's variable names: whenever an operation is recorded, the local variables of the author's frame that hold a tile
-are looked at, and a tile that has no name yet takes the variable's.
+Python control flow over static values is unrolled. Every recorded operation keeps the author's file and line, and
+values take the author's variable names: whenever an operation is recorded, the local variables of the author's frame
+that hold a tile are looked at, and a tile that has no name yet takes the variable's.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Tracer:
         self._constants: dict[tuple[int, type, Number | str], Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self._numbered: dict[int, tuple[Value, str]] = {}  # names by place in a tuple
-        self._looked_into: dict[int, object] = {}  # what holds the same tiles for ever
+        self._looked_into: dict[int, object] = {}  # objects whose tiles never change
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
         self._line, self._step = ("", 0), 0  # its line, and how far into the function
         self._lines: dict[tuple[str, int], Location] = {}
@@ -178,7 +178,7 @@ class Tracer:
 
 
 def _name_carried(values: tuple[Value, Value, Value, Value]) -> None:
-    """One name for what a loop carries: (in the loop, after it, before it, from turn to turn)."""
+    """Gives one name to the values of a loop-carried variable: (parameter, result, initial value, yielded value)."""
     label = next((name for value in values if (name := value.hint or value.name)), None)
     if label is None:
         return
@@ -231,7 +231,7 @@ def tracer() -> Tracer:
 
 @cache
 def _is_machinery(filename: str) -> bool:
-    """Whether a file is the tracer's own. Its library is not: that is written as an author writes."""
+    """Whether a file belongs to the tracer. The tile library does not: it is written like a kernel body."""
     return filename.startswith(_MACHINERY) and "/library/" not in filename
 
 
@@ -271,7 +271,7 @@ def fail(message: str, hint: str | None = None) -> SpecError:
 
 
 class Tile:
-    """What a tile program computes with: a symbolic tile (or scalar) with operators.
+    """A symbolic tile (or scalar) of a tile program, with operators.
 
     Operators work on tiles of one element format and broadcastable shapes of equal rank; Python numbers take the
     other operand's format. `//` and `%` are for non-negative integers. `x[:, None]` adds a dimension of size 1.
@@ -296,7 +296,7 @@ class Tile:
         return f"<{self.value.name or 'tile'}: {self.value.type}>"
 
     def __bool__(self) -> bool:
-        raise fail("a tile has no truth value while it is traced", "use where(), a mask, or a declared fact")
+        raise fail("the bool of a tile is unknown while tracing", "use where(), a mask, or a declared fact")
 
     def __index__(self) -> int:
         raise fail("a tile is no Python integer while it is traced", "loop over a run-time size with fori_loop")
@@ -475,7 +475,7 @@ def check_shape(shape: Sequence[int]) -> None:
 
 
 def check_operand(code: Opcode, tile: Tile) -> None:
-    """Arithmetic is defined on i32/i64, f32 and truth values; everything narrower is cast first."""
+    """Arithmetic is defined on i32/i64, f32 and bool; narrower formats are cast first."""
     element = tile.element
     if element == BOOL or code is Opcode.NOT:
         allowed = element == BOOL and code in (Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.NOT)
@@ -485,7 +485,7 @@ def check_operand(code: Opcode, tile: Tile) -> None:
         allowed = element.bits in (32, 64) and code not in _FLOAT_ONLY
     if not allowed:
         goal = "F32" if code in _FLOAT_ONLY or (element.is_float and code not in _INTEGER_ONLY) else "INT32"
-        hint = "~ is for truth values" if code is Opcode.NOT else f"cast with .to({goal}) first"
+        hint = "~ is for bool tiles" if code is Opcode.NOT else f"cast with .to({goal}) first"
         raise fail(f"{code.value} is not defined on {element.name}", hint)
 
 

@@ -18,7 +18,7 @@ NUMPY_DTYPES: dict[ElementFormat, Any] = {form: form.numpy_dtype for form in ALL
 
 
 class ArrayOps(Protocol):
-    """What the executor asks of an array library. `Any` is that library's array type."""
+    """The array operations that the executor needs. `Any` is that library's array type."""
 
     functional: bool  # put() returns a new buffer instead of writing in place
 
@@ -62,13 +62,13 @@ class ArrayOps(Protocol):
         """Elements of a 1-D buffer at integer offsets, all in range."""
 
     def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
-        """The buffer with `values` at `offsets` where `mask` holds."""
+        """The buffer with `values` at `offsets` where `mask` is true."""
 
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
 
     def seen(self, conditions: Any) -> bool:
-        """Whether all truth values are known now, without waiting for a device, and hold."""
+        """Whether all elements are known to be true without waiting for a device."""
 
 
 class ModuleOps:
@@ -120,7 +120,7 @@ class ModuleOps:
         return self.xp.arange(n, dtype=np.int32)
 
     def cast(self, x: Any, element: ElementFormat) -> Any:
-        """Conversion; nearest even, out-of-range values are the program's business."""
+        """Conversion; nearest even, out-of-range values unspecified."""
         return x.astype(NUMPY_DTYPES[element])
 
     def bitcast(self, x: Any, element: ElementFormat) -> Any:
@@ -174,7 +174,7 @@ class ModuleOps:
         return flat
 
     def seen(self, conditions: Any) -> bool:
-        """Whether all hold."""
+        """Whether all are true."""
         return bool(conditions.all())
 
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:

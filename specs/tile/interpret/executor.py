@@ -1,4 +1,4 @@
-"""Runs the IR over an array library, all grid points at once: the third witness, and the way without a Triton pipeline.
+"""Executes the IR with an array library, all grid points at once: the third implementation, which needs no Triton.
 
 A tile of shape S becomes an array of shape (G, *S), G the number of grid points in a chunk, or (1, *S) when it is the
 same for all of them. Loops whose bounds differ between grid points run to the longest, with the others masked.

@@ -1,6 +1,6 @@
-"""From a named case to what a framework would pass: array descriptions, the checked call, its launches.
+"""From a named case to array descriptions, the checked call and its launches, without data.
 
-No data is made here. Exports, golden sources and costs look at a case this way, so that all mean the same.
+Exports, golden sources and costs all use these functions, and so the same call.
 """
 
 from __future__ import annotations
@@ -87,5 +87,5 @@ def case_launches(op: Op, case: Case, target: Target | str, *, strided: bool) ->
 
 
 def default_case(op: Op) -> Case:
-    """The case that stands for an operation where one has to: the first that is not large."""
+    """The default case of an operation: the first that is not large."""
     return next(case for case in op.cases if not case.large)

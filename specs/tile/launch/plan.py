@@ -37,7 +37,7 @@ class Launch:
     arrays: kernel array name -> (operation's array name, memory).
     formats: kernel array name -> element format in the operation, where the kernel's own may be narrower.
     sizes: every size that the program, or the stride of a packed array, may read.
-    default: the configuration behind the tunables, whether or not the caller has set others.
+    default: the matching configuration, whether or not the caller has set other tunables.
     alone: whether the call has no other step.
     """
 

@@ -1,4 +1,4 @@
-"""From a kernel and what is static about one kind of call to a traced program, cached.
+"""Traces a kernel for one specialisation (the static facts of a call); programs are cached.
 
 A `Specialisation` holds everything the tile program may depend on: attributes that are not dynamic, which optional
 arrays are present, their element formats and memory layouts, static axes, static conditions, tunables. Two calls with
@@ -26,7 +26,7 @@ from specs.tile.passes.simplify import simplify
 class ArrayLayout:
     """Memory layout of one array, as far as the program depends on it.
 
-    lead: memory dimensions behind the leading `Rows` dimension after collapsing (1 when the shape has none).
+    lead: memory dimensions that the leading `Rows` dimension has after collapsing (1 when the shape has none).
     unit: dimension whose stride is the constant 1 (in the order the program indexes), or None.
     packed: row-major without gaps, so that no stride is passed.
     swapped: passed with the last two dimensions in the other order and no strides to say so.
@@ -52,7 +52,7 @@ class Specialisation:
 
 
 class Parameters:
-    """What a body sees as `p`. Attribute access only; an unknown name is the author's error."""
+    """The object `p` of a kernel body. Attribute access only; an unknown name is the author's error."""
 
     __slots__ = ("_members",)
 
@@ -139,7 +139,7 @@ def run_time_names(kernel: Kernel) -> list[str]:
 
 
 def _describe(key: Specialisation) -> tuple[tuple[str, str], ...]:
-    """What the program was specialised on, for the header of generated sources."""
+    """The specialisation as text, for the header of generated sources."""
     pairs: list[tuple[str, str]] = []
     pairs += [(name, getattr(value, "name", None) or str(value)) for name, value in key.attributes]
     pairs += [(name, element.name) for name, element in key.formats]

@@ -1,6 +1,6 @@
 """Element formats as tile arithmetic: codes to float32 and back, from the declared bits alone.
 
-Used where a target has no native type for a format (and always for formats that nobody's hardware knows). All integer
+Used where a target has no native type for a format (and always for formats without hardware support). All integer
 work is on i32; codes are non-negative. Every float operation below is exact, so the result does not depend on
 contraction or on the order of evaluation.
 """
@@ -11,7 +11,7 @@ from specs.lang.formats.elements import F32, INT32, ElementFormat, NanRule, Over
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import absolute, full, maximum, round_even, where
 
-_EXACT_BITS = 22  # integers of so many bits are float32 numbers that `round_even` takes
+_EXACT_BITS = 22  # widest integers in the range of `round_even`
 
 
 def pow2(exponent: Tile) -> Tile:
@@ -60,7 +60,7 @@ def encode(x: Tile, form: ElementFormat) -> Tile:
     magnitude = (bits & 0x7FFFFFFF).bitcast(F32)
     saturate = form.overflow is Overflow.SATURATE
     limit = form.max_finite if saturate else 2.0 * form.max_finite
-    magnitude = where(magnitude <= limit, magnitude, limit)  # NaN too: integers are made of what follows
+    magnitude = where(magnitude <= limit, magnitude, limit)  # NaN too: it is converted to an integer below
     # At emin and below the step between codes is constant: subnormal codes need no case of their own.
     exponent = maximum((magnitude.bitcast(INT32) >> 23) - 127, emin)
     # Added, not or-ed: a significand that rounds up to 2 carries into the exponent, as it should.
@@ -93,8 +93,8 @@ def _encode_integer(x: Tile, form: ElementFormat) -> Tile:
 
 
 def nearest(x: Tile) -> Tile:
-    """The nearest whole number, ties to even, of any float32; `round_even` is for |x| < 2**22 only."""
-    small = absolute(x) < 2.0**23  # from there on every float32 is whole
+    """The nearest integer, ties to even, of any float32; `round_even` is for |x| < 2**22 only."""
+    small = absolute(x) < 2.0**23  # from there on every float32 is an integer
     part = where(small, x, 0.0)
     # Half of it is below 2**22; the rest is -1, 0, 1 or a tie between them.
     even = round_even(part * 0.5) * 2.0
@@ -102,7 +102,7 @@ def nearest(x: Tile) -> Tile:
 
 
 def saturate(x: Tile, form: ElementFormat = INT32) -> Tile:
-    """Whole float32 numbers as integers of `form` (32 bits at most), in i32: out of range its nearest end, NaN 0.
+    """Integer-valued float32 as integers of `form` (32 bits at most), in i32: clamped to its range, NaN becomes 0.
 
     Machines differ in what a cast of a number out of range gives (the least integer on x86, the nearest end in PTX,
     anything in SPIR-V), so no such number is cast.

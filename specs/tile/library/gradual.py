@@ -1,6 +1,6 @@
-"""Products and quotients of float32 for targets that take subnormal numbers for zero, in operands and in results.
+"""float32 multiplication and division for targets that flush subnormal operands and results to zero.
 
-Significands are multiplied or divided as numbers in [1, 2), exponents are added as integers, and what is subnormal is
+Significands are multiplied or divided as numbers in [1, 2), exponents are added as integers, and subnormal results are
 rounded by shifting: no float operation here meets a subnormal number. Bits of float32, with m = |x| as bits:
 
     m >= 0x7F800000 infinity or NaN,  m < 0x00800000 subnormal or zero: m is the number in units of 2**-149
@@ -18,9 +18,9 @@ from specs.tile.library.codec import is_nan
 _INFINITY, _LEAST_NORMAL, _MAGNITUDE, _FRACTION = 0x7F800000, 0x00800000, 0x7FFFFFFF, 0x007FFFFF
 _HIDDEN = 1 << 23
 _ONE = 0x3F800000
-_NOTHING = -1000  # exponent of zero: what it is added to is less than any number
+_NOTHING = -1000  # exponent of zero: below every exponent, also after an addition
 _MIDDLE = 64  # scales outside 2**-64 .. 2**64 are brought nearer to 1
-_LOST = 25  # a shift by which nothing is left of 24 bits
+_LOST = 25  # shifts out all 24 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _shifted(significand: Tile, shift: Tile) -> Tile:
 
 
 def _assembled(significand: Tile, residue: Tile | None, exponent: Tile) -> Tile:
-    """Bits of significand * 2**(exponent - 23), rounded; residue: what rounding has left out of the significand."""
+    """Bits of significand * 2**(exponent - 23), rounded; residue: sign of the rounding error of the significand."""
     normal = where(exponent > 127, _INFINITY, ((exponent + 127) << 23) | (significand & _FRACTION))
     # Clamped: shifts of 32 or more are undefined.
     shift = minimum(maximum(-126 - exponent, 1), _LOST)

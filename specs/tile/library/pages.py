@@ -1,4 +1,4 @@
-"""PageRows of paged caches in tile programs: a layout's declaration turned into loads and stores.
+"""Rows of paged caches in tile programs: loads derived from a layout's declaration.
 
 Columns of a row come in chunks, each a power of two wide, inside one field. Codes that share bytes are read as two
 chunks of every second column: the low and the high halves of the same bytes. A chunk arrives in bfloat16,

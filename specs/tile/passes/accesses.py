@@ -1,7 +1,7 @@
-"""What a call does to memory: its programs on the executor, every load and store looked at.
+"""Checks memory accesses of a call: runs its programs on the executor and inspects every load and store.
 
-Found are elements outside of an array, results that no program writes or that several do, and results that depend on
-temporaries that nobody wrote: a call that has any runs twice, with different garbage in them.
+Reports out-of-bounds accesses, result elements written by no program or by several, and results that depend on
+uninitialised temporaries (calls with temporaries run twice, with different garbage in them).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from specs.tile.targets import EXECUTOR
 
 NDArray = np.ndarray[Any, Any]
 _GARBAGE = (0xA5, 0xFF)
-"""Bytes of memory that nobody wrote: small numbers, and NaN or -1."""
+"""Fill bytes of uninitialised memory: small numbers, and NaN or -1."""
 
 
 def misuses(call: Call, arrays: Mapping[str, NDArray]) -> list[str]:
-    """What is wrong with the accesses of a call, a line for each place in its bodies or each result.
+    """Problems with the accesses of a call, one line per statement or result.
 
     Args:
         arrays: raw arguments by name; they are not changed.
@@ -37,7 +37,7 @@ def misuses(call: Call, arrays: Mapping[str, NDArray]) -> list[str]:
     if any(array.name in call.shapes for array in call.op.temporaries):
         for name, other in _run(call, arrays, _GARBAGE[1], found).items():
             if differ := int((results[name] != other).sum()):
-                found[f"'{name}': {differ} bytes depend on memory that nobody wrote"] = None
+                found[f"'{name}': {differ} bytes depend on uninitialised memory"] = None
     return list(found)
 
 
@@ -53,7 +53,7 @@ def _run(call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str
     for launch in launches(call, EXECUTOR, strides={array.name: None for array in call.op.inputs}):
         _run_step(launch, memory, stores, found)
     for name, count in stores.items():
-        for wrong, what in (((count == 0), "written by nobody"), ((count > 1), "written more than once")):
+        for wrong, what in (((count == 0), "not written by any program"), ((count > 1), "written more than once")):
             if wrong.any():
                 found[f"'{name}': {int(wrong.sum())} of {len(count)} bytes are {what}"] = None
     return {
@@ -91,14 +91,14 @@ def _run_step(
 
 
 def _swapped(flat: NDArray, place: Memory) -> tuple[NDArray, tuple[int, ...]]:
-    """An argument whose last two dimensions are passed the other way round."""
+    """An argument with its last two dimensions swapped."""
     *outer, rows, columns = place.sizes
     packed = np.ascontiguousarray(flat.reshape(*outer, columns, rows).swapaxes(-1, -2))
     return packed.reshape(-1), tuple(prod(place.sizes[i + 1 :]) for i in range(len(place.sizes)))
 
 
 class _Watched(Run):
-    """A run that looks at every index before it is used. What lies outside is not accessed."""
+    """A run that checks every index before it is used; elements out of bounds are not accessed."""
 
     extents: Mapping[str, tuple[int, ...]]
     counts: Mapping[str, NDArray]
@@ -107,7 +107,7 @@ class _Watched(Run):
     def watch(
         self, extents: Mapping[str, tuple[int, ...]], counts: Mapping[str, NDArray], found: dict[str, None]
     ) -> None:
-        """extents: sizes of every array. counts: of stores to elements, as bytes. found: gets what is wrong."""
+        """extents: sizes of every array. counts: of stores to elements, as bytes. found: receives the problems."""
         self.extents, self.counts, self.found = extents, counts, found
 
     def load(self, op: Operation) -> Any:
@@ -141,7 +141,7 @@ class _Watched(Run):
         return live
 
     def _outside(self, op: Operation, what: str, live: NDArray, shape: tuple[int, ...]) -> bool:
-        """Whether some index lies outside."""
+        """Whether some index is out of bounds."""
         name = str(op.attrs["array"])
         found = False
         for dim, size in enumerate(self.extents[name]):

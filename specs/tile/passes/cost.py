@@ -5,7 +5,7 @@
     dot flops   2 M N K per dot
     other flops one per element of every float32 or float64 arithmetic operation and reduction
 
-Masked accesses count as if the mask held everywhere, so ragged edges are counted as whole tiles.
+Masked accesses count as if the mask were true everywhere, so ragged edges are counted as whole tiles.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def cost(launch: Launch) -> Cost:
 
 
 class _Counter:
-    """Adds up the operations of a program. `known` holds the scalars that follow from the sizes."""
+    """Adds up the operations of a program. `known`: scalars that follow from the sizes."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
@@ -187,7 +187,7 @@ class _Counter:
         return times
 
     def at(self, value: Value, axis: int, index: int) -> int | None:
-        """A scalar in programs with this index along one axis of the grid, None where it follows from more."""
+        """A scalar in programs with this index along one axis of the grid, None where it depends on anything else."""
         if id(value) in self.known or value.op is None:
             return self.known.get(id(value))
         if value.op.code is Opcode.PROGRAM_ID and value.op.attrs["axis"] == axis:

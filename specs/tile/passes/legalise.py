@@ -26,7 +26,7 @@ _ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: the sum has no bits left for a frac
 
 @lru_cache(maxsize=4096)
 def legalise(program: Program, target: Target) -> Program:
-    """The program with the target's formats only. The original is left as it is."""
+    """The program with the target's formats only. The original is unchanged."""
     ops = program.ops
     for make in (_Formats, Subnormals, _Rounding, _Factors):
         rewriter: Rewriter = make(target)
@@ -64,7 +64,7 @@ class _Formats(Rewriter):
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
-        # What a target that has all of a program's formats may still lack; `rewrite` copies where this says no.
+        # What a target with all formats of a program may still lack; `rewrite` copies where this is false.
         self.detours = {(detour.source, detour.goal): detour.through for detour in target.detours}
         self.lacking: dict[Opcode, Callable[[Operation], bool]] = {
             Opcode.LOAD: lambda op: "view" in op.attrs and not target.has_typed_byte_access,
@@ -84,7 +84,7 @@ class _Formats(Rewriter):
         return any(op.code in self.lacking and self.lacking[op.code](op) for op in everything)
 
     def rewrite(self, op: Operation) -> None:
-        """Replays one operation; what touches a format that is not native is spelled out."""
+        """Replays one operation; operations on non-native formats are expanded."""
         match op.code:
             case Opcode.FOR | Opcode.WHEN:
                 super().rewrite(op)
@@ -114,7 +114,7 @@ class _Formats(Rewriter):
         self.bind(op.result, new)
 
     def scatters(self, op: Operation) -> bool:
-        """Whether a store's masked elements may point at what others are stored to, which the target would mind."""
+        """Whether masked elements of a store may alias stored ones, on a target where that is unsafe."""
         return bool(op.attrs["masked"]) and not self.target.masked_scatter_is_safe and _is_scattered(op)
 
     def cast(self, x: Tile, source: ElementFormat, goal: ElementFormat) -> Tile:
@@ -137,12 +137,12 @@ class _Formats(Rewriter):
             x = where(codec.is_nan(x), float("nan"), x)
         if goal.nan is not NanRule.IEEE:
             return x.to(goal)
-        # With several codes to choose from, every library has a NaN of its own.
+        # Where several codes are NaN, libraries differ in the one they produce.
         codes = x.to(goal).bitcast(raw_format(goal))
         return where(codec.is_nan(wide), goal.nan_code or 0, codes).bitcast(goal)
 
     def casts(self, source: ElementFormat, goal: ElementFormat) -> bool:
-        """Whether the target's own cast between two of its formats means what the program's does."""
+        """Whether the target's own cast between two native formats has the semantics of the IR's."""
         if (source, goal) in self.detours:
             return False
         if not source.is_float:
@@ -160,14 +160,14 @@ class _Formats(Rewriter):
         return self.cast(codes.to(F32) - (self.cast(zero[0], form, F32) if zero else 8.0), F32, form)
 
     def splats(self, op: Operation) -> bool:
-        """Whether a scalar truth value would be broadcast where that is not possible."""
+        """Whether a scalar bool would be broadcast on a target that cannot."""
         kind = op.result.type
         if self.target.can_splat_bool or not kind.shape or kind.element != BOOL:
             return False
         return any(not value.type.shape for value in op.operands)
 
     def truth(self, op: Operation) -> Tile:
-        """The operation with its scalar truth values broadcast as integers."""
+        """The operation with its scalar bools broadcast as integers."""
         shape = op.result.type.shape
         tiles = [self.of(value) for value in op.operands]
         one = constant(1, INT32)
@@ -242,7 +242,7 @@ class _Rounding(Rewriter):
 
 
 _SAME_VALUES = frozenset({Opcode.NEG, Opcode.RESHAPE, Opcode.EXPAND, Opcode.BROADCAST, Opcode.TRANSPOSE})
-"""Operations through which a compiler sees the product that a factor belongs to."""
+"""Operations that keep values: a compiler looks through them for the product of a factor."""
 
 
 class _Factors(Rewriter):
@@ -253,7 +253,7 @@ class _Factors(Rewriter):
         self.hidden: set[int] = set()
 
     def wanted(self, ops: tuple[Operation, ...]) -> bool:
-        """Whether there is any such product."""
+        """Whether the program has such products."""
         if self.target.merges_constant_factors:
             users: dict[int, list[Operation]] = {}
             everything = walk(ops)
@@ -274,7 +274,7 @@ class _Factors(Rewriter):
 
 
 def _literal(value: Value) -> float | None:
-    """The number that a value is everywhere."""
+    """The literal that a value equals in every element, else None."""
     while value.op is not None and value.op.code in _SAME_VALUES - {Opcode.NEG}:
         (value,) = value.op.operands
     known = value.op is not None and value.op.code is Opcode.CONST
@@ -293,7 +293,7 @@ _EXACT_FACTORS = frozenset(2.0**exponent for exponent in range(-16, 17))
 
 
 def _is_factor(value: Value, users: dict[int, list[Operation]]) -> bool:
-    """Whether a value is a factor of a product, as it is or with its elements in other places."""
+    """Whether a value is a factor of a product, directly or after a reshape, transpose or broadcast."""
     for user in users.get(id(value), ()):
         if user.code is Opcode.MUL or (user.code in _SAME_VALUES and _is_factor(user.result, users)):
             return True

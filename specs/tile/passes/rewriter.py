@@ -1,4 +1,4 @@
-"""Replays a program's operations into a new one: what the passes that fit programs to targets are built on."""
+"""Base class of the legalisation passes: replays a program's operations into a new one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_native(form: ElementFormat, target: Target) -> bool:
 
 
 class _Replay(Tracer):
-    """Records operations that stand where others stood."""
+    """A tracer whose operations keep the locations of the ones they replace."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Rewriter:
         self.tiles: dict[int, Tile] = {}
 
     def wanted(self, ops: tuple[Operation, ...]) -> bool:
-        """Whether the operations have anything that this rewriter replaces; it may say yes without need."""
+        """Whether the operations may contain anything that this rewriter replaces (false positives allowed)."""
         return True
 
     def block(self, ops: list[Operation]) -> None:

@@ -1,4 +1,4 @@
-"""Folds and common subexpressions of a program that has just been recorded, in place.
+"""Constant folding and common subexpression elimination on a freshly traced program, in place.
 
     x * 1, x // 1, x + 0, x - 0, x << 0, x >> 0, x | 0, x ^ 0   ->  x     (integers)
     x * 1.0                                                     ->  x     (floats; also where x is NaN or -0)
@@ -13,7 +13,7 @@ from __future__ import annotations
 from specs.lang.formats.elements import Kind
 from specs.tile.ir import COMPARISONS, Opcode, Operation, Value
 
-_NEUTRAL = {  # the number that an operand may be without effect, on the right
+_NEUTRAL = {  # the neutral right operand
     Opcode.ADD: 0,
     Opcode.SUB: 0,
     Opcode.MUL: 1,
@@ -41,23 +41,23 @@ _INDEX = COMPARISONS | {
     Opcode.SHL,
     Opcode.SHR,
 }
-"""Arithmetic that is exact on integers and truth values, and determined by its operands alone."""
+"""Opcodes that are exact and pure on integers and bools."""
 
 
 def simplify(ops: list[Operation]) -> list[Operation]:
-    """The operations without those that compute nothing new. They are changed in place: no program may hold them."""
+    """The operations without redundant ones. They are changed in place, and must not belong to a program yet."""
     return _Simplifier().block(ops)
 
 
 class _Simplifier:
-    """What is known where the walk stands."""
+    """State of the walk: replaced values and available expressions."""
 
     def __init__(self) -> None:
-        self.known: dict[object, Value] = {}  # what was computed in this block or around it, by how
+        self.known: dict[object, Value] = {}  # available expressions of this block and its parents
         self.instead: dict[int, Value] = {}  # values that are replaced, by identity
 
     def block(self, ops: list[Operation]) -> list[Operation]:
-        """The operations of one block that stay. What it computes is forgotten after it."""
+        """The remaining operations of one block; its expressions are not available after it."""
         kept: list[Operation] = []
         added: list[object] = []
         instead = self.instead
@@ -80,13 +80,13 @@ class _Simplifier:
         return kept
 
     def replace(self, old: Value, new: Value) -> None:
-        """Lets `new` stand for `old`, under the name of `old` where it has none."""
+        """Replaces `old` by `new`, which takes the name of `old` if it has none."""
         self.instead[id(old)] = new
         if new.name is None:
             new.name, new.hint = old.name, new.hint or old.hint
 
     def same(self, op: Operation, added: list[object]) -> Value | None:
-        """A value that is what the operation would compute, if there is one."""
+        """An available value equal to the operation's result, else None."""
         code = op.code
         if code in _NEUTRAL:
             value = _operand_left(op)
@@ -103,7 +103,7 @@ class _Simplifier:
 
 
 def _key(op: Operation) -> object:
-    """What determines the value of an operation that may be shared, None for others."""
+    """Hashable key of an operation that may be shared (opcode, operands, attributes), None for others."""
     code = op.code
     if code in _INDEX:
         if op.operands[0].type.element.kind is Kind.FLOAT:
@@ -115,7 +115,7 @@ def _key(op: Operation) -> object:
 
 
 def _operand_left(op: Operation) -> Value | None:
-    """The operand that the result equals, where the other one is the neutral number."""
+    """The operand that the result equals because the other one is neutral, else None."""
     x, y = op.operands
     neutral = _NEUTRAL[op.code]
     if x.type.element.kind is Kind.FLOAT and op.code is not Opcode.MUL:

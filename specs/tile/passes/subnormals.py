@@ -1,4 +1,4 @@
-"""Rewrites a program for targets that take subnormal numbers for zero: see `multiply`, `divide` and `rescale`.
+"""Expands `multiply`, `divide` and `rescale` for targets that flush subnormal float32 to zero.
 
 multiply, divide   significands and exponents apart (`library.gradual`): the result's bits, subnormal or not
 rescale            x times every scale, each brought nearer to 1, times what that took: a few more multiplications,
@@ -46,7 +46,7 @@ class Subnormals(Rewriter):
             self.bind(op.result, (gradual.multiply_power if power else gradual.multiply)(x, y))
 
     def rescaled(self, op: Operation) -> Tile:
-        """A chain of scales: all of them first, then twice what is missing, so that nothing passes a limit midway."""
+        """A chain of scales: all of them first, then their remaining factors twice, so no product overflows."""
         x, scales = _chain(op, self.folded)
         total, half = self.of(x), None
         for scale in scales:
@@ -57,7 +57,7 @@ class Subnormals(Rewriter):
 
 
 def _chain(op: Operation, folded: frozenset[int]) -> tuple[Value, list[Value]]:
-    """What is rescaled, and by which scales."""
+    """The rescaled value, and its scales."""
     x, scale = op.operands
     inner = scale.op
     scales = list(inner.operands) if inner is not None and id(inner) in folded else [scale]
