@@ -88,7 +88,7 @@ def test_planted_faults_are_found(body: Callable[[Any], None], expected: list[st
 
 
 @pytest.mark.parametrize("case", ["full", "parts-padded", "rows-of-no-request"])
-def test_rows_that_nobody_fills_are_found(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unfilled_rows_are_found(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one kernel, and through the temporaries of two."""
     monkeypatch.setattr(varlen, "fill_unowned", lambda *_: None)
     trace.cache_clear()
@@ -96,4 +96,4 @@ def test_rows_that_nobody_fills_are_found(case: str, monkeypatch: pytest.MonkeyP
         found = found_in("flash_attn_varlen", FLASH_ATTN_VARLEN.case(case))
     finally:
         trace.cache_clear()
-    assert any("'out'" in line and "not written" in line for line in found), found
+    assert any("'out'" in line and ("not written" in line or "uninitialised" in line) for line in found), found
