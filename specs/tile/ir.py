@@ -28,6 +28,10 @@ class Opcode(Enum):
     # arrays of bytes; one more index then counts elements of that format from the byte that the others address
     LOAD = "load"
     STORE = "store"
+    # affine blocks: operands are a start per array dimension, the end of every dimension that is not in bounds, then
+    # the value of a store. Attr block: a BlockDim per dimension
+    LOAD_BLOCK = "load_block"
+    STORE_BLOCK = "store_block"
     # elementwise, one operand
     NEG = "neg"
     ABS = "abs"
@@ -89,6 +93,27 @@ class Opcode(Enum):
 
 
 COMPARISONS = frozenset({Opcode.EQ, Opcode.NE, Opcode.LT, Opcode.LE, Opcode.GT, Opcode.GE})
+
+
+class Padding(Enum):
+    """What a block load gives out of bounds."""
+
+    ZERO = "zero"
+    UNDEFINED = "undefined"  # any value: what is computed from it is not stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDim:
+    """What a block takes of one dimension of its array.
+
+    size: number of indices from the start on; None for the start alone, a dimension that the tile does not have.
+    in_bounds: all indices exist, so that nothing is checked.
+    padding: of loads, from the end on.
+    """
+
+    size: int | None = None
+    in_bounds: bool = True
+    padding: Padding = Padding.ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +234,17 @@ class ArrayParam:
     sizes: tuple[Expr, ...]
     written: bool
     swapped: bool = False
+
+
+def block_dims(op: Operation) -> tuple[BlockDim, ...]:
+    """What a block access takes of each dimension of its array."""
+    dims: tuple[BlockDim, ...] = op.attrs["block"]  # type: ignore[assignment]
+    return dims
+
+
+def block_shape(op: Operation) -> tuple[int, ...]:
+    """Shape of the tile that a block access moves."""
+    return tuple(dim.size for dim in block_dims(op) if dim.size is not None)
 
 
 def index_count(op: Operation, param: ArrayParam) -> int:

@@ -14,6 +14,7 @@ from typing import Any, overload
 from specs.lang.declare.axes import Expr, ExprLike
 from specs.lang.declare.axes import cdiv as cdiv_sizes
 from specs.lang.formats.elements import BF16, BOOL, E2M1, F16, F32, INT32, INT64, UINT8, ElementFormat
+from specs.tile.frontend.divisors import Divisors
 from specs.tile.frontend.trace import (
     LoopBody,
     Number,
@@ -35,11 +36,15 @@ class ArrayHandle:
 
     lead: memory dimensions that the first index stands for.
     scalar: declared without dimensions; lies in memory as one element and is indexed with ().
+    sizes: declared size for every index.
+    divisors: of these sizes.
     """
 
     param: ArrayParam
     lead: int
-    scalar: bool = False
+    scalar: bool
+    sizes: tuple[Expr, ...]
+    divisors: Divisors
 
     @property
     def element(self) -> ElementFormat:

@@ -45,6 +45,8 @@ class Target:
     has_pdl: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
     accumulators: how its dot units add up, by bits of the operands' elements; float32 where none is listed.
+    poisons_padding: loads of blocks give NaN (127 in integers) where their padding is undefined, to show results that
+        depend on it.
     config: which rows of a kernel's configurations apply (see `specs.lang.declare.kernel.Config`).
     """
 
@@ -61,6 +63,7 @@ class Target:
     flushes_subnormals: bool = False
     has_pdl: bool = False
     accumulators: tuple[tuple[int, Accumulator], ...] = ()
+    poisons_padding: bool = False
     detours: tuple[Detour, ...] = ()
     config: str
 
@@ -139,6 +142,7 @@ PALLAS_INTERPRET = Target(
 EXECUTOR = Target(
     name="executor", native=_FLOATS, dot=frozenset({F32}), saturating_casts=False, has_round=True, config="cpu"
 )
+EXECUTOR_POISONED = replace(EXECUTOR, name="executor-poisoned", poisons_padding=True)
 EXECUTOR_XLA = replace(EXECUTOR, name="executor-xla", merges_constant_factors=True)
 # Where XLA's dots go to oneDNN, whose matrix units take 16-bit floats; products of FP8 and bfloat16 stay exact.
 EXECUTOR_XPU = replace(EXECUTOR_XLA, name="executor-xpu", dot=frozenset({F32, F16, BF16}))

@@ -12,7 +12,7 @@ import numpy as np
 
 from specs.lang.call.bind import ArrayInfo, Call, bind
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, ExprLike
+from specs.lang.declare.axes import Axis, Expr, ExprLike
 from specs.lang.declare.kernel import Access, Array, Config, Kernel, Shape, Tunable
 from specs.lang.declare.layouts import Dense, Inner, packed_strides
 from specs.lang.declare.op import Op, single
@@ -40,6 +40,7 @@ def tiny(
     axes: tuple[Axis, ...] = (),
     grid: tuple[ExprLike, ...] = (1,),
     block: Mapping[str, int] | None = None,
+    conditions: tuple[tuple[str, Expr], ...] = (),
 ) -> Op:
     """An operation of one kernel.
 
@@ -57,6 +58,7 @@ def tiny(
         arrays=tuple(arrays),
         tunables=(Tunable(name="BLOCK", values=tuple(blocks.values())),) if blocks else (),
         configs=tuple(Config(target=target, values=values[target]) for target in TARGETS),
+        static_conditions=conditions,
         grid=grid,
         body=body,
     )

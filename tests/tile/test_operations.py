@@ -12,6 +12,7 @@ import pytest
 from specs.lang.declare.axes import Axis
 from specs.lang.formats.elements import BF16, BOOL, E4M3, F16, F32, INT8, INT16, INT32, UINT8, ElementFormat
 from specs.tile import language as tl
+from specs.tile.blocks import ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.ir import Opcode, walk
 from tests.tile.kernels import Raw, bits, implementations, program_of, run, tiny
@@ -325,6 +326,8 @@ ELSEWHERE = {
     Opcode.SIZE: "test_size",
     Opcode.PROGRAM_ID: "test_program_id",
     Opcode.STORE: "test_program_id",
+    Opcode.LOAD_BLOCK: "test_blocks",
+    Opcode.STORE_BLOCK: "test_blocks",
     Opcode.WHEN: "test_when",
 }
 
@@ -412,6 +415,20 @@ def test_program_id(implementation: str) -> None:
     results = run(op, {"x": np.zeros(1, np.int32)}, implementation)
     i, j, k = np.indices((2, 3, 5))
     np.testing.assert_array_equal(results["out"], i * 100 + j * 10 + k)
+
+
+@each_implementation
+def test_blocks(implementation: str) -> None:
+    """Bounds, and what is left out of them, are in the tests of test_blocks.py."""
+    rows = Axis(name="R")
+
+    def body(p: Any) -> None:
+        block = ds(tl.program_id(0) * 4, 4)
+        store_block(p.out, (block,), load_block(p.x, (block,)) + 1)
+
+    x = np.arange(7, dtype=np.int32)
+    op = tiny(body, {"x": ((rows,), INT32)}, {"out": ((rows,), INT32)}, axes=(rows,), grid=(2,))
+    np.testing.assert_array_equal(run(op, {"x": x}, implementation)["out"], x + 1)
 
 
 @each_implementation

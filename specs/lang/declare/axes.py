@@ -221,6 +221,16 @@ def emin(a: ExprLike, b: ExprLike) -> Expr:
     return BinaryExpr("min", as_expr(a), as_expr(b))
 
 
+def resolved(expr: Expr, known: Env) -> Expr:
+    """The expression with values for the names that `known` has, and references for axes, as in programs."""
+    if expr.names() <= known.keys():
+        return Literal(expr.evaluate(known))
+    if isinstance(expr, BinaryExpr):
+        left, right = resolved(expr.left, known), resolved(expr.right, known)
+        return left if (expr.operator, right) == ("//", Literal(1)) else BinaryExpr(expr.operator, left, right)
+    return Ref(expr.name) if isinstance(expr, Axis) else expr
+
+
 def show(expr: ExprLike) -> str:
     """The expression as a reader writes it: no outer parentheses."""
     text = str(as_expr(expr))

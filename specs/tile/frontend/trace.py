@@ -166,6 +166,15 @@ class Tracer:
         return self._sizes[size]
 
     @contextmanager
+    def outermost(self) -> Iterator[None]:
+        """Records before the loops and branches that are open: what depends on sizes alone."""
+        self._blocks.append(self.ops)
+        try:
+            yield
+        finally:
+            self._blocks.pop()
+
+    @contextmanager
     def block(self, region: Region) -> Iterator[None]:
         """Records into `region` while open."""
         self._blocks.append(region.ops)

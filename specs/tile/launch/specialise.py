@@ -13,9 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from specs.lang.call.bind import layout_facts
-from specs.lang.declare.axes import Axis, BinaryExpr, Env, Expr, Literal, Ref, as_expr
+from specs.lang.declare.axes import Env, Expr, Literal, Ref, as_expr, resolved
 from specs.lang.declare.kernel import Access, Array, Form, Kernel, Rows
 from specs.lang.formats.elements import ElementFormat
+from specs.tile.frontend.divisors import Divisors
 from specs.tile.frontend.trace import Tracer, fail, tracing
 from specs.tile.ir import ArrayParam, Lead, Program, without_dead
 from specs.tile.language import ArrayHandle
@@ -73,7 +74,11 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
     params = {array.name: _param(forms[array.name], key) for array in kernel.arrays if _present(array, key)}
     members: dict[str, Any] = {array.name: None for array in kernel.arrays}
     layouts = dict(key.layouts)
-    members |= {n: ArrayHandle(param, layouts[n].lead, not forms[n].shapes[0]) for n, param in params.items()}
+    divisors = _divisors(kernel, key)
+    for name, param in params.items():
+        shape = forms[name].shapes[0]
+        sizes = tuple(resolved(dim.axis if isinstance(dim, Rows) else as_expr(dim), divisors.known) for dim in shape)
+        members[name] = ArrayHandle(param, layouts[name].lead, not shape, sizes, divisors)
     members |= dict(key.attributes) | dict(key.static_conditions) | dict(key.tunables) | dict(key.static)
     names = run_time_names(kernel)
     with tracing(tracer):
@@ -92,6 +97,13 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
         specialisation=_describe(key),
         wide=key.wide,
     )
+
+
+def _divisors(kernel: Kernel, key: Specialisation) -> Divisors:
+    """Divisors of sizes in all calls that the program serves."""
+    attributes, true = dict(key.attributes), dict(key.static_conditions)
+    env = {**attributes, **layout_facts(attributes), **dict(key.static), **dict(key.tunables)}
+    return Divisors((condition for name, condition in kernel.static_conditions if true[name]), env)
 
 
 def _present(array: Array, key: Specialisation) -> bool:
@@ -120,16 +132,6 @@ def _param(form: Form, key: Specialisation) -> ArrayParam:
         written=array.access is not Access.IN,
         swapped=layout.swapped,
     )
-
-
-def resolved(expr: Expr, known: Env) -> Expr:
-    """The expression with attributes and static axes replaced by their values."""
-    if expr.names() <= known.keys():
-        return Literal(expr.evaluate(known))
-    if isinstance(expr, BinaryExpr):
-        left, right = resolved(expr.left, known), resolved(expr.right, known)
-        return left if (expr.operator, right) == ("//", Literal(1)) else BinaryExpr(expr.operator, left, right)
-    return Ref(expr.name) if isinstance(expr, Axis) else expr
 
 
 def run_time_names(kernel: Kernel) -> list[str]:

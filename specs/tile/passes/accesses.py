@@ -1,7 +1,7 @@
 """Checks memory accesses of a call: runs its programs on the executor and inspects every load and store.
 
 Reports out-of-bounds accesses, result elements written by no program or by several, and results that depend on
-uninitialised temporaries (calls with temporaries run twice, with different garbage in them).
+uninitialised temporaries or on undefined padding of blocks (calls with either run twice, with different garbage).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from specs.lang.call.bind import Call
 from specs.lang.declare.kernel import Access
 from specs.tile.interpret.arrayops import NUMPY, NUMPY_DTYPES
 from specs.tile.interpret.executor import Buffer, Run
-from specs.tile.ir import Operation
+from specs.tile.ir import Opcode, Operation, Padding, block_dims, walk
 from specs.tile.launch.launches import launches
 from specs.tile.launch.plan import Launch, Memory
-from specs.tile.targets import EXECUTOR
+from specs.tile.targets import EXECUTOR, EXECUTOR_POISONED, Target
 
 NDArray = np.ndarray[Any, Any]
 _GARBAGE = (0xA5, 0xFF)
@@ -34,14 +34,27 @@ def misuses(call: Call, arrays: Mapping[str, NDArray]) -> list[str]:
     """
     found: dict[str, None] = {}  # in order, each once
     results = _run(call, arrays, _GARBAGE[0], found)
-    if any(array.name in call.shapes for array in call.op.temporaries):
-        for name, other in _run(call, arrays, _GARBAGE[1], found).items():
+    if any(array.name in call.shapes for array in call.op.temporaries) or _has_undefined(call):
+        for name, other in _run(call, arrays, _GARBAGE[1], found, EXECUTOR_POISONED).items():
             if differ := int((results[name] != other).sum()):
-                found[f"'{name}': {differ} bytes depend on uninitialised memory"] = None
+                found[f"'{name}': {differ} bytes depend on uninitialised memory or undefined padding"] = None
     return list(found)
 
 
-def _run(call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str, None]) -> dict[str, NDArray]:
+def _has_undefined(call: Call) -> bool:
+    """Whether a block that a call loads may have undefined elements."""
+    return any(
+        not dim.in_bounds and dim.padding is Padding.UNDEFINED
+        for launch in launches(call, EXECUTOR.config, strides={array.name: None for array in call.op.inputs})
+        for op in walk(launch.program.ops)
+        if op.code is Opcode.LOAD_BLOCK
+        for dim in block_dims(op)
+    )
+
+
+def _run(
+    call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str, None], target: Target = EXECUTOR
+) -> dict[str, NDArray]:
     """The bytes of all results."""
     memory: dict[str, NDArray] = {name: np.array(array).reshape(-1).view(np.uint8) for name, array in given.items()}
     fresh = {array.name: array for array in (*call.op.outputs, *call.op.temporaries) if array.name in call.shapes}
@@ -50,7 +63,7 @@ def _run(call: Call, given: Mapping[str, NDArray], garbage: int, found: dict[str
     stores = {
         array.name: np.zeros(len(memory[array.name]), np.int32) for array in call.op.outputs if array.name in fresh
     }
-    for launch in launches(call, EXECUTOR, strides={array.name: None for array in call.op.inputs}):
+    for launch in launches(call, target, strides={array.name: None for array in call.op.inputs}):
         _run_step(launch, memory, stores, found)
     for name, count in stores.items():
         for wrong, what in (((count == 0), "not written by any program"), ((count > 1), "written more than once")):

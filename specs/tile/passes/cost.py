@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import prod
 
 from specs.lang.formats.elements import ElementFormat
-from specs.tile.ir import COMPARISONS, ArrayParam, Opcode, Operation, Value
+from specs.tile.ir import COMPARISONS, ArrayParam, Opcode, Operation, Value, block_shape
 from specs.tile.launch.plan import Launch
 
 _FLOAT_WORK = COMPARISONS | {
@@ -129,10 +129,12 @@ class _Counter:
         """Counts operations that are executed `times` times."""
         for op in ops:
             match op.code:
-                case Opcode.LOAD:
+                case Opcode.LOAD | Opcode.LOAD_BLOCK:
                     self.move(self.read, op, op.result.type.size, times)
                 case Opcode.STORE:
                     self.move(self.written, op, prod(op.attrs["shape"]), times)  # type: ignore[call-overload]
+                case Opcode.STORE_BLOCK:
+                    self.move(self.written, op, prod(block_shape(op)), times)
                 case Opcode.DOT:
                     inner = op.operands[0].type.shape[-1]
                     self.dot_flops += 2 * inner * op.result.type.size * times

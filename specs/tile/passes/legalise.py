@@ -15,6 +15,7 @@ from specs.tile.frontend.trace import Tile, constant, tracing
 from specs.tile.ir import ArrayParam, Opcode, Operation, Program, TileType, Value, walk
 from specs.tile.language import where
 from specs.tile.library import codec
+from specs.tile.passes.blocks import lower_blocks
 from specs.tile.passes.rewriter import Rewriter, is_native, raw_format
 from specs.tile.passes.simplify import simplify
 from specs.tile.passes.subnormals import Subnormals
@@ -27,6 +28,7 @@ _ROUNDING_MAGIC = 12582912.0  # 1.5 * 2**23: the sum has no bits left for a frac
 @lru_cache(maxsize=4096)
 def legalise(program: Program, target: Target) -> Program:
     """The program with the target's formats only. The original is unchanged."""
+    program = lower_blocks(program, target)
     ops = program.ops
     for make in (_Formats, Subnormals, _Rounding, _Factors):
         rewriter: Rewriter = make(target)

@@ -18,7 +18,7 @@ def is_native(form: ElementFormat, target: Target) -> bool:
     return form in target.native or form == BOOL or (form.is_integer and form.bits == form.storage_bits)
 
 
-class _Replay(Tracer):
+class Replay(Tracer):
     """A tracer whose operations keep the locations of the ones they replace."""
 
     def __init__(self) -> None:
@@ -33,9 +33,9 @@ class _Replay(Tracer):
 class Rewriter:
     """Replays operations into a new tracer. `tiles` maps old values to new tiles."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, tracer: Replay | None = None) -> None:
         self.target = target
-        self.tracer = _Replay()
+        self.tracer = tracer or Replay()
         self.tiles: dict[int, Tile] = {}
 
     def wanted(self, ops: tuple[Operation, ...]) -> bool:

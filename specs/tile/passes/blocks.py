@@ -1,0 +1,195 @@
+"""Blocks as gathers: index tiles, and masks where a range may leave its array.
+
+Indices, bounds and masks are computed where the start of their range is, so outside of the loops that it does not
+depend on, and once for all blocks that share the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from specs.lang.declare.axes import Ref
+from specs.tile.frontend.trace import Tile, constant, tracing
+from specs.tile.ir import (
+    ArrayParam,
+    Lead,
+    Opcode,
+    Operation,
+    Padding,
+    Program,
+    Region,
+    TileType,
+    Value,
+    block_dims,
+    block_shape,
+    walk,
+)
+from specs.tile.language import arange, both, minimum
+from specs.tile.language import where as select
+from specs.tile.passes.rewriter import Replay, Rewriter
+from specs.tile.passes.simplify import simplify
+from specs.tile.targets import Target
+
+_BLOCKS = frozenset({Opcode.LOAD_BLOCK, Opcode.STORE_BLOCK})
+
+
+def lower_blocks(program: Program, target: Target) -> Program:
+    """The program with accesses by tiles of indices in place of blocks."""
+    if not any(op.code in _BLOCKS for op in walk(program.ops)):
+        return program
+    lowering = _Lowering(target, program)
+    with tracing(lowering.tracer):
+        lowering.block(list(program.ops))
+    return replace(program, ops=tuple(simplify(lowering.tracer.ops)))
+
+
+class _Placing(Replay):
+    """Can record an operation further out than the one that is replayed. depths: in loops, of every value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depths: dict[int, int] = {}
+        self._placed: dict[tuple[object, ...], tuple[list[Operation], Tile]] = {}
+
+    def emit(self, *args: object, **fields: object) -> tuple[Tile, ...]:
+        """Records one operation and how deep in loops it is."""
+        results = super().emit(*args, **fields)  # type: ignore[arg-type]
+        depth = next(depth for depth, ops in enumerate(self._blocks) if ops is self._blocks[-1])
+        self.depths.update((id(tile.value), depth) for tile in results)
+        return results
+
+    @contextmanager
+    def block(self, region: Region) -> Iterator[None]:
+        """Records into `region` while open."""
+        with super().block(region):
+            self.depths.update((id(value), len(self._blocks) - 1) for value in region.parameters)
+            yield
+
+    def once(self, inputs: Sequence[Tile], kind: object, make: Callable[[], Tile]) -> Tile:
+        """What `make` computes from `inputs` alone, recorded as far out as these are; the same tile each time."""
+        home = self._blocks[max((self.depths.get(id(tile.value), 0) for tile in inputs), default=0)]
+        key = (kind, *(id(tile.value) for tile in inputs))
+        if key not in self._placed or self._placed[key][0] is not home:
+            self._blocks.append(home)
+            self._placed[key] = (home, make())
+            self._blocks.pop()
+        return self._placed[key][1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """One dimension of a block: indices to access, which of them exist (None: all), axis of the tile that has them.
+
+    poisoned: those that do not exist give no zeros, but values that no result may depend on.
+    """
+
+    indices: Tile
+    exists: Tile | None
+    axis: int | None
+    poisoned: bool = False
+
+
+class _Lowering(Rewriter):
+    tracer: _Placing
+
+    def __init__(self, target: Target, program: Program) -> None:
+        super().__init__(target, _Placing())
+        self.program = program
+
+    def type_of(self, old: TileType) -> TileType:
+        """The same: formats are legalised after this."""
+        return old
+
+    def rewrite(self, op: Operation) -> None:
+        """Replays one operation; blocks become gathers."""
+        if op.code not in _BLOCKS:
+            super().rewrite(op)
+            return
+        param = self.program.array(str(op.attrs["array"]))
+        shape = block_shape(op)
+        ranges, rest = self.ranges(op, param)
+        indices = self.split(param, ranges)
+        mask = poisoned = None
+        for part in ranges:
+            exists = None if part.exists is None else _along(part.exists, part.axis, len(shape))
+            mask = both(mask, exists)
+            poisoned = both(poisoned, exists if part.poisoned else None)
+        attrs: dict[str, object] = {"array": param.name, "masked": mask is not None}
+        where = [_along(index, axis, len(shape)) for index, axis in indices]
+        masks = [] if mask is None else [mask]
+        if op.code is Opcode.STORE_BLOCK:
+            self.tracer.emit(Opcode.STORE, [*where, *rest, *masks], (), attrs | {"shape": shape})
+            return
+        fill = [constant(0 if param.element.is_integer else 0.0, param.element)] if masks else []
+        (tile,) = self.tracer.emit(Opcode.LOAD, [*where, *masks, *fill], (TileType(param.element, shape),), attrs)
+        if poisoned is not None:
+            tile = select(poisoned, tile, float("nan") if param.element.is_float else 127)
+        self.bind(op.result, tile)
+
+    def ranges(self, op: Operation, param: ArrayParam) -> tuple[list[_Range], list[Tile]]:
+        """The dimensions of a block, and its operands after starts and ends."""
+        dims = block_dims(op)
+        rest = [self.of(value) for value in op.operands[len(dims) :]]
+        names = (param.sizes[0], *param.sizes[len(param.sizes) - len(dims) + 1 :])
+        found: list[_Range] = []
+        axis = 0
+        for dim, start, size in zip(dims, op.operands, names, strict=False):
+            if dim.size is None:
+                found.append(_Range(self.of(start), None, None))
+                continue
+            name = size.name.lower() if isinstance(size, Ref) else f"{param.name}{len(found)}"
+            indices = self.indices(start, dim.size, name)
+            undefined = op.code is Opcode.LOAD_BLOCK and dim.padding is Padding.UNDEFINED
+            poisoned = undefined and self.target.poisons_padding
+            if dim.in_bounds:
+                found.append(_Range(indices, None, axis))
+            elif undefined and not poisoned:
+                found.append(_Range(self.clamped(indices, rest.pop(0), name), None, axis))
+            else:
+                found.append(_Range(indices, self.exists(indices, rest.pop(0), name), axis, poisoned))
+            axis += 1
+        return found, rest
+
+    def indices(self, start: Value, size: int, name: str) -> Tile:
+        """Indices start, start + 1, .. of a range."""
+        numbers = self.tracer.once((), ("arange", size), lambda: arange(size))
+        if start.op is not None and start.op.code is Opcode.CONST:
+            first = int(start.op.attrs["value"])  # type: ignore[call-overload]
+            return self.tracer.once((numbers,), first, lambda: numbers + first) if first else numbers
+        tile = self.of(start)
+        return self.tracer.once((tile, numbers), "offs", lambda: _named(f"offs_{name}", tile + numbers))
+
+    def clamped(self, indices: Tile, end: Tile, name: str) -> Tile:
+        """Indices with the last one that exists in place of those that do not."""
+        return self.tracer.once((indices, end), "clamp", lambda: _named(f"clamped_{name}", minimum(indices, end - 1)))
+
+    def exists(self, indices: Tile, end: Tile, name: str) -> Tile:
+        """Which indices exist."""
+        return self.tracer.once((indices, end), "mask", lambda: _named(f"mask_{name}", indices < end))
+
+    def split(self, param: ArrayParam, ranges: list[_Range]) -> list[tuple[Tile, int | None]]:
+        """One index per memory dimension: rows are split over leading dimensions that stay apart."""
+        rows, *rest = ranges
+        index, lead = rows.indices, param.rank - len(rest)
+        parts: list[Tile] = []
+        for dim in reversed(param.sizes[1:lead]):
+            assert isinstance(dim, Lead)
+            size = self.tracer.size(dim)
+            parts.append(index % size)
+            index = index // size
+        return [(part, rows.axis) for part in (index, *reversed(parts))] + [(r.indices, r.axis) for r in rest]
+
+
+def _named(name: str, tile: Tile) -> Tile:
+    """The tile, with a name for generated source if it has none."""
+    tile.value.name = tile.value.name or name
+    return tile
+
+
+def _along(tile: Tile, axis: int | None, rank: int) -> Tile:
+    """A tile of one dimension as that dimension of an access."""
+    if axis is None or rank == 1:
+        return tile
+    return tile[tuple(slice(None) if d == axis else None for d in range(rank))]
