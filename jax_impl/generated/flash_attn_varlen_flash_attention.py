@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 878e0f2d647ff2f16e6557f5fe43763eb546df7f6064f68049ff3331735c28ef
+# spec sha256 f4f8830691c9cd07b6c65e5fefb61f37bd09a8845c9ee8788a56baa896181d40
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -66,12 +66,12 @@ def flash_attention(
     position = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:68
     head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:69
     live = row < queries * 2  # specs/flash/work.py:70
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:32
     @pl.when(first < queries * 2)  # specs/flash/varlen.py:57
     def branch():
         live_1 = live[:, None]  # specs/flash/varlen.py:120
         token = first_1 + position  # specs/flash/work.py:47
         token_1 = token[:, None]  # specs/flash/varlen.py:122
-        arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/attention/columns.py:21
         part = plgpu.load(q_ref.at[token_1, head_1[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:123
         shift = keys - queries  # specs/flash/work.py:126
         lowest = jax.lax.div(first, jnp.int32(2)) + shift  # specs/flash/work.py:127
@@ -85,12 +85,11 @@ def flash_attention(
         sums_0 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
         def step(tile, carry):  # specs/flash/varlen.py:72
             (peak_2, total_2, sums_0_2) = carry
-            first_3 = tile * 64  # specs/flash/keys.py:37
-            position_1 = first_3 + arange_64  # specs/flash/keys.py:38
-            index_1 = (first_2 + position_1)[:, None]  # specs/flash/keys.py:29
-            columns = plgpu.load(k_ref.at[jnp.int32(0), index_1, head, arange_64[None, :]])  # specs/flash/keys.py:29
+            first_3 = tile * 64  # specs/flash/keys.py:44
+            offs_page = first_2 + first_3 + arange_64  # specs/flash/keys.py:32
+            columns = plgpu.load(k_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])  # specs/flash/keys.py:32
             product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-            chunk = plgpu.load(v_ref.at[jnp.int32(0), index_1, head, arange_64[None, :]])  # specs/flash/keys.py:29
+            chunk = plgpu.load(v_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])  # specs/flash/keys.py:32
             highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:88
             peak_3 = jnp.maximum(peak_2, highest_1)  # specs/attention/softmax.py:90
             base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:91
@@ -104,20 +103,18 @@ def flash_attention(
         (peak_1, total_1, sums_0_1) = jax.lax.fori_loop(0, end_4, step, (peak, total, sums_0))  # specs/flash/varlen.py:72
         def step_1(tile_1, carry):  # specs/flash/varlen.py:72
             (peak_5, total_5, sums_0_5) = carry
-            first_4 = tile_1 * 64  # specs/flash/keys.py:37
-            position_2 = first_4 + arange_64  # specs/flash/keys.py:38
-            live_2 = position_2 < keys  # specs/flash/keys.py:39
-            mask = live_2[:, None]  # specs/flash/keys.py:28
-            index_2 = (first_2 + position_2)[:, None]  # specs/flash/keys.py:29
-            columns_1 = plgpu.load(k_ref.at[jnp.int32(0), index_2, head, arange_64[None, :]], mask=jnp.broadcast_to(mask, (64, 64)), other=0.0)  # specs/flash/keys.py:29
+            first_4 = tile_1 * 64  # specs/flash/keys.py:44
+            offs_page_1 = first_2 + first_4 + arange_64  # specs/flash/keys.py:32
+            mask_page = offs_page_1 < first_2 + keys  # specs/flash/keys.py:32
+            columns_1 = plgpu.load(k_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]], mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0)  # specs/flash/keys.py:32
             product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
             own = position + shift  # specs/flash/scores.py:65
-            position_3 = position_2[None, :]  # specs/flash/scores.py:66
-            distance = position_3 - own[:, None]  # specs/flash/scores.py:66
-            seen = position_3 < keys  # specs/flash/scores.py:44
+            position_1 = (first_4 + arange_64)[None, :]  # specs/flash/scores.py:66
+            distance = position_1 - own[:, None]  # specs/flash/scores.py:66
+            seen = position_1 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
             score = jnp.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
-            chunk_1 = plgpu.load(v_ref.at[jnp.int32(0), index_2, head, arange_64[None, :]], mask=jnp.broadcast_to(mask, (64, 64)), other=0.0)  # specs/flash/keys.py:29
+            chunk_1 = plgpu.load(v_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]], mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0)  # specs/flash/keys.py:32
             highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:88
             peak_6 = jnp.maximum(peak_5, highest_2)  # specs/attention/softmax.py:90
             base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)  # specs/attention/softmax.py:91
@@ -154,11 +151,11 @@ def flash_attention(
             token_2 = jax.lax.div(row_1, jnp.full((128,), HQ, jnp.int32))  # specs/flash/unowned.py:30
             token_3 = jnp.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))  # specs/flash/unowned.py:31
             head_2 = jax.lax.rem(row_1, jnp.full((128,), HQ, jnp.int32))  # specs/flash/unowned.py:32
-            live_3 = row_1 < count  # specs/flash/unowned.py:32
+            live_2 = row_1 < count  # specs/flash/unowned.py:32
             zero = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
-            mask_1 = live_3[:, None]  # specs/flash/results.py:45
-            plgpu.store(out_ref.at[token_4, head_2[:, None], jnp.arange(64, dtype=jnp.int32)[None, :]], zero.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_1, (128, 64)))  # specs/flash/results.py:46
-            plgpu.store(lse_ref.at[head_2, token_3], jnp.full((128,), float("-inf"), jnp.float32), mask=live_3)  # specs/flash/unowned.py:46
+            mask = live_2[:, None]  # specs/flash/results.py:45
+            plgpu.store(out_ref.at[token_4, head_2[:, None], arange_64[None, :]], zero.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (128, 64)))  # specs/flash/results.py:46
+            plgpu.store(lse_ref.at[head_2, token_3], jnp.full((128,), float("-inf"), jnp.float32), mask=live_2)  # specs/flash/unowned.py:46
             return ()
         () = jax.lax.fori_loop(0, jax.lax.div(jnp.maximum(tiles_1 - own_1, 0) + (programs - 1), jnp.int32(programs)), step_2, ())  # specs/flash/unowned.py:34

@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 af2446ce716e3dcebdc911a3474284d397b4c08e28da0779e1ca668dc8b7cbf1
+# spec sha256 7fec16e93748a1c83496d74906aa9b9ac257d97f834d3e2c026b9a2dcc5f24ae
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -34,25 +34,25 @@ def fp4_gemm(
     c_ref,
     *, M, N, KB,
 ):
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    arange_16 = jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    rows = tile_m * 16 + arange_16  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:62
-    def step(k, carry):  # specs/gemm/fp4.py:63
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
+    arange_16 = jnp.arange(16, dtype=jnp.int32)  # specs/gemm/fp4.py:53
+    offs_m = tile_m * 16 + arange_16  # specs/gemm/fp4.py:53
+    clamped_m = jnp.minimum(offs_m, M - 1)  # specs/gemm/fp4.py:53
+    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/fp4.py:54
+    def step(k, carry):  # specs/gemm/fp4.py:64
         (acc_2,) = carry
-        pair = k * 16 + arange_16  # specs/gemm/tiles.py:32
-        a = plgpu.load(a_ref.at[a_rows[:, None], pair[None, :]])  # specs/gemm/fp4.py:52
-        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:52
-        b = plgpu.load(b_ref.at[cols[None, :], pair[:, None]])  # specs/gemm/fp4.py:53
-        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:53
-        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:54
-        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:55
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:56
+        offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
+        a = plgpu.load(a_ref.at[clamped_m[:, None], offs_kb[None, :]])  # specs/gemm/fp4.py:53
+        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:53
+        b = plgpu.load(b_ref.at[offs_n[None, :], offs_kb[:, None]])  # specs/gemm/fp4.py:54
+        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:54
+        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:55
+        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:56
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:57
         magnitude = a_codes & 7  # specs/tile/library/codec.py:34
         biased = magnitude >> 1  # specs/tile/library/codec.py:35
         fraction = magnitude & 1  # specs/tile/library/codec.py:36
@@ -67,14 +67,14 @@ def fp4_gemm(
         significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:39
         exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:41
         value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:41
-        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:57
-        a_scale = plgpu.load(a_scale_ref.at[a_rows, k])  # specs/gemm/tiles.py:57
-        index = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
-        a_scale_1 = jnp.where(index == 255, float("nan"), jnp.where(index == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index << 23, jnp.float32)))  # specs/gemm/tiles.py:57
-        b_scale = plgpu.load(b_scale_ref.at[cols, k])  # specs/gemm/tiles.py:57
-        index_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:57
-        b_scale_1 = jnp.where(index_1 == 255, float("nan"), jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:57
+        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:58
+        a_scale = plgpu.load(a_scale_ref.at[clamped_m, k])  # specs/gemm/tiles.py:46
+        index = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:46
+        a_scale_1 = jnp.where(index == 255, float("nan"), jnp.where(index == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index << 23, jnp.float32)))  # specs/gemm/tiles.py:46
+        b_scale = plgpu.load(b_scale_ref.at[offs_n, k])  # specs/gemm/tiles.py:46
+        index_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:46
+        b_scale_1 = jnp.where(index_1 == 255, float("nan"), jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:46
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:63
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52
+    (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:64
+    mask_m = offs_m < M  # specs/gemm/tiles.py:41
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_m[:, None], (16, 64)))  # specs/gemm/tiles.py:41

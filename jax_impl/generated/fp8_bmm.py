@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf56c38b323dcac7eeea8f25219697f28ae64c1efefbb8b89532838cdc479fe7
+# spec sha256 f3ff7e4760dd5d18d272a9451fe73a72398d5b0ac9f22b72a89c16f9735b6725
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -38,28 +38,29 @@ def fp8_bmm(
     c_ref,
     *, M, N, K,
 ):
-    batch_0 = pl.program_id(1)  # specs/gemm/scaled.py:42
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    a_rows = jnp.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:61
-    def step(k, carry):  # specs/gemm/scaled.py:62
+    batch_0 = pl.program_id(1)  # specs/gemm/scaled.py:41
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/scaled.py:50
+    clamped_m = jnp.minimum(offs_m, M - 1)  # specs/gemm/scaled.py:50
+    arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/gemm/scaled.py:50
+    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/scaled.py:51
+    def step(k, carry):  # specs/gemm/scaled.py:60
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
-        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-        a = plgpu.load(a_ref.at[batch_0, a_rows[:, None], depth[None, :]])  # specs/gemm/scaled.py:52
-        b = plgpu.load(b_ref.at[batch_0, cols[None, :], depth[:, None]])  # specs/gemm/scaled.py:53
-        b_scale = plgpu.load(b_scale_ref.at[batch_0, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:57
-        a_scale = plgpu.load(a_scale_ref.at[batch_0, a_rows, k])  # specs/gemm/tiles.py:57
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
-        product = dot_fp8(a, b)  # specs/gemm/scaled.py:56
+        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+        a = plgpu.load(a_ref.at[batch_0, clamped_m[:, None], offs_k[None, :]])  # specs/gemm/scaled.py:50
+        b = plgpu.load(b_ref.at[batch_0, offs_n[None, :], offs_k[:, None]])  # specs/gemm/scaled.py:51
+        b_scale = plgpu.load(b_scale_ref.at[batch_0, jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:46
+        a_scale = plgpu.load(a_scale_ref.at[batch_0, clamped_m, k])  # specs/gemm/tiles.py:46
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:91
+        product = dot_fp8(a, b)  # specs/gemm/scaled.py:54
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, (K + 127) // 128, step, (acc,))  # specs/gemm/scaled.py:62
-    bias = plgpu.load(bias_ref.at[cols])  # specs/gemm/tiles.py:44
-    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:44
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    plgpu.store(c_ref.at[batch_0, rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52
+    (acc_1,) = jax.lax.fori_loop(0, (K + 127) // 128, step, (acc,))  # specs/gemm/scaled.py:60
+    bias = plgpu.load(bias_ref.at[offs_n])  # specs/gemm/tiles.py:40
+    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:40
+    mask_m = offs_m < M  # specs/gemm/tiles.py:41
+    plgpu.store(c_ref.at[batch_0, offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_m[:, None], (16, 64)))  # specs/gemm/tiles.py:41

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 91a727e147b3f53f120957a21e2ffb74dbf95496d23d0aaed1e2742a044c4a79
+# spec sha256 8dc285543d2df2a34d86c825231649a66a2dd74f90745089c917290d475da40d
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -35,31 +35,31 @@ def int4_gemm_w4a16(
     c_ref,
     *, M, N, K,
 ):
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
+    offs_m = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
+    mask_m = offs_m < M  # specs/gemm/int4_tiles.py:91
+    arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * 64 + arange_64  # specs/gemm/int4_tiles.py:123
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
-        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
-        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0.0)  # specs/gemm/int4_tiles.py:82
-        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
-        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
-        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
-        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
-        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
-        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
-        b_scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4_tiles.py:90
-        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4_tiles.py:90
+        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        a = plgpu.load(a_ref.at[offs_m[:, None], offs_k[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (16, 128)), other=0.0)  # specs/gemm/int4_tiles.py:91
+        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:75
+        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        packed = plgpu.load(b_ref.at[offs_n[None, :], offs_b0[:, None]])  # specs/gemm/int4_tiles.py:123
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:125
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:125
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:79
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:79
+        b_scale = plgpu.load(b_scale_ref.at[k, offs_n])  # specs/gemm/int4_tiles.py:82
+        scale = b_scale.astype(jnp.float32)  # specs/gemm/int4_tiles.py:82
         return (fma(partial, scale[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/int4_tiles.py:64
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (16, 64)))  # specs/gemm/tiles.py:52
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_m[:, None], (16, 64)))  # specs/gemm/tiles.py:41

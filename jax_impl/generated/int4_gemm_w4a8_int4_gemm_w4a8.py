@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3eba81385232240a0ca8f8d5e24b66b8a2d41b2aad7dd3e791e8b24bf37f0347
+# spec sha256 ba18485f4f6c547081a0e2a79ea063d657536f5cd4a508166850a4322fc50dfa
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -38,34 +38,33 @@ def int4_gemm_w4a8(
     c_ref,
     *, M, N, K,
 ):
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
+    offs_m = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
+    mask_m = offs_m < M  # specs/gemm/int4_tiles.py:91
+    arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
+    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * 64 + arange_64  # specs/gemm/int4_tiles.py:123
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
-        depth = k * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/gemm/tiles.py:32
-        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
-        a = plgpu.load(a_ref.at[rows[:, None], depth[None, :]], mask=jnp.broadcast_to(there, (16, 128)), other=0)  # specs/gemm/int4_tiles.py:82
-        value = a.astype(jnp.float32)  # specs/gemm/int4_tiles.py:83
-        a_even, a_odd = split_pairs(jax.lax.bitcast_convert_type(jnp.where(value != value, 32704, jax.lax.bitcast_convert_type(value.astype(jnp.bfloat16), jnp.int16)), jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
-        packed = plgpu.load(b_ref.at[cols[None, :], byte[:, None]])  # specs/gemm/int4_tiles.py:121
-        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
-        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:123
-        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
-        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:87
-        scale = plgpu.load(b_scale_ref.at[k, cols])  # specs/gemm/int4_tiles.py:90
+        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        a = plgpu.load(a_ref.at[offs_m[:, None], offs_k[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (16, 128)), other=0)  # specs/gemm/int4_tiles.py:91
+        value = a.astype(jnp.float32)  # specs/gemm/int4_tiles.py:75
+        a_even, a_odd = split_pairs(jax.lax.bitcast_convert_type(jnp.where(value != value, 32704, jax.lax.bitcast_convert_type(value.astype(jnp.bfloat16), jnp.int16)), jnp.bfloat16).reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:75
+        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        packed = plgpu.load(b_ref.at[offs_n[None, :], offs_b0[:, None]])  # specs/gemm/int4_tiles.py:123
+        b_even = low_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:125
+        b_odd = high_nibbles(packed, jnp.bfloat16)  # specs/gemm/int4_tiles.py:125
+        product = jnp.dot(a_even, b_even, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:79
+        partial = product + jnp.dot(a_odd, b_odd, preferred_element_type=jnp.float32)  # specs/gemm/int4_tiles.py:79
+        scale = plgpu.load(b_scale_ref.at[k, offs_n])  # specs/gemm/int4_tiles.py:82
         return (fma(partial, scale[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/int4_tiles.py:64
-    mask = rows < M  # specs/gemm/int4_w4a8.py:75
-    a_scale = plgpu.load(a_scale_ref.at[rows], mask=mask, other=0.0)  # specs/gemm/int4_w4a8.py:75
-    acc_3 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:75
-    mask_1 = mask[:, None]  # specs/gemm/tiles.py:50
-    plgpu.store(c_ref.at[rows[:, None], cols[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_1, (16, 64)))  # specs/gemm/tiles.py:52
+    a_scale = plgpu.load(a_scale_ref.at[offs_m], mask=mask_m, other=0.0)  # specs/gemm/tiles.py:46
+    acc_3 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_m[:, None], (16, 64)))  # specs/gemm/tiles.py:41

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 61f3a00d345b198fc0ec2423d29b28e2bea98a913c8d73939ab30220a724ad0c
+# spec sha256 9b3ce6a1dc1e8ac72306a926169a7341e10148be0fd798b321ee6e49d9402d96
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,16 +32,13 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
-    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
+    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = pl.program_id(1) * 8 * 32 + jnp.arange(256, dtype=jnp.int32)  # specs/quant/group.py:65
+    mask_n = offs_n < N  # specs/quant/group.py:65
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_m[:, None] & mask_n[None, :], other=0.0)  # specs/quant/group.py:65
+    x_1 = x.reshape(4, 8, 32).astype(jnp.float32)  # specs/quant/group.py:50
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:51
     bits = jnp.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:62
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -53,12 +50,12 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
-    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
-    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
-    half = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:84
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
+    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:97
+    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:97
+    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
+    mask_scale1 = offs_scale1 < N // 32  # specs/quant/group.py:97
+    plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
     bits_2 = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:58
     magnitude = jax.lax.bitcast_convert_type(bits_2 & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:60
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
@@ -70,4 +67,7 @@ def group_quant(
     pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
     index_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], index_3.astype(jnp.uint8), mask=jnp.broadcast_to(mask, (4, 8, 16)))  # specs/quant/group.py:88
+    codes_1 = index_3.astype(jnp.uint8)  # specs/quant/scaling.py:128
+    offs_q1 = pl.program_id(1) * 8 * 16 + jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:74
+    mask_q1 = offs_q1 < N // 2  # specs/quant/group.py:74
+    plgpu.store(q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(4, 128), mask=mask_m[:, None] & mask_q1[None, :])  # specs/quant/group.py:74

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 78c9c06456f0eb5f53904255553b24d79eeeff26b5528c384298ce8f7b4d2db4
+# spec sha256 69cd24df1243c848c0c5022ce9fe866afd2e104c331956a706ba9588007f2948
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,16 +32,14 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
-    groups = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
-    inside = jnp.arange(32, dtype=jnp.int32)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 32)), other=0.0)  # specs/quant/group.py:56
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
+    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = pl.program_id(1) * 8 * 32 + jnp.arange(256, dtype=jnp.int32)  # specs/quant/group.py:65
+    mask_n = offs_n < N  # specs/quant/group.py:65
+    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/group.py:65
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)  # specs/quant/group.py:65
+    x_1 = x.reshape(4, 8, 32).astype(jnp.float32)  # specs/quant/group.py:50
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:51
     bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:56
     lifted = bits < 0xd800000  # specs/quant/scaling.py:60
     bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:61
@@ -56,8 +54,11 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:73
-    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
-    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=live_1)  # specs/quant/group.py:73
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns[None, :, :]], q.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask, (4, 8, 32)))  # specs/quant/group.py:65
+    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:97
+    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:97
+    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
+    mask_scale1 = offs_scale1 < N // 32  # specs/quant/group.py:97
+    plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
+    codes = q.astype(jnp.float8_e4m3fn)  # specs/quant/group.py:58
+    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(4, 256), mask=mask)  # specs/quant/group.py:74

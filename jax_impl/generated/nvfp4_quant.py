@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0c84e3ec1149e1451c5ab5b274a62d0d25300914a45ee8130af6bd8cdd45fb54
+# spec sha256 863a6a9a1e4bfc4937509c261eba5d63fb0f0d6346316cae990b9e5969b16b0a
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -35,26 +35,22 @@ def group_quant(
     q_ref, scale_ref,
     *, M,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:48
-    half = jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:49
-    groups = pl.program_id(1) * 8 + half  # specs/quant/group.py:49
-    inside = jnp.arange(16, dtype=jnp.int32)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live[:, :, None]  # specs/quant/group.py:54
-    x = plgpu.load(x_ref.at[rows[:, None][:, :, None], columns[None, :, :]], mask=jnp.broadcast_to(mask, (4, 8, 16)), other=0.0)  # specs/quant/group.py:56
-    x_1 = x.astype(jnp.float32)  # specs/quant/group.py:56
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:57
+    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = pl.program_id(1) * 8 * 16 + jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:65
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (4, 128)), other=0.0)  # specs/quant/group.py:65
+    x_1 = x.reshape(4, 8, 16).astype(jnp.float32)  # specs/quant/group.py:50
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:51
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:95
-    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:61
+    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:55
     scaled = raw * g  # specs/quant/scaling.py:83
     value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:84
     value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
     empty = value_1 == 0.0  # specs/quant/scaling.py:87
     inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:88
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    plgpu.store(scale_ref.at[rows[:, None], groups[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(live, (4, 8)))  # specs/quant/group.py:73
-    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
+    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
+    plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask_m[:, None], (4, 8)))  # specs/quant/group.py:97
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:58
     magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:60
     magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
@@ -66,4 +62,6 @@ def group_quant(
     pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
     index = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    plgpu.store(q_ref.at[rows[:, None][:, :, None], columns_1[None, :, :]], index.astype(jnp.uint8), mask=jnp.broadcast_to(mask, (4, 8, 8)))  # specs/quant/group.py:88
+    codes_1 = index.astype(jnp.uint8)  # specs/quant/scaling.py:128
+    offs_q1 = pl.program_id(1) * 8 * 8 + jnp.arange(64, dtype=jnp.int32)  # specs/quant/group.py:74
+    plgpu.store(q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(4, 64), mask=jnp.broadcast_to(mask_m[:, None], (4, 64)))  # specs/quant/group.py:74

@@ -1,5 +1,5 @@
 # per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 55dcfee40df145cfc31072957670cf0e88d42a064735fd9bc8683ab99ccefb45
+# spec sha256 6a16b23deac0142d8a42badbf2179ffeacfaf5bf39c9cdb0c78ae4c1c6da1abf
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -29,17 +29,18 @@ def tensor_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    tile_m = pl.program_id(0)  # specs/quant/tensor.py:82
-    tile_n = pl.program_id(1)  # specs/quant/tensor.py:82
-    rows = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:83
-    columns = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:84
-    partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:88
-    amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:88
+    tile_m = pl.program_id(0)  # specs/quant/tensor.py:75
+    tile_n = pl.program_id(1)  # specs/quant/tensor.py:75
+    partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])  # specs/quant/tensor.py:80
+    amax = jnp.max(partial, axis=0)  # specs/quant/tensor.py:80
     bits = jnp.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
     value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
-    plgpu.store(scale_ref.at[jnp.int32(0)], value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:91
-    mask = (rows < M)[:, None]  # specs/quant/tensor.py:58
-    mask_1 = mask & (columns < N)[None, :]  # specs/quant/tensor.py:59
-    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=mask_1, other=0.0)  # specs/quant/tensor.py:93
-    x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:93
-    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(value, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask_1)  # specs/quant/tensor.py:94
+    plgpu.store(scale_ref.at[jnp.int32(0)], value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:83
+    offs_m = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:84
+    mask_m = offs_m < M  # specs/quant/tensor.py:84
+    offs_n = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:84
+    mask_n = offs_n < N  # specs/quant/tensor.py:84
+    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/tensor.py:84
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)  # specs/quant/tensor.py:84
+    x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:84
+    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], div_rn(x_1, jnp.broadcast_to(value, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask)  # specs/quant/tensor.py:85

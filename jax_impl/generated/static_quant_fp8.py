@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3c17b62594faefad9cbb1715ecdcb2cd5cd439e7ec8c293089d13f49958e11b5
+# spec sha256 f9f1b5112ca216a570043a42531acd28b1ccaca2ec32063fa3223f8f9a3514e3
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on
@@ -30,12 +30,13 @@ def static_quant_fp8(
     q_ref,
     *, M, N,
 ):
-    rows = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/static.py:32
-    columns = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/static.py:33
-    live = (rows < M)[:, None]  # specs/quant/static.py:34
-    live_1 = live & (columns < N)[None, :]  # specs/quant/static.py:35
-    x = plgpu.load(x_ref.at[rows[:, None], columns[None, :]], mask=live_1, other=0.0)  # specs/quant/static.py:36
+    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/static.py:36
+    mask_m = offs_m < M  # specs/quant/static.py:36
+    offs_n = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/static.py:36
+    mask_n = offs_n < N  # specs/quant/static.py:36
+    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/static.py:36
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)  # specs/quant/static.py:36
     x_1 = x.astype(jnp.float32)  # specs/quant/static.py:36
-    rows_1 = jnp.minimum(rows, M - 1)  # specs/quant/static.py:42
-    scale = plgpu.load(scale_ref.at[rows_1])  # specs/quant/static.py:48
-    plgpu.store(q_ref.at[rows[:, None], columns[None, :]], div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=live_1)  # specs/quant/static.py:37
+    clamped_m = jnp.minimum(offs_m, M - 1)  # specs/quant/static.py:46
+    scale = plgpu.load(scale_ref.at[clamped_m])  # specs/quant/static.py:46
+    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask)  # specs/quant/static.py:37

@@ -19,7 +19,7 @@ import numpy as np
 from specs.gemm.dequant_packed import FP4_GROUPS, FP4_PRODUCT
 from specs.gemm.oracle import product, spread
 from specs.gemm.scaled import M, N, grid, tunables, weight_order
-from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
+from specs.gemm.tiles import finish, scale_at, span, tile_position
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
@@ -27,6 +27,7 @@ from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, Reference, single
 from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F16, F32, INT32, UINT8, ElementFormat
 from specs.lang.formats.named import MXFP4, NVFP4
+from specs.tile.blocks import UNDEFINED, ds, load_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, dot, fori_loop, load, multiply, rescale, zeros
 from specs.tile.library.codec import decode
@@ -42,21 +43,21 @@ def fp4_gemm(p: Any) -> None:
     """One [BLOCK_M, BLOCK_N] tile of C, one block of the format per step."""
     group = FP4_GROUPS[p.scale_format]
     tile_m, tile_n = tile_position(p)
-    rows = span(tile_m, p.BLOCK_M)
-    cols = span(tile_n, p.BLOCK_N)
-    a_rows = clamped(rows, p.M, p.even_m)
-    b_cols = clamped(cols, p.N, p.even_n)
+    # Rows and columns over the edge are not stored, so they may be read as anything, without a mask.
+    rows = span(tile_m, p.BLOCK_M, UNDEFINED)
+    cols = span(tile_n, p.BLOCK_N, UNDEFINED)
 
     def step(k: Tile, acc: Tile) -> Tile:
-        pair = span(k, group // PER_BYTE)
-        a_bytes = load(p.a, (a_rows[:, None], pair[None, :])).to(INT32)
-        b_bytes = load(p.b, (pair[:, None], b_cols[None, :])).to(INT32)
+        size = group // PER_BYTE
+        pair = ds(k * size, size, in_bounds=True)  # K is a multiple of the block of the format
+        a_bytes = load_block(p.a, (rows, pair)).to(INT32)
+        b_bytes = load_block(p.b, (pair, cols)).to(INT32)
         shift = arange(PER_BYTE) * 4
         a_codes = ((a_bytes[:, :, None] >> shift[None, None, :]) & 15).reshape(p.BLOCK_M, group)
         b_codes = ((b_bytes[:, None, :] >> shift[None, :, None]) & 15).reshape(group, p.BLOCK_N)
         partial = dot(decode(a_codes, E2M1).to(BF16), decode(b_codes, E2M1).to(BF16))
-        a_scale = scale_at(p.a_scale, (a_rows, k))
-        b_scale = scale_at(p.b_scale, (k, b_cols))
+        a_scale = scale_at(p.a_scale, (rows, k))
+        b_scale = scale_at(p.b_scale, (k, cols))
         return acc + rescale(partial, multiply(a_scale[:, None], b_scale[None, :]))
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))

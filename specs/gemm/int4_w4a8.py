@@ -45,6 +45,7 @@ from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Form
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Independent, Op, Reference
 from specs.lang.formats.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8
+from specs.tile.blocks import Slice, load_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import load, rescale
 
@@ -60,20 +61,20 @@ def int4_gemm_w4a8(p: Any) -> None:
     multiply(p, BF16, None if p.a_zp is None else zero_of_a, scaled)
 
 
-def zero_of_a(p: Any, rows: Tile) -> Tile:
+def zero_of_a(p: Any, rows: Slice) -> Tile:
     """Zero points of the activations."""
     if p.scale_mode == "tensor":
         return load(p.a_zp, ()).to(F32)
-    return load(p.a_zp, (rows,), None if p.even_m else rows < p.M).to(F32)[:, None]
+    return load_block(p.a_zp, (rows,)).to(F32)[:, None]
 
 
-def scaled(p: Any, acc: Tile, rows: Tile, b_cols: Tile) -> Tile:
+def scaled(p: Any, acc: Tile, rows: Slice, cols: Slice) -> Tile:
     """acc under the scales of the activations and of the weight's columns."""
     if p.scale_mode == "tensor":
         acc = rescale(acc, scale_at(p.a_scale, ()))
     else:
-        acc = rescale(acc, load(p.a_scale, (rows,), None if p.even_m else rows < p.M).to(F32)[:, None])
-    return acc if p.channel_scale is None else rescale(acc, scale_at(p.channel_scale, (b_cols,))[None, :])
+        acc = rescale(acc, scale_at(p.a_scale, (rows,))[:, None])
+    return acc if p.channel_scale is None else rescale(acc, scale_at(p.channel_scale, (cols,))[None, :])
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

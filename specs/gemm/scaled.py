@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.gemm.tiles import clamped, finish, scale_at, span, tile_position
+from specs.gemm.tiles import finish, scale_at, span, tile_position
 from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Attribute, Tunable
-from specs.lang.formats.elements import E4M3, E5M2
+from specs.lang.formats.elements import E4M3, E5M2, F32
+from specs.tile.blocks import UNDEFINED, Slice, load_block
 from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import (
-    ArrayHandle,
-    arange,
-    both,
     cdiv,
     dot,
     fori_loop,
     load,
+    minimum,
     multiply,
     program_id,
     rescale,
@@ -41,18 +40,17 @@ def scaled_gemm(p: Any) -> None:
     """One [BLOCK_M, BLOCK_N] tile of C."""
     batch = (program_id(1),) if p.batched else ()
     tile_m, tile_n = tile_position(p)
-    rows = span(tile_m, p.BLOCK_M)
-    cols = span(tile_n, p.BLOCK_N)
-    a_rows = clamped(rows, p.M, p.even_m)
-    b_cols = clamped(cols, p.N, p.even_n)
+    # Rows and columns over the edge are not stored, so they may be read as anything: no mask keeps operands from being
+    # copied ahead asynchronously. Beyond the end of K both operands are zeros.
+    rows = span(tile_m, p.BLOCK_M, UNDEFINED)
+    cols = span(tile_n, p.BLOCK_N, UNDEFINED)
 
     def step(k: Tile, acc: Tile) -> Tile:
         depth = span(k, p.BLOCK_K)
-        inside = None if p.even_k else depth < p.K
-        a = load(p.a, (*batch, a_rows[:, None], depth[None, :]), None if inside is None else inside[None, :])
-        b = load(p.b, (*batch, depth[:, None], b_cols[None, :]), None if inside is None else inside[:, None])
+        a = load_block(p.a, (*batch, rows, depth))
+        b = load_block(p.b, (*batch, depth, cols))
         if p.scale_mode in GROUPED:
-            scale = group_scale(p, batch, k, tile_n, a_rows, b_cols)
+            scale = group_scale(p, batch, k, tile_n, rows, cols)
             return acc + rescale(dot(a, b.to(a.element)), scale)
         if a.element in (E4M3, E5M2):
             return acc + dot(a, b)  # a sum of its own per step: fp8 dot units do not accumulate in full float32
@@ -61,7 +59,7 @@ def scaled_gemm(p: Any) -> None:
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
     acc = fori_loop(0, cdiv(p.K, p.BLOCK_K), step, acc, stages=scale_stages(p))
     if p.scale_mode not in GROUPED:
-        acc = constant_scales(p, batch, acc, a_rows, b_cols)
+        acc = constant_scales(p, batch, acc, rows, cols)
     finish(p, acc, rows, cols, batch)
 
 
@@ -75,20 +73,21 @@ def scale_stages(p: Any) -> int | None:
     return p.num_stages if p.scale_mode in GROUPED and p.BLOCK_M * p.BLOCK_N <= SMALL_TILE else None
 
 
-def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, a_rows: Tile, b_cols: Tile) -> Tile:
+def group_scale(p: Any, batch: tuple[Tile, ...], k: Tile, tile_n: Tile, rows: Slice, cols: Slice) -> Tile:
     """sa * sb of one group of K, shaped to multiply a [BLOCK_M, BLOCK_N] tile."""
     size = 32 if p.scale_mode == "mx" else p.group
     within_a_group(p, size)
     group = k if size == p.BLOCK_K else (k * p.BLOCK_K) // size
     if p.scale_mode == "mx":
-        b_scale = scale_at(p.b_scale, (*batch, group, b_cols))[None, :]
+        b_scale = scale_at(p.b_scale, (*batch, group, cols))[None, :]
     elif p.group % p.BLOCK_N == 0:
         b_scale = scale_at(p.b_scale, (*batch, group, (tile_n * p.BLOCK_N) // p.group))
     else:
-        b_scale = scale_at(p.b_scale, (*batch, group, b_cols // p.group))[None, :]
+        columns = cols.indices() if p.even_n else minimum(cols.indices(), p.N - 1)
+        b_scale = load(p.b_scale, (*batch, group, columns // p.group)).to(F32)[None, :]
     if p.a_scale is None:
         return b_scale
-    a_scale = scale_at(p.a_scale, (*batch, a_rows, group))
+    a_scale = scale_at(p.a_scale, (*batch, rows, group))
     return multiply(a_scale, b_scale)[:, None] if not b_scale.shape else multiply(a_scale[:, None], b_scale)
 
 
@@ -98,15 +97,15 @@ def within_a_group(p: Any, size: int) -> None:
         raise fail(f"BLOCK_K = {p.BLOCK_K} spans more than a group of {size}", "let it divide the group")
 
 
-def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, a_rows: Tile, b_cols: Tile) -> Tile:
+def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, rows: Slice, cols: Slice) -> Tile:
     """Applies scales that do not depend on K; a missing scale is 1."""
     if p.a_scale is not None:
         by_row = p.scale_mode.startswith("token")
-        a_scale = scale_at(p.a_scale, (*batch, a_rows))[:, None] if by_row else scale_at(p.a_scale, batch)
+        a_scale = scale_at(p.a_scale, (*batch, rows))[:, None] if by_row else scale_at(p.a_scale, batch)
         acc = rescale(acc, a_scale)
     if p.b_scale is not None:
         by_col = p.scale_mode.endswith("channel")
-        b_scale = scale_at(p.b_scale, (*batch, b_cols))[None, :] if by_col else scale_at(p.b_scale, batch)
+        b_scale = scale_at(p.b_scale, (*batch, cols))[None, :] if by_col else scale_at(p.b_scale, batch)
         acc = rescale(acc, b_scale)
     return acc
 
@@ -149,6 +148,3 @@ def static_conditions() -> tuple[tuple[str, Any], ...]:
 def grid() -> tuple[Any, ...]:
     """One program per tile of C."""
     return (cdiv(M, Ref("BLOCK_M")) * cdiv(N, Ref("BLOCK_N")),)
-
-
-__all__ = ["ArrayHandle", "arange", "both", "scaled_gemm"]

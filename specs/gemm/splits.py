@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from specs.gemm.scaled import K, M, N
-from specs.gemm.tiles import clamped, finish, span
+from specs.gemm.tiles import finish, span
 from specs.lang.declare.axes import Axis, Ref, as_expr, emax, emin
 from specs.lang.declare.kernel import Access, Array, Kernel, Tunable
 from specs.lang.formats.elements import F32
+from specs.tile.blocks import UNDEFINED, load_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import cdiv, load, program_id
+from specs.tile.language import cdiv, program_id
 from specs.tuned import everywhere
 
 _ROWS = 64
@@ -51,12 +52,11 @@ def partial_sums(name: str, access: Access) -> Array:
 
 def add_splits(p: Any) -> None:
     """One [SUM_ROWS, SUM_COLUMNS] tile of C: the parts in order, then the epilogue of the product."""
-    rows = span(program_id(0), p.SUM_ROWS)
-    cols = span(program_id(1), p.SUM_COLUMNS)
-    where = (clamped(rows, p.M, p.even_m)[:, None], clamped(cols, p.N, p.even_n)[None, :])
-    acc = load(p.partial, (0, *where))
+    rows = span(program_id(0), p.SUM_ROWS, UNDEFINED)
+    cols = span(program_id(1), p.SUM_COLUMNS, UNDEFINED)
+    acc = load_block(p.partial, (0, rows, cols))
     for split in range(1, p.SPLITS):
-        acc = acc + load(p.partial, (split, *where))
+        acc = acc + load_block(p.partial, (split, rows, cols))
     finish(p, acc, rows, cols)
 
 

@@ -1,12 +1,14 @@
-"""Pieces that every matrix product of the family shares: order of tiles, clamped indices, epilogue."""
+"""Pieces that every matrix product of the family shares: order of tiles, ranges, epilogue."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from specs.lang.formats.elements import F32
+from specs.tile.blocks import ZERO, Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import ArrayHandle, arange, both, cdiv, load, minimum, program_id, store
+from specs.tile.ir import Padding
+from specs.tile.language import ArrayHandle, cdiv, minimum, program_id
 
 
 def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:
@@ -27,31 +29,18 @@ def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:
     return first + inside % height, inside // height
 
 
-def span(tile: Tile, width: int) -> Tile:
+def span(tile: Tile, width: int, padding: Padding = ZERO) -> Slice:
     """Indices that tile number `tile` covers."""
-    return tile * width + arange(width)
+    return ds(tile * width, width, padding=padding)
 
 
-def clamped(index: Tile, size: Tile, even: bool) -> Tile:
-    """Indices kept in range: tiles over the edge read the last element again and their results are not stored."""
-    return index if even else minimum(index, size - 1)
-
-
-def finish(p: Any, acc: Tile, rows: Tile, cols: Tile, where: tuple[Tile, ...] = ()) -> None:
+def finish(p: Any, acc: Tile, rows: Slice, cols: Slice, where: tuple[Tile, ...] = ()) -> None:
     """Adds the bias in float32, rounds once to the output format, and stores what is in range."""
     if p.bias is not None:
-        columns = clamped(cols, p.N, p.even_n)
-        acc = acc + load(p.bias, (columns,)).to(F32)[None, :]
-    store_tile(p, acc, rows, cols, where)
+        acc = acc + load_block(p.bias, (cols,)).to(F32)[None, :]
+    store_block(p.c, (*where, rows, cols), acc.to(p.c.element))
 
 
-def store_tile(p: Any, acc: Tile, rows: Tile, cols: Tile, where: tuple[Tile, ...] = ()) -> None:
-    """Rounds once to the output format and stores what is in range."""
-    mask = None if p.even_m else (rows < p.M)[:, None]
-    mask = both(mask, None if p.even_n else (cols < p.N)[None, :])
-    store(p.c, (*where, rows[:, None], cols[None, :]), acc.to(p.c.element), mask)
-
-
-def scale_at(scale: ArrayHandle, indices: tuple[Tile | int, ...]) -> Tile:
+def scale_at(scale: ArrayHandle, indices: tuple[Slice | Tile | int, ...]) -> Tile:
     """Scales as float32; bytes of E8M0 decode to powers of two."""
-    return load(scale, indices).to(F32)
+    return load_block(scale, indices).to(F32)

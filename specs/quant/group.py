@@ -22,6 +22,7 @@ from specs.lang.formats.named import GROUP_FLOOR, MXFP4, MXFP8, NVFP4, least_flo
 from specs.lang.formats.packing import raw_codes
 from specs.quant.oracle import block_oracle, laid_out
 from specs.quant.scaling import pack_pairs, quotient_of, scale_of, second_level
+from specs.tile.blocks import Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, both, load, program_id, reduce_max, store, where
 from specs.tile.library.codec import encode, magnitude_bits
@@ -44,48 +45,60 @@ ROWS = Axis(
 
 def group_quant(p: Any) -> None:
     """BLOCK_M rows by BLOCK_G groups."""
-    width = 1 << (p.group - 1).bit_length()
-    rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
-    groups = program_id(1) * p.BLOCK_G + arange(p.BLOCK_G)
-    inside = arange(width)
-    live = None if p.even_m else (rows < p.M)[:, None]
-    live = both(live, None if p.even_g else (groups < p.N // p.group)[None, :])
-    columns = (groups * p.group)[:, None] + inside[None, :]
-    mask = None if live is None else live[:, :, None]
-    mask = both(mask, None if width == p.group else (inside < p.group)[None, None, :])
-    x = load(p.x, (rows[:, None, None], columns[None, :, :]), mask).to(F32)
+    rows = ds(program_id(0) * p.BLOCK_M, p.BLOCK_M)
+    groups = ds(program_id(1) * p.BLOCK_G, p.BLOCK_G)
+    x = load_groups(p, rows, groups).to(F32)
     amax = reduce_max(magnitude_bits(x), axis=2)
     if p.global_scale is None:
         scale = scale_of(amax, p.element, p.scale_format, p.ue8m0, p.eps)
     else:
         scale = second_level(quotient_of(amax, p.element, p.eps), p.scale_format, load(p.global_scale, ()))
     q = scale.divide(x, (p.BLOCK_M, p.BLOCK_G, 1))
-    store_scale(p, rows, groups, live, scale.value)
-    if p.per_byte == 1:
-        store(p.q, (rows[:, None, None], columns[None, :, :]), q.to(p.element), mask)
-    else:
-        store_packed(p, q, rows, groups, live, width)
+    store_scale(p, rows, groups, scale.value)
+    store_groups(p, rows, groups, q.to(p.element) if p.per_byte == 1 else pack_pairs(encode(q, p.element)))
 
 
-def store_scale(p: Any, rows: Tile, groups: Tile, live: Tile | None, scale: Tile) -> None:
+def load_groups(p: Any, rows: Slice, groups: Slice) -> Tile:
+    """Values [BLOCK_M, BLOCK_G, group], zeros where there are none; of a group, padded to a power of two."""
+    if is_power_of_two(p.group):
+        columns = ds(groups.start * p.group, groups.size * p.group)
+        return load_block(p.x, (rows, columns)).reshape(rows.size, groups.size, p.group)
+    return load(p.x, *_padded(p, rows, groups, p.group))
+
+
+def store_groups(p: Any, rows: Slice, groups: Slice, codes: Tile) -> None:
+    """Stores codes, or bytes of packed codes, [BLOCK_M, BLOCK_G, count]."""
+    count = p.group // p.per_byte
+    if is_power_of_two(count):
+        columns = ds(groups.start * count, groups.size * count)
+        store_block(p.q, (rows, columns), codes.reshape(rows.size, columns.size))
+        return
+    place, mask = _padded(p, rows, groups, count)
+    store(p.q, place, codes, mask)
+
+
+def _padded(p: Any, rows: Slice, groups: Slice, count: int) -> tuple[tuple[Tile, Tile], Tile]:
+    """Row and column of the elements of groups whose `count` is no power of two, and which of them exist."""
+    row, group, inside = rows.indices(), groups.indices(), arange(1 << (count - 1).bit_length())
+    mask = both(None if p.even_m else (row < p.M)[:, None], None if p.even_g else (group < p.N // p.group)[None, :])
+    exists = both(None if mask is None else mask[:, :, None], (inside < count)[None, None, :])
+    assert exists is not None
+    return (row[:, None, None], ((group * count)[:, None] + inside[None, :])[None, :, :]), exists
+
+
+def is_power_of_two(n: int) -> bool:
+    """Whether a tile may have n elements along a dimension."""
+    return n & (n - 1) == 0
+
+
+def store_scale(p: Any, rows: Slice, groups: Slice, scale: Tile) -> None:
     """Stores the scales of a tile, row by row or (for products that read them so) group by group."""
     if p.scale_layout == "row":
-        store(p.scale, (rows[:, None], groups[None, :]), scale.to(p.scale_format), live)
+        store_block(p.scale, (rows, groups), scale.to(p.scale_format))
         return
     if p.scale_layout == "column_tma" and not p.even_m:  # rows of padding get zeros
-        scale = where((rows < p.M)[:, None], scale, 0.0)
-        live = (rows < p.ROWS)[:, None]
-        live = live if p.even_g else live & (groups < p.N // p.group)[None, :]
-    store(p.scale, (groups[None, :], rows[:, None]), scale.to(p.scale_format), live)
-
-
-def store_packed(p: Any, q: Tile, rows: Tile, groups: Tile, live: Tile | None, width: int) -> None:
-    """Stores two codes per byte."""
-    half = arange(width // 2)
-    columns = (groups * (p.group // 2))[:, None] + half[None, :]
-    mask = None if live is None else live[:, :, None]
-    mask = both(mask, None if width == p.group else (half < p.group // 2)[None, None, :])
-    store(p.q, (rows[:, None, None], columns[None, :, :]), pack_pairs(encode(q, p.element)), mask)
+        scale = where((rows.indices() < p.M)[:, None], scale, 0.0)
+    store_block(p.scale, (groups, rows), scale.to(p.scale_format).transpose())
 
 
 def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tuple[Array, ...]:

@@ -14,10 +14,9 @@ from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32,
 from specs.lang.formats.named import ROW_FLOOR, int8_per_token
 from specs.quant.oracle import int8_oracle, row_oracle
 from specs.quant.scaling import INFINITY_BITS, float_bits, limited, scale_of
+from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
-    arange,
-    both,
     cdiv,
     fori_loop,
     full,
@@ -27,7 +26,6 @@ from specs.tile.language import (
     program_id,
     reduce_max,
     reduce_min,
-    store,
     where,
     zeros,
 )
@@ -44,34 +42,29 @@ class Row:
 
     def __init__(self, p: Any) -> None:
         self.p = p
-        self.rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
-        self.read = self.rows if p.even_m else minimum(self.rows, p.M - 1)  # beyond the edge: the last row again
+        # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
+        self.rows = ds(program_id(0) * p.BLOCK_M, p.BLOCK_M, padding=UNDEFINED)
         self.blocks = cdiv(p.N, p.BLOCK_N)
 
-    def columns(self, k: Tile) -> Tile:
-        """Column indices of block k."""
-        width: int = self.p.BLOCK_N
-        return k * width + arange(width)
+    def columns(self, k: Tile) -> Slice:
+        """Columns of block k."""
+        return ds(k * self.p.BLOCK_N, self.p.BLOCK_N)
 
-    def inside(self, columns: Tile) -> Tile | None:
-        """Which columns of a block exist."""
-        return None if self.p.even_n else (columns < self.p.N)[None, :]
+    def inside(self, k: Tile) -> Tile | None:
+        """Which columns of block k exist; None for all."""
+        return None if self.p.even_n else (self.columns(k).indices() < self.p.N)[None, :]
 
     def load(self, k: Tile) -> Tile:
-        """Block k as float32, zero outside."""
-        columns = self.columns(k)
-        x = load(self.p.x, (self.read[:, None], columns[None, :]), self.inside(columns))
-        return x.to(F32)
+        """Block k as float32, zero beyond the last column."""
+        return load_block(self.p.x, (self.rows, self.columns(k))).to(F32)
 
     def store(self, k: Tile, codes: Tile) -> None:
         """Writes the codes of block k."""
-        columns = self.columns(k)
-        mask = both(None if self.p.even_m else (self.rows < self.p.M)[:, None], self.inside(columns))
-        store(self.p.q, (self.rows[:, None], columns[None, :]), codes, mask)
+        store_block(self.p.q, (self.rows, self.columns(k)), codes)
 
     def store_once(self, array: Any, value: Tile) -> None:
         """Writes one value per row."""
-        store(array, (self.rows,), value, None if self.p.even_m else self.rows < self.p.M)
+        store_block(array, (self.rows,), value)
 
 
 def row_quant(p: Any) -> None:
@@ -98,7 +91,7 @@ def row_quant_int8(p: Any) -> None:
 
     def extent(k: Tile, high: Tile, low: Tile, amax: Tile) -> tuple[Tile, Tile, Tile]:
         x = row.load(k)
-        inside = row.inside(row.columns(k))
+        inside = row.inside(k)
         top = x if inside is None else where(inside, x, float("-inf"))
         bottom = x if inside is None else where(inside, x, float("inf"))
         return (

@@ -9,6 +9,7 @@ with calibrated activation scales are quantised this way; `per_tensor_quant_fp8`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Op, Reference, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
 from specs.quant.row import EXACT, M, N
+from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import arange, both, divide, load, minimum, program_id, store
+from specs.tile.language import divide, load, minimum, program_id
 from specs.tuned import everywhere
 
 MODES = ("tensor", "token", "channel", "block")
@@ -29,26 +31,24 @@ MODES = ("tensor", "token", "channel", "block")
 
 def static_quant(p: Any) -> None:
     """One [BLOCK_M, BLOCK_N] tile of codes."""
-    rows = program_id(0) * p.BLOCK_M + arange(p.BLOCK_M)
-    columns = program_id(1) * p.BLOCK_N + arange(p.BLOCK_N)
-    live = None if p.even_m else (rows < p.M)[:, None]
-    live = both(live, None if p.even_n else (columns < p.N)[None, :])
-    x = load(p.x, (rows[:, None], columns[None, :]), live).to(F32)
-    store(p.q, (rows[:, None], columns[None, :]), divide(x, scale_of(p, rows, columns)).to(p.element), live)
+    rows = ds(program_id(0) * p.BLOCK_M, p.BLOCK_M)
+    columns = ds(program_id(1) * p.BLOCK_N, p.BLOCK_N)
+    x = load_block(p.x, (rows, columns)).to(F32)
+    store_block(p.q, (rows, columns), divide(x, scale_of(p, rows, columns)).to(p.element))
 
 
-def scale_of(p: Any, rows: Tile, columns: Tile) -> Tile:
-    """Scales that broadcast against a tile; of what lies over the edge, those of the last row and column."""
-    rows = rows if p.even_m else minimum(rows, p.M - 1)
-    columns = columns if p.even_n else minimum(columns, p.N - 1)
+def scale_of(p: Any, rows: Slice, columns: Slice) -> Tile:
+    """Scales that broadcast against a tile; anything for what lies over the edge, which is not stored."""
     match p.scale_mode:
         case "tensor":
             return load(p.scale, ()).to(F32)
         case "token":
-            return load(p.scale, (rows,)).to(F32)[:, None]
+            return load_block(p.scale, (replace(rows, padding=UNDEFINED),)).to(F32)[:, None]
         case "channel":
-            return load(p.scale, (columns,)).to(F32)[None, :]
-    return load(p.scale, ((rows // p.group_m)[:, None], (columns // p.group_n)[None, :])).to(F32)
+            return load_block(p.scale, (replace(columns, padding=UNDEFINED),)).to(F32)[None, :]
+    row = rows.indices() if p.even_m else minimum(rows.indices(), p.M - 1)
+    column = columns.indices() if p.even_n else minimum(columns.indices(), p.N - 1)
+    return load(p.scale, ((row // p.group_m)[:, None], (column // p.group_n)[None, :])).to(F32)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

@@ -12,10 +12,9 @@ from specs.lang.formats.named import ROW_FLOOR
 from specs.quant.oracle import tensor_oracle
 from specs.quant.row import AMAX, EXACT, upper_bound
 from specs.quant.scaling import Scale, limited, scale_of
+from specs.tile.blocks import ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
-    arange,
-    both,
     cdiv,
     fori_loop,
     load,
@@ -53,12 +52,6 @@ def _partial(access: Access) -> Array:
     )
 
 
-def block_of(p: Any, rows: Tile, columns: Tile) -> Tile | None:
-    """Mask of what exists of a block."""
-    mask = None if p.even_m else (rows < p.M)[:, None]
-    return both(mask, None if p.even_n else (columns < p.N)[None, :])
-
-
 def tensor_amax(p: Any) -> None:
     """Every PARTIALS-th block of the tensor: the largest magnitude, as a bit pattern."""
     pid = program_id(0)
@@ -67,9 +60,9 @@ def tensor_amax(p: Any) -> None:
 
     def widest(k: Tile, amax: Tile) -> Tile:
         block = pid + k * PARTIALS
-        rows = (block // across) * p.BLOCK_M + arange(p.BLOCK_M)
-        columns = (block % across) * p.BLOCK_N + arange(p.BLOCK_N)
-        x = load(p.x, (rows[:, None], columns[None, :]), block_of(p, rows, columns)).to(F32)
+        rows = ds((block // across) * p.BLOCK_M, p.BLOCK_M)
+        columns = ds((block % across) * p.BLOCK_N, p.BLOCK_N)
+        x = load_block(p.x, (rows, columns)).to(F32)
         return maximum(amax, reduce_max(magnitude_bits(x), axis=1))
 
     rounds = (blocks + (PARTIALS - 1) - pid) // PARTIALS
@@ -80,18 +73,16 @@ def tensor_amax(p: Any) -> None:
 def tensor_quant(p: Any) -> None:
     """One block of codes; the first program also writes the scale."""
     tile_m, tile_n = program_id(0), program_id(1)
-    rows = tile_m * p.BLOCK_M + arange(p.BLOCK_M)
-    columns = tile_n * p.BLOCK_N + arange(p.BLOCK_N)
+    block = (ds(tile_m * p.BLOCK_M, p.BLOCK_M), ds(tile_n * p.BLOCK_N, p.BLOCK_N))
     if p.static_scale is not None:
         scale = Scale(load(p.static_scale, ()), None, small=True)
     else:
-        amax = reduce_max(load(p.partial, (arange(PARTIALS),)), axis=0)
+        amax = reduce_max(load_block(p.partial, (ds(0, PARTIALS),)), axis=0)
         bound = None if p.scale_ub is None else load(p.scale_ub, ())
         scale = scale_of(limited(amax, bound), p.element, F32, False, ROW_FLOOR)
     store(p.scale, (), scale.value, (tile_m == 0) & (tile_n == 0))
-    mask = block_of(p, rows, columns)
-    x = load(p.x, (rows[:, None], columns[None, :]), mask).to(F32)
-    store(p.q, (rows[:, None], columns[None, :]), scale.divide(x, ()).to(p.element), mask)
+    x = load_block(p.x, block).to(F32)
+    store_block(p.q, block, scale.divide(x, ()).to(p.element))
 
 
 def _tunables() -> tuple[Tunable, ...]:

@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 878e0f2d647ff2f16e6557f5fe43763eb546df7f6064f68049ff3331735c28ef
+# spec sha256 f4f8830691c9cd07b6c65e5fefb61f37bd09a8845c9ee8788a56baa896181d40
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -82,12 +82,11 @@ def flash_attention(
         total = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         sums_0 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         for tile in range(end_4):  # specs/flash/varlen.py:72
-            first_3 = tile * 64  # specs/flash/keys.py:37
-            position_1 = first_3 + arange_64  # specs/flash/keys.py:38
-            index_1 = (first_2 + position_1)[:, None]  # specs/flash/keys.py:29
-            columns = tl.load(k_ptr + (index_1 * stride_k1 + head * stride_k2 + arange_64[None, :]))  # specs/flash/keys.py:29
+            first_3 = tile * 64  # specs/flash/keys.py:44
+            offs_page = first_2 + first_3 + arange_64  # specs/flash/keys.py:32
+            columns = tl.load(k_ptr + (offs_page[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]))  # specs/flash/keys.py:32
             product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
-            chunk = tl.load(v_ptr + (index_1 * stride_v1 + head * stride_v2 + arange_64[None, :]))  # specs/flash/keys.py:29
+            chunk = tl.load(v_ptr + (offs_page[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]))  # specs/flash/keys.py:32
             highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:88
             peak_1 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:90
             base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:91
@@ -101,20 +100,18 @@ def flash_attention(
             total = total_1
             sums_0 = sums_0_1
         for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:72
-            first_4 = tile_1 * 64  # specs/flash/keys.py:37
-            position_2 = first_4 + arange_64  # specs/flash/keys.py:38
-            live_2 = position_2 < keys  # specs/flash/keys.py:39
-            mask = live_2[:, None]  # specs/flash/keys.py:28
-            index_2 = (first_2 + position_2)[:, None]  # specs/flash/keys.py:29
-            columns_1 = tl.load(k_ptr + (index_2 * stride_k1 + head * stride_k2 + arange_64[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
+            first_4 = tile_1 * 64  # specs/flash/keys.py:44
+            offs_page_1 = first_2 + first_4 + arange_64  # specs/flash/keys.py:32
+            mask_page = offs_page_1 < first_2 + keys  # specs/flash/keys.py:32
+            columns_1 = tl.load(k_ptr + (offs_page_1[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]), mask=mask_page[:, None], other=0.0)  # specs/flash/keys.py:32
             product_1 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:78
             own = position + shift  # specs/flash/scores.py:65
-            position_3 = position_2[None, :]  # specs/flash/scores.py:66
-            distance = position_3 - own[:, None]  # specs/flash/scores.py:66
-            seen = position_3 < keys  # specs/flash/scores.py:44
+            position_1 = (first_4 + arange_64)[None, :]  # specs/flash/scores.py:66
+            distance = position_1 - own[:, None]  # specs/flash/scores.py:66
+            seen = position_1 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
             score = tl.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
-            chunk_1 = tl.load(v_ptr + (index_2 * stride_v1 + head * stride_v2 + arange_64[None, :]), mask=mask, other=0.0)  # specs/flash/keys.py:29
+            chunk_1 = tl.load(v_ptr + (offs_page_1[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]), mask=mask_page[:, None], other=0.0)  # specs/flash/keys.py:32
             highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:88
             peak_2 = tl.maximum(peak, highest_2)  # specs/attention/softmax.py:90
             base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:91
@@ -150,9 +147,9 @@ def flash_attention(
             token_2 = row_1 // HQ  # specs/flash/unowned.py:30
             token_3 = tl.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))  # specs/flash/unowned.py:31
             head_2 = row_1 % HQ  # specs/flash/unowned.py:32
-            live_3 = row_1 < count  # specs/flash/unowned.py:32
+            live_2 = row_1 < count  # specs/flash/unowned.py:32
             zero = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
-            mask_1 = live_3[:, None]  # specs/flash/results.py:45
-            tl.store(out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + arange_64[None, :]), zero.to(tl.bfloat16), mask=mask_1)  # specs/flash/results.py:46
-            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_3)  # specs/flash/unowned.py:46
+            mask = live_2[:, None]  # specs/flash/results.py:45
+            tl.store(out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + arange_64[None, :]), zero.to(tl.bfloat16), mask=mask)  # specs/flash/results.py:46
+            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_2)  # specs/flash/unowned.py:46

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cf56c38b323dcac7eeea8f25219697f28ae64c1efefbb8b89532838cdc479fe7
+# spec sha256 f3ff7e4760dd5d18d272a9451fe73a72398d5b0ac9f22b72a89c16f9735b6725
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -39,25 +39,26 @@ def fp8_bmm(
     stride_a_scale0, stride_a_scale1,
     stride_b_scale0, stride_b_scale1,
 ):
-    batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:42
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
-    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
-    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:62
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
-        a = tl.load(a_ptr + (batch_0 * stride_a0 + a_rows[:, None] * stride_a1 + depth[None, :]))  # specs/gemm/scaled.py:52
-        b = tl.load(b_ptr + (batch_0 * stride_b0 + depth[:, None] + cols[None, :] * stride_b2))  # specs/gemm/scaled.py:53
-        b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:57
-        a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + a_rows * stride_a_scale1 + k))  # specs/gemm/tiles.py:57
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
-        product = tl.dot(a, b)  # specs/gemm/scaled.py:56
+    batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:41
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
+    clamped_m = tl.minimum(offs_m, M - 1)  # specs/gemm/scaled.py:50
+    arange_128 = tl.arange(0, 128)  # specs/gemm/scaled.py:50
+    offs_n = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/scaled.py:51
+    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
+        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+        a = tl.load(a_ptr + (batch_0 * stride_a0 + clamped_m[:, None] * stride_a1 + offs_k[None, :]))  # specs/gemm/scaled.py:50
+        b = tl.load(b_ptr + (batch_0 * stride_b0 + offs_k[:, None] + offs_n[None, :] * stride_b2))  # specs/gemm/scaled.py:51
+        b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))  # specs/gemm/tiles.py:46
+        a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + clamped_m * stride_a_scale1 + k))  # specs/gemm/tiles.py:46
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:91
+        product = tl.dot(a, b)  # specs/gemm/scaled.py:54
         acc = acc + product * scale
-    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:44
-    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:44
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (batch_0 * (M * N) + rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52
+    bias = tl.load(bias_ptr + offs_n)  # specs/gemm/tiles.py:40
+    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:40
+    mask_m = offs_m < M  # specs/gemm/tiles.py:41
+    tl.store(c_ptr + (batch_0 * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41

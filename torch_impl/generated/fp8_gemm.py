@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c87542dc15bc851550b504554ef5db27a5dd90258ae292a3ae01691e43ef718d
+# spec sha256 c8d1fb5c9397e1d98858f4467005060c208ee0e2c0e7cfed9b3034320f17637b
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -39,24 +39,25 @@ def fp8_gemm(
     stride_a_scale0,
     stride_b_scale1,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
-    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
-    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:62
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:52
-        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:53
-        b_scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:57
-        a_scale = tl.load(a_scale_ptr + (a_rows * stride_a_scale0 + k))  # specs/gemm/tiles.py:57
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
-        product = tl.dot(a, b)  # specs/gemm/scaled.py:56
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
+    clamped_m = tl.minimum(offs_m, M - 1)  # specs/gemm/scaled.py:50
+    arange_128 = tl.arange(0, 128)  # specs/gemm/scaled.py:50
+    offs_n = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/scaled.py:51
+    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
+        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_k[None, :]))  # specs/gemm/scaled.py:50
+        b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))  # specs/gemm/scaled.py:51
+        b_scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:46
+        a_scale = tl.load(a_scale_ptr + (clamped_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:46
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:91
+        product = tl.dot(a, b)  # specs/gemm/scaled.py:54
         acc = acc + product * scale
-    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:44
-    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:44
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52
+    bias = tl.load(bias_ptr + offs_n)  # specs/gemm/tiles.py:40
+    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:40
+    mask_m = offs_m < M  # specs/gemm/tiles.py:41
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41

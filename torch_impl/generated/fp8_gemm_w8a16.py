@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1116e687e11978c316fad9b6fc344a56b9da3be5c35b2524f861099122edbb5c
+# spec sha256 25fda46c2e3e8a9375a9c50b4fde92077d719c4f89773c2c75b5a13d8ab83977
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -36,22 +36,23 @@ def fp8_gemm_w8a16(
     stride_b1,
     stride_b_scale1,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/tiles.py:32
-    a_rows = tl.minimum(rows, M - 1)  # specs/gemm/tiles.py:37
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:61
-    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:62
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
-        a = tl.load(a_ptr + (a_rows[:, None] * stride_a0 + depth[None, :]))  # specs/gemm/scaled.py:52
-        b = tl.load(b_ptr + (depth[:, None] + cols[None, :] * stride_b1))  # specs/gemm/scaled.py:53
-        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:57
-        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:56
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
+    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
+    clamped_m = tl.minimum(offs_m, M - 1)  # specs/gemm/scaled.py:50
+    arange_128 = tl.arange(0, 128)  # specs/gemm/scaled.py:50
+    offs_n = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/scaled.py:51
+    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
+        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_k[None, :]))  # specs/gemm/scaled.py:50
+        b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))  # specs/gemm/scaled.py:51
+        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:46
+        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:54
         acc = acc + product * scale
-    bias = tl.load(bias_ptr + cols)  # specs/gemm/tiles.py:44
-    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:44
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52
+    bias = tl.load(bias_ptr + offs_n)  # specs/gemm/tiles.py:40
+    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:40
+    mask_m = offs_m < M  # specs/gemm/tiles.py:41
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 91a727e147b3f53f120957a21e2ffb74dbf95496d23d0aaed1e2742a044c4a79
+# spec sha256 8dc285543d2df2a34d86c825231649a66a2dd74f90745089c917290d475da40d
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -59,28 +59,28 @@ def int4_gemm_w4a16(
     stride_b1,
     stride_b_scale0,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    arange_64 = tl.arange(0, 64)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
+    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/int4_tiles.py:91
+    mask_m = offs_m < M  # specs/gemm/int4_tiles.py:91
+    arange_128 = tl.arange(0, 128)  # specs/gemm/int4_tiles.py:91
+    arange_64 = tl.arange(0, 64)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * 64 + arange_64  # specs/gemm/int4_tiles.py:123
     for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
-        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
-        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0.0)  # specs/gemm/int4_tiles.py:82
-        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:87
-        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:87
-        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4_tiles.py:90
-        scale = b_scale.to(tl.float32)  # specs/gemm/int4_tiles.py:90
+        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]), mask=mask_m[:, None], other=0.0)  # specs/gemm/int4_tiles.py:91
+        a_even, a_odd = tl.split(tl.reshape(a, [16, 64, 2]))  # specs/gemm/int4_tiles.py:75
+        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        packed = tl.load(b_ptr + (offs_b0[:, None] + offs_n[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:123
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:125
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:125
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:79
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:79
+        b_scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + offs_n))  # specs/gemm/int4_tiles.py:82
+        scale = b_scale.to(tl.float32)  # specs/gemm/int4_tiles.py:82
         acc = acc + partial * scale[None, :]
-    mask = (rows < M)[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc.to(tl.bfloat16), mask=mask)  # specs/gemm/tiles.py:52
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41

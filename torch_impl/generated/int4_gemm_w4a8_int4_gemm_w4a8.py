@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3eba81385232240a0ca8f8d5e24b66b8a2d41b2aad7dd3e791e8b24bf37f0347
+# spec sha256 ba18485f4f6c547081a0e2a79ea063d657536f5cd4a508166850a4322fc50dfa
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -62,31 +62,30 @@ def int4_gemm_w4a8(
     stride_b1,
     stride_b_scale0,
 ):
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:17
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:19
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:21
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:21
-    rows = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/tiles.py:32
-    arange_64 = tl.arange(0, 64)  # specs/gemm/tiles.py:32
-    cols = tile_n * 64 + arange_64  # specs/gemm/tiles.py:32
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
+    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
+    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
     steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
+    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/int4_tiles.py:91
+    mask_m = offs_m < M  # specs/gemm/int4_tiles.py:91
+    arange_128 = tl.arange(0, 128)  # specs/gemm/int4_tiles.py:91
+    arange_64 = tl.arange(0, 64)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * 64 + arange_64  # specs/gemm/int4_tiles.py:123
     for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
-        depth = k * 128 + tl.arange(0, 128)  # specs/gemm/tiles.py:32
-        there = (rows < M)[:, None]  # specs/gemm/int4_tiles.py:81
-        a = tl.load(a_ptr + (rows[:, None] * stride_a0 + depth[None, :]), mask=there, other=0)  # specs/gemm/int4_tiles.py:82
-        value = a.to(tl.float32)  # specs/gemm/int4_tiles.py:83
-        a_even, a_odd = tl.split(tl.reshape(tl.where(value != value, tl.full([], 32704, tl.int16), value.to(tl.bfloat16).to(tl.int16, bitcast=True)).to(tl.bfloat16, bitcast=True), [16, 64, 2]))  # specs/gemm/int4_tiles.py:83
-        byte = k * 64 + arange_64  # specs/gemm/tiles.py:32
-        packed = tl.load(b_ptr + (byte[:, None] + cols[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:121
-        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
-        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:123
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:87
-        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:87
-        scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + cols))  # specs/gemm/int4_tiles.py:90
+        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]), mask=mask_m[:, None], other=0)  # specs/gemm/int4_tiles.py:91
+        value = a.to(tl.float32)  # specs/gemm/int4_tiles.py:75
+        a_even, a_odd = tl.split(tl.reshape(tl.where(value != value, tl.full([], 32704, tl.int16), value.to(tl.bfloat16).to(tl.int16, bitcast=True)).to(tl.bfloat16, bitcast=True), [16, 64, 2]))  # specs/gemm/int4_tiles.py:75
+        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        packed = tl.load(b_ptr + (offs_b0[:, None] + offs_n[None, :] * stride_b1))  # specs/gemm/int4_tiles.py:123
+        b_even = tl.inline_asm_elementwise(LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:125
+        b_odd = tl.inline_asm_elementwise(HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4)  # specs/gemm/int4_tiles.py:125
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:79
+        partial = tl.dot(a_odd, b_odd, acc=product)  # specs/gemm/int4_tiles.py:79
+        scale = tl.load(b_scale_ptr + (k * stride_b_scale0 + offs_n))  # specs/gemm/int4_tiles.py:82
         acc = acc + partial * scale[None, :]
-    mask = rows < M  # specs/gemm/int4_w4a8.py:75
-    a_scale = tl.load(a_scale_ptr + rows, mask=mask, other=0.0)  # specs/gemm/int4_w4a8.py:75
-    acc_1 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:75
-    mask_1 = mask[:, None]  # specs/gemm/tiles.py:50
-    tl.store(c_ptr + (rows[:, None] * N + cols[None, :]), acc_1.to(tl.bfloat16), mask=mask_1)  # specs/gemm/tiles.py:52
+    a_scale = tl.load(a_scale_ptr + offs_m, mask=mask_m, other=0.0)  # specs/gemm/tiles.py:46
+    acc_1 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41

@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 61f3a00d345b198fc0ec2423d29b28e2bea98a913c8d73939ab30220a724ad0c
+# spec sha256 9b3ce6a1dc1e8ac72306a926169a7341e10148be0fd798b321ee6e49d9402d96
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,16 +32,13 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:49
-    inside = tl.arange(0, 32)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:56
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
+    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = tl.program_id(1) * 8 * 32 + tl.arange(0, 256)  # specs/quant/group.py:65
+    mask_n = offs_n < N  # specs/quant/group.py:65
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0)  # specs/quant/group.py:65
+    x_1 = tl.reshape(x, [4, 8, 32]).to(tl.float32)  # specs/quant/group.py:50
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:51
     bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:62
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -53,12 +50,12 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:73
-    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
-    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:73
-    half = tl.arange(0, 16)  # specs/quant/group.py:84
-    columns_1 = (groups * 16)[:, None] + half[None, :]  # specs/quant/group.py:85
+    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:97
+    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:97
+    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
+    mask_scale1 = offs_scale1 < N // 32  # specs/quant/group.py:97
+    tl.store(scale_ptr + (offs_m[:, None] * (N // 32) + offs_scale1[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
     bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
     magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
@@ -70,4 +67,7 @@ def group_quant(
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
     index_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    tl.store(q_ptr + (rows[:, None][:, :, None] * (N // 2) + columns_1[None, :, :]), index_3.to(tl.uint8), mask=mask)  # specs/quant/group.py:88
+    codes_1 = index_3.to(tl.uint8)  # specs/quant/scaling.py:128
+    offs_q1 = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)  # specs/quant/group.py:74
+    mask_q1 = offs_q1 < N // 2  # specs/quant/group.py:74
+    tl.store(q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 128]), mask=mask_m[:, None] & mask_q1[None, :])  # specs/quant/group.py:74

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 78c9c06456f0eb5f53904255553b24d79eeeff26b5528c384298ce8f7b4d2db4
+# spec sha256 69cd24df1243c848c0c5022ce9fe866afd2e104c331956a706ba9588007f2948
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,16 +32,14 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:49
-    inside = tl.arange(0, 32)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    live_1 = live & (groups < N // 32)[None, :]  # specs/quant/group.py:52
-    columns = (groups * 32)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:56
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
+    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = tl.program_id(1) * 8 * 32 + tl.arange(0, 256)  # specs/quant/group.py:65
+    mask_n = offs_n < N  # specs/quant/group.py:65
+    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/group.py:65
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)  # specs/quant/group.py:65
+    x_1 = tl.reshape(x, [4, 8, 32]).to(tl.float32)  # specs/quant/group.py:50
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:51
     bits = tl.maximum(amax, 0x800000)  # specs/quant/scaling.py:56
     lifted = bits < 0xd800000  # specs/quant/scaling.py:60
     bits_1 = tl.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:61
@@ -56,8 +54,11 @@ def group_quant(
     broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
     scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:73
-    index_1 = index & 0x7fffffff  # specs/quant/group.py:73
-    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:73
-    tl.store(scale_ptr + (rows[:, None] * (N // 32) + groups[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=live_1)  # specs/quant/group.py:73
-    tl.store(q_ptr + (rows[:, None][:, :, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:65
+    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
+    index_1 = index & 0x7fffffff  # specs/quant/group.py:97
+    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:97
+    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
+    mask_scale1 = offs_scale1 < N // 32  # specs/quant/group.py:97
+    tl.store(scale_ptr + (offs_m[:, None] * (N // 32) + offs_scale1[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
+    codes = q.to(tl.float8e4nv)  # specs/quant/group.py:58
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.reshape(codes, [4, 256]), mask=mask)  # specs/quant/group.py:74

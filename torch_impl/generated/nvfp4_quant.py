@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0c84e3ec1149e1451c5ab5b274a62d0d25300914a45ee8130af6bd8cdd45fb54
+# spec sha256 863a6a9a1e4bfc4937509c261eba5d63fb0f0d6346316cae990b9e5969b16b0a
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -33,26 +33,22 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
-    half = tl.arange(0, 8)  # specs/quant/group.py:49
-    groups = tl.program_id(1) * 8 + half  # specs/quant/group.py:49
-    inside = tl.arange(0, 16)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    columns = (groups * 16)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live[:, :, None]  # specs/quant/group.py:54
-    x = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:56
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
+    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)  # specs/quant/group.py:65
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None], other=0.0)  # specs/quant/group.py:65
+    x_1 = tl.reshape(x, [4, 8, 16]).to(tl.float32)  # specs/quant/group.py:50
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:51
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:95
-    g = tl.load(global_scale_ptr)  # specs/quant/group.py:61
+    g = tl.load(global_scale_ptr)  # specs/quant/group.py:55
     scaled = raw * g  # specs/quant/scaling.py:83
     value = scaled.to(tl.float8e4nv).to(tl.float32)  # specs/quant/scaling.py:84
     value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
     empty = value_1 == 0.0  # specs/quant/scaling.py:87
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:88
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    tl.store(scale_ptr + (rows[:, None] * (N // 16) + groups[None, :]), value_1.to(tl.float8e4nv), mask=live)  # specs/quant/group.py:73
-    columns_1 = (groups * 8)[:, None] + half[None, :]  # specs/quant/group.py:85
+    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
+    tl.store(scale_ptr + (offs_m[:, None] * (N // 16) + offs_scale1[None, :]), value_1.to(tl.float8e4nv), mask=mask_m[:, None])  # specs/quant/group.py:97
     bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
     magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
     magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
@@ -64,4 +60,6 @@ def group_quant(
     pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
     index = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    tl.store(q_ptr + (rows[:, None][:, :, None] * (N // 2) + columns_1[None, :, :]), index.to(tl.uint8), mask=mask)  # specs/quant/group.py:88
+    codes_1 = index.to(tl.uint8)  # specs/quant/scaling.py:128
+    offs_q1 = tl.program_id(1) * 8 * 8 + tl.arange(0, 64)  # specs/quant/group.py:74
+    tl.store(q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 64]), mask=mask_m[:, None])  # specs/quant/group.py:74

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ff617924e3ff1be958a08ab33357e4dbb976279a2aed35c8133820e771fe381a
+# spec sha256 4935fafadab5d1569eb39e7292c279ccf95a5d82782c5db80b4e7de2c6e36e74
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,18 +32,19 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:48
-    groups = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:49
-    inside = tl.arange(0, 128)  # specs/quant/group.py:50
-    live = (rows < M)[:, None]  # specs/quant/group.py:51
-    live_1 = live & (groups < N // 128)[None, :]  # specs/quant/group.py:52
-    columns = (groups * 128)[:, None] + inside[None, :]  # specs/quant/group.py:53
-    mask = live_1[:, :, None]  # specs/quant/group.py:54
-    x = tl.load(x_ptr + (rows[:, None][:, :, None] * stride_x0 + columns[None, :, :]), mask=mask, other=0.0)  # specs/quant/group.py:56
-    x_1 = x.to(tl.float32)  # specs/quant/group.py:56
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:57
+    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    mask_m = offs_m < M  # specs/quant/group.py:65
+    offs_n = tl.program_id(1) * 8 * 128 + tl.arange(0, 1024)  # specs/quant/group.py:65
+    mask_n = offs_n < N  # specs/quant/group.py:65
+    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/group.py:65
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)  # specs/quant/group.py:65
+    x_1 = tl.reshape(x, [4, 8, 128]).to(tl.float32)  # specs/quant/group.py:50
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:51
     bits = tl.maximum(amax, 0x2edbe6ff)  # specs/quant/scaling.py:56
     scale = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
     q = tl.div_rn(x_1, tl.reshape(scale, [4, 8, 1]))  # specs/quant/scaling.py:42
-    tl.store(scale_ptr + (rows[:, None] * (N // 128) + groups[None, :]), scale, mask=live_1)  # specs/quant/group.py:73
-    tl.store(q_ptr + (rows[:, None][:, :, None] * N + columns[None, :, :]), q.to(tl.float8e4nv), mask=mask)  # specs/quant/group.py:65
+    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
+    mask_scale1 = offs_scale1 < N // 128  # specs/quant/group.py:97
+    tl.store(scale_ptr + (offs_m[:, None] * (N // 128) + offs_scale1[None, :]), scale, mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
+    codes = q.to(tl.float8e4nv)  # specs/quant/group.py:58
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.reshape(codes, [4, 1024]), mask=mask)  # specs/quant/group.py:74

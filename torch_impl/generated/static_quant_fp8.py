@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3c17b62594faefad9cbb1715ecdcb2cd5cd439e7ec8c293089d13f49958e11b5
+# spec sha256 f9f1b5112ca216a570043a42531acd28b1ccaca2ec32063fa3223f8f9a3514e3
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on
@@ -29,12 +29,13 @@ def static_quant_fp8(
     M, N,
     stride_x0,
 ):
-    rows = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/static.py:32
-    columns = tl.program_id(1) * 1024 + tl.arange(0, 1024)  # specs/quant/static.py:33
-    live = (rows < M)[:, None]  # specs/quant/static.py:34
-    live_1 = live & (columns < N)[None, :]  # specs/quant/static.py:35
-    x = tl.load(x_ptr + (rows[:, None] * stride_x0 + columns[None, :]), mask=live_1, other=0.0)  # specs/quant/static.py:36
+    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/static.py:36
+    mask_m = offs_m < M  # specs/quant/static.py:36
+    offs_n = tl.program_id(1) * 1024 + tl.arange(0, 1024)  # specs/quant/static.py:36
+    mask_n = offs_n < N  # specs/quant/static.py:36
+    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/static.py:36
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)  # specs/quant/static.py:36
     x_1 = x.to(tl.float32)  # specs/quant/static.py:36
-    rows_1 = tl.minimum(rows, M - 1)  # specs/quant/static.py:42
-    scale = tl.load(scale_ptr + rows_1)  # specs/quant/static.py:48
-    tl.store(q_ptr + (rows[:, None] * N + columns[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=live_1)  # specs/quant/static.py:37
+    clamped_m = tl.minimum(offs_m, M - 1)  # specs/quant/static.py:46
+    scale = tl.load(scale_ptr + clamped_m)  # specs/quant/static.py:46
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=mask)  # specs/quant/static.py:37
