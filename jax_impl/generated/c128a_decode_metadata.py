@@ -28,19 +28,27 @@ def c128a_decode_metadata(
     *, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/compressed.py:50
-    block = pl.program_id(1)  # specs/cache/compressed.py:50
-    column = block * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:51
-    slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/compressed.py:53
+    block = pl.program_id(1)
+    column = block * 256 + jnp.arange(256, dtype=jnp.int32)
+    # No slot: a token of padding, whose position may be stale.
+    slot_mapping = plgpu.load(slot_mapping_ref.at[token])
     position = plgpu.load(positions_ref.at[token])  # specs/cache/compressed.py:43
-    count = jnp.where(slot_mapping >= 0, jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), 0)  # specs/cache/compressed.py:53
-    request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/compressed.py:54
-    live = column < count  # specs/cache/compressed.py:56
+    # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
+    # specs/cache/compressed.py:53
+    count = jnp.where(slot_mapping >= 0, jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), 0)
+    request = plgpu.load(token_to_req_ref.at[token])
+    # -1 past the last entry, to the end of the row: captured graphs reuse the buffer.
+    live = column < count
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
-    live_1 = live & (column >= 0)  # specs/cache/lookup.py:71
-    entry = jnp.where(live_1, column, 0)  # specs/cache/lookup.py:72
-    page = jax.lax.div(entry, jnp.full((256,), 2, jnp.int32))  # specs/cache/lookup.py:73
-    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:74
-    block_1 = plgpu.load(block_table_ref.at[request, page], mask=live_2, other=-1)  # specs/cache/lookup.py:76
-    slot = jnp.where(block_1 >= 0, block_1 * 2 + jax.lax.rem(entry, jnp.full((256,), 2, jnp.int32)), -1)  # specs/cache/lookup.py:78
+    live_1 = live & (column >= 0)
+    entry = jnp.where(live_1, column, 0)
+    page = jax.lax.div(entry, jnp.full((256,), 2, jnp.int32))
+    live_2 = live_1 & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block_1 = plgpu.load(block_table_ref.at[request, page], mask=live_2, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = jnp.where(block_1 >= 0, block_1 * 2 + jax.lax.rem(entry, jnp.full((256,), 2, jnp.int32)), -1)
     plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/compressed.py:57
-    plgpu.store(lens_ref.at[token], count, mask=block == 0)  # specs/cache/compressed.py:59
+    # Every block of a token computes the same count; one stores it.
+    plgpu.store(lens_ref.at[token], count, mask=block == 0)

@@ -22,6 +22,12 @@ def c128a_prefill_metadata(
     indices_ref,
 ):
     token = pl.program_id(0)  # specs/cache/compressed.py:64
-    column = pl.program_id(1) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:65
+    column = pl.program_id(1) * 256 + jnp.arange(256, dtype=jnp.int32)
     position = plgpu.load(positions_ref.at[token])  # specs/cache/compressed.py:43
-    plgpu.store(indices_ref.at[token, column], jnp.where(column < jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), column, -1), mask=column < 128)  # specs/cache/compressed.py:66
+    # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
+    # specs/cache/compressed.py:66
+    plgpu.store(
+        indices_ref.at[token, column],
+        jnp.where(column < jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), column, -1),
+        mask=column < 128
+    )

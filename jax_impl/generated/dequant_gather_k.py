@@ -32,87 +32,142 @@ def gather_rows(
     *, M, PAGES, TABLE,
 ):
     request = pl.program_id(0)  # specs/cache/gather.py:50
-    tile = pl.program_id(1)  # specs/cache/gather.py:50
-    count = plgpu.load(seq_lens_ref.at[request])  # specs/cache/gather.py:51
-    @pl.when(tile * 16 < count)  # specs/cache/gather.py:58
+    tile = pl.program_id(1)
+    count = plgpu.load(seq_lens_ref.at[request])
+    # The grid covers the longest request that fits; programs past a short one exit at once.
+    @pl.when(tile * 16 < count)
     def branch():
         row = tile * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/cache/gather.py:55
+        # The last `count` rows: prefill attends to a window, not to the whole prefix.
         position = count - count + row  # specs/cache/gather.py:64
-        live = (row < count) & (position >= 0) & (row < M)  # specs/cache/gather.py:67
-        position_1 = jnp.maximum(position, 0)  # specs/cache/gather.py:69
-        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:70
-        live_1 = live & (entry < TABLE)  # specs/cache/gather.py:71
-        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)  # specs/cache/gather.py:73
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/cache/gather.py:74
-        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))  # specs/cache/gather.py:75
-        data = row_1 * 576  # specs/tile/library/pages.py:72
-        start = row_1 * 8 + 9216  # specs/tile/library/pages.py:74
-        index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-        start_1 = data[:, None]  # specs/tile/library/pages.py:104
-        live_3 = live_2[:, None]  # specs/tile/library/pages.py:105
-        values = load_view(cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:158
-        codes = code & 255  # specs/tile/library/pages.py:150
-        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:127
-        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:124
-        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:104
-        values_1 = load_view(cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        code_1 = code >> 8  # specs/tile/library/pages.py:149
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:150
-        value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:127
-        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:124
-        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:104
-        values_2 = load_view(cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        code_2 = code >> 16  # specs/tile/library/pages.py:149
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:150
-        value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:127
-        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:124
-        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], (index + 128)[None, :]], value_8.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:104
-        values_3 = load_view(cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        code_3 = code >> 24  # specs/tile/library/pages.py:149
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:150
-        value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:127
-        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:124
-        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], (index + 192)[None, :]], value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:104
-        values_4 = load_view(cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        start_6 = start + 4  # specs/tile/library/pages.py:157
-        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)  # specs/tile/library/pages.py:158
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:150
-        value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:127
-        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:124
-        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], (index + 256)[None, :]], value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:104
-        values_5 = load_view(cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:149
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:150
-        value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:127
-        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:124
-        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:104
-        values_6 = load_view(cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:149
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:150
-        value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:127
-        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:124
-        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:94
-        plgpu.store(out_ref.at[request, row[:, None], (index + 384)[None, :]], value_20.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
-        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:104
-        cache = load_view(cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/tile/library/pages.py:106
-        plgpu.store(out_ref.at[request, row[:, None], (index + 448)[None, :]], cache, mask=jnp.broadcast_to(live_3, (16, 64)))  # specs/cache/gather.py:78
+        # gather_lens above seq_lens would start before the request, and offset + count may exceed the workspace.
+        live = (row < count) & (position >= 0) & (row < M)
+        # Masked lanes too: // and % of negative numbers differ between targets.
+        position_1 = jnp.maximum(position, 0)
+        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))
+        live_1 = live & (entry < TABLE)
+        # Page numbers are user data: -1 (none) and stale entries must not become addresses.
+        page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)
+        live_2 = live_1 & (page >= 0) & (page < PAGES)
+        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))
+        data = row_1 * 576
+        # Gathered layouts keep all scales of a page after its last row of data.
+        start = row_1 * 8 + 9216
+        # Chunk by chunk: a whole row of 512 columns at a time would spill. Unread rows keep what `out` had.
+        index = jnp.arange(64, dtype=jnp.int32)
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
+        start_1 = data[:, None]
+        live_3 = live_2[:, None]
+        values = load_view(
+            cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)
+        codes = code & 255
+        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)
+        # E8M0 code 0 is 2**-127, a float32 subnormal: an exponent field of 0 would read as 0.
+        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # 2**-127
+        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]
+        value_2 = values.astype(jnp.float32) * spread
+        plgpu.store(
+            out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_2 = (data + 64)[:, None]
+        values_1 = load_view(
+            cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        code_1 = code >> 8
+        codes_1 = code_1 & 255
+        value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)
+        value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # 2**-127
+        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]
+        value_5 = values_1.astype(jnp.float32) * spread_1
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_3 = (data + 128)[:, None]
+        values_2 = load_view(
+            cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        code_2 = code >> 16
+        codes_2 = code_2 & 255
+        value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)
+        value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # 2**-127
+        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]
+        value_8 = values_2.astype(jnp.float32) * spread_2
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 128)[None, :]], value_8.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_4 = (data + 192)[:, None]
+        values_3 = load_view(
+            cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        code_3 = code >> 24
+        codes_3 = code_3 & 255
+        value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)
+        value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # 2**-127
+        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]
+        value_11 = values_3.astype(jnp.float32) * spread_3
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 192)[None, :]], value_11.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_5 = (data + 256)[:, None]
+        values_4 = load_view(
+            cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_6 = start + 4
+        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)
+        codes_4 = code_4 & 255
+        value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)
+        value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # 2**-127
+        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]
+        value_14 = values_4.astype(jnp.float32) * spread_4
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 256)[None, :]], value_14.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_7 = (data + 320)[:, None]
+        values_5 = load_view(
+            cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        code_5 = code_4 >> 8
+        codes_5 = code_5 & 255
+        value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)
+        value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # 2**-127
+        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]
+        value_17 = values_5.astype(jnp.float32) * spread_5
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_8 = (data + 384)[:, None]
+        values_6 = load_view(
+            cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        code_6 = code_4 >> 16
+        codes_6 = code_6 & 255
+        value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)
+        value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # 2**-127
+        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]
+        value_20 = values_6.astype(jnp.float32) * spread_6
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 384)[None, :]], value_20.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        start_9 = (data + 448)[:, None]
+        cache = load_view(
+            cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_3, (16, 64))
+        )
+        plgpu.store(
+            out_ref.at[request, row[:, None], (index + 448)[None, :]], cache, mask=jnp.broadcast_to(live_3, (16, 64))
+        )

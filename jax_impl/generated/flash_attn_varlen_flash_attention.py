@@ -46,116 +46,154 @@ def flash_attention(
 ):
     tiles = (LONGEST_Q * 2 + 127) // 128  # specs/flash/work.py:77
     number = pl.program_id(0)  # specs/flash/work.py:58
-    rest = jax.lax.div(number, jnp.int32(tiles))  # specs/flash/work.py:59
-    first = (tiles - 1 - jax.lax.rem(number, jnp.int32(tiles))) * 128  # specs/flash/work.py:60
-    arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/flash/work.py:61
-    row = first + arange_128  # specs/flash/work.py:61
-    number_1 = jax.lax.div(rest, jnp.int32(HKV))  # specs/flash/work.py:62
+    rest = jax.lax.div(number, jnp.int32(tiles))
+    first = (tiles - 1 - jax.lax.rem(number, jnp.int32(tiles))) * 128
+    arange_128 = jnp.arange(128, dtype=jnp.int32)
+    row = first + arange_128
+    number_1 = jax.lax.div(rest, jnp.int32(HKV))
     bound = plgpu.load(cu_seqlens_q_ref.at[number_1])  # specs/flash/work.py:94
     first_1 = jnp.minimum(jnp.maximum(bound, 0), TQ)  # specs/flash/work.py:107
     index = jnp.minimum(number_1 + 1, BOUNDS - 1)  # specs/flash/work.py:95
-    cu_seqlens_q = plgpu.load(cu_seqlens_q_ref.at[index])  # specs/flash/work.py:95
-    end = jnp.minimum(cu_seqlens_q, TQ)  # specs/flash/work.py:95
-    queries = jnp.maximum(end - first_1, 0)  # specs/flash/work.py:96
-    bound_1 = plgpu.load(cu_seqlens_k_ref.at[number_1])  # specs/flash/work.py:94
+    cu_seqlens_q = plgpu.load(cu_seqlens_q_ref.at[index])
+    end = jnp.minimum(cu_seqlens_q, TQ)
+    queries = jnp.maximum(end - first_1, 0)
+    bound_1 = plgpu.load(cu_seqlens_k_ref.at[number_1])
     first_2 = jnp.minimum(jnp.maximum(bound_1, 0), PAGE)  # specs/flash/work.py:107
     cu_seqlens_k = plgpu.load(cu_seqlens_k_ref.at[index])  # specs/flash/work.py:95
-    end_1 = jnp.minimum(cu_seqlens_k, PAGE)  # specs/flash/work.py:95
-    keys = jnp.maximum(end_1 - first_2, 0)  # specs/flash/work.py:96
+    end_1 = jnp.minimum(cu_seqlens_k, PAGE)
+    keys = jnp.maximum(end_1 - first_2, 0)
     head = jax.lax.rem(rest, jnp.int32(HKV))  # specs/flash/work.py:63
-    position = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:68
-    head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))  # specs/flash/work.py:69
-    live = row < queries * 2  # specs/flash/work.py:70
+    position = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))
+    head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))
+    live = row < queries * 2
     arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:32
     @pl.when(first < queries * 2)  # specs/flash/varlen.py:57
     def branch():
         live_1 = live[:, None]  # specs/flash/varlen.py:120
         token = first_1 + position  # specs/flash/work.py:47
         token_1 = token[:, None]  # specs/flash/varlen.py:122
-        part = plgpu.load(q_ref.at[token_1, head_1[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0)  # specs/flash/varlen.py:123
+        part = plgpu.load(
+            q_ref.at[token_1, head_1[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0
+        )
         shift = keys - queries  # specs/flash/work.py:126
-        lowest = jax.lax.div(first, jnp.int32(2)) + shift  # specs/flash/work.py:127
-        highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift  # specs/flash/work.py:128
+        lowest = jax.lax.div(first, jnp.int32(2)) + shift
+        highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift
         end_2 = jnp.minimum(keys, jnp.maximum(highest + 1, 0))  # specs/flash/work.py:133
-        full_end = jnp.minimum(keys, jnp.maximum(lowest + 1, 0))  # specs/flash/work.py:133
+        full_end = jnp.minimum(keys, jnp.maximum(lowest + 1, 0))
         end_3 = jax.lax.div(end_2 + 63, jnp.int32(64))  # specs/flash/work.py:137
-        end_4 = jax.lax.div(full_end, jnp.int32(64))  # specs/flash/work.py:137
+        end_4 = jax.lax.div(full_end, jnp.int32(64))
         peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
-        total = jnp.full((128,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+        total = jnp.full((128,), 0.0, jnp.float32)
         sums_0 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
         def step(tile, carry):  # specs/flash/varlen.py:72
             (peak_2, total_2, sums_0_2) = carry
             first_3 = tile * 64  # specs/flash/keys.py:44
+            # The range ends with the keys of the request: what follows are keys of others.
             offs_page = first_2 + first_3 + arange_64  # specs/flash/keys.py:32
-            columns = plgpu.load(k_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])  # specs/flash/keys.py:32
-            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-            chunk = plgpu.load(v_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])  # specs/flash/keys.py:32
+            columns = plgpu.load(k_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])
+            # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
+            # specs/attention/softmax.py:78
+            product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)
+            # specs/flash/keys.py:32
+            chunk = plgpu.load(v_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])
             highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:88
-            peak_3 = jnp.maximum(peak_2, highest_1)  # specs/attention/softmax.py:90
-            base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:91
-            weight = exp2(product - base[:, None])  # specs/attention/softmax.py:93
-            decay = exp2(peak_2 - base)  # specs/attention/softmax.py:94
-            weight_sum = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:96
-            total_3 = fma(total_2, decay, weight_sum)  # specs/attention/softmax.py:96
-            narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
-            sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+            # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+            peak_3 = jnp.maximum(peak_2, highest_1)
+            # no key so far: the difference of infinities is NaN
+            base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
+            # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
+            weight = exp2(product - base[:, None])
+            decay = exp2(peak_2 - base)
+            # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
+            weight_sum = jnp.sum(weight, axis=1)
+            total_3 = fma(total_2, decay, weight_sum)
+            # a program may have no part of the values
+            narrow = weight.astype(jnp.bfloat16)
+            # specs/attention/softmax.py:98
+            sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)
             return (peak_3, total_3, sums_0_3)
-        (peak_1, total_1, sums_0_1) = jax.lax.fori_loop(0, end_4, step, (peak, total, sums_0))  # specs/flash/varlen.py:72
-        def step_1(tile_1, carry):  # specs/flash/varlen.py:72
+        # specs/flash/varlen.py:72
+        (peak_1, total_1, sums_0_1) = jax.lax.fori_loop(0, end_4, step, (peak, total, sums_0))
+        def step_1(tile_1, carry):
             (peak_5, total_5, sums_0_5) = carry
             first_4 = tile_1 * 64  # specs/flash/keys.py:44
             offs_page_1 = first_2 + first_4 + arange_64  # specs/flash/keys.py:32
-            mask_page = offs_page_1 < first_2 + keys  # specs/flash/keys.py:32
-            columns_1 = plgpu.load(k_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]], mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0)  # specs/flash/keys.py:32
-            product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+            mask_page = offs_page_1 < first_2 + keys
+            columns_1 = plgpu.load(
+                k_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]],
+                mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0
+            )
+            # specs/attention/softmax.py:78
+            product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)
             own = position + shift  # specs/flash/scores.py:65
-            position_1 = (first_4 + arange_64)[None, :]  # specs/flash/scores.py:66
-            distance = position_1 - own[:, None]  # specs/flash/scores.py:66
+            position_1 = (first_4 + arange_64)[None, :]
+            distance = position_1 - own[:, None]
             seen = position_1 < keys  # specs/flash/scores.py:44
-            seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
-            score = jnp.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
-            chunk_1 = plgpu.load(v_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]], mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0)  # specs/flash/keys.py:32
+            seen_1 = seen & (distance <= 0)
+            score = jnp.where(seen_1, product_1, float("-inf"))
+            # specs/flash/keys.py:32
+            chunk_1 = plgpu.load(
+                v_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]],
+                mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0
+            )
             highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:88
-            peak_6 = jnp.maximum(peak_5, highest_2)  # specs/attention/softmax.py:90
-            base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)  # specs/attention/softmax.py:91
-            weight_1 = exp2(score - base_1[:, None])  # specs/attention/softmax.py:93
-            decay_1 = exp2(peak_5 - base_1)  # specs/attention/softmax.py:94
-            weight_1_sum = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
-            total_6 = fma(total_5, decay_1, weight_1_sum)  # specs/attention/softmax.py:96
-            narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
-            sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+            peak_6 = jnp.maximum(peak_5, highest_2)
+            base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)
+            weight_1 = exp2(score - base_1[:, None])
+            decay_1 = exp2(peak_5 - base_1)
+            weight_1_sum = jnp.sum(weight_1, axis=1)
+            total_6 = fma(total_5, decay_1, weight_1_sum)
+            narrow_1 = weight_1.astype(jnp.bfloat16)
+            # specs/attention/softmax.py:98
+            sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)
             return (peak_6, total_6, sums_0_6)
-        (peak_4, total_4, sums_0_4) = jax.lax.fori_loop(end_4, end_3, step_1, (peak_1, total_1, sums_0_1))  # specs/flash/varlen.py:72
+        # specs/flash/varlen.py:72
+        (peak_4, total_4, sums_0_4) = jax.lax.fori_loop(end_4, end_3, step_1, (peak_1, total_1, sums_0_1))
+        # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
         known = total_4 > 0.0  # specs/attention/softmax.py:131
-        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)  # specs/attention/softmax.py:132
+        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)
         mean = sums_0_4 * factor[:, None]  # specs/flash/results.py:29
-        plgpu.store(out_ref.at[token_1, head_1[:, None], arange_64[None, :]], mean.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_1, (128, 64)))  # specs/flash/results.py:46
+        # specs/flash/results.py:46
+        plgpu.store(
+            out_ref.at[token_1, head_1[:, None], arange_64[None, :]], mean.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_1, (128, 64))
+        )
         finite = (peak_4 > float("-inf")) & (peak_4 < float("inf"))  # specs/flash/results.py:52
-        base_2 = jnp.where(finite, peak_4, 0.0)  # specs/flash/results.py:53
-        total_7 = total_4 * exp2(jnp.where(finite, peak_4, float("-inf")) - base_2)  # specs/flash/results.py:54
-        logarithm = jnp.where(finite, (base_2 + jnp.log2(jnp.where(finite, total_7, 1.0))) * 0.6931471805599453, peak_4)  # specs/flash/results.py:57
-        plgpu.store(lse_ref.at[head_1, token], jnp.where(total_4 != total_4, total_4, logarithm), mask=live)  # specs/flash/results.py:31
+        base_2 = jnp.where(finite, peak_4, 0.0)
+        total_7 = total_4 * exp2(jnp.where(finite, peak_4, float("-inf")) - base_2)
+        # 0.6931471805599453 is ln(2)
+        logarithm = jnp.where(finite, (base_2 + jnp.log2(jnp.where(finite, total_7, 1.0))) * 0.6931471805599453, peak_4)
+        # a maximum may drop NaN
+        # specs/flash/results.py:31
+        plgpu.store(lse_ref.at[head_1, token], jnp.where(total_4 != total_4, total_4, logarithm), mask=live)
     @pl.when(number_1 == BOUNDS - 1)  # specs/flash/varlen.py:58
     def branch_1():
         bound_2 = plgpu.load(cu_seqlens_q_ref.at[jnp.int32(0)])  # specs/flash/work.py:101
         first_5 = jnp.minimum(jnp.maximum(bound_2, 0), TQ)  # specs/flash/work.py:107
         bound_3 = plgpu.load(cu_seqlens_q_ref.at[jnp.int32(BOUNDS - 1)])  # specs/flash/work.py:102
-        end_5 = jnp.maximum(jnp.minimum(jnp.maximum(bound_3, 0), TQ), first_5)  # specs/flash/work.py:102
+        end_5 = jnp.maximum(jnp.minimum(jnp.maximum(bound_3, 0), TQ), first_5)
         programs = tiles * HKV  # specs/flash/unowned.py:24
-        own_1 = head * tiles + jax.lax.div(first, jnp.int32(128))  # specs/flash/unowned.py:24
-        count = (TQ - (end_5 - first_5)) * HQ  # specs/flash/unowned.py:25
-        tiles_1 = jax.lax.div(count + 127, jnp.int32(128))  # specs/flash/unowned.py:26
-        def step_2(step_3, carry):  # specs/flash/unowned.py:34
+        own_1 = head * tiles + jax.lax.div(first, jnp.int32(128))
+        count = (TQ - (end_5 - first_5)) * HQ
+        tiles_1 = jax.lax.div(count + 127, jnp.int32(128))
+        def step_2(step_3, carry):
             () = carry
             row_1 = (own_1 + step_3 * programs) * 128 + arange_128  # specs/flash/unowned.py:29
-            token_2 = jax.lax.div(row_1, jnp.full((128,), HQ, jnp.int32))  # specs/flash/unowned.py:30
-            token_3 = jnp.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))  # specs/flash/unowned.py:31
-            head_2 = jax.lax.rem(row_1, jnp.full((128,), HQ, jnp.int32))  # specs/flash/unowned.py:32
-            live_2 = row_1 < count  # specs/flash/unowned.py:32
+            token_2 = jax.lax.div(row_1, jnp.full((128,), HQ, jnp.int32))
+            token_3 = jnp.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))
+            head_2 = jax.lax.rem(row_1, jnp.full((128,), HQ, jnp.int32))
+            live_2 = row_1 < count
             zero = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
-            mask = live_2[:, None]  # specs/flash/results.py:45
-            plgpu.store(out_ref.at[token_4, head_2[:, None], arange_64[None, :]], zero.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (128, 64)))  # specs/flash/results.py:46
-            plgpu.store(lse_ref.at[head_2, token_3], jnp.full((128,), float("-inf"), jnp.float32), mask=live_2)  # specs/flash/unowned.py:46
+            mask = live_2[:, None]
+            plgpu.store(
+                out_ref.at[token_4, head_2[:, None], arange_64[None, :]], zero.astype(jnp.bfloat16),
+                mask=jnp.broadcast_to(mask, (128, 64))
+            )
+            # specs/flash/unowned.py:46
+            plgpu.store(lse_ref.at[head_2, token_3], jnp.full((128,), float("-inf"), jnp.float32), mask=live_2)
             return ()
-        () = jax.lax.fori_loop(0, jax.lax.div(jnp.maximum(tiles_1 - own_1, 0) + (programs - 1), jnp.int32(programs)), step_2, ())  # specs/flash/unowned.py:34
+        # specs/flash/unowned.py:34
+        () = jax.lax.fori_loop(
+            0, jax.lax.div(jnp.maximum(tiles_1 - own_1, 0) + (programs - 1), jnp.int32(programs)), step_2, ()
+        )

@@ -35,46 +35,64 @@ def fp4_gemm(
     *, M, N, KB,
 ):
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    tiles_n = (N + 63) // 64
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
     arange_16 = jnp.arange(16, dtype=jnp.int32)  # specs/gemm/fp4.py:53
-    offs_m = tile_m * 16 + arange_16  # specs/gemm/fp4.py:53
-    clamped_m = jnp.minimum(offs_m, M - 1)  # specs/gemm/fp4.py:53
-    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/fp4.py:54
+    offs_m = tile_m * 16 + arange_16
+    clamped_m = jnp.minimum(offs_m, M - 1)
+    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)
     def step(k, carry):  # specs/gemm/fp4.py:64
         (acc_2,) = carry
+        # K is a multiple of the block of the format
         offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
-        a = plgpu.load(a_ref.at[clamped_m[:, None], offs_kb[None, :]])  # specs/gemm/fp4.py:53
-        a_bytes = a.astype(jnp.int32)  # specs/gemm/fp4.py:53
-        b = plgpu.load(b_ref.at[offs_n[None, :], offs_kb[:, None]])  # specs/gemm/fp4.py:54
-        b_bytes = b.astype(jnp.int32)  # specs/gemm/fp4.py:54
-        shift = jnp.arange(2, dtype=jnp.int32) * 4  # specs/gemm/fp4.py:55
-        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(16, 32)  # specs/gemm/fp4.py:56
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, 64)  # specs/gemm/fp4.py:57
-        magnitude = a_codes & 7  # specs/tile/library/codec.py:34
-        biased = magnitude >> 1  # specs/tile/library/codec.py:35
-        fraction = magnitude & 1  # specs/tile/library/codec.py:36
-        subnormal = biased == 0  # specs/tile/library/codec.py:37
-        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)  # specs/tile/library/codec.py:39
-        exponent = jnp.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:41
-        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:41
-        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:34
-        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:35
-        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:36
-        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:37
-        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)  # specs/tile/library/codec.py:39
-        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:41
-        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:41
-        partial = jnp.dot(jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16), jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/fp4.py:58
+        a = plgpu.load(a_ref.at[clamped_m[:, None], offs_kb[None, :]])
+        a_bytes = a.astype(jnp.int32)
+        b = plgpu.load(b_ref.at[offs_n[None, :], offs_kb[:, None]])
+        b_bytes = b.astype(jnp.int32)
+        shift = jnp.arange(2, dtype=jnp.int32) * 4
+        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(16, 32)
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, 64)
+        magnitude = a_codes & 7
+        biased = magnitude >> 1
+        fraction = magnitude & 1
+        subnormal = biased == 0
+        # An integer of few bits, times a power of two: exact, without a float32 subnormal in between.
+        significand = jnp.where(subnormal, fraction, fraction + 2).astype(jnp.float32)
+        # Exponent field 0 means the exponent of field 1, without the hidden bit.
+        exponent = jnp.where(subnormal, 1, biased) - 2
+        value = significand * jax.lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)
+        magnitude_1 = b_codes & 7
+        biased_1 = magnitude_1 >> 1
+        fraction_1 = magnitude_1 & 1
+        subnormal_1 = biased_1 == 0
+        significand_1 = jnp.where(subnormal_1, fraction_1, fraction_1 + 2).astype(jnp.float32)
+        exponent_1 = jnp.where(subnormal_1, 1, biased_1) - 2
+        value_1 = significand_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)
+        partial = jnp.dot(
+            jnp.where((a_codes & 8) != 0, value * -1.0, value).astype(jnp.bfloat16),
+            jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16),
+            preferred_element_type=jnp.float32
+        )
         a_scale = plgpu.load(a_scale_ref.at[clamped_m, k])  # specs/gemm/tiles.py:46
-        index = a_scale.astype(jnp.int32)  # specs/gemm/tiles.py:46
-        a_scale_1 = jnp.where(index == 255, float("nan"), jnp.where(index == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index << 23, jnp.float32)))  # specs/gemm/tiles.py:46
-        b_scale = plgpu.load(b_scale_ref.at[offs_n, k])  # specs/gemm/tiles.py:46
-        index_1 = b_scale.astype(jnp.int32)  # specs/gemm/tiles.py:46
-        b_scale_1 = jnp.where(index_1 == 255, float("nan"), jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32)))  # specs/gemm/tiles.py:46
+        index = a_scale.astype(jnp.int32)
+        # 5.877471754111438e-39 is 2**-127
+        a_scale_1 = jnp.where(
+            index == 255, float("nan"),
+            jnp.where(index == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index << 23, jnp.float32))
+        )
+        b_scale = plgpu.load(b_scale_ref.at[offs_n, k])
+        index_1 = b_scale.astype(jnp.int32)
+        # 5.877471754111438e-39 is 2**-127
+        b_scale_1 = jnp.where(
+            index_1 == 255, float("nan"),
+            jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32))
+        )
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:64
     mask_m = offs_m < M  # specs/gemm/tiles.py:41
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_m[:, None], (16, 64)))  # specs/gemm/tiles.py:41
+    plgpu.store(
+        c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(mask_m[:, None], (16, 64))
+    )

@@ -37,25 +37,28 @@ def fp8_gemm_w8a16(
     *, M, N, K,
 ):
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))  # specs/gemm/tiles.py:23
+    tiles_n = (N + 63) // 64
+    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
+    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
     acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/scaled.py:59
     offs_m = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/scaled.py:50
-    clamped_m = jnp.minimum(offs_m, M - 1)  # specs/gemm/scaled.py:50
-    arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/gemm/scaled.py:50
-    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/gemm/scaled.py:51
+    clamped_m = jnp.minimum(offs_m, M - 1)
+    arange_128 = jnp.arange(128, dtype=jnp.int32)
+    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)
     def step(k, carry):  # specs/gemm/scaled.py:60
         k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
-        a = plgpu.load(a_ref.at[clamped_m[:, None], offs_k[None, :]])  # specs/gemm/scaled.py:50
-        b = plgpu.load(b_ref.at[offs_n[None, :], offs_k[:, None]])  # specs/gemm/scaled.py:51
+        a = plgpu.load(a_ref.at[clamped_m[:, None], offs_k[None, :]])
+        b = plgpu.load(b_ref.at[offs_n[None, :], offs_k[:, None]])
         scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * 64, jnp.int32(128)), k])  # specs/gemm/tiles.py:46
         product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:54
         return (fma(product, scale, acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, (K + 127) // 128, step, (acc,))  # specs/gemm/scaled.py:60
     bias = plgpu.load(bias_ref.at[offs_n])  # specs/gemm/tiles.py:40
-    acc_3 = acc_1 + bias[None, :]  # specs/gemm/tiles.py:40
-    mask_m = offs_m < M  # specs/gemm/tiles.py:41
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask_m[:, None], (16, 64)))  # specs/gemm/tiles.py:41
+    acc_3 = acc_1 + bias[None, :]
+    mask_m = offs_m < M
+    plgpu.store(
+        c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(mask_m[:, None], (16, 64))
+    )

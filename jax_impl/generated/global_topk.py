@@ -26,22 +26,30 @@ def global_topk(
     *, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/topk.py:42
-    column = jnp.arange(64, dtype=jnp.int32)  # specs/cache/topk.py:44
-    inside = column < 37  # specs/cache/topk.py:45
-    local = plgpu.load(topk_indices_ref.at[token, column], mask=inside, other=-1)  # specs/cache/topk.py:47
-    request = plgpu.load(token_to_req_ref.at[token])  # specs/cache/topk.py:48
+    # The whole row in one tile: compaction needs the rank of every entry.
+    column = jnp.arange(64, dtype=jnp.int32)
+    inside = column < 37
+    # Past K: -1, which `slot_of` keeps at -1.
+    local = plgpu.load(topk_indices_ref.at[token, column], mask=inside, other=-1)
+    request = plgpu.load(token_to_req_ref.at[token])
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
-    live = inside & (local >= 0)  # specs/cache/lookup.py:71
-    entry = jnp.where(live, local, 0)  # specs/cache/lookup.py:72
-    page = jax.lax.div(entry, jnp.full((64,), 16, jnp.int32))  # specs/cache/lookup.py:73
-    live_1 = live & (page < pages)  # specs/cache/lookup.py:74
-    block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)  # specs/cache/lookup.py:76
-    slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)  # specs/cache/lookup.py:78
+    live = inside & (local >= 0)
+    entry = jnp.where(live, local, 0)
+    page = jax.lax.div(entry, jnp.full((64,), 16, jnp.int32))
+    live_1 = live & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = jnp.where(block >= 0, block * 16 + jax.lax.rem(entry, jnp.full((64,), 16, jnp.int32)), -1)
     mask = slot >= 0  # specs/cache/topk.py:50
-    kept = mask.astype(jnp.int32)  # specs/cache/topk.py:50
-    rank = jax.lax.cumsum(kept, axis=0)  # specs/cache/topk.py:52
-    count = jnp.sum(kept, axis=0, dtype=jnp.int32)  # specs/cache/topk.py:52
-    place = jnp.where(mask, rank - 1, count + (column - rank))  # specs/cache/topk.py:54
-    plgpu.store(indices_ref.at[token, place], slot, mask=inside)  # specs/cache/topk.py:55
-    valid = plgpu.load(is_valid_ref.at[token])  # specs/cache/topk.py:56
-    plgpu.store(lens_ref.at[token], jnp.where(valid, count, 0))  # specs/cache/topk.py:58
+    kept = mask.astype(jnp.int32)
+    # Readers stop at the length: entries that exist move left, in order, or those after a -1 would be cut off.
+    rank = jax.lax.cumsum(kept, axis=0)
+    count = jnp.sum(kept, axis=0, dtype=jnp.int32)
+    # A permutation: every column is written exactly once, so one masked scatter needs no -1 fill before it.
+    place = jnp.where(mask, rank - 1, count + (column - rank))
+    plgpu.store(indices_ref.at[token, place], slot, mask=inside)
+    valid = plgpu.load(is_valid_ref.at[token])
+    # Padding keeps its indices, but attends to none of them.
+    plgpu.store(lens_ref.at[token], jnp.where(valid, count, 0))

@@ -30,38 +30,50 @@ def gather_keys(
     *, TK, B, NB, PAGES,
 ):
     first = pl.program_id(0) * 32  # specs/indexer/gather.py:38
-    start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/indexer/gather.py:41
-    cu_seq_lens = plgpu.load(cu_seq_lens_ref.at[jnp.int32(B)])  # specs/indexer/gather.py:43
-    total = jnp.minimum(cu_seq_lens - start, TK)  # specs/indexer/gather.py:43
-    @pl.when(first < total)  # specs/indexer/gather.py:58
+    # A slice of the batch's array: its first element is not 0.
+    start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])
+    # The workspace has room for an upper bound that the host knows; programs past the real total exit at once.
+    cu_seq_lens = plgpu.load(cu_seq_lens_ref.at[jnp.int32(B)])
+    total = jnp.minimum(cu_seq_lens - start, TK)
+    @pl.when(first < total)
     def branch():
         row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:46
+        # A slice of the batch's array: its first element is not 0.
         first_1 = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
-        ended = jnp.full((32,), 0, jnp.int32)  # specs/cache/lookup.py:48
-        def step(k, carry):  # specs/cache/lookup.py:48
+        ended = jnp.full((32,), 0, jnp.int32)
+        def step(k, carry):
             (ended_2,) = carry
             owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:39
-            inside = owner < B  # specs/cache/lookup.py:40
-            cu_seq_lens_1 = plgpu.load(cu_seq_lens_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:42
-            end = cu_seq_lens_1 - first_1  # specs/cache/lookup.py:42
-            over = inside[None, :] & (end[None, :] <= row[:, None])  # specs/cache/lookup.py:45
-            index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:46
+            inside = owner < B
+            # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts
+            # included.
+            cu_seq_lens_1 = plgpu.load(cu_seq_lens_ref.at[owner + 1], mask=inside, other=0)
+            end = cu_seq_lens_1 - first_1
+            over = inside[None, :] & (end[None, :] <= row[:, None])
+            index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)
             return (ended_2 + index,)
         (ended_1,) = jax.lax.fori_loop(0, (B + 63) // 64, step, (ended,))  # specs/cache/lookup.py:48
         live = (row < total) & (ended_1 < B)  # specs/indexer/gather.py:48
-        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[ended_1], mask=live, other=0)  # specs/indexer/gather.py:50
-        position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)  # specs/indexer/gather.py:50
-        entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:51
-        live_1 = live & (entry < NB)  # specs/indexer/gather.py:52
-        page = plgpu.load(block_table_ref.at[ended_1, entry], mask=live_1, other=-1)  # specs/indexer/gather.py:53
-        live_2 = live_1 & (page >= 0) & (page < PAGES)  # specs/indexer/gather.py:55
-        inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))  # specs/indexer/gather.py:56
+        # 0 for masked rows: // and % below are defined for them.
+        cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[ended_1], mask=live, other=0)
+        position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)
+        entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))
+        live_1 = live & (entry < NB)
+        page = plgpu.load(block_table_ref.at[ended_1, entry], mask=live_1, other=-1)
+        # Page numbers are user data: -1 and stale entries must not become addresses.
+        live_2 = live_1 & (page >= 0) & (page < PAGES)
+        inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))
         byte = inside_1 * 128  # specs/indexer/gather.py:64
         column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:76
-        mask = live_2[:, None]  # specs/indexer/gather.py:77
-        codes = load_view(cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:78
-        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))  # specs/indexer/gather.py:79
+        mask = live_2[:, None]
+        codes = load_view(
+            cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128))
+        )
+        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))
+        # All scales of a page lie after its last row of codes.
         at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:66
         column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:76
-        codes_1 = load_view(cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask, (32, 4)))  # specs/indexer/gather.py:78
-        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask, (32, 4)))  # specs/indexer/gather.py:79
+        codes_1 = load_view(
+            cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask, (32, 4))
+        )
+        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask, (32, 4)))

@@ -33,32 +33,40 @@ def group_quant(
     *, M, N,
 ):
     offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
-    mask_m = offs_m < M  # specs/quant/group.py:65
-    offs_n = pl.program_id(1) * 8 * 32 + jnp.arange(256, dtype=jnp.int32)  # specs/quant/group.py:65
-    mask_n = offs_n < N  # specs/quant/group.py:65
-    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/group.py:65
-    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)  # specs/quant/group.py:65
+    mask_m = offs_m < M
+    offs_n = pl.program_id(1) * 8 * 32 + jnp.arange(256, dtype=jnp.int32)
+    mask_n = offs_n < N
+    mask = mask_m[:, None] & mask_n[None, :]
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
     x_1 = x.reshape(4, 8, 32).astype(jnp.float32)  # specs/quant/group.py:50
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:51
-    bits = jnp.maximum(amax, 0x800000)  # specs/quant/scaling.py:56
-    lifted = bits < 0xd800000  # specs/quant/scaling.py:60
-    bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # specs/quant/scaling.py:61
-    raw = jax.lax.bitcast_convert_type(bits_1, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
+    bits = jnp.maximum(amax, 0x800000)  # 2**23, specs/quant/scaling.py:56
+    lifted = bits < 0xd800000  # float32 bits of 2**-100
+    bits_1 = jnp.where(lifted, bits + 0x20000000, bits)  # float32 bits of 2**-63
+    raw = jax.lax.bitcast_convert_type(bits_1, jnp.float32) * 0.0022321429569274187  # 1/448
     bits_2 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
-    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
-    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
+    exponent = (bits_2 >> 23) - 127 + ((bits_2 & 0x7fffff) != 0).astype(jnp.int32)  # 2**23 - 1
+    exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)
     exponent_2 = jnp.maximum(jnp.where(lifted, exponent_1 - 64, exponent_1), -127)  # specs/quant/scaling.py:68
-    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)  # specs/quant/scaling.py:120
+    # 0x400000 is 2**22, specs/quant/scaling.py:120
+    value = jax.lax.bitcast_convert_type(jnp.where(exponent_2 == -127, 0x400000, (exponent_2 + 127) << 23), jnp.float32)
     exponent_3 = -exponent_2  # specs/quant/scaling.py:69
-    inverse = jax.lax.bitcast_convert_type((exponent_3 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
-    scale = jnp.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
+    inverse = jax.lax.bitcast_convert_type((exponent_3 + 127) << 23, jnp.float32)
+    broken = amax >= 0x7f800000  # float32 bits of infinity
+    scale = jnp.where(broken, float("nan"), value)
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
-    index_1 = index & 0x7fffffff  # specs/quant/group.py:97
-    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:97
-    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
-    mask_scale1 = offs_scale1 < N // 32  # specs/quant/group.py:97
-    plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], jnp.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)).astype(jnp.uint8), mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
+    index_1 = index & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # 2**22
+    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)
+    mask_scale1 = offs_scale1 < N // 32
+    # 0x7f800000 is float32 bits of infinity
+    plgpu.store(
+        scale_ref.at[offs_m[:, None], offs_scale1[None, :]],
+        jnp.where(
+            ((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)
+        ).astype(jnp.uint8),
+        mask=mask_m[:, None] & mask_scale1[None, :]
+    )
     codes = q.astype(jnp.float8_e4m3fn)  # specs/quant/group.py:58
     plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(4, 256), mask=mask)  # specs/quant/group.py:74

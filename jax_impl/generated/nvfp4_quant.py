@@ -36,32 +36,48 @@ def group_quant(
     *, M,
 ):
     offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
-    mask_m = offs_m < M  # specs/quant/group.py:65
-    offs_n = pl.program_id(1) * 8 * 16 + jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:65
-    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (4, 128)), other=0.0)  # specs/quant/group.py:65
+    mask_m = offs_m < M
+    offs_n = pl.program_id(1) * 8 * 16 + jnp.arange(128, dtype=jnp.int32)
+    x = plgpu.load(
+        x_ref.at[offs_m[:, None], offs_n[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (4, 128)), other=0.0
+    )
     x_1 = x.reshape(4, 8, 16).astype(jnp.float32)  # specs/quant/group.py:50
-    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/quant/group.py:51
-    raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # specs/quant/scaling.py:95
+    amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
+    raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
     g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:55
     scaled = raw * g  # specs/quant/scaling.py:83
-    value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # specs/quant/scaling.py:84
-    value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
-    empty = value_1 == 0.0  # specs/quant/scaling.py:87
-    inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))  # specs/quant/scaling.py:88
+    value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)
+    # 0x7f800000 is float32 bits of infinity
+    value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)
+    empty = value_1 == 0.0
+    inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
     offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
-    plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn), mask=jnp.broadcast_to(mask_m[:, None], (4, 8)))  # specs/quant/group.py:97
-    bits = jax.lax.bitcast_convert_type(q, jnp.int32)  # specs/tile/library/codec.py:58
-    magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # specs/tile/library/codec.py:60
-    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
-    exponent = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
-    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:67
-    code = (exponent << 1) + (magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0).astype(jnp.int32)  # specs/tile/library/codec.py:67
-    code_1 = jnp.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:73
-    codes = jnp.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
+    plgpu.store(
+        scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn),
+        mask=jnp.broadcast_to(mask_m[:, None], (4, 8))
+    )
+    bits = jax.lax.bitcast_convert_type(q, jnp.int32)
+    # The sign is put back at the end: rounding to nearest even is symmetric.
+    magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # 2**31 - 1
+    # NaN too: it is converted to an integer below
+    magnitude_1 = jnp.where(magnitude <= 6.0, magnitude, 6.0)
+    # At emin and below the step between codes is constant: subnormal codes need no case of their own.
+    exponent = jnp.maximum((jax.lax.bitcast_convert_type(magnitude_1, jnp.int32) >> 23) - 127, 0)
+    # Added, not or-ed: a significand that rounds up to 2 carries into the exponent, as it should.
+    exponent_1 = 1 - exponent
+    # 12582912.0 is 3 * 2**22
+    code = (exponent << 1) + (
+        magnitude_1 * jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32) + 12582912.0 - 12582912.0
+    ).astype(jnp.int32)
+    code_1 = jnp.where(bits < 0, code | 8, code)
+    codes = jnp.where(q != q, 0, code_1)
     pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
-    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)  # specs/quant/scaling.py:127
-    index = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)  # specs/quant/scaling.py:128
-    codes_1 = index.astype(jnp.uint8)  # specs/quant/scaling.py:128
+    shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)
+    index = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
+    codes_1 = index.astype(jnp.uint8)
     offs_q1 = pl.program_id(1) * 8 * 8 + jnp.arange(64, dtype=jnp.int32)  # specs/quant/group.py:74
-    plgpu.store(q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(4, 64), mask=jnp.broadcast_to(mask_m[:, None], (4, 64)))  # specs/quant/group.py:74
+    plgpu.store(
+        q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(4, 64),
+        mask=jnp.broadcast_to(mask_m[:, None], (4, 64))
+    )

@@ -41,52 +41,75 @@ def paged_mqa_logits(
     *, B, NB, PAGES, max_model_len, first, least,
 ):
     out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:57
-    part = pl.program_id(1)  # specs/indexer/paged_logits.py:57
-    request = first + out_request  # specs/indexer/paged_logits.py:58
-    @pl.when(request < B)  # specs/indexer/paged_logits.py:64
+    part = pl.program_id(1)
+    request = first + out_request
+    # The last launch over slices of the requests may reach past B.
+    @pl.when(request < B)
     def branch():
         length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:70
-        upper = jnp.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:75
+        # Columns of a logits row end at max_model_len, lengths of padding may not.
+        upper = jnp.minimum(length, max_model_len)
+        # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
         upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
-        first_tile = part * 8  # specs/indexer/paged_logits.py:98
-        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:99
-        end_tile = jnp.minimum(jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile)  # specs/indexer/paged_logits.py:100
-        @pl.when(first_tile < end_tile)  # specs/indexer/paged_logits.py:128
+        first_tile = part * 8
+        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)
+        end_tile = jnp.minimum(
+            jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile
+        )
+        # The queries are loaded inside: programs past a short request do not load them.
+        @pl.when(first_tile < end_tile)
         def branch_1():
             known = request >= 0  # specs/indexer/paged_logits.py:103
+            # Unrolled: all heads of a query stay in registers while its keys stream by.
             head = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:103
-            inside = (head < 64) & known  # specs/indexer/keys.py:104
-            weight = plgpu.load(weights_ref.at[request, head], mask=inside, other=0.0)  # specs/indexer/keys.py:105
-            arange_128 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/keys.py:114
-            column = arange_128[None, :]  # specs/indexer/keys.py:114
-            part_1 = plgpu.load(q_ref.at[request, jnp.int32(0), head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0)  # specs/indexer/keys.py:116
-            other = transposed(part_1)  # specs/indexer/keys.py:120
+            inside = (head < 64) & known
+            weight = plgpu.load(weights_ref.at[request, head], mask=inside, other=0.0)
+            arange_128 = jnp.arange(128, dtype=jnp.int32)
+            column = arange_128[None, :]
+            # specs/indexer/keys.py:116
+            part_1 = plgpu.load(
+                q_ref.at[request, jnp.int32(0), head[:, None], column],
+                mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0
+            )
+            # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
+            other = transposed(part_1)
             weight_1 = weight * 0.5  # specs/indexer/keys.py:120
             def step(k, carry):  # specs/indexer/paged_logits.py:125
                 k = pipelined(k, 2, warps=4)
                 () = carry
                 column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:112
-                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:113
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:114
-                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)  # specs/indexer/paged_logits.py:115
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:116
-                page_1 = jnp.where(live_1, page, 0)  # specs/indexer/paged_logits.py:118
-                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))  # specs/indexer/paged_logits.py:118
+                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))
+                live = (column_1 < upper_1) & (entry < NB)
+                page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)
+                live_1 = live & (page >= 0) & (page < PAGES)
+                # Page 0 where there is none: the address is computed for masked lanes too.
+                page_1 = jnp.where(live_1, page, 0)
+                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))
                 start = inside_1 * 128  # specs/indexer/keys.py:145
-                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:145
-                part_2 = load_view(cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_1[:, None], (128, 128)))  # specs/indexer/keys.py:155
-                scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)  # specs/indexer/keys.py:158
+                shares = inside_1 * 4 + 8192
+                # specs/indexer/keys.py:155
+                part_2 = load_view(
+                    cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
+                    mask=jnp.broadcast_to(live_1[:, None], (128, 128))
+                )
+                # specs/indexer/keys.py:158
+                scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
+                # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
                 products = dot_fp8(part_2, other)  # specs/indexer/keys.py:169
-                total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)  # specs/indexer/keys.py:173
-                value = jnp.where(live_1 & (column_1 < upper), total * scale, float("-inf"))  # specs/indexer/paged_logits.py:120
-                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:122
-                plgpu.store(logits_ref.at[out_request, column_1], value, mask=mask)  # specs/indexer/paged_logits.py:123
+                # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
+                total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)
+                # Once per key instead of once per head and key; relu commutes with a positive factor.
+                # specs/indexer/paged_logits.py:120
+                value = jnp.where(live_1 & (column_1 < upper), total * scale, float("-inf"))
+                # Without fill top-k never looks past the limit, and nothing is written there.
+                mask = column_1 < max_model_len
+                plgpu.store(logits_ref.at[out_request, column_1], value, mask=mask)
                 return ()
             () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:125
         def step_1(k_1, carry):  # specs/indexer/paged_logits.py:137
             () = carry
             column_2 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:132
-            value_1 = jnp.full((128,), float("-inf"), jnp.float32)  # specs/indexer/paged_logits.py:134
-            plgpu.store(logits_ref.at[out_request, column_2], value_1, mask=column_2 < max_model_len)  # specs/indexer/paged_logits.py:135
+            value_1 = jnp.full((128,), float("-inf"), jnp.float32)
+            plgpu.store(logits_ref.at[out_request, column_2], value_1, mask=column_2 < max_model_len)
             return ()
         () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:137

@@ -25,23 +25,23 @@ def tensor_amax(
     *, M, N,
 ):
     pid = pl.program_id(0)  # specs/quant/tensor.py:57
-    across = (N + 1023) // 1024  # specs/quant/tensor.py:58
-    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:59
-    rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))  # specs/quant/tensor.py:68
-    amax = jnp.full((4,), 0, jnp.int32)  # specs/quant/tensor.py:69
+    across = (N + 1023) // 1024
+    blocks = (M + 3) // 4 * across
+    rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))
+    amax = jnp.full((4,), 0, jnp.int32)
     arange_4 = jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:65
-    arange_1024 = jnp.arange(1024, dtype=jnp.int32)  # specs/quant/tensor.py:65
+    arange_1024 = jnp.arange(1024, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/tensor.py:69
         (amax_2,) = carry
         block = pid + k * 256  # specs/quant/tensor.py:62
-        offs_m = jax.lax.div(block, jnp.int32(across)) * 4 + arange_4  # specs/quant/tensor.py:65
-        mask_m = offs_m < M  # specs/quant/tensor.py:65
-        offs_n = jax.lax.rem(block, jnp.int32(across)) * 1024 + arange_1024  # specs/quant/tensor.py:65
-        mask_n = offs_n < N  # specs/quant/tensor.py:65
-        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_m[:, None] & mask_n[None, :], other=0.0)  # specs/quant/tensor.py:65
-        x_1 = x.astype(jnp.float32)  # specs/quant/tensor.py:65
-        index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/tensor.py:66
+        offs_m = jax.lax.div(block, jnp.int32(across)) * 4 + arange_4
+        mask_m = offs_m < M
+        offs_n = jax.lax.rem(block, jnp.int32(across)) * 1024 + arange_1024
+        mask_n = offs_n < N
+        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_m[:, None] & mask_n[None, :], other=0.0)
+        x_1 = x.astype(jnp.float32)
+        index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)
         return (jnp.maximum(amax_2, index),)
     (amax_1,) = jax.lax.fori_loop(0, rounds, step, (amax,))  # specs/quant/tensor.py:69
-    amax_1_max = jnp.max(amax_1, axis=0)  # specs/quant/tensor.py:70
-    plgpu.store(partial_ref.at[pid], amax_1_max)  # specs/quant/tensor.py:70
+    amax_1_max = jnp.max(amax_1, axis=0)
+    plgpu.store(partial_ref.at[pid], amax_1_max)

@@ -28,29 +28,32 @@ def per_token_quant_fp8(
     q_ref, scale_ref,
     *, N,
 ):
+    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
     blocks = (N + 2047) // 2048  # specs/quant/row.py:47
     amax = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:77
     offs_m = pl.program_id(0) + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:59
-    arange_2048 = jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:59
+    arange_2048 = jnp.arange(2048, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/row.py:77
         (amax_2,) = carry
         offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n = offs_n < N  # specs/quant/row.py:59
-        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_n[None, :], other=0.0)  # specs/quant/row.py:59
-        x_1 = x.astype(jnp.float32)  # specs/quant/row.py:59
+        mask_n = offs_n < N
+        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_n[None, :], other=0.0)
+        x_1 = x.astype(jnp.float32)
         index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:75
         return (jnp.maximum(amax_2, index),)
     (amax_1,) = jax.lax.fori_loop(0, blocks, step, (amax,))  # specs/quant/row.py:77
-    bits = jnp.maximum(amax_1, 0x3b000000)  # specs/quant/scaling.py:56
-    value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits = jnp.maximum(amax_1, 0x3b000000)  # float32 bits of 2**-9, specs/quant/scaling.py:56
+    value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
     plgpu.store(scale_ref.at[offs_m], value)  # specs/quant/row.py:67
     def step_1(k_1, carry):  # specs/quant/row.py:85
         () = carry
         offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n_1 = offs_n_1 < N  # specs/quant/row.py:59
-        x_2 = plgpu.load(x_ref.at[offs_m[:, None], offs_n_1[None, :]], mask=mask_n_1[None, :], other=0.0)  # specs/quant/row.py:59
-        x_3 = x_2.astype(jnp.float32)  # specs/quant/row.py:59
-        codes = div_rn(x_3, jnp.broadcast_to(value.reshape(1, 1), (1, 2048))).astype(jnp.float8_e4m3fn)  # specs/quant/row.py:83
-        plgpu.store(q_ref.at[offs_m[:, None], offs_n_1[None, :]], codes, mask=mask_n_1[None, :])  # specs/quant/row.py:63
+        mask_n_1 = offs_n_1 < N
+        x_2 = plgpu.load(x_ref.at[offs_m[:, None], offs_n_1[None, :]], mask=mask_n_1[None, :], other=0.0)
+        x_3 = x_2.astype(jnp.float32)
+        # specs/quant/row.py:83
+        codes = div_rn(x_3, jnp.broadcast_to(value.reshape(1, 1), (1, 2048))).astype(jnp.float8_e4m3fn)
+        # specs/quant/row.py:63
+        plgpu.store(q_ref.at[offs_m[:, None], offs_n_1[None, :]], codes, mask=mask_n_1[None, :])
         return ()
     () = jax.lax.fori_loop(0, blocks, step_1, ())  # specs/quant/row.py:85

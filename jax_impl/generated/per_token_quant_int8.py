@@ -28,40 +28,50 @@ def per_token_quant_int8(
     q_ref, scale_ref,
     *, N,
 ):
+    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
     blocks = (N + 2047) // 2048  # specs/quant/row.py:47
     high = jnp.full((1,), float("-inf"), jnp.float32)  # specs/quant/row.py:104
-    low = jnp.full((1,), float("inf"), jnp.float32)  # specs/quant/row.py:104
-    amax = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:104
+    low = jnp.full((1,), float("inf"), jnp.float32)
+    amax = jnp.full((1,), 0, jnp.int32)
     offs_m = pl.program_id(0) + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:59
-    arange_2048 = jnp.arange(2048, dtype=jnp.int32)  # specs/quant/row.py:59
+    arange_2048 = jnp.arange(2048, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/row.py:105
         (high_2, low_2, amax_2) = carry
         offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n = offs_n < N  # specs/quant/row.py:59
-        inside = mask_n[None, :]  # specs/quant/row.py:59
-        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=inside, other=0.0)  # specs/quant/row.py:59
-        x_1 = x.astype(jnp.float32)  # specs/quant/row.py:59
+        mask_n = offs_n < N
+        inside = mask_n[None, :]
+        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=inside, other=0.0)
+        x_1 = x.astype(jnp.float32)
         top = jnp.where(inside, x_1, float("-inf"))  # specs/quant/row.py:95
-        bottom = jnp.where(inside, x_1, float("inf"))  # specs/quant/row.py:96
-        top_max = jnp.max(top, axis=1)  # specs/quant/row.py:98
-        high_3 = jnp.maximum(high_2, top_max)  # specs/quant/row.py:98
-        bottom_min = jnp.min(bottom, axis=1)  # specs/quant/row.py:99
-        low_3 = jnp.minimum(low_2, bottom_min)  # specs/quant/row.py:99
-        index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)  # specs/quant/row.py:100
-        amax_3 = jnp.maximum(amax_2, index)  # specs/quant/row.py:100
+        bottom = jnp.where(inside, x_1, float("inf"))
+        top_max = jnp.max(top, axis=1)
+        high_3 = jnp.maximum(high_2, top_max)
+        bottom_min = jnp.min(bottom, axis=1)
+        low_3 = jnp.minimum(low_2, bottom_min)
+        index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)
+        amax_3 = jnp.maximum(amax_2, index)
         return (high_3, low_3, amax_3)
     (high_1, low_1, amax_1) = jax.lax.fori_loop(0, blocks, step, (high, low, amax))  # specs/quant/row.py:105
-    span = div_rn(jax.lax.bitcast_convert_type(jnp.maximum(amax_1, 0x3aa67621), jnp.float32), jnp.full((1,), 127.0, jnp.float32))  # specs/quant/row.py:109
-    s = span.astype(jnp.bfloat16).astype(jnp.float32)  # specs/quant/row.py:113
+    # 0x3aa67621 is float32 bits of 0.00127
+    span = div_rn(
+        jax.lax.bitcast_convert_type(jnp.maximum(amax_1, 0x3aa67621), jnp.float32), jnp.full((1,), 127.0, jnp.float32)
+    )
+    s = span.astype(jnp.bfloat16).astype(jnp.float32)
     plgpu.store(scale_ref.at[offs_m], s)  # specs/quant/row.py:67
     def step_1(k_1, carry):  # specs/quant/row.py:126
         () = carry
         offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n_1 = offs_n_1 < N  # specs/quant/row.py:59
-        x_2 = plgpu.load(x_ref.at[offs_m[:, None], offs_n_1[None, :]], mask=mask_n_1[None, :], other=0.0)  # specs/quant/row.py:59
+        mask_n_1 = offs_n_1 < N
+        x_2 = plgpu.load(x_ref.at[offs_m[:, None], offs_n_1[None, :]], mask=mask_n_1[None, :], other=0.0)
         q = div_rn(x_2.astype(jnp.float32), jnp.broadcast_to(s[:, None], (1, 2048)))  # specs/quant/row.py:122
-        value = jnp.where(q > 127.0, 127.0, q)  # specs/quant/row.py:124
-        codes = ((jnp.where(q != q, 0.0, jnp.where(value < -128.0, -128.0, value)) + 12582912.0 - 12582912.0).astype(jnp.int32) & 255).astype(jnp.int8)  # specs/quant/row.py:124
-        plgpu.store(q_ref.at[offs_m[:, None], offs_n_1[None, :]], codes, mask=mask_n_1[None, :])  # specs/quant/row.py:63
+        value = jnp.where(q > 127.0, 127.0, q)
+        # 12582912.0 is 3 * 2**22
+        codes = (
+            (
+                jnp.where(q != q, 0.0, jnp.where(value < -128.0, -128.0, value)) + 12582912.0 - 12582912.0
+            ).astype(jnp.int32) & 255
+        ).astype(jnp.int8)
+        # specs/quant/row.py:63
+        plgpu.store(q_ref.at[offs_m[:, None], offs_n_1[None, :]], codes, mask=mask_n_1[None, :])
         return ()
     () = jax.lax.fori_loop(0, blocks, step_1, ())  # specs/quant/row.py:126

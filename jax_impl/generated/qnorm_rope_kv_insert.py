@@ -35,155 +35,208 @@ def qnorm_rope_insert(
     *, H, TS, PAGES, POSITIONS,
 ):
     token = pl.program_id(0)  # specs/cache/qnorm.py:67
-    part = pl.program_id(1)  # specs/cache/qnorm.py:67
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:69
-    index = jnp.arange(1, dtype=jnp.int32)  # specs/cache/qnorm.py:71
-    rows = token + index  # specs/cache/qnorm.py:71
-    position = plgpu.load(positions_ref.at[rows])  # specs/cache/qnorm.py:72
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:74
-    @pl.when(part < heads)  # specs/cache/qnorm.py:86
+    part = pl.program_id(1)
+    # The last program of a token inserts its key, so that queries and keys take one launch.
+    heads = (H + 7) // 8
+    # A tile of one row: `insert` works on tiles of rows.
+    index = jnp.arange(1, dtype=jnp.int32)
+    rows = token + index
+    position = plgpu.load(positions_ref.at[rows])
+    # Positions of padding are arbitrary and must not index the table.
+    known = (position >= 0) & (position < POSITIONS)
+    @pl.when(part < heads)
     def branch():
         head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:77
         column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:93
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:94
-        q = plgpu.load(q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0)  # specs/cache/qnorm.py:97
-        x = q.astype(jnp.float32)  # specs/cache/qnorm.py:97
-        value = jnp.sum(x * x, axis=1)  # specs/cache/qnorm.py:99
-        mean = value * 0.001953125  # specs/cache/qnorm.py:99
-        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:100
-        rotary = jnp.arange(64, dtype=jnp.int32)  # specs/cache/qnorm.py:102
-        index_1 = (rotary + 448)[None, :]  # specs/cache/qnorm.py:105
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)  # specs/cache/qnorm.py:105
-        turned = q_1.astype(jnp.float32)  # specs/cache/qnorm.py:105
-        pair = jnp.arange(32, dtype=jnp.int32)  # specs/cache/qnorm.py:106
-        there = (pair < 32) & known  # specs/cache/qnorm.py:107
-        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)  # specs/cache/qnorm.py:108
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:108
-        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)  # specs/cache/qnorm.py:109
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:109
-        even, odd = split_pairs(turned.reshape(8, 32, 2))  # specs/cache/qnorm.py:111
+        live = (head < H)[:, None] & known[None, :]
+        # Masked columns load 0 and add nothing to the sum of squares.
+        q = plgpu.load(
+            q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0
+        )
+        x = q.astype(jnp.float32)
+        # D is static: its reciprocal is folded, and an exact power of two for widths of 128, 256, 512.
+        value = jnp.sum(x * x, axis=1)
+        mean = value * 0.001953125  # 2**-9
+        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]
+        rotary = jnp.arange(64, dtype=jnp.int32)
+        # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
+        index_1 = (rotary + 448)[None, :]
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)
+        turned = q_1.astype(jnp.float32)
+        pair = jnp.arange(32, dtype=jnp.int32)
+        there = (pair < 32) & known
+        cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)
+        cosine = cos_sin[None, :]
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)
+        sine = cos_sin_1[None, :]
+        # Rotation is linear: normalising afterwards needs no second pass, and float32 is rounded once, at the store.
+        even, odd = split_pairs(turned.reshape(8, 32, 2))
+        # Interleaved pairs (GPT-J), not halves (NeoX).
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:22
-        odd_1 = fma(even, sine, odd * cosine)  # specs/cache/rope.py:22
+        odd_1 = fma(even, sine, odd * cosine)
+        # Both stores wait for the sum above, and with it for every load of the row.
         whole = (x * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:113
-        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], whole, mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:115
-        y = (jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:116
-        plgpu.store(q_ref.at[token, head[:, None], index_1], y, mask=jnp.broadcast_to(live, (8, 64)))  # specs/cache/qnorm.py:117
+        # Columns before `first` only: the rotated ones are stored below.
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], whole, mask=live & (column < 448)[None, :])
+        y = (
+            jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse
+        ).astype(jnp.bfloat16)
+        plgpu.store(q_ref.at[token, head[:, None], index_1], y, mask=jnp.broadcast_to(live, (8, 64)))
     @pl.when(part == heads)  # specs/cache/qnorm.py:87
     def branch_1():
+        # slot_mapping covers only the tokens that are not padding; TS may be less than T.
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:81
-        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)  # specs/cache/qnorm.py:82
+        slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)
+        # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
         held = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
-        page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:60
-        live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:62
-        row = jax.lax.rem(held, jnp.full((1,), 16, jnp.int32))  # specs/cache/insert.py:64
-        data = row * 576  # specs/cache/insert.py:65
-        scales = row * 8 + 9216  # specs/cache/insert.py:67
+        page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))
+        # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
+        live_2 = live_1 & (slot >= 0) & (page < PAGES)
+        # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
+        row = jax.lax.rem(held, jnp.full((1,), 16, jnp.int32))
+        data = row * 576
+        # Gathered layouts keep all scales of a page after the last row's data.
+        scales = row * 8 + 9216
         inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
-        number = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:106
-        number_1 = number[:, None]  # specs/cache/insert.py:106
-        live_3 = number_1 < 7  # specs/cache/insert.py:107
+        number = jnp.arange(8, dtype=jnp.int32)
+        number_1 = number[:, None]
+        live_3 = number_1 < 7
         index_2 = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
         mask = live_2[:, None]  # specs/cache/insert.py:116
-        rows_1 = mask[:, :, None]  # specs/cache/insert.py:116
-        mask_1 = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:117
-        kv = plgpu.load(kv_ref.at[rows[:, None, None], index_2], mask=jnp.broadcast_to(mask_1, (1, 8, 64)), other=0.0)  # specs/cache/insert.py:123
-        x_1 = kv.astype(jnp.float32)  # specs/cache/insert.py:123
+        rows_1 = mask[:, :, None]
+        mask_1 = rows_1 & live_3[None, :, :]
+        # specs/cache/insert.py:123
+        kv = plgpu.load(kv_ref.at[rows[:, None, None], index_2], mask=jnp.broadcast_to(mask_1, (1, 8, 64)), other=0.0)
+        x_1 = kv.astype(jnp.float32)
+        # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
         amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:152
-        bits = jnp.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
-        raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # specs/quant/scaling.py:62
+        bits = jnp.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
+        raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
         bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # specs/quant/scaling.py:114
-        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-        value_1 = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).astype(jnp.int32)  # 2**23 - 1
+        exponent_1 = jnp.minimum(jnp.maximum(exponent, -127), 127)
+        value_1 = jax.lax.bitcast_convert_type((exponent_1 + 127) << 23, jnp.float32)
         exponent_2 = -exponent_1  # specs/quant/scaling.py:69
-        inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)  # specs/tile/library/codec.py:19
-        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
+        inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
+        broken = amax_bits >= 0x7f800000  # float32 bits of infinity
         y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:41
         value_2 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
         start = data[:, None, None]  # specs/cache/insert.py:184
-        store_view(cache_ref, page[:, None][:, :, None], start, index_2, value_2, mask=jnp.broadcast_to(mask_1, (1, 8, 64)))  # specs/cache/insert.py:186
+        store_view(
+            cache_ref, page[:, None][:, :, None], start, index_2, value_2, mask=jnp.broadcast_to(mask_1, (1, 8, 64))
+        )
+        # Columns of scales past the field's groups belong to the next field.
         mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
-        start_1 = scales[:, None]  # specs/cache/insert.py:164
-        index_3 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value_1), jnp.int32)  # specs/cache/insert.py:165
-        index_4 = index_3 & 0x7fffffff  # specs/cache/insert.py:165
-        index_5 = jnp.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # specs/cache/insert.py:165
-        store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, jnp.where(index_5 > 254, 254, index_5)).astype(jnp.uint8), mask=mask_2)  # specs/cache/insert.py:165
+        start_1 = scales[:, None]
+        index_3 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value_1), jnp.int32)
+        index_4 = index_3 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+        index_5 = jnp.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # 2**22
+        # 0x7f800000 is float32 bits of infinity
+        store_view(
+            cache_ref, page[:, None], start_1, number[None, :],
+            jnp.where(
+                ((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, jnp.where(index_5 > 254, 254, index_5)
+            ).astype(jnp.uint8),
+            mask=mask_2
+        )
         number_2 = index[:, None]  # specs/cache/insert.py:106
         index_6 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-        index_7 = index_6 + 448  # specs/cache/insert.py:122
-        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_7], mask=jnp.broadcast_to(rows_1, (1, 1, 64)), other=0.0)  # specs/cache/insert.py:123
-        x_2 = kv_1.astype(jnp.float32)  # specs/cache/insert.py:123
+        index_7 = index_6 + 448
+        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_7], mask=jnp.broadcast_to(rows_1, (1, 1, 64)), other=0.0)
+        x_2 = kv_1.astype(jnp.float32)
         column_1 = (index * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:132
-        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:134
-        pair_1 = jax.lax.div(jnp.maximum(column_1, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))  # specs/cache/insert.py:136
-        live_4 = rotary_1 & rows_1  # specs/cache/insert.py:137
-        position_1 = position[:, None, None]  # specs/cache/insert.py:138
-        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_4, other=0.0)  # specs/cache/insert.py:139
-        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_4, other=0.0)  # specs/cache/insert.py:141
-        even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:142
+        # A group may straddle the first rotated column; the others pass through unchanged.
+        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]
+        # Masked lanes index the table too; keep them inside it.
+        pair_1 = jax.lax.div(jnp.maximum(column_1, 0)[None, :, :], jnp.full((1, 1, 32), 2, jnp.int32))
+        live_4 = rotary_1 & rows_1
+        position_1 = position[:, None, None]
+        cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_4, other=0.0)
+        # The table's rows are cosines, then sines.
+        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_4, other=0.0)
+        even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))
         b = odd_2 * -1.0  # specs/cache/rope.py:30
-        x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
-        y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
+        # specs/cache/rope.py:51
+        x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)
+        y_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)
+        # x_high has 16 bits and a has 8: the product fits in 24, so neither it nor a contracted fma rounds.
         a = even_2 * x_high  # specs/cache/rope.py:37
-        b_1 = b * y_high  # specs/cache/rope.py:37
+        b_1 = b * y_high
         total = a + b_1  # specs/cache/rope.py:56
-        b_part = total - a  # specs/cache/rope.py:58
-        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:59
+        # No |a| >= |b| is assumed, unlike in the three-operation version.
+        b_part = total - a
+        error_high = a - (total - b_part) + (b_1 - b_part)
         a_1 = even_2 * (cosine_1 - x_high)  # specs/cache/rope.py:38
-        b_2 = b * (sine_1 - y_high)  # specs/cache/rope.py:38
+        b_2 = b * (sine_1 - y_high)
         total_1 = a_1 + b_2  # specs/cache/rope.py:56
-        b_part_1 = total_1 - a_1  # specs/cache/rope.py:58
-        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:59
-        total_2 = total + total_1  # specs/cache/rope.py:56
-        b_part_2 = total_2 - total  # specs/cache/rope.py:58
-        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:59
-        total_3 = error_high + error_low  # specs/cache/rope.py:56
-        b_part_3 = total_3 - error_high  # specs/cache/rope.py:58
-        lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:59
-        total_4 = error + total_3  # specs/cache/rope.py:56
-        b_part_4 = total_4 - error  # specs/cache/rope.py:58
-        lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:59
-        total_5 = total_2 + total_4  # specs/cache/rope.py:56
-        b_part_5 = total_5 - total_2  # specs/cache/rope.py:58
-        error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:59
+        b_part_1 = total_1 - a_1
+        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)
+        total_2 = total + total_1
+        b_part_2 = total_2 - total
+        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)
+        total_3 = error_high + error_low
+        b_part_3 = total_3 - error_high
+        lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)
+        total_4 = error + total_3
+        b_part_4 = total_4 - error
+        lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)
+        total_5 = total_2 + total_4
+        b_part_5 = total_5 - total_2
+        error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)
+        # Only the sign of what is lost here matters: it decides ties, not digits.
         error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:45
         bits_2 = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:67
-        inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:69
-        odd_3 = jnp.where(inward, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:70
-        turned_even = jax.lax.bitcast_convert_type(jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_2, odd_3)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:47
-        x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
-        y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)  # specs/cache/rope.py:51
+        # The exact sum is nearer to zero than total: the odd neighbour is then the one below in magnitude.
+        inward = (error_2 > 0.0) ^ (total_5 > 0.0)
+        odd_3 = jnp.where(inward, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)
+        # Bits 0: both zeros become +0, so cached bytes do not depend on the order of the products.
+        # Rounding to odd, then to bfloat16, equals one rounding of the exact sum: no double rounding.
+        # specs/cache/rope.py:47
+        turned_even = jax.lax.bitcast_convert_type(
+            jnp.where(total_5 == 0.0, 0, jnp.where(error_2 == 0.0, bits_2, odd_3)), jnp.float32
+        ).astype(jnp.bfloat16).astype(jnp.float32)
+        # specs/cache/rope.py:51
+        x_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(sine_1, jnp.int32) & -256, jnp.float32)
+        y_high_1 = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine_1, jnp.int32) & -256, jnp.float32)
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:37
-        b_3 = odd_2 * y_high_1  # specs/cache/rope.py:37
+        b_3 = odd_2 * y_high_1
         total_6 = a_2 + b_3  # specs/cache/rope.py:56
-        b_part_6 = total_6 - a_2  # specs/cache/rope.py:58
-        error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:59
+        b_part_6 = total_6 - a_2
+        error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)
         a_3 = even_2 * (sine_1 - x_high_1)  # specs/cache/rope.py:38
-        b_4 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:38
+        b_4 = odd_2 * (cosine_1 - y_high_1)
         total_7 = a_3 + b_4  # specs/cache/rope.py:56
-        b_part_7 = total_7 - a_3  # specs/cache/rope.py:58
-        error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:59
-        total_8 = total_6 + total_7  # specs/cache/rope.py:56
-        b_part_8 = total_8 - total_6  # specs/cache/rope.py:58
-        error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:59
-        total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:56
-        b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:58
-        lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:59
-        total_10 = error_3 + total_9  # specs/cache/rope.py:56
-        b_part_10 = total_10 - error_3  # specs/cache/rope.py:58
-        lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:59
-        total_11 = total_8 + total_10  # specs/cache/rope.py:56
-        b_part_11 = total_11 - total_8  # specs/cache/rope.py:58
-        error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:59
+        b_part_7 = total_7 - a_3
+        error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)
+        total_8 = total_6 + total_7
+        b_part_8 = total_8 - total_6
+        error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)
+        total_9 = error_high_1 + error_low_1
+        b_part_9 = total_9 - error_high_1
+        lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)
+        total_10 = error_3 + total_9
+        b_part_10 = total_10 - error_3
+        lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)
+        total_11 = total_8 + total_10
+        b_part_11 = total_11 - total_8
+        error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)
         error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:45
         bits_3 = jax.lax.bitcast_convert_type(total_11, jnp.int32)  # specs/cache/rope.py:67
-        inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:69
-        odd_4 = jnp.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:70
-        turned_odd = jax.lax.bitcast_convert_type(jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32).astype(jnp.bfloat16).astype(jnp.float32)  # specs/cache/rope.py:47
+        inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)
+        odd_4 = jnp.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)
+        # specs/cache/rope.py:47
+        turned_odd = jax.lax.bitcast_convert_type(
+            jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32
+        ).astype(jnp.bfloat16).astype(jnp.float32)
         even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:143
-        x_3 = jnp.concatenate([jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]], axis=-1).reshape(1, 1, 64)  # specs/cache/insert.py:144
+        x_3 = jnp.concatenate(
+            [jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]],
+            axis=-1
+        ).reshape(1, 1, 64)
         value_3 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:81
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
-        store_view(cache_ref, page[:, None][:, :, None], start_2, index_6, value_3, mask=jnp.broadcast_to(rows_1, (1, 1, 64)))  # specs/cache/insert.py:186
+        store_view(
+            cache_ref, page[:, None][:, :, None], start_2, index_6, value_3, mask=jnp.broadcast_to(rows_1, (1, 1, 64))
+        )
         value_4 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:194
-        store_view(cache_ref, page[:, None], (scales + 7)[:, None], index[None, :], value_4, mask=mask)  # specs/cache/insert.py:195
+        store_view(cache_ref, page[:, None], (scales + 7)[:, None], index[None, :], value_4, mask=mask)

@@ -18,5 +18,7 @@ def clear_rows(
     *, M, BN,
 ):
     column = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/composite.py:75
-    row = BN + M + pl.program_id(0)  # specs/indexer/composite.py:77
-    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)  # specs/indexer/composite.py:79
+    # Tokens lie decode first, then prefill, then padding; rows of the buffer past T are not written.
+    row = BN + M + pl.program_id(0)
+    # -1: attention of a captured batch reads these rows and must find no key.
+    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)

@@ -49,267 +49,399 @@ def sparse_mla_decode(
     *, H, W, K, SWA_PAGES, COMP_PAGES,
 ):
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16  # specs/attention/sparse.py:80
-    head = jax.lax.rem(tile, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/attention/sparse.py:83
-    token = jax.lax.div(tile, jnp.int32(blocks))  # specs/attention/sparse.py:85
-    live = head < H  # specs/attention/sparse.py:85
+    blocks = (H + 15) // 16
+    # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
+    head = jax.lax.rem(tile, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)
+    token = jax.lax.div(tile, jnp.int32(blocks))
+    live = head < H
+    # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
     total = COMP_PAGES * 2  # specs/attention/decode.py:70
-    total_1 = SWA_PAGES * 16  # specs/attention/decode.py:72
-    index = jnp.arange(64, dtype=jnp.int32)  # specs/tile/library/pages.py:33
-    part = plgpu.load(q_ref.at[token, head[:, None], index[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_1 = (index + 64)[None, :]  # specs/attention/sparse.py:164
-    part_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_2 = (index + 128)[None, :]  # specs/attention/sparse.py:164
-    part_2 = plgpu.load(q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_3 = (index + 192)[None, :]  # specs/attention/sparse.py:164
-    part_3 = plgpu.load(q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_4 = (index + 256)[None, :]  # specs/attention/sparse.py:164
-    part_4 = plgpu.load(q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_5 = (index + 320)[None, :]  # specs/attention/sparse.py:164
-    part_5 = plgpu.load(q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_6 = (index + 384)[None, :]  # specs/attention/sparse.py:164
-    part_6 = plgpu.load(q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
-    index_7 = (index + 448)[None, :]  # specs/attention/sparse.py:164
-    part_7 = plgpu.load(q_ref.at[token, head[:, None], index_7], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0)  # specs/attention/sparse.py:165
+    total_1 = SWA_PAGES * 16
+    index = jnp.arange(64, dtype=jnp.int32)
+    # specs/attention/sparse.py:165
+    part = plgpu.load(
+        q_ref.at[token, head[:, None], index[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_1 = (index + 64)[None, :]
+    part_1 = plgpu.load(
+        q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_2 = (index + 128)[None, :]
+    part_2 = plgpu.load(
+        q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_3 = (index + 192)[None, :]
+    part_3 = plgpu.load(
+        q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_4 = (index + 256)[None, :]
+    part_4 = plgpu.load(
+        q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_5 = (index + 320)[None, :]
+    part_5 = plgpu.load(
+        q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_6 = (index + 384)[None, :]
+    part_6 = plgpu.load(
+        q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    index_7 = (index + 448)[None, :]
+    part_7 = plgpu.load(
+        q_ref.at[token, head[:, None], index_7], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+    )
+    # A length is user data: above the width it would read the next token's list.
     topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:177
-    length = jnp.minimum(jnp.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:177
-    swa_lens = plgpu.load(swa_lens_ref.at[token])  # specs/attention/sparse.py:177
-    length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:177
+    length = jnp.minimum(jnp.maximum(topk_lens, 0), K)
+    swa_lens = plgpu.load(swa_lens_ref.at[token])
+    length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)
     upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:147
-    upper_1 = jax.lax.div(length_1 + 63, jnp.int32(64))  # specs/attention/sparse.py:147
+    upper_1 = jax.lax.div(length_1 + 63, jnp.int32(64))
     peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
-    total_2 = jnp.full((16,), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    total_2 = jnp.full((16,), 0.0, jnp.float32)
     sums_0 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_1 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_2 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_3 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_4 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_5 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_6 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_7 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    sums_1 = jnp.full((16, 64), 0.0, jnp.float32)
+    sums_2 = jnp.full((16, 64), 0.0, jnp.float32)
+    sums_3 = jnp.full((16, 64), 0.0, jnp.float32)
+    sums_4 = jnp.full((16, 64), 0.0, jnp.float32)
+    sums_5 = jnp.full((16, 64), 0.0, jnp.float32)
+    sums_6 = jnp.full((16, 64), 0.0, jnp.float32)
+    sums_7 = jnp.full((16, 64), 0.0, jnp.float32)
     def step(k, carry):  # specs/attention/sparse.py:235
         (peak_2, total_4, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
         entry = k * 64 + index  # specs/attention/sparse.py:212
-        index_8 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)  # specs/attention/sparse.py:214
+        # Entries past the length are stale; -1 makes them skipped like missing ones.
+        index_8 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)
+        # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
         live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:218
+        # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = jnp.maximum(index_8, 0)  # specs/attention/decode.py:55
-        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:56
-        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))  # specs/attention/decode.py:56
-        data = row * 576  # specs/tile/library/pages.py:72
-        start = row * 8 + 1152  # specs/tile/library/pages.py:74
-        start_1 = data[:, None]  # specs/tile/library/pages.py:104
-        live_2 = live_1[:, None]  # specs/tile/library/pages.py:105
-        values = load_view(comp_cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_1)  # specs/tile/library/pages.py:158
-        codes = code & 255  # specs/tile/library/pages.py:150
-        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:127
-        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:124
-        value_2 = values.astype(jnp.float32) * spread  # specs/tile/library/pages.py:94
-        columns = value_2.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:104
-        values_1 = load_view(comp_cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        code_1 = code >> 8  # specs/tile/library/pages.py:149
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:150
-        value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:127
-        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:124
-        value_5 = values_1.astype(jnp.float32) * spread_1  # specs/tile/library/pages.py:94
-        columns_1 = value_5.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:104
-        values_2 = load_view(comp_cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        code_2 = code >> 16  # specs/tile/library/pages.py:149
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:150
-        value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:127
-        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:124
-        value_8 = values_2.astype(jnp.float32) * spread_2  # specs/tile/library/pages.py:94
-        columns_2 = value_8.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:104
-        values_3 = load_view(comp_cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        code_3 = code >> 24  # specs/tile/library/pages.py:149
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:150
-        value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:127
-        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:124
-        value_11 = values_3.astype(jnp.float32) * spread_3  # specs/tile/library/pages.py:94
-        columns_3 = value_11.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:104
-        values_4 = load_view(comp_cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        start_6 = start + 4  # specs/tile/library/pages.py:157
-        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_1)  # specs/tile/library/pages.py:158
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:150
-        value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:127
-        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:124
-        value_14 = values_4.astype(jnp.float32) * spread_4  # specs/tile/library/pages.py:94
-        columns_4 = value_14.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:104
-        values_5 = load_view(comp_cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:149
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:150
-        value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:127
-        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:124
-        value_17 = values_5.astype(jnp.float32) * spread_5  # specs/tile/library/pages.py:94
-        columns_5 = value_17.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:104
-        values_6 = load_view(comp_cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:149
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:150
-        value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:127
-        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:124
-        value_20 = values_6.astype(jnp.float32) * spread_6  # specs/tile/library/pages.py:94
-        columns_6 = value_20.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:104
-        columns_7 = load_view(comp_cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_2, (64, 64)))  # specs/tile/library/pages.py:106
+        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))
+        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))
+        data = row * 576
+        # Gathered layouts keep all scales of a page after its last row of data.
+        start = row * 8 + 1152
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
+        start_1 = data[:, None]
+        live_2 = live_1[:, None]
+        values = load_view(
+            comp_cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_1)
+        codes = code & 255
+        value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)
+        # E8M0 code 0 is 2**-127, a float32 subnormal: an exponent field of 0 would read as 0.
+        value_1 = jnp.where(codes == 0, 5.877471754111438e-39, value)  # 2**-127
+        spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]
+        value_2 = values.astype(jnp.float32) * spread
+        columns = value_2.astype(jnp.bfloat16)
+        start_2 = (data + 64)[:, None]
+        values_1 = load_view(
+            comp_cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        code_1 = code >> 8
+        codes_1 = code_1 & 255
+        value_3 = jax.lax.bitcast_convert_type(codes_1 << 23, jnp.float32)
+        value_4 = jnp.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # 2**-127
+        spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]
+        value_5 = values_1.astype(jnp.float32) * spread_1
+        columns_1 = value_5.astype(jnp.bfloat16)
+        start_3 = (data + 128)[:, None]
+        values_2 = load_view(
+            comp_cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        code_2 = code >> 16
+        codes_2 = code_2 & 255
+        value_6 = jax.lax.bitcast_convert_type(codes_2 << 23, jnp.float32)
+        value_7 = jnp.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # 2**-127
+        spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]
+        value_8 = values_2.astype(jnp.float32) * spread_2
+        columns_2 = value_8.astype(jnp.bfloat16)
+        start_4 = (data + 192)[:, None]
+        values_3 = load_view(
+            comp_cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        code_3 = code >> 24
+        codes_3 = code_3 & 255
+        value_9 = jax.lax.bitcast_convert_type(codes_3 << 23, jnp.float32)
+        value_10 = jnp.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # 2**-127
+        spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]
+        value_11 = values_3.astype(jnp.float32) * spread_3
+        columns_3 = value_11.astype(jnp.bfloat16)
+        start_5 = (data + 256)[:, None]
+        values_4 = load_view(
+            comp_cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        start_6 = start + 4
+        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_1)
+        codes_4 = code_4 & 255
+        value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)
+        value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # 2**-127
+        spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]
+        value_14 = values_4.astype(jnp.float32) * spread_4
+        columns_4 = value_14.astype(jnp.bfloat16)
+        start_7 = (data + 320)[:, None]
+        values_5 = load_view(
+            comp_cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        code_5 = code_4 >> 8
+        codes_5 = code_5 & 255
+        value_15 = jax.lax.bitcast_convert_type(codes_5 << 23, jnp.float32)
+        value_16 = jnp.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # 2**-127
+        spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]
+        value_17 = values_5.astype(jnp.float32) * spread_5
+        columns_5 = value_17.astype(jnp.bfloat16)
+        start_8 = (data + 384)[:, None]
+        values_6 = load_view(
+            comp_cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        code_6 = code_4 >> 16
+        codes_6 = code_6 & 255
+        value_18 = jax.lax.bitcast_convert_type(codes_6 << 23, jnp.float32)
+        value_19 = jnp.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # 2**-127
+        spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]
+        value_20 = values_6.astype(jnp.float32) * spread_6
+        columns_6 = value_20.astype(jnp.bfloat16)
+        start_9 = (data + 448)[:, None]
+        columns_7 = load_view(
+            comp_cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16,
+            mask=jnp.broadcast_to(live_2, (64, 64))
+        )
+        # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
+        # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
         score = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        score_1 = score + jnp.dot(part_1, transposed(columns_1), preferred_element_type=jnp.float32)
+        score_2 = score_1 + jnp.dot(part_2, transposed(columns_2), preferred_element_type=jnp.float32)
+        score_3 = score_2 + jnp.dot(part_3, transposed(columns_3), preferred_element_type=jnp.float32)
+        score_4 = score_3 + jnp.dot(part_4, transposed(columns_4), preferred_element_type=jnp.float32)
+        score_5 = score_4 + jnp.dot(part_5, transposed(columns_5), preferred_element_type=jnp.float32)
+        score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)
+        product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)
         score_7 = jnp.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
         highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:88
-        peak_3 = jnp.maximum(peak_2, highest)  # specs/attention/softmax.py:90
-        base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)  # specs/attention/softmax.py:91
-        weight = exp2(score_7 - base[:, None])  # specs/attention/softmax.py:93
-        decay = exp2(peak_2 - base)  # specs/attention/softmax.py:94
-        weight_sum = jnp.sum(weight, axis=1)  # specs/attention/softmax.py:96
-        total_5 = fma(total_4, decay, weight_sum)  # specs/attention/softmax.py:96
-        narrow = weight.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
-        sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_1_3 = sums_1_2 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_2_3 = sums_2_2 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_3_3 = sums_3_2 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_4_3 = sums_4_2 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_5_3 = sums_5_2 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+        peak_3 = jnp.maximum(peak_2, highest)
+        # no key so far: the difference of infinities is NaN
+        base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
+        # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
+        weight = exp2(score_7 - base[:, None])
+        decay = exp2(peak_2 - base)
+        # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
+        weight_sum = jnp.sum(weight, axis=1)
+        total_5 = fma(total_4, decay, weight_sum)
+        # a program may have no part of the values
+        narrow = weight.astype(jnp.bfloat16)
+        # specs/attention/softmax.py:98
+        sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)
+        sums_1_3 = sums_1_2 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)
+        sums_2_3 = sums_2_2 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)
+        sums_3_3 = sums_3_2 * decay[:, None] + jnp.dot(narrow, columns_3, preferred_element_type=jnp.float32)
+        sums_4_3 = sums_4_2 * decay[:, None] + jnp.dot(narrow, columns_4, preferred_element_type=jnp.float32)
+        sums_5_3 = sums_5_2 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)
+        sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)
+        sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)
         return (peak_3, total_5, sums_0_3, sums_1_3, sums_2_3, sums_3_3, sums_4_3, sums_5_3, sums_6_3, sums_7_3)
-    (peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1) = jax.lax.fori_loop(0, upper, step, (peak, total_2, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7))  # specs/attention/sparse.py:235
-    def step_1(k_1, carry):  # specs/attention/sparse.py:235
+    # specs/attention/sparse.py:235
+    (
+        peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1
+    ) = jax.lax.fori_loop(
+        0, upper, step, (peak, total_2, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7)
+    )
+    def step_1(k_1, carry):
         (peak_5, total_7, sums_0_5, sums_1_5, sums_2_5, sums_3_5, sums_4_5, sums_5_5, sums_6_5, sums_7_5) = carry
         entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:212
-        index_9 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:214
+        index_9 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)
         live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:218
         slot_1 = jnp.maximum(index_9, 0)  # specs/attention/decode.py:55
-        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:56
-        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))  # specs/attention/decode.py:56
-        data_1 = row_1 * 576  # specs/tile/library/pages.py:72
-        start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:74
-        start_11 = data_1[:, None]  # specs/tile/library/pages.py:104
-        live_4 = live_3[:, None]  # specs/tile/library/pages.py:105
-        values_7 = load_view(swa_cache_ref, page_1[:, None], start_11, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_3)  # specs/tile/library/pages.py:158
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:150
-        value_21 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_22 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:127
-        spread_7 = jnp.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:124
-        value_23 = values_7.astype(jnp.float32) * spread_7  # specs/tile/library/pages.py:94
-        columns_8 = value_23.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_12 = (data_1 + 64)[:, None]  # specs/tile/library/pages.py:104
-        values_8 = load_view(swa_cache_ref, page_1[:, None], start_12, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:149
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:150
-        value_24 = jax.lax.bitcast_convert_type(codes_8 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_25 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:127
-        spread_8 = jnp.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:124
-        value_26 = values_8.astype(jnp.float32) * spread_8  # specs/tile/library/pages.py:94
-        columns_9 = value_26.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_13 = (data_1 + 128)[:, None]  # specs/tile/library/pages.py:104
-        values_9 = load_view(swa_cache_ref, page_1[:, None], start_13, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:149
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:150
-        value_27 = jax.lax.bitcast_convert_type(codes_9 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_28 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # specs/tile/library/codec.py:127
-        spread_9 = jnp.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:124
-        value_29 = values_9.astype(jnp.float32) * spread_9  # specs/tile/library/pages.py:94
-        columns_10 = value_29.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_14 = (data_1 + 192)[:, None]  # specs/tile/library/pages.py:104
-        values_10 = load_view(swa_cache_ref, page_1[:, None], start_14, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:149
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:150
-        value_30 = jax.lax.bitcast_convert_type(codes_10 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_31 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # specs/tile/library/codec.py:127
-        spread_10 = jnp.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:124
-        value_32 = values_10.astype(jnp.float32) * spread_10  # specs/tile/library/pages.py:94
-        columns_11 = value_32.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_15 = (data_1 + 256)[:, None]  # specs/tile/library/pages.py:104
-        values_11 = load_view(swa_cache_ref, page_1[:, None], start_15, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:157
-        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_3)  # specs/tile/library/pages.py:158
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:150
-        value_33 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_34 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:127
-        spread_11 = jnp.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:124
-        value_35 = values_11.astype(jnp.float32) * spread_11  # specs/tile/library/pages.py:94
-        columns_12 = value_35.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_17 = (data_1 + 320)[:, None]  # specs/tile/library/pages.py:104
-        values_12 = load_view(swa_cache_ref, page_1[:, None], start_17, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:149
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:150
-        value_36 = jax.lax.bitcast_convert_type(codes_12 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_37 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # specs/tile/library/codec.py:127
-        spread_12 = jnp.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:124
-        value_38 = values_12.astype(jnp.float32) * spread_12  # specs/tile/library/pages.py:94
-        columns_13 = value_38.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_18 = (data_1 + 384)[:, None]  # specs/tile/library/pages.py:104
-        values_13 = load_view(swa_cache_ref, page_1[:, None], start_18, index[None, :], jnp.float8_e4m3fn, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:149
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:150
-        value_39 = jax.lax.bitcast_convert_type(codes_13 << 23, jnp.float32)  # specs/tile/library/codec.py:125
-        value_40 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # specs/tile/library/codec.py:127
-        spread_13 = jnp.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:124
-        value_41 = values_13.astype(jnp.float32) * spread_13  # specs/tile/library/pages.py:94
-        columns_14 = value_41.astype(jnp.bfloat16)  # specs/tile/library/pages.py:98
-        start_19 = (data_1 + 448)[:, None]  # specs/tile/library/pages.py:104
-        columns_15 = load_view(swa_cache_ref, page_1[:, None], start_19, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_4, (64, 64)))  # specs/tile/library/pages.py:106
-        score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_9 = score_8 + jnp.dot(part_1, transposed(columns_9), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_10 = score_9 + jnp.dot(part_2, transposed(columns_10), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_11 = score_10 + jnp.dot(part_3, transposed(columns_11), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_12 = score_11 + jnp.dot(part_4, transposed(columns_12), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_13 = score_12 + jnp.dot(part_5, transposed(columns_13), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        score_14 = score_13 + jnp.dot(part_6, transposed(columns_14), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
-        product_1 = score_14 + jnp.dot(part_7, transposed(columns_15), preferred_element_type=jnp.float32)  # specs/attention/softmax.py:78
+        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))
+        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))
+        data_1 = row_1 * 576
+        start_10 = row_1 * 8 + 9216
+        start_11 = data_1[:, None]
+        live_4 = live_3[:, None]
+        values_7 = load_view(
+            swa_cache_ref, page_1[:, None], start_11, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_3)
+        codes_7 = code_7 & 255
+        value_21 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)
+        value_22 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # 2**-127
+        spread_7 = jnp.where(codes_7 == 255, float("nan"), value_22)[:, None]
+        value_23 = values_7.astype(jnp.float32) * spread_7
+        columns_8 = value_23.astype(jnp.bfloat16)
+        start_12 = (data_1 + 64)[:, None]
+        values_8 = load_view(
+            swa_cache_ref, page_1[:, None], start_12, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        code_8 = code_7 >> 8
+        codes_8 = code_8 & 255
+        value_24 = jax.lax.bitcast_convert_type(codes_8 << 23, jnp.float32)
+        value_25 = jnp.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # 2**-127
+        spread_8 = jnp.where(codes_8 == 255, float("nan"), value_25)[:, None]
+        value_26 = values_8.astype(jnp.float32) * spread_8
+        columns_9 = value_26.astype(jnp.bfloat16)
+        start_13 = (data_1 + 128)[:, None]
+        values_9 = load_view(
+            swa_cache_ref, page_1[:, None], start_13, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        code_9 = code_7 >> 16
+        codes_9 = code_9 & 255
+        value_27 = jax.lax.bitcast_convert_type(codes_9 << 23, jnp.float32)
+        value_28 = jnp.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # 2**-127
+        spread_9 = jnp.where(codes_9 == 255, float("nan"), value_28)[:, None]
+        value_29 = values_9.astype(jnp.float32) * spread_9
+        columns_10 = value_29.astype(jnp.bfloat16)
+        start_14 = (data_1 + 192)[:, None]
+        values_10 = load_view(
+            swa_cache_ref, page_1[:, None], start_14, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        code_10 = code_7 >> 24
+        codes_10 = code_10 & 255
+        value_30 = jax.lax.bitcast_convert_type(codes_10 << 23, jnp.float32)
+        value_31 = jnp.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # 2**-127
+        spread_10 = jnp.where(codes_10 == 255, float("nan"), value_31)[:, None]
+        value_32 = values_10.astype(jnp.float32) * spread_10
+        columns_11 = value_32.astype(jnp.bfloat16)
+        start_15 = (data_1 + 256)[:, None]
+        values_11 = load_view(
+            swa_cache_ref, page_1[:, None], start_15, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        start_16 = start_10 + 4
+        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_3)
+        codes_11 = code_11 & 255
+        value_33 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)
+        value_34 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # 2**-127
+        spread_11 = jnp.where(codes_11 == 255, float("nan"), value_34)[:, None]
+        value_35 = values_11.astype(jnp.float32) * spread_11
+        columns_12 = value_35.astype(jnp.bfloat16)
+        start_17 = (data_1 + 320)[:, None]
+        values_12 = load_view(
+            swa_cache_ref, page_1[:, None], start_17, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        code_12 = code_11 >> 8
+        codes_12 = code_12 & 255
+        value_36 = jax.lax.bitcast_convert_type(codes_12 << 23, jnp.float32)
+        value_37 = jnp.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # 2**-127
+        spread_12 = jnp.where(codes_12 == 255, float("nan"), value_37)[:, None]
+        value_38 = values_12.astype(jnp.float32) * spread_12
+        columns_13 = value_38.astype(jnp.bfloat16)
+        start_18 = (data_1 + 384)[:, None]
+        values_13 = load_view(
+            swa_cache_ref, page_1[:, None], start_18, index[None, :], jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        code_13 = code_11 >> 16
+        codes_13 = code_13 & 255
+        value_39 = jax.lax.bitcast_convert_type(codes_13 << 23, jnp.float32)
+        value_40 = jnp.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # 2**-127
+        spread_13 = jnp.where(codes_13 == 255, float("nan"), value_40)[:, None]
+        value_41 = values_13.astype(jnp.float32) * spread_13
+        columns_14 = value_41.astype(jnp.bfloat16)
+        start_19 = (data_1 + 448)[:, None]
+        columns_15 = load_view(
+            swa_cache_ref, page_1[:, None], start_19, index[None, :], jnp.bfloat16,
+            mask=jnp.broadcast_to(live_4, (64, 64))
+        )
+        # specs/attention/softmax.py:78
+        score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)
+        score_9 = score_8 + jnp.dot(part_1, transposed(columns_9), preferred_element_type=jnp.float32)
+        score_10 = score_9 + jnp.dot(part_2, transposed(columns_10), preferred_element_type=jnp.float32)
+        score_11 = score_10 + jnp.dot(part_3, transposed(columns_11), preferred_element_type=jnp.float32)
+        score_12 = score_11 + jnp.dot(part_4, transposed(columns_12), preferred_element_type=jnp.float32)
+        score_13 = score_12 + jnp.dot(part_5, transposed(columns_13), preferred_element_type=jnp.float32)
+        score_14 = score_13 + jnp.dot(part_6, transposed(columns_14), preferred_element_type=jnp.float32)
+        product_1 = score_14 + jnp.dot(part_7, transposed(columns_15), preferred_element_type=jnp.float32)
         score_15 = jnp.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
         highest_1 = jnp.max(score_15, axis=1)  # specs/attention/softmax.py:88
-        peak_6 = jnp.maximum(peak_5, highest_1)  # specs/attention/softmax.py:90
-        base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)  # specs/attention/softmax.py:91
-        weight_1 = exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:93
-        decay_1 = exp2(peak_5 - base_1)  # specs/attention/softmax.py:94
-        weight_1_sum = jnp.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
-        total_8 = fma(total_7, decay_1, weight_1_sum)  # specs/attention/softmax.py:96
-        narrow_1 = weight_1.astype(jnp.bfloat16)  # specs/attention/softmax.py:97
-        sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_1_6 = sums_1_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_2_6 = sums_2_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_3_6 = sums_3_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_11, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_4_6 = sums_4_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_12, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_5_6 = sums_5_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_6_6 = sums_6_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
-        sums_7_6 = sums_7_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)  # specs/attention/softmax.py:98
+        peak_6 = jnp.maximum(peak_5, highest_1)
+        base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)
+        weight_1 = exp2(score_15 - base_1[:, None])
+        decay_1 = exp2(peak_5 - base_1)
+        weight_1_sum = jnp.sum(weight_1, axis=1)
+        total_8 = fma(total_7, decay_1, weight_1_sum)
+        narrow_1 = weight_1.astype(jnp.bfloat16)
+        # specs/attention/softmax.py:98
+        sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)
+        sums_1_6 = sums_1_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)
+        sums_2_6 = sums_2_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)
+        sums_3_6 = sums_3_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_11, preferred_element_type=jnp.float32)
+        sums_4_6 = sums_4_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_12, preferred_element_type=jnp.float32)
+        sums_5_6 = sums_5_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)
+        sums_6_6 = sums_6_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)
+        sums_7_6 = sums_7_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)
         return (peak_6, total_8, sums_0_6, sums_1_6, sums_2_6, sums_3_6, sums_4_6, sums_5_6, sums_6_6, sums_7_6)
-    (peak_4, total_6, sums_0_4, sums_1_4, sums_2_4, sums_3_4, sums_4_4, sums_5_4, sums_6_4, sums_7_4) = jax.lax.fori_loop(0, upper_1, step_1, (peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1))  # specs/attention/sparse.py:235
+    # specs/attention/sparse.py:235
+    (
+        peak_4, total_6, sums_0_4, sums_1_4, sums_2_4, sums_3_4, sums_4_4, sums_5_4, sums_6_4, sums_7_4
+    ) = jax.lax.fori_loop(
+        0, upper_1, step_1,
+        (peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1)
+    )
+    # The sink is a score in natural units; the state is in powers of two.
     attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:244
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:244
+    sink = attn_sink * 1.4426950408889634  # log2(e)
+    # No key at all: -inf - -inf is NaN.
     base_2 = jnp.where(peak_4 == float("-inf"), 0.0, peak_4)  # specs/attention/softmax.py:128
-    whole = total_6 + exp2(sink - base_2)  # specs/attention/softmax.py:129
-    known = total_6 > 0.0  # specs/attention/softmax.py:131
-    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:132
-    plgpu.store(out_ref.at[token, head[:, None], index[None, :]], (sums_0_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_1], (sums_1_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_2], (sums_2_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_3], (sums_3_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_4], (sums_4_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_5], (sums_5_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_6], (sums_6_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
-    plgpu.store(out_ref.at[token, head[:, None], index_7], (sums_7_4 * factor[:, None]).astype(jnp.bfloat16), mask=jnp.broadcast_to(live[:, None], (16, 64)))  # specs/attention/sparse.py:248
+    whole = total_6 + exp2(sink - base_2)
+    # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
+    known = total_6 > 0.0
+    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
+    # specs/attention/sparse.py:248
+    plgpu.store(
+        out_ref.at[token, head[:, None], index[None, :]], (sums_0_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_1], (sums_1_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_2], (sums_2_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_3], (sums_3_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_4], (sums_4_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_5], (sums_5_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_6], (sums_6_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    plgpu.store(
+        out_ref.at[token, head[:, None], index_7], (sums_7_4 * factor[:, None]).astype(jnp.bfloat16),
+        mask=jnp.broadcast_to(live[:, None], (16, 64))
+    )
+    # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_6 != total_6) & (peak_4 < float("inf"))  # specs/attention/softmax.py:144
-    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_6, peak_4 * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:251
+    # Programs that share a row all know its scores; one of them stores.
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_6, peak_4 * 0.6931471805599453), mask=live)
+    # NaN stays NaN
     known_1 = total_6 != 0.0  # specs/attention/softmax.py:137
-    plgpu.store(lse_ref.at[token, head], jnp.where(known_1, (peak_4 + jnp.log2(jnp.where(known_1, total_6, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    plgpu.store(
+        lse_ref.at[token, head],
+        jnp.where(known_1, (peak_4 + jnp.log2(jnp.where(known_1, total_6, 1.0))) * 0.6931471805599453, float("-inf")),
+        mask=live
+    )

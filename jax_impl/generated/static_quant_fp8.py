@@ -31,12 +31,16 @@ def static_quant_fp8(
     *, M, N,
 ):
     offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/static.py:36
-    mask_m = offs_m < M  # specs/quant/static.py:36
-    offs_n = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)  # specs/quant/static.py:36
-    mask_n = offs_n < N  # specs/quant/static.py:36
-    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/static.py:36
-    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)  # specs/quant/static.py:36
-    x_1 = x.astype(jnp.float32)  # specs/quant/static.py:36
+    mask_m = offs_m < M
+    offs_n = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)
+    mask_n = offs_n < N
+    mask = mask_m[:, None] & mask_n[None, :]
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
+    x_1 = x.astype(jnp.float32)
     clamped_m = jnp.minimum(offs_m, M - 1)  # specs/quant/static.py:46
-    scale = plgpu.load(scale_ref.at[clamped_m])  # specs/quant/static.py:46
-    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask)  # specs/quant/static.py:37
+    scale = plgpu.load(scale_ref.at[clamped_m])
+    # specs/quant/static.py:37
+    plgpu.store(
+        q_ref.at[offs_m[:, None], offs_n[None, :]],
+        div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask
+    )

@@ -27,35 +27,43 @@ def swa_decode_metadata(
     *, R, B, NB,
 ):
     token = pl.program_id(0)  # specs/cache/metadata.py:75
+    # A slice of the batch's array: its first element is not 0.
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
-    def step(k, carry):  # specs/cache/lookup.py:48
+    def step(k, carry):
         (ended_1,) = carry
         owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:39
-        inside = owner < R  # specs/cache/lookup.py:40
-        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)  # specs/cache/lookup.py:42
-        end = query_start_loc - first  # specs/cache/lookup.py:42
-        index = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)  # specs/cache/lookup.py:44
+        inside = owner < R
+        # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)
+        end = query_start_loc - first
+        index = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)
         return (ended_1 + index,)
     (ended,) = jax.lax.fori_loop(0, (R + 255) // 256, step, (jnp.int32(0),))  # specs/cache/lookup.py:48
     live = ended < R  # specs/cache/metadata.py:77
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:54
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended + 1], mask=live, other=0)  # specs/cache/lookup.py:55
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:55
-    length = plgpu.load(seq_lens_ref.at[ended], mask=live, other=0)  # specs/cache/lookup.py:56
-    position = jnp.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:58
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended + 1], mask=live, other=0)
+    end_1 = query_start_loc_1 - first_1
+    length = plgpu.load(seq_lens_ref.at[ended], mask=live, other=0)
+    # seq_lens includes this step's tokens, whose last one is end - 1 here and length - 1 in the request.
+    position = jnp.where(live, length - end_1 + token, -1)
+    # A token without a slot is padding of a captured batch; it attends to nothing.
     slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/metadata.py:79
-    live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:79
-    low = jnp.maximum(position - 127, 0)  # specs/cache/metadata.py:80
-    count = jnp.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:81
-    column = jnp.arange(128, dtype=jnp.int32)  # specs/cache/metadata.py:83
-    index_1 = low + column  # specs/cache/metadata.py:84
-    live_2 = column < count  # specs/cache/metadata.py:84
+    live_1 = (slot_mapping >= 0) & (position >= 0)
+    low = jnp.maximum(position - 127, 0)
+    count = jnp.where(live_1, position + 1 - low, 0)
+    # One tile for the whole window, padded to a power of two; the store mask keeps the next row intact.
+    column = jnp.arange(128, dtype=jnp.int32)
+    index_1 = low + column
+    live_2 = column < count
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = jnp.where((ended >= 0) & (ended < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
-    live_3 = live_2 & (index_1 >= 0)  # specs/cache/lookup.py:71
-    entry = jnp.where(live_3, index_1, 0)  # specs/cache/lookup.py:72
-    page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))  # specs/cache/lookup.py:73
-    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:74
-    block = plgpu.load(block_table_ref.at[ended, page], mask=live_4, other=-1)  # specs/cache/lookup.py:76
-    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)  # specs/cache/lookup.py:78
+    live_3 = live_2 & (index_1 >= 0)
+    entry = jnp.where(live_3, index_1, 0)
+    page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))
+    live_4 = live_3 & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block = plgpu.load(block_table_ref.at[ended, page], mask=live_4, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)
     plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/metadata.py:85
-    plgpu.store(lens_ref.at[token], count)  # specs/cache/metadata.py:86
+    plgpu.store(lens_ref.at[token], count)

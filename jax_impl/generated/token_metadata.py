@@ -26,27 +26,32 @@ def token_metadata(
     *, T, R,
 ):
     arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/cache/metadata.py:41
-    token = pl.program_id(0) * 64 + arange_64  # specs/cache/metadata.py:41
-    inside = token < T  # specs/cache/metadata.py:42
+    token = pl.program_id(0) * 64 + arange_64
+    inside = token < T
+    # A slice of the batch's array: its first element is not 0.
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
-    ended = jnp.full((64,), 0, jnp.int32)  # specs/cache/lookup.py:48
-    def step(k, carry):  # specs/cache/lookup.py:48
+    ended = jnp.full((64,), 0, jnp.int32)
+    def step(k, carry):
         (ended_2,) = carry
         owner = k * 64 + arange_64  # specs/cache/lookup.py:39
-        inside_1 = owner < R  # specs/cache/lookup.py:40
-        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside_1, other=0)  # specs/cache/lookup.py:42
-        end = query_start_loc - first  # specs/cache/lookup.py:42
-        over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:45
-        index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)  # specs/cache/lookup.py:46
+        inside_1 = owner < R
+        # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
+        query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside_1, other=0)
+        end = query_start_loc - first
+        over = inside_1[None, :] & (end[None, :] <= token[:, None])
+        index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)
         return (ended_2 + index,)
     (ended_1,) = jax.lax.fori_loop(0, (R + 63) // 64, step, (ended,))  # specs/cache/lookup.py:48
     live = inside & (ended_1 < R)  # specs/cache/metadata.py:44
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:54
-    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended_1 + 1], mask=live, other=0)  # specs/cache/lookup.py:55
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:55
-    length = plgpu.load(seq_lens_ref.at[ended_1], mask=live, other=0)  # specs/cache/lookup.py:56
+    query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended_1 + 1], mask=live, other=0)
+    end_1 = query_start_loc_1 - first_1
+    length = plgpu.load(seq_lens_ref.at[ended_1], mask=live, other=0)
+    # seq_lens includes this step's tokens, whose last one is end - 1 here and length - 1 in the request.
+    # Padding gets position 0, a valid index of the rotary table, not -1.
     position = jnp.maximum(jnp.where(live, length - end_1 + token, -1), 0)  # specs/cache/metadata.py:46
-    slot = plgpu.load(slot_mapping_ref.at[token], mask=inside, other=-1)  # specs/cache/metadata.py:47
-    plgpu.store(token_to_req_ref.at[token], jnp.where(live, ended_1, -1), mask=inside)  # specs/cache/metadata.py:49
-    plgpu.store(positions_ref.at[token], position, mask=inside)  # specs/cache/metadata.py:50
-    plgpu.store(is_valid_ref.at[token], live & (slot >= 0), mask=inside)  # specs/cache/metadata.py:51
+    slot = plgpu.load(slot_mapping_ref.at[token], mask=inside, other=-1)
+    # All of the padded range is written: captured graphs read it without knowing T of the step.
+    plgpu.store(token_to_req_ref.at[token], jnp.where(live, ended_1, -1), mask=inside)
+    plgpu.store(positions_ref.at[token], position, mask=inside)
+    plgpu.store(is_valid_ref.at[token], live & (slot >= 0), mask=inside)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from specs.lang.formats.elements import ALL, E4M3, E5M2, F32
-from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, integer_names, is_const
+from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, docstring, integer_names, is_const
+from specs.tile.emit.wrapping import WIDTH, filled, wrapped
 from specs.tile.ir import COMPARISONS, Opcode, Operation, Program, Value, broadcast_shapes, index_count
 
 TYPES = {form: f"jnp.{form.names.jax}" for form in ALL if form.names.jax}
@@ -56,14 +57,12 @@ def emit(program: Program) -> str:
     """Source of a module with one Pallas kernel, called like the program."""
     printer = PallasPrinter(program)
     printer.block(list(program.ops), 1)
-    header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
-    header += [f"    {name} = {value}" for name, value in program.specialisation]
     plain = ["import jax"] if any("jax." in line for line in printer.lines) else []
-    header += ['"""', "", *plain, "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
+    header = [*docstring(program), "", *plain, "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
     header += ["from jax.experimental.pallas import triton as plgpu", ""]
     header += _imports(printer.extensions)
     signature = ["", f"def {program.name}("]
-    signature += [f"{INDENT}{group}," for group in _signature(program)]
+    signature += [line for group in _signature(program) for line in filled(f"{group},", INDENT)]
     return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
 
 
@@ -77,7 +76,9 @@ def _imports(extensions: set[str]) -> list[str]:
     )
     for module, own in modules:
         if own:
-            lines.append(f"from jax_impl.{module} import {', '.join(sorted(own))}")
+            source, names = f"from jax_impl.{module} import", ", ".join(sorted(own))
+            fits = len(source) + 1 + len(names) <= WIDTH
+            lines += [f"{source} {names}"] if fits else wrapped(f"{source} ({names})", 0)
     return [*lines, ""] if lines else []
 
 

@@ -137,10 +137,11 @@ class TileType:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the author wrote it."""
+    """Where the author wrote it: in which function of which file."""
 
     file: str
     line: int
+    function: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

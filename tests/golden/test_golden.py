@@ -20,6 +20,7 @@ from parity.write.golden import golden_files, stale, write
 from parity.write.sources import Files, emitters, golden_paths, golden_sources, sources
 from specs.export import content_hash
 from specs.lang.declare.op import Op
+from specs.tile.emit.wrapping import WIDTH
 from specs.tile.launch.cases import case_launches, default_case
 from specs.tile.launch.specialise import trace
 from specs.tile.passes.legalise import legalise
@@ -118,6 +119,11 @@ def test_sources_define_the_kernel_and_nothing_else(files: Files) -> None:
         for constant in constants:  # assembly that the kernel names
             assert isinstance(constant, ast.Assign), path
             assert ast.unparse(constant.value).startswith("tl.constexpr("), path
+
+
+def test_no_line_is_too_long_to_read(files: Files) -> None:
+    long = [f"{path}: {line}" for path, text in golden(files) for line in text.splitlines() if len(line) > WIDTH]
+    assert not long
 
 
 @pytest.mark.parametrize("name", specs.names())

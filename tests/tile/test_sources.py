@@ -79,11 +79,16 @@ def test_the_authors_names_appear(emit: Emit, target: Target) -> None:
 
 
 @EMITTERS
-def test_every_statement_names_its_line(emit: Emit, target: Target) -> None:
+def test_every_run_of_statements_names_its_place_once(emit: Emit, target: Target) -> None:
+    """A new place where another function of the author's starts, or goes on."""
     lines, first = inspect.getsourcelines(softly)
-    (wanted,) = [first + i for i, line in enumerate(lines) if "biggest = reduce_max" in line]
-    (shown,) = [line for line in _source(emit, target).splitlines() if line.lstrip().startswith("biggest = ")]
-    assert shown.endswith(f"# {HERE}:{wanted}")
+    places = [line for line in _source(emit, target).splitlines() if f"# {HERE}:" in line]
+    named = [line.strip().partition(" ")[0] for line in places]
+    assert named[0] == "columns"
+    assert "quieter" in named, "the body goes on after its helper"
+    assert not {"inside", "weights", "biggest"} & set(named), "these follow in the run of the first"
+    (wanted,) = [first + i for i, line in enumerate(lines) if "columns = program_id" in line]
+    assert places[0].endswith(f"  # {HERE}:{wanted}")
 
 
 @EMITTERS

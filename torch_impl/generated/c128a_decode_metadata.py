@@ -28,19 +28,27 @@ def c128a_decode_metadata(
     stride_block_table0,
 ):
     token = tl.program_id(0)  # specs/cache/compressed.py:50
-    block = tl.program_id(1)  # specs/cache/compressed.py:50
-    column = block * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:51
-    slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/compressed.py:53
+    block = tl.program_id(1)
+    column = block * 256 + tl.arange(0, 256)
+    # No slot: a token of padding, whose position may be stale.
+    slot_mapping = tl.load(slot_mapping_ptr + token)
     position = tl.load(positions_ptr + token)  # specs/cache/compressed.py:43
-    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)  # specs/cache/compressed.py:53
-    request = tl.load(token_to_req_ptr + token)  # specs/cache/compressed.py:54
-    live = column < count  # specs/cache/compressed.py:56
+    # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
+    # specs/cache/compressed.py:53
+    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)
+    request = tl.load(token_to_req_ptr + token)
+    # -1 past the last entry, to the end of the row: captured graphs reuse the buffer.
+    live = column < count
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
-    live_1 = live & (column >= 0)  # specs/cache/lookup.py:71
-    entry = tl.where(live_1, column, 0)  # specs/cache/lookup.py:72
-    page = entry // 2  # specs/cache/lookup.py:73
-    live_2 = live_1 & (page < pages)  # specs/cache/lookup.py:74
-    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)  # specs/cache/lookup.py:76
-    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)  # specs/cache/lookup.py:78
+    live_1 = live & (column >= 0)
+    entry = tl.where(live_1, column, 0)
+    page = entry // 2
+    live_2 = live_1 & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)
     tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:57
-    tl.store(lens_ptr + token, count, mask=block == 0)  # specs/cache/compressed.py:59
+    # Every block of a token computes the same count; one stores it.
+    tl.store(lens_ptr + token, count, mask=block == 0)

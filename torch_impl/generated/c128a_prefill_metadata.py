@@ -21,6 +21,11 @@ def c128a_prefill_metadata(
     indices_ptr,
 ):
     token = tl.program_id(0)  # specs/cache/compressed.py:64
-    column = tl.program_id(1) * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:65
+    column = tl.program_id(1) * 256 + tl.arange(0, 256)
     position = tl.load(positions_ptr + token)  # specs/cache/compressed.py:43
-    tl.store(indices_ptr + (token * 128 + column), tl.where(column < tl.minimum(tl.maximum(position + 1, 0) // 128, 128), column, -1), mask=column < 128)  # specs/cache/compressed.py:66
+    # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
+    # specs/cache/compressed.py:66
+    tl.store(
+        indices_ptr + (token * 128 + column),
+        tl.where(column < tl.minimum(tl.maximum(position + 1, 0) // 128, 128), column, -1), mask=column < 128
+    )

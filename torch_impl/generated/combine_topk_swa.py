@@ -1,6 +1,7 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
 # spec sha256 549ceec128c7e3f7df6d9752de1403488f113a46786898126c24d3c366a48cfb
-"""combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
+"""combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its
+window.
 
 Generated. Specialised on
     window = 8
@@ -30,38 +31,49 @@ def combine_topk_swa(
     stride_topk_indices0,
 ):
     token = tl.program_id(0)  # specs/cache/combine.py:45
+    # A slice of the batch's array: its first element is not 0.
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
-    ended = 0  # specs/cache/lookup.py:48
-    for k in range((R + 255) // 256):  # specs/cache/lookup.py:48
+    ended = 0
+    for k in range((R + 255) // 256):
         owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:39
-        inside = owner < R  # specs/cache/lookup.py:40
-        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:42
-        end = query_start_loc - first  # specs/cache/lookup.py:42
-        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:44
+        inside = owner < R
+        # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)
+        end = query_start_loc - first
+        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)
         ended = ended + index
     live = ended < R  # specs/cache/combine.py:48
     first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:54
-    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:55
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:55
-    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:56
-    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:58
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)
+    end_1 = query_start_loc_1 - first_1
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)
+    # seq_lens includes this step's tokens, whose last one is end - 1 here and length - 1 in the request.
+    position = tl.where(live, length - end_1 + token, -1)
     length_1 = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:50
-    gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:51
-    chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)  # specs/cache/combine.py:53
-    low = position - 7  # specs/cache/combine.py:54
-    low_1 = tl.maximum(low, 0)  # specs/cache/combine.py:61
-    visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)  # specs/cache/combine.py:64
-    count = tl.minimum(chosen + visible, 128)  # specs/cache/combine.py:65
-    base = ended * workspace_rows  # specs/cache/combine.py:66
-    first_row = low_1 - (length_1 - gathered)  # specs/cache/combine.py:67
-    for k_1 in range(1):  # specs/cache/combine.py:84
+    gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)
+    # A compressed entry is visible once all `ratio` tokens that it covers are; position is -1 for padding.
+    chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)
+    low = position - 7
+    # The window of an early token begins before the sequence does.
+    low_1 = tl.maximum(low, 0)
+    # An extended window may end before it begins; padding has none.
+    visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)
+    count = tl.minimum(chosen + visible, 128)
+    base = ended * workspace_rows
+    # of the window, among the rows that were gathered
+    first_row = low_1 - (length_1 - gathered)
+    for k_1 in range(1):
         column = k_1 * 512 + tl.arange(0, 512)  # specs/cache/combine.py:70
-        row = first_row + (column - chosen)  # specs/cache/combine.py:72
-        there = (column < count) & (row >= 0) & (row < gathered)  # specs/cache/combine.py:74
-        entry = tl.where(there, base + compressed_rows + row, -1)  # specs/cache/combine.py:75
-        mask = column < chosen  # specs/cache/combine.py:77
-        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=mask, other=0)  # specs/cache/combine.py:77
-        real = (local >= 0) & (local < compressed_rows)  # specs/cache/combine.py:79
-        entry_1 = tl.where(mask, tl.where(real, base + local, -1), entry)  # specs/cache/combine.py:80
-        tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)  # specs/cache/combine.py:82
+        # Chosen entries come first, so the window starts at column `chosen`.
+        row = first_row + (column - chosen)
+        # Window rows that were not gathered are -1: their workspace row belongs to another request or is stale.
+        there = (column < count) & (row >= 0) & (row < gathered)
+        entry = tl.where(there, base + compressed_rows + row, -1)
+        mask = column < chosen
+        local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=mask, other=0)
+        # -1 among the chosen entries stays -1: adding `base` would name a row of the previous request.
+        real = (local >= 0) & (local < compressed_rows)
+        entry_1 = tl.where(mask, tl.where(real, base + local, -1), entry)
+        # To the end of the row: readers take whole blocks and skip -1.
+        tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)
     tl.store(combined_lens_ptr + token, count)  # specs/cache/combine.py:85

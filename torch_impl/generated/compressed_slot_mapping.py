@@ -26,19 +26,25 @@ def compressed_slot_mapping(
     stride_block_table0,
 ):
     token = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:71
-    mask = token < P  # specs/cache/compressed.py:73
-    own = tl.load(slot_mapping_ptr + token, mask=mask, other=-1)  # specs/cache/compressed.py:73
-    live = (token < T) & (own >= 0)  # specs/cache/compressed.py:74
-    position = tl.load(positions_ptr + token, mask=live, other=-1)  # specs/cache/compressed.py:75
-    request = tl.load(token_to_req_ptr + token, mask=live, other=-1)  # specs/cache/compressed.py:76
-    position_1 = tl.maximum(position, -1)  # specs/cache/compressed.py:78
-    live_1 = live & ((position_1 + 1) % 128 == 0) & (position_1 >= 0)  # specs/cache/compressed.py:80
-    entry = tl.maximum(position_1, 0) // 128  # specs/cache/compressed.py:81
+    # slot_mapping and slots are padded to P; positions and requests have only the T tokens of the step.
+    mask = token < P
+    own = tl.load(slot_mapping_ptr + token, mask=mask, other=-1)
+    live = (token < T) & (own >= 0)
+    position = tl.load(positions_ptr + token, mask=live, other=-1)
+    request = tl.load(token_to_req_ptr + token, mask=live, other=-1)
+    # Before the modulo, whose sign for negative operands differs between targets.
+    position_1 = tl.maximum(position, -1)
+    # Only the last token of every `ratio` completes an entry, and only that one is written.
+    live_1 = live & ((position_1 + 1) % 128 == 0) & (position_1 >= 0)
+    entry = tl.maximum(position_1, 0) // 128
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
-    live_2 = live_1 & (entry >= 0)  # specs/cache/lookup.py:71
-    entry_1 = tl.where(live_2, entry, 0)  # specs/cache/lookup.py:72
-    page = entry_1 // 2  # specs/cache/lookup.py:73
-    live_3 = live_2 & (page < pages)  # specs/cache/lookup.py:74
-    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_3, other=-1)  # specs/cache/lookup.py:76
-    slot = tl.where(block >= 0, block * 2 + entry_1 % 2, -1)  # specs/cache/lookup.py:78
+    live_2 = live_1 & (entry >= 0)
+    entry_1 = tl.where(live_2, entry, 0)
+    page = entry_1 // 2
+    live_3 = live_2 & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_3, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = tl.where(block >= 0, block * 2 + entry_1 % 2, -1)
     tl.store(slots_ptr + token, slot, mask=mask)  # specs/cache/compressed.py:84

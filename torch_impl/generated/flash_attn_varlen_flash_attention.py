@@ -46,55 +46,65 @@ def flash_attention(
 ):
     tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:77
     number = tl.program_id(0)  # specs/flash/work.py:58
-    rest = number // tiles  # specs/flash/work.py:59
-    first = (tiles - 1 - number % tiles) * 64  # specs/flash/work.py:60
-    arange_64 = tl.arange(0, 64)  # specs/flash/work.py:61
-    row = first + arange_64  # specs/flash/work.py:61
-    number_1 = rest // HKV  # specs/flash/work.py:62
+    rest = number // tiles
+    first = (tiles - 1 - number % tiles) * 64
+    arange_64 = tl.arange(0, 64)
+    row = first + arange_64
+    number_1 = rest // HKV
     bound = tl.load(cu_seqlens_q_ptr + number_1)  # specs/flash/work.py:94
     first_1 = tl.minimum(tl.maximum(bound, 0), TQ)  # specs/flash/work.py:107
     index = tl.minimum(number_1 + 1, BOUNDS - 1)  # specs/flash/work.py:95
-    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + index)  # specs/flash/work.py:95
-    end = tl.minimum(cu_seqlens_q, TQ)  # specs/flash/work.py:95
-    queries = tl.maximum(end - first_1, 0)  # specs/flash/work.py:96
-    bound_1 = tl.load(cu_seqlens_k_ptr + number_1)  # specs/flash/work.py:94
+    cu_seqlens_q = tl.load(cu_seqlens_q_ptr + index)
+    end = tl.minimum(cu_seqlens_q, TQ)
+    queries = tl.maximum(end - first_1, 0)
+    bound_1 = tl.load(cu_seqlens_k_ptr + number_1)
     first_2 = tl.minimum(tl.maximum(bound_1, 0), PAGE)  # specs/flash/work.py:107
     cu_seqlens_k = tl.load(cu_seqlens_k_ptr + index)  # specs/flash/work.py:95
-    end_1 = tl.minimum(cu_seqlens_k, PAGE)  # specs/flash/work.py:95
-    keys = tl.maximum(end_1 - first_2, 0)  # specs/flash/work.py:96
+    end_1 = tl.minimum(cu_seqlens_k, PAGE)
+    keys = tl.maximum(end_1 - first_2, 0)
     head = rest % HKV  # specs/flash/work.py:63
-    position = row // 2  # specs/flash/work.py:68
-    head_1 = head * 2 + row % 2  # specs/flash/work.py:69
-    live = row < queries * 2  # specs/flash/work.py:70
+    position = row // 2
+    head_1 = head * 2 + row % 2
+    live = row < queries * 2
     if first < queries * 2:  # specs/flash/varlen.py:57
         live_1 = live[:, None]  # specs/flash/varlen.py:120
         token = first_1 + position  # specs/flash/work.py:47
         token_1 = token[:, None]  # specs/flash/varlen.py:122
-        part = tl.load(q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + arange_64[None, :]), mask=live_1, other=0.0)  # specs/flash/varlen.py:123
+        part = tl.load(
+            q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + arange_64[None, :]), mask=live_1, other=0.0
+        )
         shift = keys - queries  # specs/flash/work.py:126
-        lowest = first // 2 + shift  # specs/flash/work.py:127
-        highest = tl.minimum((first + 63) // 2, queries - 1) + shift  # specs/flash/work.py:128
+        lowest = first // 2 + shift
+        highest = tl.minimum((first + 63) // 2, queries - 1) + shift
         end_2 = tl.minimum(keys, tl.maximum(highest + 1, 0))  # specs/flash/work.py:133
-        full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))  # specs/flash/work.py:133
+        full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))
         end_3 = (end_2 + 63) // 64  # specs/flash/work.py:137
-        end_4 = full_end // 64  # specs/flash/work.py:137
+        end_4 = full_end // 64
         peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-        total = tl.full([64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        total = tl.full([64], 0.0, tl.float32)
         sums_0 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
         for tile in range(end_4):  # specs/flash/varlen.py:72
             first_3 = tile * 64  # specs/flash/keys.py:44
+            # The range ends with the keys of the request: what follows are keys of others.
             offs_page = first_2 + first_3 + arange_64  # specs/flash/keys.py:32
-            columns = tl.load(k_ptr + (offs_page[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]))  # specs/flash/keys.py:32
+            columns = tl.load(k_ptr + (offs_page[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]))
+            # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
             product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
-            chunk = tl.load(v_ptr + (offs_page[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]))  # specs/flash/keys.py:32
+            # specs/flash/keys.py:32
+            chunk = tl.load(v_ptr + (offs_page[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]))
             highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:88
-            peak_1 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:90
-            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:91
-            weight = tl.exp2(product - base[:, None])  # specs/attention/softmax.py:93
-            decay = tl.exp2(peak - base)  # specs/attention/softmax.py:94
-            weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:96
-            total_1 = total * decay + weight_sum  # specs/attention/softmax.py:96
-            narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:97
+            # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+            peak_1 = tl.maximum(peak, highest_1)
+            # no key so far: the difference of infinities is NaN
+            base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
+            # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
+            weight = tl.exp2(product - base[:, None])
+            decay = tl.exp2(peak - base)
+            # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
+            weight_sum = tl.sum(weight, axis=1)
+            total_1 = total * decay + weight_sum
+            # a program may have no part of the values
+            narrow = weight.to(tl.bfloat16)
             sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
             peak = peak_1
             total = total_1
@@ -102,54 +112,73 @@ def flash_attention(
         for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:72
             first_4 = tile_1 * 64  # specs/flash/keys.py:44
             offs_page_1 = first_2 + first_4 + arange_64  # specs/flash/keys.py:32
-            mask_page = offs_page_1 < first_2 + keys  # specs/flash/keys.py:32
-            columns_1 = tl.load(k_ptr + (offs_page_1[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]), mask=mask_page[:, None], other=0.0)  # specs/flash/keys.py:32
+            mask_page = offs_page_1 < first_2 + keys
+            columns_1 = tl.load(
+                k_ptr + (offs_page_1[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]),
+                mask=mask_page[:, None], other=0.0
+            )
             product_1 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:78
             own = position + shift  # specs/flash/scores.py:65
-            position_1 = (first_4 + arange_64)[None, :]  # specs/flash/scores.py:66
-            distance = position_1 - own[:, None]  # specs/flash/scores.py:66
+            position_1 = (first_4 + arange_64)[None, :]
+            distance = position_1 - own[:, None]
             seen = position_1 < keys  # specs/flash/scores.py:44
-            seen_1 = seen & (distance <= 0)  # specs/flash/scores.py:46
-            score = tl.where(seen_1, product_1, float("-inf"))  # specs/flash/scores.py:49
-            chunk_1 = tl.load(v_ptr + (offs_page_1[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]), mask=mask_page[:, None], other=0.0)  # specs/flash/keys.py:32
+            seen_1 = seen & (distance <= 0)
+            score = tl.where(seen_1, product_1, float("-inf"))
+            # specs/flash/keys.py:32
+            chunk_1 = tl.load(
+                v_ptr + (offs_page_1[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]),
+                mask=mask_page[:, None], other=0.0
+            )
             highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:88
-            peak_2 = tl.maximum(peak, highest_2)  # specs/attention/softmax.py:90
-            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:91
-            weight_1 = tl.exp2(score - base_1[:, None])  # specs/attention/softmax.py:93
-            decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:94
-            weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
-            total_2 = total * decay_1 + weight_1_sum  # specs/attention/softmax.py:96
-            narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:97
+            peak_2 = tl.maximum(peak, highest_2)
+            base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
+            weight_1 = tl.exp2(score - base_1[:, None])
+            decay_1 = tl.exp2(peak - base_1)
+            weight_1_sum = tl.sum(weight_1, axis=1)
+            total_2 = total * decay_1 + weight_1_sum
+            narrow_1 = weight_1.to(tl.bfloat16)
             sums_0_2 = tl.dot(narrow_1, chunk_1, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
             peak = peak_2
             total = total_2
             sums_0 = sums_0_2
+        # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
         known = total > 0.0  # specs/attention/softmax.py:131
-        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)  # specs/attention/softmax.py:132
+        factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)
         mean = sums_0 * factor[:, None]  # specs/flash/results.py:29
-        tl.store(out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + arange_64[None, :]), mean.to(tl.bfloat16), mask=live_1)  # specs/flash/results.py:46
+        # specs/flash/results.py:46
+        tl.store(
+            out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + arange_64[None, :]), mean.to(tl.bfloat16),
+            mask=live_1
+        )
         finite = (peak > float("-inf")) & (peak < float("inf"))  # specs/flash/results.py:52
-        base_2 = tl.where(finite, peak, 0.0)  # specs/flash/results.py:53
-        total_3 = total * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)  # specs/flash/results.py:54
-        logarithm = tl.where(finite, (base_2 + tl.log2(tl.where(finite, total_3, 1.0))) * 0.6931471805599453, peak)  # specs/flash/results.py:57
-        tl.store(lse_ptr + (head_1 * TQ + token), tl.where(total != total, total, logarithm), mask=live)  # specs/flash/results.py:31
+        base_2 = tl.where(finite, peak, 0.0)
+        total_3 = total * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)
+        # 0.6931471805599453 is ln(2)
+        logarithm = tl.where(finite, (base_2 + tl.log2(tl.where(finite, total_3, 1.0))) * 0.6931471805599453, peak)
+        # a maximum may drop NaN
+        # specs/flash/results.py:31
+        tl.store(lse_ptr + (head_1 * TQ + token), tl.where(total != total, total, logarithm), mask=live)
     if number_1 == BOUNDS - 1:  # specs/flash/varlen.py:58
         bound_2 = tl.load(cu_seqlens_q_ptr)  # specs/flash/work.py:101
         first_5 = tl.minimum(tl.maximum(bound_2, 0), TQ)  # specs/flash/work.py:107
         bound_3 = tl.load(cu_seqlens_q_ptr + BOUNDS - 1)  # specs/flash/work.py:102
-        end_5 = tl.maximum(tl.minimum(tl.maximum(bound_3, 0), TQ), first_5)  # specs/flash/work.py:102
+        end_5 = tl.maximum(tl.minimum(tl.maximum(bound_3, 0), TQ), first_5)
         programs = tiles * HKV  # specs/flash/unowned.py:24
-        own_1 = head * tiles + first // 64  # specs/flash/unowned.py:24
-        count = (TQ - (end_5 - first_5)) * HQ  # specs/flash/unowned.py:25
-        tiles_1 = (count + 63) // 64  # specs/flash/unowned.py:26
-        for step in range((tl.maximum(tiles_1 - own_1, 0) + (programs - 1)) // programs):  # specs/flash/unowned.py:34
+        own_1 = head * tiles + first // 64
+        count = (TQ - (end_5 - first_5)) * HQ
+        tiles_1 = (count + 63) // 64
+        for step in range((tl.maximum(tiles_1 - own_1, 0) + (programs - 1)) // programs):
             row_1 = (own_1 + step * programs) * 64 + arange_64  # specs/flash/unowned.py:29
-            token_2 = row_1 // HQ  # specs/flash/unowned.py:30
-            token_3 = tl.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))  # specs/flash/unowned.py:31
-            head_2 = row_1 % HQ  # specs/flash/unowned.py:32
-            live_2 = row_1 < count  # specs/flash/unowned.py:32
+            token_2 = row_1 // HQ
+            token_3 = tl.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))
+            head_2 = row_1 % HQ
+            live_2 = row_1 < count
             zero = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
-            mask = live_2[:, None]  # specs/flash/results.py:45
-            tl.store(out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + arange_64[None, :]), zero.to(tl.bfloat16), mask=mask)  # specs/flash/results.py:46
-            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_2)  # specs/flash/unowned.py:46
+            mask = live_2[:, None]
+            tl.store(
+                out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + arange_64[None, :]), zero.to(tl.bfloat16),
+                mask=mask
+            )
+            # specs/flash/unowned.py:46
+            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_2)

@@ -36,44 +36,58 @@ def fp4_gemm(
     stride_b_scale1,
 ):
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
+    tiles_n = (N + 63) // 64
+    tile_m = pid // tiles_n
+    tile_n = pid % tiles_n
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:63
     arange_16 = tl.arange(0, 16)  # specs/gemm/fp4.py:53
-    offs_m = tile_m * 16 + arange_16  # specs/gemm/fp4.py:53
-    clamped_m = tl.minimum(offs_m, M - 1)  # specs/gemm/fp4.py:53
-    offs_n = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/fp4.py:54
+    offs_m = tile_m * 16 + arange_16
+    clamped_m = tl.minimum(offs_m, M - 1)
+    offs_n = tile_n * 64 + tl.arange(0, 64)
     for k in range(KB // 16):  # specs/gemm/fp4.py:64
+        # K is a multiple of the block of the format
         offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
-        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_kb[None, :]))  # specs/gemm/fp4.py:53
-        a_bytes = a.to(tl.int32)  # specs/gemm/fp4.py:53
-        b = tl.load(b_ptr + (offs_kb[:, None] + offs_n[None, :] * stride_b1))  # specs/gemm/fp4.py:54
-        b_bytes = b.to(tl.int32)  # specs/gemm/fp4.py:54
-        shift = tl.arange(0, 2) * 4  # specs/gemm/fp4.py:55
-        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15, [16, 32])  # specs/gemm/fp4.py:56
-        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15, [32, 64])  # specs/gemm/fp4.py:57
-        magnitude = a_codes & 7  # specs/tile/library/codec.py:34
-        biased = magnitude >> 1  # specs/tile/library/codec.py:35
-        fraction = magnitude & 1  # specs/tile/library/codec.py:36
-        subnormal = biased == 0  # specs/tile/library/codec.py:37
-        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)  # specs/tile/library/codec.py:39
-        exponent = tl.where(subnormal, 1, biased) - 2  # specs/tile/library/codec.py:41
-        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:41
-        magnitude_1 = b_codes & 7  # specs/tile/library/codec.py:34
-        biased_1 = magnitude_1 >> 1  # specs/tile/library/codec.py:35
-        fraction_1 = magnitude_1 & 1  # specs/tile/library/codec.py:36
-        subnormal_1 = biased_1 == 0  # specs/tile/library/codec.py:37
-        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)  # specs/tile/library/codec.py:39
-        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2  # specs/tile/library/codec.py:41
-        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:41
-        partial = tl.dot(tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16), tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16))  # specs/gemm/fp4.py:58
+        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_kb[None, :]))
+        a_bytes = a.to(tl.int32)
+        b = tl.load(b_ptr + (offs_kb[:, None] + offs_n[None, :] * stride_b1))
+        b_bytes = b.to(tl.int32)
+        shift = tl.arange(0, 2) * 4
+        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15, [16, 32])
+        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15, [32, 64])
+        magnitude = a_codes & 7
+        biased = magnitude >> 1
+        fraction = magnitude & 1
+        subnormal = biased == 0
+        # An integer of few bits, times a power of two: exact, without a float32 subnormal in between.
+        significand = tl.where(subnormal, fraction, fraction + 2).to(tl.float32)
+        # Exponent field 0 means the exponent of field 1, without the hidden bit.
+        exponent = tl.where(subnormal, 1, biased) - 2
+        value = significand * ((exponent + 127) << 23).to(tl.float32, bitcast=True)
+        magnitude_1 = b_codes & 7
+        biased_1 = magnitude_1 >> 1
+        fraction_1 = magnitude_1 & 1
+        subnormal_1 = biased_1 == 0
+        significand_1 = tl.where(subnormal_1, fraction_1, fraction_1 + 2).to(tl.float32)
+        exponent_1 = tl.where(subnormal_1, 1, biased_1) - 2
+        value_1 = significand_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)
+        partial = tl.dot(
+            tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16),
+            tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16)
+        )
         a_scale = tl.load(a_scale_ptr + (clamped_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:46
-        index = a_scale.to(tl.int32)  # specs/gemm/tiles.py:46
-        a_scale_1 = tl.where(index == 255, float("nan"), tl.where(index == 0, 5.877471754111438e-39, (index << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:46
-        b_scale = tl.load(b_scale_ptr + (k + offs_n * stride_b_scale1))  # specs/gemm/tiles.py:46
-        index_1 = b_scale.to(tl.int32)  # specs/gemm/tiles.py:46
-        b_scale_1 = tl.where(index_1 == 255, float("nan"), tl.where(index_1 == 0, 5.877471754111438e-39, (index_1 << 23).to(tl.float32, bitcast=True)))  # specs/gemm/tiles.py:46
+        index = a_scale.to(tl.int32)
+        # 5.877471754111438e-39 is 2**-127
+        a_scale_1 = tl.where(
+            index == 255, float("nan"),
+            tl.where(index == 0, 5.877471754111438e-39, (index << 23).to(tl.float32, bitcast=True))
+        )
+        b_scale = tl.load(b_scale_ptr + (k + offs_n * stride_b_scale1))
+        index_1 = b_scale.to(tl.int32)
+        # 5.877471754111438e-39 is 2**-127
+        b_scale_1 = tl.where(
+            index_1 == 255, float("nan"),
+            tl.where(index_1 == 0, 5.877471754111438e-39, (index_1 << 23).to(tl.float32, bitcast=True))
+        )
         acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
     mask_m = offs_m < M  # specs/gemm/tiles.py:41
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16), mask=mask_m[:, None])

@@ -37,22 +37,22 @@ def fp8_gemm_w8a16(
     stride_b_scale1,
 ):
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64  # specs/gemm/tiles.py:21
-    tile_m = pid // tiles_n  # specs/gemm/tiles.py:23
-    tile_n = pid % tiles_n  # specs/gemm/tiles.py:23
+    tiles_n = (N + 63) // 64
+    tile_m = pid // tiles_n
+    tile_n = pid % tiles_n
     acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
     offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
-    clamped_m = tl.minimum(offs_m, M - 1)  # specs/gemm/scaled.py:50
-    arange_128 = tl.arange(0, 128)  # specs/gemm/scaled.py:50
-    offs_n = tile_n * 64 + tl.arange(0, 64)  # specs/gemm/scaled.py:51
+    clamped_m = tl.minimum(offs_m, M - 1)
+    arange_128 = tl.arange(0, 128)
+    offs_n = tile_n * 64 + tl.arange(0, 64)
     for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
         offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
-        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_k[None, :]))  # specs/gemm/scaled.py:50
-        b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))  # specs/gemm/scaled.py:51
+        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_k[None, :]))
+        b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))
         scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:46
         product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:54
         acc = acc + product * scale
     bias = tl.load(bias_ptr + offs_n)  # specs/gemm/tiles.py:40
-    acc_1 = acc + bias[None, :]  # specs/gemm/tiles.py:40
-    mask_m = offs_m < M  # specs/gemm/tiles.py:41
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_m[:, None])  # specs/gemm/tiles.py:41
+    acc_1 = acc + bias[None, :]
+    mask_m = offs_m < M
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_m[:, None])

@@ -27,22 +27,30 @@ def global_topk(
     stride_block_table0,
 ):
     token = tl.program_id(0)  # specs/cache/topk.py:42
-    column = tl.arange(0, 64)  # specs/cache/topk.py:44
-    inside = column < 37  # specs/cache/topk.py:45
-    local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=inside, other=-1)  # specs/cache/topk.py:47
-    request = tl.load(token_to_req_ptr + token)  # specs/cache/topk.py:48
+    # The whole row in one tile: compaction needs the rank of every entry.
+    column = tl.arange(0, 64)
+    inside = column < 37
+    # Past K: -1, which `slot_of` keeps at -1.
+    local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=inside, other=-1)
+    request = tl.load(token_to_req_ptr + token)
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
-    live = inside & (local >= 0)  # specs/cache/lookup.py:71
-    entry = tl.where(live, local, 0)  # specs/cache/lookup.py:72
-    page = entry // 16  # specs/cache/lookup.py:73
-    live_1 = live & (page < pages)  # specs/cache/lookup.py:74
-    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)  # specs/cache/lookup.py:76
-    slot = tl.where(block >= 0, block * 16 + entry % 16, -1)  # specs/cache/lookup.py:78
+    live = inside & (local >= 0)
+    entry = tl.where(live, local, 0)
+    page = entry // 16
+    live_1 = live & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = tl.where(block >= 0, block * 16 + entry % 16, -1)
     mask = slot >= 0  # specs/cache/topk.py:50
-    kept = mask.to(tl.int32)  # specs/cache/topk.py:50
-    rank = tl.cumsum(kept, axis=0)  # specs/cache/topk.py:52
-    count = tl.sum(kept, axis=0)  # specs/cache/topk.py:52
-    place = tl.where(mask, rank - 1, count + (column - rank))  # specs/cache/topk.py:54
-    tl.store(indices_ptr + (token * 37 + place), slot, mask=inside)  # specs/cache/topk.py:55
-    valid = tl.load(is_valid_ptr + token)  # specs/cache/topk.py:56
-    tl.store(lens_ptr + token, tl.where(valid, count, 0))  # specs/cache/topk.py:58
+    kept = mask.to(tl.int32)
+    # Readers stop at the length: entries that exist move left, in order, or those after a -1 would be cut off.
+    rank = tl.cumsum(kept, axis=0)
+    count = tl.sum(kept, axis=0)
+    # A permutation: every column is written exactly once, so one masked scatter needs no -1 fill before it.
+    place = tl.where(mask, rank - 1, count + (column - rank))
+    tl.store(indices_ptr + (token * 37 + place), slot, mask=inside)
+    valid = tl.load(is_valid_ptr + token)
+    # Padding keeps its indices, but attends to none of them.
+    tl.store(lens_ptr + token, tl.where(valid, count, 0))

@@ -28,36 +28,53 @@ def insert_rows(
     stride_cache0,
 ):
     token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
-    live = token < TS  # specs/cache/write.py:48
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:50
+    # slot_mapping may be shorter than k, whose last rows are padding then.
+    live = token < TS
+    # -1: no slot, and no byte is written.
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)
+    # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = held // 64  # specs/cache/insert.py:60
-    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:62
-    row = held % 64  # specs/cache/insert.py:64
-    data = row * 128  # specs/cache/insert.py:65
+    page = held // 64
+    # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
+    live_1 = live & (slot >= 0) & (page < PAGES)
+    # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
+    row = held % 64
+    data = row * 128
+    # Gathered layouts keep all scales of a page after the last row's data.
     inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:106
-    number = tl.arange(0, 1)  # specs/cache/insert.py:106
-    number_1 = number[:, None]  # specs/cache/insert.py:106
+    number = tl.arange(0, 1)
+    number_1 = number[:, None]
     index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:122
     mask = live_1[:, None]  # specs/cache/insert.py:116
-    mask_1 = mask[:, :, None]  # specs/cache/insert.py:116
+    mask_1 = mask[:, :, None]
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:123
-    x = k.to(tl.float32)  # specs/cache/insert.py:123
+    x = k.to(tl.float32)
+    # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
-    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
-    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
+    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # 2**23 - 1
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
-    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    infinite = amax_bits == 0x7f800000  # specs/quant/scaling.py:73
-    nan = amax_bits > 0x7f800000  # specs/quant/scaling.py:73
-    inverse_1 = tl.where(infinite, 0.0, inverse)  # specs/quant/scaling.py:74
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
+    infinite = amax_bits == 0x7f800000  # float32 bits of infinity
+    nan = amax_bits > 0x7f800000  # float32 bits of infinity
+    inverse_1 = tl.where(infinite, 0.0, inverse)
     y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
     start = data[:, None, None]  # specs/cache/insert.py:184
-    tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index, value_1, mask=mask_1)  # specs/cache/insert.py:186
+    tl.store(
+        (
+            cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start
+        ).to(tl.pointer_type(tl.float8e4nv)) + index,
+        value_1, mask=mask_1
+    )
     start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:164
-    tl.store((cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.float32)) + number[None, :], tl.where(infinite | nan, raw, value), mask=mask)  # specs/cache/insert.py:165
+    tl.store(
+        (
+            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1
+        ).to(tl.pointer_type(tl.float32)) + number[None, :],
+        tl.where(infinite | nan, raw, value), mask=mask
+    )

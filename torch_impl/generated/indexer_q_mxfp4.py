@@ -31,110 +31,146 @@ def indexer_q_mxfp4(
     stride_weights0,
 ):
     token = tl.program_id(0)  # specs/indexer/query.py:56
-    head = tl.program_id(1) * 16 + tl.arange(0, 16)  # specs/indexer/query.py:57
-    live = head < H  # specs/indexer/query.py:58
-    q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None], other=0.0)  # specs/indexer/query.py:82
-    x = q.to(tl.float32)  # specs/indexer/query.py:82
-    position = tl.load(positions_ptr + token)  # specs/indexer/query.py:83
-    arange_64 = tl.arange(0, 64)  # specs/indexer/query.py:85
-    pair = arange_64 - 32  # specs/indexer/query.py:85
-    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)  # specs/indexer/query.py:87
-    pair_1 = tl.maximum(pair, 0)  # specs/indexer/query.py:88
-    cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)  # specs/indexer/query.py:89
-    cosine = cos_sin[None, :]  # specs/indexer/query.py:89
-    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)  # specs/indexer/query.py:90
-    sine = cos_sin_1[None, :]  # specs/indexer/query.py:90
-    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))  # specs/indexer/query.py:91
+    head = tl.program_id(1) * 16 + tl.arange(0, 16)
+    live = head < H
+    # specs/indexer/query.py:82
+    q = tl.load(
+        q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + tl.arange(0, 128)[None, :]), mask=live[:, None],
+        other=0.0
+    )
+    x = q.to(tl.float32)
+    position = tl.load(positions_ptr + token)
+    # The last columns rotate; pairs before them have negative numbers and pass through.
+    arange_64 = tl.arange(0, 64)
+    pair = arange_64 - 32
+    # Positions of padding are arbitrary and must not index the table.
+    there = (pair >= 0) & (position >= 0) & (position < POSITIONS)
+    pair_1 = tl.maximum(pair, 0)
+    cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)
+    cosine = cos_sin[None, :]
+    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)
+    sine = cos_sin_1[None, :]
+    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))
     b = odd * -1.0  # specs/cache/rope.py:30
     x_high = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
-    y_high = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
+    y_high = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)
+    # x_high has 16 bits and a has 8: the product fits in 24, so neither it nor a contracted fma rounds.
     a = even * x_high  # specs/cache/rope.py:37
-    b_1 = b * y_high  # specs/cache/rope.py:37
+    b_1 = b * y_high
     total = a + b_1  # specs/cache/rope.py:56
-    b_part = total - a  # specs/cache/rope.py:58
-    error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:59
+    # No |a| >= |b| is assumed, unlike in the three-operation version.
+    b_part = total - a
+    error_high = a - (total - b_part) + (b_1 - b_part)
     a_1 = even * (cosine - x_high)  # specs/cache/rope.py:38
-    b_2 = b * (sine - y_high)  # specs/cache/rope.py:38
+    b_2 = b * (sine - y_high)
     total_1 = a_1 + b_2  # specs/cache/rope.py:56
-    b_part_1 = total_1 - a_1  # specs/cache/rope.py:58
-    error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:59
-    total_2 = total + total_1  # specs/cache/rope.py:56
-    b_part_2 = total_2 - total  # specs/cache/rope.py:58
-    error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:59
-    total_3 = error_high + error_low  # specs/cache/rope.py:56
-    b_part_3 = total_3 - error_high  # specs/cache/rope.py:58
-    lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:59
-    total_4 = error + total_3  # specs/cache/rope.py:56
-    b_part_4 = total_4 - error  # specs/cache/rope.py:58
-    lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:59
-    total_5 = total_2 + total_4  # specs/cache/rope.py:56
-    b_part_5 = total_5 - total_2  # specs/cache/rope.py:58
-    error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:59
+    b_part_1 = total_1 - a_1
+    error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)
+    total_2 = total + total_1
+    b_part_2 = total_2 - total
+    error = total - (total_2 - b_part_2) + (total_1 - b_part_2)
+    total_3 = error_high + error_low
+    b_part_3 = total_3 - error_high
+    lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)
+    total_4 = error + total_3
+    b_part_4 = total_4 - error
+    lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)
+    total_5 = total_2 + total_4
+    b_part_5 = total_5 - total_2
+    error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)
+    # Only the sign of what is lost here matters: it decides ties, not digits.
     error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:45
     bits = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:67
-    inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:69
-    odd_1 = tl.where(inward, bits - (1 - (bits & 1)), bits | 1)  # specs/cache/rope.py:70
-    turned_even = tl.where(total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits, odd_1)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:47
+    # The exact sum is nearer to zero than total: the odd neighbour is then the one below in magnitude.
+    inward = (error_2 > 0.0) ^ (total_5 > 0.0)
+    odd_1 = tl.where(inward, bits - (1 - (bits & 1)), bits | 1)
+    # Bits 0: both zeros become +0, so cached bytes do not depend on the order of the products.
+    # Rounding to odd, then to bfloat16, equals one rounding of the exact sum: no double rounding.
+    # specs/cache/rope.py:47
+    turned_even = tl.where(
+        total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits, odd_1)
+    ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
     x_high_1 = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
-    y_high_1 = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
+    y_high_1 = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)
     a_2 = even * x_high_1  # specs/cache/rope.py:37
-    b_3 = odd * y_high_1  # specs/cache/rope.py:37
+    b_3 = odd * y_high_1
     total_6 = a_2 + b_3  # specs/cache/rope.py:56
-    b_part_6 = total_6 - a_2  # specs/cache/rope.py:58
-    error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:59
+    b_part_6 = total_6 - a_2
+    error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)
     a_3 = even * (sine - x_high_1)  # specs/cache/rope.py:38
-    b_4 = odd * (cosine - y_high_1)  # specs/cache/rope.py:38
+    b_4 = odd * (cosine - y_high_1)
     total_7 = a_3 + b_4  # specs/cache/rope.py:56
-    b_part_7 = total_7 - a_3  # specs/cache/rope.py:58
-    error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:59
-    total_8 = total_6 + total_7  # specs/cache/rope.py:56
-    b_part_8 = total_8 - total_6  # specs/cache/rope.py:58
-    error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:59
-    total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:56
-    b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:58
-    lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:59
-    total_10 = error_3 + total_9  # specs/cache/rope.py:56
-    b_part_10 = total_10 - error_3  # specs/cache/rope.py:58
-    lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:59
-    total_11 = total_8 + total_10  # specs/cache/rope.py:56
-    b_part_11 = total_11 - total_8  # specs/cache/rope.py:58
-    error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:59
+    b_part_7 = total_7 - a_3
+    error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)
+    total_8 = total_6 + total_7
+    b_part_8 = total_8 - total_6
+    error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)
+    total_9 = error_high_1 + error_low_1
+    b_part_9 = total_9 - error_high_1
+    lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)
+    total_10 = error_3 + total_9
+    b_part_10 = total_10 - error_3
+    lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)
+    total_11 = total_8 + total_10
+    b_part_11 = total_11 - total_8
+    error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)
     error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:45
     bits_1 = total_11.to(tl.int32, bitcast=True)  # specs/cache/rope.py:67
-    inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:69
-    odd_2 = tl.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)  # specs/cache/rope.py:70
-    turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_1, odd_2)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:47
+    inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)
+    odd_2 = tl.where(inward_1, bits_1 - (1 - (bits_1 & 1)), bits_1 | 1)
+    # specs/cache/rope.py:47
+    turned_odd = tl.where(
+        total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_1, odd_2)
+    ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
     turn = there[None, :]  # specs/indexer/query.py:94
-    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])  # specs/indexer/query.py:95
+    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])
+    # FP8 has one group per row, MXFP4 one per 32 columns; reshape keeps one body for both.
     blocks = tl.reshape(x_1, [16, 4, 32])  # specs/indexer/query.py:63
-    amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)  # specs/indexer/query.py:64
-    bits_2 = tl.maximum(amax_bits, 0x1c00000)  # specs/quant/scaling.py:56
-    raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:62
+    amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)
+    bits_2 = tl.maximum(amax_bits, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
+    raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6
     bits_3 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
-    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent = (bits_3 >> 23) - 127 + ((bits_3 & 0x7fffff) != 0).to(tl.int32)  # 2**23 - 1
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
-    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
-    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), inverse), [16, 4, 1]), [16, 128])  # specs/indexer/query.py:65
-    weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)  # specs/indexer/query.py:66
-    weight = weights.to(tl.float32)  # specs/indexer/query.py:66
-    bits_4 = y.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
-    magnitude = (bits_4 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
-    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:67
-    code = (exponent_3 << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:67
-    code_1 = tl.where(bits_4 < 0, code | 8, code)  # specs/tile/library/codec.py:73
-    codes = tl.where(y != y, 0, code_1)  # specs/tile/library/codec.py:74
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
+    broken = amax_bits >= 0x7f800000  # float32 bits of infinity
+    # specs/indexer/query.py:65
+    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), inverse), [16, 4, 1]), [16, 128])
+    weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)
+    weight = weights.to(tl.float32)
+    bits_4 = y.to(tl.int32, bitcast=True)
+    # The sign is put back at the end: rounding to nearest even is symmetric.
+    magnitude = (bits_4 & 0x7fffffff).to(tl.float32, bitcast=True)  # 2**31 - 1, 2**23 - 1
+    # NaN too: it is converted to an integer below
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)
+    # At emin and below the step between codes is constant: subnormal codes need no case of their own.
+    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)
+    # Added, not or-ed: a significand that rounds up to 2 carries into the exponent, as it should.
+    exponent_4 = 1 - exponent_3
+    # 12582912.0 is 3 * 2**22
+    code = (exponent_3 << 1) + (
+        magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0
+    ).to(tl.int32)
+    code_1 = tl.where(bits_4 < 0, code | 8, code)
+    codes = tl.where(y != y, 0, code_1)
     pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:126
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])  # specs/quant/scaling.py:127
-    index = tl.sum(pairs << shift, axis=2)  # specs/quant/scaling.py:128
-    codes_1 = index.to(tl.uint8)  # specs/quant/scaling.py:128
-    tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + arange_64[None, :]), codes_1, mask=live[:, None])  # specs/indexer/query.py:73
-    index_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/indexer/query.py:75
-    index_2 = index_1 & 0x7fffffff  # specs/indexer/query.py:75
-    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/indexer/query.py:75
-    tl.store(q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]), tl.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)).to(tl.uint8), mask=live[:, None])  # specs/indexer/query.py:75
-    tl.store(weights_out_ptr + (token * H + head), weight * 0.08838834764831845 * 0.125, mask=live)  # specs/indexer/query.py:77
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])
+    index = tl.sum(pairs << shift, axis=2)
+    codes_1 = index.to(tl.uint8)
+    # specs/indexer/query.py:73
+    tl.store(q_packed_ptr + (token * (H * 64) + head[:, None] * 64 + arange_64[None, :]), codes_1, mask=live[:, None])
+    index_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)
+    index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
+    # 0x7f800000 is float32 bits of infinity
+    tl.store(
+        q_scale_ptr + (token * (H * 4) + head[:, None] * 4 + tl.arange(0, 4)[None, :]),
+        tl.where(
+            ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)
+        ).to(tl.uint8),
+        mask=live[:, None]
+    )
+    # In this order, as vLLM multiplies: float32 products are not associative.
+    tl.store(weights_out_ptr + (token * H + head), weight * 0.08838834764831845 * 0.125, mask=live)  # 1/sqrt(128)

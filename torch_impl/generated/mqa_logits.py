@@ -37,71 +37,89 @@ def mqa_logits(
     stride_weights0,
 ):
     row = tl.program_id(0) * 2  # specs/indexer/logits.py:44
-    upper = row * 0  # specs/indexer/logits.py:47
-    query = first + row  # specs/indexer/logits.py:50
-    live = (row < MC) & (query < M)  # specs/indexer/logits.py:51
-    ks = tl.load(ks_ptr + query, mask=live, other=0)  # specs/indexer/logits.py:53
-    start = tl.maximum(ks, 0)  # specs/indexer/logits.py:53
-    ke = tl.load(ke_ptr + query, mask=live, other=0)  # specs/indexer/logits.py:53
-    end = tl.minimum(ke, N)  # specs/indexer/logits.py:53
-    seen = end - start > least  # specs/indexer/logits.py:55
-    lower = tl.where(seen, tl.minimum(N, start), N)  # specs/indexer/logits.py:56
-    upper_1 = tl.where(seen, tl.maximum(upper, end), upper)  # specs/indexer/logits.py:57
+    # An empty range, as scalars of the kernel: widened by every query that sees keys.
+    upper = row * 0
+    # Launches take slices of the queries that fit into the logits buffer; `first` is the slice's start.
+    query = first + row
+    live = (row < MC) & (query < M)
+    # Bounds are user data, clamped to the keys that exist; masked rows load 0, 0 and see none.
+    ks = tl.load(ks_ptr + query, mask=live, other=0)
+    start = tl.maximum(ks, 0)
+    ke = tl.load(ke_ptr + query, mask=live, other=0)
+    end = tl.minimum(ke, N)
+    # Rows with at most `least` keys are not scored: top-k takes all of them anyway.
+    seen = end - start > least
+    lower = tl.where(seen, tl.minimum(N, start), N)
+    upper_1 = tl.where(seen, tl.maximum(upper, end), upper)
+    # Unrolled: all heads of a query stay in registers while its keys stream by.
     head = tl.arange(0, 64)  # specs/indexer/keys.py:103
-    mask = head < 64  # specs/indexer/keys.py:104
-    inside = mask & live  # specs/indexer/keys.py:104
-    weight = tl.load(weights_ptr + (query * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:105
-    column = tl.arange(0, 128)[None, :]  # specs/indexer/keys.py:114
-    part = tl.load(q_ptr + (query * stride_q0 + head[:, None] * stride_q1 + column), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:116
-    other = tl.permute(part, [1, 0])  # specs/indexer/keys.py:120
+    mask = head < 64
+    inside = mask & live
+    weight = tl.load(weights_ptr + (query * stride_weights0 + head), mask=inside, other=0.0)
+    column = tl.arange(0, 128)[None, :]
+    # specs/indexer/keys.py:116
+    part = tl.load(q_ptr + (query * stride_q0 + head[:, None] * stride_q1 + column), mask=inside[:, None], other=0.0)
+    # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
+    other = tl.permute(part, [1, 0])
     weight_1 = weight * 0.5  # specs/indexer/keys.py:120
     query_1 = query + 1  # specs/indexer/logits.py:50
-    out_row = row + 1  # specs/indexer/logits.py:51
-    live_1 = (out_row < MC) & (query_1 < M)  # specs/indexer/logits.py:51
-    ks_1 = tl.load(ks_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:53
-    start_1 = tl.maximum(ks_1, 0)  # specs/indexer/logits.py:53
-    ke_1 = tl.load(ke_ptr + query_1, mask=live_1, other=0)  # specs/indexer/logits.py:53
-    end_1 = tl.minimum(ke_1, N)  # specs/indexer/logits.py:53
-    seen_1 = end_1 - start_1 > least  # specs/indexer/logits.py:55
-    lower_1 = tl.where(seen_1, tl.minimum(lower, start_1), lower)  # specs/indexer/logits.py:56
-    upper_2 = tl.where(seen_1, tl.maximum(upper_1, end_1), upper_1)  # specs/indexer/logits.py:57
+    out_row = row + 1
+    live_1 = (out_row < MC) & (query_1 < M)
+    ks_1 = tl.load(ks_ptr + query_1, mask=live_1, other=0)
+    start_1 = tl.maximum(ks_1, 0)
+    ke_1 = tl.load(ke_ptr + query_1, mask=live_1, other=0)
+    end_1 = tl.minimum(ke_1, N)
+    seen_1 = end_1 - start_1 > least
+    lower_1 = tl.where(seen_1, tl.minimum(lower, start_1), lower)
+    upper_2 = tl.where(seen_1, tl.maximum(upper_1, end_1), upper_1)
     inside_1 = mask & live_1  # specs/indexer/keys.py:104
-    weight_2 = tl.load(weights_ptr + (query_1 * stride_weights0 + head), mask=inside_1, other=0.0)  # specs/indexer/keys.py:105
-    part_1 = tl.load(q_ptr + (query_1 * stride_q0 + head[:, None] * stride_q1 + column), mask=inside_1[:, None], other=0.0)  # specs/indexer/keys.py:116
-    other_1 = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:120
+    weight_2 = tl.load(weights_ptr + (query_1 * stride_weights0 + head), mask=inside_1, other=0.0)
+    # specs/indexer/keys.py:116
+    part_1 = tl.load(
+        q_ptr + (query_1 * stride_q0 + head[:, None] * stride_q1 + column), mask=inside_1[:, None], other=0.0
+    )
+    other_1 = tl.permute(part_1, [1, 0])
     weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
     first_tile = tl.program_id(1) * 16  # specs/indexer/logits.py:59
-    last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)  # specs/indexer/logits.py:60
-    begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)  # specs/indexer/logits.py:62
-    end_tile = tl.maximum(tl.minimum((upper_2 + 63) // 64, last_tile), begin)  # specs/indexer/logits.py:63
-    for k in tl.range(begin, end_tile, num_stages=3):  # specs/indexer/logits.py:85
+    last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)
+    # Causal bounds leave whole tiles unseen at both ends; they are not read.
+    begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)
+    end_tile = tl.maximum(tl.minimum((upper_2 + 63) // 64, last_tile), begin)
+    for k in tl.range(begin, end_tile, num_stages=3):
         column_1 = k * 64 + head  # specs/indexer/logits.py:66
-        live_2 = column_1 < N  # specs/indexer/logits.py:67
-        part_2 = tl.load(k_ptr + (column_1[:, None] * stride_k0 + column), mask=live_2[:, None], other=0.0)  # specs/indexer/keys.py:137
+        live_2 = column_1 < N
+        # specs/indexer/keys.py:137
+        part_2 = tl.load(k_ptr + (column_1[:, None] * stride_k0 + column), mask=live_2[:, None], other=0.0)
         scale = tl.load(k_scale_ptr + column_1, mask=live_2, other=0.0)  # specs/indexer/keys.py:138
+        # One read of a tile of keys serves all BLOCK_M queries.
         inside_2 = (column_1 >= start) & (column_1 < end)  # specs/indexer/logits.py:70
+        # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
         products = tl.dot(part_2, other)  # specs/indexer/keys.py:169
-        total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)  # specs/indexer/keys.py:173
-        value = total * scale  # specs/indexer/keys.py:177
+        # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
+        total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)
+        # Once per key instead of once per head and key; relu commutes with a positive factor.
+        value = total * scale
+        # -inf up to N: consumers of the full matrix (torch.topk) read every column.
         value_1 = tl.where(inside_2, value, float("-inf"))  # specs/indexer/logits.py:74
-        tl.store(logits_ptr + (row * N + column_1), value_1, mask=live_2 & live)  # specs/indexer/logits.py:75
-        inside_3 = (column_1 >= start_1) & (column_1 < end_1)  # specs/indexer/logits.py:70
+        tl.store(logits_ptr + (row * N + column_1), value_1, mask=live_2 & live)
+        inside_3 = (column_1 >= start_1) & (column_1 < end_1)
         products_1 = tl.dot(part_2, other_1)  # specs/indexer/keys.py:169
-        total_1 = tl.sum((products_1 + tl.abs(products_1)) * weight_3[None, :], axis=1)  # specs/indexer/keys.py:173
-        value_2 = total_1 * scale  # specs/indexer/keys.py:177
+        total_1 = tl.sum((products_1 + tl.abs(products_1)) * weight_3[None, :], axis=1)
+        value_2 = total_1 * scale
         value_3 = tl.where(inside_3, value_2, float("-inf"))  # specs/indexer/logits.py:74
-        tl.store(logits_ptr + (out_row * N + column_1), value_3, mask=live_2 & live_1)  # specs/indexer/logits.py:75
+        tl.store(logits_ptr + (out_row * N + column_1), value_3, mask=live_2 & live_1)
+    # Tiles outside the range need no keys, only -inf.
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:88
         column_2 = k_1 * 64 + head  # specs/indexer/logits.py:80
-        value_4 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:82
-        mask_1 = column_2 < N  # specs/indexer/logits.py:83
-        tl.store(logits_ptr + (row * N + column_2), value_4, mask=mask_1 & live)  # specs/indexer/logits.py:83
-        value_5 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:82
-        tl.store(logits_ptr + (out_row * N + column_2), value_5, mask=mask_1 & live_1)  # specs/indexer/logits.py:83
+        value_4 = tl.full([64], float("-inf"), tl.float32)
+        mask_1 = column_2 < N
+        tl.store(logits_ptr + (row * N + column_2), value_4, mask=mask_1 & live)
+        value_5 = tl.full([64], float("-inf"), tl.float32)
+        tl.store(logits_ptr + (out_row * N + column_2), value_5, mask=mask_1 & live_1)
     for k_2 in range(end_tile, last_tile):  # specs/indexer/logits.py:89
         column_3 = k_2 * 64 + head  # specs/indexer/logits.py:80
-        value_6 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:82
-        mask_2 = column_3 < N  # specs/indexer/logits.py:83
-        tl.store(logits_ptr + (row * N + column_3), value_6, mask=mask_2 & live)  # specs/indexer/logits.py:83
-        value_7 = tl.full([64], float("-inf"), tl.float32)  # specs/indexer/logits.py:82
-        tl.store(logits_ptr + (out_row * N + column_3), value_7, mask=mask_2 & live_1)  # specs/indexer/logits.py:83
+        value_6 = tl.full([64], float("-inf"), tl.float32)
+        mask_2 = column_3 < N
+        tl.store(logits_ptr + (row * N + column_3), value_6, mask=mask_2 & live)
+        value_7 = tl.full([64], float("-inf"), tl.float32)
+        tl.store(logits_ptr + (out_row * N + column_3), value_7, mask=mask_2 & live_1)

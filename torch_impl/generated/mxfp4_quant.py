@@ -33,41 +33,60 @@ def group_quant(
     stride_x0,
 ):
     offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
-    mask_m = offs_m < M  # specs/quant/group.py:65
-    offs_n = tl.program_id(1) * 8 * 32 + tl.arange(0, 256)  # specs/quant/group.py:65
-    mask_n = offs_n < N  # specs/quant/group.py:65
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0)  # specs/quant/group.py:65
+    mask_m = offs_m < M
+    offs_n = tl.program_id(1) * 8 * 32 + tl.arange(0, 256)
+    mask_n = offs_n < N
+    x = tl.load(
+        x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0
+    )
     x_1 = tl.reshape(x, [4, 8, 32]).to(tl.float32)  # specs/quant/group.py:50
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:51
-    bits = tl.maximum(amax, 0x1c00000)  # specs/quant/scaling.py:56
-    raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:62
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
+    bits = tl.maximum(amax, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
+    raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # 2**23 - 1
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
-    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax >= 0x7f800000  # specs/quant/scaling.py:71
-    scale = tl.where(broken, float("nan"), value)  # specs/quant/scaling.py:72
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
+    broken = amax >= 0x7f800000  # float32 bits of infinity
+    scale = tl.where(broken, float("nan"), value)
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
-    index_1 = index & 0x7fffffff  # specs/quant/group.py:97
-    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # specs/quant/group.py:97
-    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
-    mask_scale1 = offs_scale1 < N // 32  # specs/quant/group.py:97
-    tl.store(scale_ptr + (offs_m[:, None] * (N // 32) + offs_scale1[None, :]), tl.where(((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)).to(tl.uint8), mask=mask_m[:, None] & mask_scale1[None, :])  # specs/quant/group.py:97
-    bits_2 = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
-    magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
-    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
-    exponent_4 = 1 - exponent_3  # specs/tile/library/codec.py:67
-    code = (exponent_3 << 1) + (magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:67
-    code_1 = tl.where(bits_2 < 0, code | 8, code)  # specs/tile/library/codec.py:73
-    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
+    index_1 = index & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # 2**22
+    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)
+    mask_scale1 = offs_scale1 < N // 32
+    # 0x7f800000 is float32 bits of infinity
+    tl.store(
+        scale_ptr + (offs_m[:, None] * (N // 32) + offs_scale1[None, :]),
+        tl.where(
+            ((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)
+        ).to(tl.uint8),
+        mask=mask_m[:, None] & mask_scale1[None, :]
+    )
+    bits_2 = q.to(tl.int32, bitcast=True)
+    # The sign is put back at the end: rounding to nearest even is symmetric.
+    magnitude = (bits_2 & 0x7fffffff).to(tl.float32, bitcast=True)  # 2**31 - 1, 2**23 - 1
+    # NaN too: it is converted to an integer below
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)
+    # At emin and below the step between codes is constant: subnormal codes need no case of their own.
+    exponent_3 = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)
+    # Added, not or-ed: a significand that rounds up to 2 carries into the exponent, as it should.
+    exponent_4 = 1 - exponent_3
+    # 12582912.0 is 3 * 2**22
+    code = (exponent_3 << 1) + (
+        magnitude_1 * ((exponent_4 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0
+    ).to(tl.int32)
+    code_1 = tl.where(bits_2 < 0, code | 8, code)
+    codes = tl.where(q != q, 0, code_1)
     pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
-    index_3 = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    codes_1 = index_3.to(tl.uint8)  # specs/quant/scaling.py:128
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])
+    index_3 = tl.sum(pairs << shift, axis=3)
+    codes_1 = index_3.to(tl.uint8)
     offs_q1 = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)  # specs/quant/group.py:74
-    mask_q1 = offs_q1 < N // 2  # specs/quant/group.py:74
-    tl.store(q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 128]), mask=mask_m[:, None] & mask_q1[None, :])  # specs/quant/group.py:74
+    mask_q1 = offs_q1 < N // 2
+    tl.store(
+        q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 128]),
+        mask=mask_m[:, None] & mask_q1[None, :]
+    )

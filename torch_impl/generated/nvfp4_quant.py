@@ -34,32 +34,44 @@ def group_quant(
     stride_x0,
 ):
     offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
-    mask_m = offs_m < M  # specs/quant/group.py:65
-    offs_n = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)  # specs/quant/group.py:65
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None], other=0.0)  # specs/quant/group.py:65
+    mask_m = offs_m < M
+    offs_n = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None], other=0.0)
     x_1 = tl.reshape(x, [4, 8, 16]).to(tl.float32)  # specs/quant/group.py:50
-    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/quant/group.py:51
-    raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # specs/quant/scaling.py:95
+    amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
+    raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
     g = tl.load(global_scale_ptr)  # specs/quant/group.py:55
     scaled = raw * g  # specs/quant/scaling.py:83
-    value = scaled.to(tl.float8e4nv).to(tl.float32)  # specs/quant/scaling.py:84
-    value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # specs/quant/scaling.py:86
-    empty = value_1 == 0.0  # specs/quant/scaling.py:87
-    inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))  # specs/quant/scaling.py:88
+    value = scaled.to(tl.float8e4nv).to(tl.float32)
+    value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # float32 bits of infinity
+    empty = value_1 == 0.0
+    inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
     offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
-    tl.store(scale_ptr + (offs_m[:, None] * (N // 16) + offs_scale1[None, :]), value_1.to(tl.float8e4nv), mask=mask_m[:, None])  # specs/quant/group.py:97
-    bits = q.to(tl.int32, bitcast=True)  # specs/tile/library/codec.py:58
-    magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:60
-    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)  # specs/tile/library/codec.py:63
-    exponent = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)  # specs/tile/library/codec.py:65
-    exponent_1 = 1 - exponent  # specs/tile/library/codec.py:67
-    code = (exponent << 1) + (magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0).to(tl.int32)  # specs/tile/library/codec.py:67
-    code_1 = tl.where(bits < 0, code | 8, code)  # specs/tile/library/codec.py:73
-    codes = tl.where(q != q, 0, code_1)  # specs/tile/library/codec.py:74
+    tl.store(
+        scale_ptr + (offs_m[:, None] * (N // 16) + offs_scale1[None, :]), value_1.to(tl.float8e4nv),
+        mask=mask_m[:, None]
+    )
+    bits = q.to(tl.int32, bitcast=True)
+    # The sign is put back at the end: rounding to nearest even is symmetric.
+    magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # 2**31 - 1
+    # NaN too: it is converted to an integer below
+    magnitude_1 = tl.where(magnitude <= 6.0, magnitude, 6.0)
+    # At emin and below the step between codes is constant: subnormal codes need no case of their own.
+    exponent = tl.maximum((magnitude_1.to(tl.int32, bitcast=True) >> 23) - 127, 0)
+    # Added, not or-ed: a significand that rounds up to 2 carries into the exponent, as it should.
+    exponent_1 = 1 - exponent
+    # 12582912.0 is 3 * 2**22
+    code = (exponent << 1) + (
+        magnitude_1 * ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True) + 12582912.0 - 12582912.0
+    ).to(tl.int32)
+    code_1 = tl.where(bits < 0, code | 8, code)
+    codes = tl.where(q != q, 0, code_1)
     pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
-    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])  # specs/quant/scaling.py:127
-    index = tl.sum(pairs << shift, axis=3)  # specs/quant/scaling.py:128
-    codes_1 = index.to(tl.uint8)  # specs/quant/scaling.py:128
+    shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])
+    index = tl.sum(pairs << shift, axis=3)
+    codes_1 = index.to(tl.uint8)
     offs_q1 = tl.program_id(1) * 8 * 8 + tl.arange(0, 64)  # specs/quant/group.py:74
-    tl.store(q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 64]), mask=mask_m[:, None])  # specs/quant/group.py:74
+    tl.store(
+        q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 64]), mask=mask_m[:, None]
+    )

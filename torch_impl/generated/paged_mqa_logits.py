@@ -42,43 +42,68 @@ def paged_mqa_logits(
     stride_block_tables0,
 ):
     out_request = tl.program_id(0)  # specs/indexer/paged_logits.py:57
-    part = tl.program_id(1)  # specs/indexer/paged_logits.py:57
-    request = first + out_request  # specs/indexer/paged_logits.py:58
-    if request < B:  # specs/indexer/paged_logits.py:64
+    part = tl.program_id(1)
+    request = first + out_request
+    # The last launch over slices of the requests may reach past B.
+    if request < B:
         length = tl.load(context_lens_ptr + request * stride_context_lens0)  # specs/indexer/paged_logits.py:70
-        upper = tl.minimum(length, max_model_len)  # specs/indexer/paged_logits.py:75
+        # Columns of a logits row end at max_model_len, lengths of padding may not.
+        upper = tl.minimum(length, max_model_len)
+        # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
         upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
-        first_tile = part * 8  # specs/indexer/paged_logits.py:98
-        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)  # specs/indexer/paged_logits.py:99
-        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)  # specs/indexer/paged_logits.py:100
-        if first_tile < end_tile:  # specs/indexer/paged_logits.py:128
+        first_tile = part * 8
+        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)
+        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)
+        # The queries are loaded inside: programs past a short request do not load them.
+        if first_tile < end_tile:
             known = request >= 0  # specs/indexer/paged_logits.py:103
+            # Unrolled: all heads of a query stay in registers while its keys stream by.
             head = tl.arange(0, 64)  # specs/indexer/keys.py:103
-            inside = (head < 64) & known  # specs/indexer/keys.py:104
-            weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)  # specs/indexer/keys.py:105
-            arange_128 = tl.arange(0, 128)  # specs/indexer/keys.py:114
-            column = arange_128[None, :]  # specs/indexer/keys.py:114
-            part_1 = tl.load(q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0)  # specs/indexer/keys.py:116
-            other = tl.permute(part_1, [1, 0])  # specs/indexer/keys.py:120
+            inside = (head < 64) & known
+            weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)
+            arange_128 = tl.arange(0, 128)
+            column = arange_128[None, :]
+            # specs/indexer/keys.py:116
+            part_1 = tl.load(
+                q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0
+            )
+            # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
+            other = tl.permute(part_1, [1, 0])
             weight_1 = weight * 0.5  # specs/indexer/keys.py:120
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:125
                 column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:112
-                entry = column_1 // 64  # specs/indexer/paged_logits.py:113
-                live = (column_1 < upper_1) & (entry < NB)  # specs/indexer/paged_logits.py:114
-                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)  # specs/indexer/paged_logits.py:115
-                live_1 = live & (page >= 0) & (page < PAGES)  # specs/indexer/paged_logits.py:116
-                page_1 = tl.where(live_1, page, 0)  # specs/indexer/paged_logits.py:118
-                inside_1 = column_1 % 64  # specs/indexer/paged_logits.py:118
+                entry = column_1 // 64
+                live = (column_1 < upper_1) & (entry < NB)
+                page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)
+                live_1 = live & (page >= 0) & (page < PAGES)
+                # Page 0 where there is none: the address is computed for masked lanes too.
+                page_1 = tl.where(live_1, page, 0)
+                inside_1 = column_1 % 64
                 start = inside_1 * 128  # specs/indexer/keys.py:145
-                shares = inside_1 * 4 + 8192  # specs/indexer/keys.py:145
-                part_2 = tl.load((cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + start[:, None]).to(tl.pointer_type(tl.float8e4nv)) + column, mask=live_1[:, None], other=0.0)  # specs/indexer/keys.py:155
-                scale = tl.load((cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)), mask=live_1, other=0.0)  # specs/indexer/keys.py:158
+                shares = inside_1 * 4 + 8192
+                # specs/indexer/keys.py:155
+                part_2 = tl.load(
+                    (
+                        cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + start[:, None]
+                    ).to(tl.pointer_type(tl.float8e4nv)) + column,
+                    mask=live_1[:, None], other=0.0
+                )
+                # specs/indexer/keys.py:158
+                scale = tl.load(
+                    (cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)),
+                    mask=live_1, other=0.0
+                )
+                # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
                 products = tl.dot(part_2, other)  # specs/indexer/keys.py:169
-                total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)  # specs/indexer/keys.py:173
-                value = tl.where(live_1 & (column_1 < upper), total * scale, float("-inf"))  # specs/indexer/paged_logits.py:120
-                mask = column_1 < max_model_len  # specs/indexer/paged_logits.py:122
-                tl.store(logits_ptr + (out_request * max_model_len + column_1), value, mask=mask)  # specs/indexer/paged_logits.py:123
+                # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
+                total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)
+                # Once per key instead of once per head and key; relu commutes with a positive factor.
+                # specs/indexer/paged_logits.py:120
+                value = tl.where(live_1 & (column_1 < upper), total * scale, float("-inf"))
+                # Without fill top-k never looks past the limit, and nothing is written there.
+                mask = column_1 < max_model_len
+                tl.store(logits_ptr + (out_request * max_model_len + column_1), value, mask=mask)
         for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:137
             column_2 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:132
-            value_1 = tl.full([128], float("-inf"), tl.float32)  # specs/indexer/paged_logits.py:134
-            tl.store(logits_ptr + (out_request * max_model_len + column_2), value_1, mask=column_2 < max_model_len)  # specs/indexer/paged_logits.py:135
+            value_1 = tl.full([128], float("-inf"), tl.float32)
+            tl.store(logits_ptr + (out_request * max_model_len + column_2), value_1, mask=column_2 < max_model_len)

@@ -25,21 +25,23 @@ def tensor_amax(
     stride_x0,
 ):
     pid = tl.program_id(0)  # specs/quant/tensor.py:57
-    across = (N + 1023) // 1024  # specs/quant/tensor.py:58
-    blocks = (M + 3) // 4 * across  # specs/quant/tensor.py:59
-    rounds = (blocks + 255 - pid) // 256  # specs/quant/tensor.py:68
-    amax = tl.full([4], 0, tl.int32)  # specs/quant/tensor.py:69
+    across = (N + 1023) // 1024
+    blocks = (M + 3) // 4 * across
+    rounds = (blocks + 255 - pid) // 256
+    amax = tl.full([4], 0, tl.int32)
     arange_4 = tl.arange(0, 4)  # specs/quant/tensor.py:65
-    arange_1024 = tl.arange(0, 1024)  # specs/quant/tensor.py:65
+    arange_1024 = tl.arange(0, 1024)
     for k in range(rounds):  # specs/quant/tensor.py:69
         block = pid + k * 256  # specs/quant/tensor.py:62
-        offs_m = block // across * 4 + arange_4  # specs/quant/tensor.py:65
-        mask_m = offs_m < M  # specs/quant/tensor.py:65
-        offs_n = block % across * 1024 + arange_1024  # specs/quant/tensor.py:65
-        mask_n = offs_n < N  # specs/quant/tensor.py:65
-        x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0)  # specs/quant/tensor.py:65
-        x_1 = x.to(tl.float32)  # specs/quant/tensor.py:65
-        index = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/tensor.py:66
+        offs_m = block // across * 4 + arange_4
+        mask_m = offs_m < M
+        offs_n = block % across * 1024 + arange_1024
+        mask_n = offs_n < N
+        x = tl.load(
+            x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0
+        )
+        x_1 = x.to(tl.float32)
+        index = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)
         amax = tl.maximum(amax, index)
     amax_max = tl.max(amax, axis=0)  # specs/quant/tensor.py:70
-    tl.store(partial_ptr + pid, amax_max)  # specs/quant/tensor.py:70
+    tl.store(partial_ptr + pid, amax_max)

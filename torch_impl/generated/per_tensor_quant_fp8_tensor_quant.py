@@ -28,17 +28,17 @@ def tensor_quant(
     stride_x0,
 ):
     tile_m = tl.program_id(0)  # specs/quant/tensor.py:75
-    tile_n = tl.program_id(1)  # specs/quant/tensor.py:75
-    partial = tl.load(partial_ptr + tl.arange(0, 256))  # specs/quant/tensor.py:80
-    amax = tl.max(partial, axis=0)  # specs/quant/tensor.py:80
-    bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
-    value = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    tile_n = tl.program_id(1)
+    partial = tl.load(partial_ptr + tl.arange(0, 256))
+    amax = tl.max(partial, axis=0)
+    bits = tl.maximum(amax, 0x3b000000)  # float32 bits of 2**-9, specs/quant/scaling.py:56
+    value = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     tl.store(scale_ptr, value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:83
-    offs_m = tile_m * 4 + tl.arange(0, 4)  # specs/quant/tensor.py:84
-    mask_m = offs_m < M  # specs/quant/tensor.py:84
-    offs_n = tile_n * 1024 + tl.arange(0, 1024)  # specs/quant/tensor.py:84
-    mask_n = offs_n < N  # specs/quant/tensor.py:84
-    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/tensor.py:84
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)  # specs/quant/tensor.py:84
-    x_1 = x.to(tl.float32)  # specs/quant/tensor.py:84
-    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, value).to(tl.float8e4nv), mask=mask)  # specs/quant/tensor.py:85
+    offs_m = tile_m * 4 + tl.arange(0, 4)
+    mask_m = offs_m < M
+    offs_n = tile_n * 1024 + tl.arange(0, 1024)
+    mask_n = offs_n < N
+    mask = mask_m[:, None] & mask_n[None, :]
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)
+    x_1 = x.to(tl.float32)
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, value).to(tl.float8e4nv), mask=mask)

@@ -26,24 +26,26 @@ def per_token_quant_fp8(
     N,
     stride_x0,
 ):
+    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
     blocks = (N + 2047) // 2048  # specs/quant/row.py:47
     amax = tl.full([1], 0, tl.int32)  # specs/quant/row.py:77
     offs_m = tl.program_id(0) + tl.arange(0, 1)  # specs/quant/row.py:59
-    arange_2048 = tl.arange(0, 2048)  # specs/quant/row.py:59
+    arange_2048 = tl.arange(0, 2048)
     for k in range(blocks):  # specs/quant/row.py:77
         offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n = offs_n < N  # specs/quant/row.py:59
-        x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_n[None, :], other=0.0)  # specs/quant/row.py:59
-        x_1 = x.to(tl.float32)  # specs/quant/row.py:59
+        mask_n = offs_n < N
+        x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_n[None, :], other=0.0)
+        x_1 = x.to(tl.float32)
         index = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:75
         amax = tl.maximum(amax, index)
-    bits = tl.maximum(amax, 0x3b000000)  # specs/quant/scaling.py:56
-    value = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits = tl.maximum(amax, 0x3b000000)  # float32 bits of 2**-9, specs/quant/scaling.py:56
+    value = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     tl.store(scale_ptr + offs_m, value)  # specs/quant/row.py:67
     for k_1 in range(blocks):  # specs/quant/row.py:85
         offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n_1 = offs_n_1 < N  # specs/quant/row.py:59
-        x_2 = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n_1[None, :]), mask=mask_n_1[None, :], other=0.0)  # specs/quant/row.py:59
-        x_3 = x_2.to(tl.float32)  # specs/quant/row.py:59
+        mask_n_1 = offs_n_1 < N
+        x_2 = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n_1[None, :]), mask=mask_n_1[None, :], other=0.0)
+        x_3 = x_2.to(tl.float32)
         codes = tl.div_rn(x_3, tl.reshape(value, [1, 1])).to(tl.float8e4nv)  # specs/quant/row.py:83
-        tl.store(q_ptr + (offs_m[:, None] * N + offs_n_1[None, :]), codes, mask=mask_n_1[None, :])  # specs/quant/row.py:63
+        # specs/quant/row.py:63
+        tl.store(q_ptr + (offs_m[:, None] * N + offs_n_1[None, :]), codes, mask=mask_n_1[None, :])

@@ -26,37 +26,45 @@ def per_token_quant_int8(
     N,
     stride_x0,
 ):
+    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
     blocks = (N + 2047) // 2048  # specs/quant/row.py:47
     high = tl.full([1], float("-inf"), tl.float32)  # specs/quant/row.py:104
-    low = tl.full([1], float("inf"), tl.float32)  # specs/quant/row.py:104
-    amax = tl.full([1], 0, tl.int32)  # specs/quant/row.py:104
+    low = tl.full([1], float("inf"), tl.float32)
+    amax = tl.full([1], 0, tl.int32)
     offs_m = tl.program_id(0) + tl.arange(0, 1)  # specs/quant/row.py:59
-    arange_2048 = tl.arange(0, 2048)  # specs/quant/row.py:59
+    arange_2048 = tl.arange(0, 2048)
     for k in range(blocks):  # specs/quant/row.py:105
         offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n = offs_n < N  # specs/quant/row.py:59
-        inside = mask_n[None, :]  # specs/quant/row.py:59
-        x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=inside, other=0.0)  # specs/quant/row.py:59
-        x_1 = x.to(tl.float32)  # specs/quant/row.py:59
+        mask_n = offs_n < N
+        inside = mask_n[None, :]
+        x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=inside, other=0.0)
+        x_1 = x.to(tl.float32)
         top = tl.where(inside, x_1, float("-inf"))  # specs/quant/row.py:95
-        bottom = tl.where(inside, x_1, float("inf"))  # specs/quant/row.py:96
-        top_max = tl.max(top, axis=1)  # specs/quant/row.py:98
-        high_1 = tl.maximum(high, top_max)  # specs/quant/row.py:98
-        bottom_min = tl.min(bottom, axis=1)  # specs/quant/row.py:99
-        low_1 = tl.minimum(low, bottom_min)  # specs/quant/row.py:99
-        index = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)  # specs/quant/row.py:100
-        amax_1 = tl.maximum(amax, index)  # specs/quant/row.py:100
+        bottom = tl.where(inside, x_1, float("inf"))
+        top_max = tl.max(top, axis=1)
+        high_1 = tl.maximum(high, top_max)
+        bottom_min = tl.min(bottom, axis=1)
+        low_1 = tl.minimum(low, bottom_min)
+        index = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)
+        amax_1 = tl.maximum(amax, index)
         high = high_1
         low = low_1
         amax = amax_1
-    span = tl.div_rn(tl.maximum(amax, 0x3aa67621).to(tl.float32, bitcast=True), 127.0)  # specs/quant/row.py:109
-    s = span.to(tl.bfloat16).to(tl.float32)  # specs/quant/row.py:113
+    # 0x3aa67621 is float32 bits of 0.00127, specs/quant/row.py:109
+    span = tl.div_rn(tl.maximum(amax, 0x3aa67621).to(tl.float32, bitcast=True), 127.0)
+    s = span.to(tl.bfloat16).to(tl.float32)
     tl.store(scale_ptr + offs_m, s)  # specs/quant/row.py:67
     for k_1 in range(blocks):  # specs/quant/row.py:126
         offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
-        mask_n_1 = offs_n_1 < N  # specs/quant/row.py:59
-        x_2 = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n_1[None, :]), mask=mask_n_1[None, :], other=0.0)  # specs/quant/row.py:59
+        mask_n_1 = offs_n_1 < N
+        x_2 = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n_1[None, :]), mask=mask_n_1[None, :], other=0.0)
         q = tl.div_rn(x_2.to(tl.float32), s[:, None])  # specs/quant/row.py:122
-        value = tl.where(q > 127.0, 127.0, q)  # specs/quant/row.py:124
-        codes = ((tl.where(q != q, 0.0, tl.where(value < -128.0, -128.0, value)) + 12582912.0 - 12582912.0).to(tl.int32) & 255).to(tl.int8)  # specs/quant/row.py:124
-        tl.store(q_ptr + (offs_m[:, None] * N + offs_n_1[None, :]), codes, mask=mask_n_1[None, :])  # specs/quant/row.py:63
+        value = tl.where(q > 127.0, 127.0, q)
+        # 12582912.0 is 3 * 2**22
+        codes = (
+            (
+                tl.where(q != q, 0.0, tl.where(value < -128.0, -128.0, value)) + 12582912.0 - 12582912.0
+            ).to(tl.int32) & 255
+        ).to(tl.int8)
+        # specs/quant/row.py:63
+        tl.store(q_ptr + (offs_m[:, None] * N + offs_n_1[None, :]), codes, mask=mask_n_1[None, :])

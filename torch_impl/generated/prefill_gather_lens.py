@@ -1,6 +1,7 @@
 # prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
 # spec sha256 303e3d6d5850a188cb065d2bb24f262e9c55f81b1185f89f3e26d5d4f669c107
-"""prefill_gather_lens: Window rows that every prefill request needs: its tokens' rows, and the window of its first token.
+"""prefill_gather_lens: Window rows that every prefill request needs: its tokens' rows, and the window of its first
+token.
 
 Generated. Specialised on
     window = 128
@@ -22,10 +23,12 @@ def prefill_gather_lens(
     R,
 ):
     request = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/metadata.py:112
-    inside = request < R  # specs/cache/metadata.py:113
-    start = tl.load(query_start_loc_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:114
-    query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)  # specs/cache/metadata.py:115
-    query = query_start_loc - start  # specs/cache/metadata.py:115
-    seq_lens = tl.load(seq_lens_ptr + request, mask=inside, other=0)  # specs/cache/metadata.py:117
-    before = tl.maximum(seq_lens - query, 0)  # specs/cache/metadata.py:117
-    tl.store(gather_lens_ptr + request, query + tl.minimum(before, 127), mask=inside)  # specs/cache/metadata.py:119
+    inside = request < R
+    start = tl.load(query_start_loc_ptr + request, mask=inside, other=0)
+    query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)
+    query = query_start_loc - start
+    # Stale lengths of padding requests may be below the query length.
+    seq_lens = tl.load(seq_lens_ptr + request, mask=inside, other=0)
+    before = tl.maximum(seq_lens - query, 0)
+    # The first query token sees window - 1 tokens before it; the others see no further back.
+    tl.store(gather_lens_ptr + request, query + tl.minimum(before, 127), mask=inside)

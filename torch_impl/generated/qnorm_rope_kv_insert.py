@@ -35,153 +35,211 @@ def qnorm_rope_insert(
     stride_cos_sin0,
 ):
     token = tl.program_id(0)  # specs/cache/qnorm.py:67
-    part = tl.program_id(1)  # specs/cache/qnorm.py:67
-    heads = (H + 7) // 8  # specs/cache/qnorm.py:69
-    index = tl.arange(0, 1)  # specs/cache/qnorm.py:71
-    rows = token + index  # specs/cache/qnorm.py:71
-    position = tl.load(positions_ptr + rows)  # specs/cache/qnorm.py:72
-    known = (position >= 0) & (position < POSITIONS)  # specs/cache/qnorm.py:74
-    if part < heads:  # specs/cache/qnorm.py:86
+    part = tl.program_id(1)
+    # The last program of a token inserts its key, so that queries and keys take one launch.
+    heads = (H + 7) // 8
+    # A tile of one row: `insert` works on tiles of rows.
+    index = tl.arange(0, 1)
+    rows = token + index
+    position = tl.load(positions_ptr + rows)
+    # Positions of padding are arbitrary and must not index the table.
+    known = (position >= 0) & (position < POSITIONS)
+    if part < heads:
         head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:77
         column = tl.arange(0, 512)  # specs/cache/qnorm.py:93
-        live = (head < H)[:, None] & known[None, :]  # specs/cache/qnorm.py:94
-        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)  # specs/cache/qnorm.py:97
-        x = q.to(tl.float32)  # specs/cache/qnorm.py:97
-        value = tl.sum(x * x, axis=1)  # specs/cache/qnorm.py:99
-        mean = value * 0.001953125  # specs/cache/qnorm.py:99
-        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]  # specs/cache/qnorm.py:100
-        rotary = tl.arange(0, 64)  # specs/cache/qnorm.py:102
-        index_1 = (rotary + 448)[None, :]  # specs/cache/qnorm.py:105
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live, other=0.0)  # specs/cache/qnorm.py:105
-        turned = q_1.to(tl.float32)  # specs/cache/qnorm.py:105
-        pair = tl.arange(0, 32)  # specs/cache/qnorm.py:106
-        there = (pair < 32) & known  # specs/cache/qnorm.py:107
-        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)  # specs/cache/qnorm.py:108
-        cosine = cos_sin[None, :]  # specs/cache/qnorm.py:108
-        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)  # specs/cache/qnorm.py:109
-        sine = cos_sin_1[None, :]  # specs/cache/qnorm.py:109
-        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))  # specs/cache/qnorm.py:111
+        live = (head < H)[:, None] & known[None, :]
+        # Masked columns load 0 and add nothing to the sum of squares.
+        q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), mask=live, other=0.0)
+        x = q.to(tl.float32)
+        # D is static: its reciprocal is folded, and an exact power of two for widths of 128, 256, 512.
+        value = tl.sum(x * x, axis=1)
+        mean = value * 0.001953125  # 2**-9
+        inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]
+        rotary = tl.arange(0, 64)
+        # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
+        index_1 = (rotary + 448)[None, :]
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live, other=0.0)
+        turned = q_1.to(tl.float32)
+        pair = tl.arange(0, 32)
+        there = (pair < 32) & known
+        cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)
+        cosine = cos_sin[None, :]
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)
+        sine = cos_sin_1[None, :]
+        # Rotation is linear: normalising afterwards needs no second pass, and float32 is rounded once, at the store.
+        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))
+        # Interleaved pairs (GPT-J), not halves (NeoX).
         even_1 = even * cosine - odd * sine  # specs/cache/rope.py:22
-        odd_1 = even * sine + odd * cosine  # specs/cache/rope.py:22
+        odd_1 = even * sine + odd * cosine
+        # Both stores wait for the sum above, and with it for every load of the row.
         whole = (x * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:113
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), whole, mask=live & (column < 448)[None, :])  # specs/cache/qnorm.py:115
-        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)  # specs/cache/qnorm.py:116
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), y, mask=live)  # specs/cache/qnorm.py:117
+        # Columns before `first` only: the rotated ones are stored below.
+        tl.store(
+            q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), whole,
+            mask=live & (column < 448)[None, :]
+        )
+        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), y, mask=live)
     if part == heads:  # specs/cache/qnorm.py:87
+        # slot_mapping covers only the tokens that are not padding; TS may be less than T.
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:81
-        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)  # specs/cache/qnorm.py:82
+        slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)
+        # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
         held = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-        page = held // 16  # specs/cache/insert.py:60
-        live_2 = live_1 & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:62
-        row = held % 16  # specs/cache/insert.py:64
-        data = row * 576  # specs/cache/insert.py:65
-        scales = row * 8 + 9216  # specs/cache/insert.py:67
+        page = held // 16
+        # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
+        live_2 = live_1 & (slot >= 0) & (page < PAGES)
+        # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
+        row = held % 16
+        data = row * 576
+        # Gathered layouts keep all scales of a page after the last row's data.
+        scales = row * 8 + 9216
         inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:106
-        number = tl.arange(0, 8)  # specs/cache/insert.py:106
-        number_1 = number[:, None]  # specs/cache/insert.py:106
-        live_3 = number_1 < 7  # specs/cache/insert.py:107
+        number = tl.arange(0, 8)
+        number_1 = number[:, None]
+        live_3 = number_1 < 7
         index_2 = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
         mask = live_2[:, None]  # specs/cache/insert.py:116
-        rows_1 = mask[:, :, None]  # specs/cache/insert.py:116
-        mask_1 = rows_1 & live_3[None, :, :]  # specs/cache/insert.py:117
-        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_2), mask=mask_1, other=0.0)  # specs/cache/insert.py:123
-        x_1 = kv.to(tl.float32)  # specs/cache/insert.py:123
+        rows_1 = mask[:, :, None]
+        mask_1 = rows_1 & live_3[None, :, :]
+        # specs/cache/insert.py:123
+        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_2), mask=mask_1, other=0.0)
+        x_1 = kv.to(tl.float32)
+        # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
         amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
-        bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
-        raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+        bits = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
+        raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
         bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
-        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
-        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-        value_1 = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+        exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # 2**23 - 1
+        exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)
+        value_1 = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)
         exponent_2 = -exponent_1  # specs/quant/scaling.py:69
-        inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-        broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
+        inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
+        broken = amax_bits >= 0x7f800000  # float32 bits of infinity
         y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse_1), [1, 8, 1])  # specs/quant/scaling.py:41
         value_2 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:157
         start = data[:, None, None]  # specs/cache/insert.py:184
-        tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index_2, value_2, mask=mask_1)  # specs/cache/insert.py:186
+        tl.store(
+            (
+                cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start
+            ).to(tl.pointer_type(tl.float8e4nv)) + index_2,
+            value_2, mask=mask_1
+        )
+        # Columns of scales past the field's groups belong to the next field.
         mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
-        start_1 = scales[:, None]  # specs/cache/insert.py:164
-        index_3 = tl.where(broken, float("nan"), value_1).to(tl.int32, bitcast=True)  # specs/cache/insert.py:165
-        index_4 = index_3 & 0x7fffffff  # specs/cache/insert.py:165
-        index_5 = tl.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # specs/cache/insert.py:165
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number[None, :], tl.where(((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, tl.where(index_5 > 254, 254, index_5)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:165
+        start_1 = scales[:, None]
+        index_3 = tl.where(broken, float("nan"), value_1).to(tl.int32, bitcast=True)
+        index_4 = index_3 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+        index_5 = tl.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # 2**22
+        # 0x7f800000 is float32 bits of infinity
+        tl.store(
+            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number[None, :],
+            tl.where(
+                ((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, tl.where(index_5 > 254, 254, index_5)
+            ).to(tl.uint8),
+            mask=mask_2
+        )
         number_2 = index[:, None]  # specs/cache/insert.py:106
         index_6 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-        index_7 = index_6 + 448  # specs/cache/insert.py:122
-        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_7), mask=rows_1, other=0.0)  # specs/cache/insert.py:123
-        x_2 = kv_1.to(tl.float32)  # specs/cache/insert.py:123
+        index_7 = index_6 + 448
+        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_7), mask=rows_1, other=0.0)
+        x_2 = kv_1.to(tl.float32)
         column_1 = (index * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:132
-        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]  # specs/cache/insert.py:134
-        pair_1 = tl.maximum(column_1, 0)[None, :, :] // 2  # specs/cache/insert.py:136
-        live_4 = rotary_1 & rows_1  # specs/cache/insert.py:137
-        position_1 = position[:, None, None]  # specs/cache/insert.py:138
-        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_4, other=0.0)  # specs/cache/insert.py:139
-        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_4, other=0.0)  # specs/cache/insert.py:141
-        even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:142
+        # A group may straddle the first rotated column; the others pass through unchanged.
+        rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]
+        # Masked lanes index the table too; keep them inside it.
+        pair_1 = tl.maximum(column_1, 0)[None, :, :] // 2
+        live_4 = rotary_1 & rows_1
+        position_1 = position[:, None, None]
+        cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_4, other=0.0)
+        # The table's rows are cosines, then sines.
+        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_4, other=0.0)
+        even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))
         b = odd_2 * -1.0  # specs/cache/rope.py:30
         x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
-        y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
+        y_high = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)
+        # x_high has 16 bits and a has 8: the product fits in 24, so neither it nor a contracted fma rounds.
         a = even_2 * x_high  # specs/cache/rope.py:37
-        b_1 = b * y_high  # specs/cache/rope.py:37
+        b_1 = b * y_high
         total = a + b_1  # specs/cache/rope.py:56
-        b_part = total - a  # specs/cache/rope.py:58
-        error_high = a - (total - b_part) + (b_1 - b_part)  # specs/cache/rope.py:59
+        # No |a| >= |b| is assumed, unlike in the three-operation version.
+        b_part = total - a
+        error_high = a - (total - b_part) + (b_1 - b_part)
         a_1 = even_2 * (cosine_1 - x_high)  # specs/cache/rope.py:38
-        b_2 = b * (sine_1 - y_high)  # specs/cache/rope.py:38
+        b_2 = b * (sine_1 - y_high)
         total_1 = a_1 + b_2  # specs/cache/rope.py:56
-        b_part_1 = total_1 - a_1  # specs/cache/rope.py:58
-        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)  # specs/cache/rope.py:59
-        total_2 = total + total_1  # specs/cache/rope.py:56
-        b_part_2 = total_2 - total  # specs/cache/rope.py:58
-        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)  # specs/cache/rope.py:59
-        total_3 = error_high + error_low  # specs/cache/rope.py:56
-        b_part_3 = total_3 - error_high  # specs/cache/rope.py:58
-        lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)  # specs/cache/rope.py:59
-        total_4 = error + total_3  # specs/cache/rope.py:56
-        b_part_4 = total_4 - error  # specs/cache/rope.py:58
-        lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)  # specs/cache/rope.py:59
-        total_5 = total_2 + total_4  # specs/cache/rope.py:56
-        b_part_5 = total_5 - total_2  # specs/cache/rope.py:58
-        error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)  # specs/cache/rope.py:59
+        b_part_1 = total_1 - a_1
+        error_low = a_1 - (total_1 - b_part_1) + (b_2 - b_part_1)
+        total_2 = total + total_1
+        b_part_2 = total_2 - total
+        error = total - (total_2 - b_part_2) + (total_1 - b_part_2)
+        total_3 = error_high + error_low
+        b_part_3 = total_3 - error_high
+        lost = error_high - (total_3 - b_part_3) + (error_low - b_part_3)
+        total_4 = error + total_3
+        b_part_4 = total_4 - error
+        lost_too = error - (total_4 - b_part_4) + (total_3 - b_part_4)
+        total_5 = total_2 + total_4
+        b_part_5 = total_5 - total_2
+        error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)
+        # Only the sign of what is lost here matters: it decides ties, not digits.
         error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:45
         bits_2 = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:67
-        inward = (error_2 > 0.0) ^ (total_5 > 0.0)  # specs/cache/rope.py:69
-        odd_3 = tl.where(inward, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)  # specs/cache/rope.py:70
-        turned_even = tl.where(total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits_2, odd_3)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:47
+        # The exact sum is nearer to zero than total: the odd neighbour is then the one below in magnitude.
+        inward = (error_2 > 0.0) ^ (total_5 > 0.0)
+        odd_3 = tl.where(inward, bits_2 - (1 - (bits_2 & 1)), bits_2 | 1)
+        # Bits 0: both zeros become +0, so cached bytes do not depend on the order of the products.
+        # Rounding to odd, then to bfloat16, equals one rounding of the exact sum: no double rounding.
+        # specs/cache/rope.py:47
+        turned_even = tl.where(
+            total_5 == 0.0, 0, tl.where(error_2 == 0.0, bits_2, odd_3)
+        ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
         x_high_1 = (sine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
-        y_high_1 = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
+        y_high_1 = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)
         a_2 = even_2 * x_high_1  # specs/cache/rope.py:37
-        b_3 = odd_2 * y_high_1  # specs/cache/rope.py:37
+        b_3 = odd_2 * y_high_1
         total_6 = a_2 + b_3  # specs/cache/rope.py:56
-        b_part_6 = total_6 - a_2  # specs/cache/rope.py:58
-        error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)  # specs/cache/rope.py:59
+        b_part_6 = total_6 - a_2
+        error_high_1 = a_2 - (total_6 - b_part_6) + (b_3 - b_part_6)
         a_3 = even_2 * (sine_1 - x_high_1)  # specs/cache/rope.py:38
-        b_4 = odd_2 * (cosine_1 - y_high_1)  # specs/cache/rope.py:38
+        b_4 = odd_2 * (cosine_1 - y_high_1)
         total_7 = a_3 + b_4  # specs/cache/rope.py:56
-        b_part_7 = total_7 - a_3  # specs/cache/rope.py:58
-        error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)  # specs/cache/rope.py:59
-        total_8 = total_6 + total_7  # specs/cache/rope.py:56
-        b_part_8 = total_8 - total_6  # specs/cache/rope.py:58
-        error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)  # specs/cache/rope.py:59
-        total_9 = error_high_1 + error_low_1  # specs/cache/rope.py:56
-        b_part_9 = total_9 - error_high_1  # specs/cache/rope.py:58
-        lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)  # specs/cache/rope.py:59
-        total_10 = error_3 + total_9  # specs/cache/rope.py:56
-        b_part_10 = total_10 - error_3  # specs/cache/rope.py:58
-        lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)  # specs/cache/rope.py:59
-        total_11 = total_8 + total_10  # specs/cache/rope.py:56
-        b_part_11 = total_11 - total_8  # specs/cache/rope.py:58
-        error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)  # specs/cache/rope.py:59
+        b_part_7 = total_7 - a_3
+        error_low_1 = a_3 - (total_7 - b_part_7) + (b_4 - b_part_7)
+        total_8 = total_6 + total_7
+        b_part_8 = total_8 - total_6
+        error_3 = total_6 - (total_8 - b_part_8) + (total_7 - b_part_8)
+        total_9 = error_high_1 + error_low_1
+        b_part_9 = total_9 - error_high_1
+        lost_1 = error_high_1 - (total_9 - b_part_9) + (error_low_1 - b_part_9)
+        total_10 = error_3 + total_9
+        b_part_10 = total_10 - error_3
+        lost_too_1 = error_3 - (total_10 - b_part_10) + (total_9 - b_part_10)
+        total_11 = total_8 + total_10
+        b_part_11 = total_11 - total_8
+        error_4 = total_8 - (total_11 - b_part_11) + (total_10 - b_part_11)
         error_5 = error_4 + (lost_1 + lost_too_1)  # specs/cache/rope.py:45
         bits_3 = total_11.to(tl.int32, bitcast=True)  # specs/cache/rope.py:67
-        inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)  # specs/cache/rope.py:69
-        odd_4 = tl.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)  # specs/cache/rope.py:70
-        turned_odd = tl.where(total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)  # specs/cache/rope.py:47
+        inward_1 = (error_5 > 0.0) ^ (total_11 > 0.0)
+        odd_4 = tl.where(inward_1, bits_3 - (1 - (bits_3 & 1)), bits_3 | 1)
+        # specs/cache/rope.py:47
+        turned_odd = tl.where(
+            total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)
+        ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
         even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:143
-        x_3 = tl.reshape(tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64])  # specs/cache/insert.py:144
+        x_3 = tl.reshape(
+            tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64]
+        )
         value_3 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:81
         start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
-        tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + index_6, value_3, mask=rows_1)  # specs/cache/insert.py:186
+        tl.store(
+            (
+                cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2
+            ).to(tl.pointer_type(tl.bfloat16)) + index_6,
+            value_3, mask=rows_1
+        )
         value_4 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:194
-        tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index[None, :], value_4, mask=mask)  # specs/cache/insert.py:195
+        tl.store(
+            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index[None, :], value_4,
+            mask=mask
+        )

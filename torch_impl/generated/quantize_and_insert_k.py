@@ -28,52 +28,80 @@ def insert_rows(
     stride_cache0,
 ):
     token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
-    live = token < TS  # specs/cache/write.py:48
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/write.py:50
+    # slot_mapping may be shorter than k, whose last rows are padding then.
+    live = token < TS
+    # -1: no slot, and no byte is written.
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)
+    # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     held = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = held // 16  # specs/cache/insert.py:60
-    live_1 = live & (slot >= 0) & (page < PAGES)  # specs/cache/insert.py:62
-    row = held % 16  # specs/cache/insert.py:64
-    data = row * 576  # specs/cache/insert.py:65
-    scales = row * 8 + 9216  # specs/cache/insert.py:67
+    page = held // 16
+    # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
+    live_1 = live & (slot >= 0) & (page < PAGES)
+    # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
+    row = held % 16
+    data = row * 576
+    # Gathered layouts keep all scales of a page after the last row's data.
+    scales = row * 8 + 9216
     inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:106
-    number = tl.arange(0, 8)  # specs/cache/insert.py:106
-    number_1 = number[:, None]  # specs/cache/insert.py:106
-    live_2 = number_1 < 7  # specs/cache/insert.py:107
+    number = tl.arange(0, 8)
+    number_1 = number[:, None]
+    live_2 = number_1 < 7
     index = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
     mask = live_1[:, None]  # specs/cache/insert.py:116
-    rows = mask[:, :, None]  # specs/cache/insert.py:116
-    mask_1 = rows & live_2[None, :, :]  # specs/cache/insert.py:117
+    rows = mask[:, :, None]
+    mask_1 = rows & live_2[None, :, :]
     k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:123
-    x = k.to(tl.float32)  # specs/cache/insert.py:123
+    x = k.to(tl.float32)
+    # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
     amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
-    bits = tl.maximum(amax_bits, 0x38d1b717)  # specs/quant/scaling.py:56
-    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # specs/quant/scaling.py:62
+    bits = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
+    raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
-    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # specs/quant/scaling.py:114
-    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)  # specs/quant/scaling.py:115
-    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
+    exponent = (bits_1 >> 23) - 127 + ((bits_1 & 0x7fffff) != 0).to(tl.int32)  # 2**23 - 1
+    exponent_1 = tl.minimum(tl.maximum(exponent, -127), 127)
+    value = ((exponent_1 + 127) << 23).to(tl.float32, bitcast=True)
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
-    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:19
-    broken = amax_bits >= 0x7f800000  # specs/quant/scaling.py:71
+    inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
+    broken = amax_bits >= 0x7f800000  # float32 bits of infinity
     y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [2, 8, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
     start = data[:, None, None]  # specs/cache/insert.py:184
-    tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.float8e4nv)) + index, value_1, mask=mask_1)  # specs/cache/insert.py:186
+    tl.store(
+        (
+            cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start
+        ).to(tl.pointer_type(tl.float8e4nv)) + index,
+        value_1, mask=mask_1
+    )
+    # Columns of scales past the field's groups belong to the next field.
     mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
-    start_1 = scales[:, None]  # specs/cache/insert.py:164
-    index_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)  # specs/cache/insert.py:165
-    index_2 = index_1 & 0x7fffffff  # specs/cache/insert.py:165
-    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # specs/cache/insert.py:165
-    tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number[None, :], tl.where(((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)).to(tl.uint8), mask=mask_2)  # specs/cache/insert.py:165
+    start_1 = scales[:, None]
+    index_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)
+    index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
+    # 0x7f800000 is float32 bits of infinity
+    tl.store(
+        cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number[None, :],
+        tl.where(
+            ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)
+        ).to(tl.uint8),
+        mask=mask_2
+    )
     index_4 = tl.arange(0, 1)  # specs/cache/insert.py:106
-    number_2 = index_4[:, None]  # specs/cache/insert.py:106
+    number_2 = index_4[:, None]
     index_5 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-    index_6 = index_5 + 448  # specs/cache/insert.py:122
-    k_1 = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index_6), mask=rows, other=0.0)  # specs/cache/insert.py:123
-    x_1 = k_1.to(tl.float32)  # specs/cache/insert.py:123
+    index_6 = index_5 + 448
+    k_1 = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index_6), mask=rows, other=0.0)
+    x_1 = k_1.to(tl.float32)
     value_2 = x_1.to(tl.bfloat16)  # specs/cache/insert.py:81
     start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
-    tl.store((cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2).to(tl.pointer_type(tl.bfloat16)) + index_5, value_2, mask=rows)  # specs/cache/insert.py:186
+    tl.store(
+        (
+            cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2
+        ).to(tl.pointer_type(tl.bfloat16)) + index_5,
+        value_2, mask=rows
+    )
     value_3 = tl.full([2, 1], 0, tl.uint8)  # specs/cache/insert.py:194
-    tl.store(cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index_4[None, :], value_3, mask=mask)  # specs/cache/insert.py:195
+    tl.store(
+        cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index_4[None, :], value_3,
+        mask=mask
+    )

@@ -19,5 +19,7 @@ def clear_rows(
     stride_topk_indices0,
 ):
     column = tl.arange(0, 16)  # specs/indexer/composite.py:75
-    row = BN + M + tl.program_id(0)  # specs/indexer/composite.py:77
-    tl.store(topk_indices_ptr + (row * stride_topk_indices0 + column), tl.full([16], -1, tl.int32), mask=column < 16)  # specs/indexer/composite.py:79
+    # Tokens lie decode first, then prefill, then padding; rows of the buffer past T are not written.
+    row = BN + M + tl.program_id(0)
+    # -1: attention of a captured batch reads these rows and must find no key.
+    tl.store(topk_indices_ptr + (row * stride_topk_indices0 + column), tl.full([16], -1, tl.int32), mask=column < 16)

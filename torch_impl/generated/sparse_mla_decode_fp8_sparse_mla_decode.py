@@ -50,145 +50,210 @@ def sparse_mla_decode(
     stride_topk_indices0,
 ):
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16  # specs/attention/sparse.py:80
-    head = tile % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:83
-    token = tile // blocks  # specs/attention/sparse.py:85
-    live = head < H  # specs/attention/sparse.py:85
+    blocks = (H + 15) // 16
+    # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
+    head = tile % blocks * 16 + tl.arange(0, 16)
+    token = tile // blocks
+    live = head < H
+    # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
     total = COMP_PAGES * 2  # specs/attention/decode.py:70
-    total_1 = SWA_PAGES * 16  # specs/attention/decode.py:72
-    index = tl.arange(0, 64)  # specs/tile/library/pages.py:33
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_1 = (index + 64)[None, :]  # specs/attention/sparse.py:164
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_2 = (index + 128)[None, :]  # specs/attention/sparse.py:164
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_3 = (index + 192)[None, :]  # specs/attention/sparse.py:164
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_4 = (index + 256)[None, :]  # specs/attention/sparse.py:164
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_5 = (index + 320)[None, :]  # specs/attention/sparse.py:164
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_6 = (index + 384)[None, :]  # specs/attention/sparse.py:164
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_7 = (index + 448)[None, :]  # specs/attention/sparse.py:164
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    total_1 = SWA_PAGES * 16
+    index = tl.arange(0, 64)
+    # specs/attention/sparse.py:165
+    part = tl.load(
+        q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0
+    )
+    index_1 = (index + 64)[None, :]
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)
+    index_2 = (index + 128)[None, :]
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)
+    index_3 = (index + 192)[None, :]
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)
+    index_4 = (index + 256)[None, :]
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)
+    index_5 = (index + 320)[None, :]
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)
+    index_6 = (index + 384)[None, :]
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)
+    index_7 = (index + 448)[None, :]
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)
+    # A length is user data: above the width it would read the next token's list.
     topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:177
-    length = tl.minimum(tl.maximum(topk_lens, 0), K)  # specs/attention/sparse.py:177
-    swa_lens = tl.load(swa_lens_ptr + token)  # specs/attention/sparse.py:177
-    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)  # specs/attention/sparse.py:177
+    length = tl.minimum(tl.maximum(topk_lens, 0), K)
+    swa_lens = tl.load(swa_lens_ptr + token)
+    length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)
     upper = (length + 63) // 64  # specs/attention/sparse.py:147
-    upper_1 = (length_1 + 63) // 64  # specs/attention/sparse.py:147
+    upper_1 = (length_1 + 63) // 64
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-    total_2 = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    total_2 = tl.full([16], 0.0, tl.float32)
     sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_1 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_1 = tl.full([16, 64], 0.0, tl.float32)
+    sums_2 = tl.full([16, 64], 0.0, tl.float32)
+    sums_3 = tl.full([16, 64], 0.0, tl.float32)
+    sums_4 = tl.full([16, 64], 0.0, tl.float32)
+    sums_5 = tl.full([16, 64], 0.0, tl.float32)
+    sums_6 = tl.full([16, 64], 0.0, tl.float32)
+    sums_7 = tl.full([16, 64], 0.0, tl.float32)
     for k in range(upper):  # specs/attention/sparse.py:235
         entry = k * 64 + index  # specs/attention/sparse.py:212
-        index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:214
+        # Entries past the length are stale; -1 makes them skipped like missing ones.
+        index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)
+        # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
         live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:218
+        # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:55
-        page = slot // 2  # specs/attention/decode.py:56
-        row = slot % 2  # specs/attention/decode.py:56
-        data = row * 576  # specs/tile/library/pages.py:72
-        start = row * 8 + 1152  # specs/tile/library/pages.py:74
-        start_1 = data[:, None]  # specs/tile/library/pages.py:104
-        live_2 = live_1[:, None]  # specs/tile/library/pages.py:105
-        values = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        code = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:158
-        codes = code & 255  # specs/tile/library/pages.py:150
-        value = (codes << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # specs/tile/library/codec.py:127
-        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]  # specs/tile/library/pages.py:124
-        value_2 = values.to(tl.float32) * spread  # specs/tile/library/pages.py:94
-        columns = value_2.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_2 = (data + 64)[:, None]  # specs/tile/library/pages.py:104
-        values_1 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        code_1 = code >> 8  # specs/tile/library/pages.py:149
-        codes_1 = code_1 & 255  # specs/tile/library/pages.py:150
-        value_3 = (codes_1 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_4 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # specs/tile/library/codec.py:127
-        spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]  # specs/tile/library/pages.py:124
-        value_5 = values_1.to(tl.float32) * spread_1  # specs/tile/library/pages.py:94
-        columns_1 = value_5.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_3 = (data + 128)[:, None]  # specs/tile/library/pages.py:104
-        values_2 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        code_2 = code >> 16  # specs/tile/library/pages.py:149
-        codes_2 = code_2 & 255  # specs/tile/library/pages.py:150
-        value_6 = (codes_2 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_7 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # specs/tile/library/codec.py:127
-        spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]  # specs/tile/library/pages.py:124
-        value_8 = values_2.to(tl.float32) * spread_2  # specs/tile/library/pages.py:94
-        columns_2 = value_8.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_4 = (data + 192)[:, None]  # specs/tile/library/pages.py:104
-        values_3 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        code_3 = code >> 24  # specs/tile/library/pages.py:149
-        codes_3 = code_3 & 255  # specs/tile/library/pages.py:150
-        value_9 = (codes_3 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_10 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # specs/tile/library/codec.py:127
-        spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]  # specs/tile/library/pages.py:124
-        value_11 = values_3.to(tl.float32) * spread_3  # specs/tile/library/pages.py:94
-        columns_3 = value_11.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_5 = (data + 256)[:, None]  # specs/tile/library/pages.py:104
-        values_4 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        start_6 = start + 4  # specs/tile/library/pages.py:157
-        code_4 = tl.load((comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)), mask=live_1, other=0)  # specs/tile/library/pages.py:158
-        codes_4 = code_4 & 255  # specs/tile/library/pages.py:150
-        value_12 = (codes_4 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_13 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # specs/tile/library/codec.py:127
-        spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]  # specs/tile/library/pages.py:124
-        value_14 = values_4.to(tl.float32) * spread_4  # specs/tile/library/pages.py:94
-        columns_4 = value_14.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_7 = (data + 320)[:, None]  # specs/tile/library/pages.py:104
-        values_5 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        code_5 = code_4 >> 8  # specs/tile/library/pages.py:149
-        codes_5 = code_5 & 255  # specs/tile/library/pages.py:150
-        value_15 = (codes_5 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_16 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # specs/tile/library/codec.py:127
-        spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]  # specs/tile/library/pages.py:124
-        value_17 = values_5.to(tl.float32) * spread_5  # specs/tile/library/pages.py:94
-        columns_5 = value_17.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_8 = (data + 384)[:, None]  # specs/tile/library/pages.py:104
-        values_6 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
-        code_6 = code_4 >> 16  # specs/tile/library/pages.py:149
-        codes_6 = code_6 & 255  # specs/tile/library/pages.py:150
-        value_18 = (codes_6 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_19 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # specs/tile/library/codec.py:127
-        spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]  # specs/tile/library/pages.py:124
-        value_20 = values_6.to(tl.float32) * spread_6  # specs/tile/library/pages.py:94
-        columns_6 = value_20.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_9 = (data + 448)[:, None]  # specs/tile/library/pages.py:104
-        columns_7 = tl.load((comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_2, other=0.0)  # specs/tile/library/pages.py:106
+        page = slot // 2
+        row = slot % 2
+        data = row * 576
+        # Gathered layouts keep all scales of a page after its last row of data.
+        start = row * 8 + 1152
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
+        start_1 = data[:, None]
+        live_2 = live_1[:, None]
+        values = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        code = tl.load(
+            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)),
+            mask=live_1, other=0
+        )
+        codes = code & 255
+        value = (codes << 23).to(tl.float32, bitcast=True)
+        # E8M0 code 0 is 2**-127, a float32 subnormal: an exponent field of 0 would read as 0.
+        value_1 = tl.where(codes == 0, 5.877471754111438e-39, value)  # 2**-127
+        spread = tl.where(codes == 255, float("nan"), value_1)[:, None]
+        value_2 = values.to(tl.float32) * spread
+        columns = value_2.to(tl.bfloat16)
+        start_2 = (data + 64)[:, None]
+        values_1 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        code_1 = code >> 8
+        codes_1 = code_1 & 255
+        value_3 = (codes_1 << 23).to(tl.float32, bitcast=True)
+        value_4 = tl.where(codes_1 == 0, 5.877471754111438e-39, value_3)  # 2**-127
+        spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]
+        value_5 = values_1.to(tl.float32) * spread_1
+        columns_1 = value_5.to(tl.bfloat16)
+        start_3 = (data + 128)[:, None]
+        values_2 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        code_2 = code >> 16
+        codes_2 = code_2 & 255
+        value_6 = (codes_2 << 23).to(tl.float32, bitcast=True)
+        value_7 = tl.where(codes_2 == 0, 5.877471754111438e-39, value_6)  # 2**-127
+        spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]
+        value_8 = values_2.to(tl.float32) * spread_2
+        columns_2 = value_8.to(tl.bfloat16)
+        start_4 = (data + 192)[:, None]
+        values_3 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        code_3 = code >> 24
+        codes_3 = code_3 & 255
+        value_9 = (codes_3 << 23).to(tl.float32, bitcast=True)
+        value_10 = tl.where(codes_3 == 0, 5.877471754111438e-39, value_9)  # 2**-127
+        spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]
+        value_11 = values_3.to(tl.float32) * spread_3
+        columns_3 = value_11.to(tl.bfloat16)
+        start_5 = (data + 256)[:, None]
+        values_4 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        start_6 = start + 4
+        code_4 = tl.load(
+            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)),
+            mask=live_1, other=0
+        )
+        codes_4 = code_4 & 255
+        value_12 = (codes_4 << 23).to(tl.float32, bitcast=True)
+        value_13 = tl.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # 2**-127
+        spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]
+        value_14 = values_4.to(tl.float32) * spread_4
+        columns_4 = value_14.to(tl.bfloat16)
+        start_7 = (data + 320)[:, None]
+        values_5 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        code_5 = code_4 >> 8
+        codes_5 = code_5 & 255
+        value_15 = (codes_5 << 23).to(tl.float32, bitcast=True)
+        value_16 = tl.where(codes_5 == 0, 5.877471754111438e-39, value_15)  # 2**-127
+        spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]
+        value_17 = values_5.to(tl.float32) * spread_5
+        columns_5 = value_17.to(tl.bfloat16)
+        start_8 = (data + 384)[:, None]
+        values_6 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        code_6 = code_4 >> 16
+        codes_6 = code_6 & 255
+        value_18 = (codes_6 << 23).to(tl.float32, bitcast=True)
+        value_19 = tl.where(codes_6 == 0, 5.877471754111438e-39, value_18)  # 2**-127
+        spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]
+        value_20 = values_6.to(tl.float32) * spread_6
+        columns_6 = value_20.to(tl.bfloat16)
+        start_9 = (data + 448)[:, None]
+        columns_7 = tl.load(
+            (
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9
+            ).to(tl.pointer_type(tl.bfloat16)) + index[None, :],
+            mask=live_2, other=0.0
+        )
+        # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
+        # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
         score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:78
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:78
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:78
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:78
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:78
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:78
-        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:78
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)
+        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)
         score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
         highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:88
-        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:90
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:91
-        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:93
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:94
-        weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:96
-        total_3 = total_2 * decay + weight_sum  # specs/attention/softmax.py:96
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:97
+        # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+        peak_1 = tl.maximum(peak, highest)
+        # no key so far: the difference of infinities is NaN
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
+        # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
+        weight = tl.exp2(score_7 - base[:, None])
+        decay = tl.exp2(peak - base)
+        # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
+        weight_sum = tl.sum(weight, axis=1)
+        total_3 = total_2 * decay + weight_sum
+        # a program may have no part of the values
+        narrow = weight.to(tl.bfloat16)
         sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])
+        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])
+        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])
+        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])
+        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])
+        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])
+        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])
         peak = peak_1
         total_2 = total_3
         sums_0 = sums_0_1
@@ -201,105 +266,151 @@ def sparse_mla_decode(
         sums_7 = sums_7_1
     for k_1 in range(upper_1):  # specs/attention/sparse.py:235
         entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:212
-        index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)  # specs/attention/sparse.py:214
+        index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)
         live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:218
         slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:55
-        page_1 = slot_1 // 16  # specs/attention/decode.py:56
-        row_1 = slot_1 % 16  # specs/attention/decode.py:56
-        data_1 = row_1 * 576  # specs/tile/library/pages.py:72
-        start_10 = row_1 * 8 + 9216  # specs/tile/library/pages.py:74
-        start_11 = data_1[:, None]  # specs/tile/library/pages.py:104
-        live_4 = live_3[:, None]  # specs/tile/library/pages.py:105
-        values_7 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        code_7 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:158
-        codes_7 = code_7 & 255  # specs/tile/library/pages.py:150
-        value_21 = (codes_7 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_22 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # specs/tile/library/codec.py:127
-        spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]  # specs/tile/library/pages.py:124
-        value_23 = values_7.to(tl.float32) * spread_7  # specs/tile/library/pages.py:94
-        columns_8 = value_23.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_12 = (data_1 + 64)[:, None]  # specs/tile/library/pages.py:104
-        values_8 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        code_8 = code_7 >> 8  # specs/tile/library/pages.py:149
-        codes_8 = code_8 & 255  # specs/tile/library/pages.py:150
-        value_24 = (codes_8 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_25 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # specs/tile/library/codec.py:127
-        spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]  # specs/tile/library/pages.py:124
-        value_26 = values_8.to(tl.float32) * spread_8  # specs/tile/library/pages.py:94
-        columns_9 = value_26.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_13 = (data_1 + 128)[:, None]  # specs/tile/library/pages.py:104
-        values_9 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        code_9 = code_7 >> 16  # specs/tile/library/pages.py:149
-        codes_9 = code_9 & 255  # specs/tile/library/pages.py:150
-        value_27 = (codes_9 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_28 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # specs/tile/library/codec.py:127
-        spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]  # specs/tile/library/pages.py:124
-        value_29 = values_9.to(tl.float32) * spread_9  # specs/tile/library/pages.py:94
-        columns_10 = value_29.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_14 = (data_1 + 192)[:, None]  # specs/tile/library/pages.py:104
-        values_10 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        code_10 = code_7 >> 24  # specs/tile/library/pages.py:149
-        codes_10 = code_10 & 255  # specs/tile/library/pages.py:150
-        value_30 = (codes_10 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_31 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # specs/tile/library/codec.py:127
-        spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]  # specs/tile/library/pages.py:124
-        value_32 = values_10.to(tl.float32) * spread_10  # specs/tile/library/pages.py:94
-        columns_11 = value_32.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_15 = (data_1 + 256)[:, None]  # specs/tile/library/pages.py:104
-        values_11 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        start_16 = start_10 + 4  # specs/tile/library/pages.py:157
-        code_11 = tl.load((swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)), mask=live_3, other=0)  # specs/tile/library/pages.py:158
-        codes_11 = code_11 & 255  # specs/tile/library/pages.py:150
-        value_33 = (codes_11 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_34 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # specs/tile/library/codec.py:127
-        spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]  # specs/tile/library/pages.py:124
-        value_35 = values_11.to(tl.float32) * spread_11  # specs/tile/library/pages.py:94
-        columns_12 = value_35.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_17 = (data_1 + 320)[:, None]  # specs/tile/library/pages.py:104
-        values_12 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        code_12 = code_11 >> 8  # specs/tile/library/pages.py:149
-        codes_12 = code_12 & 255  # specs/tile/library/pages.py:150
-        value_36 = (codes_12 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_37 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # specs/tile/library/codec.py:127
-        spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]  # specs/tile/library/pages.py:124
-        value_38 = values_12.to(tl.float32) * spread_12  # specs/tile/library/pages.py:94
-        columns_13 = value_38.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_18 = (data_1 + 384)[:, None]  # specs/tile/library/pages.py:104
-        values_13 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.float8e4nv)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
-        code_13 = code_11 >> 16  # specs/tile/library/pages.py:149
-        codes_13 = code_13 & 255  # specs/tile/library/pages.py:150
-        value_39 = (codes_13 << 23).to(tl.float32, bitcast=True)  # specs/tile/library/codec.py:125
-        value_40 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # specs/tile/library/codec.py:127
-        spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]  # specs/tile/library/pages.py:124
-        value_41 = values_13.to(tl.float32) * spread_13  # specs/tile/library/pages.py:94
-        columns_14 = value_41.to(tl.bfloat16)  # specs/tile/library/pages.py:98
-        start_19 = (data_1 + 448)[:, None]  # specs/tile/library/pages.py:104
-        columns_15 = tl.load((swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19).to(tl.pointer_type(tl.bfloat16)) + index[None, :], mask=live_4, other=0.0)  # specs/tile/library/pages.py:106
+        page_1 = slot_1 // 16
+        row_1 = slot_1 % 16
+        data_1 = row_1 * 576
+        start_10 = row_1 * 8 + 9216
+        start_11 = data_1[:, None]
+        live_4 = live_3[:, None]
+        values_7 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        code_7 = tl.load(
+            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)),
+            mask=live_3, other=0
+        )
+        codes_7 = code_7 & 255
+        value_21 = (codes_7 << 23).to(tl.float32, bitcast=True)
+        value_22 = tl.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # 2**-127
+        spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]
+        value_23 = values_7.to(tl.float32) * spread_7
+        columns_8 = value_23.to(tl.bfloat16)
+        start_12 = (data_1 + 64)[:, None]
+        values_8 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        code_8 = code_7 >> 8
+        codes_8 = code_8 & 255
+        value_24 = (codes_8 << 23).to(tl.float32, bitcast=True)
+        value_25 = tl.where(codes_8 == 0, 5.877471754111438e-39, value_24)  # 2**-127
+        spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]
+        value_26 = values_8.to(tl.float32) * spread_8
+        columns_9 = value_26.to(tl.bfloat16)
+        start_13 = (data_1 + 128)[:, None]
+        values_9 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        code_9 = code_7 >> 16
+        codes_9 = code_9 & 255
+        value_27 = (codes_9 << 23).to(tl.float32, bitcast=True)
+        value_28 = tl.where(codes_9 == 0, 5.877471754111438e-39, value_27)  # 2**-127
+        spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]
+        value_29 = values_9.to(tl.float32) * spread_9
+        columns_10 = value_29.to(tl.bfloat16)
+        start_14 = (data_1 + 192)[:, None]
+        values_10 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        code_10 = code_7 >> 24
+        codes_10 = code_10 & 255
+        value_30 = (codes_10 << 23).to(tl.float32, bitcast=True)
+        value_31 = tl.where(codes_10 == 0, 5.877471754111438e-39, value_30)  # 2**-127
+        spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]
+        value_32 = values_10.to(tl.float32) * spread_10
+        columns_11 = value_32.to(tl.bfloat16)
+        start_15 = (data_1 + 256)[:, None]
+        values_11 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        start_16 = start_10 + 4
+        code_11 = tl.load(
+            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)),
+            mask=live_3, other=0
+        )
+        codes_11 = code_11 & 255
+        value_33 = (codes_11 << 23).to(tl.float32, bitcast=True)
+        value_34 = tl.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # 2**-127
+        spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]
+        value_35 = values_11.to(tl.float32) * spread_11
+        columns_12 = value_35.to(tl.bfloat16)
+        start_17 = (data_1 + 320)[:, None]
+        values_12 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        code_12 = code_11 >> 8
+        codes_12 = code_12 & 255
+        value_36 = (codes_12 << 23).to(tl.float32, bitcast=True)
+        value_37 = tl.where(codes_12 == 0, 5.877471754111438e-39, value_36)  # 2**-127
+        spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]
+        value_38 = values_12.to(tl.float32) * spread_12
+        columns_13 = value_38.to(tl.bfloat16)
+        start_18 = (data_1 + 384)[:, None]
+        values_13 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18
+            ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
+            mask=live_4, other=0.0
+        )
+        code_13 = code_11 >> 16
+        codes_13 = code_13 & 255
+        value_39 = (codes_13 << 23).to(tl.float32, bitcast=True)
+        value_40 = tl.where(codes_13 == 0, 5.877471754111438e-39, value_39)  # 2**-127
+        spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]
+        value_41 = values_13.to(tl.float32) * spread_13
+        columns_14 = value_41.to(tl.bfloat16)
+        start_19 = (data_1 + 448)[:, None]
+        columns_15 = tl.load(
+            (
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19
+            ).to(tl.pointer_type(tl.bfloat16)) + index[None, :],
+            mask=live_4, other=0.0
+        )
         score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:78
-        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)  # specs/attention/softmax.py:78
-        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)  # specs/attention/softmax.py:78
-        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)  # specs/attention/softmax.py:78
-        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)  # specs/attention/softmax.py:78
-        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)  # specs/attention/softmax.py:78
-        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)  # specs/attention/softmax.py:78
-        product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)  # specs/attention/softmax.py:78
+        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)
+        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)
+        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)
+        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)
+        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)
+        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)
+        product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)
         score_15 = tl.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
         highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:88
-        peak_2 = tl.maximum(peak, highest_1)  # specs/attention/softmax.py:90
-        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:91
-        weight_1 = tl.exp2(score_15 - base_1[:, None])  # specs/attention/softmax.py:93
-        decay_1 = tl.exp2(peak - base_1)  # specs/attention/softmax.py:94
-        weight_1_sum = tl.sum(weight_1, axis=1)  # specs/attention/softmax.py:96
-        total_4 = total_2 * decay_1 + weight_1_sum  # specs/attention/softmax.py:96
-        narrow_1 = weight_1.to(tl.bfloat16)  # specs/attention/softmax.py:97
+        peak_2 = tl.maximum(peak, highest_1)
+        base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
+        weight_1 = tl.exp2(score_15 - base_1[:, None])
+        decay_1 = tl.exp2(peak - base_1)
+        weight_1_sum = tl.sum(weight_1, axis=1)
+        total_4 = total_2 * decay_1 + weight_1_sum
+        narrow_1 = weight_1.to(tl.bfloat16)
         sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_2_2 = tl.dot(narrow_1, columns_10, acc=sums_2 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_3_2 = tl.dot(narrow_1, columns_11, acc=sums_3 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_4_2 = tl.dot(narrow_1, columns_12, acc=sums_4 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_5_2 = tl.dot(narrow_1, columns_13, acc=sums_5 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_6_2 = tl.dot(narrow_1, columns_14, acc=sums_6 * decay_1[:, None])  # specs/attention/softmax.py:98
-        sums_7_2 = tl.dot(narrow_1, columns_15, acc=sums_7 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])
+        sums_2_2 = tl.dot(narrow_1, columns_10, acc=sums_2 * decay_1[:, None])
+        sums_3_2 = tl.dot(narrow_1, columns_11, acc=sums_3 * decay_1[:, None])
+        sums_4_2 = tl.dot(narrow_1, columns_12, acc=sums_4 * decay_1[:, None])
+        sums_5_2 = tl.dot(narrow_1, columns_13, acc=sums_5 * decay_1[:, None])
+        sums_6_2 = tl.dot(narrow_1, columns_14, acc=sums_6 * decay_1[:, None])
+        sums_7_2 = tl.dot(narrow_1, columns_15, acc=sums_7 * decay_1[:, None])
         peak = peak_2
         total_2 = total_4
         sums_0 = sums_0_2
@@ -310,21 +421,58 @@ def sparse_mla_decode(
         sums_5 = sums_5_2
         sums_6 = sums_6_2
         sums_7 = sums_7_2
+    # The sink is a score in natural units; the state is in powers of two.
     attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:244
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:244
+    sink = attn_sink * 1.4426950408889634  # log2(e)
+    # No key at all: -inf - -inf is NaN.
     base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
-    whole = total_2 + tl.exp2(sink - base_2)  # specs/attention/softmax.py:129
-    known = total_2 > 0.0  # specs/attention/softmax.py:131
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:132
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]), (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    whole = total_2 + tl.exp2(sink - base_2)
+    # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
+    known = total_2 > 0.0
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
+    # specs/attention/sparse.py:248
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]),
+        (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_2 != total_2) & (peak < float("inf"))  # specs/attention/softmax.py:144
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:251
+    # Programs that share a row all know its scores; one of them stores.
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)
+    # NaN stays NaN
     known_1 = total_2 != 0.0  # specs/attention/softmax.py:137
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    tl.store(
+        lse_ptr + (token * H + head),
+        tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")),
+        mask=live
+    )

@@ -39,76 +39,94 @@ def sparse_mla_prefill(
     stride_indices0,
 ):
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16  # specs/attention/sparse.py:80
-    head = tile % blocks * 16 + tl.arange(0, 16)  # specs/attention/sparse.py:83
-    token = tile // blocks  # specs/attention/sparse.py:85
-    live = head < H  # specs/attention/sparse.py:85
+    blocks = (H + 15) // 16
+    # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
+    head = tile % blocks * 16 + tl.arange(0, 16)
+    token = tile // blocks
+    live = head < H
     arange_64 = tl.arange(0, 64)  # specs/attention/columns.py:21
-    part = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + arange_64[None, :]), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index = (arange_64 + 64)[None, :]  # specs/attention/sparse.py:164
-    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_1 = (arange_64 + 128)[None, :]  # specs/attention/sparse.py:164
-    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_2 = (arange_64 + 192)[None, :]  # specs/attention/sparse.py:164
-    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_3 = (arange_64 + 256)[None, :]  # specs/attention/sparse.py:164
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_4 = (arange_64 + 320)[None, :]  # specs/attention/sparse.py:164
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_5 = (arange_64 + 384)[None, :]  # specs/attention/sparse.py:164
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
-    index_6 = (arange_64 + 448)[None, :]  # specs/attention/sparse.py:164
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)  # specs/attention/sparse.py:165
+    # specs/attention/sparse.py:165
+    part = tl.load(
+        q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + arange_64[None, :]), mask=live[:, None], other=0.0
+    )
+    index = (arange_64 + 64)[None, :]
+    part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live[:, None], other=0.0)
+    index_1 = (arange_64 + 128)[None, :]
+    part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)
+    index_2 = (arange_64 + 192)[None, :]
+    part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)
+    index_3 = (arange_64 + 256)[None, :]
+    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)
+    index_4 = (arange_64 + 320)[None, :]
+    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)
+    index_5 = (arange_64 + 384)[None, :]
+    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)
+    index_6 = (arange_64 + 448)[None, :]
+    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)
+    # A length is user data: above the width it would read the next token's list.
     topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:177
-    length = tl.minimum(tl.maximum(topk_length, 0), P)  # specs/attention/sparse.py:177
+    length = tl.minimum(tl.maximum(topk_length, 0), P)
     upper = (length + 63) // 64  # specs/attention/sparse.py:147
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-    total = tl.full([16], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    total = tl.full([16], 0.0, tl.float32)
     sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_1 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_2 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_3 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_4 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_5 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_6 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_7 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_1 = tl.full([16, 64], 0.0, tl.float32)
+    sums_2 = tl.full([16, 64], 0.0, tl.float32)
+    sums_3 = tl.full([16, 64], 0.0, tl.float32)
+    sums_4 = tl.full([16, 64], 0.0, tl.float32)
+    sums_5 = tl.full([16, 64], 0.0, tl.float32)
+    sums_6 = tl.full([16, 64], 0.0, tl.float32)
+    sums_7 = tl.full([16, 64], 0.0, tl.float32)
     for k in range(upper):  # specs/attention/sparse.py:235
         entry = k * 64 + arange_64  # specs/attention/sparse.py:212
-        index_7 = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)  # specs/attention/sparse.py:214
+        # Entries past the length are stale; -1 makes them skipped like missing ones.
+        index_7 = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)
+        # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
         live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:218
-        columns = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + arange_64[None, :]), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_1 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_2 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_1), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_3 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_2), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_4 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_3), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_5 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_4), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_6 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_5), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
-        columns_7 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_6), mask=live_1[:, None], other=0.0)  # specs/attention/prefill.py:46
+        # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
+        # specs/attention/prefill.py:46
+        columns = tl.load(
+            kv_ptr + (index_7[:, None] * stride_kv0 + arange_64[None, :]), mask=live_1[:, None], other=0.0
+        )
+        columns_1 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index), mask=live_1[:, None], other=0.0)
+        columns_2 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_1), mask=live_1[:, None], other=0.0)
+        columns_3 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_2), mask=live_1[:, None], other=0.0)
+        columns_4 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_3), mask=live_1[:, None], other=0.0)
+        columns_5 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_4), mask=live_1[:, None], other=0.0)
+        columns_6 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_5), mask=live_1[:, None], other=0.0)
+        columns_7 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_6), mask=live_1[:, None], other=0.0)
+        # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
+        # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
         score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
-        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)  # specs/attention/softmax.py:78
-        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)  # specs/attention/softmax.py:78
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)  # specs/attention/softmax.py:78
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)  # specs/attention/softmax.py:78
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)  # specs/attention/softmax.py:78
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)  # specs/attention/softmax.py:78
-        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)  # specs/attention/softmax.py:78
+        score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)
+        score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)
+        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
+        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)
+        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)
+        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)
+        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)
         score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
         highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:88
-        peak_1 = tl.maximum(peak, highest)  # specs/attention/softmax.py:90
-        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:91
-        weight = tl.exp2(score_7 - base[:, None])  # specs/attention/softmax.py:93
-        decay = tl.exp2(peak - base)  # specs/attention/softmax.py:94
-        weight_sum = tl.sum(weight, axis=1)  # specs/attention/softmax.py:96
-        total_1 = total * decay + weight_sum  # specs/attention/softmax.py:96
-        narrow = weight.to(tl.bfloat16)  # specs/attention/softmax.py:97
+        # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+        peak_1 = tl.maximum(peak, highest)
+        # no key so far: the difference of infinities is NaN
+        base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
+        # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
+        weight = tl.exp2(score_7 - base[:, None])
+        decay = tl.exp2(peak - base)
+        # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
+        weight_sum = tl.sum(weight, axis=1)
+        total_1 = total * decay + weight_sum
+        # a program may have no part of the values
+        narrow = weight.to(tl.bfloat16)
         sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])  # specs/attention/softmax.py:98
-        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])
+        sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])
+        sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])
+        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])
+        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])
+        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])
+        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])
         peak = peak_1
         total = total_1
         sums_0 = sums_0_1
@@ -119,21 +137,58 @@ def sparse_mla_prefill(
         sums_5 = sums_5_1
         sums_6 = sums_6_1
         sums_7 = sums_7_1
+    # The sink is a score in natural units; the state is in powers of two.
     attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:244
-    sink = attn_sink * 1.4426950408889634  # specs/attention/sparse.py:244
+    sink = attn_sink * 1.4426950408889634  # log2(e)
+    # No key at all: -inf - -inf is NaN.
     base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
-    whole = total + tl.exp2(sink - base_1)  # specs/attention/softmax.py:129
-    known = total > 0.0  # specs/attention/softmax.py:131
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)  # specs/attention/softmax.py:132
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + arange_64[None, :]), (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index), (sums_1 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_2 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_3 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_4 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_5 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_6 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
-    tl.store(out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_7 * factor[:, None]).to(tl.bfloat16), mask=live[:, None])  # specs/attention/sparse.py:248
+    whole = total + tl.exp2(sink - base_1)
+    # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
+    known = total > 0.0
+    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
+    # specs/attention/sparse.py:248
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + arange_64[None, :]),
+        (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index), (sums_1 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_2 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_3 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_4 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_5 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_6 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    tl.store(
+        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_7 * factor[:, None]).to(tl.bfloat16),
+        mask=live[:, None]
+    )
+    # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total != total) & (peak < float("inf"))  # specs/attention/softmax.py:144
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total, peak * 0.6931471805599453), mask=live)  # specs/attention/sparse.py:251
+    # Programs that share a row all know its scores; one of them stores.
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total, peak * 0.6931471805599453), mask=live)
+    # NaN stays NaN
     known_1 = total != 0.0  # specs/attention/softmax.py:137
-    tl.store(lse_ptr + (token * H + head), tl.where(known_1, (peak + tl.log2(tl.where(known_1, total, 1.0))) * 0.6931471805599453, float("-inf")), mask=live)  # specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    tl.store(
+        lse_ptr + (token * H + head),
+        tl.where(known_1, (peak + tl.log2(tl.where(known_1, total, 1.0))) * 0.6931471805599453, float("-inf")),
+        mask=live
+    )

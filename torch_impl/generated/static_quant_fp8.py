@@ -30,12 +30,15 @@ def static_quant_fp8(
     stride_x0,
 ):
     offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/static.py:36
-    mask_m = offs_m < M  # specs/quant/static.py:36
-    offs_n = tl.program_id(1) * 1024 + tl.arange(0, 1024)  # specs/quant/static.py:36
-    mask_n = offs_n < N  # specs/quant/static.py:36
-    mask = mask_m[:, None] & mask_n[None, :]  # specs/quant/static.py:36
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)  # specs/quant/static.py:36
-    x_1 = x.to(tl.float32)  # specs/quant/static.py:36
+    mask_m = offs_m < M
+    offs_n = tl.program_id(1) * 1024 + tl.arange(0, 1024)
+    mask_n = offs_n < N
+    mask = mask_m[:, None] & mask_n[None, :]
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)
+    x_1 = x.to(tl.float32)
     clamped_m = tl.minimum(offs_m, M - 1)  # specs/quant/static.py:46
-    scale = tl.load(scale_ptr + clamped_m)  # specs/quant/static.py:46
-    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=mask)  # specs/quant/static.py:37
+    scale = tl.load(scale_ptr + clamped_m)
+    # specs/quant/static.py:37
+    tl.store(
+        q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=mask
+    )

@@ -27,34 +27,42 @@ def swa_decode_metadata(
     stride_block_table0,
 ):
     token = tl.program_id(0)  # specs/cache/metadata.py:75
+    # A slice of the batch's array: its first element is not 0.
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
-    ended = 0  # specs/cache/lookup.py:48
-    for k in range((R + 255) // 256):  # specs/cache/lookup.py:48
+    ended = 0
+    for k in range((R + 255) // 256):
         owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:39
-        inside = owner < R  # specs/cache/lookup.py:40
-        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)  # specs/cache/lookup.py:42
-        end = query_start_loc - first  # specs/cache/lookup.py:42
-        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)  # specs/cache/lookup.py:44
+        inside = owner < R
+        # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)
+        end = query_start_loc - first
+        index = tl.sum((inside & (end <= token)).to(tl.int32), axis=0)
         ended = ended + index
     live = ended < R  # specs/cache/metadata.py:77
     first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:54
-    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:55
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:55
-    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:56
-    position = tl.where(live, length - end_1 + token, -1)  # specs/cache/lookup.py:58
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)
+    end_1 = query_start_loc_1 - first_1
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)
+    # seq_lens includes this step's tokens, whose last one is end - 1 here and length - 1 in the request.
+    position = tl.where(live, length - end_1 + token, -1)
+    # A token without a slot is padding of a captured batch; it attends to nothing.
     slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/metadata.py:79
-    live_1 = (slot_mapping >= 0) & (position >= 0)  # specs/cache/metadata.py:79
-    low = tl.maximum(position - 127, 0)  # specs/cache/metadata.py:80
-    count = tl.where(live_1, position + 1 - low, 0)  # specs/cache/metadata.py:81
-    column = tl.arange(0, 128)  # specs/cache/metadata.py:83
-    index_1 = low + column  # specs/cache/metadata.py:84
-    live_2 = column < count  # specs/cache/metadata.py:84
+    live_1 = (slot_mapping >= 0) & (position >= 0)
+    low = tl.maximum(position - 127, 0)
+    count = tl.where(live_1, position + 1 - low, 0)
+    # One tile for the whole window, padded to a power of two; the store mask keeps the next row intact.
+    column = tl.arange(0, 128)
+    index_1 = low + column
+    live_2 = column < count
+    # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = tl.where((ended >= 0) & (ended < B), NB, 0)  # specs/cache/lookup.py:70
-    live_3 = live_2 & (index_1 >= 0)  # specs/cache/lookup.py:71
-    entry = tl.where(live_3, index_1, 0)  # specs/cache/lookup.py:72
-    page = entry // 64  # specs/cache/lookup.py:73
-    live_4 = live_3 & (page < pages)  # specs/cache/lookup.py:74
-    block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)  # specs/cache/lookup.py:76
-    slot = tl.where(block >= 0, block * 64 + entry % 64, -1)  # specs/cache/lookup.py:78
+    live_3 = live_2 & (index_1 >= 0)
+    entry = tl.where(live_3, index_1, 0)
+    page = entry // 64
+    live_4 = live_3 & (page < pages)
+    # other=-1 makes masked lanes look like missing pages.
+    block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)
+    # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
+    slot = tl.where(block >= 0, block * 64 + entry % 64, -1)
     tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/metadata.py:85
-    tl.store(lens_ptr + token, count)  # specs/cache/metadata.py:86
+    tl.store(lens_ptr + token, count)

@@ -25,25 +25,30 @@ def token_metadata(
     T, R,
 ):
     arange_64 = tl.arange(0, 64)  # specs/cache/metadata.py:41
-    token = tl.program_id(0) * 64 + arange_64  # specs/cache/metadata.py:41
-    inside = token < T  # specs/cache/metadata.py:42
+    token = tl.program_id(0) * 64 + arange_64
+    inside = token < T
+    # A slice of the batch's array: its first element is not 0.
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
-    ended = tl.full([64], 0, tl.int32)  # specs/cache/lookup.py:48
-    for k in range((R + 63) // 64):  # specs/cache/lookup.py:48
+    ended = tl.full([64], 0, tl.int32)
+    for k in range((R + 63) // 64):
         owner = k * 64 + arange_64  # specs/cache/lookup.py:39
-        inside_1 = owner < R  # specs/cache/lookup.py:40
-        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside_1, other=0)  # specs/cache/lookup.py:42
-        end = query_start_loc - first  # specs/cache/lookup.py:42
-        over = inside_1[None, :] & (end[None, :] <= token[:, None])  # specs/cache/lookup.py:45
-        index = tl.sum(over.to(tl.int32), axis=1)  # specs/cache/lookup.py:46
+        inside_1 = owner < R
+        # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
+        query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside_1, other=0)
+        end = query_start_loc - first
+        over = inside_1[None, :] & (end[None, :] <= token[:, None])
+        index = tl.sum(over.to(tl.int32), axis=1)
         ended = ended + index
     live = inside & (ended < R)  # specs/cache/metadata.py:44
     first_1 = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:54
-    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)  # specs/cache/lookup.py:55
-    end_1 = query_start_loc_1 - first_1  # specs/cache/lookup.py:55
-    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/lookup.py:56
+    query_start_loc_1 = tl.load(query_start_loc_ptr + ended + 1, mask=live, other=0)
+    end_1 = query_start_loc_1 - first_1
+    length = tl.load(seq_lens_ptr + ended, mask=live, other=0)
+    # seq_lens includes this step's tokens, whose last one is end - 1 here and length - 1 in the request.
+    # Padding gets position 0, a valid index of the rotary table, not -1.
     position = tl.maximum(tl.where(live, length - end_1 + token, -1), 0)  # specs/cache/metadata.py:46
-    slot = tl.load(slot_mapping_ptr + token, mask=inside, other=-1)  # specs/cache/metadata.py:47
-    tl.store(token_to_req_ptr + token, tl.where(live, ended, -1), mask=inside)  # specs/cache/metadata.py:49
-    tl.store(positions_ptr + token, position, mask=inside)  # specs/cache/metadata.py:50
-    tl.store(is_valid_ptr + token, live & (slot >= 0), mask=inside)  # specs/cache/metadata.py:51
+    slot = tl.load(slot_mapping_ptr + token, mask=inside, other=-1)
+    # All of the padded range is written: captured graphs read it without knowing T of the step.
+    tl.store(token_to_req_ptr + token, tl.where(live, ended, -1), mask=inside)
+    tl.store(positions_ptr + token, position, mask=inside)
+    tl.store(is_valid_ptr + token, live & (slot >= 0), mask=inside)

@@ -27,59 +27,72 @@ def select_columns(
     stride_logits0,
 ):
     out_row = tl.program_id(0)  # specs/indexer/select.py:101
-    row = first + out_row  # specs/indexer/select.py:102
-    live = row < R  # specs/indexer/select.py:103
+    row = first + out_row
+    live = row < R
     start = tl.load(row_starts_ptr + row, mask=live, other=0)  # specs/indexer/select.py:129
-    end = tl.load(row_ends_ptr + row, mask=live, other=0)  # specs/indexer/select.py:129
+    end = tl.load(row_ends_ptr + row, mask=live, other=0)
     start_1 = tl.maximum(start, 0)  # specs/indexer/select.py:106
-    end_1 = tl.minimum(end, W)  # specs/indexer/select.py:106
+    end_1 = tl.minimum(end, W)
     if live & (end_1 - start_1 > 512):  # specs/indexer/select.py:267
         number = tl.arange(0, 512)  # specs/indexer/select.py:197
-        group = start_1 // 8 + number  # specs/indexer/select.py:199
-        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]  # specs/indexer/select.py:203
-        last = (end_1 + 7) // 8  # specs/indexer/select.py:205
-        there = (group < last)[:, None]  # specs/indexer/select.py:206
-        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)  # specs/indexer/select.py:208
-        after = item >= start_1  # specs/indexer/select.py:210
-        inside = there & after & (item < end_1)  # specs/indexer/select.py:211
+        group = start_1 // 8 + number
+        item = group[:, None] * 8 + tl.arange(0, 8)[None, :]
+        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        last = (end_1 + 7) // 8
+        there = (group < last)[:, None]
+        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)
+        # A group that straddles the start counts with the columns after it.
+        after = item >= start_1
+        inside = there & after & (item < end_1)
         bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
-        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)  # specs/indexer/select.py:212
-        item_1 = tl.reshape(item, [4096])  # specs/indexer/select.py:213
-        keys_1 = tl.reshape(keys, [4096])  # specs/indexer/select.py:213
+        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+        # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
+        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)
+        item_1 = tl.reshape(item, [4096])
+        keys_1 = tl.reshape(keys, [4096])
         keys_2 = tl.max(tl.reshape(keys_1, [8, 512]), axis=0)  # specs/indexer/select.py:298
-        keys_2_min = tl.min(keys_2, axis=0)  # specs/indexer/select.py:300
-        lower = keys_2_min - 1  # specs/indexer/select.py:300
+        # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
+        # too.
+        keys_2_min = tl.min(keys_2, axis=0)
+        lower = keys_2_min - 1
         upper = tl.max(keys_1, axis=0)  # specs/indexer/select.py:308
-        straddles = tl.cast((lower < -1) & (upper > -1), tl.int32)  # specs/indexer/select.py:315
-        lower_1 = lower  # specs/indexer/select.py:316
-        upper_1 = upper  # specs/indexer/select.py:316
-        above = 0  # specs/indexer/select.py:316
-        for i in range(straddles):  # specs/indexer/select.py:316
+        straddles = tl.cast((lower < -1) & (upper > -1), tl.int32)
+        lower_1 = lower
+        upper_1 = upper
+        above = 0
+        for i in range(straddles):
+            # One halving at the sign first, so that upper - lower fits into int32 afterwards.
             middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:312
-            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)  # specs/indexer/select.py:313
+            found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)
             enough = found <= 512  # specs/indexer/select.py:348
-            lower_2 = tl.where(enough, lower_1, middle)  # specs/indexer/select.py:349
-            upper_2 = tl.where(enough, middle, upper_1)  # specs/indexer/select.py:349
-            above_1 = tl.where(enough, found, above)  # specs/indexer/select.py:349
+            lower_2 = tl.where(enough, lower_1, middle)
+            upper_2 = tl.where(enough, middle, upper_1)
+            above_1 = tl.where(enough, found, above)
             lower_1 = lower_2
             upper_1 = upper_2
             above = above_1
+        # From here on the range is shorter than 2**31, and so is every difference of two keys: the sign of one is a
+        # comparison that costs the integer units half of what one with a result of its own does.
         near = tl.minimum(tl.maximum(keys_1, lower_1), upper_1)  # specs/indexer/select.py:319
-        lower_3 = lower_1  # specs/indexer/select.py:332
-        upper_3 = upper_1  # specs/indexer/select.py:332
-        for i_1 in range(31):  # specs/indexer/select.py:332
-            needed = tl.cast((above < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)  # specs/indexer/select.py:323
-            lower_4 = lower_3  # specs/indexer/select.py:324
-            upper_4 = upper_3  # specs/indexer/select.py:324
-            above_2 = above  # specs/indexer/select.py:324
-            for i_2 in range(needed):  # specs/indexer/select.py:324
+        # 31 halvings empty any range shorter than 2**31; most rows stop after a dozen.
+        lower_3 = lower_1
+        upper_3 = upper_1
+        for i_1 in range(31):
+            # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
+            # Common bits plus half of the differing ones: rounds down for negative sums too.
+            # specs/indexer/select.py:323
+            needed = tl.cast((above < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
+            lower_4 = lower_3
+            upper_4 = upper_3
+            above_2 = above
+            for i_2 in range(needed):
                 middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
                 index = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:329
-                found_1 = -index  # specs/indexer/select.py:329
+                found_1 = -index
                 enough_1 = found_1 <= 512  # specs/indexer/select.py:348
-                lower_5 = tl.where(enough_1, lower_4, middle_1)  # specs/indexer/select.py:349
-                upper_5 = tl.where(enough_1, middle_1, upper_4)  # specs/indexer/select.py:349
-                above_3 = tl.where(enough_1, found_1, above_2)  # specs/indexer/select.py:349
+                lower_5 = tl.where(enough_1, lower_4, middle_1)
+                upper_5 = tl.where(enough_1, middle_1, upper_4)
+                above_3 = tl.where(enough_1, found_1, above_2)
                 lower_4 = lower_5
                 upper_4 = upper_5
                 above_2 = above_3
@@ -88,16 +101,26 @@ def select_columns(
             above = above_2
         room = 512 - above  # specs/indexer/select.py:246
         higher = keys_1 > upper_3  # specs/indexer/select.py:364
-        equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # specs/indexer/select.py:364
-        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)  # specs/indexer/select.py:366
-        ranks = tl.cumsum(passed, axis=0)  # specs/indexer/select.py:367
+        equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # -(2**31 - 1)
+        # Both counts in one running sum: there are fewer keys than half an integer counts.
+        passed = higher.to(tl.int32) + (equal.to(tl.int32) << 16)
+        ranks = tl.cumsum(passed, axis=0)
         ties = ranks >> 16  # specs/indexer/select.py:354
+        # Of equal keys the first in the row: the result does not depend on the machine.
         kept = higher | (equal & (ties <= room))  # specs/indexer/select.py:370
-        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)  # specs/indexer/select.py:371
-        passed_1 = tl.sum(passed, axis=0)  # specs/indexer/select.py:371
+        place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)
+        passed_1 = tl.sum(passed, axis=0)
+        # Results count from the row's first column, as vLLM's top_k_per_row does.
         tl.store(indices_ptr + (row * 512 + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
         count = (passed_1 & 65535) + tl.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
-        tl.store(indices_ptr + (row * 512 + number), tl.full([512], -1, tl.int32), mask=(number >= count) & (number < 512))  # specs/indexer/select.py:282
+        # specs/indexer/select.py:282
+        tl.store(
+            indices_ptr + (row * 512 + number), tl.full([512], -1, tl.int32), mask=(number >= count) & (number < 512)
+        )
+    # At most k columns: all are chosen, in order, without reading a logit.
     if live & (end_1 - start_1 <= 512):  # specs/indexer/select.py:270
         number_1 = tl.arange(0, 512)  # specs/indexer/select.py:275
-        tl.store(indices_ptr + (row * 512 + number_1), tl.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 512)  # specs/indexer/select.py:276
+        tl.store(
+            indices_ptr + (row * 512 + number_1), tl.where(number_1 < end_1 - start_1, number_1, -1),
+            mask=number_1 < 512
+        )

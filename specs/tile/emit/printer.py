@@ -16,7 +16,10 @@ from typing import Self
 
 from specs.lang.declare.axes import BinaryExpr, Expr, Ref
 from specs.lang.formats.elements import BOOL, F32, INT32, Kind
-from specs.tile.ir import Opcode, Operation, Program, Size, Stride, Value, walk
+from specs.tile.emit.comments import comments_of
+from specs.tile.emit.numerals import meaning_of_bits, meaning_of_float, meaning_of_integer
+from specs.tile.emit.wrapping import WIDTH, commented, filled, wrapped
+from specs.tile.ir import Location, Opcode, Operation, Program, Size, Stride, Value, walk
 
 BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
     Opcode.OR: ("|", 4),
@@ -43,7 +46,9 @@ ATOM = 12
 _STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
 _REDUCED = {Opcode.SUM: "sum", Opcode.AMAX: "max", Opcode.AMIN: "min", Opcode.CUMSUM: "cumsum"}
 INDENT = "    "
-_SHORT = 20  # characters
+_SHORT, _PLAIN = 20, 4  # characters of an expression that is repeated, of a number that explains itself
+_HEXADECIMAL = 0xFFFF  # larger integers are written so
+_LIBRARY = "specs/tile/library/"  # its statements belong to the run of their caller
 _BY_KIND = {Kind.FLOAT: "value", Kind.INT: "index", Kind.BOOL: "mask"}
 
 
@@ -56,6 +61,13 @@ def integer_names(integers: Sequence[Size | Stride]) -> dict[Size | Stride, str]
             name += "_"
         names[integer] = name
     return {integer: names[integer] for integer in integers}
+
+
+def docstring(program: Program) -> list[str]:
+    """Head of a generated module: the kernel, and what it is specialised on."""
+    first, *more = filled(f'"""{program.name}: {program.doc}')
+    settings = [line for name, value in program.specialisation for line in filled(f"{name} = {value}", INDENT)]
+    return [first, *more, "", "Generated. Specialised on", *settings, '"""']
 
 
 class Text(str):
@@ -85,11 +97,17 @@ class Printer(ABC):
         self.program = program
         self.lines: list[str] = []
         self.text: dict[int, Text] = {}
+        self.meanings: dict[str, str] = {}  # of numbers, by their text
+        self.remarks: list[str] = []  # of the author, on the next statement
+        self.remarked: set[tuple[str, int]] = set()
+        self.where: Location | None = None  # where they were looked for last
+        self.run = ("", "")  # file and function of the last statement
         self.names = integer_names(integers)
         self.taken = {*self.reserved, *self.names.values()}
         self._last: Counter[str] = Counter()  # the number that `unique` gave last
         everything = walk(program.ops)
         self.home = homes(program.ops)
+        self.has_bits = any(op.code is Opcode.BITCAST for op in everything)
         self.uses = Counter(id(v) for op in everything for v in op.operands)
         for op in everything:
             if op.region is not None:
@@ -98,10 +116,34 @@ class Printer(ABC):
     # -- statements ---------------------------------------------------------------------------------------------
 
     def line(self, text: str, depth: int, op: Operation | None = None) -> None:
-        """One line, followed by the author's file and line as a comment."""
-        body = INDENT * depth + text
-        where = f"  # {op.where}" if op is not None and op.where is not None else ""
-        self.lines.append(body + where)
+        """One statement, under the author's comments; with the place where a run begins, and the meaning of numbers."""
+        numbers = [number for number in self.meanings if number in text]
+        notes = [self.meanings[number] for number in numbers]
+        if op is not None and op.where is not None:
+            self.remark(op.where)
+            run = op.where.file, op.where.function
+            if run != self.run and not op.where.file.startswith(_LIBRARY):
+                self.run = run
+                notes.append(str(op.where))
+        for remark in self.remarks:
+            self.lines += commented(remark, depth)
+        self.remarks.clear()
+        rows, note = wrapped(text, depth), f"  # {', '.join(notes)}" if notes else ""
+        if len(rows) > 1 or len(rows[0]) + len(note) > WIDTH:
+            notes[: len(numbers)] = [f"{number} is {self.meanings[number]}" for number in numbers]
+            self.lines += commented(", ".join(notes), depth)
+            note = ""
+        self.lines += [rows[0] + note, *rows[1:]]
+
+    def remark(self, where: Location) -> None:
+        """Lets the next statement carry the author's comments at a place, once."""
+        if where is self.where:
+            return
+        self.where = where
+        for line, text in comments_of(where.file).get(where.line, ()):
+            if (where.file, line) not in self.remarked:
+                self.remarked.add((where.file, line))
+                self.remarks.append(text)
 
     def block(self, ops: list[Operation], depth: int, results: tuple[Value, ...] = ()) -> None:
         """All statements of a block; folded and unused values print no statement.
@@ -113,22 +155,24 @@ class Printer(ABC):
             folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
         statements = {Opcode.STORE: self.store, Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
         for op in ops:
-            if op.code is Opcode.CONST:
-                self.text[id(op.result)] = self.literal(op)
-            elif op.code in statements:
+            if op.code in statements:
                 statements[op.code](op, depth)
+            elif op.code is Opcode.CONST:
+                self.text[id(op.result)] = self.literal(op)
             elif op.code is Opcode.SIZE:
                 self.text[id(op.result)] = Text(self.names[op.attrs["size"]])  # type: ignore[index]
             elif len(op.results) > 1:
                 expression = self.expression(op)
                 names = [self.fresh(result) for result in op.results]
                 self.line(f"{', '.join(names)} = {expression}", depth, op)
-            elif self.uses[id(op.result)]:
+            elif self.uses[id(result := op.results[0])]:
+                if op.where is not self.where and op.where is not None:
+                    self.remark(op.where)
                 expression = self.expression(op)
                 if id(op) in folded or self._is_repeated(op, expression):
-                    self.text[id(op.result)] = expression
+                    self.text[id(result)] = expression
                 else:
-                    name = self.fresh(op.result, self._default_name(op))
+                    name = self.fresh(result, result.name or result.hint or self._default_name(op))
                     self.line(f"{name} = {expression}", depth, op)
 
     def _folded(self, ops: list[Operation]) -> set[int]:
@@ -173,7 +217,8 @@ class Printer(ABC):
     def fresh(self, value: Value, default: str = "t") -> str:
         """A unique Python name for a value, the author's where there is one; also becomes its text."""
         base = value.name or value.hint or default
-        base = base if base.isidentifier() and not keyword.iskeyword(base) else default
+        if keyword.iskeyword(base) or not base.isidentifier():
+            base = default
         name = self.unique(base)
         self.text[id(value)] = Text(name)
         return name
@@ -208,11 +253,26 @@ class Printer(ABC):
 
     def literal(self, op: Operation) -> Text:
         """A constant. Python numbers take the other operand's format, which for i32 and f32 is exact."""
+        text = self._number(op)
+        if len(text) > _PLAIN and (meaning := self._meaning(op)) is not None:
+            self.meanings[str(text)] = meaning
+        return text
+
+    def _meaning(self, op: Operation) -> str | None:
+        """What a number stands for, where its digits do not tell."""
+        value = op.attrs["value"]
+        if isinstance(value, float):
+            return meaning_of_float(value)
+        assert isinstance(value, int)
+        bits = meaning_of_bits(value) if self.has_bits else None
+        return bits or (meaning_of_integer(value) if abs(value) > _HEXADECIMAL else None)
+
+    def _number(self, op: Operation) -> Text:
         value = op.attrs["value"]
         if op.result.type.element == BOOL:
             return Text(repr(bool(value)))
         if op.result.type.element.is_integer:
-            return Text(hex(value) if isinstance(value, int) and value > 0xFFFF else repr(value), _weak(value))
+            return Text(hex(value) if isinstance(value, int) and value > _HEXADECIMAL else repr(value), _weak(value))
         number = float(value)  # type: ignore[arg-type]
         if math.isnan(number) or math.isinf(number):
             return Text(f'float("{number}")')
@@ -333,4 +393,4 @@ def is_zero(value: Value) -> bool:
     return is_const(value) and value.op is not None and value.op.attrs["value"] == 0
 
 
-__all__ = ["ATOM", "BINARY", "F32", "INDENT", "Printer", "Text", "is_const", "is_scalar_i32"]
+__all__ = ["ATOM", "BINARY", "F32", "INDENT", "Printer", "Text", "docstring", "is_const", "is_scalar_i32"]

@@ -12,7 +12,8 @@ from functools import lru_cache
 from specs.lang.declare.axes import Literal, Ref
 from specs.lang.formats.elements import ALL, BOOL, F32, INT32, INT64, ElementFormat
 from specs.tile.emit import ptx
-from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, integer_names, is_const, is_zero
+from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, docstring, integer_names, is_const, is_zero
+from specs.tile.emit.wrapping import filled
 from specs.tile.ir import ArrayParam, Lead, Opcode, Operation, Program, Size, Stride, Value, index_count, walk
 
 TYPES = {form: f"tl.{form.names.triton}" for form in ALL if form.names.triton}
@@ -52,13 +53,11 @@ def emit(program: Program, waits: bool = False, hands_over: bool = False) -> str
         printer.lines.insert(printer.last_store, f"{INDENT}tl.extra.cuda.gdc_launch_dependents()")
     if waits:
         printer.lines.insert(0, f"{INDENT}tl.extra.cuda.gdc_wait()")
-    header = [f'"""{program.name}: {program.doc}', "", "Generated. Specialised on"]
-    header += [f"    {name} = {value}" for name, value in program.specialisation]
-    header += ['"""', "", "import triton", "import triton.language as tl", ""]
+    header = [*docstring(program), "", "import triton", "import triton.language as tl", ""]
     header += [f"{name} = tl.constexpr({_wrapped(text)})" for name, text in sorted(printer.assembly.items())]
     header += ["", ""] if printer.assembly else [""]
     signature = ["@triton.jit", f"def {program.name}("]
-    signature += [f"{INDENT}{', '.join(group)}," for group in _parameters(program)]
+    signature += [line for group in _parameters(program) for line in filled(f"{', '.join(group)},", INDENT)]
     return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
 
 

@@ -51,8 +51,10 @@ class Tracer:
         self._numbered: dict[int, tuple[Value, str]] = {}  # names by place in a tuple
         self._looked_into: dict[int, object] = {}  # objects whose tiles never change
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
-        self._line, self._step = ("", 0), 0  # its line, and how far into the function
-        self._lines: dict[tuple[str, int], Location] = {}
+        self._where: Location | None = None
+        self._step = 0  # how far into its function that is
+        self._places: dict[tuple[int, int], Location] = {}  # by function and step
+        self._lines: dict[Location, Location] = {}  # equal ones are one object
 
     def emit(
         self,
@@ -96,15 +98,17 @@ class Tracer:
         frame = author_frame()
         if frame is None:
             return None
-        line = (frame.f_code.co_filename, frame.f_lineno)
         step = frame.f_lasti
+        place = (id(frame.f_code), step)
+        where = self._places.get(place)
+        if where is None:
+            found = location_of(frame)
+            where = self._places[place] = self._lines.setdefault(found, found)
         # Further on in the same statement nothing has been assigned.
-        if not self._frames or frame is not self._frames[-1] or line != self._line or step <= self._step:
+        if not self._frames or frame is not self._frames[-1] or where is not self._where or step <= self._step:
             self.name_locals(frame)
-        self._line, self._step = line, step
-        if line not in self._lines:
-            self._lines[line] = location_of(frame)
-        return self._lines[line]
+        self._where, self._step = where, step
+        return where
 
     def name_locals(self, frame: FrameType) -> None:
         """Gives the author's variable names to the tiles they hold, a caller's name before a helper's."""
@@ -264,8 +268,9 @@ def author_frame() -> FrameType | None:
 
 
 def location_of(frame: FrameType) -> Location:
-    """File (relative to the project where it lies inside) and line of a frame."""
-    return Location(frame.f_code.co_filename.removeprefix(_ROOT + "/"), frame.f_lineno)
+    """File (relative to the project where it lies inside), line and function of a frame."""
+    code = frame.f_code
+    return Location(code.co_filename.removeprefix(_ROOT + "/"), frame.f_lineno, code.co_qualname)
 
 
 def author_location() -> str | None:
