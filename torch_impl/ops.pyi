@@ -709,8 +709,8 @@ def qnorm_rope_kv_insert(
         cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a
             row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
-        positions: position of every row; outside the table: q is left as it is there, and no key is written,
-            int32 or int64 [T]
+        positions: position of every row; outside the table: q is unchanged, and no key is written, int32 or
+            int64 [T]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         eps: added to the mean square. Default 1e-06.
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
@@ -1235,7 +1235,7 @@ def compressed_slot_mapping(
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [P]
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         ratio: original tokens per compressed entry. Default 128.
-        block_size: original tokens that a page stands for, a multiple of ratio. Default 256.
+        block_size: original tokens per page, a multiple of ratio. Default 256.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device
             supports.
         out: an array to write slots into, which is then returned: shape, format and device of the result; the

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7380e52a2ed38ac0e39a04e7f19236018dff2c60525d61751bffdfafdc2c366c
+# spec sha256 2bbad306371bbefbf2d450788cbcd7bf44e95d137895103836c20be807df3a00
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on

@@ -34,12 +34,12 @@ def insert_rows(
     # -1: no slot, and no byte is written.
     slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
-    held = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = jax.lax.div(held, jnp.full((2,), 64, jnp.int32))
+    clamped = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
+    page = jax.lax.div(clamped, jnp.full((2,), 64, jnp.int32))
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = live & (slot >= 0) & (page < PAGES)
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    row = jax.lax.rem(held, jnp.full((2,), 64, jnp.int32))
+    row = jax.lax.rem(clamped, jnp.full((2,), 64, jnp.int32))
     data = row * 128
     # Gathered layouts keep all scales of a page after the last row's data.
     inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106

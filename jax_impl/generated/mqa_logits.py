@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 58bc9c7a7ca149e4723349956f2c68ac187e08a1365495f3f94a4c97f0020049
+# spec sha256 0954baa9783494041d4f8ca574f81da8d00b853f031b24714db773e09f39141f
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

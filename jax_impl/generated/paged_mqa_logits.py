@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 602d4a940b52ef2bfeb9303364539dbc74f23245461a4717d0c2e3cee25ec8a5
+# spec sha256 0e559e9af1f597879a0165998b89c9dfdad7a39e4f55fc238ce066e0d94adf72
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

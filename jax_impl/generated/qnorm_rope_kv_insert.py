@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7f19bba1178d84ed64a81f0a48e61ae01a37c07841bfef71d6583aa634e463dc
+# spec sha256 5c4a09079f1d4dda05c3cdbfaccb058da2de1567728136b7616f0fbff5567a25
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -88,12 +88,12 @@ def qnorm_rope_insert(
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:81
         slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)
         # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
-        held = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
-        page = jax.lax.div(held, jnp.full((1,), 16, jnp.int32))
+        clamped = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
+        page = jax.lax.div(clamped, jnp.full((1,), 16, jnp.int32))
         # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
         live_2 = live_1 & (slot >= 0) & (page < PAGES)
         # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-        row = jax.lax.rem(held, jnp.full((1,), 16, jnp.int32))
+        row = jax.lax.rem(clamped, jnp.full((1,), 16, jnp.int32))
         data = row * 576
         # Gathered layouts keep all scales of a page after the last row's data.
         scales = row * 8 + 9216
@@ -183,7 +183,7 @@ def qnorm_rope_insert(
         total_5 = total_2 + total_4
         b_part_5 = total_5 - total_2
         error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)
-        # Only the sign of what is lost here matters: it decides ties, not digits.
+        # Only the sign of the lost bits matters: it decides ties, not digits.
         error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:45
         bits_2 = jax.lax.bitcast_convert_type(total_5, jnp.int32)  # specs/cache/rope.py:67
         # The exact sum is nearer to zero than total: the odd neighbour is then the one below in magnitude.

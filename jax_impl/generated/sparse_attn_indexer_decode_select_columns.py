@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5cd96075a224c2e20807825c5cc730a9ae5f2e30e6c9dae8e1fd2e031efb1bb2
+# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -41,7 +41,7 @@ def decode_select_columns(
         number = jnp.arange(32, dtype=jnp.int32)  # specs/indexer/select.py:197
         group = jax.lax.div(start_1, jnp.int32(8)) + number
         item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]
-        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
         last = jax.lax.div(end_1 + 7, jnp.int32(8))
         there = (group < last)[:, None]
         value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < max_model_len), other=0.0)

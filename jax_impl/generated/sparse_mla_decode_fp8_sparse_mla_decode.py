@@ -58,7 +58,7 @@ def sparse_mla_decode(
     total = COMP_PAGES * 2  # specs/attention/decode.py:70
     total_1 = SWA_PAGES * 16
     index = jnp.arange(64, dtype=jnp.int32)
-    # specs/attention/sparse.py:165
+    # specs/attention/sparse.py:166
     part = plgpu.load(
         q_ref.at[token, head[:, None], index[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
     )
@@ -91,11 +91,11 @@ def sparse_mla_decode(
         q_ref.at[token, head[:, None], index_7], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
     )
     # A length is user data: above the width it would read the next token's list.
-    topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:177
+    topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:178
     length = jnp.minimum(jnp.maximum(topk_lens, 0), K)
     swa_lens = plgpu.load(swa_lens_ref.at[token])
     length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)
-    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:147
+    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:148
     upper_1 = jax.lax.div(length_1 + 63, jnp.int32(64))
     peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
     total_2 = jnp.full((16,), 0.0, jnp.float32)
@@ -107,13 +107,13 @@ def sparse_mla_decode(
     sums_5 = jnp.full((16, 64), 0.0, jnp.float32)
     sums_6 = jnp.full((16, 64), 0.0, jnp.float32)
     sums_7 = jnp.full((16, 64), 0.0, jnp.float32)
-    def step(k, carry):  # specs/attention/sparse.py:235
+    def step(k, carry):  # specs/attention/sparse.py:236
         (peak_2, total_4, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
-        entry = k * 64 + index  # specs/attention/sparse.py:212
+        entry = k * 64 + index  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
-        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:218
+        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:219
         # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = jnp.maximum(index_8, 0)  # specs/attention/decode.py:55
         page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))
@@ -248,7 +248,7 @@ def sparse_mla_decode(
         sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)
         sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)
         return (peak_3, total_5, sums_0_3, sums_1_3, sums_2_3, sums_3_3, sums_4_3, sums_5_3, sums_6_3, sums_7_3)
-    # specs/attention/sparse.py:235
+    # specs/attention/sparse.py:236
     (
         peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1
     ) = jax.lax.fori_loop(
@@ -256,9 +256,9 @@ def sparse_mla_decode(
     )
     def step_1(k_1, carry):
         (peak_5, total_7, sums_0_5, sums_1_5, sums_2_5, sums_3_5, sums_4_5, sums_5_5, sums_6_5, sums_7_5) = carry
-        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:212
+        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:213
         index_9 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)
-        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:218
+        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
         slot_1 = jnp.maximum(index_9, 0)  # specs/attention/decode.py:55
         page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))
         row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))
@@ -383,7 +383,7 @@ def sparse_mla_decode(
         sums_6_6 = sums_6_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)
         sums_7_6 = sums_7_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)
         return (peak_6, total_8, sums_0_6, sums_1_6, sums_2_6, sums_3_6, sums_4_6, sums_5_6, sums_6_6, sums_7_6)
-    # specs/attention/sparse.py:235
+    # specs/attention/sparse.py:236
     (
         peak_4, total_6, sums_0_4, sums_1_4, sums_2_4, sums_3_4, sums_4_4, sums_5_4, sums_6_4, sums_7_4
     ) = jax.lax.fori_loop(
@@ -391,7 +391,7 @@ def sparse_mla_decode(
         (peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1)
     )
     # The sink is a score in natural units; the state is in powers of two.
-    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:244
+    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:245
     sink = attn_sink * 1.4426950408889634  # log2(e)
     # No key at all: -inf - -inf is NaN.
     base_2 = jnp.where(peak_4 == float("-inf"), 0.0, peak_4)  # specs/attention/softmax.py:128
@@ -399,7 +399,7 @@ def sparse_mla_decode(
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total_6 > 0.0
     factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
-    # specs/attention/sparse.py:248
+    # specs/attention/sparse.py:249
     plgpu.store(
         out_ref.at[token, head[:, None], index[None, :]], (sums_0_4 * factor[:, None]).astype(jnp.bfloat16),
         mask=jnp.broadcast_to(live[:, None], (16, 64))
@@ -435,11 +435,11 @@ def sparse_mla_decode(
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_6 != total_6) & (peak_4 < float("inf"))  # specs/attention/softmax.py:144
     # Programs that share a row all know its scores; one of them stores.
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
     plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_6, peak_4 * 0.6931471805599453), mask=live)
     # NaN stays NaN
     known_1 = total_6 != 0.0  # specs/attention/softmax.py:137
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
     plgpu.store(
         lse_ref.at[token, head],
         jnp.where(known_1, (peak_4 + jnp.log2(jnp.where(known_1, total_6, 1.0))) * 0.6931471805599453, float("-inf")),

@@ -45,7 +45,7 @@ def sparse_mla_prefill(
     token = jax.lax.div(tile, jnp.int32(blocks))
     live = head < H
     arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/attention/columns.py:21
-    # specs/attention/sparse.py:165
+    # specs/attention/sparse.py:166
     part = plgpu.load(
         q_ref.at[token, head[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
     )
@@ -78,9 +78,9 @@ def sparse_mla_prefill(
         q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
     )
     # A length is user data: above the width it would read the next token's list.
-    topk_length = plgpu.load(topk_length_ref.at[token])  # specs/attention/sparse.py:177
+    topk_length = plgpu.load(topk_length_ref.at[token])  # specs/attention/sparse.py:178
     length = jnp.minimum(jnp.maximum(topk_length, 0), P)
-    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:147
+    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:148
     peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
     total = jnp.full((16,), 0.0, jnp.float32)
     sums_0 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
@@ -91,13 +91,13 @@ def sparse_mla_prefill(
     sums_5 = jnp.full((16, 64), 0.0, jnp.float32)
     sums_6 = jnp.full((16, 64), 0.0, jnp.float32)
     sums_7 = jnp.full((16, 64), 0.0, jnp.float32)
-    def step(k, carry):  # specs/attention/sparse.py:235
+    def step(k, carry):  # specs/attention/sparse.py:236
         (peak_2, total_2, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
-        entry = k * 64 + arange_64  # specs/attention/sparse.py:212
+        entry = k * 64 + arange_64  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_7 = plgpu.load(indices_ref.at[token, entry], mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
-        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:218
+        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:219
         # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
         # specs/attention/prefill.py:46
         columns = plgpu.load(
@@ -158,12 +158,12 @@ def sparse_mla_prefill(
         sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)
         sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)
         return (peak_3, total_3, sums_0_3, sums_1_3, sums_2_3, sums_3_3, sums_4_3, sums_5_3, sums_6_3, sums_7_3)
-    # specs/attention/sparse.py:235
+    # specs/attention/sparse.py:236
     (
         peak_1, total_1, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1
     ) = jax.lax.fori_loop(0, upper, step, (peak, total, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7))
     # The sink is a score in natural units; the state is in powers of two.
-    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:244
+    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:245
     sink = attn_sink * 1.4426950408889634  # log2(e)
     # No key at all: -inf - -inf is NaN.
     base_1 = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:128
@@ -171,7 +171,7 @@ def sparse_mla_prefill(
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total_1 > 0.0
     factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
-    # specs/attention/sparse.py:248
+    # specs/attention/sparse.py:249
     plgpu.store(
         out_ref.at[token, head[:, None], arange_64[None, :]], (sums_0_1 * factor[:, None]).astype(jnp.bfloat16),
         mask=jnp.broadcast_to(live[:, None], (16, 64))
@@ -207,11 +207,11 @@ def sparse_mla_prefill(
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_1 != total_1) & (peak_1 < float("inf"))  # specs/attention/softmax.py:144
     # Programs that share a row all know its scores; one of them stores.
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
     plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_1, peak_1 * 0.6931471805599453), mask=live)
     # NaN stays NaN
     known_1 = total_1 != 0.0  # specs/attention/softmax.py:137
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
     plgpu.store(
         lse_ref.at[token, head],
         jnp.where(known_1, (peak_1 + jnp.log2(jnp.where(known_1, total_1, 1.0))) * 0.6931471805599453, float("-inf")),

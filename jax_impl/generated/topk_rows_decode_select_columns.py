@@ -40,7 +40,7 @@ def select_columns(
         number = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:197
         group = jax.lax.div(start_1, jnp.int32(8)) + number
         item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]
-        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
         last = jax.lax.div(end_1 + 7, jnp.int32(8))
         there = (group < last)[:, None]
         value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < W), other=0.0)

@@ -1,4 +1,4 @@
-"""What the declarations of attention operations share."""
+"""Shared declarations of attention operations: axes, arrays, attributes, tunables."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sink() -> Array:
 
 
 def results(width: Axis = VALUES) -> tuple[Array, ...]:
-    """out, and on request the largest scores and the logarithms of the sums of exponentials."""
+    """out [T, H, width]; with return_lse also max_logits and lse [T, H]."""
     shape = (("False", ()), ("True", ((T, H),)))
     return (
         Array(

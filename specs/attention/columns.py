@@ -1,4 +1,4 @@
-"""Columns of a row as runs of powers of two, which is what one dot takes."""
+"""Splits the columns of a row into power-of-two spans, the operands of single dots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from specs.tile.language import arange
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Columns first .. first + count; those from `end` on, where that is given, do not exist."""
+    """Columns [first, first + count), limited to columns below `end` if given."""
 
     first: int
     count: int

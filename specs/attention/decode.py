@@ -47,14 +47,14 @@ SPLITS = splits_axis(W + K)
 
 
 def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, limit: int, wide: ElementFormat) -> Source:
-    """PageRows of a paged cache by slot, as `wide`."""
+    """Loads rows of a paged cache by slot, as `wide`."""
     parts = chunks(layout, limit)
 
     def source(slot: Tile, live: Tile) -> Any:
         # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = maximum(slot, 0)
-        held = PageRows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
-        return lambda number: held.chunk(parts[number])
+        loaded = PageRows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
+        return lambda number: loaded.chunk(parts[number])
 
     return source
 
@@ -71,8 +71,8 @@ def sparse_mla_decode(p: Any) -> None:
     source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.CHUNK, p.q.element)
     segments.append(Segment(p.swa_indices, p.swa_lens, p.W, p.SWA_PAGES * p.SWA_ROWS, source))
     # A split sees part of the keys only: a second kernel merges partial results, with the sink counted once there.
-    leave = partial(store_partial if p.SPLITS > 1 else finish, p, at)
-    run(p, at, columns, p.layout.value_width, segments, p.SPLITS, leave)
+    store_results = partial(store_partial if p.SPLITS > 1 else finish, p, at)
+    run(p, at, columns, p.layout.value_width, segments, p.SPLITS, store_results)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

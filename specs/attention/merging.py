@@ -1,7 +1,7 @@
 """Split-KV: the partial results of the splits of a row's keys, and their merge.
 
-Each part leaves its largest score, its sum of exponentials and its unnormalised sums in float32. They are merged in
-order, so that every run gives the same bytes.
+Each split stores its largest score, its sum of exponentials and its unnormalised accumulators in float32. They are
+merged in order, so that every run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from specs.tile.language import arange, load, program_id
 
 
 def part_arrays(splits: Axis, tokens: Axis, heads: Axis, columns: Axis, access: Access) -> tuple[Array, ...]:
-    """What the parts leave, by the names that `merged` reads."""
+    """Arrays of the splits' partial results: peak, total and accumulators."""
 
     def array(name: str, doc: str, *inner: Axis) -> Array:
         shape = (splits, tokens, heads, *inner)
@@ -44,12 +44,12 @@ class Merged:
 
     @property
     def first(self) -> Tile:
-        """Whether this program has the first columns: values per head are stored by it."""
+        """Whether this program has the first columns and therefore stores the values per head."""
         return program_id(1) == 0
 
 
 def merged(p: Any, heads: Tile, columns: Tile) -> Merged:
-    """What a program of `merge_grid` works on; heads, columns: how many there are."""
+    """Loads and merges the partial results of one program of `merge_grid`; heads, columns: their numbers."""
     # Tokens and head blocks share dimension 0: the others are limited to 65535 programs on CUDA.
     blocks = (heads + (p.MERGE_H - 1)) // p.MERGE_H
     tile = program_id(0)

@@ -1,4 +1,4 @@
-"""Test data of sparse attention: index lists with holes, rows full of NaN that nobody indexes, and exact sums.
+"""Test data of sparse attention: index lists with holes, NaN in unindexed rows, and exact sums.
 
 Exact data has softmax weights that are powers of two with a sum that is one: as many keys (and a sink of zero) as a
 binary tree has leaves score 1 at the upper of two neighbouring depths, and 0 at the lower one. With a scale of ln 2 the
@@ -45,7 +45,7 @@ def lists(sample: Sample, free: NDArray, tokens: int, width: int, total: int) ->
     inside = np.arange(width) < length[:, None]
     drawn = rng.random((tokens, width))
     live = inside & (drawn >= 1 / 8)
-    live &= np.cumsum(live).reshape(live.shape) <= len(free)  # what is left over when rows run out are holes
+    live &= np.cumsum(live).reshape(live.shape) <= len(free)  # entries past the available rows are holes
     index = np.where(inside, np.where(drawn < 1 / 16, -1 - (index & 7), total + (index & 1023)), index)
     index[live] = free[: int(live.sum())]
     return Lists(index=index, length=length, live=live)

@@ -23,7 +23,7 @@ MINUS_INFINITY = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a program carries from key tile to key tile.
+    """Online-softmax state, carried across key tiles.
 
     peak: largest score [heads]. total: sum of exponentials [heads]. sums: values times exponentials, per chunk.
     """
@@ -33,7 +33,7 @@ class State:
     sums: tuple[Tile, ...]
 
     def tiles(self) -> tuple[Tile, ...]:
-        """As a loop carries it."""
+        """The loop-carried tiles."""
         return (self.peak, self.total, *self.sums)
 
 
@@ -59,7 +59,7 @@ def attend(
     scale: float,
     values: tuple[int, ...],
 ) -> State:
-    """The state with one more tile of keys.
+    """Updates the state with one tile of keys.
 
     key: chunks of the keys, bf16 [keys, width]. values: numbers of the chunks that the state has sums of.
     live: which keys count [keys]. scale: of scores, log2(e) included.
@@ -71,7 +71,7 @@ def attend(
 
 
 def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
-    """Products of queries and keys [heads, keys], over all their chunks; of the query, each is taken when needed."""
+    """Products of queries and keys [heads, keys], over all chunks; query chunks are loaded one at a time."""
     score = None
     for part, columns in zip(query, keys, strict=True):
         # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
@@ -83,7 +83,7 @@ def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
 def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | float | None = None) -> State:
     """The state after keys with these scores [heads, keys] and values, a chunk [keys, width] for each of its sums.
 
-    factor: what scores are still to be multiplied with, positive. Exponentials take the format of the values.
+    factor: positive factor that is not yet applied to the scores. Exponentials take the format of the values.
     """
     highest = reduce_max(score, axis=1)
     # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
@@ -100,7 +100,7 @@ def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | floa
 
 
 def merge(peaks: Sequence[Tile], rest: Callable[[int], tuple[Tile, Tile]]) -> State:
-    """One state of several, each with the largest score [heads], the total [heads] and one chunk of sums.
+    """Merges several states, each with the largest score [heads], the total [heads] and one chunk of sums.
 
     rest: total and sums of state number i. In order, so that every run gives the same bytes.
     """
@@ -123,7 +123,7 @@ def merge(peaks: Sequence[Tile], rest: Callable[[int], tuple[Tile, Tile]]) -> St
 
 
 def normaliser(state_peak: Tile, state_total: Tile, sink: Tile | None) -> Tile:
-    """What sums are multiplied with [heads]; 0 for a row without keys. sink: score without a value, times log2(e)."""
+    """1 / softmax denominator [heads]; 0 for a row without keys. sink: score without a value, times log2(e)."""
     # No key at all: -inf - -inf is NaN.
     base = where(state_peak == MINUS_INFINITY, 0.0, state_peak)
     whole = state_total if sink is None else state_total + exp2(sink - base)

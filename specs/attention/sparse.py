@@ -1,7 +1,7 @@
 """The tile program of sparse attention: every token attends to the rows that its own lists name.
 
-All heads of a token share its rows, so that one program reads a row once for BLOCK_H heads. Where the rows come from
-(pages of any layout, or a dense array) is the business of a `Segment`; the body is the same.
+All heads of a token share its rows, so that one program reads a row once for BLOCK_H heads. A `Segment` loads the rows
+(from pages of any layout, or a dense array); the body is the same.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Columns(Protocol):
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of columns."""
 
     def columns(self) -> Tile:
-        """Which, i32 [count]."""
+        """Column indices, i32 [count]."""
 
 
 Source = Callable[[Tile, Tile], Callable[[int], Tile]]
@@ -57,7 +57,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Which token, which heads, which part of its keys, and which part of their value columns a program works on."""
+    """Coordinates of a program: token, heads, split of the keys, slice of the value columns."""
 
     token: Tile
     head: Tile
@@ -97,19 +97,20 @@ def run(
     values: int,
     segments: Sequence[Segment],
     splits: int,
-    leave: Callable[[Results], None],
+    store_results: Callable[[Results], None],
 ) -> None:
     """Attention of one program over its share of all segments.
 
     values: columns that are values, from the first. Where a row of sums is too long for the registers of a program,
-    VALUE_PARTS programs share it: each computes all scores, and a part of the values. leave: stores what was found.
+    VALUE_PARTS programs share it: each computes all scores, and a part of the values. store_results: stores the partial
+    or final results.
     """
     chosen = value_chunks(columns, values, p.VALUE_PARTS)
     for number, chunks in enumerate(chosen):
 
         def part(number: int = number, chunks: tuple[int, ...] = chunks) -> None:
             state = softmax(p, at, columns, chunks, segments, splits)
-            leave(Results(state, tuple(columns[i] for i in chunks), number))
+            store_results(Results(state, tuple(columns[i] for i in chunks), number))
 
         if len(chosen) == 1:
             part()
@@ -119,7 +120,7 @@ def run(
 
 
 def value_chunks(columns: Sequence[Columns], values: int, parts: int) -> list[tuple[int, ...]]:
-    """Numbers of the chunks that hold values, cut into `parts` runs, each where its share of the columns ends."""
+    """Indices of the value chunks, cut into `parts` runs of about equal numbers of columns."""
     ends, covered = [0], 0
     for number, chunk in enumerate(columns):
         if covered >= values:
@@ -140,7 +141,7 @@ def softmax(
     segments: Sequence[Segment],
     splits: int,
 ) -> State:
-    """Softmax state after all keys of a program's share; sums of the value chunks numbered `chunks`."""
+    """Softmax state over the keys of a program; accumulators for the value chunks `chunks`."""
     query = query_of(p, at, columns)
     # Lengths of both lists before either loop: the split ranges depend on their sum.
     lengths = [length_of(segment, at.token) for segment in segments]
@@ -178,9 +179,9 @@ def length_of(segment: Segment, token: Tile) -> Tile:
 
 
 def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile | int], list[Tile]]:
-    """Half-open tile range [first, end) of each segment for split `part`.
+    """Half-open tile range [first, end) of each segment for split `split`.
 
-    The segments, one after the other, are cut into `splits` parts of as equal a number of tiles as there is.
+    The segments, one after the other, are cut into `splits` parts whose numbers of tiles differ by at most one.
     """
     if split is None:
         return [0] * len(tiles), tiles

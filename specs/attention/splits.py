@@ -38,7 +38,7 @@ def splits_attribute() -> Attribute:
 
 
 def partials(splits: Axis, access: Access) -> tuple[Array, ...]:
-    """What the parts leave."""
+    """Partial results of the splits."""
     return part_arrays(splits, T, H, VALUES, access)
 
 

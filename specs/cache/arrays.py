@@ -1,4 +1,4 @@
-"""What the declarations of cache operations share: axes, cache arguments, the layout attribute."""
+"""Shared declarations of cache operations: axes, cache arguments, the layout attribute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = Axis(name="ROWS", static=True, minimum=1, doc="rows of a page")
 D = Axis(name="D", static=True, minimum=1, doc="columns of a row")
 INTEGERS = (INT32, INT64)
 VALUES = (BF16,)
-KEY_FORMATS = (BF16, F16, F32)  # what caches are filled from
+KEY_FORMATS = (BF16, F16, F32)  # formats of inserted rows
 
 
 def cache(access: Access, name: str = "cache", doc: str = "pages of the layout", **fields: Any) -> Array:
@@ -42,7 +42,7 @@ def cache(access: Access, name: str = "cache", doc: str = "pages of the layout",
 def pages_of(
     inputs: Mapping[str, Any], name: str = "cache", block_size: str = "block_size"
 ) -> tuple[np.ndarray[Any, Any], int]:
-    """What an oracle takes of a cache: pages uint8 [pages, bytes] and rows of a page, in whichever form it is passed.
+    """The cache argument of an oracle as pages uint8 [pages, bytes], and the rows of a page.
 
     A view of the argument where that is contiguous.
     """

@@ -1,6 +1,6 @@
-"""Test data of index operations: batches of requests, their block tables, and what has to be refused.
+"""Test data of index operations: batches of requests, their block tables, and invalid indices.
 
-"exact" batches are what a server hands over: requests of equal length, no padding, indices in range. "random" ones have
+"exact" batches are like a server's: requests of equal length, no padding, indices in range. "random" ones have
 empty requests, tokens of padding, and indices outside everything.
 """
 
@@ -38,7 +38,7 @@ class Batch:
 
 
 def batch(sample: Sample, window: int, ratio: int = 1) -> Batch:
-    """A batch of sizes T and R with what a window and a ratio make interesting: positions around them, and far on."""
+    """A batch of sizes T and R with positions around the window and the ratio, and far beyond."""
     rng, tokens, requests = sample.rng, sample.sizes["T"], sample.sizes["R"]
     counts = np.zeros(0, np.int64)
     if requests and sample.kind == "exact":

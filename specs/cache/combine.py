@@ -35,7 +35,7 @@ K = Axis(name="K", doc="entries of a row of topk_indices")
 
 
 def width_of(window: ExprLike, topk: ExprLike, max_image_tokens: ExprLike) -> Expr:
-    """Entries of a list: what the longest one has, rounded up."""
+    """Entries of a list: the longest one's, rounded up."""
     longest = as_expr(topk) + window + max_image_tokens
     return cdiv(longest, ROW_MULTIPLE) * ROW_MULTIPLE
 
@@ -117,7 +117,7 @@ _KERNEL = Kernel(
 
 
 def sample(case: Sample) -> Arrays:
-    """Lists with holes; of the window just the rows that its first token needs, or all there are."""
+    """Lists with holes; of the window just the rows that its first token needs, or all of them."""
     window, ratio = int(case.attributes["window"]), int(case.attributes["ratio"])  # type: ignore[call-overload]
     found, rng = batch(case, window, ratio), case.rng
     shape, rows = case.shapes["topk_indices"], int(case.attributes["compressed_rows"])  # type: ignore[call-overload]

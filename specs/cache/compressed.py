@@ -1,7 +1,7 @@
-"""Where compressed entries lie: lists of all visible ones (ratio 128 has no indexer), and the slots of new ones.
+"""Where compressed entries lie: lists of all visible entries (ratio 128 has no indexer), and slots of new ones.
 
 Entry c of a request holds tokens ratio c .. ratio c + ratio - 1, and exists once the last of them is there. A page of
-the cache stands for `block_size` original tokens, or holds `block_size` entries, as each operation says.
+the cache covers `block_size` original tokens or has `block_size` entries, depending on the operation.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _WIDTH = whole("width", "entries of a list", required=True)
 
 
 def entries_of(p: Any, token: Tile) -> Tile:
-    """How many entries a token sees, as far as its list has room."""
+    """Number of entries that a token sees, at most `width`."""
     position = load(p.positions, (token,)).to(INT32)
     # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
     return minimum(maximum(position + 1, 0) // p.ratio, p.width)
@@ -126,7 +126,7 @@ SLOTS_KERNEL = Kernel(
     ),
     attributes=(
         _RATIO,
-        whole("block_size", "original tokens that a page stands for, a multiple of ratio", default=256),
+        whole("block_size", "original tokens per page, a multiple of ratio", default=256),
     ),
     tunables=tunables(BLOCK_T=(64, 128, 256, 512, 1024)),
     configs=everywhere("compressed_slot_mapping"),

@@ -1,4 +1,4 @@
-"""What the declarations of index operations share: axes, index arguments, whole-number attributes, configurations."""
+"""Shared declarations of index operations: axes, index arguments, integer attributes, tunables."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def block_table() -> Array:
 
 
 def whole(name: str, doc: str, minimum: int = 1, **fields: Any) -> Attribute:
-    """A whole number."""
+    """An integer attribute."""
     return Attribute(name=name, kind=int, doc=doc, minimum=minimum, maximum=LARGEST, **fields)
 
 

@@ -3,8 +3,8 @@
     out[b, offset + i] = decode(row p of request b),  p = seq_lens[b] - gather_lens[b] + i,  0 <= i < gather_lens[b]
 
 Row p lies in page block_table[b, p // rows], at p % rows. Values are rounded to bfloat16, which is exact for layouts
-whose scales are powers of two. Other rows of `out` are left as they are; a page outside the cache is not read, and its
-rows are left too.
+whose scales are powers of two. Other rows of `out` are unchanged; a page outside the cache is not read, and its rows
+are unchanged too.
 """
 
 from __future__ import annotations

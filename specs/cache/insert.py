@@ -1,7 +1,7 @@
 """Writing rows into paged caches: one body for every layout, with or without rotary embedding on the way.
 
-A row is written field by field: quantised in groups where the field has scales, as it is where it has none. Slots are
-page * rows + row; a slot that is negative or after the last page is skipped, and no byte outside the rows of the
+A row is written field by field: quantised in groups where the field has scales, unquantised where it has none. Slots
+are page * rows + row; a slot that is negative or after the last page is skipped, and no byte outside the rows of the
 given slots changes.
 """
 
@@ -43,7 +43,7 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where rows go: page and row of the page, which rows count, and first byte of the row's data and scales."""
+    """Destination of rows: page, mask, and first byte of the row's data and scales in the page."""
 
     cache: ArrayHandle
     layout: Paged
@@ -54,14 +54,14 @@ class Destination:
 
 
 def destination_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, slot: Tile, live: Tile) -> Destination:
-    """Where the rows of `slot` (i32 or i64 [n]) lie."""
+    """The destination of rows with these slots (i32 or i64 [n])."""
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
-    held = maximum(slot, 0)
-    page = held // rows
+    clamped = maximum(slot, 0)
+    page = clamped // rows
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live = live & (slot >= 0) & (page < pages.to(slot.element))
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    page, row = page.to(INT32), (held % rows).to(INT32)
+    page, row = page.to(INT32), (clamped % rows).to(INT32)
     data = row * layout.row_stride
     # Gathered layouts keep all scales of a page after the last row's data.
     scales = row * layout.share + rows * layout.row_stride if layout.gathered else data

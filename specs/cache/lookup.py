@@ -1,4 +1,4 @@
-"""What tile programs of the cache path share: the request of a token, and slots through a block table.
+"""Lookups of tile programs: the request of a token, and cache slots through a block table.
 
 Indices that come from data are checked against their range before they address anything: a request or page that does
 not exist reads nothing, and its slot is -1. Any negative index counts as none.
@@ -25,7 +25,7 @@ def request_of(p: Any, token: Tile) -> Tile:
 
 
 def owner_of(starts: ArrayHandle, owners: Tile, block: int, item: Tile) -> Tile:
-    """Whose part an item lies in, i32; `owners` after the last part.
+    """Index of the part that contains an item, i32; `owners` for items past the last part.
 
     Args:
         starts: where parts begin, and the end after the last [owners + 1]; counted from its first element. Looked at

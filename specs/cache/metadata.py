@@ -1,4 +1,4 @@
-"""What attention is told about a step: requests and positions of tokens, window lists of decode tokens, gather lengths.
+"""Attention metadata of a step: requests and positions of tokens, window lists of decode tokens, gather lengths.
 
 Token t of request b has position seq_lens[b] - (tokens of b in this step) + (t - its first one). A token is valid if it
 has a slot and a request; tokens after the last request's are padding.

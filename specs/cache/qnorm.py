@@ -3,12 +3,12 @@
     q[t, h]  = rope(q[t, h] / sqrt(mean(q[t, h]^2) + eps), positions[t])               all T rows, in place
     cache[slot_mapping[t]] = encode(rope(kv[t], positions[t]))                         for t with a slot in the cache
 
-rope turns the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and
+rope rotates the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and
 rounded once. The rotated columns of a key, of float16 or float32 first rounded to bfloat16, are rounded correctly to
 bfloat16 again (zeros positive), then stored or quantised; its other columns are quantised as they are. No temporary
 exists, and `kv` is not changed.
 
-A token whose position is outside the table, as padding may have it, leaves its row of q as it is and writes no key.
+For a token whose position is outside the table (padding), q is unchanged and no key is written.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from specs.tuned import everywhere
 H = Axis(name="H", doc="query heads")
 POSITIONS = Axis(name="POSITIONS", doc="rows of the table")
 ROPE = Axis(name="ROPE", static=True, minimum=2, multiple_of=2, doc="columns that are rotated")
-LEAST_EPS = 2.0**-102  # beside it, squares that are lost as subnormal numbers (less than 2**-126 each) are less than u
+LEAST_EPS = 2.0**-102  # relative to it, squares flushed as subnormal (less than 2**-126 each) are below u
 
 
 def qnorm_rope_insert(p: Any) -> None:
@@ -88,7 +88,7 @@ def qnorm_rope_insert(p: Any) -> None:
 
 
 def normalise(p: Any, token: Tile, head: Tile, position: Tile, known: Tile) -> None:
-    """Rows of q, in place; position, known: [1]. A position outside the table leaves the row as it is."""
+    """Rows of q, in place; position, known: [1]. Rows with a position outside the table are unchanged."""
     width = 1 << (p.D - 1).bit_length()
     column = arange(width)
     live = (head < p.H)[:, None] & known[None, :]
@@ -214,7 +214,7 @@ _KERNEL = Kernel(
         slot_mapping(),
         Array(
             name="positions",
-            doc="position of every row; outside the table: q is left as it is there, and no key is written",
+            doc="position of every row; outside the table: q is unchanged, and no key is written",
             shapes=((T,),),
             formats=INTEGERS,
             layout=Dense(inner=Inner.FREE),

@@ -1,8 +1,8 @@
 """Rotary position embedding, interleaved pairs: e' = e c - o s, o' = e s + o c, with c and s from a table.
 
-The table holds, per position, the cosines of all pairs and then their sines. `rotate` is float32 arithmetic as it
-comes; `rotate_rounded` is what a cache is filled with, correctly rounded to bfloat16, so that the bytes do not depend
-on who contracts which multiplication with which addition.
+The table holds, per position, the cosines of all pairs and then their sines. `rotate` is plain float32 arithmetic;
+`rotate_rounded`, for cached keys, is correctly rounded to bfloat16, so that the bytes do not depend on which
+multiplications a compiler contracts into fma.
 
 Source: Su et al., RoFormer (2021); pairing as in GPT-J.
 """
@@ -37,11 +37,11 @@ def _combine(a: Tile, x: Tile, b: Tile, y: Tile) -> Tile:
     high, error_high = two_sum(a * x_high, b * y_high)
     low, error_low = two_sum(a * (x - x_high), b * (y - y_high))
     total, error = two_sum(high, low)
-    # What these sums lose may be all that is left to decide a tie.
+    # The errors of these sums may decide a tie.
     errors, lost = two_sum(error_high, error_low)
     rest, lost_too = two_sum(error, errors)
     total, error = two_sum(total, rest)
-    # Only the sign of what is lost here matters: it decides ties, not digits.
+    # Only the sign of the lost bits matters: it decides ties, not digits.
     error = error + (lost + lost_too)
     # Rounding to odd, then to bfloat16, equals one rounding of the exact sum: no double rounding.
     return _round_to_odd(total, error).to(BF16).to(F32)

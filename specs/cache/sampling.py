@@ -1,4 +1,4 @@
-"""Test data of caches: slots, block tables, and pages filled with what a cache really holds."""
+"""Test data of caches: slots, block tables, and pages filled with encoded rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows_of(sample: Sample, block_size: str = "block_size") -> int:
 
 
 def slots(sample: Sample, count: int) -> NDArray:
-    """Distinct slots of the cache, some replaced by what has to be skipped."""
+    """Distinct slots of the cache, some replaced by invalid ones."""
     total = sample.sizes["PAGES"] * rows_of(sample)
     found = sample.rng.permutation(max(total, count)).astype(np.int64)[:count]
     drawn = sample.rng.random(count)
@@ -54,7 +54,7 @@ def filled(sample: Sample, pages: int, page_bytes: int, rows: int, values: NDArr
 
 
 def block_table(sample: Sample, requests: int, width: int, used: NDArray) -> NDArray:
-    """Distinct pages for the first used[b] entries of every row; what no one may read elsewhere."""
+    """Distinct pages for the first used[b] entries of every row; an invalid page elsewhere."""
     table = np.full((requests, width), -1_000_000, np.int64)
     pages = sample.rng.permutation(sample.sizes["PAGES"])
     at = 0

@@ -38,7 +38,7 @@ K = Axis(name="K", static=True, maximum=8192, doc="entries of a list")
 
 
 def global_topk(p: Any) -> None:
-    """One token. Every entry has a place of its own, skipped ones after the others: one store."""
+    """One token. Existing entries first, skipped ones after them, in one store."""
     token = program_id(0)
     # The whole row in one tile: compaction needs the rank of every entry.
     column = arange(1 << max(p.K - 1, 0).bit_length())

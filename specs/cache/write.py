@@ -60,7 +60,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def sample(case: Sample) -> dict[str, Any]:
-    """Distinct slots with some to be skipped, and pages that hold something."""
+    """Distinct slots with some to be skipped, and pages with old rows."""
     sizes = case.sizes
     return {
         "k": keys(case, sizes["T"], case.formats["k"]),

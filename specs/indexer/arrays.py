@@ -1,4 +1,4 @@
-"""What the declarations of the indexer's logits and selections share."""
+"""Shared declarations of the indexer's logits and top-k."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODES = (E4M3, UINT8)
 
 
 def layout() -> Attribute:
-    """What a row of queries and keys holds."""
+    """The layout of rows of queries and keys."""
     return Attribute(name="layout", kind=Paged, default=INDEXER_FP8, choices=ALL, doc="how rows are quantised")
 
 
@@ -38,7 +38,7 @@ def layout_fits() -> Constraint:
 
 
 def fill() -> Attribute:
-    """What happens to invisible columns."""
+    """Whether invisible columns are filled with -inf."""
     doc = "whether columns that a row does not see become -inf; else they keep what they hold"
     return Attribute(name="fill", kind=bool, default=True, doc=doc)
 
@@ -50,12 +50,12 @@ def logits_dtype() -> Attribute:
 
 
 def first() -> Attribute:
-    """Where a launch begins, for operations that run in several."""
+    """First row of a launch, for operations that run in several."""
     return Attribute(name="first", kind=int, default=0, minimum=0, dynamic=True, doc="first row of this launch")
 
 
 def least() -> Attribute:
-    """Which rows need no logits."""
+    """Rows with at most this many keys need no logits."""
     doc = "rows that see no more keys than this are left out: all of them are chosen"
     return Attribute(name="least", kind=int, default=0, minimum=0, dynamic=True, doc=doc)
 
@@ -104,7 +104,7 @@ def key_scale(count: Axis = N) -> Array:
 
 
 def bounds(name: str, doc: str, *dims: Dim, **fields: Any) -> Array:
-    """Integers that say what rows see."""
+    """Column bounds of rows."""
     return Array(name=name, doc=doc, shapes=(dims,), formats=(INT32,), role=Role.INDEX, layout=FREE, **fields)
 
 
@@ -112,14 +112,14 @@ PER_REQUEST, PER_QUERY = "request", "query"
 
 
 def lens() -> Attribute:
-    """What a length is of."""
+    """Whether lengths are per request or per query."""
     doc = '"query": every query has a length; "request": a request has one, which its last query sees, and each query '
     doc += "before it one less"
     return Attribute(name="lens", kind=str, default=PER_QUERY, choices=(PER_QUERY, PER_REQUEST), doc=doc)
 
 
 def lengths(name: str, doc: str, requests: Axis, queries: Expr, **fields: Any) -> Array:
-    """How many keys queries see."""
+    """Numbers of keys that queries see."""
     shapes = ((PER_QUERY, ((requests, queries),)), (PER_REQUEST, ((requests,),)))
     return Array(
         name=name, doc=doc, by="lens", shapes_by=shapes, formats=(INT32,), role=Role.INDEX, layout=FREE, **fields
@@ -132,9 +132,7 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16), doc="queries per program; they share keys"),
         Tunable(name="BLOCK_N", values=(16, 32, 64, 128, 256), doc="keys per step"),
         Tunable(name="BLOCK_H", values=(16, 32, 64, 128), doc="heads per dot"),
-        Tunable(
-            name="CHUNK", values=(32, 64, 128), doc="columns per dot, no more than there are; 64 at the least of MXFP4"
-        ),
+        Tunable(name="CHUNK", values=(32, 64, 128), doc="columns per dot, at most the row's; at least 64 for MXFP4"),
         Tunable(name="TILES", values=(1, 2, 4, 8, 16, 32), doc="steps per program"),
         Tunable(name="num_warps", values=(4, 8, 16)),
         Tunable(name="num_stages", values=(1, 2, 3, 4, 5)),

@@ -1,15 +1,15 @@
 """sparse_attn_indexer: which compressed keys every token of a step attends to. Insertion, logits and top-k as one call.
 
-Tokens come in the order of a step: those of decode requests (next_n of each), then prefill requests, then padding.
+Tokens come in the order of a step: decode requests (next_n tokens each), then prefill requests, then padding.
 
     cache[slot_mapping[t]]  = encode(k[t])                                          where k is passed
     topk_indices[t]         = top-k of paged_mqa_logits                             decode tokens
     topk_indices[t]         = top-k of mqa_logits over the gathered keys            prefill tokens
     topk_indices[t]         = -1                                                    padding
 
-Either part may be left out. A row counts keys from its request's first one; results ascend. Rows of the buffer past
-the last token are left as they are. Logits exist for as many rows at a time as `logits_bytes` has room for, and for no
-row that sees no more keys than are chosen.
+Either part may be left out. A row counts keys from its request's first one; results ascend. Rows of the buffer past the
+last token are unchanged. Logits exist for as many rows at a time as `logits_bytes` has room for, and for no row that
+sees no more keys than are chosen.
 
 Source: DeepSeek-V3.2 and V4, sparse attention indexer.
 """
@@ -126,7 +126,7 @@ def _gathered(inputs: Mapping[str, Any], cached: np.ndarray[Any, Any], rows: int
 
 
 def sample(case: Sample) -> dict[str, Any]:
-    """A step whose logits are whole numbers, with many ties, in either kind of data."""
+    """A step whose logits are integers, with many ties, in either kind of data."""
     case = replace(case, kind="exact")
     sizes, rows = case.sizes, rows_of(case)
     if not sizes["PAGES"] and "block_table" in case.shapes:
@@ -325,7 +325,7 @@ _ATTRIBUTES = (
 
 
 def _together(*names: str) -> Expr:
-    """Whether optional arguments are all there, or none of them."""
+    """True if all or none of these optional arguments are passed."""
     first, *others = (Ref(f"has_{name}") for name in names)
     found: Expr = Ref("topk") > 0
     for other in others:

@@ -1,9 +1,9 @@
-"""indexer_k_gather: cached keys of several requests copied into one dense workspace, codes and scales as they are.
+"""indexer_k_gather: cached keys of several requests copied into one dense workspace, codes and scales unchanged.
 
     row cu_seq_lens[b] - cu_seq_lens[0] + i  =  row i of request b,   0 <= i < cu_seq_lens[b + 1] - cu_seq_lens[b]
 
-Row i lies in page block_table[b, i // rows], at i % rows. Rows of the workspace after the last request are left as
-they are, as are rows whose page lies outside the cache.
+Row i lies in page block_table[b, i // rows], at i % rows. Rows of the workspace after the last request are unchanged,
+as are rows whose page is outside the cache.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """indexer_k_insert: keys of the indexer quantised and written into their slots.
 
-The kernel is that of `quantize_and_insert_k`, under the layouts of the indexer. In DeepSeek-V4 the compressor writes
+The kernel of `quantize_and_insert_k`, with the layouts of the indexer. In DeepSeek-V4 the compressor writes
 these rows itself; models without one (V3.2) insert them here.
 """
 
@@ -20,7 +20,7 @@ from specs.lang.formats.paged import Paged
 
 
 def attributes() -> tuple[Attribute, ...]:
-    """Which of the indexer's layouts the pages have."""
+    """The layout attribute: one of the indexer's layouts."""
     layout, *rest = layout_attributes()
     return (replace(layout, default=INDEXER_FP8, choices=ALL), *rest)
 

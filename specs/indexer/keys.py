@@ -2,7 +2,7 @@
 
     score = scale[n] sum_h weights[h] relu( sum_d q[h, d] k[n, d] )
 
-FP8 codes go into the dots as they are, and the one scale of a key is a factor of the sum. MXFP4 has a scale per 32
+FP8 codes are dot operands directly, and the one scale of a key is a factor of the sum. MXFP4 has a scale per 32
 columns of query and key. A code times a power of two is exact in BF16, so both become BF16 and one sum goes over all
 columns: scales as factors of partial dots, four per score, cost more than the dots. Sums may go over columns in any
 order, so the even ones, in low nibbles, are one operand and the odd ones another; with CHUNK = 128 they are joined, for
@@ -32,7 +32,7 @@ from specs.tile.language import (
 )
 
 _SHRUNK = 0.25
-"""What `scaled_nibble` makes of both operands in MXFP4; the weights undo it."""
+"""Factor of `scaled_nibble` on each operand in MXFP4; the weights undo it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Keys:
 class Heads:
     """Some heads of one query. parts: operands [columns, heads], like the keys'.
 
-    weight: float32 [heads], zero after the last head; half of it, and in MXFP4 without what operands were shrunk by.
+    weight: float32 [heads], zero after the last head; halved, and in MXFP4 divided by the factor of both operands.
     """
 
     parts: tuple[Tile, ...]
@@ -56,7 +56,7 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How the bytes of a row are read: parts of so many each.
+    """How the bytes of a row are read: `parts` parts of `bytes` bytes.
 
     packed: two codes per byte, and a scale per part; the parts are one tile then, else each is an operand.
     joined: whether even and odd columns of packed rows make one operand, not two.
@@ -78,7 +78,7 @@ def row_of(layout: Paged, chunk: int) -> Row:
 
 
 def operand(codes: Tile) -> Tile:
-    """e4m3 codes as what they are."""
+    """Codes as e4m3."""
     return codes if codes.element == E4M3 else codes.bitcast(E4M3)
 
 
@@ -95,7 +95,7 @@ def operands(codes: Tile, scales: Tile, row: Row) -> tuple[Tile, ...]:
 def heads_of(p: Any, row: Row, query: tuple[Tile | int, ...], weights: Tile, live: Tile) -> list[Heads]:
     """All heads of one query, BLOCK_H at a time.
 
-    query: its indices in q. weights: its row of the weights. live: whether there is such a query.
+    query: its indices in q. weights: its row of the weights. live: whether the query exists.
     """
     found = []
     # Unrolled: all heads of a query stay in registers while its keys stream by.

@@ -60,7 +60,7 @@ Shape = tuple[int, ...]
 
 
 def workspace_shapes(rows: int, layout: Paged = INDEXER_FP8) -> tuple[tuple[Shape, ElementFormat], ...]:
-    """Shape and element format of what `indexer_k_gather` fills for `rows` rows: codes, then scales as bytes."""
+    """Shapes and element formats of the workspace of `indexer_k_gather`: codes, then scales as bytes."""
     element = layout.fields[0].format.element
     return ((rows, layout.row_stride), element if element.bits == 8 else UINT8), ((rows, layout.share), UINT8)
 

@@ -3,8 +3,8 @@
     logits[m, n] = k_scale[n] sum_h weights[m, h] relu( sum_d q[m, h, d] k[n, d] )   for ks[m] <= n < ke[m], else -inf
 
 In MXFP4 q and k are codes times their scales, and k_scale is no factor of its own. With fill=False the other columns
-are left as they are: what reads them next looks at ks and ke too. A row of padding, ks >= ke, is -inf throughout. Any
-layout works whose rows are like the indexer's, with 32, 64 or 128 columns.
+are not written: consumers must apply ks and ke. A row of padding, ks >= ke, is -inf throughout. Any layout works whose
+rows are like the indexer's, with 32, 64 or 128 columns.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOGITS_ACCURACY = Accuracy(terms=H + WIDTH, extra=6)  # of the widest rows
 def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
     """BLOCK_M queries and TILES tiles of keys, of which only those that some of the queries see are read.
 
-    skip: queries in q and the weights before those that ks and ke speak of.
+    skip: offset in q and the weights of the first query of ks and ke.
     """
     row = program_id(0) * p.BLOCK_M
     cut = row_of(p.layout, p.CHUNK)
@@ -64,11 +64,11 @@ def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
 
     def step(k: Tile) -> None:
         column = k * p.BLOCK_N + arange(p.BLOCK_N)
-        held = dense_keys(p, cut, column, column < p.N)
+        keys = dense_keys(p, cut, column, column < p.N)
         # One read of a tile of keys serves all BLOCK_M queries.
         for out_row, live, start, end, heads in rows:
             inside = (column >= start) & (column < end)
-            value = score(held, heads)
+            value = score(keys, heads)
             if p.fill:
                 # -inf up to N: consumers of the full matrix (torch.topk) read every column.
                 value = where(inside, value, MINUS_INFINITY).to(p.logits.element)
@@ -128,7 +128,7 @@ def result(rows: Expr, columns: Any) -> Array:
 
 
 def configs() -> tuple[Config, ...]:
-    """Tile sizes; those for CUDA devices measured on an H200 at 1024 x 16384."""
+    """Tile sizes; the ones for CUDA devices measured on an H200 at 1024 x 16384."""
     return (
         *tuned("cuda", "mqa_logits", narrow_packed=declare.NARROW_PACKED, packed=declare.PACKED, rest=None),
         *tuned("xpu", "mqa_logits", heads_32=(H > 16).and_(H <= 32), rest=None),

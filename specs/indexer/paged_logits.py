@@ -65,7 +65,7 @@ def paged_mqa_logits(p: Any) -> None:
 
 
 def limit_of(p: Any, request: Tile, query: Tile | int, there: Tile | None) -> Tile:
-    """How many keys a query of a request sees; none if it is not there."""
+    """Number of keys that a query of a request sees; 0 if the query does not exist."""
     if p.lens == declare.PER_QUERY:
         length = load(p.context_lens, (request, query), there)
     else:
@@ -77,7 +77,7 @@ def limit_of(p: Any, request: Tile, query: Tile | int, there: Tile | None) -> Ti
 
 
 def queries_of(p: Any) -> list[tuple[Tile | int, Tile | None]]:
-    """Queries of this program by their numbers within the request, and whether there is such a one."""
+    """Queries of this program by their index in the request, and a mask (None: all exist)."""
     if p.BLOCK_M >= p.QUERIES:
         return [(query, None) for query in range(p.QUERIES)]
     queries = [program_id(2) * p.BLOCK_M + j for j in range(p.BLOCK_M)]
@@ -115,9 +115,9 @@ def request_scores(p: Any, request: Tile, out_request: Tile, part: Tile) -> None
             page = load(p.block_tables, (request, entry), live, other=-1)
             live = live & (page >= 0) & (page < p.PAGES)
             # Page 0 where there is none: the address is computed for masked lanes too.
-            held = paged_keys(p.cache, p.layout, p.ROWS, cut, where(live, page, 0), column % p.ROWS, live)
+            keys = paged_keys(p.cache, p.layout, p.ROWS, cut, where(live, page, 0), column % p.ROWS, live)
             for (query, there), limit, own in zip(queries, limits, heads, strict=True):
-                value = where(live & (column < limit), score(held, own), MINUS_INFINITY).to(p.logits.element)
+                value = where(live & (column < limit), score(keys, own), MINUS_INFINITY).to(p.logits.element)
                 # Without fill top-k never looks past the limit, and nothing is written there.
                 mask = both(column < (p.max_model_len if p.fill else limit), there)
                 store(p.logits, (out_request * p.QUERIES + query, column), value, mask)
@@ -192,7 +192,7 @@ def sample(case: Sample) -> dict[str, Any]:
 
 
 def configs() -> tuple[Config, ...]:
-    """Tile sizes; those for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
+    """Tile sizes; the ones for CUDA devices measured on an H200 at 64 requests of 8192 and 32768 keys."""
     return (
         *tuned("cuda", "paged_mqa_logits", narrow_packed=declare.NARROW_PACKED, packed=declare.PACKED, rest=None),
         *tuned("xpu", "paged_mqa_logits", heads_32=(H > 16).and_(H <= 32), rest=None),
@@ -202,7 +202,7 @@ def configs() -> tuple[Config, ...]:
 
 
 def columns() -> Attribute:
-    """How wide the result is."""
+    """Columns of the result."""
     doc = "columns of the result: keys of the longest request"
     return Attribute(
         name="max_model_len", kind=int, required=True, minimum=0, maximum=(1 << 31) - 1, dynamic=True, doc=doc

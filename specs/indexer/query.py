@@ -6,8 +6,8 @@
     MXFP4:  one E8M0 scale per 32 columns, e2m1 codes two per byte
             weights_out = (w softmax_scale) head_scale
 
-Rotated columns are rounded correctly to bfloat16 (zeros positive); the others are taken as they are. A position outside
-the table leaves a row as it is.
+Rotated columns are rounded correctly to bfloat16 (zeros positive); the others are unchanged. Rows with a position
+outside the table are not rotated.
 
 Source: DeepSeek-V4, sparse indexer; OCP Microscaling Formats (MX) 1.0 for MXFP4.
 """
@@ -52,7 +52,7 @@ def quantise_query_mxfp4(p: Any) -> None:
 
 
 def quantise_query(p: Any, layout: Paged) -> None:
-    """Rows quantised as a layout has them."""
+    """Rows quantised in the format of a layout."""
     token = program_id(0)
     head = program_id(1) * p.BLOCK_H + arange(p.BLOCK_H)
     live = head < p.H

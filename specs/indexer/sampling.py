@@ -1,4 +1,4 @@
-"""Test data of the indexer: codes, scales and weights whose sums are exact (exact) or ordinary, and what rows see."""
+"""Test data of the indexer: codes, scales and weights whose sums are exact (exact) or ordinary, and visible ranges."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def layout_of(case: Sample) -> Paged:
 
 
 def codes(case: Sample, name: str) -> NDArray:
-    """What an array of codes is given: values where it has their format, bytes where it is bytes."""
+    """Codes for an array: values if it has the element format, bytes if it is uint8."""
     raw = drawn_codes(case, case.shapes[name])
     form: ElementFormat = case.formats[name]
     return form.decode(raw) if form.is_float else raw
 
 
 def drawn_codes(case: Sample, shape: tuple[int, ...]) -> NDArray:
-    """Codes uint8 [.., bytes of a row]: small whole numbers in exact data, else normal ones over the format's range."""
+    """Codes uint8 [.., bytes of a row]: small integers in exact data, else normal ones over the format's range."""
     rng, form = case.rng, layout_of(case).fields[0].format
     per_byte = 1 if form.packing is None else form.packing.per_word
     count = (*shape[:-1], shape[-1] * per_byte)

@@ -1,9 +1,9 @@
 """Top-k of long rows without sorting: groups of eight by their maxima, then the elements of the groups that remain.
 
 The k largest elements of a row, first ones first among equals, lie in the k groups that are first by (maximum, number):
-each of these has an element that precedes all elements of any other group. So one pass over a row leaves the maxima of
+each of these has an element that precedes all elements of any other group. So one pass over a row stores the maxima of
 its groups, and of groups of groups where the row is long; k of those are selected, level by level, the items of every
-level but the first being those in the groups that the level before has chosen. Whatever the data, a row is read once
+level after the first are the members of the groups chosen by the level before. Whatever the data, a row is read once
 from end to end, and 8 k of its columns twice more.
 
 Selecting is a search for the k-th largest key by halving the range that it lies in. It ends as soon as k keys are above
@@ -43,11 +43,11 @@ from specs.tile.language import (
 
 GROUP = 8
 LONGEST = 16384  # keys that one program selects from, at most
-MOST = 4096  # what may be selected
-LOWEST = 1 - (1 << 31)  # below the key of every number: nothing
+MOST = 4096  # largest k
+LOWEST = 1 - (1 << 31)  # below the key of every number: no item
 _SIGN = -(1 << 31)
 _LOW_HALF = 0xFFFF
-_FULL = 1 << 15  # keys whose number is negative as the high half of an integer
+_FULL = 1 << 15  # number of keys that no longer fits the signed high half of an int32
 _ALIGNED = 16
 
 
@@ -61,7 +61,7 @@ def pow2_at_least(size: Expr, low: int = 256) -> Expr:
 
 
 def padded(items: Any) -> Any:
-    """Room in memory for the keys of so many items, an expression or a tile: rows begin where wide reads may."""
+    """Number of items rounded up so that rows begin at aligned addresses; an expression or a tile."""
     return (items + (_ALIGNED - 1)) // _ALIGNED * _ALIGNED
 
 
@@ -78,7 +78,7 @@ def level_axes(width: Expr, prefix: str = "") -> tuple[Axis, Axis]:
 
 
 Bounds = Callable[[Any, Tile, Tile], tuple[Tile, Tile]]
-"""Parameters, row, whether there is such a row -> the columns [first, end) that it searches."""
+"""(parameters, row, row mask) -> the columns [first, end) that the row searches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def row_key(value: Tile) -> Tile:
 
 
 def bounds_of_rows(p: Any, row: Tile, live: Tile) -> tuple[Tile, Tile]:
-    """Ranges of the rows' own."""
+    """One range per row: row_starts, row_ends."""
     return load(p.row_starts, (row,), live), load(p.row_ends, (row,), live)
 
 
@@ -175,10 +175,10 @@ def _store_maxima(space: Space, row: Tile, block: Tile, keys: Tile) -> None:
 class Level:
     """One level of the hierarchical top-k: its candidates and its outputs.
 
-    values: of all items, float32 or keys. span: columns that an item stands for. groups: that items are taken from, and
+    values: of all items, float32 or keys. span: columns per item. groups: that items are taken from, and
     floor: a key that k items are not below, both from the level before; None at the first level, which takes all items.
     chosen: gets numbers of items in ascending order, -1 after the last; counted from the row's first column where
-    items are columns. leaves: gets a floor for the next level.
+    items are columns. next_floor: receives the floor of the next level.
     """
 
     values: ArrayHandle
@@ -186,13 +186,13 @@ class Level:
     chosen: ArrayHandle
     groups: ArrayHandle | None = None
     floor: ArrayHandle | None = None
-    leaves: ArrayHandle | None = None
+    next_floor: ArrayHandle | None = None
 
     def items(self, space: Space, row: Row, start: Tile | int, count: int) -> tuple[Tile, Tile]:
         """Numbers of `count` items from item `start` of the level on, and their keys, `LOWEST` where there is none.
 
-        Both are multiples of GROUP. Items come in whole groups, so that several are read at once; what is read besides
-        the row's own is still in memory that belongs to the array.
+        Both are multiples of GROUP. Items come in whole groups, so that several are read at once; items outside the
+        row's range are read too, but stay inside the array.
         """
         number = start // GROUP + arange(count // GROUP)
         if self.groups is None:
@@ -201,7 +201,7 @@ class Level:
             # -1: fewer groups than k were chosen.
             group = load(self.groups, (row.number, number), number < space.p.topk, other=-1)
         item = group[:, None] * GROUP + arange(GROUP)[None, :]
-        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
         last = cdiv(cdiv(row.end, self.span), GROUP)
         there = (group < last)[:, None] if self.groups is None else item >= 0
         width = space.width if self.span == 1 else padded(cdiv(space.width, self.span))
@@ -217,7 +217,7 @@ class Level:
         return row.start // (self.span * GROUP)
 
     def blocks(self, space: Space, row: Row, block: int) -> Tile | int:
-        """How many blocks of items there are."""
+        """Number of blocks of items."""
         if self.groups is not None:
             whole: int = -(-GROUP * space.p.topk // block)
             return whole
@@ -229,8 +229,8 @@ def select(space: Space, level: Level) -> None:
     """One row: the first k items of a level by (value, number).
 
     All of their keys are in registers while the k-th largest is searched. They are read a second time, `BLOCK` at a
-    time, to be put in their places: running sums of all of them at once take several registers per key, which leave a
-    multiprocessor room for one row instead of four.
+    time, to be put in their places: running sums of all of them at once take several registers per key, so that only
+    one row instead of four fits on a multiprocessor.
     """
     p, row, k = space.p, space.row(), space.p.topk
     # k chosen groups of GROUP items each are all that the next level has to look at.
@@ -260,9 +260,9 @@ def select(space: Space, level: Level) -> None:
             passed = put(item, keys, zero)
         else:
             passed = fori_loop(0, level.blocks(space, row, block), block_of, zero)
-        fill_behind(p, level.chosen, goal, (passed & _LOW_HALF) + minimum(_high_half(passed, size >= _FULL), room))
-        if level.leaves is not None:
-            store(level.leaves, (row.number,), least)
+        fill_rest(p, level.chosen, goal, (passed & _LOW_HALF) + minimum(_high_half(passed, size >= _FULL), room))
+        if level.next_floor is not None:
+            store(level.next_floor, (row.number,), least)
 
     when(row.live & (row.end - row.start > k), some)
     if level.span == 1:
@@ -276,7 +276,7 @@ def short_row(p: Any, chosen: ArrayHandle, row: Row) -> None:
     store(chosen, (row.goal, number), where(number < row.end - row.start, number, -1), number < p.topk)
 
 
-def fill_behind(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
+def fill_rest(p: Any, chosen: ArrayHandle, row: Tile, count: Tile) -> None:
     """-1 past the first `count` entries."""
     number = arange(_width(p))
     store(chosen, (row, number), full((_width(p),), -1, INT32), (number >= count) & (number < p.topk))
@@ -287,12 +287,12 @@ def _width(p: Any) -> int:
 
 
 def _power(size: int) -> int:
-    """The least power of two that is not below `size`."""
+    """The least power of two >= `size`."""
     return 1 << max(size - 1, 0).bit_length()
 
 
 def surely_below(keys: Tile, k: int) -> Tile:
-    """A bound that the k-th largest of `keys` is above: below the largest keys of each of k sets or more."""
+    """A lower bound (exclusive) of the k-th largest key: the smallest maximum of k or more disjoint sets, minus 1."""
     (size,), sets = keys.shape, _power(k)
     if sets < size:
         keys = reduce_max(keys.reshape(size // sets, sets), axis=0)
@@ -301,7 +301,7 @@ def surely_below(keys: Tile, k: int) -> Tile:
 
 
 def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
-    """A bound, and how many keys are above it: k, or fewer and with those equal to it at least k.
+    """(bound, count): `count` keys are above the bound; count = k, or count < k and at least k keys are >= the bound.
 
     lower: the k-th largest key is above it.
     """
@@ -334,17 +334,17 @@ def kth_largest(keys: Tile, k: int, lower: Tile) -> tuple[Tile, Tile]:
 
 
 Bracket = tuple[Tile, Tile, Tile]
-"""A key that more than k keys are above, or none is not; one that k or fewer are above; and how many those are."""
+"""(lower, upper, above): more than k keys exceed `lower` (or all do), `above` <= k keys exceed `upper`."""
 
 
 def middle_of(lower: Tile, upper: Tile) -> Tile:
-    """Half their sum, rounded down, without the sum, which may overflow."""
+    """floor((lower + upper) / 2) without overflow."""
     # Common bits plus half of the differing ones: rounds down for negative sums too.
     return (lower & upper) + ((lower ^ upper) >> 1)
 
 
 def halved(middle: Tile, found: Tile, k: int, lower: Tile, upper: Tile, above: Tile) -> Bracket:
-    """The bracket after `found` keys were found to be above `middle`, which lies in it."""
+    """The bracket halved at `middle`, above which lie `found` keys."""
     enough = found <= k
     return where(enough, lower, middle), where(enough, middle, upper), where(enough, found, above)
 
@@ -356,10 +356,10 @@ def _high_half(x: Tile, full: bool) -> Tile:
 
 
 def ranked(keys: Tile, least: Tile, room: Tile, before: Tile, full: bool = False) -> tuple[Tile, Tile]:
-    """Where each key goes, -1 for nowhere: those above `least` do, and of those equal to it the first `room`.
+    """Destination of each key, -1 for none: keys above `least`, and the first `room` keys equal to it.
 
-    before: how many such keys there were before: above it in the low half, equal to it in the high half. The second
-    result is how many there are here, in the same form. full: whether there may be as many as `_FULL`.
+    before: number of these keys in earlier blocks: above it in the low half, equal to it in the high half. The second
+    result counts this block in the same form. full: whether counts may reach `_FULL`.
     """
     higher, equal = keys > least, (keys == least) & (keys > LOWEST)
     # Both counts in one running sum: there are fewer keys than half an integer counts.

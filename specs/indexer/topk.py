@@ -3,9 +3,9 @@
     topk_rows          row m looks at columns row_starts[m] <= c < row_ends[m]
     topk_rows_decode   row i = b n + j looks at columns below seq_lens[b, j], or below seq_lens[b] - n + j + 1
 
-Results are counted from the row's first column and ascend; -1 stands after the last where a row has fewer than k. Of
-equal logits the first ones are taken (0 and -0 are equal). What lies outside of a row's columns is not looked at, and
-a row of padding, which has none, is -1 throughout. Any row stride; rows of up to 2^20 columns, k up to 4096. NaN is
+Results are counted from the row's first column and ascend; followed by -1 where a row has fewer than k. Of
+equal logits the first ones are taken (0 and -0 are equal). Columns outside of a row's range are not read, and a row of
+padding, which has none, is -1 throughout. Any row stride; rows of up to 2^20 columns, k up to 4096. NaN is
 ranked by its sign bit: larger than every number, inf included, or with the sign smaller than every number, -inf
 included, so that a NaN is chosen rather than overlooked.
 """
@@ -50,12 +50,12 @@ K = Ref("topk")
 
 
 def k_attribute() -> Attribute:
-    """How many."""
+    """Number of columns chosen per row."""
     return Attribute(name="topk", kind=int, required=True, minimum=1, maximum=MOST, doc="columns chosen per row")
 
 
 def next_n() -> Attribute:
-    """How many queries a request has."""
+    """Queries per request."""
     doc = "queries of a request"
     return Attribute(name="next_n", kind=int, default=1, minimum=1, maximum=16, doc=doc)
 
@@ -134,7 +134,7 @@ class Selection:
         self.axes = tuple(dict.fromkeys((*axes, *([skip] if skip else []), self.levels, self.tile)))
 
     def space(self, p: Any) -> Space:
-        """What a program of these kernels selects from."""
+        """The candidates of a program of these kernels."""
         return Space(
             p=p,
             rows=getattr(p, self.total.name),
@@ -156,7 +156,7 @@ class Selection:
         )
 
     def maxima(self, wide: bool) -> Kernel:
-        """One pass over all rows."""
+        """The kernel of group maxima: one pass over all rows."""
         out = temporaries(self.rows, self.columns)
         kernel = self._kernel(
             "group_maxima",
@@ -187,7 +187,7 @@ class Selection:
                 chosen=array(results[0].name),
                 groups=array(groups) if groups else None,
                 floor=array(FLOORS[groups]) if groups else None,
-                leaves=None if span == 1 else array(FLOORS[chosen]),
+                next_floor=None if span == 1 else array(FLOORS[chosen]),
             )
             select(self.space(p), level)
 
@@ -276,7 +276,7 @@ def ends(case: Sample, count: int, width: int, k: int) -> np.ndarray[Any, Any]:
 
 
 def _logits(case: Sample) -> np.ndarray[Any, Any]:
-    """Rows with ties: whole numbers in exact data; in random data normal numbers, some rows constant, some infinite."""
+    """Rows with ties: integers in exact data; in random data normal numbers, some rows constant, some infinite."""
     rng, shape = case.rng, case.shapes["logits"]
     if case.kind == "exact":
         return rng.integers(-40, 41, shape) * 1.0

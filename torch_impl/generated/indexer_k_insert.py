@@ -33,12 +33,12 @@ def insert_rows(
     # -1: no slot, and no byte is written.
     slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
-    held = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = held // 64
+    clamped = tl.maximum(slot, 0)  # specs/cache/insert.py:59
+    page = clamped // 64
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = live & (slot >= 0) & (page < PAGES)
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    row = held % 64
+    row = clamped % 64
     data = row * 128
     # Gathered layouts keep all scales of a page after the last row's data.
     inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:106

@@ -78,7 +78,7 @@ def indexer_q_mxfp4(
     total_5 = total_2 + total_4
     b_part_5 = total_5 - total_2
     error_1 = total_2 - (total_5 - b_part_5) + (total_4 - b_part_5)
-    # Only the sign of what is lost here matters: it decides ties, not digits.
+    # Only the sign of the lost bits matters: it decides ties, not digits.
     error_2 = error_1 + (lost + lost_too)  # specs/cache/rope.py:45
     bits = total_5.to(tl.int32, bitcast=True)  # specs/cache/rope.py:67
     # The exact sum is nearer to zero than total: the odd neighbour is then the one below in magnitude.

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5cd96075a224c2e20807825c5cc730a9ae5f2e30e6c9dae8e1fd2e031efb1bb2
+# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

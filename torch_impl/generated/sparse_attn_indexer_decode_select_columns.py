@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5cd96075a224c2e20807825c5cc730a9ae5f2e30e6c9dae8e1fd2e031efb1bb2
+# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -41,7 +41,7 @@ def decode_select_columns(
         number = tl.arange(0, 32)  # specs/indexer/select.py:197
         group = start_1 // 8 + number
         item = group[:, None] * 8 + tl.arange(0, 8)[None, :]
-        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
         last = (end_1 + 7) // 8
         there = (group < last)[:, None]
         value = tl.load(logits_ptr + (out_row * max_model_len + item), mask=there & (item < max_model_len), other=0.0)

@@ -59,7 +59,7 @@ def sparse_mla_decode(
     total = COMP_PAGES * 2  # specs/attention/decode.py:70
     total_1 = SWA_PAGES * 16
     index = tl.arange(0, 64)
-    # specs/attention/sparse.py:165
+    # specs/attention/sparse.py:166
     part = tl.load(
         q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0
     )
@@ -78,11 +78,11 @@ def sparse_mla_decode(
     index_7 = (index + 448)[None, :]
     part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)
     # A length is user data: above the width it would read the next token's list.
-    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:177
+    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:178
     length = tl.minimum(tl.maximum(topk_lens, 0), K)
     swa_lens = tl.load(swa_lens_ptr + token)
     length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)
-    upper = (length + 63) // 64  # specs/attention/sparse.py:147
+    upper = (length + 63) // 64  # specs/attention/sparse.py:148
     upper_1 = (length_1 + 63) // 64
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
     total_2 = tl.full([16], 0.0, tl.float32)
@@ -94,12 +94,12 @@ def sparse_mla_decode(
     sums_5 = tl.full([16, 64], 0.0, tl.float32)
     sums_6 = tl.full([16, 64], 0.0, tl.float32)
     sums_7 = tl.full([16, 64], 0.0, tl.float32)
-    for k in range(upper):  # specs/attention/sparse.py:235
-        entry = k * 64 + index  # specs/attention/sparse.py:212
+    for k in range(upper):  # specs/attention/sparse.py:236
+        entry = k * 64 + index  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
-        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:218
+        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:219
         # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:55
         page = slot // 2
@@ -264,10 +264,10 @@ def sparse_mla_decode(
         sums_5 = sums_5_1
         sums_6 = sums_6_1
         sums_7 = sums_7_1
-    for k_1 in range(upper_1):  # specs/attention/sparse.py:235
-        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:212
+    for k_1 in range(upper_1):  # specs/attention/sparse.py:236
+        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:213
         index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)
-        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:218
+        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
         slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:55
         page_1 = slot_1 // 16
         row_1 = slot_1 % 16
@@ -422,7 +422,7 @@ def sparse_mla_decode(
         sums_6 = sums_6_2
         sums_7 = sums_7_2
     # The sink is a score in natural units; the state is in powers of two.
-    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:244
+    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:245
     sink = attn_sink * 1.4426950408889634  # log2(e)
     # No key at all: -inf - -inf is NaN.
     base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
@@ -430,7 +430,7 @@ def sparse_mla_decode(
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total_2 > 0.0
     factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
-    # specs/attention/sparse.py:248
+    # specs/attention/sparse.py:249
     tl.store(
         out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]),
         (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
@@ -466,11 +466,11 @@ def sparse_mla_decode(
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_2 != total_2) & (peak < float("inf"))  # specs/attention/softmax.py:144
     # Programs that share a row all know its scores; one of them stores.
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
     tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)
     # NaN stays NaN
     known_1 = total_2 != 0.0  # specs/attention/softmax.py:137
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
     tl.store(
         lse_ptr + (token * H + head),
         tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")),

@@ -45,7 +45,7 @@ def sparse_mla_prefill(
     token = tile // blocks
     live = head < H
     arange_64 = tl.arange(0, 64)  # specs/attention/columns.py:21
-    # specs/attention/sparse.py:165
+    # specs/attention/sparse.py:166
     part = tl.load(
         q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + arange_64[None, :]), mask=live[:, None], other=0.0
     )
@@ -64,9 +64,9 @@ def sparse_mla_prefill(
     index_6 = (arange_64 + 448)[None, :]
     part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)
     # A length is user data: above the width it would read the next token's list.
-    topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:177
+    topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:178
     length = tl.minimum(tl.maximum(topk_length, 0), P)
-    upper = (length + 63) // 64  # specs/attention/sparse.py:147
+    upper = (length + 63) // 64  # specs/attention/sparse.py:148
     peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
     total = tl.full([16], 0.0, tl.float32)
     sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
@@ -77,12 +77,12 @@ def sparse_mla_prefill(
     sums_5 = tl.full([16, 64], 0.0, tl.float32)
     sums_6 = tl.full([16, 64], 0.0, tl.float32)
     sums_7 = tl.full([16, 64], 0.0, tl.float32)
-    for k in range(upper):  # specs/attention/sparse.py:235
-        entry = k * 64 + arange_64  # specs/attention/sparse.py:212
+    for k in range(upper):  # specs/attention/sparse.py:236
+        entry = k * 64 + arange_64  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_7 = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
-        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:218
+        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:219
         # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
         # specs/attention/prefill.py:46
         columns = tl.load(
@@ -138,7 +138,7 @@ def sparse_mla_prefill(
         sums_6 = sums_6_1
         sums_7 = sums_7_1
     # The sink is a score in natural units; the state is in powers of two.
-    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:244
+    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:245
     sink = attn_sink * 1.4426950408889634  # log2(e)
     # No key at all: -inf - -inf is NaN.
     base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
@@ -146,7 +146,7 @@ def sparse_mla_prefill(
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total > 0.0
     factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
-    # specs/attention/sparse.py:248
+    # specs/attention/sparse.py:249
     tl.store(
         out_ptr + (token * (H * 512) + head[:, None] * 512 + arange_64[None, :]),
         (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
@@ -182,11 +182,11 @@ def sparse_mla_prefill(
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total != total) & (peak < float("inf"))  # specs/attention/softmax.py:144
     # Programs that share a row all know its scores; one of them stores.
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:251
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
     tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total, peak * 0.6931471805599453), mask=live)
     # NaN stays NaN
     known_1 = total != 0.0  # specs/attention/softmax.py:137
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
+    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
     tl.store(
         lse_ptr + (token * H + head),
         tl.where(known_1, (peak + tl.log2(tl.where(known_1, total, 1.0))) * 0.6931471805599453, float("-inf")),

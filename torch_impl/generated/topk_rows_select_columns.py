@@ -37,7 +37,7 @@ def select_columns(
         number = tl.arange(0, 512)  # specs/indexer/select.py:197
         group = start_1 // 8 + number
         item = group[:, None] * 8 + tl.arange(0, 8)[None, :]
-        # Of whole groups; that of a group that was not chosen, -1, is computed from what is there for items anyway.
+        # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
         last = (end_1 + 7) // 8
         there = (group < last)[:, None]
         value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)
