@@ -1,5 +1,5 @@
 # c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cffe8d7fd8a6b90d048c883c1a2c9d701b880a0e7001c776ef5767d9bbb77c6a
+# spec sha256 a5617a385174d8225e2f71449806af0373376271fd00d10adeb8b60cda138d05
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on
@@ -21,13 +21,16 @@ def c128a_prefill_metadata(
     positions_ref,
     indices_ref,
 ):
+    width = 128
+    ratio = 128
+    BLOCK_W = 256
     token = pl.program_id(0)  # specs/cache/compressed.py:64
-    column = pl.program_id(1) * 256 + jnp.arange(256, dtype=jnp.int32)
+    column = pl.program_id(1) * BLOCK_W + jnp.arange(BLOCK_W, dtype=jnp.int32)
     position = plgpu.load(positions_ref.at[token])  # specs/cache/compressed.py:43
     # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
     # specs/cache/compressed.py:66
     plgpu.store(
         indices_ref.at[token, column],
-        jnp.where(column < jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(128)), 128), column, -1),
-        mask=column < 128
+        jnp.where(column < jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(ratio)), width), column, -1),
+        mask=column < width
     )

@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 549ceec128c7e3f7df6d9752de1403488f113a46786898126c24d3c366a48cfb
+# spec sha256 823b34ce506d5ac9796eb3a72c6d38f77798245f378dfe0b3294057fce4115ea
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its
 window.
 
@@ -30,19 +30,24 @@ def combine_topk_swa(
     combined_indices_ref, combined_lens_ref,
     *, R, workspace_rows, compressed_rows,
 ):
+    window = 8
+    ratio = 4
+    topk = 16
+    BLOCK_W = 512
+    BLOCK_R = 256
     token = pl.program_id(0)  # specs/cache/combine.py:45
     # A slice of the batch's array: its first element is not 0.
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
     def step(k, carry):
         (ended_1,) = carry
-        owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:39
+        owner = k * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/cache/lookup.py:39
         inside = owner < R
         # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)
         end = query_start_loc - first
         index = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)
         return (ended_1 + index,)
-    (ended,) = jax.lax.fori_loop(0, (R + 255) // 256, step, (jnp.int32(0),))  # specs/cache/lookup.py:48
+    (ended,) = jax.lax.fori_loop(0, pl.cdiv(R, BLOCK_R), step, (jnp.int32(0),))  # specs/cache/lookup.py:48
     live = ended < R  # specs/cache/combine.py:48
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:54
     query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended + 1], mask=live, other=0)
@@ -53,8 +58,8 @@ def combine_topk_swa(
     length_1 = plgpu.load(seq_lens_ref.at[ended], mask=live, other=0)  # specs/cache/combine.py:50
     gathered = plgpu.load(gather_lens_ref.at[ended], mask=live, other=0)
     # A compressed entry is visible once all `ratio` tokens that it covers are; position is -1 for padding.
-    chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(4)), 16)
-    low = position - 7
+    chosen = jnp.minimum(jax.lax.div(jnp.maximum(position + 1, 0), jnp.int32(ratio)), topk)
+    low = position - (window - 1)
     # The window of an early token begins before the sequence does.
     low_1 = jnp.maximum(low, 0)
     # An extended window may end before it begins; padding has none.
@@ -65,7 +70,7 @@ def combine_topk_swa(
     first_row = low_1 - (length_1 - gathered)
     def step_1(k_1, carry):
         () = carry
-        column = k_1 * 512 + jnp.arange(512, dtype=jnp.int32)  # specs/cache/combine.py:70
+        column = k_1 * BLOCK_W + jnp.arange(BLOCK_W, dtype=jnp.int32)  # specs/cache/combine.py:70
         # Chosen entries come first, so the window starts at column `chosen`.
         row = first_row + (column - chosen)
         # Window rows that were not gathered are -1: their workspace row belongs to another request or is stale.

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2bbad306371bbefbf2d450788cbcd7bf44e95d137895103836c20be807df3a00
+# spec sha256 f30eef46c7bf0f6c7973438458c9ec09b5b7e3bed8f926c3fc272e1b4759daa5
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on
@@ -25,7 +25,10 @@ def compressed_slot_mapping(
     slots_ref,
     *, T, P, B, NB,
 ):
-    token = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/compressed.py:71
+    ratio = 128
+    block_size = 256
+    BLOCK_T = 256
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/compressed.py:71
     # slot_mapping and slots are padded to P; positions and requests have only the T tokens of the step.
     mask = token < P
     own = plgpu.load(slot_mapping_ref.at[token], mask=mask, other=-1)
@@ -35,16 +38,19 @@ def compressed_slot_mapping(
     # Before the modulo, whose sign for negative operands differs between targets.
     position_1 = jnp.maximum(position, -1)
     # Only the last token of every `ratio` completes an entry, and only that one is written.
-    live_1 = live & (jax.lax.rem(position_1 + 1, jnp.full((256,), 128, jnp.int32)) == 0) & (position_1 >= 0)
-    entry = jax.lax.div(jnp.maximum(position_1, 0), jnp.full((256,), 128, jnp.int32))
+    live_1 = live & (jax.lax.rem(position_1 + 1, jnp.full((BLOCK_T,), ratio, jnp.int32)) == 0) & (position_1 >= 0)
+    entry = jax.lax.div(jnp.maximum(position_1, 0), jnp.full((BLOCK_T,), ratio, jnp.int32))
     # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
     live_2 = live_1 & (entry >= 0)
     entry_1 = jnp.where(live_2, entry, 0)
-    page = jax.lax.div(entry_1, jnp.full((256,), 2, jnp.int32))
+    page = jax.lax.div(entry_1, jnp.full((BLOCK_T,), block_size // ratio, jnp.int32))
     live_3 = live_2 & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block = plgpu.load(block_table_ref.at[request, page], mask=live_3, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = jnp.where(block >= 0, block * 2 + jax.lax.rem(entry_1, jnp.full((256,), 2, jnp.int32)), -1)
+    slot = jnp.where(
+        block >= 0,
+        block * (block_size // ratio) + jax.lax.rem(entry_1, jnp.full((BLOCK_T,), block_size // ratio, jnp.int32)), -1
+    )
     plgpu.store(slots_ref.at[token], slot, mask=mask)  # specs/cache/compressed.py:84

@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c0f7e9d95aa4b3ae3324327d8a26b6ff0bc8d451136f5bcc0b1102f7f9d6ebe9
+# spec sha256 8bc190cce455d29ddf9ad08688cd85e944d93bacc74d2491fa3beb2c34f6388a
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -31,36 +31,39 @@ def gather_rows(
     out_ref,
     *, M, PAGES, TABLE,
 ):
+    ROWS = 16
+    BLOCK_T = 16
+    CHUNK = 64
     request = pl.program_id(0)  # specs/cache/gather.py:50
     tile = pl.program_id(1)
     count = plgpu.load(seq_lens_ref.at[request])
     # The grid covers the longest request that fits; programs past a short one exit at once.
-    @pl.when(tile * 16 < count)
+    @pl.when(tile * BLOCK_T < count)
     def branch():
-        row = tile * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/cache/gather.py:55
+        row = tile * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/gather.py:55
         # The last `count` rows: prefill attends to a window, not to the whole prefix.
         position = count - count + row  # specs/cache/gather.py:64
         # gather_lens above seq_lens would start before the request, and offset + count may exceed the workspace.
         live = (row < count) & (position >= 0) & (row < M)
         # Masked lanes too: // and % of negative numbers differ between targets.
         position_1 = jnp.maximum(position, 0)
-        entry = jax.lax.div(position_1, jnp.full((16,), 16, jnp.int32))
+        entry = jax.lax.div(position_1, jnp.full((BLOCK_T,), ROWS, jnp.int32))
         live_1 = live & (entry < TABLE)
         # Page numbers are user data: -1 (none) and stale entries must not become addresses.
         page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)
         live_2 = live_1 & (page >= 0) & (page < PAGES)
-        row_1 = jax.lax.rem(position_1, jnp.full((16,), 16, jnp.int32))
+        row_1 = jax.lax.rem(position_1, jnp.full((BLOCK_T,), ROWS, jnp.int32))
         data = row_1 * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row_1 * 8 + 9216
+        start = row_1 * 8 + ROWS * 576
         # Chunk by chunk: a whole row of 512 columns at a time would spill. Unread rows keep what `out` had.
-        index = jnp.arange(64, dtype=jnp.int32)
+        index = jnp.arange(CHUNK, dtype=jnp.int32)
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
         start_1 = data[:, None]
         live_3 = live_2[:, None]
         values = load_view(
             cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)
         codes = code & 255
@@ -71,12 +74,12 @@ def gather_rows(
         value_2 = values.astype(jnp.float32) * spread
         plgpu.store(
             out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_2 = (data + 64)[:, None]
+        start_2 = (data + CHUNK * 8 // 8)[:, None]
         values_1 = load_view(
             cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_1 = code >> 8
         codes_1 = code_1 & 255
@@ -85,13 +88,13 @@ def gather_rows(
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]
         value_5 = values_1.astype(jnp.float32) * spread_1
         plgpu.store(
-            out_ref.at[request, row[:, None], (index + 64)[None, :]], value_5.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            out_ref.at[request, row[:, None], (index + CHUNK)[None, :]], value_5.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_3 = (data + 128)[:, None]
+        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_2 = load_view(
             cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_2 = code >> 16
         codes_2 = code_2 & 255
@@ -100,13 +103,13 @@ def gather_rows(
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]
         value_8 = values_2.astype(jnp.float32) * spread_2
         plgpu.store(
-            out_ref.at[request, row[:, None], (index + 128)[None, :]], value_8.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            out_ref.at[request, row[:, None], (index + (CHUNK + CHUNK))[None, :]], value_8.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         start_4 = (data + 192)[:, None]
         values_3 = load_view(
             cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_3 = code >> 24
         codes_3 = code_3 & 255
@@ -115,13 +118,13 @@ def gather_rows(
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]
         value_11 = values_3.astype(jnp.float32) * spread_3
         plgpu.store(
-            out_ref.at[request, row[:, None], (index + 192)[None, :]], value_11.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            out_ref.at[request, row[:, None], (index + (CHUNK + CHUNK + CHUNK))[None, :]],
+            value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         start_5 = (data + 256)[:, None]
         values_4 = load_view(
             cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         start_6 = start + 4
         code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)
@@ -131,13 +134,13 @@ def gather_rows(
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]
         value_14 = values_4.astype(jnp.float32) * spread_4
         plgpu.store(
-            out_ref.at[request, row[:, None], (index + 256)[None, :]], value_14.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            out_ref.at[request, row[:, None], (index + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]],
+            value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         start_7 = (data + 320)[:, None]
         values_5 = load_view(
             cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_5 = code_4 >> 8
         codes_5 = code_5 & 255
@@ -147,12 +150,12 @@ def gather_rows(
         value_17 = values_5.astype(jnp.float32) * spread_5
         plgpu.store(
             out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_8 = (data + 384)[:, None]
+        start_8 = (data + (320 + CHUNK) * 8 // 8)[:, None]
         values_6 = load_view(
             cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_6 = code_4 >> 16
         codes_6 = code_6 & 255
@@ -161,13 +164,15 @@ def gather_rows(
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]
         value_20 = values_6.astype(jnp.float32) * spread_6
         plgpu.store(
-            out_ref.at[request, row[:, None], (index + 384)[None, :]], value_20.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_3, (16, 64))
+            out_ref.at[request, row[:, None], (index + (320 + CHUNK))[None, :]], value_20.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         start_9 = (data + 448)[:, None]
         cache = load_view(
-            cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16, mask=jnp.broadcast_to(live_3, (16, 64))
+            cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16,
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         plgpu.store(
-            out_ref.at[request, row[:, None], (index + 448)[None, :]], cache, mask=jnp.broadcast_to(live_3, (16, 64))
+            out_ref.at[request, row[:, None], (index + 448)[None, :]], cache,
+            mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )

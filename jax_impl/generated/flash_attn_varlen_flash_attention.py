@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4f8830691c9cd07b6c65e5fefb61f37bd09a8845c9ee8788a56baa896181d40
+# spec sha256 fa6237d38c0846b7e9630fc8a84f71d7cba52a3af42a23eb844d2ac478776af1
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -44,11 +44,15 @@ def flash_attention(
     out_ref, lse_ref,
     *, TQ, HQ, HKV, PAGE, BOUNDS, LONGEST_Q,
 ):
-    tiles = (LONGEST_Q * 2 + 127) // 128  # specs/flash/work.py:77
+    GROUP = 2
+    BLOCK_M = 128
+    BLOCK_N = 64
+    CHUNK = 128
+    tiles = pl.cdiv(LONGEST_Q * GROUP, BLOCK_M)  # specs/flash/work.py:77
     number = pl.program_id(0)  # specs/flash/work.py:58
     rest = jax.lax.div(number, jnp.int32(tiles))
-    first = (tiles - 1 - jax.lax.rem(number, jnp.int32(tiles))) * 128
-    arange_128 = jnp.arange(128, dtype=jnp.int32)
+    first = (tiles - 1 - jax.lax.rem(number, jnp.int32(tiles))) * BLOCK_M
+    arange_128 = jnp.arange(BLOCK_M, dtype=jnp.int32)
     row = first + arange_128
     number_1 = jax.lax.div(rest, jnp.int32(HKV))
     bound = plgpu.load(cu_seqlens_q_ref.at[number_1])  # specs/flash/work.py:94
@@ -63,31 +67,32 @@ def flash_attention(
     end_1 = jnp.minimum(cu_seqlens_k, PAGE)
     keys = jnp.maximum(end_1 - first_2, 0)
     head = jax.lax.rem(rest, jnp.int32(HKV))  # specs/flash/work.py:63
-    position = jax.lax.div(row, jnp.full((128,), 2, jnp.int32))
-    head_1 = head * 2 + jax.lax.rem(row, jnp.full((128,), 2, jnp.int32))
-    live = row < queries * 2
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/flash/keys.py:32
-    @pl.when(first < queries * 2)  # specs/flash/varlen.py:57
+    position = jax.lax.div(row, jnp.full((BLOCK_M,), GROUP, jnp.int32))
+    head_1 = head * GROUP + jax.lax.rem(row, jnp.full((BLOCK_M,), GROUP, jnp.int32))
+    live = row < queries * GROUP
+    arange_64 = jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/flash/keys.py:32
+    @pl.when(first < queries * GROUP)  # specs/flash/varlen.py:57
     def branch():
         live_1 = live[:, None]  # specs/flash/varlen.py:120
         token = first_1 + position  # specs/flash/work.py:47
         token_1 = token[:, None]  # specs/flash/varlen.py:122
+        index_1 = jnp.arange(CHUNK // 2, dtype=jnp.int32)[None, :]
         part = plgpu.load(
-            q_ref.at[token_1, head_1[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1, (128, 64)), other=0.0
+            q_ref.at[token_1, head_1[:, None], index_1], mask=jnp.broadcast_to(live_1, (BLOCK_M, CHUNK // 2)), other=0.0
         )
         shift = keys - queries  # specs/flash/work.py:126
-        lowest = jax.lax.div(first, jnp.int32(2)) + shift
-        highest = jnp.minimum(jax.lax.div(first + 127, jnp.int32(2)), queries - 1) + shift
+        lowest = jax.lax.div(first, jnp.int32(GROUP)) + shift
+        highest = jnp.minimum(jax.lax.div(first + (BLOCK_M - 1), jnp.int32(GROUP)), queries - 1) + shift
         end_2 = jnp.minimum(keys, jnp.maximum(highest + 1, 0))  # specs/flash/work.py:133
         full_end = jnp.minimum(keys, jnp.maximum(lowest + 1, 0))
-        end_3 = jax.lax.div(end_2 + 63, jnp.int32(64))  # specs/flash/work.py:137
-        end_4 = jax.lax.div(full_end, jnp.int32(64))
-        peak = jnp.full((128,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
-        total = jnp.full((128,), 0.0, jnp.float32)
-        sums_0 = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+        end_3 = jax.lax.div(end_2 + (BLOCK_N - 1), jnp.int32(BLOCK_N))  # specs/flash/work.py:137
+        end_4 = jax.lax.div(full_end, jnp.int32(BLOCK_N))
+        peak = jnp.full((BLOCK_M,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
+        total = jnp.full((BLOCK_M,), 0.0, jnp.float32)
+        sums_0 = jnp.full((BLOCK_M, CHUNK // 2), 0.0, jnp.float32)  # specs/attention/softmax.py:51
         def step(tile, carry):  # specs/flash/varlen.py:72
             (peak_2, total_2, sums_0_2) = carry
-            first_3 = tile * 64  # specs/flash/keys.py:44
+            first_3 = tile * BLOCK_N  # specs/flash/keys.py:44
             # The range ends with the keys of the request: what follows are keys of others.
             offs_page = first_2 + first_3 + arange_64  # specs/flash/keys.py:32
             columns = plgpu.load(k_ref.at[jnp.int32(0), offs_page[:, None], head, arange_64[None, :]])
@@ -116,12 +121,12 @@ def flash_attention(
         (peak_1, total_1, sums_0_1) = jax.lax.fori_loop(0, end_4, step, (peak, total, sums_0))
         def step_1(tile_1, carry):
             (peak_5, total_5, sums_0_5) = carry
-            first_4 = tile_1 * 64  # specs/flash/keys.py:44
+            first_4 = tile_1 * BLOCK_N  # specs/flash/keys.py:44
             offs_page_1 = first_2 + first_4 + arange_64  # specs/flash/keys.py:32
             mask_page = offs_page_1 < first_2 + keys
             columns_1 = plgpu.load(
                 k_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]],
-                mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0
+                mask=jnp.broadcast_to(mask_page[:, None], (BLOCK_N, CHUNK // 2)), other=0.0
             )
             # specs/attention/softmax.py:78
             product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)
@@ -134,7 +139,7 @@ def flash_attention(
             # specs/flash/keys.py:32
             chunk_1 = plgpu.load(
                 v_ref.at[jnp.int32(0), offs_page_1[:, None], head, arange_64[None, :]],
-                mask=jnp.broadcast_to(mask_page[:, None], (64, 64)), other=0.0
+                mask=jnp.broadcast_to(mask_page[:, None], (BLOCK_N, CHUNK // 2)), other=0.0
             )
             highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:88
             peak_6 = jnp.maximum(peak_5, highest_2)
@@ -151,12 +156,12 @@ def flash_attention(
         (peak_4, total_4, sums_0_4) = jax.lax.fori_loop(end_4, end_3, step_1, (peak_1, total_1, sums_0_1))
         # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
         known = total_4 > 0.0  # specs/attention/softmax.py:131
-        factor = jnp.where(known, div_rn(jnp.full((128,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)
+        factor = jnp.where(known, div_rn(jnp.full((BLOCK_M,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)
         mean = sums_0_4 * factor[:, None]  # specs/flash/results.py:29
         # specs/flash/results.py:46
         plgpu.store(
-            out_ref.at[token_1, head_1[:, None], arange_64[None, :]], mean.astype(jnp.bfloat16),
-            mask=jnp.broadcast_to(live_1, (128, 64))
+            out_ref.at[token_1, head_1[:, None], index_1], mean.astype(jnp.bfloat16),
+            mask=jnp.broadcast_to(live_1, (BLOCK_M, CHUNK // 2))
         )
         finite = (peak_4 > float("-inf")) & (peak_4 < float("inf"))  # specs/flash/results.py:52
         base_2 = jnp.where(finite, peak_4, 0.0)
@@ -173,25 +178,25 @@ def flash_attention(
         bound_3 = plgpu.load(cu_seqlens_q_ref.at[jnp.int32(BOUNDS - 1)])  # specs/flash/work.py:102
         end_5 = jnp.maximum(jnp.minimum(jnp.maximum(bound_3, 0), TQ), first_5)
         programs = tiles * HKV  # specs/flash/unowned.py:24
-        own_1 = head * tiles + jax.lax.div(first, jnp.int32(128))
+        own_1 = head * tiles + jax.lax.div(first, jnp.int32(BLOCK_M))
         count = (TQ - (end_5 - first_5)) * HQ
-        tiles_1 = jax.lax.div(count + 127, jnp.int32(128))
+        tiles_1 = jax.lax.div(count + (BLOCK_M - 1), jnp.int32(BLOCK_M))
         def step_2(step_3, carry):
             () = carry
-            row_1 = (own_1 + step_3 * programs) * 128 + arange_128  # specs/flash/unowned.py:29
-            token_2 = jax.lax.div(row_1, jnp.full((128,), HQ, jnp.int32))
+            row_1 = (own_1 + step_3 * programs) * BLOCK_M + arange_128  # specs/flash/unowned.py:29
+            token_2 = jax.lax.div(row_1, jnp.full((BLOCK_M,), HQ, jnp.int32))
             token_3 = jnp.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))
-            head_2 = jax.lax.rem(row_1, jnp.full((128,), HQ, jnp.int32))
+            head_2 = jax.lax.rem(row_1, jnp.full((BLOCK_M,), HQ, jnp.int32))
             live_2 = row_1 < count
-            zero = jnp.full((128, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+            zero = jnp.full((BLOCK_M, CHUNK // 2), 0.0, jnp.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
             mask = live_2[:, None]
             plgpu.store(
-                out_ref.at[token_4, head_2[:, None], arange_64[None, :]], zero.astype(jnp.bfloat16),
-                mask=jnp.broadcast_to(mask, (128, 64))
+                out_ref.at[token_4, head_2[:, None], jnp.arange(CHUNK // 2, dtype=jnp.int32)[None, :]],
+                zero.astype(jnp.bfloat16), mask=jnp.broadcast_to(mask, (BLOCK_M, CHUNK // 2))
             )
             # specs/flash/unowned.py:46
-            plgpu.store(lse_ref.at[head_2, token_3], jnp.full((128,), float("-inf"), jnp.float32), mask=live_2)
+            plgpu.store(lse_ref.at[head_2, token_3], jnp.full((BLOCK_M,), float("-inf"), jnp.float32), mask=live_2)
             return ()
         # specs/flash/unowned.py:34
         () = jax.lax.fori_loop(

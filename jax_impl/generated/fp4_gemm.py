@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7fec16e93748a1c83496d74906aa9b9ac257d97f834d3e2c026b9a2dcc5f24ae
+# spec sha256 6620a5b4e714594f329d00923911092865b4556e40736f3860c92b0bb8b39729
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -34,15 +34,17 @@ def fp4_gemm(
     c_ref,
     *, M, N, KB,
 ):
+    BLOCK_M = 16
+    BLOCK_N = 64
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    acc = jnp.full((16, 64), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
-    arange_16 = jnp.arange(16, dtype=jnp.int32)  # specs/gemm/fp4.py:53
-    offs_m = tile_m * 16 + arange_16
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
+    arange_16 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/fp4.py:53
+    offs_m = tile_m * BLOCK_M + arange_16
     clamped_m = jnp.minimum(offs_m, M - 1)
-    offs_n = tile_n * 64 + jnp.arange(64, dtype=jnp.int32)
+    offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
     def step(k, carry):  # specs/gemm/fp4.py:64
         (acc_2,) = carry
         # K is a multiple of the block of the format
@@ -52,8 +54,8 @@ def fp4_gemm(
         b = plgpu.load(b_ref.at[offs_n[None, :], offs_kb[:, None]])
         b_bytes = b.astype(jnp.int32)
         shift = jnp.arange(2, dtype=jnp.int32) * 4
-        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(16, 32)
-        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, 64)
+        a_codes = ((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15).reshape(BLOCK_M, 32)
+        b_codes = ((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15).reshape(32, BLOCK_N)
         magnitude = a_codes & 7
         biased = magnitude >> 1
         fraction = magnitude & 1
@@ -94,5 +96,5 @@ def fp4_gemm(
     mask_m = offs_m < M  # specs/gemm/tiles.py:41
     plgpu.store(
         c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(mask_m[:, None], (16, 64))
+        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_N))
     )

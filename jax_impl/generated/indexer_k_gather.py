@@ -1,5 +1,5 @@
 # indexer_k_gather, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2158003ae800c67bfae4e0e5f4cba89fd4d112974d25df3311e0a72777c41a4e
+# spec sha256 f7f4f5cc798cba65290ff1c156cb5b885b020332f4d473a4dada19c72336253d
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on
@@ -29,7 +29,10 @@ def gather_keys(
     dst_k_ref, dst_scale_ref,
     *, TK, B, NB, PAGES,
 ):
-    first = pl.program_id(0) * 32  # specs/indexer/gather.py:38
+    ROWS = 64
+    BLOCK_T = 32
+    BLOCK_R = 64
+    first = pl.program_id(0) * BLOCK_T  # specs/indexer/gather.py:38
     # A slice of the batch's array: its first element is not 0.
     start = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])
     # The workspace has room for an upper bound that the host knows; programs past the real total exit at once.
@@ -37,13 +40,13 @@ def gather_keys(
     total = jnp.minimum(cu_seq_lens - start, TK)
     @pl.when(first < total)
     def branch():
-        row = first + jnp.arange(32, dtype=jnp.int32)  # specs/indexer/gather.py:46
+        row = first + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/indexer/gather.py:46
         # A slice of the batch's array: its first element is not 0.
         first_1 = plgpu.load(cu_seq_lens_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
-        ended = jnp.full((32,), 0, jnp.int32)
+        ended = jnp.full((BLOCK_T,), 0, jnp.int32)
         def step(k, carry):
             (ended_2,) = carry
-            owner = k * 64 + jnp.arange(64, dtype=jnp.int32)  # specs/cache/lookup.py:39
+            owner = k * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/cache/lookup.py:39
             inside = owner < B
             # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts
             # included.
@@ -52,28 +55,29 @@ def gather_keys(
             over = inside[None, :] & (end[None, :] <= row[:, None])
             index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)
             return (ended_2 + index,)
-        (ended_1,) = jax.lax.fori_loop(0, (B + 63) // 64, step, (ended,))  # specs/cache/lookup.py:48
+        (ended_1,) = jax.lax.fori_loop(0, pl.cdiv(B, BLOCK_R), step, (ended,))  # specs/cache/lookup.py:48
         live = (row < total) & (ended_1 < B)  # specs/indexer/gather.py:48
         # 0 for masked rows: // and % below are defined for them.
         cu_seq_lens_2 = plgpu.load(cu_seq_lens_ref.at[ended_1], mask=live, other=0)
         position = jnp.where(live, row - (cu_seq_lens_2 - start), 0)
-        entry = jax.lax.div(position, jnp.full((32,), 64, jnp.int32))
+        entry = jax.lax.div(position, jnp.full((BLOCK_T,), ROWS, jnp.int32))
         live_1 = live & (entry < NB)
         page = plgpu.load(block_table_ref.at[ended_1, entry], mask=live_1, other=-1)
         # Page numbers are user data: -1 and stale entries must not become addresses.
         live_2 = live_1 & (page >= 0) & (page < PAGES)
-        inside_1 = jax.lax.rem(position, jnp.full((32,), 64, jnp.int32))
+        inside_1 = jax.lax.rem(position, jnp.full((BLOCK_T,), ROWS, jnp.int32))
         byte = inside_1 * 128  # specs/indexer/gather.py:64
         column = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:76
         mask = live_2[:, None]
         codes = load_view(
-            cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn, mask=jnp.broadcast_to(mask, (32, 128))
+            cache_ref, page[:, None], byte[:, None], column, jnp.float8_e4m3fn,
+            mask=jnp.broadcast_to(mask, (BLOCK_T, 128))
         )
-        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (32, 128)))
+        plgpu.store(dst_k_ref.at[row[:, None], column], codes, mask=jnp.broadcast_to(mask, (BLOCK_T, 128)))
         # All scales of a page lie after its last row of codes.
-        at_end = inside_1 * 4 + 8192  # specs/indexer/gather.py:66
+        at_end = inside_1 * 4 + ROWS * 128  # specs/indexer/gather.py:66
         column_1 = jnp.arange(4, dtype=jnp.int32)[None, :]  # specs/indexer/gather.py:76
         codes_1 = load_view(
-            cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask, (32, 4))
+            cache_ref, page[:, None], at_end[:, None], column_1, jnp.uint8, mask=jnp.broadcast_to(mask, (BLOCK_T, 4))
         )
-        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask, (32, 4)))
+        plgpu.store(dst_scale_ref.at[row[:, None], column_1], codes_1, mask=jnp.broadcast_to(mask, (BLOCK_T, 4)))

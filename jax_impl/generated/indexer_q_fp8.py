@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e5480f4ccee349f357b1cfa8e346291ccec2bd3bd20b2f28e3f4e17aa30e5b6f
+# spec sha256 5bb83d5574c7aa5c333ca5a95aff811288fac1c004098be4e1fd559eb06738cd
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -29,23 +29,27 @@ def indexer_q_fp8(
     q_fp8_ref, weights_out_ref,
     *, H, POSITIONS,
 ):
+    ROPE = 64
+    BLOCK_H = 16
     token = pl.program_id(0)  # specs/indexer/query.py:56
-    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)
+    head = pl.program_id(1) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
     live = head < H
     index = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/indexer/query.py:82
-    q = plgpu.load(q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0)
+    q = plgpu.load(
+        q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, 128)), other=0.0
+    )
     x = q.astype(jnp.float32)
     position = plgpu.load(positions_ref.at[token])
     # The last columns rotate; pairs before them have negative numbers and pass through.
-    pair = jnp.arange(64, dtype=jnp.int32) - 32
+    pair = jnp.arange(64, dtype=jnp.int32) - (128 - ROPE) // 2
     # Positions of padding are arbitrary and must not index the table.
     there = (pair >= 0) & (position >= 0) & (position < POSITIONS)
     pair_1 = jnp.maximum(pair, 0)
     cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)
     cosine = cos_sin[None, :]
-    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)
+    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + ROPE // 2], mask=there, other=0.0)
     sine = cos_sin_1[None, :]
-    even, odd = split_pairs(x.reshape(16, 64, 2))
+    even, odd = split_pairs(x.reshape(BLOCK_H, 64, 2))
     b = odd * -1.0  # specs/cache/rope.py:30
     # specs/cache/rope.py:51
     x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)
@@ -122,9 +126,9 @@ def indexer_q_fp8(
     turn = there[None, :]  # specs/indexer/query.py:94
     x_1 = jnp.concatenate(
         [jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1
-    ).reshape(16, 128)
+    ).reshape(BLOCK_H, 128)
     # FP8 has one group per row, MXFP4 one per 32 columns; reshape keeps one body for both.
-    blocks = x_1.reshape(16, 1, 128)  # specs/indexer/query.py:63
+    blocks = x_1.reshape(BLOCK_H, 1, 128)  # specs/indexer/query.py:63
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)
     bits_2 = jnp.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.0022321429569274187  # 1/448
@@ -138,14 +142,14 @@ def indexer_q_fp8(
     nan = amax_bits > 0x7f800000  # float32 bits of infinity
     inverse_1 = jnp.where(infinite, 0.0, inverse)
     # specs/indexer/query.py:65
-    y = (blocks * jnp.where(nan, float("nan"), inverse_1).reshape(16, 1, 1)).reshape(16, 128)
+    y = (blocks * jnp.where(nan, float("nan"), inverse_1).reshape(BLOCK_H, 1, 1)).reshape(BLOCK_H, 128)
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)
     weight = weights.astype(jnp.float32)
     plgpu.store(
         q_fp8_ref.at[token, head[:, None], index], y.astype(jnp.float8_e4m3fn),
-        mask=jnp.broadcast_to(live[:, None], (16, 128))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, 128))
     )
     # The one scale of an FP8 query is positive and passes through relu: folded into the head's weight here.
-    weight_1 = weight * jnp.where(infinite | nan, raw, value).reshape(16)
+    weight_1 = weight * jnp.where(infinite | nan, raw, value).reshape(BLOCK_H)
     # In this order, as vLLM multiplies: float32 products are not associative.
     plgpu.store(weights_out_ref.at[token, head], weight_1 * 0.08838834764831845 * 0.125, mask=live)  # 1/sqrt(128)

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5d430a8dc0b46b65f8b8f53abb30007fbced108a84c55032c09f116b2636b13
+# spec sha256 9dd11065384762127359bdf4e8e3325c6390d166f6fd4b16537b8bbc4b626d0d
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -30,27 +30,29 @@ def indexer_q_mxfp4(
     q_packed_ref, q_scale_ref, weights_out_ref,
     *, H, POSITIONS,
 ):
+    ROPE = 64
+    BLOCK_H = 16
     token = pl.program_id(0)  # specs/indexer/query.py:56
-    head = pl.program_id(1) * 16 + jnp.arange(16, dtype=jnp.int32)
+    head = pl.program_id(1) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
     live = head < H
     # specs/indexer/query.py:82
     q = plgpu.load(
         q_ref.at[token, head[:, None], jnp.arange(128, dtype=jnp.int32)[None, :]],
-        mask=jnp.broadcast_to(live[:, None], (16, 128)), other=0.0
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, 128)), other=0.0
     )
     x = q.astype(jnp.float32)
     position = plgpu.load(positions_ref.at[token])
     # The last columns rotate; pairs before them have negative numbers and pass through.
     arange_64 = jnp.arange(64, dtype=jnp.int32)
-    pair = arange_64 - 32
+    pair = arange_64 - (128 - ROPE) // 2
     # Positions of padding are arbitrary and must not index the table.
     there = (pair >= 0) & (position >= 0) & (position < POSITIONS)
     pair_1 = jnp.maximum(pair, 0)
     cos_sin = plgpu.load(cos_sin_ref.at[position, pair_1], mask=there, other=0.0)
     cosine = cos_sin[None, :]
-    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + 32], mask=there, other=0.0)
+    cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair_1 + ROPE // 2], mask=there, other=0.0)
     sine = cos_sin_1[None, :]
-    even, odd = split_pairs(x.reshape(16, 64, 2))
+    even, odd = split_pairs(x.reshape(BLOCK_H, 64, 2))
     b = odd * -1.0  # specs/cache/rope.py:30
     # specs/cache/rope.py:51
     x_high = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(cosine, jnp.int32) & -256, jnp.float32)
@@ -127,9 +129,9 @@ def indexer_q_mxfp4(
     turn = there[None, :]  # specs/indexer/query.py:94
     x_1 = jnp.concatenate(
         [jnp.where(turn, turned_even, even)[..., None], jnp.where(turn, turned_odd, odd)[..., None]], axis=-1
-    ).reshape(16, 128)
+    ).reshape(BLOCK_H, 128)
     # FP8 has one group per row, MXFP4 one per 32 columns; reshape keeps one body for both.
-    blocks = x_1.reshape(16, 4, 32)  # specs/indexer/query.py:63
+    blocks = x_1.reshape(BLOCK_H, 4, 32)  # specs/indexer/query.py:63
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(blocks), jnp.int32), axis=2)
     bits_2 = jnp.maximum(amax_bits, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits_2, jnp.float32) * 0.1666666716337204  # 1/6
@@ -141,7 +143,7 @@ def indexer_q_mxfp4(
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
     broken = amax_bits >= 0x7f800000  # float32 bits of infinity
     # specs/indexer/query.py:65
-    y = (blocks * jnp.where(broken, float("nan"), inverse).reshape(16, 4, 1)).reshape(16, 128)
+    y = (blocks * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_H, 4, 1)).reshape(BLOCK_H, 128)
     weights = plgpu.load(weights_ref.at[token, head], mask=live, other=0.0)
     weight = weights.astype(jnp.float32)
     bits_4 = jax.lax.bitcast_convert_type(y, jnp.int32)
@@ -159,14 +161,14 @@ def indexer_q_mxfp4(
     ).astype(jnp.int32)
     code_1 = jnp.where(bits_4 < 0, code | 8, code)
     codes = jnp.where(y != y, 0, code_1)
-    pairs = codes.reshape(16, 64, 2)  # specs/quant/scaling.py:126
+    pairs = codes.reshape(BLOCK_H, 64, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 2)
     index = jnp.sum(pairs << shift, axis=2, dtype=jnp.int32)
     codes_1 = index.astype(jnp.uint8)
     # specs/indexer/query.py:73
     plgpu.store(
         q_packed_ref.at[token, head[:, None], arange_64[None, :]], codes_1,
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, 64))
     )
     index_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
@@ -177,7 +179,7 @@ def indexer_q_mxfp4(
         jnp.where(
             ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)
         ).astype(jnp.uint8),
-        mask=jnp.broadcast_to(live[:, None], (16, 4))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, 4))
     )
     # In this order, as vLLM multiplies: float32 products are not associative.
     plgpu.store(weights_out_ref.at[token, head], weight * 0.08838834764831845 * 0.125, mask=live)  # 1/sqrt(128)

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8dc285543d2df2a34d86c825231649a66a2dd74f90745089c917290d475da40d
+# spec sha256 3d4b24d7473ae2856ab4659d3f3fcf47e95dd9c7a1ad0bcecebec3552bdaa1b2
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -35,29 +35,33 @@ def int4_gemm_w4a16(
     c_ref,
     *, M, N, K,
 ):
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
-    acc = jnp.full((16, 64), 0.0, jnp.float32)
+    steps = pl.cdiv(K, BLOCK_K)  # specs/gemm/int4_tiles.py:54
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)
     # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
-    offs_m = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
+    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
     mask_m = offs_m < M
-    arange_128 = jnp.arange(128, dtype=jnp.int32)
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:123
-    offs_n = tile_n * 64 + arange_64
+    arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
+    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * BLOCK_N + arange_64
     # scales as well as what is multiplied
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
-        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
         a = plgpu.load(
-            a_ref.at[offs_m[:, None], offs_k[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (16, 128)), other=0.0
+            a_ref.at[offs_m[:, None], offs_k[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_K)),
+            other=0.0
         )
-        a_even, a_odd = split_pairs(a.reshape(16, 64, 2))  # specs/gemm/int4_tiles.py:75
-        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        a_even, a_odd = split_pairs(a.reshape(BLOCK_M, BLOCK_K // 2, 2))  # specs/gemm/int4_tiles.py:75
+        offs_b0 = k * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:123
         packed = plgpu.load(b_ref.at[offs_n[None, :], offs_b0[:, None]])
         b_even = low_nibbles(packed, jnp.bfloat16)
         b_odd = high_nibbles(packed, jnp.bfloat16)
@@ -70,5 +74,5 @@ def int4_gemm_w4a16(
     # specs/gemm/tiles.py:41
     plgpu.store(
         c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(mask_m[:, None], (16, 64))
+        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_N))
     )

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ba18485f4f6c547081a0e2a79ea063d657536f5cd4a508166850a4322fc50dfa
+# spec sha256 82c947e68bef8192651ee8d6b47899e404360fcb26266d7d803042e8e99f966d
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -38,35 +38,39 @@ def int4_gemm_w4a8(
     c_ref,
     *, M, N, K,
 ):
+    BLOCK_M = 16
+    BLOCK_N = 64
+    BLOCK_K = 128
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
-    acc = jnp.full((16, 64), 0.0, jnp.float32)
+    steps = pl.cdiv(K, BLOCK_K)  # specs/gemm/int4_tiles.py:54
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)
     # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
-    offs_m = tile_m * 16 + jnp.arange(16, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
+    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:91
     mask_m = offs_m < M
-    arange_128 = jnp.arange(128, dtype=jnp.int32)
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:123
-    offs_n = tile_n * 64 + arange_64
+    arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
+    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * BLOCK_N + arange_64
     # scales as well as what is multiplied
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
-        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
         a = plgpu.load(
-            a_ref.at[offs_m[:, None], offs_k[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (16, 128)), other=0
+            a_ref.at[offs_m[:, None], offs_k[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_K)),
+            other=0
         )
         value = a.astype(jnp.float32)  # specs/gemm/int4_tiles.py:75
         a_even, a_odd = split_pairs(
             jax.lax.bitcast_convert_type(
                 jnp.where(value != value, 32704, jax.lax.bitcast_convert_type(value.astype(jnp.bfloat16), jnp.int16)),
                 jnp.bfloat16
-            ).reshape(16, 64, 2)
+            ).reshape(BLOCK_M, BLOCK_K // 2, 2)
         )
-        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        offs_b0 = k * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:123
         packed = plgpu.load(b_ref.at[offs_n[None, :], offs_b0[:, None]])
         b_even = low_nibbles(packed, jnp.bfloat16)
         b_odd = high_nibbles(packed, jnp.bfloat16)
@@ -80,5 +84,5 @@ def int4_gemm_w4a8(
     # specs/gemm/tiles.py:41
     plgpu.store(
         c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(mask_m[:, None], (16, 64))
+        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_N))
     )

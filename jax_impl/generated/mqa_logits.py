@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0954baa9783494041d4f8ca574f81da8d00b853f031b24714db773e09f39141f
+# spec sha256 64c7032c1aa2ce035aa7a66ca57e4a2489f7eaf95bf843ce78bbb421a3051122
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -36,7 +36,13 @@ def mqa_logits(
     logits_ref,
     *, M, MC, N, first, least,
 ):
-    row = pl.program_id(0) * 2  # specs/indexer/logits.py:44
+    H = 64
+    BLOCK_M = 2
+    BLOCK_N = 64
+    BLOCK_H = 64
+    CHUNK = 128
+    TILES = 16
+    row = pl.program_id(0) * BLOCK_M  # specs/indexer/logits.py:44
     # An empty range, as scalars of the kernel: widened by every query that sees keys.
     upper = row * 0
     # Launches take slices of the queries that fit into the logits buffer; `first` is the slice's start.
@@ -52,14 +58,14 @@ def mqa_logits(
     lower = jnp.where(seen, jnp.minimum(N, start), N)
     upper_1 = jnp.where(seen, jnp.maximum(upper, end), upper)
     # Unrolled: all heads of a query stay in registers while its keys stream by.
-    head = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:103
-    mask = head < 64
+    head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:103
+    mask = head < H
     inside = mask & live
     weight = plgpu.load(weights_ref.at[query, head], mask=inside, other=0.0)
-    column = jnp.arange(128, dtype=jnp.int32)[None, :]
+    column = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
     # specs/indexer/keys.py:116
     part = plgpu.load(
-        q_ref.at[query, head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0
+        q_ref.at[query, head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
     other = transposed(part)
@@ -78,23 +84,23 @@ def mqa_logits(
     weight_2 = plgpu.load(weights_ref.at[query_1, head], mask=inside_1, other=0.0)
     # specs/indexer/keys.py:116
     part_1 = plgpu.load(
-        q_ref.at[query_1, head[:, None], column], mask=jnp.broadcast_to(inside_1[:, None], (64, 128)), other=0.0
+        q_ref.at[query_1, head[:, None], column], mask=jnp.broadcast_to(inside_1[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     other_1 = transposed(part_1)
     weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
-    first_tile = pl.program_id(1) * 16  # specs/indexer/logits.py:59
-    last_tile = jnp.minimum(first_tile + 16, (N + 63) // 64)
+    first_tile = pl.program_id(1) * TILES  # specs/indexer/logits.py:59
+    last_tile = jnp.minimum(first_tile + TILES, pl.cdiv(N, BLOCK_N))
     # Causal bounds leave whole tiles unseen at both ends; they are not read.
-    begin = jnp.minimum(jnp.maximum(jax.lax.div(lower_1, jnp.int32(64)), first_tile), last_tile)
-    end_tile = jnp.maximum(jnp.minimum(jax.lax.div(upper_2 + 63, jnp.int32(64)), last_tile), begin)
+    begin = jnp.minimum(jnp.maximum(jax.lax.div(lower_1, jnp.int32(BLOCK_N)), first_tile), last_tile)
+    end_tile = jnp.maximum(jnp.minimum(jax.lax.div(upper_2 + (BLOCK_N - 1), jnp.int32(BLOCK_N)), last_tile), begin)
     def step(k, carry):
         k = pipelined(k, 3, warps=4)
         () = carry
-        column_1 = k * 64 + head  # specs/indexer/logits.py:66
+        column_1 = k * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/logits.py:66
         live_2 = column_1 < N
         # specs/indexer/keys.py:137
         part_2 = plgpu.load(
-            k_ref.at[column_1[:, None], column], mask=jnp.broadcast_to(live_2[:, None], (64, 128)), other=0.0
+            k_ref.at[column_1[:, None], column], mask=jnp.broadcast_to(live_2[:, None], (BLOCK_N, CHUNK)), other=0.0
         )
         scale = plgpu.load(k_scale_ref.at[column_1], mask=live_2, other=0.0)  # specs/indexer/keys.py:138
         # One read of a tile of keys serves all BLOCK_M queries.
@@ -119,21 +125,21 @@ def mqa_logits(
     # Tiles outside the range need no keys, only -inf.
     def step_1(k_1, carry):
         () = carry
-        column_2 = k_1 * 64 + head  # specs/indexer/logits.py:80
-        value_4 = jnp.full((64,), float("-inf"), jnp.float32)
+        column_2 = k_1 * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/logits.py:80
+        value_4 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
         mask_1 = column_2 < N
         plgpu.store(logits_ref.at[row, column_2], value_4, mask=mask_1 & live)
-        value_5 = jnp.full((64,), float("-inf"), jnp.float32)
+        value_5 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
         plgpu.store(logits_ref.at[out_row, column_2], value_5, mask=mask_1 & live_1)
         return ()
     () = jax.lax.fori_loop(first_tile, begin, step_1, ())  # specs/indexer/logits.py:88
     def step_2(k_2, carry):
         () = carry
-        column_3 = k_2 * 64 + head  # specs/indexer/logits.py:80
-        value_6 = jnp.full((64,), float("-inf"), jnp.float32)
+        column_3 = k_2 * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/logits.py:80
+        value_6 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
         mask_2 = column_3 < N
         plgpu.store(logits_ref.at[row, column_3], value_6, mask=mask_2 & live)
-        value_7 = jnp.full((64,), float("-inf"), jnp.float32)
+        value_7 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
         plgpu.store(logits_ref.at[out_row, column_3], value_7, mask=mask_2 & live_1)
         return ()
     () = jax.lax.fori_loop(end_tile, last_tile, step_2, ())  # specs/indexer/logits.py:89

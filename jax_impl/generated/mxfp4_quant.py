@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b3ce6a1dc1e8ac72306a926169a7341e10148be0fd798b321ee6e49d9402d96
+# spec sha256 cc339f5e8a24f94b940fb4aeb67ecb2c179a6e548109fc7c3b5ea73d13d0cadb
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,12 +32,17 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    group = 32
+    per_byte = 2
+    BLOCK_M = 4
+    BLOCK_G = 8
+    index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = pl.program_id(1) * 8 * 32 + jnp.arange(256, dtype=jnp.int32)
+    offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     mask_n = offs_n < N
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_m[:, None] & mask_n[None, :], other=0.0)
-    x_1 = x.reshape(4, 8, 32).astype(jnp.float32)  # specs/quant/group.py:50
+    x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     bits = jnp.maximum(amax, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # 1/6
@@ -49,17 +54,17 @@ def group_quant(
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = jnp.where(broken, float("nan"), value)
-    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
-    index_1 = index & 0x7fffffff  # 2**31 - 1, 2**23 - 1
-    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # 2**22
-    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)
+    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
+    index_1 = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
+    index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
+    offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)
     mask_scale1 = offs_scale1 < N // 32
     # 0x7f800000 is float32 bits of infinity
     plgpu.store(
         scale_ref.at[offs_m[:, None], offs_scale1[None, :]],
         jnp.where(
-            ((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)
+            ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)
         ).astype(jnp.uint8),
         mask=mask_m[:, None] & mask_scale1[None, :]
     )
@@ -78,12 +83,14 @@ def group_quant(
     ).astype(jnp.int32)
     code_1 = jnp.where(bits_2 < 0, code | 8, code)
     codes = jnp.where(q != q, 0, code_1)
-    pairs = codes.reshape(4, 8, 16, 2)  # specs/quant/scaling.py:126
+    pairs = codes.reshape(BLOCK_M, BLOCK_G, group // 2, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)
-    index_3 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
-    codes_1 = index_3.astype(jnp.uint8)
-    offs_q1 = pl.program_id(1) * 8 * 16 + jnp.arange(128, dtype=jnp.int32)  # specs/quant/group.py:74
+    index_4 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
+    codes_1 = index_4.astype(jnp.uint8)
+    # specs/quant/group.py:74
+    offs_q1 = index * (group // per_byte) + jnp.arange(BLOCK_G * (group // per_byte), dtype=jnp.int32)
     mask_q1 = offs_q1 < N // 2
     plgpu.store(
-        q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(4, 128), mask=mask_m[:, None] & mask_q1[None, :]
+        q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(BLOCK_M, BLOCK_G * (group // per_byte)),
+        mask=mask_m[:, None] & mask_q1[None, :]
     )

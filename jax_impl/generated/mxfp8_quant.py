@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 69cd24df1243c848c0c5022ce9fe866afd2e104c331956a706ba9588007f2948
+# spec sha256 a7b9c2d5f6ac26e4ebe1d38a921a613a8b1fad0b60ab98f3ce826edd63622c3b
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,13 +32,17 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    group = 32
+    BLOCK_M = 4
+    BLOCK_G = 8
+    index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = pl.program_id(1) * 8 * 32 + jnp.arange(256, dtype=jnp.int32)
+    offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
-    x_1 = x.reshape(4, 8, 32).astype(jnp.float32)  # specs/quant/group.py:50
+    x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     bits = jnp.maximum(amax, 0x800000)  # 2**23, specs/quant/scaling.py:56
     lifted = bits < 0xd800000  # float32 bits of 2**-100
@@ -54,19 +58,20 @@ def group_quant(
     inverse = jax.lax.bitcast_convert_type((exponent_3 + 127) << 23, jnp.float32)
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = jnp.where(broken, float("nan"), value)
-    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    index = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
-    index_1 = index & 0x7fffffff  # 2**31 - 1, 2**23 - 1
-    index_2 = jnp.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # 2**22
-    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)
+    q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
+    index_1 = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
+    index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
+    offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)
     mask_scale1 = offs_scale1 < N // 32
     # 0x7f800000 is float32 bits of infinity
     plgpu.store(
         scale_ref.at[offs_m[:, None], offs_scale1[None, :]],
         jnp.where(
-            ((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, jnp.where(index_2 > 254, 254, index_2)
+            ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)
         ).astype(jnp.uint8),
         mask=mask_m[:, None] & mask_scale1[None, :]
     )
     codes = q.astype(jnp.float8_e4m3fn)  # specs/quant/group.py:58
-    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(4, 256), mask=mask)  # specs/quant/group.py:74
+    # specs/quant/group.py:74
+    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(BLOCK_M, BLOCK_G * group), mask=mask)

@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 863a6a9a1e4bfc4937509c261eba5d63fb0f0d6346316cae990b9e5969b16b0a
+# spec sha256 57b44a8e5eacaf01ddbe4bf302d874513c89ee9c8f1f1e64edcc27d4a2205deb
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -35,13 +35,19 @@ def group_quant(
     q_ref, scale_ref,
     *, M,
 ):
-    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    group = 16
+    per_byte = 2
+    BLOCK_M = 4
+    BLOCK_G = 8
+    index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = pl.program_id(1) * 8 * 16 + jnp.arange(128, dtype=jnp.int32)
+    offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     x = plgpu.load(
-        x_ref.at[offs_m[:, None], offs_n[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (4, 128)), other=0.0
+        x_ref.at[offs_m[:, None], offs_n[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_G * group)),
+        other=0.0
     )
-    x_1 = x.reshape(4, 8, 16).astype(jnp.float32)  # specs/quant/group.py:50
+    x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
     g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:55
@@ -50,12 +56,14 @@ def group_quant(
     # 0x7f800000 is float32 bits of infinity
     value_1 = jnp.where(jax.lax.bitcast_convert_type(scaled, jnp.int32) >= 0x7f800000, float("nan"), value)
     empty = value_1 == 0.0
-    inverse = div_rn(jnp.full((4, 8), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g)))
-    q = x_1 * jnp.where(empty, 0.0, inverse).reshape(4, 8, 1)  # specs/quant/scaling.py:41
-    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
+    inverse = div_rn(
+        jnp.full((BLOCK_M, BLOCK_G), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g))
+    )
+    q = x_1 * jnp.where(empty, 0.0, inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
+    offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)  # specs/quant/group.py:97
     plgpu.store(
         scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn),
-        mask=jnp.broadcast_to(mask_m[:, None], (4, 8))
+        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_G))
     )
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)
     # The sign is put back at the end: rounding to nearest even is symmetric.
@@ -72,12 +80,13 @@ def group_quant(
     ).astype(jnp.int32)
     code_1 = jnp.where(bits < 0, code | 8, code)
     codes = jnp.where(q != q, 0, code_1)
-    pairs = codes.reshape(4, 8, 8, 2)  # specs/quant/scaling.py:126
+    pairs = codes.reshape(BLOCK_M, BLOCK_G, group // 2, 2)  # specs/quant/scaling.py:126
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)
-    index = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
-    codes_1 = index.astype(jnp.uint8)
-    offs_q1 = pl.program_id(1) * 8 * 8 + jnp.arange(64, dtype=jnp.int32)  # specs/quant/group.py:74
+    index_1 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
+    codes_1 = index_1.astype(jnp.uint8)
+    # specs/quant/group.py:74
+    offs_q1 = index * (group // per_byte) + jnp.arange(BLOCK_G * (group // per_byte), dtype=jnp.int32)
     plgpu.store(
-        q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(4, 64),
-        mask=jnp.broadcast_to(mask_m[:, None], (4, 64))
+        q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(BLOCK_M, BLOCK_G * (group // per_byte)),
+        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_G * (group // per_byte)))
     )

@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0e559e9af1f597879a0165998b89c9dfdad7a39e4f55fc238ce066e0d94adf72
+# spec sha256 16817186c66e5668ad29cff320171066b42c5da7b3d28228be6cc1d84ee4b216
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -40,6 +40,12 @@ def paged_mqa_logits(
     logits_ref,
     *, B, NB, PAGES, max_model_len, first, least,
 ):
+    H = 64
+    ROWS = 64
+    BLOCK_N = 128
+    BLOCK_H = 64
+    CHUNK = 128
+    TILES = 8
     out_request = pl.program_id(0)  # specs/indexer/paged_logits.py:57
     part = pl.program_id(1)
     request = first + out_request
@@ -51,25 +57,24 @@ def paged_mqa_logits(
         upper = jnp.minimum(length, max_model_len)
         # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
         upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
-        first_tile = part * 8
-        last_tile = jnp.minimum(first_tile + 8, (max_model_len + 127) // 128)
+        first_tile = part * TILES
+        last_tile = jnp.minimum(first_tile + TILES, pl.cdiv(max_model_len, BLOCK_N))
         end_tile = jnp.minimum(
-            jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + 127, jnp.int32(128)), first_tile), last_tile
+            jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + (BLOCK_N - 1), jnp.int32(BLOCK_N)), first_tile), last_tile
         )
         # The queries are loaded inside: programs past a short request do not load them.
         @pl.when(first_tile < end_tile)
         def branch_1():
             known = request >= 0  # specs/indexer/paged_logits.py:103
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = jnp.arange(64, dtype=jnp.int32)  # specs/indexer/keys.py:103
-            inside = (head < 64) & known
+            head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:103
+            inside = (head < H) & known
             weight = plgpu.load(weights_ref.at[request, head], mask=inside, other=0.0)
-            arange_128 = jnp.arange(128, dtype=jnp.int32)
-            column = arange_128[None, :]
+            column = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
             # specs/indexer/keys.py:116
             part_1 = plgpu.load(
                 q_ref.at[request, jnp.int32(0), head[:, None], column],
-                mask=jnp.broadcast_to(inside[:, None], (64, 128)), other=0.0
+                mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
             )
             # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
             other = transposed(part_1)
@@ -77,20 +82,20 @@ def paged_mqa_logits(
             def step(k, carry):  # specs/indexer/paged_logits.py:125
                 k = pipelined(k, 2, warps=4)
                 () = carry
-                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:112
-                entry = jax.lax.div(column_1, jnp.full((128,), 64, jnp.int32))
+                column_1 = k * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/paged_logits.py:112
+                entry = jax.lax.div(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
                 live = (column_1 < upper_1) & (entry < NB)
                 page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)
                 live_1 = live & (page >= 0) & (page < PAGES)
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = jnp.where(live_1, page, 0)
-                inside_1 = jax.lax.rem(column_1, jnp.full((128,), 64, jnp.int32))
+                inside_1 = jax.lax.rem(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
                 start = inside_1 * 128  # specs/indexer/keys.py:145
-                shares = inside_1 * 4 + 8192
+                shares = inside_1 * 4 + ROWS * 128
                 # specs/indexer/keys.py:155
                 part_2 = load_view(
                     cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
-                    mask=jnp.broadcast_to(live_1[:, None], (128, 128))
+                    mask=jnp.broadcast_to(live_1[:, None], (BLOCK_N, CHUNK))
                 )
                 # specs/indexer/keys.py:158
                 scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
@@ -108,8 +113,8 @@ def paged_mqa_logits(
             () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:125
         def step_1(k_1, carry):  # specs/indexer/paged_logits.py:137
             () = carry
-            column_2 = k_1 * 128 + jnp.arange(128, dtype=jnp.int32)  # specs/indexer/paged_logits.py:132
-            value_1 = jnp.full((128,), float("-inf"), jnp.float32)
+            column_2 = k_1 * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/paged_logits.py:132
+            value_1 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
             plgpu.store(logits_ref.at[out_request, column_2], value_1, mask=column_2 < max_model_len)
             return ()
         () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:137

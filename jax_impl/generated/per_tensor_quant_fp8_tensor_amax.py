@@ -24,19 +24,21 @@ def tensor_amax(
     partial_ref,
     *, M, N,
 ):
+    BLOCK_M = 4
+    BLOCK_N = 1024
     pid = pl.program_id(0)  # specs/quant/tensor.py:57
-    across = (N + 1023) // 1024
-    blocks = (M + 3) // 4 * across
+    across = pl.cdiv(N, BLOCK_N)
+    blocks = pl.cdiv(M, BLOCK_M) * across
     rounds = jax.lax.div(blocks + 255 - pid, jnp.int32(256))
-    amax = jnp.full((4,), 0, jnp.int32)
-    arange_4 = jnp.arange(4, dtype=jnp.int32)  # specs/quant/tensor.py:65
-    arange_1024 = jnp.arange(1024, dtype=jnp.int32)
+    amax = jnp.full((BLOCK_M,), 0, jnp.int32)
+    arange_4 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/tensor.py:65
+    arange_1024 = jnp.arange(BLOCK_N, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/tensor.py:69
         (amax_2,) = carry
         block = pid + k * 256  # specs/quant/tensor.py:62
-        offs_m = jax.lax.div(block, jnp.int32(across)) * 4 + arange_4
+        offs_m = jax.lax.div(block, jnp.int32(across)) * BLOCK_M + arange_4
         mask_m = offs_m < M
-        offs_n = jax.lax.rem(block, jnp.int32(across)) * 1024 + arange_1024
+        offs_n = jax.lax.rem(block, jnp.int32(across)) * BLOCK_N + arange_1024
         mask_n = offs_n < N
         x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_m[:, None] & mask_n[None, :], other=0.0)
         x_1 = x.astype(jnp.float32)

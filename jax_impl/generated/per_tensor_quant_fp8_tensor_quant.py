@@ -29,6 +29,8 @@ def tensor_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
+    BLOCK_M = 4
+    BLOCK_N = 1024
     tile_m = pl.program_id(0)  # specs/quant/tensor.py:75
     tile_n = pl.program_id(1)
     partial = plgpu.load(partial_ref.at[jnp.arange(256, dtype=jnp.int32)])
@@ -36,14 +38,14 @@ def tensor_quant(
     bits = jnp.maximum(amax, 0x3b000000)  # float32 bits of 2**-9, specs/quant/scaling.py:56
     value = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
     plgpu.store(scale_ref.at[jnp.int32(0)], value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:83
-    offs_m = tile_m * 4 + jnp.arange(4, dtype=jnp.int32)
+    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)
     mask_m = offs_m < M
-    offs_n = tile_n * 1024 + jnp.arange(1024, dtype=jnp.int32)
+    offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
     x_1 = x.astype(jnp.float32)
     plgpu.store(
         q_ref.at[offs_m[:, None], offs_n[None, :]],
-        div_rn(x_1, jnp.broadcast_to(value, (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask
+        div_rn(x_1, jnp.broadcast_to(value, (BLOCK_M, BLOCK_N))).astype(jnp.float8_e4m3fn), mask=mask
     )

@@ -1,5 +1,5 @@
 # per_token_group_quant_fp8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4935fafadab5d1569eb39e7292c279ccf95a5d82782c5db80b4e7de2c6e36e74
+# spec sha256 dbc113656357e6c22c6ae724e6ee3aafe8815252414faf3a63a5014be3d438a3
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -34,20 +34,25 @@ def group_quant(
     q_ref, scale_ref,
     *, M, N,
 ):
-    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/group.py:65
+    group = 128
+    BLOCK_M = 4
+    BLOCK_G = 8
+    index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = pl.program_id(1) * 8 * 128 + jnp.arange(1024, dtype=jnp.int32)
+    offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
-    x_1 = x.reshape(4, 8, 128).astype(jnp.float32)  # specs/quant/group.py:50
+    x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     bits = jnp.maximum(amax, 0x2edbe6ff)  # float32 bits of 1e-10, specs/quant/scaling.py:56
     scale = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
-    q = div_rn(x_1, jnp.broadcast_to(scale.reshape(4, 8, 1), (4, 8, 128)))  # specs/quant/scaling.py:42
-    offs_scale1 = pl.program_id(1) * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/quant/group.py:97
+    # specs/quant/scaling.py:42
+    q = div_rn(x_1, jnp.broadcast_to(scale.reshape(BLOCK_M, BLOCK_G, 1), (BLOCK_M, BLOCK_G, group)))
+    offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)  # specs/quant/group.py:97
     mask_scale1 = offs_scale1 < N // 128
     plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], scale, mask=mask_m[:, None] & mask_scale1[None, :])
     codes = q.astype(jnp.float8_e4m3fn)  # specs/quant/group.py:58
     # specs/quant/group.py:74
-    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(4, 1024), mask=mask)
+    plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(BLOCK_M, BLOCK_G * group), mask=mask)

@@ -28,14 +28,16 @@ def per_token_quant_fp8(
     q_ref, scale_ref,
     *, N,
 ):
+    BLOCK_M = 1
+    BLOCK_N = 2048
     # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = (N + 2047) // 2048  # specs/quant/row.py:47
-    amax = jnp.full((1,), 0, jnp.int32)  # specs/quant/row.py:77
-    offs_m = pl.program_id(0) + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:59
-    arange_2048 = jnp.arange(2048, dtype=jnp.int32)
+    blocks = pl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    amax = jnp.full((BLOCK_M,), 0, jnp.int32)  # specs/quant/row.py:77
+    offs_m = pl.program_id(0) + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/row.py:59
+    arange_2048 = jnp.arange(BLOCK_N, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/row.py:77
         (amax_2,) = carry
-        offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n = k * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n = offs_n < N
         x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_n[None, :], other=0.0)
         x_1 = x.astype(jnp.float32)
@@ -47,12 +49,12 @@ def per_token_quant_fp8(
     plgpu.store(scale_ref.at[offs_m], value)  # specs/quant/row.py:67
     def step_1(k_1, carry):  # specs/quant/row.py:85
         () = carry
-        offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n_1 = k_1 * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n_1 = offs_n_1 < N
         x_2 = plgpu.load(x_ref.at[offs_m[:, None], offs_n_1[None, :]], mask=mask_n_1[None, :], other=0.0)
         x_3 = x_2.astype(jnp.float32)
         # specs/quant/row.py:83
-        codes = div_rn(x_3, jnp.broadcast_to(value.reshape(1, 1), (1, 2048))).astype(jnp.float8_e4m3fn)
+        codes = div_rn(x_3, jnp.broadcast_to(value.reshape(BLOCK_M, 1), (BLOCK_M, BLOCK_N))).astype(jnp.float8_e4m3fn)
         # specs/quant/row.py:63
         plgpu.store(q_ref.at[offs_m[:, None], offs_n_1[None, :]], codes, mask=mask_n_1[None, :])
         return ()

@@ -28,16 +28,18 @@ def per_token_quant_int8(
     q_ref, scale_ref,
     *, N,
 ):
+    BLOCK_M = 1
+    BLOCK_N = 2048
     # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = (N + 2047) // 2048  # specs/quant/row.py:47
-    high = jnp.full((1,), float("-inf"), jnp.float32)  # specs/quant/row.py:104
-    low = jnp.full((1,), float("inf"), jnp.float32)
-    amax = jnp.full((1,), 0, jnp.int32)
-    offs_m = pl.program_id(0) + jnp.arange(1, dtype=jnp.int32)  # specs/quant/row.py:59
-    arange_2048 = jnp.arange(2048, dtype=jnp.int32)
+    blocks = pl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    high = jnp.full((BLOCK_M,), float("-inf"), jnp.float32)  # specs/quant/row.py:104
+    low = jnp.full((BLOCK_M,), float("inf"), jnp.float32)
+    amax = jnp.full((BLOCK_M,), 0, jnp.int32)
+    offs_m = pl.program_id(0) + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/row.py:59
+    arange_2048 = jnp.arange(BLOCK_N, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/row.py:105
         (high_2, low_2, amax_2) = carry
-        offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n = k * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n = offs_n < N
         inside = mask_n[None, :]
         x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=inside, other=0.0)
@@ -54,16 +56,17 @@ def per_token_quant_int8(
     (high_1, low_1, amax_1) = jax.lax.fori_loop(0, blocks, step, (high, low, amax))  # specs/quant/row.py:105
     # 0x3aa67621 is float32 bits of 0.00127
     span = div_rn(
-        jax.lax.bitcast_convert_type(jnp.maximum(amax_1, 0x3aa67621), jnp.float32), jnp.full((1,), 127.0, jnp.float32)
+        jax.lax.bitcast_convert_type(jnp.maximum(amax_1, 0x3aa67621), jnp.float32),
+        jnp.full((BLOCK_M,), 127.0, jnp.float32)
     )
     s = span.astype(jnp.bfloat16).astype(jnp.float32)
     plgpu.store(scale_ref.at[offs_m], s)  # specs/quant/row.py:67
     def step_1(k_1, carry):  # specs/quant/row.py:126
         () = carry
-        offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n_1 = k_1 * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n_1 = offs_n_1 < N
         x_2 = plgpu.load(x_ref.at[offs_m[:, None], offs_n_1[None, :]], mask=mask_n_1[None, :], other=0.0)
-        q = div_rn(x_2.astype(jnp.float32), jnp.broadcast_to(s[:, None], (1, 2048)))  # specs/quant/row.py:122
+        q = div_rn(x_2.astype(jnp.float32), jnp.broadcast_to(s[:, None], (BLOCK_M, BLOCK_N)))  # specs/quant/row.py:122
         value = jnp.where(q > 127.0, 127.0, q)
         # 12582912.0 is 3 * 2**22
         codes = (

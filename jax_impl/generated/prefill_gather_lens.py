@@ -22,7 +22,9 @@ def prefill_gather_lens(
     gather_lens_ref,
     *, R,
 ):
-    request = pl.program_id(0) * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/metadata.py:112
+    window = 128
+    BLOCK_R = 256
+    request = pl.program_id(0) * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/cache/metadata.py:112
     inside = request < R
     start = plgpu.load(query_start_loc_ref.at[request], mask=inside, other=0)
     query_start_loc = plgpu.load(query_start_loc_ref.at[request + 1], mask=inside, other=0)
@@ -31,4 +33,4 @@ def prefill_gather_lens(
     seq_lens = plgpu.load(seq_lens_ref.at[request], mask=inside, other=0)
     before = jnp.maximum(seq_lens - query, 0)
     # The first query token sees window - 1 tokens before it; the others see no further back.
-    plgpu.store(gather_lens_ref.at[request], query + jnp.minimum(before, 127), mask=inside)
+    plgpu.store(gather_lens_ref.at[request], query + jnp.minimum(before, window - 1), mask=inside)

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5c4a09079f1d4dda05c3cdbfaccb058da2de1567728136b7616f0fbff5567a25
+# spec sha256 a5019d3739b159878542ef9ed52215b1368de2822262f89e7a9a368b86962692
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,10 +34,14 @@ def qnorm_rope_insert(
     q_ref, cache_ref,
     *, H, TS, PAGES, POSITIONS,
 ):
+    D = 512
+    ROWS = 16
+    ROPE = 64
+    BLOCK_H = 8
     token = pl.program_id(0)  # specs/cache/qnorm.py:67
     part = pl.program_id(1)
     # The last program of a token inserts its key, so that queries and keys take one launch.
-    heads = (H + 7) // 8
+    heads = pl.cdiv(H, BLOCK_H)
     # A tile of one row: `insert` works on tiles of rows.
     index = jnp.arange(1, dtype=jnp.int32)
     rows = token + index
@@ -46,42 +50,42 @@ def qnorm_rope_insert(
     known = (position >= 0) & (position < POSITIONS)
     @pl.when(part < heads)
     def branch():
-        head = part * 8 + jnp.arange(8, dtype=jnp.int32)  # specs/cache/qnorm.py:77
+        head = part * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/cache/qnorm.py:77
         column = jnp.arange(512, dtype=jnp.int32)  # specs/cache/qnorm.py:93
         live = (head < H)[:, None] & known[None, :]
         # Masked columns load 0 and add nothing to the sum of squares.
         q = plgpu.load(
-            q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (8, 512)), other=0.0
+            q_ref.at[token, head[:, None], column[None, :]], mask=jnp.broadcast_to(live, (BLOCK_H, 512)), other=0.0
         )
         x = q.astype(jnp.float32)
         # D is static: its reciprocal is folded, and an exact power of two for widths of 128, 256, 512.
         value = jnp.sum(x * x, axis=1)
         mean = value * 0.001953125  # 2**-9
-        inverse = div_rn(jnp.full((8,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]
+        inverse = div_rn(jnp.full((BLOCK_H,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]
         rotary = jnp.arange(64, dtype=jnp.int32)
         # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
-        index_1 = (rotary + 448)[None, :]
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live, (8, 64)), other=0.0)
+        index_1 = (rotary + (D - ROPE))[None, :]
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live, (BLOCK_H, 64)), other=0.0)
         turned = q_1.astype(jnp.float32)
         pair = jnp.arange(32, dtype=jnp.int32)
-        there = (pair < 32) & known
+        there = (pair < ROPE // 2) & known
         cos_sin = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)
         cosine = cos_sin[None, :]
-        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + 32], mask=there, other=0.0)
+        cos_sin_1 = plgpu.load(cos_sin_ref.at[position, pair + ROPE // 2], mask=there, other=0.0)
         sine = cos_sin_1[None, :]
         # Rotation is linear: normalising afterwards needs no second pass, and float32 is rounded once, at the store.
-        even, odd = split_pairs(turned.reshape(8, 32, 2))
+        even, odd = split_pairs(turned.reshape(BLOCK_H, 32, 2))
         # Interleaved pairs (GPT-J), not halves (NeoX).
         even_1 = fms(even, cosine, odd * sine)  # specs/cache/rope.py:22
         odd_1 = fma(even, sine, odd * cosine)
         # Both stores wait for the sum above, and with it for every load of the row.
         whole = (x * inverse).astype(jnp.bfloat16)  # specs/cache/qnorm.py:113
         # Columns before `first` only: the rotated ones are stored below.
-        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], whole, mask=live & (column < 448)[None, :])
+        plgpu.store(q_ref.at[token, head[:, None], column[None, :]], whole, mask=live & (column < D - ROPE)[None, :])
         y = (
-            jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(8, 64) * inverse
+            jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(BLOCK_H, 64) * inverse
         ).astype(jnp.bfloat16)
-        plgpu.store(q_ref.at[token, head[:, None], index_1], y, mask=jnp.broadcast_to(live, (8, 64)))
+        plgpu.store(q_ref.at[token, head[:, None], index_1], y, mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
     @pl.when(part == heads)  # specs/cache/qnorm.py:87
     def branch_1():
         # slot_mapping covers only the tokens that are not padding; TS may be less than T.
@@ -89,14 +93,14 @@ def qnorm_rope_insert(
         slot = plgpu.load(slot_mapping_ref.at[rows], mask=live_1, other=-1)
         # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
         clamped = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
-        page = jax.lax.div(clamped, jnp.full((1,), 16, jnp.int32))
+        page = jax.lax.div(clamped, jnp.full((1,), ROWS, jnp.int32))
         # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
         live_2 = live_1 & (slot >= 0) & (page < PAGES)
         # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-        row = jax.lax.rem(clamped, jnp.full((1,), 16, jnp.int32))
+        row = jax.lax.rem(clamped, jnp.full((1,), ROWS, jnp.int32))
         data = row * 576
         # Gathered layouts keep all scales of a page after the last row's data.
-        scales = row * 8 + 9216
+        scales = row * 8 + ROWS * 576
         inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
         number = jnp.arange(8, dtype=jnp.int32)
         number_1 = number[:, None]
@@ -153,7 +157,7 @@ def qnorm_rope_insert(
         position_1 = position[:, None, None]
         cosine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1], mask=live_4, other=0.0)
         # The table's rows are cosines, then sines.
-        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + 32], mask=live_4, other=0.0)
+        sine_1 = plgpu.load(cos_sin_ref.at[position_1, pair_1 + ROPE // 2], mask=live_4, other=0.0)
         even_2, odd_2 = split_pairs(x_2.reshape(1, 1, 32, 2))
         b = odd_2 * -1.0  # specs/cache/rope.py:30
         # specs/cache/rope.py:51

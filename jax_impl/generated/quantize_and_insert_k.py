@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ec8b58c2bb10c5b9f93f46ab78264dbb7b97d6e345564de92d7b90cf25688464
+# spec sha256 fc041325b242f72488f0d5c75caca86cecbb0fb412e042b5d4e66d6a676a7496
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -28,21 +28,23 @@ def insert_rows(
     cache_ref,
     *, TS, PAGES,
 ):
-    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:46
+    ROWS = 16
+    BLOCK_T = 2
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/write.py:46
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.
     slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     clamped = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = jax.lax.div(clamped, jnp.full((2,), 16, jnp.int32))
+    page = jax.lax.div(clamped, jnp.full((BLOCK_T,), ROWS, jnp.int32))
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = live & (slot >= 0) & (page < PAGES)
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    row = jax.lax.rem(clamped, jnp.full((2,), 16, jnp.int32))
+    row = jax.lax.rem(clamped, jnp.full((BLOCK_T,), ROWS, jnp.int32))
     data = row * 576
     # Gathered layouts keep all scales of a page after the last row's data.
-    scales = row * 8 + 9216
+    scales = row * 8 + ROWS * 576
     inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
     number = jnp.arange(8, dtype=jnp.int32)
     number_1 = number[:, None]
@@ -52,7 +54,7 @@ def insert_rows(
     rows = mask[:, :, None]
     mask_1 = rows & live_2[None, :, :]
     # specs/cache/insert.py:123
-    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (2, 8, 64)), other=0.0)
+    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (BLOCK_T, 8, 64)), other=0.0)
     x = k.astype(jnp.float32)
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:152
@@ -65,10 +67,12 @@ def insert_rows(
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
     broken = amax_bits >= 0x7f800000  # float32 bits of infinity
-    y = x * jnp.where(broken, float("nan"), inverse).reshape(2, 8, 1)  # specs/quant/scaling.py:41
+    y = x * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_T, 8, 1)  # specs/quant/scaling.py:41
     value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
     start = data[:, None, None]  # specs/cache/insert.py:184
-    store_view(cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (2, 8, 64)))
+    store_view(
+        cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (BLOCK_T, 8, 64))
+    )
     # Columns of scales past the field's groups belong to the next field.
     mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
     start_1 = scales[:, None]
@@ -87,10 +91,12 @@ def insert_rows(
     number_2 = index_4[:, None]
     index_5 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
     index_6 = index_5 + 448
-    k_1 = plgpu.load(k_ref.at[token[:, None, None], index_6], mask=jnp.broadcast_to(rows, (2, 1, 64)), other=0.0)
+    k_1 = plgpu.load(k_ref.at[token[:, None, None], index_6], mask=jnp.broadcast_to(rows, (BLOCK_T, 1, 64)), other=0.0)
     x_1 = k_1.astype(jnp.float32)
     value_2 = x_1.astype(jnp.bfloat16)  # specs/cache/insert.py:81
     start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
-    store_view(cache_ref, page[:, None][:, :, None], start_2, index_5, value_2, mask=jnp.broadcast_to(rows, (2, 1, 64)))
-    value_3 = jnp.full((2, 1), 0, jnp.uint8)  # specs/cache/insert.py:194
+    store_view(
+        cache_ref, page[:, None][:, :, None], start_2, index_5, value_2, mask=jnp.broadcast_to(rows, (BLOCK_T, 1, 64))
+    )
+    value_3 = jnp.full((BLOCK_T, 1), 0, jnp.uint8)  # specs/cache/insert.py:194
     store_view(cache_ref, page[:, None], (scales + 7)[:, None], index_4[None, :], value_3, mask=mask)

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
+# spec sha256 4cff744e4c6bdb45eb5db1e98046ffb93a4ae970f88a19fd893b0dc5eb91f861
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on
@@ -17,8 +17,9 @@ def clear_rows(
     topk_indices_ref,
     *, M, BN,
 ):
+    topk = 16
     column = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/composite.py:75
     # Tokens lie decode first, then prefill, then padding; rows of the buffer past T are not written.
     row = BN + M + pl.program_id(0)
     # -1: attention of a captured batch reads these rows and must find no key.
-    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < 16)
+    plgpu.store(topk_indices_ref.at[row, column], jnp.full((16,), -1, jnp.int32), mask=column < topk)

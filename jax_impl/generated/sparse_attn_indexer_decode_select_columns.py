@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
+# spec sha256 4cff744e4c6bdb45eb5db1e98046ffb93a4ae970f88a19fd893b0dc5eb91f861
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -28,17 +28,20 @@ def decode_select_columns(
     topk_indices_ref,
     *, BN, max_model_len, first,
 ):
+    topk = 16
+    next_n = 1
+    DECODE_TILE = 256
     out_row = pl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row
     live = row < BN
-    query = jax.lax.rem(row, jnp.int32(1))  # specs/indexer/select.py:134
+    query = jax.lax.rem(row, jnp.int32(next_n))  # specs/indexer/select.py:134
     start = row * 0
     end = plgpu.load(seq_lens_ref.at[row, query], mask=live, other=0)
     start_1 = jnp.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = jnp.minimum(end, max_model_len)
-    @pl.when(live & (end_1 - start_1 > 16))  # specs/indexer/select.py:267
+    @pl.when(live & (end_1 - start_1 > topk))  # specs/indexer/select.py:267
     def branch():
-        number = jnp.arange(32, dtype=jnp.int32)  # specs/indexer/select.py:197
+        number = jnp.arange(DECODE_TILE // 8, dtype=jnp.int32)  # specs/indexer/select.py:197
         group = jax.lax.div(start_1, jnp.int32(8)) + number
         item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]
         # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
@@ -52,9 +55,9 @@ def decode_select_columns(
         # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
         # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
         keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)
-        item_1 = item.reshape(256)
-        keys_1 = keys.reshape(256)
-        keys_2 = jnp.max(keys_1.reshape(16, 16), axis=0)  # specs/indexer/select.py:298
+        item_1 = item.reshape(DECODE_TILE)
+        keys_1 = keys.reshape(DECODE_TILE)
+        keys_2 = jnp.max(keys_1.reshape(DECODE_TILE // 16, 16), axis=0)  # specs/indexer/select.py:298
         # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
         # too.
         keys_2_min = jnp.min(keys_2, axis=0)
@@ -66,7 +69,7 @@ def decode_select_columns(
             # One halving at the sign first, so that upper - lower fits into int32 afterwards.
             middle = jnp.minimum(upper_2, -1)  # specs/indexer/select.py:312
             found = jnp.sum((keys_1 > middle).astype(jnp.int32), axis=0, dtype=jnp.int32)
-            enough = found <= 16  # specs/indexer/select.py:348
+            enough = found <= topk  # specs/indexer/select.py:348
             lower_3 = jnp.where(enough, lower_2, middle)
             upper_3 = jnp.where(enough, middle, upper_2)
             above_2 = jnp.where(enough, found, above_1)
@@ -82,13 +85,13 @@ def decode_select_columns(
             # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/indexer/select.py:323
-            needed = ((above_4 < 16) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)
+            needed = ((above_4 < topk) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)
             def step_2(i_2, carry):
                 (lower_7, upper_7, above_6) = carry
                 middle_1 = (lower_7 & upper_7) + ((lower_7 ^ upper_7) >> 1)  # specs/indexer/select.py:343
                 index = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:329
                 found_1 = -index
-                enough_1 = found_1 <= 16  # specs/indexer/select.py:348
+                enough_1 = found_1 <= topk  # specs/indexer/select.py:348
                 lower_8 = jnp.where(enough_1, lower_7, middle_1)
                 upper_8 = jnp.where(enough_1, middle_1, upper_7)
                 above_7 = jnp.where(enough_1, found_1, above_6)
@@ -98,7 +101,7 @@ def decode_select_columns(
             return (lower_6, upper_6, above_5)
         # specs/indexer/select.py:332
         (lower_4, upper_4, above_3) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))
-        room = 16 - above_3  # specs/indexer/select.py:246
+        room = topk - above_3  # specs/indexer/select.py:246
         higher = keys_1 > upper_4  # specs/indexer/select.py:364
         equal = (keys_1 == upper_4) & (keys_1 > -2147483647)  # -(2**31 - 1)
         # Both counts in one running sum: there are fewer keys than half an integer counts.
@@ -115,12 +118,13 @@ def decode_select_columns(
         number_1 = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/select.py:281
         plgpu.store(
             topk_indices_ref.at[row, number_1], jnp.full((16,), -1, jnp.int32),
-            mask=(number_1 >= count) & (number_1 < 16)
+            mask=(number_1 >= count) & (number_1 < topk)
         )
     # At most k columns: all are chosen, in order, without reading a logit.
-    @pl.when(live & (end_1 - start_1 <= 16))  # specs/indexer/select.py:270
+    @pl.when(live & (end_1 - start_1 <= topk))  # specs/indexer/select.py:270
     def branch_1():
         number_2 = jnp.arange(16, dtype=jnp.int32)  # specs/indexer/select.py:275
         plgpu.store(
-            topk_indices_ref.at[row, number_2], jnp.where(number_2 < end_1 - start_1, number_2, -1), mask=number_2 < 16
+            topk_indices_ref.at[row, number_2], jnp.where(number_2 < end_1 - start_1, number_2, -1),
+            mask=number_2 < topk
         )

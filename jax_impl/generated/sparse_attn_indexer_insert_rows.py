@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
+# spec sha256 4cff744e4c6bdb45eb5db1e98046ffb93a4ae970f88a19fd893b0dc5eb91f861
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -28,18 +28,20 @@ def insert_rows(
     cache_ref,
     *, TS, PAGES,
 ):
-    token = pl.program_id(0) * 2 + jnp.arange(2, dtype=jnp.int32)  # specs/cache/write.py:46
+    ROWS = 16
+    BLOCK_T = 2
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/write.py:46
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.
     slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     clamped = jnp.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = jax.lax.div(clamped, jnp.full((2,), 16, jnp.int32))
+    page = jax.lax.div(clamped, jnp.full((BLOCK_T,), ROWS, jnp.int32))
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = live & (slot >= 0) & (page < PAGES)
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    row = jax.lax.rem(clamped, jnp.full((2,), 16, jnp.int32))
+    row = jax.lax.rem(clamped, jnp.full((BLOCK_T,), ROWS, jnp.int32))
     data = row * 128
     # Gathered layouts keep all scales of a page after the last row's data.
     inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
@@ -49,7 +51,7 @@ def insert_rows(
     mask = live_1[:, None]  # specs/cache/insert.py:116
     mask_1 = mask[:, :, None]
     # specs/cache/insert.py:123
-    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (2, 1, 128)), other=0.0)
+    k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (BLOCK_T, 1, 128)), other=0.0)
     x = k.astype(jnp.float32)
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
     amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:152
@@ -64,9 +66,11 @@ def insert_rows(
     infinite = amax_bits == 0x7f800000  # float32 bits of infinity
     nan = amax_bits > 0x7f800000  # float32 bits of infinity
     inverse_1 = jnp.where(infinite, 0.0, inverse)
-    y = x * jnp.where(nan, float("nan"), inverse_1).reshape(2, 1, 1)  # specs/quant/scaling.py:41
+    y = x * jnp.where(nan, float("nan"), inverse_1).reshape(BLOCK_T, 1, 1)  # specs/quant/scaling.py:41
     value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
     start = data[:, None, None]  # specs/cache/insert.py:184
-    store_view(cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (2, 1, 128)))
-    start_1 = (row * 4 + 2048)[:, None]  # specs/cache/insert.py:164
+    store_view(
+        cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (BLOCK_T, 1, 128))
+    )
+    start_1 = (row * 4 + ROWS * 128)[:, None]  # specs/cache/insert.py:164
     store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(infinite | nan, raw, value), mask=mask)

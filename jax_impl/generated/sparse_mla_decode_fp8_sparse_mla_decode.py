@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 aff5d4914844974e8db592410ac2ba97a70a3c406db8d11708a0f9de1d476404
+# spec sha256 e7f27d061cf0e2de8ee1a109ae0cdd48d9e2860192184c4e214707dca138abc1
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -48,85 +48,91 @@ def sparse_mla_decode(
     out_ref, max_logits_ref, lse_ref,
     *, H, W, K, SWA_PAGES, COMP_PAGES,
 ):
+    SWA_ROWS = 16
+    COMP_ROWS = 2
+    BLOCK_H = 16
+    BLOCK_K = 64
+    CHUNK = 64
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16
+    blocks = pl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
-    head = jax.lax.rem(tile, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)
+    head = jax.lax.rem(tile, jnp.int32(blocks)) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
     token = jax.lax.div(tile, jnp.int32(blocks))
     live = head < H
     # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
-    total = COMP_PAGES * 2  # specs/attention/decode.py:70
-    total_1 = SWA_PAGES * 16
-    index = jnp.arange(64, dtype=jnp.int32)
+    total = COMP_PAGES * COMP_ROWS  # specs/attention/decode.py:70
+    total_1 = SWA_PAGES * SWA_ROWS
+    index = jnp.arange(CHUNK, dtype=jnp.int32)
     # specs/attention/sparse.py:166
     part = plgpu.load(
-        q_ref.at[token, head[:, None], index[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index[None, :]], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)),
+        other=0.0
     )
-    index_1 = (index + 64)[None, :]
+    index_1 = (index + CHUNK)[None, :]
     part_1 = plgpu.load(
-        q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_2 = (index + 128)[None, :]
+    index_2 = (index + (CHUNK + CHUNK))[None, :]
     part_2 = plgpu.load(
-        q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_3 = (index + 192)[None, :]
+    index_3 = (index + (CHUNK + CHUNK + CHUNK))[None, :]
     part_3 = plgpu.load(
-        q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_4 = (index + 256)[None, :]
+    index_4 = (index + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]
     part_4 = plgpu.load(
-        q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     index_5 = (index + 320)[None, :]
     part_5 = plgpu.load(
-        q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_6 = (index + 384)[None, :]
+    index_6 = (index + (320 + CHUNK))[None, :]
     part_6 = plgpu.load(
-        q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     index_7 = (index + 448)[None, :]
     part_7 = plgpu.load(
-        q_ref.at[token, head[:, None], index_7], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_7], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     # A length is user data: above the width it would read the next token's list.
     topk_lens = plgpu.load(topk_lens_ref.at[token])  # specs/attention/sparse.py:178
     length = jnp.minimum(jnp.maximum(topk_lens, 0), K)
     swa_lens = plgpu.load(swa_lens_ref.at[token])
     length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)
-    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:148
-    upper_1 = jax.lax.div(length_1 + 63, jnp.int32(64))
-    peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
-    total_2 = jnp.full((16,), 0.0, jnp.float32)
-    sums_0 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_1 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_2 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_3 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_4 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_5 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_6 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_7 = jnp.full((16, 64), 0.0, jnp.float32)
+    upper = jax.lax.div(length + (BLOCK_K - 1), jnp.int32(BLOCK_K))  # specs/attention/sparse.py:148
+    upper_1 = jax.lax.div(length_1 + (BLOCK_K - 1), jnp.int32(BLOCK_K))
+    peak = jnp.full((BLOCK_H,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
+    total_2 = jnp.full((BLOCK_H,), 0.0, jnp.float32)
+    sums_0 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    sums_1 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_2 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_3 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_4 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_5 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_6 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_7 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
     def step(k, carry):  # specs/attention/sparse.py:236
         (peak_2, total_4, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
-        entry = k * 64 + index  # specs/attention/sparse.py:213
+        entry = k * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
         live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:219
         # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = jnp.maximum(index_8, 0)  # specs/attention/decode.py:55
-        page = jax.lax.div(slot, jnp.full((64,), 2, jnp.int32))
-        row = jax.lax.rem(slot, jnp.full((64,), 2, jnp.int32))
+        page = jax.lax.div(slot, jnp.full((BLOCK_K,), COMP_ROWS, jnp.int32))
+        row = jax.lax.rem(slot, jnp.full((BLOCK_K,), COMP_ROWS, jnp.int32))
         data = row * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row * 8 + 1152
+        start = row * 8 + COMP_ROWS * 576
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
         start_1 = data[:, None]
         live_2 = live_1[:, None]
         values = load_view(
             comp_cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_1)
         codes = code & 255
@@ -136,10 +142,10 @@ def sparse_mla_decode(
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]
         value_2 = values.astype(jnp.float32) * spread
         columns = value_2.astype(jnp.bfloat16)
-        start_2 = (data + 64)[:, None]
+        start_2 = (data + CHUNK * 8 // 8)[:, None]
         values_1 = load_view(
             comp_cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_1 = code >> 8
         codes_1 = code_1 & 255
@@ -148,10 +154,10 @@ def sparse_mla_decode(
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]
         value_5 = values_1.astype(jnp.float32) * spread_1
         columns_1 = value_5.astype(jnp.bfloat16)
-        start_3 = (data + 128)[:, None]
+        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_2 = load_view(
             comp_cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_2 = code >> 16
         codes_2 = code_2 & 255
@@ -163,7 +169,7 @@ def sparse_mla_decode(
         start_4 = (data + 192)[:, None]
         values_3 = load_view(
             comp_cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_3 = code >> 24
         codes_3 = code_3 & 255
@@ -175,7 +181,7 @@ def sparse_mla_decode(
         start_5 = (data + 256)[:, None]
         values_4 = load_view(
             comp_cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         start_6 = start + 4
         code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_1)
@@ -188,7 +194,7 @@ def sparse_mla_decode(
         start_7 = (data + 320)[:, None]
         values_5 = load_view(
             comp_cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_5 = code_4 >> 8
         codes_5 = code_5 & 255
@@ -197,10 +203,10 @@ def sparse_mla_decode(
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]
         value_17 = values_5.astype(jnp.float32) * spread_5
         columns_5 = value_17.astype(jnp.bfloat16)
-        start_8 = (data + 384)[:, None]
+        start_8 = (data + (320 + CHUNK) * 8 // 8)[:, None]
         values_6 = load_view(
             comp_cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_6 = code_4 >> 16
         codes_6 = code_6 & 255
@@ -212,7 +218,7 @@ def sparse_mla_decode(
         start_9 = (data + 448)[:, None]
         columns_7 = load_view(
             comp_cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16,
-            mask=jnp.broadcast_to(live_2, (64, 64))
+            mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
         # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
@@ -256,19 +262,19 @@ def sparse_mla_decode(
     )
     def step_1(k_1, carry):
         (peak_5, total_7, sums_0_5, sums_1_5, sums_2_5, sums_3_5, sums_4_5, sums_5_5, sums_6_5, sums_7_5) = carry
-        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:213
+        entry_1 = k_1 * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/attention/sparse.py:213
         index_9 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)
         live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
         slot_1 = jnp.maximum(index_9, 0)  # specs/attention/decode.py:55
-        page_1 = jax.lax.div(slot_1, jnp.full((64,), 16, jnp.int32))
-        row_1 = jax.lax.rem(slot_1, jnp.full((64,), 16, jnp.int32))
+        page_1 = jax.lax.div(slot_1, jnp.full((BLOCK_K,), SWA_ROWS, jnp.int32))
+        row_1 = jax.lax.rem(slot_1, jnp.full((BLOCK_K,), SWA_ROWS, jnp.int32))
         data_1 = row_1 * 576
-        start_10 = row_1 * 8 + 9216
+        start_10 = row_1 * 8 + SWA_ROWS * 576
         start_11 = data_1[:, None]
         live_4 = live_3[:, None]
         values_7 = load_view(
             swa_cache_ref, page_1[:, None], start_11, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_3)
         codes_7 = code_7 & 255
@@ -277,10 +283,10 @@ def sparse_mla_decode(
         spread_7 = jnp.where(codes_7 == 255, float("nan"), value_22)[:, None]
         value_23 = values_7.astype(jnp.float32) * spread_7
         columns_8 = value_23.astype(jnp.bfloat16)
-        start_12 = (data_1 + 64)[:, None]
+        start_12 = (data_1 + CHUNK * 8 // 8)[:, None]
         values_8 = load_view(
             swa_cache_ref, page_1[:, None], start_12, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_8 = code_7 >> 8
         codes_8 = code_8 & 255
@@ -289,10 +295,10 @@ def sparse_mla_decode(
         spread_8 = jnp.where(codes_8 == 255, float("nan"), value_25)[:, None]
         value_26 = values_8.astype(jnp.float32) * spread_8
         columns_9 = value_26.astype(jnp.bfloat16)
-        start_13 = (data_1 + 128)[:, None]
+        start_13 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_9 = load_view(
             swa_cache_ref, page_1[:, None], start_13, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_9 = code_7 >> 16
         codes_9 = code_9 & 255
@@ -304,7 +310,7 @@ def sparse_mla_decode(
         start_14 = (data_1 + 192)[:, None]
         values_10 = load_view(
             swa_cache_ref, page_1[:, None], start_14, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_10 = code_7 >> 24
         codes_10 = code_10 & 255
@@ -316,7 +322,7 @@ def sparse_mla_decode(
         start_15 = (data_1 + 256)[:, None]
         values_11 = load_view(
             swa_cache_ref, page_1[:, None], start_15, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         start_16 = start_10 + 4
         code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_3)
@@ -329,7 +335,7 @@ def sparse_mla_decode(
         start_17 = (data_1 + 320)[:, None]
         values_12 = load_view(
             swa_cache_ref, page_1[:, None], start_17, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_12 = code_11 >> 8
         codes_12 = code_12 & 255
@@ -338,10 +344,10 @@ def sparse_mla_decode(
         spread_12 = jnp.where(codes_12 == 255, float("nan"), value_37)[:, None]
         value_38 = values_12.astype(jnp.float32) * spread_12
         columns_13 = value_38.astype(jnp.bfloat16)
-        start_18 = (data_1 + 384)[:, None]
+        start_18 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
         values_13 = load_view(
             swa_cache_ref, page_1[:, None], start_18, index[None, :], jnp.float8_e4m3fn,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_13 = code_11 >> 16
         codes_13 = code_13 & 255
@@ -353,7 +359,7 @@ def sparse_mla_decode(
         start_19 = (data_1 + 448)[:, None]
         columns_15 = load_view(
             swa_cache_ref, page_1[:, None], start_19, index[None, :], jnp.bfloat16,
-            mask=jnp.broadcast_to(live_4, (64, 64))
+            mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         # specs/attention/softmax.py:78
         score_8 = jnp.dot(part, transposed(columns_8), preferred_element_type=jnp.float32)
@@ -398,39 +404,39 @@ def sparse_mla_decode(
     whole = total_6 + exp2(sink - base_2)
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total_6 > 0.0
-    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
+    factor = jnp.where(known, div_rn(jnp.full((BLOCK_H,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
     # specs/attention/sparse.py:249
     plgpu.store(
         out_ref.at[token, head[:, None], index[None, :]], (sums_0_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_1], (sums_1_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_2], (sums_2_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_3], (sums_3_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_4], (sums_4_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_5], (sums_5_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_6], (sums_6_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_7], (sums_7_4 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_6 != total_6) & (peak_4 < float("inf"))  # specs/attention/softmax.py:144

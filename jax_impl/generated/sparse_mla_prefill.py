@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 22922fc738f5f2364e04dae2c4deba897765d37e229a8e04eb1d64791864b3ce
+# spec sha256 7a7559b492639a938ba41c5d71c399f18550804c8f3ba885350c565f89c2f33e
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -38,62 +38,66 @@ def sparse_mla_prefill(
     out_ref, max_logits_ref, lse_ref,
     *, H, S, P,
 ):
+    BLOCK_H = 16
+    BLOCK_K = 64
+    CHUNK = 64
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16
+    blocks = pl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
-    head = jax.lax.rem(tile, jnp.int32(blocks)) * 16 + jnp.arange(16, dtype=jnp.int32)
+    head = jax.lax.rem(tile, jnp.int32(blocks)) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
     token = jax.lax.div(tile, jnp.int32(blocks))
     live = head < H
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/attention/columns.py:21
+    arange_64 = jnp.arange(CHUNK, dtype=jnp.int32)  # specs/attention/columns.py:21
     # specs/attention/sparse.py:166
     part = plgpu.load(
-        q_ref.at[token, head[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)),
+        other=0.0
     )
-    index = (arange_64 + 64)[None, :]
+    index = (arange_64 + CHUNK)[None, :]
     part_1 = plgpu.load(
-        q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_1 = (arange_64 + 128)[None, :]
+    index_1 = (arange_64 + (CHUNK + CHUNK))[None, :]
     part_2 = plgpu.load(
-        q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_2 = (arange_64 + 192)[None, :]
+    index_2 = (arange_64 + (CHUNK + CHUNK + CHUNK))[None, :]
     part_3 = plgpu.load(
-        q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_2], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_3 = (arange_64 + 256)[None, :]
+    index_3 = (arange_64 + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]
     part_4 = plgpu.load(
-        q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_3], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     index_4 = (arange_64 + 320)[None, :]
     part_5 = plgpu.load(
-        q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_4], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_5 = (arange_64 + 384)[None, :]
+    index_5 = (arange_64 + (320 + CHUNK))[None, :]
     part_6 = plgpu.load(
-        q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_5], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
-    index_6 = (arange_64 + 448)[None, :]
+    index_6 = (arange_64 + (320 + CHUNK + CHUNK))[None, :]
     part_7 = plgpu.load(
-        q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (16, 64)), other=0.0
+        q_ref.at[token, head[:, None], index_6], mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     # A length is user data: above the width it would read the next token's list.
     topk_length = plgpu.load(topk_length_ref.at[token])  # specs/attention/sparse.py:178
     length = jnp.minimum(jnp.maximum(topk_length, 0), P)
-    upper = jax.lax.div(length + 63, jnp.int32(64))  # specs/attention/sparse.py:148
-    peak = jnp.full((16,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
-    total = jnp.full((16,), 0.0, jnp.float32)
-    sums_0 = jnp.full((16, 64), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-    sums_1 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_2 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_3 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_4 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_5 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_6 = jnp.full((16, 64), 0.0, jnp.float32)
-    sums_7 = jnp.full((16, 64), 0.0, jnp.float32)
+    upper = jax.lax.div(length + (BLOCK_K - 1), jnp.int32(BLOCK_K))  # specs/attention/sparse.py:148
+    peak = jnp.full((BLOCK_H,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
+    total = jnp.full((BLOCK_H,), 0.0, jnp.float32)
+    sums_0 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+    sums_1 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_2 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_3 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_4 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_5 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_6 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
+    sums_7 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
     def step(k, carry):  # specs/attention/sparse.py:236
         (peak_2, total_2, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
-        entry = k * 64 + arange_64  # specs/attention/sparse.py:213
+        entry = k * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_7 = plgpu.load(indices_ref.at[token, entry], mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
@@ -101,28 +105,29 @@ def sparse_mla_prefill(
         # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
         # specs/attention/prefill.py:46
         columns = plgpu.load(
-            kv_ref.at[index_7[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], arange_64[None, :]], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)),
+            other=0.0
         )
         columns_1 = plgpu.load(
-            kv_ref.at[index_7[:, None], index], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         columns_2 = plgpu.load(
-            kv_ref.at[index_7[:, None], index_1], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index_1], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         columns_3 = plgpu.load(
-            kv_ref.at[index_7[:, None], index_2], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index_2], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         columns_4 = plgpu.load(
-            kv_ref.at[index_7[:, None], index_3], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index_3], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         columns_5 = plgpu.load(
-            kv_ref.at[index_7[:, None], index_4], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index_4], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         columns_6 = plgpu.load(
-            kv_ref.at[index_7[:, None], index_5], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index_5], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         columns_7 = plgpu.load(
-            kv_ref.at[index_7[:, None], index_6], mask=jnp.broadcast_to(live_1[:, None], (64, 64)), other=0.0
+            kv_ref.at[index_7[:, None], index_6], mask=jnp.broadcast_to(live_1[:, None], (BLOCK_K, CHUNK)), other=0.0
         )
         # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
         # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
@@ -170,39 +175,39 @@ def sparse_mla_prefill(
     whole = total_1 + exp2(sink - base_1)
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total_1 > 0.0
-    factor = jnp.where(known, div_rn(jnp.full((16,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
+    factor = jnp.where(known, div_rn(jnp.full((BLOCK_H,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
     # specs/attention/sparse.py:249
     plgpu.store(
         out_ref.at[token, head[:, None], arange_64[None, :]], (sums_0_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index], (sums_1_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_1], (sums_2_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_2], (sums_3_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_3], (sums_4_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_4], (sums_5_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_5], (sums_6_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
         out_ref.at[token, head[:, None], index_6], (sums_7_1 * factor[:, None]).astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(live[:, None], (16, 64))
+        mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
     lost = (total_1 != total_1) & (peak_1 < float("inf"))  # specs/attention/softmax.py:144

@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f9f1b5112ca216a570043a42531acd28b1ccaca2ec32063fa3223f8f9a3514e3
+# spec sha256 fc17bacc54a97a648d4141bb61d15175c622835f919e90ee7cd8f572762bc268
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on
@@ -30,9 +30,11 @@ def static_quant_fp8(
     q_ref,
     *, M, N,
 ):
-    offs_m = pl.program_id(0) * 4 + jnp.arange(4, dtype=jnp.int32)  # specs/quant/static.py:36
+    BLOCK_M = 4
+    BLOCK_N = 1024
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/static.py:36
     mask_m = offs_m < M
-    offs_n = pl.program_id(1) * 1024 + jnp.arange(1024, dtype=jnp.int32)
+    offs_n = pl.program_id(1) * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
@@ -42,5 +44,5 @@ def static_quant_fp8(
     # specs/quant/static.py:37
     plgpu.store(
         q_ref.at[offs_m[:, None], offs_n[None, :]],
-        div_rn(x_1, jnp.broadcast_to(scale[:, None], (4, 1024))).astype(jnp.float8_e4m3fn), mask=mask
+        div_rn(x_1, jnp.broadcast_to(scale[:, None], (BLOCK_M, BLOCK_N))).astype(jnp.float8_e4m3fn), mask=mask
     )

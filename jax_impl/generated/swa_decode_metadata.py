@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 873d9f1f0c81dd599f6d98e348d77e114ec0db94b20c790f7aec670852f45d98
+# spec sha256 cdb90cf654120ba2aa54bad5510e44eca292385a2ac05423b0d67ded62ff558a
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -26,19 +26,22 @@ def swa_decode_metadata(
     indices_ref, lens_ref,
     *, R, B, NB,
 ):
+    window = 128
+    block_size = 64
+    BLOCK_R = 256
     token = pl.program_id(0)  # specs/cache/metadata.py:75
     # A slice of the batch's array: its first element is not 0.
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
     def step(k, carry):
         (ended_1,) = carry
-        owner = k * 256 + jnp.arange(256, dtype=jnp.int32)  # specs/cache/lookup.py:39
+        owner = k * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/cache/lookup.py:39
         inside = owner < R
         # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside, other=0)
         end = query_start_loc - first
         index = jnp.sum((inside & (end <= token)).astype(jnp.int32), axis=0, dtype=jnp.int32)
         return (ended_1 + index,)
-    (ended,) = jax.lax.fori_loop(0, (R + 255) // 256, step, (jnp.int32(0),))  # specs/cache/lookup.py:48
+    (ended,) = jax.lax.fori_loop(0, pl.cdiv(R, BLOCK_R), step, (jnp.int32(0),))  # specs/cache/lookup.py:48
     live = ended < R  # specs/cache/metadata.py:77
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:54
     query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended + 1], mask=live, other=0)
@@ -49,7 +52,7 @@ def swa_decode_metadata(
     # A token without a slot is padding of a captured batch; it attends to nothing.
     slot_mapping = plgpu.load(slot_mapping_ref.at[token])  # specs/cache/metadata.py:79
     live_1 = (slot_mapping >= 0) & (position >= 0)
-    low = jnp.maximum(position - 127, 0)
+    low = jnp.maximum(position - (window - 1), 0)
     count = jnp.where(live_1, position + 1 - low, 0)
     # One tile for the whole window, padded to a power of two; the store mask keeps the next row intact.
     column = jnp.arange(128, dtype=jnp.int32)
@@ -59,11 +62,11 @@ def swa_decode_metadata(
     pages = jnp.where((ended >= 0) & (ended < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
     live_3 = live_2 & (index_1 >= 0)
     entry = jnp.where(live_3, index_1, 0)
-    page = jax.lax.div(entry, jnp.full((128,), 64, jnp.int32))
+    page = jax.lax.div(entry, jnp.full((128,), block_size, jnp.int32))
     live_4 = live_3 & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block = plgpu.load(block_table_ref.at[ended, page], mask=live_4, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = jnp.where(block >= 0, block * 64 + jax.lax.rem(entry, jnp.full((128,), 64, jnp.int32)), -1)
-    plgpu.store(indices_ref.at[token, column], slot, mask=column < 128)  # specs/cache/metadata.py:85
+    slot = jnp.where(block >= 0, block * block_size + jax.lax.rem(entry, jnp.full((128,), block_size, jnp.int32)), -1)
+    plgpu.store(indices_ref.at[token, column], slot, mask=column < window)  # specs/cache/metadata.py:85
     plgpu.store(lens_ref.at[token], count)

@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4c0b6e3d1deb3cdd5db3a1b899bed0263e5dfff6437abda332343ed207f30ea7
+# spec sha256 9c42b8569a96d881d92a097447ae03facbc0bcd8695d93535a8bdb5625f0e294
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on
@@ -25,15 +25,16 @@ def token_metadata(
     token_to_req_ref, positions_ref, is_valid_ref,
     *, T, R,
 ):
-    arange_64 = jnp.arange(64, dtype=jnp.int32)  # specs/cache/metadata.py:41
-    token = pl.program_id(0) * 64 + arange_64
+    BLOCK_T = 64
+    BLOCK_R = 64
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/metadata.py:41
     inside = token < T
     # A slice of the batch's array: its first element is not 0.
     first = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:36
-    ended = jnp.full((64,), 0, jnp.int32)
+    ended = jnp.full((BLOCK_T,), 0, jnp.int32)
     def step(k, carry):
         (ended_2,) = carry
-        owner = k * 64 + arange_64  # specs/cache/lookup.py:39
+        owner = k * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/cache/lookup.py:39
         inside_1 = owner < R
         # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         query_start_loc = plgpu.load(query_start_loc_ref.at[owner + 1], mask=inside_1, other=0)
@@ -41,7 +42,7 @@ def token_metadata(
         over = inside_1[None, :] & (end[None, :] <= token[:, None])
         index = jnp.sum(over.astype(jnp.int32), axis=1, dtype=jnp.int32)
         return (ended_2 + index,)
-    (ended_1,) = jax.lax.fori_loop(0, (R + 63) // 64, step, (ended,))  # specs/cache/lookup.py:48
+    (ended_1,) = jax.lax.fori_loop(0, pl.cdiv(R, BLOCK_R), step, (ended,))  # specs/cache/lookup.py:48
     live = inside & (ended_1 < R)  # specs/cache/metadata.py:44
     first_1 = plgpu.load(query_start_loc_ref.at[jnp.int32(0)])  # specs/cache/lookup.py:54
     query_start_loc_1 = plgpu.load(query_start_loc_ref.at[ended_1 + 1], mask=live, other=0)

@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 67cb1435b01fc8ffde860f37a3b7320db50017be6338fdf9e9c2d63510859373
+# spec sha256 69d438a344640563b1a92fcd0cb23a9d109a5723084a162d3bdf2f746c337c0d
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -27,17 +27,20 @@ def select_columns(
     indices_ref,
     *, R, W, first,
 ):
+    topk = 128
+    next_n = 1
+    TILE = 1024
     out_row = pl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row
     live = row < R
-    query = jax.lax.rem(row, jnp.int32(1))  # specs/indexer/select.py:134
+    query = jax.lax.rem(row, jnp.int32(next_n))  # specs/indexer/select.py:134
     start = row * 0
     end = plgpu.load(seq_lens_ref.at[row, query], mask=live, other=0)
     start_1 = jnp.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = jnp.minimum(end, W)
-    @pl.when(live & (end_1 - start_1 > 128))  # specs/indexer/select.py:267
+    @pl.when(live & (end_1 - start_1 > topk))  # specs/indexer/select.py:267
     def branch():
-        number = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:197
+        number = jnp.arange(TILE // 8, dtype=jnp.int32)  # specs/indexer/select.py:197
         group = jax.lax.div(start_1, jnp.int32(8)) + number
         item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]
         # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
@@ -51,9 +54,9 @@ def select_columns(
         # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
         # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
         keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)
-        item_1 = item.reshape(1024)
-        keys_1 = keys.reshape(1024)
-        keys_2 = jnp.max(keys_1.reshape(8, 128), axis=0)  # specs/indexer/select.py:298
+        item_1 = item.reshape(TILE)
+        keys_1 = keys.reshape(TILE)
+        keys_2 = jnp.max(keys_1.reshape(TILE // 128, 128), axis=0)  # specs/indexer/select.py:298
         # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
         # too.
         keys_2_min = jnp.min(keys_2, axis=0)
@@ -65,7 +68,7 @@ def select_columns(
             # One halving at the sign first, so that upper - lower fits into int32 afterwards.
             middle = jnp.minimum(upper_2, -1)  # specs/indexer/select.py:312
             found = jnp.sum((keys_1 > middle).astype(jnp.int32), axis=0, dtype=jnp.int32)
-            enough = found <= 128  # specs/indexer/select.py:348
+            enough = found <= topk  # specs/indexer/select.py:348
             lower_3 = jnp.where(enough, lower_2, middle)
             upper_3 = jnp.where(enough, middle, upper_2)
             above_2 = jnp.where(enough, found, above_1)
@@ -81,13 +84,13 @@ def select_columns(
             # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/indexer/select.py:323
-            needed = ((above_4 < 128) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)
+            needed = ((above_4 < topk) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)
             def step_2(i_2, carry):
                 (lower_7, upper_7, above_6) = carry
                 middle_1 = (lower_7 & upper_7) + ((lower_7 ^ upper_7) >> 1)  # specs/indexer/select.py:343
                 index = jnp.sum((middle_1 - near) >> 31, axis=0, dtype=jnp.int32)  # specs/indexer/select.py:329
                 found_1 = -index
-                enough_1 = found_1 <= 128  # specs/indexer/select.py:348
+                enough_1 = found_1 <= topk  # specs/indexer/select.py:348
                 lower_8 = jnp.where(enough_1, lower_7, middle_1)
                 upper_8 = jnp.where(enough_1, middle_1, upper_7)
                 above_7 = jnp.where(enough_1, found_1, above_6)
@@ -97,7 +100,7 @@ def select_columns(
             return (lower_6, upper_6, above_5)
         # specs/indexer/select.py:332
         (lower_4, upper_4, above_3) = jax.lax.fori_loop(0, 31, step_1, (lower_1, upper_1, above))
-        room = 128 - above_3  # specs/indexer/select.py:246
+        room = topk - above_3  # specs/indexer/select.py:246
         higher = keys_1 > upper_4  # specs/indexer/select.py:364
         equal = (keys_1 == upper_4) & (keys_1 > -2147483647)  # -(2**31 - 1)
         # Both counts in one running sum: there are fewer keys than half an integer counts.
@@ -111,14 +114,14 @@ def select_columns(
         # Results count from the row's first column, as vLLM's top_k_per_row does.
         plgpu.store(indices_ref.at[row, place], item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
         count = (passed_1 & 65535) + jnp.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
-        # specs/indexer/select.py:282
+        number_1 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:281
         plgpu.store(
-            indices_ref.at[row, number], jnp.full((128,), -1, jnp.int32), mask=(number >= count) & (number < 128)
+            indices_ref.at[row, number_1], jnp.full((128,), -1, jnp.int32), mask=(number_1 >= count) & (number_1 < topk)
         )
     # At most k columns: all are chosen, in order, without reading a logit.
-    @pl.when(live & (end_1 - start_1 <= 128))  # specs/indexer/select.py:270
+    @pl.when(live & (end_1 - start_1 <= topk))  # specs/indexer/select.py:270
     def branch_1():
-        number_1 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:275
+        number_2 = jnp.arange(128, dtype=jnp.int32)  # specs/indexer/select.py:275
         plgpu.store(
-            indices_ref.at[row, number_1], jnp.where(number_1 < end_1 - start_1, number_1, -1), mask=number_1 < 128
+            indices_ref.at[row, number_2], jnp.where(number_2 < end_1 - start_1, number_2, -1), mask=number_2 < topk
         )

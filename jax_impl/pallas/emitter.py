@@ -6,6 +6,7 @@ and stores are explicit and masked; nothing is left to block specifications.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from specs.lang.formats.elements import ALL, E4M3, E5M2, F32
@@ -61,9 +62,10 @@ def emit(program: Program) -> str:
     header = [*docstring(program), "", *plain, "import jax.numpy as jnp", "from jax.experimental import pallas as pl"]
     header += ["from jax.experimental.pallas import triton as plgpu", ""]
     header += _imports(printer.extensions)
+    constants = [f"{INDENT}{name} = {value}" for name, value in printer.constants_used()]
     signature = ["", f"def {program.name}("]
     signature += [line for group in _signature(program) for line in filled(f"{group},", INDENT)]
-    return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
+    return "\n".join([*header, *signature, "):", *constants, *printer.lines]) + "\n"
 
 
 def _imports(extensions: set[str]) -> list[str]:
@@ -99,6 +101,8 @@ class PallasPrinter(Printer):
         | _VIEWS
         | _SCATTER
     )
+
+    functions: Mapping[str, str] = {"cdiv": "pl.cdiv", "max": "max", "min": "min"}
 
     def __init__(self, program: Program) -> None:
         super().__init__(program, program.sizes_read)
@@ -148,6 +152,10 @@ class PallasPrinter(Printer):
     def _is_host(self, value: Value) -> bool:
         return id(value) in self.host or (value.op is not None and value.op.code in (Opcode.SIZE, Opcode.CONST))
 
+    def shape(self, shape: tuple[int, ...]) -> str:
+        """The shape of an array as a tuple."""
+        return _tuple([self.integer(size) for size in shape])
+
     def tensor(self, value: Value) -> Text:
         """An operand of what only arrays have: Python numbers are given a type, whose width x64 does not change."""
         text = self.of(value)
@@ -160,9 +168,9 @@ class PallasPrinter(Printer):
         for value in op.operands:
             text = self.of(value)
             if self._is_host(value):
-                texts.append(f"jnp.full({shape}, {text}, {form})" if shape else f"{form}({text})")
+                texts.append(f"jnp.full({self.shape(shape)}, {text}, {form})" if shape else f"{form}({text})")
             elif value.type.shape != shape:
-                texts.append(f"jnp.broadcast_to({text}, {shape})")
+                texts.append(f"jnp.broadcast_to({text}, {self.shape(shape)})")
             else:
                 texts.append(str(text))
         return texts
@@ -181,7 +189,7 @@ class PallasPrinter(Printer):
             case Opcode.PROGRAM_ID:
                 return Text(f"pl.program_id({op.attrs['axis']})")
             case Opcode.ARANGE:
-                return Text(f"jnp.arange({op.attrs['n']}, dtype=jnp.int32)")
+                return Text(f"jnp.arange({self.integer(op.attrs['n'])}, dtype=jnp.int32)")
             case Opcode.NOT:
                 return Text(f"jnp.logical_not({first})")
             case Opcode.CAST:
@@ -189,7 +197,7 @@ class PallasPrinter(Printer):
             case Opcode.BITCAST:
                 return Text(f"jax.lax.bitcast_convert_type({first}, {form})")
             case Opcode.RESHAPE:
-                return Text(f"{first.inside(ATOM)}.reshape({', '.join(map(str, new.shape))})")
+                return Text(f"{first.inside(ATOM)}.reshape({self.sizes(new.shape)})")
             case Opcode.BROADCAST:
                 return self._broadcast(op)
             case Opcode.TRANSPOSE if op.attrs["permutation"] == (1, 0):
@@ -213,8 +221,8 @@ class PallasPrinter(Printer):
     def _broadcast(self, op: Operation) -> Text:
         text, new = self.of(op.operands[0]), op.result.type
         if self._is_host(op.operands[0]):
-            return Text(f"jnp.full({new.shape}, {text}, {TYPES[new.element]})")
-        return Text(f"jnp.broadcast_to({text}, {new.shape})")
+            return Text(f"jnp.full({self.shape(new.shape)}, {text}, {TYPES[new.element]})")
+        return Text(f"jnp.broadcast_to({text}, {self.shape(new.shape)})")
 
     def _call(self, op: Operation, operands: list[Text]) -> Text:
         code, form = op.code, op.result.type.element
@@ -287,7 +295,7 @@ class PallasPrinter(Printer):
     def _mask(self, condition: Value, shape: tuple[int, ...]) -> str:
         if condition.type.shape == shape:
             return str(self.of(condition))
-        return f"jnp.broadcast_to({self.of(condition)}, {shape})"
+        return f"jnp.broadcast_to({self.of(condition)}, {self.shape(shape)})"
 
     def store(self, op: Operation, depth: int) -> None:
         """`plgpu.store`."""
@@ -296,7 +304,7 @@ class PallasPrinter(Printer):
         value, *mask = op.operands[index_count(op, param) :]
         text = str(self.tensor(value))
         if value.type.shape != shape:
-            text = f"jnp.broadcast_to({text}, {shape})"
+            text = f"jnp.broadcast_to({text}, {self.shape(shape)})"
         condition = f", mask={self._mask(mask[0], shape)}" if mask else ""
         if "scatter" in op.attrs:
             self.extensions.add("scatter")

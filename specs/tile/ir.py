@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from math import prod
 
 from specs.lang.declare.axes import Expr, Ref
 from specs.lang.formats.elements import ElementFormat
@@ -129,10 +130,7 @@ class TileType:
     @property
     def size(self) -> int:
         """Number of elements."""
-        total = 1
-        for n in self.shape:
-            total *= n
-        return total
+        return prod(map(int, self.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +256,7 @@ class Program:
     """A traced kernel specialisation.
 
     sizes: integers that are known when it runs, in the kernel's order; not all of them are read.
+    constants: integers that are known now, by name (see `specs.tile.constants`).
     """
 
     name: str
@@ -266,6 +265,7 @@ class Program:
     sizes: tuple[Size, ...]
     grid: tuple[Expr, ...]
     ops: tuple[Operation, ...]
+    constants: tuple[tuple[str, int], ...]
     tunables: tuple[tuple[str, int], ...]
     specialisation: tuple[tuple[str, str], ...]
     wide: bool
@@ -288,13 +288,19 @@ def without_dead(ops: list[Operation]) -> list[Operation]:
     def kept(block: list[Operation]) -> list[Operation]:
         found: list[Operation] = []
         for op in reversed(block):
-            if op.results and op.region is None and not any(id(result) in used for result in op.results):
-                continue
-            found.append(op)
-            used.update(id(value) for value in op.operands)
-            if op.region is not None:
-                used.update(id(value) for value in op.region.results)
+            if op.region is None:
+                for result in op.results:
+                    if id(result) in used:
+                        break
+                else:
+                    if op.results:
+                        continue
+            else:
+                used.update(map(id, op.region.results))
                 op.region.ops = kept(op.region.ops)
+            found.append(op)
+            for value in op.operands:
+                used.add(id(value))
         found.reverse()
         return found
 

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("specs.lang.formats",),
         ("specs.lang.declare",),
         ("specs.lang.call",),
-        ("specs.tile.ir", "specs.tile.targets"),
+        ("specs.tile.ir", "specs.tile.constants", "specs.tile.targets"),
         ("specs.tile.frontend",),
         ("specs.tile.language", "specs.tile.library"),
         ("specs.tile.passes", "specs.tile.emit"),

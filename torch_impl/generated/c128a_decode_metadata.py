@@ -1,5 +1,5 @@
 # c128a_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ed543822bcaf34ac264d7139ff82b7be0d88957be7dba8a7c81e468bf448fd1c
+# spec sha256 d8593ee42a94e988d6fb5f7fbe343ce75c8c6e538aec6ce25a796d436b3c56cf
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on
@@ -27,15 +27,19 @@ def c128a_decode_metadata(
     B, NB,
     stride_block_table0,
 ):
+    width: tl.constexpr = 128
+    ratio: tl.constexpr = 128
+    block_size: tl.constexpr = 2
+    BLOCK_W: tl.constexpr = 256
     token = tl.program_id(0)  # specs/cache/compressed.py:50
     block = tl.program_id(1)
-    column = block * 256 + tl.arange(0, 256)
+    column = block * BLOCK_W + tl.arange(0, BLOCK_W)
     # No slot: a token of padding, whose position may be stale.
     slot_mapping = tl.load(slot_mapping_ptr + token)
     position = tl.load(positions_ptr + token)  # specs/cache/compressed.py:43
     # Complete entries only: entry c exists once token ratio * c + ratio - 1 does. Padding has position -1.
     # specs/cache/compressed.py:53
-    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // 128, 128), 0)
+    count = tl.where(slot_mapping >= 0, tl.minimum(tl.maximum(position + 1, 0) // ratio, width), 0)
     request = tl.load(token_to_req_ptr + token)
     # -1 past the last entry, to the end of the row: captured graphs reuse the buffer.
     live = column < count
@@ -43,12 +47,12 @@ def c128a_decode_metadata(
     pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
     live_1 = live & (column >= 0)
     entry = tl.where(live_1, column, 0)
-    page = entry // 2
+    page = entry // block_size
     live_2 = live_1 & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block_1 = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_2, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = tl.where(block_1 >= 0, block_1 * 2 + entry % 2, -1)
-    tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/compressed.py:57
+    slot = tl.where(block_1 >= 0, block_1 * block_size + entry % block_size, -1)
+    tl.store(indices_ptr + (token * width + column), slot, mask=column < width)  # specs/cache/compressed.py:57
     # Every block of a token computes the same count; one stores it.
     tl.store(lens_ptr + token, count, mask=block == 0)

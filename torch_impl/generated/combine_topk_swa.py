@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 549ceec128c7e3f7df6d9752de1403488f113a46786898126c24d3c366a48cfb
+# spec sha256 823b34ce506d5ac9796eb3a72c6d38f77798245f378dfe0b3294057fce4115ea
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its
 window.
 
@@ -30,12 +30,17 @@ def combine_topk_swa(
     R, workspace_rows, compressed_rows,
     stride_topk_indices0,
 ):
+    window: tl.constexpr = 8
+    ratio: tl.constexpr = 4
+    topk: tl.constexpr = 16
+    BLOCK_W: tl.constexpr = 512
+    BLOCK_R: tl.constexpr = 256
     token = tl.program_id(0)  # specs/cache/combine.py:45
     # A slice of the batch's array: its first element is not 0.
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
     ended = 0
-    for k in range((R + 255) // 256):
-        owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:39
+    for k in range(tl.cdiv(R, BLOCK_R)):
+        owner = k * BLOCK_R + tl.arange(0, BLOCK_R)  # specs/cache/lookup.py:39
         inside = owner < R
         # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)
@@ -52,8 +57,8 @@ def combine_topk_swa(
     length_1 = tl.load(seq_lens_ptr + ended, mask=live, other=0)  # specs/cache/combine.py:50
     gathered = tl.load(gather_lens_ptr + ended, mask=live, other=0)
     # A compressed entry is visible once all `ratio` tokens that it covers are; position is -1 for padding.
-    chosen = tl.minimum(tl.maximum(position + 1, 0) // 4, 16)
-    low = position - 7
+    chosen = tl.minimum(tl.maximum(position + 1, 0) // ratio, topk)
+    low = position - (window - 1)
     # The window of an early token begins before the sequence does.
     low_1 = tl.maximum(low, 0)
     # An extended window may end before it begins; padding has none.
@@ -63,7 +68,7 @@ def combine_topk_swa(
     # of the window, among the rows that were gathered
     first_row = low_1 - (length_1 - gathered)
     for k_1 in range(1):
-        column = k_1 * 512 + tl.arange(0, 512)  # specs/cache/combine.py:70
+        column = k_1 * BLOCK_W + tl.arange(0, BLOCK_W)  # specs/cache/combine.py:70
         # Chosen entries come first, so the window starts at column `chosen`.
         row = first_row + (column - chosen)
         # Window rows that were not gathered are -1: their workspace row belongs to another request or is stale.

@@ -1,5 +1,5 @@
 # compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2bbad306371bbefbf2d450788cbcd7bf44e95d137895103836c20be807df3a00
+# spec sha256 f30eef46c7bf0f6c7973438458c9ec09b5b7e3bed8f926c3fc272e1b4759daa5
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on
@@ -25,7 +25,10 @@ def compressed_slot_mapping(
     T, P, B, NB,
     stride_block_table0,
 ):
-    token = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/compressed.py:71
+    ratio: tl.constexpr = 128
+    block_size: tl.constexpr = 256
+    BLOCK_T: tl.constexpr = 256
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/compressed.py:71
     # slot_mapping and slots are padded to P; positions and requests have only the T tokens of the step.
     mask = token < P
     own = tl.load(slot_mapping_ptr + token, mask=mask, other=-1)
@@ -35,16 +38,16 @@ def compressed_slot_mapping(
     # Before the modulo, whose sign for negative operands differs between targets.
     position_1 = tl.maximum(position, -1)
     # Only the last token of every `ratio` completes an entry, and only that one is written.
-    live_1 = live & ((position_1 + 1) % 128 == 0) & (position_1 >= 0)
-    entry = tl.maximum(position_1, 0) // 128
+    live_1 = live & ((position_1 + 1) % ratio == 0) & (position_1 >= 0)
+    entry = tl.maximum(position_1, 0) // ratio
     # A request outside the table (padding has -1) has no pages: its row must not be read.
     pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
     live_2 = live_1 & (entry >= 0)
     entry_1 = tl.where(live_2, entry, 0)
-    page = entry_1 // 2
+    page = entry_1 // (block_size // ratio)
     live_3 = live_2 & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_3, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = tl.where(block >= 0, block * 2 + entry_1 % 2, -1)
+    slot = tl.where(block >= 0, block * (block_size // ratio) + entry_1 % (block_size // ratio), -1)
     tl.store(slots_ptr + token, slot, mask=mask)  # specs/cache/compressed.py:84

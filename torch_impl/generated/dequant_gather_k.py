@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c0f7e9d95aa4b3ae3324327d8a26b6ff0bc8d451136f5bcc0b1102f7f9d6ebe9
+# spec sha256 8bc190cce455d29ddf9ad08688cd85e944d93bacc74d2491fa3beb2c34f6388a
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -31,29 +31,32 @@ def gather_rows(
     stride_cache0,
     stride_block_table0,
 ):
+    ROWS: tl.constexpr = 16
+    BLOCK_T: tl.constexpr = 16
+    CHUNK: tl.constexpr = 128
     request = tl.program_id(0)  # specs/cache/gather.py:50
     tile = tl.program_id(1)
     count = tl.load(seq_lens_ptr + request)
     # The grid covers the longest request that fits; programs past a short one exit at once.
-    if tile * 16 < count:
-        row = tile * 16 + tl.arange(0, 16)  # specs/cache/gather.py:55
+    if tile * BLOCK_T < count:
+        row = tile * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/gather.py:55
         # The last `count` rows: prefill attends to a window, not to the whole prefix.
         position = count - count + row  # specs/cache/gather.py:64
         # gather_lens above seq_lens would start before the request, and offset + count may exceed the workspace.
         live = (row < count) & (position >= 0) & (row < M)
         # Masked lanes too: // and % of negative numbers differ between targets.
         position_1 = tl.maximum(position, 0)
-        entry = position_1 // 16
+        entry = position_1 // ROWS
         live_1 = live & (entry < TABLE)
         # Page numbers are user data: -1 (none) and stale entries must not become addresses.
         page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)
         live_2 = live_1 & (page >= 0) & (page < PAGES)
-        row_1 = position_1 % 16
+        row_1 = position_1 % ROWS
         data = row_1 * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row_1 * 8 + 9216
+        start = row_1 * 8 + ROWS * 576
         # Chunk by chunk: a whole row of 512 columns at a time would spill. Unread rows keep what `out` had.
-        index = tl.arange(0, 128)
+        index = tl.arange(0, CHUNK)
         column = index[None, :]
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
         start_1 = data[:, None]
@@ -85,7 +88,7 @@ def gather_rows(
             out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + column), value_4.to(tl.bfloat16),
             mask=live_3
         )
-        start_2 = (data + 128)[:, None]
+        start_2 = (data + CHUNK * 8 // 8)[:, None]
         values_1 = tl.load(
             (
                 cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2
@@ -105,10 +108,10 @@ def gather_rows(
             mask, tl.where(codes_3 == 255, float("nan"), value_8)[:, None], spread_1
         )
         tl.store(
-            out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + (index + 128)[None, :]),
+            out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + (index + CHUNK)[None, :]),
             value_9.to(tl.bfloat16), mask=live_3
         )
-        start_3 = (data + 256)[:, None]
+        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_2 = tl.load(
             (
                 cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_3
@@ -132,10 +135,10 @@ def gather_rows(
             mask, tl.where(codes_5 == 255, float("nan"), value_13)[:, None], spread_2
         )
         tl.store(
-            out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + (index + 256)[None, :]),
+            out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + (index + (CHUNK + CHUNK))[None, :]),
             value_14.to(tl.bfloat16), mask=live_3
         )
-        index_1 = tl.arange(0, 64)
+        index_1 = tl.arange(0, CHUNK // 2)
         start_5 = (data + 384)[:, None]
         values_3 = tl.load(
             (
@@ -150,7 +153,9 @@ def gather_rows(
         spread_3 = tl.where(codes_6 == 255, float("nan"), value_16)[:, None]
         value_17 = values_3.to(tl.float32) * spread_3
         tl.store(
-            out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + (index_1 + 384)[None, :]),
+            out_ptr + (
+                request * stride_out0 + row[:, None] * stride_out1 + (index_1 + (CHUNK + CHUNK + CHUNK))[None, :]
+            ),
             value_17.to(tl.bfloat16), mask=live_3
         )
         start_6 = (data + 448)[:, None]

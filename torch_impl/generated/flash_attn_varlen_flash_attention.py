@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4f8830691c9cd07b6c65e5fefb61f37bd09a8845c9ee8788a56baa896181d40
+# spec sha256 fa6237d38c0846b7e9630fc8a84f71d7cba52a3af42a23eb844d2ac478776af1
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on
@@ -44,11 +44,16 @@ def flash_attention(
     stride_k1, stride_k2,
     stride_v1, stride_v2,
 ):
-    tiles = (LONGEST_Q * 2 + 63) // 64  # specs/flash/work.py:77
+    DV: tl.constexpr = 64
+    GROUP: tl.constexpr = 2
+    BLOCK_M: tl.constexpr = 64
+    BLOCK_N: tl.constexpr = 64
+    CHUNK: tl.constexpr = 64
+    tiles = tl.cdiv(LONGEST_Q * GROUP, BLOCK_M)  # specs/flash/work.py:77
     number = tl.program_id(0)  # specs/flash/work.py:58
     rest = number // tiles
-    first = (tiles - 1 - number % tiles) * 64
-    arange_64 = tl.arange(0, 64)
+    first = (tiles - 1 - number % tiles) * BLOCK_M
+    arange_64 = tl.arange(0, BLOCK_M)
     row = first + arange_64
     number_1 = rest // HKV
     bound = tl.load(cu_seqlens_q_ptr + number_1)  # specs/flash/work.py:94
@@ -63,35 +68,35 @@ def flash_attention(
     end_1 = tl.minimum(cu_seqlens_k, PAGE)
     keys = tl.maximum(end_1 - first_2, 0)
     head = rest % HKV  # specs/flash/work.py:63
-    position = row // 2
-    head_1 = head * 2 + row % 2
-    live = row < queries * 2
-    if first < queries * 2:  # specs/flash/varlen.py:57
+    position = row // GROUP
+    head_1 = head * GROUP + row % GROUP
+    live = row < queries * GROUP
+    arange_64_1 = tl.arange(0, BLOCK_N)  # specs/flash/keys.py:32
+    if first < queries * GROUP:  # specs/flash/varlen.py:57
         live_1 = live[:, None]  # specs/flash/varlen.py:120
         token = first_1 + position  # specs/flash/work.py:47
         token_1 = token[:, None]  # specs/flash/varlen.py:122
-        part = tl.load(
-            q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + arange_64[None, :]), mask=live_1, other=0.0
-        )
+        index_1 = tl.arange(0, CHUNK)[None, :]
+        part = tl.load(q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + index_1), mask=live_1, other=0.0)
         shift = keys - queries  # specs/flash/work.py:126
-        lowest = first // 2 + shift
-        highest = tl.minimum((first + 63) // 2, queries - 1) + shift
+        lowest = first // GROUP + shift
+        highest = tl.minimum((first + (BLOCK_M - 1)) // GROUP, queries - 1) + shift
         end_2 = tl.minimum(keys, tl.maximum(highest + 1, 0))  # specs/flash/work.py:133
         full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))
-        end_3 = (end_2 + 63) // 64  # specs/flash/work.py:137
-        end_4 = full_end // 64
-        peak = tl.full([64], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-        total = tl.full([64], 0.0, tl.float32)
-        sums_0 = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        end_3 = tl.cdiv(end_2, BLOCK_N)  # specs/flash/work.py:137
+        end_4 = full_end // BLOCK_N
+        peak = tl.full([BLOCK_M], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+        total = tl.full([BLOCK_M], 0.0, tl.float32)
+        sums_0 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
         for tile in range(end_4):  # specs/flash/varlen.py:72
-            first_3 = tile * 64  # specs/flash/keys.py:44
+            first_3 = tile * BLOCK_N  # specs/flash/keys.py:44
             # The range ends with the keys of the request: what follows are keys of others.
-            offs_page = first_2 + first_3 + arange_64  # specs/flash/keys.py:32
-            columns = tl.load(k_ptr + (offs_page[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]))
+            offs_page = first_2 + first_3 + arange_64_1  # specs/flash/keys.py:32
+            columns = tl.load(k_ptr + (offs_page[:, None] * stride_k1 + head * stride_k2 + arange_64_1[None, :]))
             # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
             product = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
             # specs/flash/keys.py:32
-            chunk = tl.load(v_ptr + (offs_page[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]))
+            chunk = tl.load(v_ptr + (offs_page[:, None] * stride_v1 + head * stride_v2 + arange_64_1[None, :]))
             highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:88
             # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
             peak_1 = tl.maximum(peak, highest_1)
@@ -110,23 +115,23 @@ def flash_attention(
             total = total_1
             sums_0 = sums_0_1
         for tile_1 in range(end_4, end_3):  # specs/flash/varlen.py:72
-            first_4 = tile_1 * 64  # specs/flash/keys.py:44
-            offs_page_1 = first_2 + first_4 + arange_64  # specs/flash/keys.py:32
+            first_4 = tile_1 * BLOCK_N  # specs/flash/keys.py:44
+            offs_page_1 = first_2 + first_4 + arange_64_1  # specs/flash/keys.py:32
             mask_page = offs_page_1 < first_2 + keys
             columns_1 = tl.load(
-                k_ptr + (offs_page_1[:, None] * stride_k1 + head * stride_k2 + arange_64[None, :]),
+                k_ptr + (offs_page_1[:, None] * stride_k1 + head * stride_k2 + arange_64_1[None, :]),
                 mask=mask_page[:, None], other=0.0
             )
             product_1 = tl.dot(part, tl.permute(columns_1, [1, 0]))  # specs/attention/softmax.py:78
             own = position + shift  # specs/flash/scores.py:65
-            position_1 = (first_4 + arange_64)[None, :]
+            position_1 = (first_4 + arange_64_1)[None, :]
             distance = position_1 - own[:, None]
             seen = position_1 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)
             score = tl.where(seen_1, product_1, float("-inf"))
             # specs/flash/keys.py:32
             chunk_1 = tl.load(
-                v_ptr + (offs_page_1[:, None] * stride_v1 + head * stride_v2 + arange_64[None, :]),
+                v_ptr + (offs_page_1[:, None] * stride_v1 + head * stride_v2 + arange_64_1[None, :]),
                 mask=mask_page[:, None], other=0.0
             )
             highest_2 = tl.max(score, axis=1)  # specs/attention/softmax.py:88
@@ -146,10 +151,7 @@ def flash_attention(
         factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)
         mean = sums_0 * factor[:, None]  # specs/flash/results.py:29
         # specs/flash/results.py:46
-        tl.store(
-            out_ptr + (token_1 * (HQ * 64) + head_1[:, None] * 64 + arange_64[None, :]), mean.to(tl.bfloat16),
-            mask=live_1
-        )
+        tl.store(out_ptr + (token_1 * (HQ * DV) + head_1[:, None] * DV + index_1), mean.to(tl.bfloat16), mask=live_1)
         finite = (peak > float("-inf")) & (peak < float("inf"))  # specs/flash/results.py:52
         base_2 = tl.where(finite, peak, 0.0)
         total_3 = total * tl.exp2(tl.where(finite, peak, float("-inf")) - base_2)
@@ -164,21 +166,21 @@ def flash_attention(
         bound_3 = tl.load(cu_seqlens_q_ptr + BOUNDS - 1)  # specs/flash/work.py:102
         end_5 = tl.maximum(tl.minimum(tl.maximum(bound_3, 0), TQ), first_5)
         programs = tiles * HKV  # specs/flash/unowned.py:24
-        own_1 = head * tiles + first // 64
+        own_1 = head * tiles + first // BLOCK_M
         count = (TQ - (end_5 - first_5)) * HQ
-        tiles_1 = (count + 63) // 64
+        tiles_1 = tl.cdiv(count, BLOCK_M)
         for step in range((tl.maximum(tiles_1 - own_1, 0) + (programs - 1)) // programs):
-            row_1 = (own_1 + step * programs) * 64 + arange_64  # specs/flash/unowned.py:29
+            row_1 = (own_1 + step * programs) * BLOCK_M + arange_64  # specs/flash/unowned.py:29
             token_2 = row_1 // HQ
             token_3 = tl.where(token_2 < first_5, token_2, token_2 + (end_5 - first_5))
             head_2 = row_1 % HQ
             live_2 = row_1 < count
-            zero = tl.full([64, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
+            zero = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
             token_4 = token_3[:, None]  # specs/flash/results.py:43
             mask = live_2[:, None]
             tl.store(
-                out_ptr + (token_4 * (HQ * 64) + head_2[:, None] * 64 + arange_64[None, :]), zero.to(tl.bfloat16),
-                mask=mask
+                out_ptr + (token_4 * (HQ * DV) + head_2[:, None] * DV + tl.arange(0, CHUNK)[None, :]),
+                zero.to(tl.bfloat16), mask=mask
             )
             # specs/flash/unowned.py:46
-            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([64], float("-inf"), tl.float32), mask=live_2)
+            tl.store(lse_ptr + (head_2 * TQ + token_3), tl.full([BLOCK_M], float("-inf"), tl.float32), mask=live_2)

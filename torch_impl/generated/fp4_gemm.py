@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7fec16e93748a1c83496d74906aa9b9ac257d97f834d3e2c026b9a2dcc5f24ae
+# spec sha256 6620a5b4e714594f329d00923911092865b4556e40736f3860c92b0bb8b39729
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -35,15 +35,17 @@ def fp4_gemm(
     stride_a_scale0,
     stride_b_scale1,
 ):
+    BLOCK_M: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 64
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/fp4.py:63
-    arange_16 = tl.arange(0, 16)  # specs/gemm/fp4.py:53
-    offs_m = tile_m * 16 + arange_16
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/fp4.py:63
+    arange_16 = tl.arange(0, BLOCK_M)  # specs/gemm/fp4.py:53
+    offs_m = tile_m * BLOCK_M + arange_16
     clamped_m = tl.minimum(offs_m, M - 1)
-    offs_n = tile_n * 64 + tl.arange(0, 64)
+    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
     for k in range(KB // 16):  # specs/gemm/fp4.py:64
         # K is a multiple of the block of the format
         offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
@@ -52,8 +54,8 @@ def fp4_gemm(
         b = tl.load(b_ptr + (offs_kb[:, None] + offs_n[None, :] * stride_b1))
         b_bytes = b.to(tl.int32)
         shift = tl.arange(0, 2) * 4
-        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15, [16, 32])
-        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15, [32, 64])
+        a_codes = tl.reshape((a_bytes[:, :, None] >> shift[None, :][:, None, :]) & 15, [BLOCK_M, 32])
+        b_codes = tl.reshape((b_bytes[:, None, :] >> shift[None, :][:, :, None]) & 15, [32, BLOCK_N])
         magnitude = a_codes & 7
         biased = magnitude >> 1
         fraction = magnitude & 1

@@ -1,5 +1,5 @@
 # fp8_bmm, case "o-projection", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f3ff7e4760dd5d18d272a9451fe73a72398d5b0ac9f22b72a89c16f9735b6725
+# spec sha256 36e3e8ae12cbbd24285f7811438c9c255f5327ed41397ddb110553b197a651f7
 """fp8_bmm: Batched W8A8 product, one weight per batch.
 
 Generated. Specialised on
@@ -39,22 +39,26 @@ def fp8_bmm(
     stride_a_scale0, stride_a_scale1,
     stride_b_scale0, stride_b_scale1,
 ):
+    group: tl.constexpr = 128
+    BLOCK_M: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 64
+    BLOCK_K: tl.constexpr = 128
     batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:41
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
-    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:50
     clamped_m = tl.minimum(offs_m, M - 1)
-    arange_128 = tl.arange(0, 128)
-    offs_n = tile_n * 64 + tl.arange(0, 64)
-    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
-        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+    arange_128 = tl.arange(0, BLOCK_K)
+    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
+    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=5):  # specs/gemm/scaled.py:60
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
         a = tl.load(a_ptr + (batch_0 * stride_a0 + clamped_m[:, None] * stride_a1 + offs_k[None, :]))
         b = tl.load(b_ptr + (batch_0 * stride_b0 + offs_k[:, None] + offs_n[None, :] * stride_b2))
         # specs/gemm/tiles.py:46
-        b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * 64 // 128))
+        b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * BLOCK_N // group))
         a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + clamped_m * stride_a_scale1 + k))
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:91
         product = tl.dot(a, b)  # specs/gemm/scaled.py:54

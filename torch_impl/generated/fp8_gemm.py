@@ -1,5 +1,5 @@
 # fp8_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 c8d1fb5c9397e1d98858f4467005060c208ee0e2c0e7cfed9b3034320f17637b
+# spec sha256 a3d4a5ae0f8602b46d3472ea802c7ef3d9951555ca6aaaabd4076321316db4d3
 """fp8_gemm: W8A8 product of FP8 activations and an FP8 weight.
 
 Generated. Specialised on
@@ -39,20 +39,24 @@ def fp8_gemm(
     stride_a_scale0,
     stride_b_scale1,
 ):
+    group: tl.constexpr = 128
+    BLOCK_M: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 64
+    BLOCK_K: tl.constexpr = 128
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
-    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:50
     clamped_m = tl.minimum(offs_m, M - 1)
-    arange_128 = tl.arange(0, 128)
-    offs_n = tile_n * 64 + tl.arange(0, 64)
-    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
-        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+    arange_128 = tl.arange(0, BLOCK_K)
+    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
+    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=5):  # specs/gemm/scaled.py:60
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
         a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_k[None, :]))
         b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))
-        b_scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:46
+        b_scale = tl.load(b_scale_ptr + (k + tile_n * BLOCK_N // group * stride_b_scale1))  # specs/gemm/tiles.py:46
         a_scale = tl.load(a_scale_ptr + (clamped_m * stride_a_scale0 + k))
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:91
         product = tl.dot(a, b)  # specs/gemm/scaled.py:54

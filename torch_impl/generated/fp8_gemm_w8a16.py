@@ -1,5 +1,5 @@
 # fp8_gemm_w8a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 25fda46c2e3e8a9375a9c50b4fde92077d719c4f89773c2c75b5a13d8ab83977
+# spec sha256 74c48718e222d3d549da3327148b72fb97bb6bd0901841cfcd4f738ca546cbe1
 """fp8_gemm_w8a16: Product of 16-bit activations and an FP8 weight.
 
 Generated. Specialised on
@@ -36,20 +36,24 @@ def fp8_gemm_w8a16(
     stride_b1,
     stride_b_scale1,
 ):
+    group: tl.constexpr = 128
+    BLOCK_M: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 64
+    BLOCK_K: tl.constexpr = 128
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([16, 64], 0.0, tl.float32)  # specs/gemm/scaled.py:59
-    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/scaled.py:50
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:59
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:50
     clamped_m = tl.minimum(offs_m, M - 1)
-    arange_128 = tl.arange(0, 128)
-    offs_n = tile_n * 64 + tl.arange(0, 64)
-    for k in tl.range((K + 127) // 128, num_stages=5):  # specs/gemm/scaled.py:60
-        offs_k = k * 128 + arange_128  # specs/gemm/scaled.py:50
+    arange_128 = tl.arange(0, BLOCK_K)
+    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
+    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=5):  # specs/gemm/scaled.py:60
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
         a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_k[None, :]))
         b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))
-        scale = tl.load(b_scale_ptr + (k + tile_n * 64 // 128 * stride_b_scale1))  # specs/gemm/tiles.py:46
+        scale = tl.load(b_scale_ptr + (k + tile_n * BLOCK_N // group * stride_b_scale1))  # specs/gemm/tiles.py:46
         product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:54
         acc = acc + product * scale
     bias = tl.load(bias_ptr + offs_n)  # specs/gemm/tiles.py:40

@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 44c28af5a6ec862944ab20dad61d41716fe60861e7448d316cc88e6bb4bf93a5
+# spec sha256 13503d25177d723492df9b79cfcb4db534059162a595685da1abb3fb633ad731
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
@@ -26,10 +26,12 @@ def global_topk(
     stride_topk_indices0,
     stride_block_table0,
 ):
+    block_size: tl.constexpr = 16
+    K: tl.constexpr = 37
     token = tl.program_id(0)  # specs/cache/topk.py:42
     # The whole row in one tile: compaction needs the rank of every entry.
     column = tl.arange(0, 64)
-    inside = column < 37
+    inside = column < K
     # Past K: -1, which `slot_of` keeps at -1.
     local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=inside, other=-1)
     request = tl.load(token_to_req_ptr + token)
@@ -37,12 +39,12 @@ def global_topk(
     pages = tl.where((request >= 0) & (request < B), NB, 0)  # specs/cache/lookup.py:70
     live = inside & (local >= 0)
     entry = tl.where(live, local, 0)
-    page = entry // 16
+    page = entry // block_size
     live_1 = live & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block = tl.load(block_table_ptr + (request * stride_block_table0 + page), mask=live_1, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = tl.where(block >= 0, block * 16 + entry % 16, -1)
+    slot = tl.where(block >= 0, block * block_size + entry % block_size, -1)
     mask = slot >= 0  # specs/cache/topk.py:50
     kept = mask.to(tl.int32)
     # Readers stop at the length: entries that exist move left, in order, or those after a -1 would be cut off.
@@ -50,7 +52,7 @@ def global_topk(
     count = tl.sum(kept, axis=0)
     # A permutation: every column is written exactly once, so one masked scatter needs no -1 fill before it.
     place = tl.where(mask, rank - 1, count + (column - rank))
-    tl.store(indices_ptr + (token * 37 + place), slot, mask=inside)
+    tl.store(indices_ptr + (token * K + place), slot, mask=inside)
     valid = tl.load(is_valid_ptr + token)
     # Padding keeps its indices, but attends to none of them.
     tl.store(lens_ptr + token, tl.where(valid, count, 0))

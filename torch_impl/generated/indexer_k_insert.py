@@ -1,5 +1,5 @@
 # indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0fc6873fc6a7ff1c349ea3d672e7f96fd72cbd50e8ae4fc006daad51c9c13458
+# spec sha256 5da97a758c06a26f2e3c7f455b86facf5800a3d963bb23f12a8b242d4ab38df4
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -27,18 +27,20 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
+    ROWS: tl.constexpr = 64
+    BLOCK_T: tl.constexpr = 2
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:46
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.
     slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     clamped = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = clamped // 64
+    page = clamped // ROWS
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = live & (slot >= 0) & (page < PAGES)
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    row = clamped % 64
+    row = clamped % ROWS
     data = row * 128
     # Gathered layouts keep all scales of a page after the last row's data.
     inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:106
@@ -62,7 +64,7 @@ def insert_rows(
     infinite = amax_bits == 0x7f800000  # float32 bits of infinity
     nan = amax_bits > 0x7f800000  # float32 bits of infinity
     inverse_1 = tl.where(infinite, 0.0, inverse)
-    y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [2, 1, 1])  # specs/quant/scaling.py:41
+    y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [BLOCK_T, 1, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
     start = data[:, None, None]  # specs/cache/insert.py:184
     tl.store(
@@ -71,7 +73,7 @@ def insert_rows(
         ).to(tl.pointer_type(tl.float8e4nv)) + index,
         value_1, mask=mask_1
     )
-    start_1 = (row * 4 + 8192)[:, None]  # specs/cache/insert.py:164
+    start_1 = (row * 4 + ROWS * 128)[:, None]  # specs/cache/insert.py:164
     tl.store(
         (
             cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1

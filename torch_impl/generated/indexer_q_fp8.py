@@ -1,5 +1,5 @@
 # indexer_q_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e5480f4ccee349f357b1cfa8e346291ccec2bd3bd20b2f28e3f4e17aa30e5b6f
+# spec sha256 5bb83d5574c7aa5c333ca5a95aff811288fac1c004098be4e1fd559eb06738cd
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -29,23 +29,25 @@ def indexer_q_fp8(
     stride_cos_sin0,
     stride_weights0,
 ):
+    ROPE: tl.constexpr = 64
+    BLOCK_H: tl.constexpr = 16
     token = tl.program_id(0)  # specs/indexer/query.py:56
-    head = tl.program_id(1) * 16 + tl.arange(0, 16)
+    head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)
     live = head < H
     index = tl.arange(0, 128)[None, :]  # specs/indexer/query.py:82
     q = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live[:, None], other=0.0)
     x = q.to(tl.float32)
     position = tl.load(positions_ptr + token)
     # The last columns rotate; pairs before them have negative numbers and pass through.
-    pair = tl.arange(0, 64) - 32
+    pair = tl.arange(0, 64) - (128 - ROPE) // 2
     # Positions of padding are arbitrary and must not index the table.
     there = (pair >= 0) & (position >= 0) & (position < POSITIONS)
     pair_1 = tl.maximum(pair, 0)
     cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)
     cosine = cos_sin[None, :]
-    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)
+    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + ROPE // 2), mask=there, other=0.0)
     sine = cos_sin_1[None, :]
-    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))
+    even, odd = tl.split(tl.reshape(x, [BLOCK_H, 64, 2]))
     b = odd * -1.0  # specs/cache/rope.py:30
     x_high = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
     y_high = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)
@@ -118,9 +120,9 @@ def indexer_q_fp8(
         total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_1, odd_2)
     ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
     turn = there[None, :]  # specs/indexer/query.py:94
-    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])
+    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [BLOCK_H, 128])
     # FP8 has one group per row, MXFP4 one per 32 columns; reshape keeps one body for both.
-    blocks = tl.reshape(x_1, [16, 1, 128])  # specs/indexer/query.py:63
+    blocks = tl.reshape(x_1, [BLOCK_H, 1, 128])  # specs/indexer/query.py:63
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)
     bits_2 = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
     raw = bits_2.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
@@ -134,11 +136,11 @@ def indexer_q_fp8(
     nan = amax_bits > 0x7f800000  # float32 bits of infinity
     inverse_1 = tl.where(infinite, 0.0, inverse)
     # specs/indexer/query.py:65
-    y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse_1), [16, 1, 1]), [16, 128])
+    y = tl.reshape(blocks * tl.reshape(tl.where(nan, float("nan"), inverse_1), [BLOCK_H, 1, 1]), [BLOCK_H, 128])
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)
     weight = weights.to(tl.float32)
     tl.store(q_fp8_ptr + (token * (H * 128) + head[:, None] * 128 + index), y.to(tl.float8e4nv), mask=live[:, None])
     # The one scale of an FP8 query is positive and passes through relu: folded into the head's weight here.
-    weight_1 = weight * tl.reshape(tl.where(infinite | nan, raw, value), [16])
+    weight_1 = weight * tl.reshape(tl.where(infinite | nan, raw, value), [BLOCK_H])
     # In this order, as vLLM multiplies: float32 products are not associative.
     tl.store(weights_out_ptr + (token * H + head), weight_1 * 0.08838834764831845 * 0.125, mask=live)  # 1/sqrt(128)

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5d430a8dc0b46b65f8b8f53abb30007fbced108a84c55032c09f116b2636b13
+# spec sha256 9dd11065384762127359bdf4e8e3325c6390d166f6fd4b16537b8bbc4b626d0d
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on
@@ -30,8 +30,10 @@ def indexer_q_mxfp4(
     stride_cos_sin0,
     stride_weights0,
 ):
+    ROPE: tl.constexpr = 64
+    BLOCK_H: tl.constexpr = 16
     token = tl.program_id(0)  # specs/indexer/query.py:56
-    head = tl.program_id(1) * 16 + tl.arange(0, 16)
+    head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)
     live = head < H
     # specs/indexer/query.py:82
     q = tl.load(
@@ -42,15 +44,15 @@ def indexer_q_mxfp4(
     position = tl.load(positions_ptr + token)
     # The last columns rotate; pairs before them have negative numbers and pass through.
     arange_64 = tl.arange(0, 64)
-    pair = arange_64 - 32
+    pair = arange_64 - (128 - ROPE) // 2
     # Positions of padding are arbitrary and must not index the table.
     there = (pair >= 0) & (position >= 0) & (position < POSITIONS)
     pair_1 = tl.maximum(pair, 0)
     cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1), mask=there, other=0.0)
     cosine = cos_sin[None, :]
-    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + 32), mask=there, other=0.0)
+    cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair_1 + ROPE // 2), mask=there, other=0.0)
     sine = cos_sin_1[None, :]
-    even, odd = tl.split(tl.reshape(x, [16, 64, 2]))
+    even, odd = tl.split(tl.reshape(x, [BLOCK_H, 64, 2]))
     b = odd * -1.0  # specs/cache/rope.py:30
     x_high = (cosine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51
     y_high = (sine.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)
@@ -123,9 +125,9 @@ def indexer_q_mxfp4(
         total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_1, odd_2)
     ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
     turn = there[None, :]  # specs/indexer/query.py:94
-    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [16, 128])
+    x_1 = tl.reshape(tl.join(tl.where(turn, turned_even, even), tl.where(turn, turned_odd, odd)), [BLOCK_H, 128])
     # FP8 has one group per row, MXFP4 one per 32 columns; reshape keeps one body for both.
-    blocks = tl.reshape(x_1, [16, 4, 32])  # specs/indexer/query.py:63
+    blocks = tl.reshape(x_1, [BLOCK_H, 4, 32])  # specs/indexer/query.py:63
     amax_bits = tl.max(tl.abs(blocks).to(tl.int32, bitcast=True), axis=2)
     bits_2 = tl.maximum(amax_bits, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
     raw = bits_2.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6
@@ -137,7 +139,7 @@ def indexer_q_mxfp4(
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
     broken = amax_bits >= 0x7f800000  # float32 bits of infinity
     # specs/indexer/query.py:65
-    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), inverse), [16, 4, 1]), [16, 128])
+    y = tl.reshape(blocks * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_H, 4, 1]), [BLOCK_H, 128])
     weights = tl.load(weights_ptr + (token * stride_weights0 + head), mask=live, other=0.0)
     weight = weights.to(tl.float32)
     bits_4 = y.to(tl.int32, bitcast=True)
@@ -155,7 +157,7 @@ def indexer_q_mxfp4(
     ).to(tl.int32)
     code_1 = tl.where(bits_4 < 0, code | 8, code)
     codes = tl.where(y != y, 0, code_1)
-    pairs = tl.reshape(codes, [16, 64, 2])  # specs/quant/scaling.py:126
+    pairs = tl.reshape(codes, [BLOCK_H, 64, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 2])
     index = tl.sum(pairs << shift, axis=2)
     codes_1 = index.to(tl.uint8)

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ba18485f4f6c547081a0e2a79ea063d657536f5cd4a508166850a4322fc50dfa
+# spec sha256 82c947e68bef8192651ee8d6b47899e404360fcb26266d7d803042e8e99f966d
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on
@@ -62,22 +62,25 @@ def int4_gemm_w4a8(
     stride_b1,
     stride_b_scale0,
 ):
+    BLOCK_M: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 64
+    BLOCK_K: tl.constexpr = 128
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
-    tiles_n = (N + 63) // 64
+    tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    steps = (K + 127) // 128  # specs/gemm/int4_tiles.py:54
-    acc = tl.full([16, 64], 0.0, tl.float32)
+    steps = tl.cdiv(K, BLOCK_K)  # specs/gemm/int4_tiles.py:54
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)
     # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
-    offs_m = tile_m * 16 + tl.arange(0, 16)  # specs/gemm/int4_tiles.py:91
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/int4_tiles.py:91
     mask_m = offs_m < M
-    arange_128 = tl.arange(0, 128)
-    arange_64 = tl.arange(0, 64)  # specs/gemm/int4_tiles.py:123
-    offs_n = tile_n * 64 + arange_64
+    arange_128 = tl.arange(0, BLOCK_K)
+    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/gemm/int4_tiles.py:123
+    offs_n = tile_n * BLOCK_N + arange_64
     # scales as well as what is multiplied
     for k in tl.range(steps, num_stages=3):  # specs/gemm/int4_tiles.py:64
-        offs_k = k * 128 + arange_128  # specs/gemm/int4_tiles.py:91
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]), mask=mask_m[:, None], other=0)
         value = a.to(tl.float32)  # specs/gemm/int4_tiles.py:75
         a_even, a_odd = tl.split(
@@ -85,10 +88,10 @@ def int4_gemm_w4a8(
                 tl.where(
                     value != value, tl.full([], 32704, tl.int16), value.to(tl.bfloat16).to(tl.int16, bitcast=True)
                 ).to(tl.bfloat16, bitcast=True),
-                [16, 64, 2]
+                [BLOCK_M, BLOCK_K // 2, 2]
             )
         )
-        offs_b0 = k * 64 + arange_64  # specs/gemm/int4_tiles.py:123
+        offs_b0 = k * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:123
         packed = tl.load(b_ptr + (offs_b0[:, None] + offs_n[None, :] * stride_b1))
         b_even = tl.inline_asm_elementwise(
             LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4

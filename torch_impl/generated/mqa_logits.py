@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0954baa9783494041d4f8ca574f81da8d00b853f031b24714db773e09f39141f
+# spec sha256 64c7032c1aa2ce035aa7a66ca57e4a2489f7eaf95bf843ce78bbb421a3051122
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on
@@ -36,7 +36,13 @@ def mqa_logits(
     stride_k0,
     stride_weights0,
 ):
-    row = tl.program_id(0) * 2  # specs/indexer/logits.py:44
+    H: tl.constexpr = 64
+    BLOCK_M: tl.constexpr = 2
+    BLOCK_N: tl.constexpr = 64
+    BLOCK_H: tl.constexpr = 64
+    CHUNK: tl.constexpr = 128
+    TILES: tl.constexpr = 16
+    row = tl.program_id(0) * BLOCK_M  # specs/indexer/logits.py:44
     # An empty range, as scalars of the kernel: widened by every query that sees keys.
     upper = row * 0
     # Launches take slices of the queries that fit into the logits buffer; `first` is the slice's start.
@@ -52,11 +58,11 @@ def mqa_logits(
     lower = tl.where(seen, tl.minimum(N, start), N)
     upper_1 = tl.where(seen, tl.maximum(upper, end), upper)
     # Unrolled: all heads of a query stay in registers while its keys stream by.
-    head = tl.arange(0, 64)  # specs/indexer/keys.py:103
-    mask = head < 64
+    head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:103
+    mask = head < H
     inside = mask & live
     weight = tl.load(weights_ptr + (query * stride_weights0 + head), mask=inside, other=0.0)
-    column = tl.arange(0, 128)[None, :]
+    column = tl.arange(0, CHUNK)[None, :]
     # specs/indexer/keys.py:116
     part = tl.load(q_ptr + (query * stride_q0 + head[:, None] * stride_q1 + column), mask=inside[:, None], other=0.0)
     # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
@@ -80,13 +86,13 @@ def mqa_logits(
     )
     other_1 = tl.permute(part_1, [1, 0])
     weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
-    first_tile = tl.program_id(1) * 16  # specs/indexer/logits.py:59
-    last_tile = tl.minimum(first_tile + 16, (N + 63) // 64)
+    first_tile = tl.program_id(1) * TILES  # specs/indexer/logits.py:59
+    last_tile = tl.minimum(first_tile + TILES, tl.cdiv(N, BLOCK_N))
     # Causal bounds leave whole tiles unseen at both ends; they are not read.
-    begin = tl.minimum(tl.maximum(lower_1 // 64, first_tile), last_tile)
-    end_tile = tl.maximum(tl.minimum((upper_2 + 63) // 64, last_tile), begin)
+    begin = tl.minimum(tl.maximum(lower_1 // BLOCK_N, first_tile), last_tile)
+    end_tile = tl.maximum(tl.minimum(tl.cdiv(upper_2, BLOCK_N), last_tile), begin)
     for k in tl.range(begin, end_tile, num_stages=3):
-        column_1 = k * 64 + head  # specs/indexer/logits.py:66
+        column_1 = k * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/logits.py:66
         live_2 = column_1 < N
         # specs/indexer/keys.py:137
         part_2 = tl.load(k_ptr + (column_1[:, None] * stride_k0 + column), mask=live_2[:, None], other=0.0)
@@ -110,16 +116,16 @@ def mqa_logits(
         tl.store(logits_ptr + (out_row * N + column_1), value_3, mask=live_2 & live_1)
     # Tiles outside the range need no keys, only -inf.
     for k_1 in range(first_tile, begin):  # specs/indexer/logits.py:88
-        column_2 = k_1 * 64 + head  # specs/indexer/logits.py:80
-        value_4 = tl.full([64], float("-inf"), tl.float32)
+        column_2 = k_1 * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/logits.py:80
+        value_4 = tl.full([BLOCK_N], float("-inf"), tl.float32)
         mask_1 = column_2 < N
         tl.store(logits_ptr + (row * N + column_2), value_4, mask=mask_1 & live)
-        value_5 = tl.full([64], float("-inf"), tl.float32)
+        value_5 = tl.full([BLOCK_N], float("-inf"), tl.float32)
         tl.store(logits_ptr + (out_row * N + column_2), value_5, mask=mask_1 & live_1)
     for k_2 in range(end_tile, last_tile):  # specs/indexer/logits.py:89
-        column_3 = k_2 * 64 + head  # specs/indexer/logits.py:80
-        value_6 = tl.full([64], float("-inf"), tl.float32)
+        column_3 = k_2 * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/logits.py:80
+        value_6 = tl.full([BLOCK_N], float("-inf"), tl.float32)
         mask_2 = column_3 < N
         tl.store(logits_ptr + (row * N + column_3), value_6, mask=mask_2 & live)
-        value_7 = tl.full([64], float("-inf"), tl.float32)
+        value_7 = tl.full([BLOCK_N], float("-inf"), tl.float32)
         tl.store(logits_ptr + (out_row * N + column_3), value_7, mask=mask_2 & live_1)

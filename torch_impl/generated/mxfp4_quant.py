@@ -1,5 +1,5 @@
 # mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9b3ce6a1dc1e8ac72306a926169a7341e10148be0fd798b321ee6e49d9402d96
+# spec sha256 cc339f5e8a24f94b940fb4aeb67ecb2c179a6e548109fc7c3b5ea73d13d0cadb
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,14 +32,19 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    group: tl.constexpr = 32
+    per_byte: tl.constexpr = 2
+    BLOCK_M: tl.constexpr = 4
+    BLOCK_G: tl.constexpr = 8
+    index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = tl.program_id(1) * 8 * 32 + tl.arange(0, 256)
+    offs_n = index * group + tl.arange(0, BLOCK_G * group)
     mask_n = offs_n < N
     x = tl.load(
         x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0
     )
-    x_1 = tl.reshape(x, [4, 8, 32]).to(tl.float32)  # specs/quant/group.py:50
+    x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6
@@ -51,17 +56,17 @@ def group_quant(
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = tl.where(broken, float("nan"), value)
-    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
-    index_1 = index & 0x7fffffff  # 2**31 - 1, 2**23 - 1
-    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # 2**22
-    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
+    index_1 = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
+    index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
+    offs_scale1 = index + tl.arange(0, BLOCK_G)
     mask_scale1 = offs_scale1 < N // 32
     # 0x7f800000 is float32 bits of infinity
     tl.store(
-        scale_ptr + (offs_m[:, None] * (N // 32) + offs_scale1[None, :]),
+        scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]),
         tl.where(
-            ((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)
+            ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)
         ).to(tl.uint8),
         mask=mask_m[:, None] & mask_scale1[None, :]
     )
@@ -80,13 +85,13 @@ def group_quant(
     ).to(tl.int32)
     code_1 = tl.where(bits_2 < 0, code | 8, code)
     codes = tl.where(q != q, 0, code_1)
-    pairs = tl.reshape(codes, [4, 8, 16, 2])  # specs/quant/scaling.py:126
+    pairs = tl.reshape(codes, [BLOCK_M, BLOCK_G, group // 2, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])
-    index_3 = tl.sum(pairs << shift, axis=3)
-    codes_1 = index_3.to(tl.uint8)
-    offs_q1 = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)  # specs/quant/group.py:74
+    index_4 = tl.sum(pairs << shift, axis=3)
+    codes_1 = index_4.to(tl.uint8)
+    offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:74
     mask_q1 = offs_q1 < N // 2
     tl.store(
-        q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 128]),
-        mask=mask_m[:, None] & mask_q1[None, :]
+        q_ptr + (offs_m[:, None] * (N // per_byte) + offs_q1[None, :]),
+        tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)]), mask=mask_m[:, None] & mask_q1[None, :]
     )

@@ -1,5 +1,5 @@
 # mxfp8_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 69cd24df1243c848c0c5022ce9fe866afd2e104c331956a706ba9588007f2948
+# spec sha256 a7b9c2d5f6ac26e4ebe1d38a921a613a8b1fad0b60ab98f3ce826edd63622c3b
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -32,13 +32,17 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    group: tl.constexpr = 32
+    BLOCK_M: tl.constexpr = 4
+    BLOCK_G: tl.constexpr = 8
+    index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = tl.program_id(1) * 8 * 32 + tl.arange(0, 256)
+    offs_n = index * group + tl.arange(0, BLOCK_G * group)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)
-    x_1 = tl.reshape(x, [4, 8, 32]).to(tl.float32)  # specs/quant/group.py:50
+    x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x800000)  # 2**23, specs/quant/scaling.py:56
     lifted = bits < 0xd800000  # float32 bits of 2**-100
@@ -54,20 +58,20 @@ def group_quant(
     inverse = ((exponent_3 + 127) << 23).to(tl.float32, bitcast=True)
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = tl.where(broken, float("nan"), value)
-    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    index = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
-    index_1 = index & 0x7fffffff  # 2**31 - 1, 2**23 - 1
-    index_2 = tl.where(index_1 < 0x600000, 0, (index_1 + 0x400000) >> 23)  # 2**22
-    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)
+    q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
+    index_1 = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
+    index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+    index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
+    offs_scale1 = index + tl.arange(0, BLOCK_G)
     mask_scale1 = offs_scale1 < N // 32
     # 0x7f800000 is float32 bits of infinity
     tl.store(
-        scale_ptr + (offs_m[:, None] * (N // 32) + offs_scale1[None, :]),
+        scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]),
         tl.where(
-            ((index < 0) & (index_1 != 0)) | (index_1 > 0x7f800000), 255, tl.where(index_2 > 254, 254, index_2)
+            ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)
         ).to(tl.uint8),
         mask=mask_m[:, None] & mask_scale1[None, :]
     )
     codes = q.to(tl.float8e4nv)  # specs/quant/group.py:58
     # specs/quant/group.py:74
-    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.reshape(codes, [4, 256]), mask=mask)
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.reshape(codes, [BLOCK_M, BLOCK_G * group]), mask=mask)

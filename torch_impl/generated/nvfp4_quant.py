@@ -1,5 +1,5 @@
 # nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 863a6a9a1e4bfc4937509c261eba5d63fb0f0d6346316cae990b9e5969b16b0a
+# spec sha256 57b44a8e5eacaf01ddbe4bf302d874513c89ee9c8f1f1e64edcc27d4a2205deb
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -33,11 +33,16 @@ def group_quant(
     M, N,
     stride_x0,
 ):
-    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/group.py:65
+    group: tl.constexpr = 16
+    per_byte: tl.constexpr = 2
+    BLOCK_M: tl.constexpr = 4
+    BLOCK_G: tl.constexpr = 8
+    index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
     mask_m = offs_m < M
-    offs_n = tl.program_id(1) * 8 * 16 + tl.arange(0, 128)
+    offs_n = index * group + tl.arange(0, BLOCK_G * group)
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None], other=0.0)
-    x_1 = tl.reshape(x, [4, 8, 16]).to(tl.float32)  # specs/quant/group.py:50
+    x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
     g = tl.load(global_scale_ptr)  # specs/quant/group.py:55
@@ -46,10 +51,10 @@ def group_quant(
     value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # float32 bits of infinity
     empty = value_1 == 0.0
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))
-    q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [4, 8, 1])  # specs/quant/scaling.py:41
-    offs_scale1 = tl.program_id(1) * 8 + tl.arange(0, 8)  # specs/quant/group.py:97
+    q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
+    offs_scale1 = index + tl.arange(0, BLOCK_G)  # specs/quant/group.py:97
     tl.store(
-        scale_ptr + (offs_m[:, None] * (N // 16) + offs_scale1[None, :]), value_1.to(tl.float8e4nv),
+        scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]), value_1.to(tl.float8e4nv),
         mask=mask_m[:, None]
     )
     bits = q.to(tl.int32, bitcast=True)
@@ -67,11 +72,12 @@ def group_quant(
     ).to(tl.int32)
     code_1 = tl.where(bits < 0, code | 8, code)
     codes = tl.where(q != q, 0, code_1)
-    pairs = tl.reshape(codes, [4, 8, 8, 2])  # specs/quant/scaling.py:126
+    pairs = tl.reshape(codes, [BLOCK_M, BLOCK_G, group // 2, 2])  # specs/quant/scaling.py:126
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])
-    index = tl.sum(pairs << shift, axis=3)
-    codes_1 = index.to(tl.uint8)
-    offs_q1 = tl.program_id(1) * 8 * 8 + tl.arange(0, 64)  # specs/quant/group.py:74
+    index_1 = tl.sum(pairs << shift, axis=3)
+    codes_1 = index_1.to(tl.uint8)
+    offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:74
     tl.store(
-        q_ptr + (offs_m[:, None] * (N // 2) + offs_q1[None, :]), tl.reshape(codes_1, [4, 64]), mask=mask_m[:, None]
+        q_ptr + (offs_m[:, None] * (N // per_byte) + offs_q1[None, :]),
+        tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)]), mask=mask_m[:, None]
     )

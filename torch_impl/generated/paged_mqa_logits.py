@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 0e559e9af1f597879a0165998b89c9dfdad7a39e4f55fc238ce066e0d94adf72
+# spec sha256 16817186c66e5668ad29cff320171066b42c5da7b3d28228be6cc1d84ee4b216
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -41,6 +41,12 @@ def paged_mqa_logits(
     stride_context_lens0,
     stride_block_tables0,
 ):
+    H: tl.constexpr = 64
+    ROWS: tl.constexpr = 64
+    BLOCK_N: tl.constexpr = 128
+    BLOCK_H: tl.constexpr = 64
+    CHUNK: tl.constexpr = 128
+    TILES: tl.constexpr = 8
     out_request = tl.program_id(0)  # specs/indexer/paged_logits.py:57
     part = tl.program_id(1)
     request = first + out_request
@@ -51,18 +57,17 @@ def paged_mqa_logits(
         upper = tl.minimum(length, max_model_len)
         # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
         upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
-        first_tile = part * 8
-        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)
-        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)
+        first_tile = part * TILES
+        last_tile = tl.minimum(first_tile + TILES, tl.cdiv(max_model_len, BLOCK_N))
+        end_tile = tl.minimum(tl.maximum(tl.cdiv(tl.maximum(upper_1, 0), BLOCK_N), first_tile), last_tile)
         # The queries are loaded inside: programs past a short request do not load them.
         if first_tile < end_tile:
             known = request >= 0  # specs/indexer/paged_logits.py:103
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = tl.arange(0, 64)  # specs/indexer/keys.py:103
-            inside = (head < 64) & known
+            head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:103
+            inside = (head < H) & known
             weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)
-            arange_128 = tl.arange(0, 128)
-            column = arange_128[None, :]
+            column = tl.arange(0, CHUNK)[None, :]
             # specs/indexer/keys.py:116
             part_1 = tl.load(
                 q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0
@@ -71,16 +76,16 @@ def paged_mqa_logits(
             other = tl.permute(part_1, [1, 0])
             weight_1 = weight * 0.5  # specs/indexer/keys.py:120
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:125
-                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:112
-                entry = column_1 // 64
+                column_1 = k * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/paged_logits.py:112
+                entry = column_1 // ROWS
                 live = (column_1 < upper_1) & (entry < NB)
                 page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)
                 live_1 = live & (page >= 0) & (page < PAGES)
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = tl.where(live_1, page, 0)
-                inside_1 = column_1 % 64
+                inside_1 = column_1 % ROWS
                 start = inside_1 * 128  # specs/indexer/keys.py:145
-                shares = inside_1 * 4 + 8192
+                shares = inside_1 * 4 + ROWS * 128
                 # specs/indexer/keys.py:155
                 part_2 = tl.load(
                     (
@@ -104,6 +109,6 @@ def paged_mqa_logits(
                 mask = column_1 < max_model_len
                 tl.store(logits_ptr + (out_request * max_model_len + column_1), value, mask=mask)
         for k_1 in range(end_tile, last_tile):  # specs/indexer/paged_logits.py:137
-            column_2 = k_1 * 128 + tl.arange(0, 128)  # specs/indexer/paged_logits.py:132
-            value_1 = tl.full([128], float("-inf"), tl.float32)
+            column_2 = k_1 * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/paged_logits.py:132
+            value_1 = tl.full([BLOCK_N], float("-inf"), tl.float32)
             tl.store(logits_ptr + (out_request * max_model_len + column_2), value_1, mask=column_2 < max_model_len)

@@ -24,18 +24,20 @@ def tensor_amax(
     M, N,
     stride_x0,
 ):
+    BLOCK_M: tl.constexpr = 4
+    BLOCK_N: tl.constexpr = 1024
     pid = tl.program_id(0)  # specs/quant/tensor.py:57
-    across = (N + 1023) // 1024
-    blocks = (M + 3) // 4 * across
+    across = tl.cdiv(N, BLOCK_N)
+    blocks = tl.cdiv(M, BLOCK_M) * across
     rounds = (blocks + 255 - pid) // 256
-    amax = tl.full([4], 0, tl.int32)
-    arange_4 = tl.arange(0, 4)  # specs/quant/tensor.py:65
-    arange_1024 = tl.arange(0, 1024)
+    amax = tl.full([BLOCK_M], 0, tl.int32)
+    arange_4 = tl.arange(0, BLOCK_M)  # specs/quant/tensor.py:65
+    arange_1024 = tl.arange(0, BLOCK_N)
     for k in range(rounds):  # specs/quant/tensor.py:69
         block = pid + k * 256  # specs/quant/tensor.py:62
-        offs_m = block // across * 4 + arange_4
+        offs_m = block // across * BLOCK_M + arange_4
         mask_m = offs_m < M
-        offs_n = block % across * 1024 + arange_1024
+        offs_n = block % across * BLOCK_N + arange_1024
         mask_n = offs_n < N
         x = tl.load(
             x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0

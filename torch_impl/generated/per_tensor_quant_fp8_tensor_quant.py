@@ -27,6 +27,8 @@ def tensor_quant(
     M, N,
     stride_x0,
 ):
+    BLOCK_M: tl.constexpr = 4
+    BLOCK_N: tl.constexpr = 1024
     tile_m = tl.program_id(0)  # specs/quant/tensor.py:75
     tile_n = tl.program_id(1)
     partial = tl.load(partial_ptr + tl.arange(0, 256))
@@ -34,9 +36,9 @@ def tensor_quant(
     bits = tl.maximum(amax, 0x3b000000)  # float32 bits of 2**-9, specs/quant/scaling.py:56
     value = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     tl.store(scale_ptr, value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:83
-    offs_m = tile_m * 4 + tl.arange(0, 4)
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)
     mask_m = offs_m < M
-    offs_n = tile_n * 1024 + tl.arange(0, 1024)
+    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)

@@ -26,13 +26,15 @@ def per_token_quant_fp8(
     N,
     stride_x0,
 ):
+    BLOCK_M: tl.constexpr = 1
+    BLOCK_N: tl.constexpr = 2048
     # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = (N + 2047) // 2048  # specs/quant/row.py:47
-    amax = tl.full([1], 0, tl.int32)  # specs/quant/row.py:77
-    offs_m = tl.program_id(0) + tl.arange(0, 1)  # specs/quant/row.py:59
-    arange_2048 = tl.arange(0, 2048)
+    blocks = tl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    amax = tl.full([BLOCK_M], 0, tl.int32)  # specs/quant/row.py:77
+    offs_m = tl.program_id(0) + tl.arange(0, BLOCK_M)  # specs/quant/row.py:59
+    arange_2048 = tl.arange(0, BLOCK_N)
     for k in range(blocks):  # specs/quant/row.py:77
-        offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n = k * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n = offs_n < N
         x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_n[None, :], other=0.0)
         x_1 = x.to(tl.float32)
@@ -42,10 +44,10 @@ def per_token_quant_fp8(
     value = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     tl.store(scale_ptr + offs_m, value)  # specs/quant/row.py:67
     for k_1 in range(blocks):  # specs/quant/row.py:85
-        offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n_1 = k_1 * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n_1 = offs_n_1 < N
         x_2 = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n_1[None, :]), mask=mask_n_1[None, :], other=0.0)
         x_3 = x_2.to(tl.float32)
-        codes = tl.div_rn(x_3, tl.reshape(value, [1, 1])).to(tl.float8e4nv)  # specs/quant/row.py:83
+        codes = tl.div_rn(x_3, tl.reshape(value, [BLOCK_M, 1])).to(tl.float8e4nv)  # specs/quant/row.py:83
         # specs/quant/row.py:63
         tl.store(q_ptr + (offs_m[:, None] * N + offs_n_1[None, :]), codes, mask=mask_n_1[None, :])

@@ -26,15 +26,17 @@ def per_token_quant_int8(
     N,
     stride_x0,
 ):
+    BLOCK_M: tl.constexpr = 1
+    BLOCK_N: tl.constexpr = 2048
     # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = (N + 2047) // 2048  # specs/quant/row.py:47
-    high = tl.full([1], float("-inf"), tl.float32)  # specs/quant/row.py:104
-    low = tl.full([1], float("inf"), tl.float32)
-    amax = tl.full([1], 0, tl.int32)
-    offs_m = tl.program_id(0) + tl.arange(0, 1)  # specs/quant/row.py:59
-    arange_2048 = tl.arange(0, 2048)
+    blocks = tl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    high = tl.full([BLOCK_M], float("-inf"), tl.float32)  # specs/quant/row.py:104
+    low = tl.full([BLOCK_M], float("inf"), tl.float32)
+    amax = tl.full([BLOCK_M], 0, tl.int32)
+    offs_m = tl.program_id(0) + tl.arange(0, BLOCK_M)  # specs/quant/row.py:59
+    arange_2048 = tl.arange(0, BLOCK_N)
     for k in range(blocks):  # specs/quant/row.py:105
-        offs_n = k * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n = k * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n = offs_n < N
         inside = mask_n[None, :]
         x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=inside, other=0.0)
@@ -55,7 +57,7 @@ def per_token_quant_int8(
     s = span.to(tl.bfloat16).to(tl.float32)
     tl.store(scale_ptr + offs_m, s)  # specs/quant/row.py:67
     for k_1 in range(blocks):  # specs/quant/row.py:126
-        offs_n_1 = k_1 * 2048 + arange_2048  # specs/quant/row.py:59
+        offs_n_1 = k_1 * BLOCK_N + arange_2048  # specs/quant/row.py:59
         mask_n_1 = offs_n_1 < N
         x_2 = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n_1[None, :]), mask=mask_n_1[None, :], other=0.0)
         q = tl.div_rn(x_2.to(tl.float32), s[:, None])  # specs/quant/row.py:122

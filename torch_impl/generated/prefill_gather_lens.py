@@ -22,7 +22,9 @@ def prefill_gather_lens(
     gather_lens_ptr,
     R,
 ):
-    request = tl.program_id(0) * 256 + tl.arange(0, 256)  # specs/cache/metadata.py:112
+    window: tl.constexpr = 128
+    BLOCK_R: tl.constexpr = 256
+    request = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)  # specs/cache/metadata.py:112
     inside = request < R
     start = tl.load(query_start_loc_ptr + request, mask=inside, other=0)
     query_start_loc = tl.load(query_start_loc_ptr + request + 1, mask=inside, other=0)
@@ -31,4 +33,4 @@ def prefill_gather_lens(
     seq_lens = tl.load(seq_lens_ptr + request, mask=inside, other=0)
     before = tl.maximum(seq_lens - query, 0)
     # The first query token sees window - 1 tokens before it; the others see no further back.
-    tl.store(gather_lens_ptr + request, query + tl.minimum(before, 127), mask=inside)
+    tl.store(gather_lens_ptr + request, query + tl.minimum(before, window - 1), mask=inside)

@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5c4a09079f1d4dda05c3cdbfaccb058da2de1567728136b7616f0fbff5567a25
+# spec sha256 a5019d3739b159878542ef9ed52215b1368de2822262f89e7a9a368b86962692
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
@@ -34,10 +34,14 @@ def qnorm_rope_insert(
     stride_cache0,
     stride_cos_sin0,
 ):
+    D: tl.constexpr = 512
+    ROWS: tl.constexpr = 16
+    ROPE: tl.constexpr = 64
+    BLOCK_H: tl.constexpr = 8
     token = tl.program_id(0)  # specs/cache/qnorm.py:67
     part = tl.program_id(1)
     # The last program of a token inserts its key, so that queries and keys take one launch.
-    heads = (H + 7) // 8
+    heads = tl.cdiv(H, BLOCK_H)
     # A tile of one row: `insert` works on tiles of rows.
     index = tl.arange(0, 1)
     rows = token + index
@@ -45,7 +49,7 @@ def qnorm_rope_insert(
     # Positions of padding are arbitrary and must not index the table.
     known = (position >= 0) & (position < POSITIONS)
     if part < heads:
-        head = part * 8 + tl.arange(0, 8)  # specs/cache/qnorm.py:77
+        head = part * BLOCK_H + tl.arange(0, BLOCK_H)  # specs/cache/qnorm.py:77
         column = tl.arange(0, 512)  # specs/cache/qnorm.py:93
         live = (head < H)[:, None] & known[None, :]
         # Masked columns load 0 and add nothing to the sum of squares.
@@ -57,17 +61,17 @@ def qnorm_rope_insert(
         inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]
         rotary = tl.arange(0, 64)
         # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
-        index_1 = (rotary + 448)[None, :]
+        index_1 = (rotary + (D - ROPE))[None, :]
         q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live, other=0.0)
         turned = q_1.to(tl.float32)
         pair = tl.arange(0, 32)
-        there = (pair < 32) & known
+        there = (pair < ROPE // 2) & known
         cos_sin = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)
         cosine = cos_sin[None, :]
-        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + 32), mask=there, other=0.0)
+        cos_sin_1 = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + ROPE // 2), mask=there, other=0.0)
         sine = cos_sin_1[None, :]
         # Rotation is linear: normalising afterwards needs no second pass, and float32 is rounded once, at the store.
-        even, odd = tl.split(tl.reshape(turned, [8, 32, 2]))
+        even, odd = tl.split(tl.reshape(turned, [BLOCK_H, 32, 2]))
         # Interleaved pairs (GPT-J), not halves (NeoX).
         even_1 = even * cosine - odd * sine  # specs/cache/rope.py:22
         odd_1 = even * sine + odd * cosine
@@ -76,9 +80,9 @@ def qnorm_rope_insert(
         # Columns before `first` only: the rotated ones are stored below.
         tl.store(
             q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + column[None, :]), whole,
-            mask=live & (column < 448)[None, :]
+            mask=live & (column < D - ROPE)[None, :]
         )
-        y = (tl.reshape(tl.join(even_1, odd_1), [8, 64]) * inverse).to(tl.bfloat16)
+        y = (tl.reshape(tl.join(even_1, odd_1), [BLOCK_H, 64]) * inverse).to(tl.bfloat16)
         tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), y, mask=live)
     if part == heads:  # specs/cache/qnorm.py:87
         # slot_mapping covers only the tokens that are not padding; TS may be less than T.
@@ -86,14 +90,14 @@ def qnorm_rope_insert(
         slot = tl.load(slot_mapping_ptr + rows, mask=live_1, other=-1)
         # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
         clamped = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-        page = clamped // 16
+        page = clamped // ROWS
         # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
         live_2 = live_1 & (slot >= 0) & (page < PAGES)
         # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-        row = clamped % 16
+        row = clamped % ROWS
         data = row * 576
         # Gathered layouts keep all scales of a page after the last row's data.
-        scales = row * 8 + 9216
+        scales = row * 8 + ROWS * 576
         inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:106
         number = tl.arange(0, 8)
         number_1 = number[:, None]
@@ -153,7 +157,7 @@ def qnorm_rope_insert(
         position_1 = position[:, None, None]
         cosine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1), mask=live_4, other=0.0)
         # The table's rows are cosines, then sines.
-        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + 32), mask=live_4, other=0.0)
+        sine_1 = tl.load(cos_sin_ptr + (position_1 * stride_cos_sin0 + pair_1 + ROPE // 2), mask=live_4, other=0.0)
         even_2, odd_2 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))
         b = odd_2 * -1.0  # specs/cache/rope.py:30
         x_high = (cosine_1.to(tl.int32, bitcast=True) & -256).to(tl.float32, bitcast=True)  # specs/cache/rope.py:51

@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 ec8b58c2bb10c5b9f93f46ab78264dbb7b97d6e345564de92d7b90cf25688464
+# spec sha256 fc041325b242f72488f0d5c75caca86cecbb0fb412e042b5d4e66d6a676a7496
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -27,21 +27,23 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    token = tl.program_id(0) * 2 + tl.arange(0, 2)  # specs/cache/write.py:46
+    ROWS: tl.constexpr = 16
+    BLOCK_T: tl.constexpr = 2
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:46
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.
     slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)
     # Padding has slot -1; masked below, clamped here because // and % of negatives differ between targets.
     clamped = tl.maximum(slot, 0)  # specs/cache/insert.py:59
-    page = clamped // 16
+    page = clamped // ROWS
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = live & (slot >= 0) & (page < PAGES)
     # Existing pages fit int32; addresses are computed as page * stride in int64 anyway.
-    row = clamped % 16
+    row = clamped % ROWS
     data = row * 576
     # Gathered layouts keep all scales of a page after the last row's data.
-    scales = row * 8 + 9216
+    scales = row * 8 + ROWS * 576
     inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:106
     number = tl.arange(0, 8)
     number_1 = number[:, None]
@@ -63,7 +65,7 @@ def insert_rows(
     exponent_2 = -exponent_1  # specs/quant/scaling.py:69
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
     broken = amax_bits >= 0x7f800000  # float32 bits of infinity
-    y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [2, 8, 1])  # specs/quant/scaling.py:41
+    y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_T, 8, 1])  # specs/quant/scaling.py:41
     value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
     start = data[:, None, None]  # specs/cache/insert.py:184
     tl.store(
@@ -100,7 +102,7 @@ def insert_rows(
         ).to(tl.pointer_type(tl.bfloat16)) + index_5,
         value_2, mask=rows
     )
-    value_3 = tl.full([2, 1], 0, tl.uint8)  # specs/cache/insert.py:194
+    value_3 = tl.full([BLOCK_T, 1], 0, tl.uint8)  # specs/cache/insert.py:194
     tl.store(
         cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index_4[None, :], value_3,
         mask=mask

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
+# spec sha256 4cff744e4c6bdb45eb5db1e98046ffb93a4ae970f88a19fd893b0dc5eb91f861
 """decode_select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -29,20 +29,23 @@ def decode_select_columns(
     stride_topk_indices0,
     stride_seq_lens0,
 ):
+    topk: tl.constexpr = 16
+    next_n: tl.constexpr = 1
+    DECODE_TILE: tl.constexpr = 256
     out_row = tl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row
     live = row < BN
-    query = row % 1  # specs/indexer/select.py:134
+    query = row % next_n  # specs/indexer/select.py:134
     start = row * 0
     end = tl.load(seq_lens_ptr + (row * stride_seq_lens0 + query), mask=live, other=0)
     start_1 = tl.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = tl.minimum(end, max_model_len)
-    if live & (end_1 - start_1 > 16):  # specs/indexer/select.py:267
-        number = tl.arange(0, 32)  # specs/indexer/select.py:197
+    if live & (end_1 - start_1 > topk):  # specs/indexer/select.py:267
+        number = tl.arange(0, DECODE_TILE // 8)  # specs/indexer/select.py:197
         group = start_1 // 8 + number
         item = group[:, None] * 8 + tl.arange(0, 8)[None, :]
         # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
-        last = (end_1 + 7) // 8
+        last = tl.cdiv(end_1, 8)
         there = (group < last)[:, None]
         value = tl.load(logits_ptr + (out_row * max_model_len + item), mask=there & (item < max_model_len), other=0.0)
         # A group that straddles the start counts with the columns after it.
@@ -52,9 +55,9 @@ def decode_select_columns(
         # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
         # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
         keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)
-        item_1 = tl.reshape(item, [256])
-        keys_1 = tl.reshape(keys, [256])
-        keys_2 = tl.max(tl.reshape(keys_1, [16, 16]), axis=0)  # specs/indexer/select.py:298
+        item_1 = tl.reshape(item, [DECODE_TILE])
+        keys_1 = tl.reshape(keys, [DECODE_TILE])
+        keys_2 = tl.max(tl.reshape(keys_1, [DECODE_TILE // 16, 16]), axis=0)  # specs/indexer/select.py:298
         # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
         # too.
         keys_2_min = tl.min(keys_2, axis=0)
@@ -68,7 +71,7 @@ def decode_select_columns(
             # One halving at the sign first, so that upper - lower fits into int32 afterwards.
             middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:312
             found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)
-            enough = found <= 16  # specs/indexer/select.py:348
+            enough = found <= topk  # specs/indexer/select.py:348
             lower_2 = tl.where(enough, lower_1, middle)
             upper_2 = tl.where(enough, middle, upper_1)
             above_1 = tl.where(enough, found, above)
@@ -85,7 +88,7 @@ def decode_select_columns(
             # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/indexer/select.py:323
-            needed = tl.cast((above < 16) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
+            needed = tl.cast((above < topk) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
             lower_4 = lower_3
             upper_4 = upper_3
             above_2 = above
@@ -93,7 +96,7 @@ def decode_select_columns(
                 middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
                 index = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:329
                 found_1 = -index
-                enough_1 = found_1 <= 16  # specs/indexer/select.py:348
+                enough_1 = found_1 <= topk  # specs/indexer/select.py:348
                 lower_5 = tl.where(enough_1, lower_4, middle_1)
                 upper_5 = tl.where(enough_1, middle_1, upper_4)
                 above_3 = tl.where(enough_1, found_1, above_2)
@@ -103,7 +106,7 @@ def decode_select_columns(
             lower_3 = lower_4
             upper_3 = upper_4
             above = above_2
-        room = 16 - above  # specs/indexer/select.py:246
+        room = topk - above  # specs/indexer/select.py:246
         higher = keys_1 > upper_3  # specs/indexer/select.py:364
         equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # -(2**31 - 1)
         # Both counts in one running sum: there are fewer keys than half an integer counts.
@@ -121,12 +124,12 @@ def decode_select_columns(
         number_1 = tl.arange(0, 16)  # specs/indexer/select.py:281
         tl.store(
             topk_indices_ptr + (row * stride_topk_indices0 + number_1), tl.full([16], -1, tl.int32),
-            mask=(number_1 >= count) & (number_1 < 16)
+            mask=(number_1 >= count) & (number_1 < topk)
         )
     # At most k columns: all are chosen, in order, without reading a logit.
-    if live & (end_1 - start_1 <= 16):  # specs/indexer/select.py:270
+    if live & (end_1 - start_1 <= topk):  # specs/indexer/select.py:270
         number_2 = tl.arange(0, 16)  # specs/indexer/select.py:275
         tl.store(
             topk_indices_ptr + (row * stride_topk_indices0 + number_2),
-            tl.where(number_2 < end_1 - start_1, number_2, -1), mask=number_2 < 16
+            tl.where(number_2 < end_1 - start_1, number_2, -1), mask=number_2 < topk
         )

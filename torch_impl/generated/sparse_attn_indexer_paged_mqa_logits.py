@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f4220add916250beaef3cd4890b66098c0df7f178a2e15deddf627be75c9369d
+# spec sha256 4cff744e4c6bdb45eb5db1e98046ffb93a4ae970f88a19fd893b0dc5eb91f861
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -41,6 +41,12 @@ def paged_mqa_logits(
     stride_context_lens0,
     stride_block_tables0,
 ):
+    H: tl.constexpr = 64
+    ROWS: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 128
+    BLOCK_H: tl.constexpr = 64
+    CHUNK: tl.constexpr = 128
+    TILES: tl.constexpr = 8
     out_request = tl.program_id(0)  # specs/indexer/paged_logits.py:57
     part = tl.program_id(1)
     request = first + out_request
@@ -51,18 +57,17 @@ def paged_mqa_logits(
         upper = tl.minimum(length, max_model_len)
         # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
         upper_1 = tl.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
-        first_tile = part * 8
-        last_tile = tl.minimum(first_tile + 8, (max_model_len + 127) // 128)
-        end_tile = tl.minimum(tl.maximum((tl.maximum(upper_1, 0) + 127) // 128, first_tile), last_tile)
+        first_tile = part * TILES
+        last_tile = tl.minimum(first_tile + TILES, tl.cdiv(max_model_len, BLOCK_N))
+        end_tile = tl.minimum(tl.maximum(tl.cdiv(tl.maximum(upper_1, 0), BLOCK_N), first_tile), last_tile)
         # The queries are loaded inside: programs past a short request do not load them.
         if first_tile < end_tile:
             known = request >= 0  # specs/indexer/paged_logits.py:103
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = tl.arange(0, 64)  # specs/indexer/keys.py:103
-            inside = (head < 64) & known
+            head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:103
+            inside = (head < H) & known
             weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)
-            arange_128 = tl.arange(0, 128)
-            column = arange_128[None, :]
+            column = tl.arange(0, CHUNK)[None, :]
             # specs/indexer/keys.py:116
             part_1 = tl.load(
                 q_ptr + (request * stride_q0 + head[:, None] * stride_q1 + column), mask=inside[:, None], other=0.0
@@ -71,16 +76,16 @@ def paged_mqa_logits(
             other = tl.permute(part_1, [1, 0])
             weight_1 = weight * 0.5  # specs/indexer/keys.py:120
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:125
-                column_1 = k * 128 + arange_128  # specs/indexer/paged_logits.py:112
-                entry = column_1 // 16
+                column_1 = k * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/paged_logits.py:112
+                entry = column_1 // ROWS
                 live = (column_1 < upper_1) & (entry < NB)
                 page = tl.load(block_tables_ptr + (request * stride_block_tables0 + entry), mask=live, other=-1)
                 live_1 = live & (page >= 0) & (page < PAGES)
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = tl.where(live_1, page, 0)
-                inside_1 = column_1 % 16
+                inside_1 = column_1 % ROWS
                 start = inside_1 * 128  # specs/indexer/keys.py:145
-                shares = inside_1 * 4 + 2048
+                shares = inside_1 * 4 + ROWS * 128
                 # specs/indexer/keys.py:155
                 part_2 = tl.load(
                     (

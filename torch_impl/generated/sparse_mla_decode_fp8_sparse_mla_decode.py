@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 aff5d4914844974e8db592410ac2ba97a70a3c406db8d11708a0f9de1d476404
+# spec sha256 e7f27d061cf0e2de8ee1a109ae0cdd48d9e2860192184c4e214707dca138abc1
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
@@ -49,31 +49,37 @@ def sparse_mla_decode(
     stride_comp_cache0,
     stride_topk_indices0,
 ):
+    SWA_ROWS: tl.constexpr = 16
+    COMP_ROWS: tl.constexpr = 2
+    VALUES: tl.constexpr = 512
+    BLOCK_H: tl.constexpr = 16
+    BLOCK_K: tl.constexpr = 64
+    CHUNK: tl.constexpr = 64
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16
+    blocks = tl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
-    head = tile % blocks * 16 + tl.arange(0, 16)
+    head = tile % blocks * BLOCK_H + tl.arange(0, BLOCK_H)
     token = tile // blocks
     live = head < H
     # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
-    total = COMP_PAGES * 2  # specs/attention/decode.py:70
-    total_1 = SWA_PAGES * 16
-    index = tl.arange(0, 64)
+    total = COMP_PAGES * COMP_ROWS  # specs/attention/decode.py:70
+    total_1 = SWA_PAGES * SWA_ROWS
+    index = tl.arange(0, CHUNK)
     # specs/attention/sparse.py:166
     part = tl.load(
         q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0
     )
-    index_1 = (index + 64)[None, :]
+    index_1 = (index + CHUNK)[None, :]
     part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)
-    index_2 = (index + 128)[None, :]
+    index_2 = (index + (CHUNK + CHUNK))[None, :]
     part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)
-    index_3 = (index + 192)[None, :]
+    index_3 = (index + (CHUNK + CHUNK + CHUNK))[None, :]
     part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)
-    index_4 = (index + 256)[None, :]
+    index_4 = (index + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]
     part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)
     index_5 = (index + 320)[None, :]
     part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)
-    index_6 = (index + 384)[None, :]
+    index_6 = (index + (320 + CHUNK))[None, :]
     part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)
     index_7 = (index + 448)[None, :]
     part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)
@@ -82,31 +88,31 @@ def sparse_mla_decode(
     length = tl.minimum(tl.maximum(topk_lens, 0), K)
     swa_lens = tl.load(swa_lens_ptr + token)
     length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)
-    upper = (length + 63) // 64  # specs/attention/sparse.py:148
-    upper_1 = (length_1 + 63) // 64
-    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-    total_2 = tl.full([16], 0.0, tl.float32)
-    sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_1 = tl.full([16, 64], 0.0, tl.float32)
-    sums_2 = tl.full([16, 64], 0.0, tl.float32)
-    sums_3 = tl.full([16, 64], 0.0, tl.float32)
-    sums_4 = tl.full([16, 64], 0.0, tl.float32)
-    sums_5 = tl.full([16, 64], 0.0, tl.float32)
-    sums_6 = tl.full([16, 64], 0.0, tl.float32)
-    sums_7 = tl.full([16, 64], 0.0, tl.float32)
+    upper = tl.cdiv(length, BLOCK_K)  # specs/attention/sparse.py:148
+    upper_1 = tl.cdiv(length_1, BLOCK_K)
+    peak = tl.full([BLOCK_H], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+    total_2 = tl.full([BLOCK_H], 0.0, tl.float32)
+    sums_0 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_1 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_2 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_3 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_4 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_5 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_6 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_7 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     for k in range(upper):  # specs/attention/sparse.py:236
-        entry = k * 64 + index  # specs/attention/sparse.py:213
+        entry = k * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
         live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:219
         # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:55
-        page = slot // 2
-        row = slot % 2
+        page = slot // COMP_ROWS
+        row = slot % COMP_ROWS
         data = row * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row * 8 + 1152
+        start = row * 8 + COMP_ROWS * 576
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
         start_1 = data[:, None]
         live_2 = live_1[:, None]
@@ -127,7 +133,7 @@ def sparse_mla_decode(
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]
         value_2 = values.to(tl.float32) * spread
         columns = value_2.to(tl.bfloat16)
-        start_2 = (data + 64)[:, None]
+        start_2 = (data + CHUNK * 8 // 8)[:, None]
         values_1 = tl.load(
             (
                 comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2
@@ -141,7 +147,7 @@ def sparse_mla_decode(
         spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]
         value_5 = values_1.to(tl.float32) * spread_1
         columns_1 = value_5.to(tl.bfloat16)
-        start_3 = (data + 128)[:, None]
+        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_2 = tl.load(
             (
                 comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3
@@ -201,7 +207,7 @@ def sparse_mla_decode(
         spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]
         value_17 = values_5.to(tl.float32) * spread_5
         columns_5 = value_17.to(tl.bfloat16)
-        start_8 = (data + 384)[:, None]
+        start_8 = (data + (320 + CHUNK) * 8 // 8)[:, None]
         values_6 = tl.load(
             (
                 comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8
@@ -265,14 +271,14 @@ def sparse_mla_decode(
         sums_6 = sums_6_1
         sums_7 = sums_7_1
     for k_1 in range(upper_1):  # specs/attention/sparse.py:236
-        entry_1 = k_1 * 64 + index  # specs/attention/sparse.py:213
+        entry_1 = k_1 * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
         index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)
         live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
         slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:55
-        page_1 = slot_1 // 16
-        row_1 = slot_1 % 16
+        page_1 = slot_1 // SWA_ROWS
+        row_1 = slot_1 % SWA_ROWS
         data_1 = row_1 * 576
-        start_10 = row_1 * 8 + 9216
+        start_10 = row_1 * 8 + SWA_ROWS * 576
         start_11 = data_1[:, None]
         live_4 = live_3[:, None]
         values_7 = tl.load(
@@ -291,7 +297,7 @@ def sparse_mla_decode(
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]
         value_23 = values_7.to(tl.float32) * spread_7
         columns_8 = value_23.to(tl.bfloat16)
-        start_12 = (data_1 + 64)[:, None]
+        start_12 = (data_1 + CHUNK * 8 // 8)[:, None]
         values_8 = tl.load(
             (
                 swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12
@@ -305,7 +311,7 @@ def sparse_mla_decode(
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]
         value_26 = values_8.to(tl.float32) * spread_8
         columns_9 = value_26.to(tl.bfloat16)
-        start_13 = (data_1 + 128)[:, None]
+        start_13 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_9 = tl.load(
             (
                 swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13
@@ -365,7 +371,7 @@ def sparse_mla_decode(
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]
         value_38 = values_12.to(tl.float32) * spread_12
         columns_13 = value_38.to(tl.bfloat16)
-        start_18 = (data_1 + 384)[:, None]
+        start_18 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
         values_13 = tl.load(
             (
                 swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18
@@ -432,35 +438,35 @@ def sparse_mla_decode(
     factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
     # specs/attention/sparse.py:249
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index[None, :]),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index[None, :]),
         (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.

@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 22922fc738f5f2364e04dae2c4deba897765d37e229a8e04eb1d64791864b3ce
+# spec sha256 7a7559b492639a938ba41c5d71c399f18550804c8f3ba885350c565f89c2f33e
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -38,47 +38,51 @@ def sparse_mla_prefill(
     stride_kv0,
     stride_indices0,
 ):
+    VALUES: tl.constexpr = 512
+    BLOCK_H: tl.constexpr = 16
+    BLOCK_K: tl.constexpr = 64
+    CHUNK: tl.constexpr = 64
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
-    blocks = (H + 15) // 16
+    blocks = tl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
-    head = tile % blocks * 16 + tl.arange(0, 16)
+    head = tile % blocks * BLOCK_H + tl.arange(0, BLOCK_H)
     token = tile // blocks
     live = head < H
-    arange_64 = tl.arange(0, 64)  # specs/attention/columns.py:21
+    arange_64 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
     # specs/attention/sparse.py:166
     part = tl.load(
         q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + arange_64[None, :]), mask=live[:, None], other=0.0
     )
-    index = (arange_64 + 64)[None, :]
+    index = (arange_64 + CHUNK)[None, :]
     part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live[:, None], other=0.0)
-    index_1 = (arange_64 + 128)[None, :]
+    index_1 = (arange_64 + (CHUNK + CHUNK))[None, :]
     part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)
-    index_2 = (arange_64 + 192)[None, :]
+    index_2 = (arange_64 + (CHUNK + CHUNK + CHUNK))[None, :]
     part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)
-    index_3 = (arange_64 + 256)[None, :]
+    index_3 = (arange_64 + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]
     part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)
     index_4 = (arange_64 + 320)[None, :]
     part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)
-    index_5 = (arange_64 + 384)[None, :]
+    index_5 = (arange_64 + (320 + CHUNK))[None, :]
     part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)
-    index_6 = (arange_64 + 448)[None, :]
+    index_6 = (arange_64 + (320 + CHUNK + CHUNK))[None, :]
     part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)
     # A length is user data: above the width it would read the next token's list.
     topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:178
     length = tl.minimum(tl.maximum(topk_length, 0), P)
-    upper = (length + 63) // 64  # specs/attention/sparse.py:148
-    peak = tl.full([16], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-    total = tl.full([16], 0.0, tl.float32)
-    sums_0 = tl.full([16, 64], 0.0, tl.float32)  # specs/attention/softmax.py:51
-    sums_1 = tl.full([16, 64], 0.0, tl.float32)
-    sums_2 = tl.full([16, 64], 0.0, tl.float32)
-    sums_3 = tl.full([16, 64], 0.0, tl.float32)
-    sums_4 = tl.full([16, 64], 0.0, tl.float32)
-    sums_5 = tl.full([16, 64], 0.0, tl.float32)
-    sums_6 = tl.full([16, 64], 0.0, tl.float32)
-    sums_7 = tl.full([16, 64], 0.0, tl.float32)
+    upper = tl.cdiv(length, BLOCK_K)  # specs/attention/sparse.py:148
+    peak = tl.full([BLOCK_H], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+    total = tl.full([BLOCK_H], 0.0, tl.float32)
+    sums_0 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_1 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_2 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_3 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_4 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_5 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_6 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
+    sums_7 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     for k in range(upper):  # specs/attention/sparse.py:236
-        entry = k * 64 + arange_64  # specs/attention/sparse.py:213
+        entry = k * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_7 = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
@@ -148,35 +152,35 @@ def sparse_mla_prefill(
     factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
     # specs/attention/sparse.py:249
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + arange_64[None, :]),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + arange_64[None, :]),
         (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index), (sums_1 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index), (sums_1 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_1), (sums_2 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_1), (sums_2 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_2), (sums_3 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_2), (sums_3 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_3), (sums_4 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_3), (sums_4 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_4), (sums_5 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_4), (sums_5 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_5), (sums_6 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_5), (sums_6 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * 512) + head[:, None] * 512 + index_6), (sums_7 * factor[:, None]).to(tl.bfloat16),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_6), (sums_7 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.

@@ -1,5 +1,5 @@
 # static_quant_fp8, case "token", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f9f1b5112ca216a570043a42531acd28b1ccaca2ec32063fa3223f8f9a3514e3
+# spec sha256 fc17bacc54a97a648d4141bb61d15175c622835f919e90ee7cd8f572762bc268
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on
@@ -29,9 +29,11 @@ def static_quant_fp8(
     M, N,
     stride_x0,
 ):
-    offs_m = tl.program_id(0) * 4 + tl.arange(0, 4)  # specs/quant/static.py:36
+    BLOCK_M: tl.constexpr = 4
+    BLOCK_N: tl.constexpr = 1024
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/static.py:36
     mask_m = offs_m < M
-    offs_n = tl.program_id(1) * 1024 + tl.arange(0, 1024)
+    offs_n = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
     mask_n = offs_n < N
     mask = mask_m[:, None] & mask_n[None, :]
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)

@@ -1,5 +1,5 @@
 # swa_decode_metadata, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 873d9f1f0c81dd599f6d98e348d77e114ec0db94b20c790f7aec670852f45d98
+# spec sha256 cdb90cf654120ba2aa54bad5510e44eca292385a2ac05423b0d67ded62ff558a
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on
@@ -26,12 +26,15 @@ def swa_decode_metadata(
     R, B, NB,
     stride_block_table0,
 ):
+    window: tl.constexpr = 128
+    block_size: tl.constexpr = 64
+    BLOCK_R: tl.constexpr = 256
     token = tl.program_id(0)  # specs/cache/metadata.py:75
     # A slice of the batch's array: its first element is not 0.
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
     ended = 0
-    for k in range((R + 255) // 256):
-        owner = k * 256 + tl.arange(0, 256)  # specs/cache/lookup.py:39
+    for k in range(tl.cdiv(R, BLOCK_R)):
+        owner = k * BLOCK_R + tl.arange(0, BLOCK_R)  # specs/cache/lookup.py:39
         inside = owner < R
         # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside, other=0)
@@ -48,7 +51,7 @@ def swa_decode_metadata(
     # A token without a slot is padding of a captured batch; it attends to nothing.
     slot_mapping = tl.load(slot_mapping_ptr + token)  # specs/cache/metadata.py:79
     live_1 = (slot_mapping >= 0) & (position >= 0)
-    low = tl.maximum(position - 127, 0)
+    low = tl.maximum(position - (window - 1), 0)
     count = tl.where(live_1, position + 1 - low, 0)
     # One tile for the whole window, padded to a power of two; the store mask keeps the next row intact.
     column = tl.arange(0, 128)
@@ -58,11 +61,11 @@ def swa_decode_metadata(
     pages = tl.where((ended >= 0) & (ended < B), NB, 0)  # specs/cache/lookup.py:70
     live_3 = live_2 & (index_1 >= 0)
     entry = tl.where(live_3, index_1, 0)
-    page = entry // 64
+    page = entry // block_size
     live_4 = live_3 & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block = tl.load(block_table_ptr + (ended * stride_block_table0 + page), mask=live_4, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = tl.where(block >= 0, block * 64 + entry % 64, -1)
-    tl.store(indices_ptr + (token * 128 + column), slot, mask=column < 128)  # specs/cache/metadata.py:85
+    slot = tl.where(block >= 0, block * block_size + entry % block_size, -1)
+    tl.store(indices_ptr + (token * window + column), slot, mask=column < window)  # specs/cache/metadata.py:85
     tl.store(lens_ptr + token, count)

@@ -1,5 +1,5 @@
 # token_metadata, case "mixed", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4c0b6e3d1deb3cdd5db3a1b899bed0263e5dfff6437abda332343ed207f30ea7
+# spec sha256 9c42b8569a96d881d92a097447ae03facbc0bcd8695d93535a8bdb5625f0e294
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on
@@ -24,14 +24,15 @@ def token_metadata(
     token_to_req_ptr, positions_ptr, is_valid_ptr,
     T, R,
 ):
-    arange_64 = tl.arange(0, 64)  # specs/cache/metadata.py:41
-    token = tl.program_id(0) * 64 + arange_64
+    BLOCK_T: tl.constexpr = 64
+    BLOCK_R: tl.constexpr = 64
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/metadata.py:41
     inside = token < T
     # A slice of the batch's array: its first element is not 0.
     first = tl.load(query_start_loc_ptr)  # specs/cache/lookup.py:36
-    ended = tl.full([64], 0, tl.int32)
-    for k in range((R + 63) // 64):
-        owner = k * 64 + arange_64  # specs/cache/lookup.py:39
+    ended = tl.full([BLOCK_T], 0, tl.int32)
+    for k in range(tl.cdiv(R, BLOCK_R)):
+        owner = k * BLOCK_R + tl.arange(0, BLOCK_R)  # specs/cache/lookup.py:39
         inside_1 = owner < R
         # A part that ends at or before the item lies wholly before it: their number is the owner, empty parts included.
         query_start_loc = tl.load(query_start_loc_ptr + owner + 1, mask=inside_1, other=0)

@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2a3029aae7c003708afdab313752e45b5092c9afdb7191ce73cb77b3ea569bf7
+# spec sha256 990ce928eb076b3715c1f60ecf2ec34772f2863ac8dd91d973bd4e14a3221d6f
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on
@@ -26,6 +26,8 @@ def select_columns(
     R, W, first,
     stride_logits0,
 ):
+    topk: tl.constexpr = 512
+    TILE: tl.constexpr = 4096
     out_row = tl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row
     live = row < R
@@ -33,12 +35,12 @@ def select_columns(
     end = tl.load(row_ends_ptr + row, mask=live, other=0)
     start_1 = tl.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = tl.minimum(end, W)
-    if live & (end_1 - start_1 > 512):  # specs/indexer/select.py:267
-        number = tl.arange(0, 512)  # specs/indexer/select.py:197
+    if live & (end_1 - start_1 > topk):  # specs/indexer/select.py:267
+        number = tl.arange(0, TILE // 8)  # specs/indexer/select.py:197
         group = start_1 // 8 + number
         item = group[:, None] * 8 + tl.arange(0, 8)[None, :]
         # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
-        last = (end_1 + 7) // 8
+        last = tl.cdiv(end_1, 8)
         there = (group < last)[:, None]
         value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)
         # A group that straddles the start counts with the columns after it.
@@ -48,9 +50,9 @@ def select_columns(
         # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
         # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
         keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)
-        item_1 = tl.reshape(item, [4096])
-        keys_1 = tl.reshape(keys, [4096])
-        keys_2 = tl.max(tl.reshape(keys_1, [8, 512]), axis=0)  # specs/indexer/select.py:298
+        item_1 = tl.reshape(item, [TILE])
+        keys_1 = tl.reshape(keys, [TILE])
+        keys_2 = tl.max(tl.reshape(keys_1, [TILE // 512, 512]), axis=0)  # specs/indexer/select.py:298
         # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
         # too.
         keys_2_min = tl.min(keys_2, axis=0)
@@ -64,7 +66,7 @@ def select_columns(
             # One halving at the sign first, so that upper - lower fits into int32 afterwards.
             middle = tl.minimum(upper_1, -1)  # specs/indexer/select.py:312
             found = tl.sum((keys_1 > middle).to(tl.int32), axis=0)
-            enough = found <= 512  # specs/indexer/select.py:348
+            enough = found <= topk  # specs/indexer/select.py:348
             lower_2 = tl.where(enough, lower_1, middle)
             upper_2 = tl.where(enough, middle, upper_1)
             above_1 = tl.where(enough, found, above)
@@ -81,7 +83,7 @@ def select_columns(
             # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/indexer/select.py:323
-            needed = tl.cast((above < 512) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
+            needed = tl.cast((above < topk) & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
             lower_4 = lower_3
             upper_4 = upper_3
             above_2 = above
@@ -89,7 +91,7 @@ def select_columns(
                 middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
                 index = tl.sum((middle_1 - near) >> 31, axis=0)  # specs/indexer/select.py:329
                 found_1 = -index
-                enough_1 = found_1 <= 512  # specs/indexer/select.py:348
+                enough_1 = found_1 <= topk  # specs/indexer/select.py:348
                 lower_5 = tl.where(enough_1, lower_4, middle_1)
                 upper_5 = tl.where(enough_1, middle_1, upper_4)
                 above_3 = tl.where(enough_1, found_1, above_2)
@@ -99,7 +101,7 @@ def select_columns(
             lower_3 = lower_4
             upper_3 = upper_4
             above = above_2
-        room = 512 - above  # specs/indexer/select.py:246
+        room = topk - above  # specs/indexer/select.py:246
         higher = keys_1 > upper_3  # specs/indexer/select.py:364
         equal = (keys_1 == upper_3) & (keys_1 > -2147483647)  # -(2**31 - 1)
         # Both counts in one running sum: there are fewer keys than half an integer counts.
@@ -111,16 +113,17 @@ def select_columns(
         place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)
         passed_1 = tl.sum(passed, axis=0)
         # Results count from the row's first column, as vLLM's top_k_per_row does.
-        tl.store(indices_ptr + (row * 512 + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
+        tl.store(indices_ptr + (row * topk + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
         count = (passed_1 & 65535) + tl.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
-        # specs/indexer/select.py:282
+        number_1 = tl.arange(0, 512)  # specs/indexer/select.py:281
         tl.store(
-            indices_ptr + (row * 512 + number), tl.full([512], -1, tl.int32), mask=(number >= count) & (number < 512)
+            indices_ptr + (row * topk + number_1), tl.full([512], -1, tl.int32),
+            mask=(number_1 >= count) & (number_1 < topk)
         )
     # At most k columns: all are chosen, in order, without reading a logit.
-    if live & (end_1 - start_1 <= 512):  # specs/indexer/select.py:270
-        number_1 = tl.arange(0, 512)  # specs/indexer/select.py:275
+    if live & (end_1 - start_1 <= topk):  # specs/indexer/select.py:270
+        number_2 = tl.arange(0, 512)  # specs/indexer/select.py:275
         tl.store(
-            indices_ptr + (row * 512 + number_1), tl.where(number_1 < end_1 - start_1, number_1, -1),
-            mask=number_1 < 512
+            indices_ptr + (row * topk + number_2), tl.where(number_2 < end_1 - start_1, number_2, -1),
+            mask=number_2 < topk
         )

@@ -221,12 +221,15 @@ def emin(a: ExprLike, b: ExprLike) -> Expr:
     return BinaryExpr("min", as_expr(a), as_expr(b))
 
 
-def resolved(expr: Expr, known: Env) -> Expr:
-    """The expression with values for the names that `known` has, and references for axes, as in programs."""
+def resolved(expr: Expr, known: Env, literal: Callable[[int], Expr] = Literal) -> Expr:
+    """The expression with values for the names that `known` has, and references for axes, as in programs.
+
+    literal: expression of a value.
+    """
     if expr.names() <= known.keys():
-        return Literal(expr.evaluate(known))
+        return literal(expr.evaluate(known))
     if isinstance(expr, BinaryExpr):
-        left, right = resolved(expr.left, known), resolved(expr.right, known)
+        left, right = (resolved(side, known, literal) for side in (expr.left, expr.right))
         return left if (expr.operator, right) == ("//", Literal(1)) else BinaryExpr(expr.operator, left, right)
     return Ref(expr.name) if isinstance(expr, Axis) else expr
 

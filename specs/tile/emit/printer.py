@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from specs.lang.declare.axes import BinaryExpr, Expr, Ref
+from specs.lang.declare.axes import BinaryExpr, Expr, Literal, Ref
 from specs.lang.formats.elements import BOOL, F32, INT32, Kind
+from specs.tile.constants import NamedInt
 from specs.tile.emit.comments import comments_of
 from specs.tile.emit.numerals import meaning_of_bits, meaning_of_float, meaning_of_integer
 from specs.tile.emit.wrapping import WIDTH, commented, filled, wrapped
@@ -103,7 +104,9 @@ class Printer(ABC):
         self.where: Location | None = None  # where they were looked for last
         self.run = ("", "")  # file and function of the last statement
         self.names = integer_names(integers)
-        self.taken = {*self.reserved, *self.names.values()}
+        self.values = {name: value for name, value in program.constants if name not in self.reserved}
+        self.taken = {*self.reserved, *self.names.values(), *self.values}
+        self.constants: set[str] = set()  # those of them that are printed
         self._last: Counter[str] = Counter()  # the number that `unique` gave last
         everything = walk(program.ops)
         self.home = homes(program.ops)
@@ -158,7 +161,8 @@ class Printer(ABC):
             if op.code in statements:
                 statements[op.code](op, depth)
             elif op.code is Opcode.CONST:
-                self.text[id(op.result)] = self.literal(op)
+                if self.uses[id(op.result)]:
+                    self.text[id(op.result)] = self.literal(op)
             elif op.code is Opcode.SIZE:
                 self.text[id(op.result)] = Text(self.names[op.attrs["size"]])  # type: ignore[index]
             elif len(op.results) > 1:
@@ -263,6 +267,8 @@ class Printer(ABC):
         value = op.attrs["value"]
         if isinstance(value, float):
             return meaning_of_float(value)
+        if type(value) is NamedInt:
+            return None
         assert isinstance(value, int)
         bits = meaning_of_bits(value) if self.has_bits else None
         return bits or (meaning_of_integer(value) if abs(value) > _HEXADECIMAL else None)
@@ -272,7 +278,7 @@ class Printer(ABC):
         if op.result.type.element == BOOL:
             return Text(repr(bool(value)))
         if op.result.type.element.is_integer:
-            return Text(hex(value) if isinstance(value, int) and value > _HEXADECIMAL else repr(value), _weak(value))
+            return self.integer(value)
         number = float(value)  # type: ignore[arg-type]
         if math.isnan(number) or math.isinf(number):
             return Text(f'float("{number}")')
@@ -301,6 +307,8 @@ class Printer(ABC):
 
     def binary(self, op: Operation) -> Text:
         """An infix operation; the right operand binds tighter, so that evaluation order is the author's."""
+        if op.code is Opcode.IDIV and (division := self.ceiling(op)) is not None:
+            return Text(f"{self.functions['cdiv']}({', '.join(map(self.of, division))})")
         sign, precedence = BINARY[op.code]
         a, b = self.of(op.operands[0]), self.of(op.operands[1])
         left = precedence + 1 if precedence == _COMPARISON else precedence
@@ -321,15 +329,51 @@ class Printer(ABC):
             keys.insert(int(axis), "None")  # type: ignore[call-overload]
         return Text(f"{self.tensor(source).inside(ATOM)}[{', '.join(keys)}]")
 
+    def integer(self, value: object) -> Text:
+        """An integer, as the author calls it."""
+        if type(value) is NamedInt:
+            return self.size(value.expr)
+        return Text(hex(value) if isinstance(value, int) and value > _HEXADECIMAL else repr(value), _weak(value))
+
+    def sizes(self, shape: Sequence[int]) -> str:
+        """The sizes of a tile, one after the other."""
+        return ", ".join([self.integer(size) if type(size) is NamedInt else str(size) for size in shape])
+
     def size(self, expr: Expr) -> Text:
-        """The size of an array's dimension."""
-        if not isinstance(expr, BinaryExpr):
-            return Text(self.names[expr] if isinstance(expr, Size) else str(expr))
+        """The size of a dimension, or a constant."""
+        if isinstance(expr, Literal):
+            return self.integer(expr.value)
+        if isinstance(expr, Size):
+            return Text(self.names[expr] if expr in self.names else self.constant(str(expr)))
+        assert isinstance(expr, BinaryExpr)
         left, right = self.size(expr.left), self.size(expr.right)
         if expr.operator not in _PRECEDENCE:
             return Text(f"{self.functions[expr.operator]}({left}, {right})")
         precedence = _PRECEDENCE[expr.operator]
         return Text(f"{left.inside(precedence)} {expr.operator} {right.inside(precedence + 1)}", precedence)
+
+    def constant(self, name: str) -> str:
+        """A constant by name, which is then among those that the source begins with."""
+        if name not in self.values:
+            return str(dict(self.program.constants)[name])
+        self.constants.add(name)
+        return name
+
+    def constants_used(self) -> list[tuple[str, int]]:
+        """Constants that are printed, in the kernel's order."""
+        return [(name, value) for name, value in self.values.items() if name in self.constants]
+
+    def ceiling(self, op: Operation) -> tuple[Value, Value] | None:
+        """x and y of an operation that divides x by y and rounds up, as `cdiv` does it: (x + (y - 1)) // y."""
+        total, y = op.operands
+        if total.op is None or total.op.code is not Opcode.ADD:
+            return None
+        x, more = total.op.operands
+        if not (self._only_here(total) and is_const(more) and is_const(y)):
+            return None
+        assert more.op is not None
+        assert y.op is not None
+        return (x, y) if more.op.attrs["value"] == int(y.op.attrs["value"]) - 1 else None  # type: ignore[call-overload]
 
     @abstractmethod
     def tensor(self, value: Value) -> Text:

@@ -53,12 +53,13 @@ def emit(program: Program, waits: bool = False, hands_over: bool = False) -> str
         printer.lines.insert(printer.last_store, f"{INDENT}tl.extra.cuda.gdc_launch_dependents()")
     if waits:
         printer.lines.insert(0, f"{INDENT}tl.extra.cuda.gdc_wait()")
+    constants = [f"{INDENT}{name}: tl.constexpr = {value}" for name, value in printer.constants_used()]
     header = [*docstring(program), "", "import triton", "import triton.language as tl", ""]
     header += [f"{name} = tl.constexpr({_wrapped(text)})" for name, text in sorted(printer.assembly.items())]
     header += ["", ""] if printer.assembly else [""]
     signature = ["@triton.jit", f"def {program.name}("]
     signature += [line for group in _parameters(program) for line in filled(f"{', '.join(group)},", INDENT)]
-    return "\n".join([*header, *signature, "):", *printer.lines]) + "\n"
+    return "\n".join([*header, *signature, "):", *constants, *printer.lines]) + "\n"
 
 
 @lru_cache(maxsize=4096)
@@ -133,17 +134,17 @@ class TritonPrinter(Printer):
             case Opcode.PROGRAM_ID:
                 return Text(f"tl.program_id({op.attrs['axis']})")
             case Opcode.ARANGE:
-                return Text(f"tl.arange(0, {op.attrs['n']})")
+                return Text(f"tl.arange(0, {self.integer(op.attrs['n'])})")
             case Opcode.NOT:
                 return Text(f"~{first.inside(10)}", 10)
             case Opcode.CAST | Opcode.BITCAST:
                 return self._cast(op.operands[0], new.element, bitcast=code is Opcode.BITCAST)
             case Opcode.RESHAPE:
-                return Text(f"tl.reshape({first}, {list(new.shape)})")
+                return Text(f"tl.reshape({first}, [{self.sizes(new.shape)}])")
             case Opcode.BROADCAST if self._may_be_number(op.operands[0]):
-                return Text(f"tl.full({list(new.shape)}, {first}, {TYPES[new.element]})")
+                return Text(f"tl.full([{self.sizes(new.shape)}], {first}, {TYPES[new.element]})")
             case Opcode.BROADCAST:
-                return Text(f"tl.broadcast_to({first}, {list(new.shape)})")
+                return Text(f"tl.broadcast_to({first}, [{self.sizes(new.shape)}])")
             case Opcode.TRANSPOSE:
                 return Text(f"tl.permute({first}, {list(op.attrs['permutation'])})")  # type: ignore[call-overload]
             case Opcode.DOT:

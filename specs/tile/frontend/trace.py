@@ -17,6 +17,7 @@ from types import FrameType, FunctionType
 
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import BOOL, INT32, ElementFormat
+from specs.tile.constants import NamedInt, called
 from specs.tile.ir import (
     COMPARISONS,
     Location,
@@ -46,7 +47,7 @@ class Tracer:
         self.ops: list[Operation] = []
         self._blocks: list[list[Operation]] = [self.ops]
         self._sizes: dict[Size, Tile] = {}
-        self._constants: dict[tuple[int, type, Number | str], Tile] = {}
+        self._constants: dict[tuple[int, type, object], Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self._numbered: dict[int, tuple[Value, str]] = {}  # names by place in a tuple
         self._looked_into: dict[int, object] = {}  # objects whose tiles never change
@@ -84,7 +85,8 @@ class Tracer:
 
     def constant(self, value: Number, element: ElementFormat) -> Tile:
         """A scalar constant, one value per program. No statement is made of it, so it has no line."""
-        key = (id(element), type(value), value or str(value))  # 0.0 and -0.0 are equal
+        # 0.0 and -0.0 are equal, and so are constants of one value and different names.
+        key = (id(element), type(value), called(value) if type(value) is NamedInt else value or str(value))
         found = self._constants.get(key)
         if found is None:
             result = Value(TileType(element))
@@ -484,7 +486,7 @@ def constant(value: Number, element: ElementFormat) -> Tile:
 def check_shape(shape: Sequence[int]) -> None:
     """Tile sizes are powers of two."""
     for n in shape:
-        if n < 1 or n & (n - 1):
+        if n < 1 or n.bit_count() != 1:
             raise fail(f"tile shape {list(shape)}: sizes are powers of two", "pad the tile and mask")
 
 

@@ -16,6 +16,7 @@ from specs.lang.call.bind import layout_facts
 from specs.lang.declare.axes import Env, Expr, Literal, Ref, as_expr, resolved
 from specs.lang.declare.kernel import Access, Array, Form, Kernel, Rows
 from specs.lang.formats.elements import ElementFormat
+from specs.tile.constants import constants, dimension, named
 from specs.tile.frontend.divisors import Divisors
 from specs.tile.frontend.trace import Tracer, fail, tracing
 from specs.tile.ir import ArrayParam, Lead, Program, without_dead
@@ -79,7 +80,8 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
         shape = forms[name].shapes[0]
         sizes = tuple(resolved(dim.axis if isinstance(dim, Rows) else as_expr(dim), divisors.known) for dim in shape)
         members[name] = ArrayHandle(param, layouts[name].lead, not shape, sizes, divisors)
-    members |= dict(key.attributes) | dict(key.static_conditions) | dict(key.tunables) | dict(key.static)
+    numbers = constants((*key.attributes, *key.static, *key.tunables))
+    members |= dict(key.attributes) | dict(key.static_conditions) | named(numbers)
     names = run_time_names(kernel)
     with tracing(tracer):
         members |= {name: tracer.size(Ref(name)) for name in names}
@@ -93,6 +95,7 @@ def trace(kernel: Kernel, key: Specialisation) -> Program:
         sizes=(*map(Ref, names), *leads),
         grid=tuple(map(as_expr, kernel.grid)),
         ops=tuple(simplify(without_dead(tracer.ops))),
+        constants=numbers,
         tunables=key.tunables,
         specialisation=_describe(key),
         wide=key.wide,
@@ -113,11 +116,11 @@ def _present(array: Array, key: Specialisation) -> bool:
 def _param(form: Form, key: Specialisation) -> ArrayParam:
     array, shape, layout = form.array, form.shapes[0], dict(key.layouts)[form.name]
     attributes = dict(key.attributes)
-    known: Env = {**attributes, **layout_facts(attributes), **dict(key.static)}
+    known: Env = {**attributes, **layout_facts(attributes), **named(constants((*key.attributes, *key.static)))}
     sizes: list[Expr] = [] if shape else [Literal(1)]
     for dim in shape:
         if not isinstance(dim, Rows):
-            sizes.append(resolved(as_expr(dim), known))
+            sizes.append(resolved(as_expr(dim), known, dimension))
         elif layout.lead == 1:
             sizes.append(Ref(dim.axis.name))
         else:

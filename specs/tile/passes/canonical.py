@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
-from specs.lang.declare.axes import Expr, show
+from collections.abc import Mapping
+
+from specs.lang.declare.axes import Expr, resolved, show
 from specs.tile.ir import ArrayParam, Operation, Program, Value
 
 
 def canonical(program: Program) -> str:
     """Everything of a program that changes what it computes or how it is launched."""
-    lines = [_array(array) for array in program.arrays]
+    known = dict(program.constants)
+    lines = [_array(array, known) for array in program.arrays]
     sizes, grid = (", ".join(map(show, exprs)) for exprs in (program.sizes, program.grid))
     lines.append(f"sizes [{sizes}] grid [{grid}] tunables {program.tunables} wide {program.wide}")
     _Numbering().block(list(program.ops), 0, lines)
@@ -52,8 +55,9 @@ def _attribute(value: object) -> str:
     return str(value) if isinstance(value, Expr) else repr(value)
 
 
-def _array(array: ArrayParam) -> str:
+def _array(array: ArrayParam, known: Mapping[str, int]) -> str:
     strides = "packed" if array.packed else f"unit {array.unit}"
     access = "written" if array.written else "read"
     swapped = " swapped" if array.swapped else ""
-    return f"array {array.name}: {array.element.name} [{', '.join(map(show, array.sizes))}] {strides} {access}{swapped}"
+    sizes = ", ".join(show(resolved(dim, known)) for dim in array.sizes)
+    return f"array {array.name}: {array.element.name} [{sizes}] {strides} {access}{swapped}"

@@ -11,6 +11,7 @@ on how often each is used. Loads are not touched, and nothing moves out of a loo
 from __future__ import annotations
 
 from specs.lang.formats.elements import Kind
+from specs.tile.constants import called
 from specs.tile.ir import COMPARISONS, Opcode, Operation, Value
 
 _NEUTRAL = {  # the neutral right operand
@@ -110,7 +111,7 @@ def _key(op: Operation) -> object:
             return None
         return (code, *[id(value) for value in op.operands])
     if code in _LEAVES:
-        return (code, *[id(value) for value in op.operands], *op.attrs.values())
+        return (code, *[id(value) for value in op.operands], *map(called, op.attrs.values()))
     return None
 
 
