@@ -411,7 +411,7 @@ def job(
 def xpu(
     ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations; all when left out.")] = None,
     seed: SeedOption = 0,
-    road: Annotated[str | None, typer.Option(help="pallas or triton; both when left out.")] = None,
+    backend: Annotated[str | None, typer.Option(help="pallas or triton; both when left out.")] = None,
     every: Annotated[bool, typer.Option("--all-cases", help="Every small case, not one per kernel.")] = False,
     compile_only: Annotated[bool, typer.Option("--compile-only", help="Run nothing on the OpenCL CPU device.")] = False,
     search: Annotated[str | None, typer.Option(metavar="OP", help="Look for tunables that spill least.")] = None,
@@ -426,20 +426,20 @@ def xpu(
     """
     from parity.xpu import command
     from parity.xpu.ladder import RUNGS, attempts
-    from parity.xpu.record import EXECUTED, ROADS
+    from parity.xpu.record import EXECUTED, KERNEL_BACKENDS
 
-    if road is not None and road not in ROADS:
-        raise _unknown("source", road, ROADS)
-    roads = [known for known in ROADS if road in (None, known)]
+    if backend is not None and backend not in KERNEL_BACKENDS:
+        raise _unknown("backend", backend, KERNEL_BACKENDS)
+    backends = [known for known in KERNEL_BACKENDS if backend in (None, known)]
     if write and search is None:
         raise typer.BadParameter("--write goes with --search")
     if real or search is not None:
         if real and search is not None:
             raise typer.BadParameter("--real and --search exclude each other")
         if search is not None:
-            raise typer.Exit(command.search(_op(search), roads, json_file, write=write))
+            raise typer.Exit(command.search(_op(search), backends, json_file, write=write))
         raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))
-    todo = attempts([_op(name) for name in ops or specs.names()], roads, every)
+    todo = attempts([_op(name) for name in ops or specs.names()], backends, every)
     rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
     raise typer.Exit(command.deliver(command.run(todo, seed=seed, rungs=rungs), json_file, report))
 

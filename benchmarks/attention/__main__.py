@@ -36,7 +36,7 @@ from benchmarks.harness.session import (
     settings_of,
 )
 from benchmarks.harness.timing import Queue, Timing
-from benchmarks.harness.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH, Candidate
+from benchmarks.harness.variants import OURS_JAX, OURS_JAX_TRITON, OURS_TORCH, Candidate, jax_backends
 
 FAMILIES = {**attention_problems.FAMILIES, **flash_problems.FAMILIES}
 QUICK = {**attention_problems.QUICK, **flash_problems.QUICK}
@@ -130,9 +130,8 @@ def _variants(name: str, case: Case, settings: Settings, report: Report) -> dict
     if registered(case.op):
         loaders[OURS_TORCH] = lambda: Variant(function=torch_function(case.op, settings.device, case.keywords))
         if settings.jax:
-            roads = {OURS_JAX: "pallas"} | ({} if settings.device == "cpu" else {OURS_JAX_TRITON: "triton"})
-            for variant, road in roads.items():
-                loaders[variant] = partial(_jax_variant, case, settings.device, road)
+            for variant, backend in zip((OURS_JAX, OURS_JAX_TRITON), jax_backends(settings.device), strict=False):
+                loaders[variant] = partial(_jax_variant, case, settings.device, backend)
     else:
         report.add(Row(section=name, case=case.label, variant=case.op, note="absent: not registered"))
     for peer, load in _peers(name, case).items():
@@ -148,8 +147,8 @@ def _peers(name: str, case: Case) -> Mapping[str, Callable[[], Function]]:
     return flash_peers.PEERS[name] if name in flash_peers.PEERS else attention_peers.PEERS[case.op]
 
 
-def _jax_variant(case: Case, device: str, road: str) -> Variant:
-    return Variant(function=jax_function(case.op, device, case.keywords, road), jax=True)
+def _jax_variant(case: Case, device: str, backend: str) -> Variant:
+    return Variant(function=jax_function(case.op, device, case.keywords, backend), jax=True)
 
 
 def _loaded(load: Callable[[], Function]) -> Variant:

@@ -35,6 +35,13 @@ def generated(package: str, device: str) -> Any:
     return next(name for name, backend in backends.items() if backend.why_not(None, device) is None)
 
 
+def jax_backends(device: str) -> tuple[str, ...]:
+    """Backends of JAX to be measured: those that generate kernels, or the first where none does."""
+    from jax_impl.ahead import lowering
+
+    return lowering(device) or (generated("jax_impl", device),)
+
+
 def torch_function(given: Problem, device: str) -> Callable[..., Any]:
     """Our operation on torch tensors in signature order, attributes and implementation bound."""
     import torch_impl.ops

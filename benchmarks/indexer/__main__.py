@@ -23,7 +23,7 @@ from benchmarks.harness.queues import jax_queue, torch_queue
 from benchmarks.harness.report import Report, Row
 from benchmarks.harness.session import Settings, add_arguments, open_report, run_case, settings_of
 from benchmarks.harness.timing import Queue, Timing
-from benchmarks.harness.variants import OURS_JAX, OURS_TORCH, Candidate, generated
+from benchmarks.harness.variants import OURS_JAX, OURS_TORCH, Candidate, generated, jax_backends
 from benchmarks.indexer.problems import BLOCK, FAMILIES, QUICK, Case, Inputs
 
 READS = (1, 3)
@@ -68,10 +68,10 @@ def deep_gemm(case: Case) -> Function | None:
 def variants(case: Case, settings: Settings) -> dict[str, tuple[Function, bool]]:
     """Name -> function, and whether it takes JAX arrays. Ours and the peers."""
     found: dict[str, tuple[Function, bool]] = {OURS_TORCH: (torch_ours(case, settings.device), False)}
-    roads = ("xla",) if settings.device == "cpu" else ("pallas", "triton")
+    backends = jax_backends(settings.device)
     if settings.jax:
-        names = {road: OURS_JAX if road == roads[0] else f"{OURS_JAX}, {road}" for road in roads}
-        found |= {names[road]: (jax_ours(case, road), True) for road in roads}
+        names = {name: OURS_JAX if name == backends[0] else f"{OURS_JAX}, {name}" for name in backends}
+        found |= {names[name]: (jax_ours(case, name), True) for name in backends}
         found |= {name: (function, True) for name, function in case.jax_peers.items()}
     found |= {name: (function, False) for name, function in case.peers.items()}
     other = deep_gemm(case) if settings.device != "cpu" else None

@@ -205,7 +205,7 @@ def run_search(task: Task, given: argparse.Namespace, settings: Settings, second
     _print_reasons(failed)
     if search.speed:
         print(format_table(search.final(given.top, settings.rounds)), flush=True)
-        if given.write:
+        if given.write and search.best != search.space.default:
             write(search)
     return {
         "op": task.op,

@@ -19,7 +19,7 @@ from parity.show.printing import console, print_section, say, write_text
 from parity.show.table import progress
 from parity.xpu import search as searching
 from parity.xpu.ladder import CARDS, RUNGS, Attempt, walk
-from parity.xpu.record import LadderRecord, Road, to_json
+from parity.xpu.record import LadderRecord, to_json
 from parity.xpu.search import Candidate, Found
 from parity.xpu.table import sections
 from parity.xpu.tools import Tools, find, package_versions
@@ -65,7 +65,7 @@ def deliver(record: LadderRecord, json_file: Path | None, report: Path | None) -
     return NOT_RUN
 
 
-def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool) -> int:
+def search(op: Op, backends: Sequence[str], json_file: Path | None, *, write: bool) -> int:
     """Looks for tunables of an operation's kernels that spill least; prints them, or puts them where the defaults are.
 
     Returns:
@@ -76,7 +76,9 @@ def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool
     if problems:
         print(f"not run: {'; '.join(problems)}", file=sys.stderr)
         return NOT_RUN
-    found = searching.search(op, tools, roads=roads, progress=lambda text: print(text, file=sys.stderr, flush=True))
+    found = searching.search(
+        op, tools, backends=backends, progress=lambda text: print(text, file=sys.stderr, flush=True)
+    )
     for one in found:
         print_section(out, _tried(one.tried))
         default = _values(dict(one.group.row.values))
@@ -84,7 +86,7 @@ def search(op: Op, roads: Sequence[Road], json_file: Path | None, *, write: bool
         say(out, f'{one.group.kernel.name}, best for target "xpu": {_values(one.tried[-1].tunables)}{instead}')
     if json_file is not None:
         told = [[asdict(candidate) for candidate in one.tried] for one in found]
-        text = json.dumps({"op": op.name, "roads": list(roads), "tried": told}, indent=1)
+        text = json.dumps({"op": op.name, "backends": list(backends), "tried": told}, indent=1)
         write_text(json_file, text + "\n")
     return put(found) if write else OK
 

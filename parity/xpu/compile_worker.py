@@ -1,8 +1,8 @@
 """A child of the ladder: lowers cases and has OpenXLA compile every launch for cards that are not there.
 
 Run with the interpreter that sees the plugin and with `settings.compiling`; the dump folder is its one argument.
-Request: op, case, road, tuned, cards. Reply: "launches", one object per launch with "spirv" (card -> file) and, for a
-card that refused it, "refused" (card -> why); or "unsupported" or "failed" with the reason why nothing was lowered.
+Request: op, case, backend, tuned, cards. Reply: "launches", one object per launch with "spirv" (card -> file) and, for
+a card that refused it, "refused" (card -> why); or "unsupported" or "failed" with the reason why nothing was lowered.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Compiler:
         formats = case_call(op, op.case(request["case"]), strided=False).formats.values()
         with jax.enable_x64(any(form.storage_bits == 64 for form in formats)):
             start = time.perf_counter()
-            found = lower(op.name, request["case"], request["road"], platform="oneapi", tuned=request["tuned"])
+            found = lower(op.name, request["case"], request["backend"], platform="oneapi", tuned=request["tuned"])
             lowered = time.perf_counter() - start
             return {"launches": [self._launch(one, request["cards"]) for one in found], "seconds": lowered}
 

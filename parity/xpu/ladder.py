@@ -15,7 +15,18 @@ from parity.judge.runner import seed_of
 from parity.xpu import native as offline
 from parity.xpu import settings, spirv
 from parity.xpu.process import Child, Reply
-from parity.xpu.record import EXECUTED, LOWERED, NO_CARD, REAL, ROADS, Answer, KernelRow, Road, Rung, compiled, native
+from parity.xpu.record import (
+    EXECUTED,
+    KERNEL_BACKENDS,
+    LOWERED,
+    NO_CARD,
+    REAL,
+    Answer,
+    KernelRow,
+    Rung,
+    compiled,
+    native,
+)
 from parity.xpu.tools import NO_RUNTIME, ROOT, Tools
 from parity.xpu.topologies import TOPOLOGIES
 from specs.lang.declare.op import Case, Op
@@ -50,7 +61,7 @@ class Attempt:
 
     op: Op
     case: Case
-    road: Road
+    backend: str
     tuned: Mapping[str, int]
 
 
@@ -90,7 +101,7 @@ class Ladder:
             row = KernelRow(
                 op=attempt.op.name,
                 case=attempt.case.name,
-                road=attempt.road,
+                backend=attempt.backend,
                 kernel=launch["kernel"],
                 tunables=launch["tunables"],
                 grid=tuple(launch["grid"]),
@@ -110,7 +121,7 @@ class Ladder:
         return {
             "op": attempt.op.name,
             "case": attempt.case.name,
-            "road": attempt.road,
+            "backend": attempt.backend,
             "tuned": dict(attempt.tuned),
             "cards": list(cards),
         }
@@ -120,7 +131,9 @@ class Ladder:
         kernels = ", ".join(
             found.kernel.name for found in case_launches(attempt.op, attempt.case, "xpu", strided=False)
         )
-        row = KernelRow(op=attempt.op.name, case=attempt.case.name, road=attempt.road, kernel=kernels, tunables={})
+        row = KernelRow(
+            op=attempt.op.name, case=attempt.case.name, backend=attempt.backend, kernel=kernels, tunables={}
+        )
         if reply is None:
             return row.having(Rung(name=LOWERED, answer="not run", reason="; ".join(self._tools.problems)))
         reason = next(str(reply[key]) for key in ("unsupported", "failed", "crash") if key in reply)
@@ -195,12 +208,12 @@ def _compiled(launch: Mapping[str, Any], card: str) -> Rung:
     return Rung(name=compiled(card), answer="no" if wrong else "yes", reason=wrong, seconds=seconds)
 
 
-def attempts(ops: Sequence[Op], roads: Sequence[Road] = ROADS, every_case: bool = False) -> list[Attempt]:
+def attempts(ops: Sequence[Op], backends: Sequence[str] = KERNEL_BACKENDS, every_case: bool = False) -> list[Attempt]:
     """What a walk tries: the cases that launch every kernel, or every small case."""
     found = []
     for op in ops:
         cases = [case for case in op.cases if not case.large] if every_case else covering_cases(op)
-        found += [Attempt(op=op, case=case, road=road, tuned={}) for case in cases for road in roads]
+        found += [Attempt(op=op, case=case, backend=backend, tuned={}) for case in cases for backend in backends]
     return found
 
 
@@ -211,6 +224,6 @@ def walk(
     rows: list[KernelRow] = []
     with Ladder(tools, seed) as ladder:
         for attempt in todo:
-            progress(f"{attempt.op.name}, {attempt.case.name}, {attempt.road}")
+            progress(f"{attempt.op.name}, {attempt.case.name}, {attempt.backend}")
             rows += ladder.climb(attempt, rungs)
     return rows

@@ -90,7 +90,7 @@ def _stale(record: LadderRecord, hashes: Mapping[str, str]) -> Markup:
 
 
 def _row(row: KernelRow, rungs: tuple[str, ...]) -> Markup:
-    name = [parts.cell("Operation", row.op), parts.cell("Case", row.case), parts.cell("Source", row.road)]
+    name = [parts.cell("Operation", row.op), parts.cell("Case", row.case), parts.cell("Source", row.backend)]
     return tag("tr", *name, parts.cell("Kernel", row.kernel), *(_answer(row.rung(rung)) for rung in rungs))
 
 

@@ -13,14 +13,15 @@ from jax_impl.backends import BACKENDS
 from parity.judge.verdict import RECORD_CONFIG
 
 Answer = Literal["yes", "no", "not run"]
-Road = str
-ROADS: Final[tuple[Road, ...]] = tuple(name for name, backend in BACKENDS.items() if backend.lowers_kernels("oneapi"))
+KERNEL_BACKENDS: Final[tuple[str, ...]] = tuple(
+    name for name, backend in BACKENDS.items() if backend.lowers_kernels("oneapi")
+)
 """Backends of JAX whose kernels XLA is handed as Triton IR."""
 
 LOWERED, EXECUTED, REAL = "lowered", "executed", "real card"
 NO_CARD: Final = "no Intel GPU was used"
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 def compiled(card: str) -> str:
@@ -63,8 +64,8 @@ class KernelRow:
     """Public name of the operation."""
     case: str
     """Name of the case in the specification."""
-    road: Road
-    """Which generated source: that of Pallas, or that of Triton."""
+    backend: str
+    """Backend of JAX that generated it."""
     kernel: str
     """Name of the kernel."""
     tunables: dict[str, int]

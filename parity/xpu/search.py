@@ -14,7 +14,7 @@ from math import prod
 from typing import Final
 
 from parity.xpu.ladder import CARDS, Attempt, Ladder, Progress
-from parity.xpu.record import KernelRow, Road, compiled, native
+from parity.xpu.record import KernelRow, compiled, native
 from parity.xpu.tools import Tools
 from parity.xpu.topologies import TOPOLOGIES
 from specs.lang.declare.kernel import Config, Kernel
@@ -113,32 +113,32 @@ def groups(op: Op) -> list[Group]:
     return found
 
 
-def search(op: Op, tools: Tools, *, roads: Sequence[Road], progress: Progress) -> list[Found]:
+def search(op: Op, tools: Tools, *, backends: Sequence[str], progress: Progress) -> list[Found]:
     """The best configuration for every default one that a case of an operation takes. Nothing is run."""
     found: list[Found] = []
     with Ladder(tools) as ladder:
         for group in groups(op):
 
-            def attempt(tuned: Mapping[str, int], case: Case, road: Road, kernel: Kernel = group.kernel) -> Candidate:
-                progress(f"{kernel.name}, {case.name}, {road}, {dict(tuned)}")
-                rows = list(ladder.climb(Attempt(op=op, case=case, road=road, tuned=tuned), _RUNGS))
+            def attempt(tuned: Mapping[str, int], case: Case, backend: str, kernel: Kernel = group.kernel) -> Candidate:
+                progress(f"{kernel.name}, {case.name}, {backend}, {dict(tuned)}")
+                rows = list(ladder.climb(Attempt(op=op, case=case, backend=backend, tuned=tuned), _RUNGS))
                 mine = next((row for row in rows if row.kernel.startswith(kernel.name)), rows[0])
-                return candidate(f"{case.name}, {road}", kernel.name, tuned, mine)
+                return candidate(f"{case.name}, {backend}", kernel.name, tuned, mine)
 
-            pairs = [(case, road) for case in group.cases for road in roads]
+            pairs = [(case, backend) for case in group.cases for backend in backends]
             tried = settle(group.kernel, dict(group.row.values), pairs, attempt)
             found.append(Found(group=group, tried=tried))
     return found
 
 
-Pair = tuple[Case, Road]
+Pair = tuple[Case, str]
 
 
 def settle(
     kernel: Kernel,
     now: Mapping[str, int],
     pairs: Sequence[Pair],
-    attempt: Callable[[Mapping[str, int], Case, Road], Candidate],
+    attempt: Callable[[Mapping[str, int], Case, str], Candidate],
 ) -> list[Candidate]:
     """All that was tried; the last is the best by the worst of `pairs`.
 

@@ -46,7 +46,7 @@ def reasons(rows: Sequence[KernelRow], answer: str) -> tuple[Row, ...]:
         for rung in row.rungs:
             if rung.answer == answer and rung.reason:
                 found.setdefault((rung.name, rung.reason), []).append(
-                    f"{row.kernel} ({row.op}, {row.case}, {row.road})"
+                    f"{row.kernel} ({row.op}, {row.case}, {row.backend})"
                 )
     return tuple((rung, reason, _some(kernels)) for (rung, reason), kernels in found.items())
 
@@ -57,7 +57,7 @@ def _some(kernels: Sequence[str]) -> str:
 
 
 def _row(row: KernelRow, rungs: Sequence[str]) -> Row:
-    return (row.op, row.case, row.road, row.kernel, *(cell(row.rung(name)) for name in rungs))
+    return (row.op, row.case, row.backend, row.kernel, *(cell(row.rung(name)) for name in rungs))
 
 
 def _total(record: LadderRecord, rung: str) -> Row:

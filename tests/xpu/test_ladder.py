@@ -41,7 +41,7 @@ def test_cases_launch_every_kernel_of_an_operation(name: str) -> None:
 
 def test_both_sources_of_every_operation_are_tried() -> None:
     todo = attempts([specs.get(name) for name in specs.names()])
-    assert {(one.op.name, one.road) for one in todo} == {(n, r) for n in specs.names() for r in ("pallas", "triton")}
+    assert {(one.op.name, one.backend) for one in todo} == {(n, r) for n in specs.names() for r in ("pallas", "triton")}
 
 
 def test_without_tools_nothing_is_run_and_that_is_said() -> None:
@@ -130,12 +130,12 @@ NEEDS_PLUGIN = pytest.mark.skipif(
 
 
 @NEEDS_PLUGIN
-@pytest.mark.parametrize("road", ["pallas", "triton"])
-def test_kernel_climbs_every_rung(road: Any) -> None:
+@pytest.mark.parametrize("backend", ["pallas", "triton"])
+def test_kernel_climbs_every_rung(backend: Any) -> None:
     op = specs.get("prefill_gather_lens")
     (case,) = covering_cases(op)
     with Ladder(HERE) as ladder:
-        (row,) = ladder.climb(Attempt(op=op, case=case, road=road, tuned={}))
+        (row,) = ladder.climb(Attempt(op=op, case=case, backend=backend, tuned={}))
     for rung in (LOWERED, *map(compiled, CARDS), EXECUTED, *(native(card) for card in CARDS if card in HERE.offline)):
         assert row.rung(rung).answer == "yes", f"{rung}: {row.rung(rung).reason}"
     assert row.rung(EXECUTED).note == "same bytes"
@@ -143,9 +143,9 @@ def test_kernel_climbs_every_rung(road: Any) -> None:
 
 
 @NEEDS_PLUGIN
-@pytest.mark.parametrize("road", ["pallas", "triton"])
-def test_64_bit_arrays_are_switched_on_where_a_case_has_them(road: Any) -> None:
+@pytest.mark.parametrize("backend", ["pallas", "triton"])
+def test_64_bit_arrays_are_switched_on_where_a_case_has_them(backend: Any) -> None:
     op = specs.get("compressed_slot_mapping")
     with Ladder(HERE) as ladder:
-        (row,) = ladder.climb(Attempt(op=op, case=op.case("c4a-int64"), road=road, tuned={}), (LOWERED, EXECUTED))
+        (row,) = ladder.climb(Attempt(op=op, case=op.case("c4a-int64"), backend=backend, tuned={}), (LOWERED, EXECUTED))
     assert (row.rung(EXECUTED).answer, row.rung(EXECUTED).note) == ("yes", "same bytes"), row.rungs

@@ -27,7 +27,7 @@ from tests.report import sample
 
 
 def row(kernel: str, *rungs: Rung) -> KernelRow:
-    return KernelRow(op="scale_op", case="one", road="pallas", kernel=kernel, tunables={"BLOCK": 4}, rungs=rungs)
+    return KernelRow(op="scale_op", case="one", backend="pallas", kernel=kernel, tunables={"BLOCK": 4}, rungs=rungs)
 
 
 def record(*rows: KernelRow) -> LadderRecord:

@@ -11,7 +11,7 @@ import pytest
 
 import specs
 from parity.xpu.command import put
-from parity.xpu.record import ROADS, KernelRow, Road, Rung, compiled, native
+from parity.xpu.record import KERNEL_BACKENDS, KernelRow, Rung, compiled, native
 from parity.xpu.search import Candidate, Found, candidate, descend, groups, lightest, neighbours, settle
 from specs import tuned
 from specs.lang.declare.kernel import Config, Kernel
@@ -97,7 +97,7 @@ def test_neighbours_are_configurations_that_the_kernel_declares(name: str) -> No
 
 def _row(**rungs: Rung) -> KernelRow:
     rows = tuple(rungs.values())
-    return KernelRow(op="o", case="c", road="pallas", kernel="k", tunables={}, shared_memory=64, rungs=rows)
+    return KernelRow(op="o", case="c", backend="pallas", kernel="k", tunables={}, shared_memory=64, rungs=rows)
 
 
 def test_candidate_takes_the_card_where_most_spills() -> None:
@@ -122,12 +122,12 @@ def test_what_is_found_holds_for_every_case_and_both_sources() -> None:
     op = specs.get("fp8_gemm")
     easy, hard = op.cases[:2]
 
-    def attempt(tuned: Mapping[str, int], case: Case, road: Road) -> Candidate:
-        room = 64 if (case, road) == (hard, "triton") else 512
+    def attempt(tuned: Mapping[str, int], case: Case, backend: str) -> Candidate:
+        room = 64 if (case, backend) == (hard, "triton") else 512
         spill = max(0, tuned["BLOCK_M"] * tuned["BLOCK_N"] // tuned["num_warps"] - room)
         return Candidate(case=case.name, kernel="k", tunables=tuned, spill=spill, shared_memory=0, reason="")
 
-    pairs: list[tuple[Case, Road]] = [(case, road) for case in (easy, hard) for road in ROADS]
+    pairs: list[tuple[Case, str]] = [(case, backend) for case in (easy, hard) for backend in KERNEL_BACKENDS]
     heavy = {**now, "BLOCK_M": 64, "BLOCK_N": 64, "num_warps": 4}
     best = settle(kernel, heavy, pairs, attempt)[-1]
     assert best.spill == 0
