@@ -34,11 +34,11 @@ from parity.judge.inputs import Inputs, Shape, generate, layout_of, raw_dtype
 from specs.lang import errors
 from specs.lang.call.bind import call_env, followed, layout_facts
 from specs.lang.declare.axes import Axis, as_expr
-from specs.lang.declare.check import LAYOUT_FACTS
 from specs.lang.declare.kernel import Access, Array, Attribute, Dim, Form, Role, Rows, choice_name
 from specs.lang.declare.kernel import Shape as Dims
 from specs.lang.declare.layouts import Dense, Inner, Pages
 from specs.lang.declare.op import Case, Op
+from specs.lang.declare.terms import LAYOUT_FACTS
 from specs.lang.formats.elements import ALL, E8M0, F32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 

@@ -41,7 +41,7 @@ from specs.indexer.paged_logits import kernel as paged_kernel
 from specs.indexer.paged_logits import oracle as paged_oracle
 from specs.indexer.sampling import codes, pages, query_scales, visible, weights
 from specs.indexer.select import GROUP, LONGEST, MOST, bounds_of_queries, bounds_of_rows
-from specs.indexer.topk import Selection, logits, next_n, temporaries
+from specs.indexer.topk import Selection, logits, next_n
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv, emax, emin
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
@@ -171,23 +171,18 @@ _DENSE = dense_kernel(TOGETHER, T, DECODED)
 _PAGED = paged_kernel(REQUESTS, T, QUERIES)
 
 
-def _workspace(name: str, doc: str, shape: tuple[Any, ...], form: ElementFormat, access: Access) -> Array:
-    return Array(name=name, doc=doc, shapes=(shape,), formats=(form,), access=access, role=Role.CODES)
+def _workspace(name: str, doc: str, shape: tuple[Any, ...], form: ElementFormat) -> Array:
+    return Array(name=name, doc=doc, shapes=(shape,), formats=(form,), access=Access.OUT, role=Role.CODES)
 
 
-def _gathered_arrays(packed: bool, access: Access = Access.OUT) -> tuple[Array, Array]:
-    """Codes and scales of the gathered keys."""
-    if packed:
-        return (
-            _workspace("gathered_pairs", "codes of the keys, two per byte", (N, DATA), UINT8, access),
-            _workspace("gathered_scales", "scales of the keys", (N, declare.PARTS), E8M0, access),
-        )
-    return (
-        _workspace("gathered", "codes of the keys", (N, DATA), E4M3, access),
-        _workspace("gathered_scale", "scales of the keys", (N,), F32, access),
-    )
-
-
+_GATHERED = (
+    _workspace("gathered", "codes of the keys", (N, DATA), E4M3),
+    _workspace("gathered_scale", "scales of the keys", (N,), F32),
+)
+_GATHERED_PAIRS = (
+    _workspace("gathered_pairs", "codes of the keys, two per byte", (N, DATA), UINT8),
+    _workspace("gathered_scales", "scales of the keys", (N, declare.PARTS), E8M0),
+)
 _DECODE = Selection(
     rows=REQUESTS * QUERIES,
     total=DECODED,
@@ -198,7 +193,7 @@ _DECODE = Selection(
     given=(declare.lengths("seq_lens", "keys that tokens see", B, NEXT_N),),
     result=_BUFFER,
     prefix="decode_",
-)
+).part(name="decode_top_k", doc="Keys of decode tokens.", axes=(BUF, B))
 _PREFILL = Selection(
     rows=TOGETHER,
     total=M,
@@ -212,13 +207,7 @@ _PREFILL = Selection(
     result=_BUFFER,
     skip=DECODED,
     prefix="prefill_",
-)
-
-
-def _part(name: str, chosen: Selection) -> tuple[Array, ...]:
-    """Temporaries of a part of the tokens, under its name."""
-    own = (logits(chosen.rows, chosen.columns), *temporaries(chosen.rows, chosen.columns).values())
-    return tuple(replace(array, name=f"{name}_{array.name}", access=Access.OUT) for array in own)
+).part(name="prefill_top_k", doc="Keys of prefill tokens.", axes=(BUF, M))
 
 
 _CLEAR = Kernel(
@@ -234,38 +223,30 @@ _CLEAR = Kernel(
 )
 
 
-def _names(part: str) -> tuple[tuple[str, str], ...]:
-    return tuple((array.removeprefix(f"{part}_"), array) for array in (a.name for a in _TEMPORARIES) if part in array)
+_SCORES: tuple[tuple[str, object], ...] = (("fill", False), ("logits_dtype", F32), ("first", 0), ("least", TOPK))
 
 
-def _selection(part: str, chosen: Selection, has: Expr, given: dict[str, str], times: Expr, by: Expr) -> list[Step]:
-    """Steps of a selection, of arrays of this part."""
-    names = (*_names(part), *given.items())
-    steps = chosen.steps(arrays=names, attributes=(("first", 0),), repeat=times, advance=("first", by))
-    return [replace(step, when=has if step.when is None else step.when.and_(has)) for step in steps]
-
-
-_ALONE: tuple[tuple[str, object], ...] = (("fill", False), ("logits_dtype", F32))
+def _top_k(op: Op, prefix: str, when: Expr, times: Expr, by: Expr, **bounds: str) -> Step:
+    """The selection of a part of the tokens, whose temporaries have a prefix."""
+    arrays = (("logits", f"{prefix}logits"), *bounds.items())
+    return Step(op=op, prefix=prefix, arrays=arrays, when=when, repeat=times, advance=("first", by))
 
 
 def _prefill_steps() -> list[Step]:
     times = cdiv(M, TOGETHER)
     gathers, scores = [], []
-    for packed in (False, True):
-        when = HAS_PREFILL.and_(declare.PACKED.equals(int(packed)))
-        codes_, scales_ = _gathered_arrays(packed)
+    for packed, (codes_, scales_) in enumerate((_GATHERED, _GATHERED_PAIRS)):
+        when = HAS_PREFILL.and_(declare.PACKED.equals(packed))
         renamed = (replace(codes_, name="dst_k"), replace(scales_, name="dst_scale"))
         name = "gather_packed_keys" if packed else "gather_keys"
         kernel = replace(gather_kernel(*renamed, requests=PB, table=PNB, rows=N, starts=STARTS), name=name)
         filled = (("dst_k", codes_.name), ("dst_scale", scales_.name))
         gathers.append(Step(kernel=kernel, arrays=filled, when=when))
         names = (("k", codes_.name), ("k_scale", scales_.name), ("logits", "prefill_logits"))
-        settings: tuple[tuple[str, object], ...] = (*_ALONE, ("first", 0), ("least", TOPK))
-        scores.append(
-            Step(kernel=_DENSE, arrays=names, attributes=settings, when=when, repeat=times, advance=("first", TOGETHER))
-        )
-    given = {"row_starts": "ks", "row_ends": "ke"}
-    return [*gathers, *scores, *_selection("prefill", _PREFILL, HAS_PREFILL, given, times, TOGETHER)]
+        advance = ("first", TOGETHER)
+        scores.append(Step(kernel=_DENSE, arrays=names, attributes=_SCORES, when=when, repeat=times, advance=advance))
+    top_k = _top_k(_PREFILL, "prefill_", HAS_PREFILL, times, TOGETHER, row_starts="ks", row_ends="ke")
+    return [*gathers, *scores, top_k]
 
 
 def _decode_steps() -> list[Step]:
@@ -273,20 +254,19 @@ def _decode_steps() -> list[Step]:
     scores = Step(
         kernel=_PAGED,
         arrays=(("logits", "decode_logits"),),
-        attributes=(*_ALONE, ("first", 0), ("least", TOPK)),
+        attributes=_SCORES,
         when=HAS_DECODE,
         repeat=times,
         advance=("first", REQUESTS),
     )
-    given = {"seq_lens": "context_lens"}
-    return [scores, *_selection("decode", _DECODE, HAS_DECODE, given, times, REQUESTS * QUERIES)]
+    return [scores, _top_k(_DECODE, "decode_", HAS_DECODE, times, REQUESTS * QUERIES, seq_lens="context_lens")]
 
 
 _TEMPORARIES = (
-    *_gathered_arrays(False),
-    *_gathered_arrays(True),
-    *_part("prefill", _PREFILL),
-    *_part("decode", _DECODE),
+    *_GATHERED,
+    *_GATHERED_PAIRS,
+    replace(logits(TOGETHER, N), name="prefill_logits", access=Access.OUT),
+    replace(logits(REQUESTS * QUERIES, WIDE), name="decode_logits", access=Access.OUT),
 )
 
 

@@ -205,8 +205,36 @@ class Selection:
     def _read(self, name: str) -> Array:
         return temporaries(self.rows, self.columns, Access.IN)[name]
 
-    def steps(self, **fields: Any) -> tuple[Step, ...]:
-        """All levels in order. fields: of every step."""
+    def oracle(self, inputs: Mapping[str, Any]) -> dict[str, Reference]:
+        """Columns of the k largest logits of every row, by sorting."""
+        if self.bounds is bounds_of_rows:
+            starts, ends = (np.asarray(inputs[name], np.int64) for name in ("row_starts", "row_ends"))
+        else:
+            ends = limits_of(inputs["seq_lens"], inputs["next_n"])
+            starts = np.zeros(len(ends), np.int64)
+        rows, k = inputs["logits"], inputs["topk"]
+        found = [top_k(row, a, min(b, len(row)), k) for row, a, b in zip(rows, starts, ends, strict=True)]
+        return {self.result.name: Reference(value=np.array(found, np.int64).reshape(len(rows), k))}
+
+    def operation(self, **fields: Any) -> Op:
+        """All levels in order."""
+        defaults: dict[str, Any] = {
+            "family": "indexer",
+            "oracle": self.oracle,
+            "arrays": (logits(self.rows, self.columns), *self.given, self.result),
+            "attributes": (k_attribute(), *self.attributes),
+            "temporaries": tuple(temporaries(self.rows, self.columns).values()),
+            "steps": self._steps(attributes=(("first", 0),)),
+            "accuracy": ((self.result.name, Accuracy(exact=True)),),
+        }
+        return Op(**(defaults | fields))
+
+    def part(self, **fields: Any) -> Op:
+        """All levels for some of the rows, `rows` from row `first` on, as a step of a composite."""
+        attributes = (k_attribute(), *self.attributes, declare.first())
+        return self.operation(attributes=attributes, steps=self._steps(), **fields)
+
+    def _steps(self, **fields: Any) -> tuple[Step, ...]:
         one, two, three = (self.levels.equals(number) for number in (1, 2, 3))
         found = (
             (self.select("select_columns", "logits", "indices"), one),
@@ -253,21 +281,6 @@ def named(body: Body, name: str) -> Body:
     return body
 
 
-def _rows_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
-    return _chosen(inputs, np.asarray(inputs["row_starts"], np.int64), np.asarray(inputs["row_ends"], np.int64))
-
-
-def _decode_oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
-    last = limits_of(inputs["seq_lens"], inputs["next_n"])
-    return _chosen(inputs, np.zeros(len(last), np.int64), last)
-
-
-def _chosen(inputs: Mapping[str, Any], starts: Any, ends: Any) -> dict[str, Reference]:
-    rows, k = inputs["logits"], inputs["topk"]
-    found = [top_k(row, a, min(b, len(row)), k) for row, a, b in zip(rows, starts, ends, strict=True)]
-    return {"indices": Reference(value=np.array(found, np.int64).reshape(len(rows), k))}
-
-
 def ends(case: Sample, count: int, width: int, k: int) -> np.ndarray[Any, Any]:
     """Columns that rows look at: around k, none, all, any."""
     known = np.array([width, k, k + 1, k - 1, 0, -2, width + 5])
@@ -302,7 +315,6 @@ def _decode_sample(case: Sample) -> dict[str, Any]:
     return {"logits": _logits(case), "seq_lens": ends(case, int(np.prod(shape)), sizes["W"], k).reshape(shape)}
 
 
-_EXACT = (("indices", Accuracy(exact=True)),)
 _SOURCE = "DeepSeek-V3.2 and V4, sparse indexer"
 _PREFILL = Selection(
     rows=R, total=R, columns=W, axes=(R, W), bounds=bounds_of_rows, given=bounds_arrays(False), result=indices(R)
@@ -328,30 +340,13 @@ def _decode_case(name: str, b: int, n: int, w: int, k: int, lens: str = declare.
     return Case(name=name, sizes=(("R", b * n), ("W", w), ("B", b)), attributes=attributes, **fields)
 
 
-def _op(name: str, doc: str, decode: bool, chosen: Selection, **fields: Any) -> Op:
-    return Op(
-        name=name,
-        doc=doc,
-        source=_SOURCE,
-        family="indexer",
-        arrays=(logits(R), *bounds_arrays(decode), indices(R)),
-        attributes=(k_attribute(), *chosen.attributes),
-        temporaries=tuple(temporaries(R).values()),
-        steps=chosen.steps(attributes=(("first", 0),)),
-        accuracy=_EXACT,
-        **fields,
-    )
-
-
-TOPK_ROWS = _op(
-    "topk_rows",
-    "Columns of the largest logits of every row, in a range of its own.",
-    False,
-    _PREFILL,
+TOPK_ROWS = _PREFILL.operation(
+    name="topk_rows",
+    doc="Columns of the largest logits of every row, in a range of its own.",
+    source=_SOURCE,
     independent=(Independent(R),),
     axes=(R, W),
     sample=_rows_sample,
-    oracle=_rows_oracle,
     cases=(
         _case("v4-flash", 7, 3000, 512),
         _case("v4-pro", 4, 1500, 1024),
@@ -369,17 +364,15 @@ TOPK_ROWS = _op(
         _case("million", 9, 1 << 20, 512, large=True),
     ),
 )
-TOPK_ROWS_DECODE = _op(
-    "topk_rows_decode",
-    "Columns of the largest logits of every decode token.",
-    True,
-    _DECODE,
+TOPK_ROWS_DECODE = _DECODE.operation(
+    name="topk_rows_decode",
+    doc="Columns of the largest logits of every decode token.",
+    source=_SOURCE,
     axes=(R, W, B),
     constraints=(
         Constraint(argument="seq_lens", holds=R.equals(B * Ref("next_n")), message="next_n rows for every request"),
     ),
     sample=_decode_sample,
-    oracle=_decode_oracle,
     cases=(
         _decode_case("one-row", 5, 1, 700, 128),
         _decode_case("two-rows-2-d", 4, 2, 600, 64),

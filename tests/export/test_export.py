@@ -23,9 +23,9 @@ from parity.write.schema import SCHEMA_FILE, OpModel, json_schema, schema_text, 
 from specs.cache.layouts import ALL as LAYOUTS
 from specs.export import content_hash, to_dict, to_json
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.check import LAYOUT_FACTS
 from specs.lang.declare.kernel import Access, Role, Tunable
 from specs.lang.declare.op import Case, Op
+from specs.lang.declare.terms import LAYOUT_FACTS
 from specs.lang.formats.elements import ALL, E5M2, F32, ElementFormat, Overflow
 from specs.lang.formats.paged import Field as PagedField
 from specs.lang.formats.paged import Paged

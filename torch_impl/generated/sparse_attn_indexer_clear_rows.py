@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 4cff744e4c6bdb45eb5db1e98046ffb93a4ae970f88a19fd893b0dc5eb91f861
+# spec sha256 6bc255b7fb6cb90e383b80904ceef465e1451dca321416170dbfd66352469553
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

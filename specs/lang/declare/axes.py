@@ -206,6 +206,15 @@ def as_expr(value: ExprLike) -> Expr:
     return value if isinstance(value, Expr) else Literal(value)
 
 
+def substitute(expr: Expr, names: Mapping[str, Expr]) -> Expr:
+    """The expression with other expressions in place of some names, all at once."""
+    if isinstance(expr, (Axis, Ref)):
+        return names.get(expr.name, expr)
+    if isinstance(expr, BinaryExpr):
+        return BinaryExpr(expr.operator, substitute(expr.left, names), substitute(expr.right, names))
+    return expr
+
+
 def cdiv(a: ExprLike, b: ExprLike) -> Expr:
     """`ceil(a / b)` for non-negative integers."""
     return BinaryExpr("cdiv", as_expr(a), as_expr(b))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from specs.lang.declare.axes import Axis, Expr, as_expr
+from specs.lang.declare.axes import Axis, Expr
 from specs.lang.declare.layouts import Pages
 from specs.lang.declare.quantised import problem_of
-from specs.lang.declare.terms import Access, Rows, Shape, choice_name, variant_name
+from specs.lang.declare.terms import LAYOUT_FACTS, Access, Rows, Shape, choice_name, sizes_of, variant_name
 from specs.lang.errors import SpecError
 from specs.lang.formats.blocks import BlockFormat
 from specs.lang.formats.elements import ElementFormat
@@ -21,12 +21,10 @@ from specs.lang.formats.paged import Paged
 if TYPE_CHECKING:
     from specs.lang.declare.accuracy import Accuracy
     from specs.lang.declare.kernel import Array, Attribute, Kernel
-    from specs.lang.declare.op import Case, Op
+    from specs.lang.declare.op import Case, Op, Step
 
 KINDS_OF_DEVICE = ("cuda", "xpu", "cpu", "interpret")
 """Targets that every kernel has a configuration for."""
-LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale", "unit")
-"""Suffixes that expressions may use for a paged layout (`bind.layout_facts`)."""
 
 
 def check_kernel(kernel: Kernel) -> None:
@@ -80,6 +78,28 @@ def _check_configs(kernel: Kernel) -> None:
             message = f"{kernel.name}: no configuration for {target} that always holds"
             hint = f'end the rows with Config(target="{target}", values=...) without `when`'
             raise SpecError(message, where=kernel.where, hint=hint)
+
+
+def check_step(step: Step) -> None:
+    """A step is a kernel with names that it has, or an operation (see `specs.lang.declare.nested`).
+
+    Raises:
+        SpecError: it is neither or both, or gives the kernel something that it does not have.
+    """
+    kernel: Kernel | None = step.kernel
+    if (kernel is None) == (step.op is None):
+        raise SpecError("a step is either a kernel or an operation", where=step.where, hint="Step(kernel=...)")
+    if kernel is None:
+        return
+    listed = {
+        "array": (step.arrays, [array.name for array in kernel.arrays]),
+        "attribute": (step.attributes, [attribute.name for attribute in kernel.attributes]),
+    }
+    for what, (pairs, known) in listed.items():
+        for name, _ in pairs:
+            if name not in known:
+                message = f"step {kernel.name}: gives it the {what} {name!r}, which it does not have"
+                raise SpecError(message, where=step.where, hint=_known(known))
 
 
 def check_op(op: Op) -> None:
@@ -183,7 +203,7 @@ def _stated_axes(op: Op, case: Case) -> set[str]:
     found: set[str] = set()
     for array in op.inputs:
         if array.name not in case.absent:
-            found |= {name for shape in array.under(attributes).shapes[:1] for name in _sizes(shape)}
+            found |= {name for shape in array.under(attributes).shapes[:1] for name in sizes_of(shape)}
             if isinstance(array.layout, Pages):
                 axes -= {array.layout.rows.name}
     return found & axes
@@ -273,7 +293,7 @@ class _Scope:
         """Sizes over axes, attributes and facts of layouts; a kernel may use axes of the operation that has it."""
         for array in self.arrays:
             for shape in (*array.shapes, *(shape for _, shapes in array.shapes_by for shape in shapes)):
-                for name in sorted(_sizes(shape) - self.sizes):
+                for name in sorted(sizes_of(shape) - self.sizes):
                     self.fail(array, f"size {name!r} is neither an axis nor an attribute", _known(self.sizes))
 
     # Choices.
@@ -344,11 +364,6 @@ def _tuple_of(values: object, kind: type) -> bool:
 
 def _is_pair(entry: object) -> bool:
     return isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
-
-
-def _sizes(shape: Shape) -> frozenset[str]:
-    names = (dim.axis.name if isinstance(dim, Rows) else as_expr(dim) for dim in shape)
-    return frozenset().union(*({name} if isinstance(name, str) else name.names() for name in names))
 
 
 def _choices(attribute: Attribute) -> tuple[str, ...] | None:

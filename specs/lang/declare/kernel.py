@@ -14,7 +14,7 @@ from typing import Any, Union
 from specs.lang.declare.axes import Axis, Expr, ExprLike
 from specs.lang.declare.check import check_kernel
 from specs.lang.declare.layouts import Dense, Layout
-from specs.lang.declare.terms import Access, Dim, Rows, Shape, choice_name, variant_name
+from specs.lang.declare.terms import Access, Dim, Rows, Shape, choice_name, sizes_of, variant_name
 from specs.lang.declare.where import declared_at
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
@@ -77,6 +77,11 @@ class Array:
     def always(self) -> bool:
         """Whether the array exists under every choice."""
         return not self.optional and (self.by is None or all(shapes for _, shapes in self.shapes_by))
+
+    def names_of_sizes(self) -> frozenset[str]:
+        """Names that any of its shapes reads."""
+        shapes = (*self.shapes, *(shape for _, shapes in self.shapes_by for shape in shapes))
+        return frozenset().union(*map(sizes_of, shapes))
 
     def under(self, attributes: Mapping[str, object]) -> Form:
         """The array's form under these attribute values."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, Expr
-from specs.lang.declare.check import check_op
-from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Form, Forms, Kernel
+from specs.lang.declare.axes import Axis, Expr, ExprLike, as_expr
+from specs.lang.declare.check import check_op, check_step
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Form, Forms, Kernel, Shape
+from specs.lang.declare.nested import expand
+from specs.lang.declare.terms import substituted
 from specs.lang.declare.where import declared_at
 from specs.lang.formats.elements import ElementFormat
 
@@ -76,24 +78,52 @@ class Case:
     """`file:line` of the declaration."""
 
 
+_NO_KERNEL = cast("Kernel", None)  # of a step that names an operation: there is none of those where steps are read
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One kernel of an operation. Names not listed map to the operation's own array or attribute of that name.
+    """One kernel of an operation, or another operation, whose steps take its place when the operation is made.
+
+    Exactly one of kernel and op; in `Op.steps` of an operation that is made only kernels are left.
+
+    arrays, attributes, sizes: what arrays, attributes and sizes of the kernel (or of op) are in the operation: names of
+        its arrays, values or expressions over its attributes, expressions over its sizes and attributes. Those not
+        listed are the operation's own of that name. An optional argument of op that the operation has no array for is
+        left out, an attribute has its default.
+    prefix: of the names of op's temporaries, "NAME_" unless stated; a temporary may also be listed in arrays.
 
     A kernel's input may have a narrower format than the operation's array (bytes of words): the same memory, with more
     elements in the dimension whose size the kernel declares differently, which has to be the contiguous one.
 
     repeat: how often the step runs. Neighbouring steps with the same number run one after the other, and then again:
         parts of a call that share temporaries.
-    advance: a dynamic attribute of the kernel, and its increment per repetition.
+    advance: a dynamic attribute of the kernel (or of op), and its increment per repetition.
     """
 
-    kernel: Kernel
+    kernel: Kernel = _NO_KERNEL
+    op: Op | None = None
     arrays: tuple[tuple[str, str], ...] = ()
     attributes: tuple[tuple[str, object], ...] = ()
+    sizes: tuple[tuple[str, ExprLike], ...] = ()
+    prefix: str | None = None
     when: Expr | None = None
     repeat: Expr | None = None
     advance: tuple[str, Expr] | None = None
+    where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
+    """`file:line` of the declaration."""
+
+    def __post_init__(self) -> None:
+        check_step(self)
+
+    def sizes_under(self, env: Mapping[str, object]) -> dict[str, int]:
+        """Values of the names in `sizes` in a call, without facts about arguments that are not passed."""
+        sizes = ((name, as_expr(size)) for name, size in self.sizes)
+        return {name: size.evaluate(env) for name, size in sizes if size.names() <= env.keys()}
+
+    def outer_shape(self, shape: Shape) -> Shape:
+        """A shape of the kernel over the sizes of the operation."""
+        return substituted(shape, {name: as_expr(size) for name, size in self.sizes}) if self.sizes else shape
 
     def array_name(self, name: str) -> str:
         """The operation's name for the kernel's array."""
@@ -175,6 +205,9 @@ class Op:
     _pieces: list[Pieces] = field(default_factory=list, init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
+        if any(step.op is not None for step in self.steps):
+            for name, value in expand(self).fields():
+                object.__setattr__(self, name, value)
         check_op(self)
         object.__setattr__(self, "_forms", Forms((*self.arrays, *self.temporaries)))
         self._index.update({array.name: array for array in (*self.arrays, *self.temporaries)})
@@ -207,7 +240,8 @@ class Op:
     @property
     def derived_axes(self) -> tuple[Axis, ...]:
         """Sizes that kernels use and no array has: derived from `axes`."""
-        found = {axis.name: axis for step in self.steps for axis in step.kernel.axes if axis.value is not None}
+        axes = ((axis, step) for step in self.steps for axis in step.kernel.axes)
+        found = {axis.name: axis for axis, step in axes if axis.value is not None and axis.name not in dict(step.sizes)}
         return tuple(found.values())
 
     def active_steps(self, env: Mapping[str, object]) -> list[Step]:
@@ -260,7 +294,7 @@ def _pieces(op: Op) -> Iterator[Pieces]:
             if isinstance(given.formats, str) or not given.shapes or not array.shapes:
                 continue
             if all(array.formats[0].storage_bits < form.storage_bits for form in given.formats):
-                pairs = zip(array.shapes[0], given.shapes[0], strict=True)
+                pairs = zip(step.outer_shape(array.shapes[0]), given.shapes[0], strict=True)
                 dim = next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide)
                 yield Pieces(name=name, dim=dim - len(given.shapes[0]), when=step.when)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Union
 
-from specs.lang.declare.axes import Axis, Expr
+from specs.lang.declare.axes import Axis, Expr, as_expr, substitute
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
@@ -31,6 +32,29 @@ class Rows:
 
 Dim = Union[Rows, Expr, int]
 Shape = tuple[Dim, ...]
+
+LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale", "unit")
+"""Suffixes that expressions may use for a paged layout (`bind.layout_facts`)."""
+
+
+def sizes_of(shape: Shape) -> frozenset[str]:
+    """Names that a shape reads."""
+    names = (dim.axis.name if isinstance(dim, Rows) else as_expr(dim) for dim in shape)
+    return frozenset().union(*({name} if isinstance(name, str) else name.names() for name in names))
+
+
+def substituted(shape: Shape, names: Mapping[str, Expr]) -> Shape:
+    """The shape with other expressions in place of some names. Leading dimensions stay as they are unless it is an axis
+    that their axis is replaced by.
+    """
+    return tuple(_substituted(dim, names) for dim in shape)
+
+
+def _substituted(dim: Dim, names: Mapping[str, Expr]) -> Dim:
+    if isinstance(dim, Rows):
+        axis = names.get(dim.axis.name, dim.axis)
+        return Rows(axis) if isinstance(axis, Axis) else dim
+    return substitute(dim, names) if isinstance(dim, Expr) else dim
 
 
 def choice_name(value: object) -> str:

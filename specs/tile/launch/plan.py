@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from specs.lang.call.bind import Call
-from specs.lang.declare.axes import Ref, as_expr
+from specs.lang.declare.axes import Expr, Ref, as_expr
 from specs.lang.declare.kernel import Array, Config, Form, Kernel, Rows, Shape
 from specs.lang.declare.layouts import Pages, packed_strides
 from specs.lang.declare.op import Step
@@ -82,8 +82,9 @@ def plan(
         tuned: tunables that override the defaults.
     """
     kernel = step.kernel
-    attributes = _kernel_attributes(call, step)
-    env: dict[str, object] = {**call.env, **attributes}
+    outer = call.env
+    attributes, own_sizes = _kernel_attributes(outer, step), step.sizes_under(outer)
+    env: dict[str, object] = {**outer, **own_sizes, **attributes}
     default = kernel.config(config, env)
     tunables = {**dict(default.values), **(tuned or {})}
     env.update(tunables)
@@ -92,11 +93,12 @@ def plan(
     forms = kernel.under(attributes)
     present = [a for a in kernel.arrays if step.array_name(a.name) in call.shapes and forms[a.name].shapes]
     memory = {a.name: (step.array_name(a.name), _memory(call, step, forms[a.name], strides)) for a in present}
+    sizes = {**call.sizes, **own_sizes}
     key = Specialisation(
         attributes=tuple((a.name, attributes[a.name]) for a in kernel.attributes if not a.dynamic),
         formats=tuple((a.name, _format(call, step, a)) for a in present),
         layouts=tuple((name, m.layout) for name, (_, m) in memory.items()),
-        static=tuple((axis.name, call.sizes[axis.name]) for axis in kernel.axes if axis.static),
+        static=tuple((axis.name, sizes[axis.name]) for axis in kernel.axes if axis.static),
         static_conditions=tuple(conditions.items()),
         tunables=tuple(tunables.items()),
         wide=any(_span(m) >= 1 << 31 for _, m in memory.values()),
@@ -107,7 +109,7 @@ def plan(
         program=program,
         key=key,
         grid=tuple(as_expr(size).evaluate(env) for size in kernel.grid),
-        sizes=_sizes(kernel, {**call.sizes, **attributes}, memory),
+        sizes=_sizes(kernel, {**sizes, **attributes}, memory),
         arrays=memory,
         formats={a.name: call.formats[step.array_name(a.name)] for a in present},
         tunables=tunables,
@@ -115,12 +117,12 @@ def plan(
     )
 
 
-def _kernel_attributes(call: Call, step: Step) -> dict[str, object]:
+def _kernel_attributes(env: Mapping[str, object], step: Step) -> dict[str, object]:
     given = dict(step.attributes)
     values: dict[str, object] = {}
     for attribute in step.kernel.attributes:
         value = given.get(attribute.name, Ref(attribute.name))
-        values[attribute.name] = value.evaluate(call.attributes) if isinstance(value, Ref) else value
+        values[attribute.name] = value.evaluate(env) if isinstance(value, Expr) else value
     return values
 
 
@@ -130,7 +132,8 @@ def _memory(call: Call, step: Step, form: Form, strides: Mapping[str, Strides | 
     if isinstance(array.layout, Pages):
         return _pages(shape, strides.get(name))
     parts = call.formats[name].storage_bits // _format(call, step, array).storage_bits
-    canonical = (form if parts == 1 else call.forms[name]).shapes[0]
+    shapes = step.outer_shape(form.shapes[0])
+    canonical = shapes if parts == 1 else call.forms[name].shapes[0]
     given = strides.get(name)
     fresh = name not in strides  # temporaries, and results that the caller gave no array for
     steps = packed_strides(shape) if given is None or fresh else given
@@ -139,7 +142,7 @@ def _memory(call: Call, step: Step, form: Form, strides: Mapping[str, Strides | 
     groups = _collapse(lead) if canonical and isinstance(canonical[0], Rows) else []
     dims = [*groups, *rest] or [(1, 1)]  # an array without dimensions lies in memory as one element
     if parts > 1:
-        pairs = zip(form.shapes[0], canonical, strict=True)
+        pairs = zip(shapes, canonical, strict=True)
         dims = _narrowed(dims, parts, array, next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide))
     packed = fresh or (given is None and not form.swapped)
     return Memory(
