@@ -13,7 +13,8 @@ from typing import Any
 import specs
 from jax_impl.backends import BACKENDS
 from jax_impl.launch import run
-from specs.lang.call.signature import docstring, parameters
+from specs.docstring import docstring
+from specs.lang.call.signature import parameters
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import WITHOUT_PREFERENCE
 

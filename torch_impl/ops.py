@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 import specs
-from specs.lang.call.signature import docstring, parameters
+from specs.docstring import docstring
+from specs.lang.call.signature import parameters
 from specs.lang.call.sizes import bare_size
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE

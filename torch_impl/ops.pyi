@@ -29,8 +29,7 @@ def per_token_group_quant_fp8(
         s    = 2 ** ceil(log2 s)             under ue8m0, and with scales in e8m0
         q    = round_half_even(x / s)        to the format, saturating at max
 
-    All steps are float32 with one rounding each. A group of zeros has the codes 0 and the scale of eps (1e-10
-        unless
+    All steps are float32 with one rounding each. A group of zeros has the codes 0 and the scale of eps (1e-10 unless
     stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e8m0: NaN), and no other's.
 
     Source: DeepSeek-V3 technical report, section 3.3
@@ -41,25 +40,35 @@ def per_token_group_quant_fp8(
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
         scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
         ue8m0: round scales up to powers of two. Default False.
-        eps: smallest magnitude a group is scaled for; the least keeps scales normal float32 numbers. Default
-            1e-10.
-        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
-            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
-            'row', 'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; q: the last dimension is contiguous; scale: any strides,
-            other strides are free. Refused where it begins at the address of an argument.
+        eps: smallest magnitude a group is scaled for; the least keeps scales normal float32 numbers. Default 1e-10.
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
+            column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
+            'column', 'column_tma'. Default 'row'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
+            are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
-        scale: scale of every group, format of scale_format row: [..M, N // group]; column: [N // group, M];
-            column_tma: [N // group, ((M + 3) // 4) * 4]
+        scale: scale of every group, format of scale_format; shape by scale_layout:
+            row         [..M, N // group]
+            column      [N // group, M]
+            column_tma  [N // group, ((M + 3) // 4) * 4]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 512]:
+
+        >>> q, scale = per_token_group_quant_fp8(x)
+
+        gives q e4m3 [7, 512], scale f32 [7, 4].
     """
 
 def per_token_quant_fp8(
@@ -76,20 +85,19 @@ def per_token_quant_fp8(
         s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
         q    = round_half_even(x / s)        to the format, saturating at max
 
-    All steps are float32 with one rounding each; scale_ub applies where it is passed.
-    A row of zeros has the codes 0 and the scale 1 / (512 max).
-    A NaN makes the scale of its row NaN, an infinity makes it infinite unless scale_ub bounds it.
+    All steps are float32 with one rounding each; scale_ub applies where it is passed. A row of zeros has the codes 0
+    and the scale 1 / (512 max). A NaN makes the scale of its row NaN, an infinity makes it infinite unless scale_ub
+    bounds it.
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it
-            saturates, f32 [] or [1], optional
+        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates,
+            optional, f32 [] or [1]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; q: the last dimension is contiguous; scale: any strides,
-            other strides are free. Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
+            are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -98,6 +106,16 @@ def per_token_quant_fp8(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 512]:
+
+        >>> q, scale = per_token_quant_fp8(x)
+
+        gives q e4m3 [7, 512], scale f32 [7].
     """
 
 def per_tensor_quant_fp8(
@@ -115,22 +133,20 @@ def per_tensor_quant_fp8(
         s    = amax * fl(1 / max)            fl: rounded to float32; max: 448 for e4m3, 57344 for e5m2
         q    = round_half_even(x / s)        to the format, saturating at max
 
-    All steps are float32 with one rounding each; scale_ub applies where it is passed.
-    Zeros have the codes 0 and the scale 1 / (512 max). A static_scale is s.
-    A NaN makes the scale of all NaN, an infinity makes it infinite unless scale_ub bounds it.
+    All steps are float32 with one rounding each; scale_ub applies where it is passed. Zeros have the codes 0 and the
+    scale 1 / (512 max). A static_scale is s. A NaN makes the scale of all NaN, an infinity makes it infinite unless
+    scale_ub bounds it.
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        static_scale: the scale to use; computed from the largest magnitude when left out, f32 [] or [1],
-            optional
-        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it
-            saturates, f32 [] or [1], optional
+        static_scale: the scale to use; computed from the largest magnitude when left out, optional, f32 [] or [1]
+        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates,
+            optional, f32 [] or [1]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; the last dimension is contiguous, other strides are free.
-            Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; the last dimension is contiguous, other strides are free. Refused where
+            it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -139,6 +155,16 @@ def per_tensor_quant_fp8(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [37, 200]:
+
+        >>> q, scale = per_tensor_quant_fp8(x)
+
+        gives q e4m3 [37, 200], scale f32 [].
     """
 
 def static_quant_fp8(
@@ -156,24 +182,23 @@ def static_quant_fp8(
 
         q[m, n] = round_half_even(x[m, n] / s(m, n))        to the format, saturating
 
-    s is scale[], scale[m], scale[n] or scale[m // group_m, n // group_n]. The division is float32, rounded
-        once; a scale of
-    zero gives the largest codes, and NaN for zeros.
+    s is scale[], scale[m], scale[n] or scale[m // group_m, n // group_n]. The division is float32, rounded once; a
+    scale of zero gives the largest codes, and NaN for zeros.
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        scale: the scales to use; in mode block leading dimensions count as one, f32 or e8m0 tensor: [];
-            token: [..M]; channel: [N]; block: [cdiv(M, group_m), cdiv(N, group_n)]
-        scale_mode: how the scales depend on row and column. One of 'tensor', 'token', 'channel', 'block'.
-            Required.
+        scale: the scales to use; in mode block leading dimensions count as one, f32 or e8m0; shape by scale_mode:
+            tensor   [] or [1] or [1, 1]
+            token    [..M] or [..M, 1]
+            channel  [N] or [1, N]
+            block    [cdiv(M, group_m), cdiv(N, group_n)]
+        scale_mode: how the scales depend on row and column. One of 'tensor', 'token', 'channel', 'block'. Required.
         group_m: rows that one scale covers (mode block). Default 128.
         group_n: columns that one scale covers (mode block). Default 128.
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write q into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write q into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
@@ -181,6 +206,16 @@ def static_quant_fp8(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 512], scale f32 [7]:
+
+        >>> q = static_quant_fp8(x, scale, scale_mode="token")
+
+        gives q e4m3 [7, 512].
     """
 
 def per_token_quant_int8(
@@ -192,36 +227,43 @@ def per_token_quant_int8(
 ) -> Any:
     """INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
-        int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), clamped to -128 ..
-            127
+        int8:   s = max(max |x|, 127e-5) / 127                 q = round_half_even(x / s), clamped to -128 .. 127
         uint8:  s = max(max x - min x, 255e-5) / 255           z = -round_half_even(min x / s)
                 q = round_half_even(x / s + z), clamped to 0 .. 255
 
-    All steps are float32 with one rounding each, and s (at least 1e-5) is rounded to the format of x before
-        it divides:
-    x is about q s, or (q - z) s. A row of zeros has the codes 0 (and z 0).
+    All steps are float32 with one rounding each, and s (at least 1e-5) is rounded to the format of x before it
+    divides: x is about q s, or (q - z) s. A row of zeros has the codes 0 (and z 0).
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of int8, uint8. Default 'int8'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: a tuple of arrays to write (q, scale, zero_point) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; q: the last dimension is contiguous; scale: any
-            strides; zero_point: any strides, other strides are free. Refused where it begins at the address
-            of an argument.
+            returned: shape, format and device of the result; q: the last dimension is contiguous; scale: any strides;
+            zero_point: any strides, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, format of element [..M, N]
         scale: scale of every row, f32 [..M]
-        zero_point: code of zero, when the codes are uint8; in rows further from zero than 32896 = 2**23 / 255
-            times their extent (255e-5 at least) codes may be off by more than one, and from 8421504 = 2**31 /
-            255 times on zero points saturate at int32 and rows decode to other values, int32 int8: none;
-            uint8: [..M]
+        zero_point: code of zero, when the codes are uint8; in rows further from zero than 32896 = 2**23 / 255 times
+            their extent (255e-5 at least) codes may be off by more than one, and from 8421504 = 2**31 / 255 times on
+            zero points saturate at int32 and rows decode to other values, int32; shape by element:
+            int8   none
+            uint8  [..M]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale, zero_point: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 512]:
+
+        >>> q, scale = per_token_quant_int8(x)
+
+        gives q int8 [7, 512], scale f32 [7].
     """
 
 def mxfp8_quant(
@@ -236,31 +278,41 @@ def mxfp8_quant(
         s = 2 ** ceil(log2(amax * fl32(1 / max))), product of 24 bits, exponent limited to [-127, 127]
         q = round_half_even(x / s)        to e4m3, saturating at max = 448
 
-    amax is the largest magnitude of the 32 elements of a group, and at least 1.18e-38: a group of
-    zeros has the codes 0 and the scale 5.88e-39 (byte 0).
-    A NaN or an infinity makes the scale of its group NaN, and no other's.
+    amax is the largest magnitude of the 32 elements of a group, and at least 1.18e-38: a group of zeros has the codes
+    0 and the scale 5.88e-39 (byte 0). A NaN or an infinity makes the scale of its group NaN, and no other's.
 
     Source: OCP Microscaling Formats (MX) 1.0; exponents rounded up
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
-            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
-            'row', 'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; q: the last dimension is contiguous; scale: any strides,
-            other strides are free. Refused where it begins at the address of an argument.
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
+            column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
+            'column', 'column_tma'. Default 'row'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
+            are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, e4m3 [..M, N]
-        scale: scale of every group, e8m0 row: [..M, N // 32]; column: [N // 32, M]; column_tma: [N // 32, ((M
-            + 3) // 4) * 4]
+        scale: scale of every group, e8m0; shape by scale_layout:
+            row         [..M, N // 32]
+            column      [N // 32, M]
+            column_tma  [N // 32, ((M + 3) // 4) * 4]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 384]:
+
+        >>> q, scale = mxfp8_quant(x)
+
+        gives q e4m3 [7, 384], scale e8m0 [7, 12].
     """
 
 def mxfp4_quant(
@@ -275,31 +327,41 @@ def mxfp4_quant(
         s = 2 ** ceil(log2(amax * fl32(1 / max))), product of 24 bits, exponent limited to [-127, 127]
         q = round_half_even(x / s)        to e2m1, saturating at max = 6
 
-    amax is the largest magnitude of the 32 elements of a group, and at least 7.05e-38: a group of
-    zeros has the codes 0 and the scale 1.18e-38 (byte 1).
-    A NaN or an infinity makes the scale of its group NaN, and no other's.
+    amax is the largest magnitude of the 32 elements of a group, and at least 7.05e-38: a group of zeros has the codes
+    0 and the scale 1.18e-38 (byte 1). A NaN or an infinity makes the scale of its group NaN, and no other's.
 
     Source: OCP Microscaling Formats (MX) 1.0; exponents rounded up
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
-            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
-            'row', 'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; q: the last dimension is contiguous; scale: any strides,
-            other strides are free. Refused where it begins at the address of an argument.
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
+            column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
+            'column', 'column_tma'. Default 'row'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
+            are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, uint8 [..M, N // 2]
-        scale: scale of every group, e8m0 row: [..M, N // 32]; column: [N // 32, M]; column_tma: [N // 32, ((M
-            + 3) // 4) * 4]
+        scale: scale of every group, e8m0; shape by scale_layout:
+            row         [..M, N // 32]
+            column      [N // 32, M]
+            column_tma  [N // 32, ((M + 3) // 4) * 4]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 384]:
+
+        >>> q, scale = mxfp4_quant(x)
+
+        gives q uint8 [7, 192], scale e8m0 [7, 12].
     """
 
 def nvfp4_quant(
@@ -313,36 +375,45 @@ def nvfp4_quant(
     """NVFP4: e2m1 codes, two per byte, with one e4m3 scale per 16 elements, under the tensor's global scale.
 
         scale = e4m3(amax * fl(1 / max) * global_scale)
-        q     = round_half_even(x * fl(1 / (scale * fl(1 / global_scale))))        to e2m1, saturating at max
-            = 6
+        q     = round_half_even(x * fl(1 / (scale * fl(1 / global_scale))))        to e2m1, saturating at max = 6
 
-    amax is the largest magnitude of the 16 elements of a group. All steps are float32 with one rounding each;
-    a group whose scale is 0 has the codes 0. A NaN or an infinity makes the scale of its group NaN, and no
-        other's.
+    amax is the largest magnitude of the 16 elements of a group. All steps are float32 with one rounding each; a group
+    whose scale is 0 has the codes 0. A NaN or an infinity makes the scale of its group NaN, and no other's.
 
     Source: NVFP4: NVIDIA Transformer Engine, vLLM scaled_fp4_quant (ref_nvfp4_quant in its tests)
 
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
-        global_scale: multiplies the scales before they are rounded to their format: 448 * 6 / amax of the
-            tensor, f32 [] or [1]
-        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions
-            as one; column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of
-            'row', 'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; q: the last dimension is contiguous; scale: any strides,
-            other strides are free. Refused where it begins at the address of an argument.
+        global_scale: multiplies the scales before they are rounded to their format: 448 * 6 / amax of the tensor, f32
+            [] or [1]
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
+            column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
+            'column', 'column_tma'. Default 'row'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
+            are free. Refused where it begins at the address of an argument.
 
     Returns:
         q: codes, uint8 [..M, N // 2]
-        scale: scale of every group, e4m3 row: [..M, N // 16]; column: [N // 16, M]; column_tma: [N // 16, ((M
-            + 3) // 4) * 4]
+        scale: scale of every group, e4m3; shape by scale_layout:
+            row         [..M, N // 16]
+            column      [N // 16, M]
+            column_tma  [N // 16, ((M + 3) // 4) * 4]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With x bf16 [7, 384], global_scale f32 []:
+
+        >>> q, scale = nvfp4_quant(x, global_scale)
+
+        gives q uint8 [7, 192], scale e4m3 [7, 24].
     """
 
 def fp8_gemm(
@@ -363,36 +434,38 @@ def fp8_gemm(
 
         C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
 
-    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is
-        rounded once.
-    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
-        (token) or column
-    (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
+    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or
+    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 
     Source: DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx
 
     Args:
         a: activations, e4m3 or e5m2 [..M, K]
         b: weight, format of a [K, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a (1 where left out in a mode that does not need them), f32 or e8m0 tensor: [];
-            token_channel: [..M]; token_tensor: [..M]; tensor_channel: []; block: [..M, cdiv(K, group)]; mx:
-            [..M, K // 32], optional
-        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight
-            where they have both dimensions, f32 or e8m0 tensor: []; token_channel: [N]; token_tensor: [];
-            tensor_channel: [N]; block: [cdiv(K, group), cdiv(N, group)]; mx: [K // 32, N] (last two swapped
-            at weight_order="nk"), optional
-        bias: addend, f32 or bf16 or f16 [N], optional
+        a_scale: scales of a (1 where left out in a mode that does not need them), optional, f32 or e8m0; shape by
+            scale_mode:
+            tensor, tensor_channel       [] or [1] or [1, 1]
+            token_channel, token_tensor  [..M] or [..M, 1]
+            block                        [..M, cdiv(K, group)]
+            mx                           [..M, K // 32]
+        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight where
+            they have both dimensions, optional, f32 or e8m0; shape by scale_mode (last two swapped at
+            weight_order="nk" and block or mx):
+            tensor, token_tensor           [] or [1] or [1, 1]
+            token_channel, tensor_channel  [N] or [1, N] or [N, 1]
+            block                          [cdiv(K, group), cdiv(N, group)]
+            mx                             [K // 32, N]
+        bias: addend, optional, f32 or bf16 or f16 [N]
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'token_channel', 'token_tensor',
             'tensor_channel', 'block', 'mx'. Required.
         group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
-        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
-            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
+            the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write c into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -400,6 +473,17 @@ def fp8_gemm(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a e4m3 [1, 384], b e4m3 [384, 384], a_scale f32 [1, 3], b_scale f32 [3, 3], bias f32 [384]:
+
+        >>> c = fp8_gemm(a, b, a_scale, b_scale, bias, scale_mode="block", weight_order="nk")
+
+        gives c bf16 [1, 384].
     """
 
 def fp8_bmm(
@@ -420,34 +504,36 @@ def fp8_bmm(
 
         C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
 
-    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is
-        rounded once.
-    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
-        (token) or column
-    (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
+    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or
+    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 
     Args:
         a: activations, e4m3 or e5m2 [G, M, K]
         b: weight, format of a [G, K, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a (1 where left out in a mode that does not need them), f32 or e8m0 tensor: [G];
-            token_channel: [G, M]; token_tensor: [G, M]; tensor_channel: [G]; block: [G, M, cdiv(K, group)];
-            mx: [G, M, K // 32], optional
-        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight
-            where they have both dimensions, f32 or e8m0 tensor: [G]; token_channel: [G, N]; token_tensor:
-            [G]; tensor_channel: [G, N]; block: [G, cdiv(K, group), cdiv(N, group)]; mx: [G, K // 32, N] (last
-            two swapped at weight_order="nk"), optional
-        bias: addend, f32 or bf16 or f16 [N], optional
+        a_scale: scales of a (1 where left out in a mode that does not need them), optional, f32 or e8m0; shape by
+            scale_mode:
+            tensor, tensor_channel       [G] or [G, 1] or [G, 1, 1]
+            token_channel, token_tensor  [G, M] or [G, M, 1]
+            block                        [G, M, cdiv(K, group)]
+            mx                           [G, M, K // 32]
+        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight where
+            they have both dimensions, optional, f32 or e8m0; shape by scale_mode (last two swapped at
+            weight_order="nk" and block or mx):
+            tensor, token_tensor           [G] or [G, 1] or [G, 1, 1]
+            token_channel, tensor_channel  [G, N] or [G, 1, N] or [G, N, 1]
+            block                          [G, cdiv(K, group), cdiv(N, group)]
+            mx                             [G, K // 32, N]
+        bias: addend, optional, f32 or bf16 or f16 [N]
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'token_channel', 'token_tensor',
             'tensor_channel', 'block', 'mx'. Required.
         group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
-        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
-            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
+            the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write c into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         c: result, format of out_dtype [G, M, N]
@@ -455,6 +541,17 @@ def fp8_bmm(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a e4m3 [4, 9, 256], b e4m3 [4, 128, 256], a_scale f32 [4, 9, 2], b_scale f32 [4, 1, 2], bias f32 [128]:
+
+        >>> c = fp8_bmm(a, b, a_scale, b_scale, bias, scale_mode="block", weight_order="nk")
+
+        gives c bf16 [4, 9, 128].
     """
 
 def fp8_gemm_w8a16(
@@ -473,28 +570,27 @@ def fp8_gemm_w8a16(
 
         C[m, n] = sum_k A[m, k] sa(m, k) B[k, n] sb(k, n) + bias[n]
 
-    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is
-        rounded once.
-    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row
-        (token) or column
-    (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+    Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
+    Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or
+    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
 
     Args:
         a: activations, bf16 or f16 [..M, K]
         b: weight, e4m3 or e5m2 [K, N] (last two swapped at weight_order="nk")
-        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight
-            where they have both dimensions, f32 or e8m0 tensor: []; channel: [N]; block: [cdiv(K, group),
-            cdiv(N, group)] (last two swapped at weight_order="nk"), optional
-        bias: addend, f32 or bf16 or f16 [N], optional
+        b_scale: scales of b (1 where left out in a mode that does not need them), in the order of the weight where
+            they have both dimensions, optional, f32 or e8m0; shape by scale_mode (last two swapped at
+            weight_order="nk" and block):
+            tensor   [] or [1] or [1, 1]
+            channel  [N] or [1, N] or [N, 1]
+            block    [cdiv(K, group), cdiv(N, group)]
+        bias: addend, optional, f32 or bf16 or f16 [N]
         scale_mode: how the scales depend on m, k, n. One of 'tensor', 'channel', 'block'. Required.
         group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
-        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
-            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write c into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
+            the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         c: result, format of a [..M, N]
@@ -502,6 +598,17 @@ def fp8_gemm_w8a16(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most (K + 8) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [1, 384], b e4m3 [384, 384], b_scale f32 [3, 3], bias f32 [384]:
+
+        >>> c = fp8_gemm_w8a16(a, b, b_scale, bias, scale_mode="block", weight_order="nk")
+
+        gives c bf16 [1, 384].
     """
 
 def int4_gemm_w4a16(
@@ -519,26 +626,29 @@ def int4_gemm_w4a16(
 ) -> torch.Tensor:
     """Product of 16-bit activations and an INT4 weight in groups along K.
 
+        C[m, n] = sum_k A[m, perm(k)] (u[k, n] - z[k // G, n]) s[k // G, n] + bias[n]
+
+    u, z and s lie as `specs.gemm.int4_weights` says.
+
     Source: GPTQ (Frantar et al., 2022) storage order
 
     Args:
         a: activations, bf16 or f16 [..M, K]
         b: weight, eight k per word, int32 [K // 8, N] (last two swapped at weight_order="nk")
-        b_scale: scales, format of a -1: [1, N]; 32: [cdiv(K, group_size), N]; 64: [cdiv(K, group_size), N];
-            128: [cdiv(K, group_size), N]; 256: [cdiv(K, group_size), N]
-        b_zp: zero points, eight n per word; 8 everywhere when left out, int32 -1: [1, N // 8]; 32: [cdiv(K,
-            group_size), N // 8]; 64: [cdiv(K, group_size), N // 8]; 128: [cdiv(K, group_size), N // 8]; 256:
-            [cdiv(K, group_size), N // 8], optional
-        g_idx: act-order: column of a that multiplies row k of the weight, int32 [K], optional
-        bias: addend, f32 or bf16 or f16 [N], optional
+        b_scale: scales, format of a; shape by group_size:
+            -1                [1, N]
+            32, 64, 128, 256  [cdiv(K, group_size), N]
+        b_zp: zero points, eight n per word; 8 everywhere when left out, optional, int32; shape by group_size:
+            -1                [1, N // 8]
+            32, 64, 128, 256  [cdiv(K, group_size), N // 8]
+        g_idx: act-order: column of a that multiplies row k of the weight, optional, int32 [K]
+        bias: addend, optional, f32 or bf16 or f16 [N]
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
-        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order;
-            scales and zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write c into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order; scales and
+            zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         c: result, format of a [..M, N]
@@ -546,6 +656,17 @@ def int4_gemm_w4a16(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most (K + 8) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [1, 384], b int32 [384, 48], b_scale bf16 [3, 384]:
+
+        >>> c = int4_gemm_w4a16(a, b, b_scale, group_size=128, weight_order="nk")
+
+        gives c bf16 [1, 384].
     """
 
 def int4_gemm_w4a8(
@@ -568,33 +689,42 @@ def int4_gemm_w4a8(
 ) -> torch.Tensor:
     """Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
+        C[m, n] = sum_k (A[m, perm(k)] - za[m]) sa[m] (u[k, n] - z[k // G, n]) s[k // G, n] t[n] + bias[n]
+
+    A is int8 or uint8 with a scale and, where `a_zp` is passed, a zero point per token (or one for all), as
+    `per_token_quant_int8` gives them; or e4m3 with a scale, as `per_token_quant_fp8` does. u, z and s lie as
+    `specs.gemm.int4_weights` says; t is a further scale per column, for weights whose group scales are e4m3.
+
     Source: GPTQ (Frantar et al., 2022) storage order; QServe (Lin et al., 2024) for int8 activations
 
     Args:
         a: activations, int8 or uint8 or e4m3 [..M, K]
         b: weight, eight k per word, int32 [K // 8, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a, f32 or bf16 or f16 token: [..M]; tensor: []
-        b_scale: scales, f32 or bf16 or f16 or e4m3 -1: [1, N]; 32: [cdiv(K, group_size), N]; 64: [cdiv(K,
-            group_size), N]; 128: [cdiv(K, group_size), N]; 256: [cdiv(K, group_size), N]
-        a_zp: zero points of an integer a; 0 when left out, int32 token: [..M]; tensor: [], optional
-        b_zp: zero points, eight n per word; 8 everywhere when left out, int32 -1: [1, N // 8]; 32: [cdiv(K,
-            group_size), N // 8]; 64: [cdiv(K, group_size), N // 8]; 128: [cdiv(K, group_size), N // 8]; 256:
-            [cdiv(K, group_size), N // 8], optional
-        g_idx: act-order: column of a that multiplies row k of the weight, int32 [K], optional
-        channel_scale: further scales of the weight, one per column; 1 when left out, f32 [N] or [1, N] or [N,
-            1], optional
-        bias: addend, f32 or bf16 or f16 [N], optional
+        a_scale: scales of a, f32 or bf16 or f16; shape by scale_mode:
+            token   [..M] or [..M, 1]
+            tensor  [] or [1]
+        b_scale: scales, f32 or bf16 or f16 or e4m3; shape by group_size:
+            -1                [1, N]
+            32, 64, 128, 256  [cdiv(K, group_size), N]
+        a_zp: zero points of an integer a; 0 when left out, optional, int32; shape by scale_mode:
+            token   [..M] or [..M, 1]
+            tensor  [] or [1]
+        b_zp: zero points, eight n per word; 8 everywhere when left out, optional, int32; shape by group_size:
+            -1                [1, N // 8]
+            32, 64, 128, 256  [cdiv(K, group_size), N // 8]
+        g_idx: act-order: column of a that multiplies row k of the weight, optional, int32 [K]
+        channel_scale: further scales of the weight, one per column; 1 when left out, optional, f32 [N] or [1, N] or
+            [N, 1]
+        bias: addend, optional, f32 or bf16 or f16 [N]
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
-        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order;
-            scales and zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
-        scale_mode: whether a has a scale (and a zero point) per token, or one for all. One of 'token',
-            'tensor'. Default 'token'.
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order; scales and
+            zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
+        scale_mode: whether a has a scale (and a zero point) per token, or one for all. One of 'token', 'tensor'.
+            Default 'token'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write c into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -602,6 +732,17 @@ def int4_gemm_w4a8(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 14) * 2**-24 of
+            the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a int8 [1, 384], b int32 [384, 48], a_scale f32 [1], b_scale f32 [3, 384]:
+
+        >>> c = int4_gemm_w4a8(a, b, a_scale, b_scale, group_size=128, weight_order="nk")
+
+        gives c bf16 [1, 384].
     """
 
 def fp4_gemm(
@@ -621,29 +762,42 @@ def fp4_gemm(
 ) -> torch.Tensor:
     """Product of activations and a weight in MXFP4 or NVFP4.
 
+        C[m, n] = (sum_k A[m, k] sa[m, k // G] B[k, n] sb[k // G, n]) / (ga gb) + bias[n]
+
+    Codes are e2m1, two consecutive k per byte, the even one in the low nibble. The format of the scales says which of
+    two declarations of `specs.lang.formats.named` is meant: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling
+    Formats 1.0), or NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 /
+    amax, as vLLM and compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is
+    summed and then scaled in float32. The inverses of ga and gb, each rounded, multiply the sum.
+
     Source: OCP Microscaling Formats (MX) 1.0; NVIDIA Transformer Engine (NVFP4), vLLM cutlass_scaled_fp4_mm
 
     Args:
         a: activations, two k per byte, uint8 [..M, KB]
         b: weight, two k per byte, uint8 [KB, N] (last two swapped at weight_order="nk")
-        a_scale: scales of a, format of scale_format e8m0: [..M, KB // 16]; e4m3: [..M, KB // 8]
-        b_scale: scales of b, format of scale_format e8m0: [KB // 16, N]; e4m3: [KB // 8, N] (last two swapped
-            at weight_order="nk")
-        bias: addend, f32 or bf16 or f16 [N], optional
-        a_global_scale: NVFP4: number by which the scales of a were multiplied; 1 when left out, f32 e8m0:
-            none; e4m3: [], optional
-        b_global_scale: NVFP4: number by which the scales of b were multiplied; 1 when left out, f32 e8m0:
-            none; e4m3: [], optional
+        a_scale: scales of a, format of scale_format; shape by scale_format:
+            e8m0  [..M, KB // 16]
+            e4m3  [..M, KB // 8]
+        b_scale: scales of b, format of scale_format; shape by scale_format (last two swapped at weight_order="nk"):
+            e8m0  [KB // 16, N]
+            e4m3  [KB // 8, N]
+        bias: addend, optional, f32 or bf16 or f16 [N]
+        a_global_scale: NVFP4: number by which the scales of a were multiplied; 1 when left out, optional, f32; shape
+            by scale_format:
+            e8m0  none
+            e4m3  [] or [1]
+        b_global_scale: NVFP4: number by which the scales of b were multiplied; 1 when left out, optional, f32; shape
+            by scale_format:
+            e8m0  none
+            e4m3  [] or [1]
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as
-            [N, K], the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
-        scale_format: format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one
-            per tensor). One of e8m0, e4m3. Default 'e8m0'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write c into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
+            the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        scale_format: format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one per
+            tensor). One of e8m0, e4m3. Default 'e8m0'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         c: result, format of out_dtype [..M, N]
@@ -651,6 +805,18 @@ def fp4_gemm(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (KB * 2 + 8) * 2**-24
+            of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands).
+
+    Example:
+        With a uint8 [1, 192], b uint8 [384, 192], a_scale e8m0 [1, 12], b_scale e8m0 [384, 12]:
+
+        >>> c = fp4_gemm(a, b, a_scale, b_scale, weight_order="nk")
+
+        gives c bf16 [1, 384].
     """
 
 def quantize_and_insert_k(
@@ -664,19 +830,21 @@ def quantize_and_insert_k(
 ) -> None:
     """Rows quantised and written into their slots.
 
+        cache[slot_mapping[i]] = encode(k[i])      for every i whose slot is in the cache
+
+    Rows are already rotated, and of bfloat16, float16 or float32; they are rounded once, to the formats of the
+    layout. Slots that are negative (padding) or past the last page are skipped; no other byte of the cache changes.
+
     Source: DeepSeek-V4 KV cache; layouts as in FlashMLA
 
     Args:
         k: rows, bf16 or f16 or f32 [T, D]
-        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a
-            row]
+        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
-            Default 'v4'.
-        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
-            row]. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         None.
@@ -684,6 +852,14 @@ def quantize_and_insert_k(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        cache: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With k bf16 [17, 512], cache uint8 [3, 9792], slot_mapping int32 [17]:
+
+        >>> quantize_and_insert_k(k, cache, slot_mapping, block_size=16)
     """
 
 def qnorm_rope_kv_insert(
@@ -701,24 +877,31 @@ def qnorm_rope_kv_insert(
 ) -> None:
     """Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
+        q[t, h]  = rope(q[t, h] / sqrt(mean(q[t, h]^2) + eps), positions[t])               all T rows, in place
+        cache[slot_mapping[t]] = encode(rope(kv[t], positions[t]))                         for t with a slot in the
+            cache
+
+    rope rotates the last columns, as many as the table has, in interleaved pairs. Queries are float32 throughout and
+    rounded once. The rotated columns of a key, of float16 or float32 first rounded to bfloat16, are rounded correctly
+    to bfloat16 again (zeros positive), then stored or quantised; its other columns are quantised as they are. No
+    temporary exists, and `kv` is not changed.
+
+    For a token whose position is outside the table (padding), q is unchanged and no key is written.
+
     Source: DeepSeek-V4 attention input; layouts as in FlashMLA
 
     Args:
         q: queries; written in place, bf16 or f16 [T, H, D]
         kv: keys, normalised already, bf16 or f16 or f32 [T, D]
-        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a
-            row]
+        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
-        positions: position of every row; outside the table: q is unchanged, and no key is written, int32 or
-            int64 [T]
+        positions: position of every row; outside the table: q is unchanged, and no key is written, int32 or int64 [T]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         eps: added to the mean square. Default 1e-06.
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
-            Default 'v4'.
-        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
-            row]. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         None.
@@ -726,6 +909,17 @@ def qnorm_rope_kv_insert(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most (D + 16) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        cache: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With q bf16 [5, 8, 512], kv bf16 [5, 512], cache uint8 [1, 9792], slot_mapping int32 [5], positions int32 [5],
+            cos_sin f32 [97, 64]:
+
+        >>> qnorm_rope_kv_insert(q, kv, cache, slot_mapping, positions, cos_sin, block_size=16)
     """
 
 def dequant_gather_k(
@@ -742,21 +936,26 @@ def dequant_gather_k(
 ) -> None:
     """Rows of a paged cache dequantised into a dense workspace.
 
+        out[b, offset + i] = decode(row p of request b),  p = seq_lens[b] - gather_lens[b] + i,  0 <= i <
+            gather_lens[b]
+
+    Row p lies in page block_table[b, p // rows], at p % rows. Values are rounded to bfloat16, which is exact for
+    layouts whose scales are powers of two. Other rows of `out` are unchanged; a page outside the cache is not read,
+    and its rows are unchanged too.
+
     Source: DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA
 
     Args:
         out: workspace; other rows stay as they are; written in place, bf16 [BO, M, D]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         seq_lens: rows that the cache holds of every request, int32 [B]
-        gather_lens: how many of them, the last ones, are gathered; all if left out, int32 [B], optional
+        gather_lens: how many of them, the last ones, are gathered; all if left out, optional, int32 [B]
         block_table: pages of every request in order, int32 [B, TABLE]
         offset: first row of the workspace that is written. Default 0.
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
-            Default 'v4'.
-        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
-            row]. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         None.
@@ -764,6 +963,14 @@ def dequant_gather_k(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With out bf16 [3, 32, 512], cache uint8 [6, 9792], seq_lens int32 [3], block_table int32 [3, 2]:
+
+        >>> dequant_gather_k(out, cache, seq_lens, block_table=block_table, block_size=16)
     """
 
 def sparse_mla_prefill(
@@ -781,34 +988,61 @@ def sparse_mla_prefill(
 ) -> Any:
     """Attention of one token's heads over listed rows.
 
+        keys of token t = kv[indices[t, j]] for j < topk_length[t]
+        out[t, h] = softmax(sm_scale <q[t, h], keys>, attn_sink[h]) @ keys[:, :d_v]
+
+    Entries that are negative or after the last row are skipped, and entries past the length are not read. A token
+    without keys gives zeros. Weights are rounded to the format of the queries.
+
     Source: DeepSeek-V3.2 and V4; FlashMLA
 
     Args:
         q: queries, bf16 or f16 [T, H, D]
         kv: keys, format of q [S, D] or [S, 1, D]
         indices: rows of kv of every token, int32 or int64 [T, P] or [T, 1, P]
-        attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
-        topk_length: entries of every token's list that count; all if left out, int32 [T], optional
+        attn_sink: score of a key without a value, per head; -inf for none, optional, f32 [SINKS]
+        topk_length: entries of every token's list that count; all if left out, optional, int32 [T]
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
         d_v: columns of a key that are its value. Default 512.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; the last dimension is contiguous, other strides
-            are free. Refused where it begins at the address of an argument.
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides are
+            free. Refused where it begins at the address of an argument.
 
     Returns:
-        out: weighted means of the values; 0 for a token without keys, such as one of padding, format of q [T,
-            H, VALUES]
-        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 False:
-            none; True: [T, H]
-        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
-            False: none; True: [T, H]
+        out: weighted means of the values; 0 for a token without keys, such as one of padding, format of q [T, H,
+            VALUES]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32; shape by
+            return_lse:
+            False  none
+            True   [T, H]
+        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32; shape by
+            return_lse:
+            False  none
+            True   [T, H]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most 1 * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        max_logits: relative rounding error 2**-24 (f32); before it at most 1 * 2**-24 of the sum of the absolute
+            values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        lse: relative rounding error 2**-24 (f32); before it at most 1 * 2**-24 of the sum of the absolute values that
+            are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even where all sums are
+            exact.
+
+    Example:
+        With q bf16 [7, 8, 512], kv bf16 [1200, 512], indices int32 [7, 128], attn_sink f32 [8], topk_length int32
+            [7]:
+
+        >>> out, max_logits, lse = sparse_mla_prefill(q, kv, indices, attn_sink, topk_length,
+        ...     sm_scale=0.6931471805599453, return_lse=True)
+
+        gives out bf16 [7, 8, 512], max_logits f32 [7, 8], lse f32 [7, 8].
     """
 
 def sparse_mla_decode_fp8(
@@ -832,6 +1066,14 @@ def sparse_mla_decode_fp8(
 ) -> Any:
     """Attention of decode tokens over listed rows of paged, quantised caches.
 
+        keys of token t = comp[topk_indices[t, j]] for j < topk_lens[t], and swa[swa_indices[t, j]] for j <
+            swa_lens[t]
+        out[t, h] = softmax(sm_scale <q[t, h], keys>, attn_sink[h]) @ keys[:, :values]
+
+    One softmax over both lists. Entries that are negative or name no row of the cache are skipped, inside the length
+    too; entries past the length are ignored. A token without keys gives zeros. Keys and weights are rounded to the
+    format of the queries.
+
     Source: DeepSeek-V4; FlashMLA
 
     Args:
@@ -839,40 +1081,59 @@ def sparse_mla_decode_fp8(
         swa_cache: pages of the window, uint8 [SWA_PAGES, SWA_BYTES] or [SWA_PAGES, SWA_ROWS, bytes of a row]
         swa_indices: slots of every token's window, int32 or int64 [T, W] or [T, 1, W]
         swa_lens: entries of every token's window list, clamped to 0 .. W, int32 [T]
-        comp_cache: pages of compressed keys, uint8 [COMP_PAGES, COMP_BYTES] or [COMP_PAGES, COMP_ROWS, bytes
-            of a row], optional
-        topk_indices: slots of every token's chosen compressed keys, int32 or int64 [T, K] or [T, 1, K],
-            optional
-        topk_lens: entries of every token's top-k list, clamped to 0 .. K, int32 [T], optional
-        attn_sink: score of a key without a value, per head; -inf for none, f32 [SINKS], optional
+        comp_cache: pages of compressed keys, optional, uint8 [COMP_PAGES, COMP_BYTES] or [COMP_PAGES, COMP_ROWS,
+            bytes of a row]
+        topk_indices: slots of every token's chosen compressed keys, optional, int32 or int64 [T, K] or [T, 1, K]
+        topk_lens: entries of every token's top-k list, clamped to 0 .. K, optional, int32 [T]
+        attn_sink: score of a key without a value, per head; -inf for none, optional, f32 [SINKS]
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
-        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value.
-            Default 'v4'.
-        block_size: rows of a page of swa_cache; may be left out where it is passed as [pages, rows, bytes of
-            a row]. Default None.
-        comp_block_size: rows of a page of comp_cache; may be left out where it is passed as [pages, rows,
-            bytes of a row]. Default None.
-        splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the
-            last bits of a token's result may depend on the number of tokens; any other number: they do not.
-            Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
+        block_size: rows of a page of swa_cache; may be left out where it is passed as [pages, rows, bytes of a row].
+            Default None.
+        comp_block_size: rows of a page of comp_cache; may be left out where it is passed as [pages, rows, bytes of a
+            row]. Default None.
+        splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the last bits
+            of a token's result may depend on the number of tokens; any other number: they do not. Default 0.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; the last dimension is contiguous, other strides
-            are free. Refused where it begins at the address of an argument.
+            returned: shape, format and device of the result; the last dimension is contiguous, other strides are
+            free. Refused where it begins at the address of an argument.
 
     Returns:
-        out: weighted means of the values; 0 for a token without keys, such as one of padding, format of q [T,
-            H, VALUES]
-        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32 False:
-            none; True: [T, H]
-        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32
-            False: none; True: [T, H]
+        out: weighted means of the values; 0 for a token without keys, such as one of padding, format of q [T, H,
+            VALUES]
+        max_logits: largest score of every row, natural units, the sink not counted; -inf for none, f32; shape by
+            return_lse:
+            False  none
+            True   [T, H]
+        lse: logarithm of the sum of exponentials, the sink not counted; -inf for a row without keys, f32; shape by
+            return_lse:
+            False  none
+            True   [T, H]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most 1 * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        max_logits: relative rounding error 2**-24 (f32); before it at most 1 * 2**-24 of the sum of the absolute
+            values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        lse: relative rounding error 2**-24 (f32); before it at most 1 * 2**-24 of the sum of the absolute values that
+            are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even where all sums are
+            exact.
+
+    Example:
+        With q bf16 [4, 8, 512], swa_cache uint8 [10, 9792], swa_indices int32 [4, 40], swa_lens int32 [4], comp_cache
+            uint8 [140, 1728], topk_indices int32 [4, 70], topk_lens int32 [4], attn_sink f32 [8]:
+
+        >>> out, max_logits, lse = sparse_mla_decode_fp8(q, swa_cache, swa_indices, swa_lens, comp_cache,
+        ...     topk_indices, topk_lens, attn_sink, sm_scale=0.6931471805599453, block_size=16, comp_block_size=2,
+        ...     return_lse=True)
+
+        gives out bf16 [4, 8, 512], max_logits f32 [4, 8], lse f32 [4, 8].
     """
 
 def flash_attn_varlen(
@@ -904,28 +1165,40 @@ def flash_attn_varlen(
 ) -> Any:
     """Attention of requests of different lengths, packed one after the other or paged.
 
+        s[i, j] = softmax_scale <q[i], k[j]>, then softcap tanh(s / softcap), then - slope |i + shift - j|
+        out[i] = sum_j exp(s[i, j]) v[j] / Z,  lse[i] = ln(Z),  Z = sum_j exp(s[i, j]) + exp(s_aux)
+
+    over the keys j of query i's request that it sees: window_left before and window_right after its own position i +
+    shift, where shift = keys - queries lets the last of both be level. causal: none after it. Queries and keys are
+    multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of
+    the values (of the queries, where values are FP8).
+
+    Rows of q before cu_seqlens_q[0], and from cu_seqlens_q[-1] on, belong to no request, as in batches that are
+    padded to a fixed size: their out is 0 and their lse -inf. Bounds and lengths are clamped to the arrays. Rows of a
+    request after its first max_seqlen_q are not computed, and hold anything.
+
     Source: Dao, FlashAttention-2 (2023); conventions as in vLLM
 
     Args:
         q: queries, request after request, bf16 or f16 or e4m3 or e5m2 [TQ, HQ, D]
-        k: keys, request after request, or in pages, bf16 or f16 or e4m3 or e5m2 [PAGES, PAGE, HKV, D] or
-            [PAGE, HKV, D]
+        k: keys, request after request, or in pages, bf16 or f16 or e4m3 or e5m2 [PAGES, PAGE, HKV, D] or [PAGE, HKV,
+            D]
         v: values, as keys, format of k [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
-        cu_seqlens_q: first query of every request, and the end of the last; other rows of q are of no
-            request, int32 [BOUNDS]
-        cu_seqlens_k: first key of every request, and the end of the last; for keys without pages, int32
-            [BOUNDS], optional
-        seqused_k: keys of every request, the first ones in its pages or of its dense keys, int32 [BOUNDS -
-            1], optional
-        block_table: pages of every request in order; further entries are not read, int32 [BOUNDS - 1, TABLE],
-            optional
-        alibi_slopes: what a score loses per position of distance, per head, or per request and head, f32
-            [SLOPES, HQ] or [HQ], optional
-        s_aux: score of a key without a value, per head, neither scaled nor capped; -inf for none, f32 or bf16
-            or f16 [HQ], optional
-        q_descale: positive factor of q, per request and key head, f32 [BOUNDS - 1, HKV], optional
-        k_descale: positive factor of k, per request and key head, f32 [BOUNDS - 1, HKV], optional
-        v_descale: positive factor of v, per request and key head, f32 [BOUNDS - 1, HKV], optional
+        cu_seqlens_q: first query of every request, and the end of the last; other rows of q are of no request, int32
+            [BOUNDS]
+        cu_seqlens_k: first key of every request, and the end of the last; for keys without pages, optional, int32
+            [BOUNDS]
+        seqused_k: keys of every request, the first ones in its pages or of its dense keys, optional, int32 [BOUNDS -
+            1]
+        block_table: pages of every request in order; further entries are not read, optional, int32 [BOUNDS - 1,
+            TABLE]
+        alibi_slopes: what a score loses per position of distance, per head, or per request and head, optional, f32
+            [SLOPES, HQ] or [HQ]
+        s_aux: score of a key without a value, per head, neither scaled nor capped; -inf for none, optional, f32 or
+            bf16 or f16 [HQ]
+        q_descale: positive factor of q, per request and key head, optional, f32 [BOUNDS - 1, HKV]
+        k_descale: positive factor of k, per request and key head, optional, f32 [BOUNDS - 1, HKV]
+        v_descale: positive factor of v, per request and key head, optional, f32 [BOUNDS - 1, HKV]
         max_seqlen_q: no request has more queries; 0: as many as there are. Default 0.
         max_seqlen_k: no request has more keys; 0: as many as there is room for. Default 0.
         softmax_scale: factor of the scores; None: D ** -0.5. Default None.
@@ -935,24 +1208,40 @@ def flash_attn_varlen(
         softcap: c of c tanh(score / c); 0: no cap. Default 0.0.
         out_dtype: format of the result; that of the queries where left out. One of bf16, f16. Default None.
         return_softmax_lse: whether lse is returned too. Default False.
-        splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that
-            the last bits of a query's result may depend on the number of requests; any other number: they do
-            not. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (out, lse) into, None for those to allocate, which is then returned:
-            shape, format and device of the result; the last dimension is contiguous, other strides are free.
-            Refused where it begins at the address of an argument.
+        splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that the last
+            bits of a query's result may depend on the number of requests; any other number: they do not. Default 0.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (out, lse) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; the last dimension is contiguous, other strides are free. Refused where
+            it begins at the address of an argument.
 
     Returns:
-        out: weighted means of the values; 0 for a query that sees no key, and in rows that no request owns,
-            format of out_dtype [TQ, HQ, DV]
+        out: weighted means of the values; 0 for a query that sees no key, and in rows that no request owns, format of
+            out_dtype [TQ, HQ, DV]
         lse: natural logarithm of the sum of exponentials, the sink included; -inf for none, and in rows of no
-            request, f32 False: none; True: [HQ, TQ]
+            request, f32; shape by return_softmax_lse:
+            False  none
+            True   [HQ, TQ]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most 1 * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        lse: relative rounding error 2**-24 (f32); before it at most 1 * 2**-24 of the sum of the absolute values that
+            are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even where all sums are
+            exact.
+
+    Example:
+        With q bf16 [90, 4, 64], k bf16 [1, 120, 2, 64], v bf16 [1, 120, 2, 64], cu_seqlens_q int32 [4], cu_seqlens_k
+            int32 [4]:
+
+        >>> out, lse = flash_attn_varlen(q, k, v, cu_seqlens_q, cu_seqlens_k, softmax_scale=0.6931471805599453,
+        ...     causal=True, return_softmax_lse=True)
+
+        gives out bf16 [90, 4, 64], lse f32 [4, 90].
     """
 
 def combine_topk_swa(
@@ -974,29 +1263,38 @@ def combine_topk_swa(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """For every prefill token, the workspace rows it attends to: chosen compressed entries, then its window.
 
+    The workspace has `workspace_rows` rows per request (M): first `compressed_rows` of them (N) for compressed
+    entries, then the window rows, of which the last one gathered is that of the request's last token. For token t of
+    request b, at position pos:
+
+        M b + topk_indices[t, j]                        j < min((pos + 1) // ratio, topk)
+        M b + N + (p - (seq_lens[b] - gather_lens[b]))  lo <= p <= pos + right,
+                                                        lo = max(pos - (W - 1) - max(left - (W - 1), 0), 0)
+
+    then -1 to the end of the row. An entry whose row does not exist (-1 among the chosen ones, a window row that was
+    not gathered) is -1 in its place. Tokens after the last request's have no entries.
+
     Source: DeepSeek-V4 sparse attention: prefill over gathered rows
 
     Args:
-        topk_indices: compressed entries chosen for every token, counted from its request's first; negative:
-            none, int32 [T, K]
-        query_start_loc: first token of every request, and the end after the last; counted from its first
-            element, int32 [R + 1]
+        topk_indices: compressed entries chosen for every token, counted from its request's first; negative: none,
+            int32 [T, K]
+        query_start_loc: first token of every request, and the end after the last; counted from its first element,
+            int32 [R + 1]
         seq_lens: tokens of every request, including this step's, int32 [R]
-        gather_lens: window rows gathered for every request, the last of them that of its last token, int32
-            [R]
-        left_visible: tokens before it that a token of an image sees, int32 [T], optional
-        right_visible: tokens after it that a token of an image sees, int32 [T], optional
+        gather_lens: window rows gathered for every request, the last of them that of its last token, int32 [R]
+        left_visible: tokens before it that a token of an image sees, optional, int32 [T]
+        right_visible: tokens after it that a token of an image sees, optional, int32 [T]
         window: sliding window, the token itself included. Required.
         ratio: original tokens per compressed entry, 1 in layers that have none. Required.
         topk: most compressed entries of a token; at 0 topk_indices is not read. Required.
         workspace_rows: rows of the workspace per request (M). Required.
         compressed_rows: rows of them that hold compressed entries (N). Required.
         max_image_tokens: most tokens that images add to a window. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (combined_indices, combined_lens) into, None for those to allocate,
-            which is then returned: shape, format and device of the result; the last dimension is contiguous,
-            other strides are free. Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (combined_indices, combined_lens) into, None for those to allocate, which is
+            then returned: shape, format and device of the result; the last dimension is contiguous, other strides are
+            free. Refused where it begins at the address of an argument.
 
     Returns:
         combined_indices: rows of the workspace, -1 after the last, int32 [T, cdiv(((topk + window) +
@@ -1006,6 +1304,17 @@ def combine_topk_swa(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        combined_indices, combined_lens: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With topk_indices int32 [37, 16], query_start_loc int32 [5], seq_lens int32 [4], gather_lens int32 [4]:
+
+        >>> combined_indices, combined_lens = combine_topk_swa(topk_indices, query_start_loc, seq_lens, gather_lens,
+        ...     window=8, ratio=4, topk=16, workspace_rows=4096, compressed_rows=1024)
+
+        gives combined_indices int32 [37, 128], combined_lens int32 [37].
     """
 
 def global_topk(
@@ -1020,6 +1329,11 @@ def global_topk(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cache slots of the compressed entries that were chosen for every token.
 
+        slot(i) = block_table[b, i // block_size] * block_size + i % block_size,  b = token_to_req[t]
+
+    Entries without a slot (negative, past the block table's pages, a page that is missing, a request that does not
+    exist) are left out; those that remain keep their order, and -1 follows. A token that is not valid has length 0.
+
     Source: DeepSeek-V4 sparse attention: decode
 
     Args:
@@ -1028,11 +1342,10 @@ def global_topk(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         is_valid: whether a token is none of padding, bool [T]
         block_size: entries of a page. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; the last dimension is contiguous, other strides
-            are free. Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
+            where it begins at the address of an argument.
 
     Returns:
         indices: slots, -1 after the last, int32 [T, K]
@@ -1041,6 +1354,16 @@ def global_topk(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        indices, lens: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With topk_indices int32 [11, 37], token_to_req int32 [11], block_table int32 [3, 5], is_valid bool [11]:
+
+        >>> indices, lens = global_topk(topk_indices, token_to_req, block_table, is_valid, block_size=16)
+
+        gives indices int32 [11, 37], lens int32 [11].
     """
 
 def token_metadata(
@@ -1056,15 +1379,14 @@ def token_metadata(
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
-        query_start_loc: first token of every request, and the end after the last; counted from its first
-            element, int32 [R + 1]
+        query_start_loc: first token of every request, and the end after the last; counted from its first element,
+            int32 [R + 1]
         seq_lens: tokens of every request, including this step's, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (token_to_req, positions, is_valid) into, None for those to allocate,
-            which is then returned: shape, format and device of the result; the last dimension is contiguous,
-            other strides are free. Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (token_to_req, positions, is_valid) into, None for those to allocate, which is
+            then returned: shape, format and device of the result; the last dimension is contiguous, other strides are
+            free. Refused where it begins at the address of an argument.
 
     Returns:
         token_to_req: request of every token; -1 in padding, int32 [T]
@@ -1074,6 +1396,16 @@ def token_metadata(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        token_to_req, positions, is_valid: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With query_start_loc int32 [7], seq_lens int32 [6], slot_mapping int32 [41]:
+
+        >>> token_to_req, positions, is_valid = token_metadata(query_start_loc, seq_lens, slot_mapping)
+
+        gives token_to_req int32 [41], positions int32 [41], is_valid bool [41].
     """
 
 def swa_decode_metadata(
@@ -1092,18 +1424,17 @@ def swa_decode_metadata(
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
-        query_start_loc: first token of every request, and the end after the last; counted from its first
-            element, int32 [R + 1]
+        query_start_loc: first token of every request, and the end after the last; counted from its first element,
+            int32 [R + 1]
         seq_lens: tokens of every request, including this step's, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         window: sliding window, the token itself included. Default 128.
         block_size: tokens of a page. Default 64.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; the last dimension is contiguous, other strides
-            are free. Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
+            where it begins at the address of an argument.
 
     Returns:
         indices: slots, -1 after the last; all -1 for tokens of padding, int32 [T, window]
@@ -1112,6 +1443,16 @@ def swa_decode_metadata(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        indices, lens: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With query_start_loc int32 [8], seq_lens int32 [7], slot_mapping int32 [7], block_table int32 [7, 12]:
+
+        >>> indices, lens = swa_decode_metadata(query_start_loc, seq_lens, slot_mapping, block_table)
+
+        gives indices int32 [7, 128], lens int32 [7].
     """
 
 def prefill_gather_lens(
@@ -1127,15 +1468,14 @@ def prefill_gather_lens(
     Source: DeepSeek-V4 sparse attention: metadata of a step
 
     Args:
-        query_start_loc: first token of every request, and the end after the last; counted from its first
-            element, int32 [R + 1]
+        query_start_loc: first token of every request, and the end after the last; counted from its first element,
+            int32 [R + 1]
         seq_lens: tokens of every request, including this step's, int32 [R]
         window: sliding window, the token itself included. Default 128.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write gather_lens into, which is then returned: shape, format and device of the
-            result; the last dimension is contiguous, other strides are free. Refused where it begins at the
-            address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write gather_lens into, which is then returned: shape, format and device of the result; the
+            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
+            argument.
 
     Returns:
         gather_lens: rows to gather, the last ones of a request, int32 [R]
@@ -1143,6 +1483,16 @@ def prefill_gather_lens(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        gather_lens: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With query_start_loc int32 [9], seq_lens int32 [8]:
+
+        >>> gather_lens = prefill_gather_lens(query_start_loc, seq_lens)
+
+        gives gather_lens int32 [8].
     """
 
 def c128a_decode_metadata(
@@ -1169,11 +1519,10 @@ def c128a_decode_metadata(
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
         block_size: compressed entries of a page. Default 2.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; the last dimension is contiguous, other strides
-            are free. Refused where it begins at the address of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
+            where it begins at the address of an argument.
 
     Returns:
         indices: slots, -1 after the last; all -1 for tokens of padding, int32 [T, width]
@@ -1182,6 +1531,16 @@ def c128a_decode_metadata(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        indices, lens: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With positions int32 [13], token_to_req int32 [13], slot_mapping int32 [13], block_table int32 [4, 6]:
+
+        >>> indices, lens = c128a_decode_metadata(positions, token_to_req, slot_mapping, block_table, width=128)
+
+        gives indices int32 [13, 128], lens int32 [13].
     """
 
 def c128a_prefill_metadata(
@@ -1200,11 +1559,9 @@ def c128a_prefill_metadata(
         positions: position of every token in its request, int32 or int64 [T]
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write indices into, which is then returned: shape, format and device of the result;
-            the last dimension is contiguous, other strides are free. Refused where it begins at the address
-            of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write indices into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         indices: 0, 1, .. as far as entries exist, then -1, int32 [T, width]
@@ -1212,6 +1569,16 @@ def c128a_prefill_metadata(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        indices: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With positions int32 [31]:
+
+        >>> indices = c128a_prefill_metadata(positions, width=128)
+
+        gives indices int32 [31, 128].
     """
 
 def compressed_slot_mapping(
@@ -1236,11 +1603,9 @@ def compressed_slot_mapping(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         ratio: original tokens per compressed entry. Default 128.
         block_size: original tokens per page, a multiple of ratio. Default 256.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write slots into, which is then returned: shape, format and device of the result; the
-            last dimension is contiguous, other strides are free. Refused where it begins at the address of an
-            argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write slots into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         slots: slots; -1 for tokens that complete no entry, and for padding, format of slot_mapping [P]
@@ -1248,6 +1613,16 @@ def compressed_slot_mapping(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        slots: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With positions int32 [60], token_to_req int32 [60], slot_mapping int32 [64], block_table int32 [5, 3]:
+
+        >>> slots = compressed_slot_mapping(positions, token_to_req, slot_mapping, block_table)
+
+        gives slots int32 [64].
     """
 
 def indexer_q_fp8(
@@ -1263,6 +1638,15 @@ def indexer_q_fp8(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Queries of the indexer rotated and quantised, and the weights of their heads.
 
+        y[t, h] = rope(q[t, h], positions[t])            the last columns, as many as the table has, in pairs
+        FP8:    s = 2^ceil(log2(max(amax, 1e-4) / 448)),  q_fp8 = e4m3(y / s)
+                weights_out = ((w s) softmax_scale) head_scale
+        MXFP4:  one E8M0 scale per 32 columns, e2m1 codes two per byte
+                weights_out = (w softmax_scale) head_scale
+
+    Rotated columns are rounded correctly to bfloat16 (zeros positive); the others are unchanged. Rows with a position
+    outside the table are not rotated.
+
     Source: DeepSeek-V4, sparse indexer
 
     Args:
@@ -1270,15 +1654,13 @@ def indexer_q_fp8(
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
-        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
-            weights. Required.
-        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the weights.
             Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q_fp8, weights_out) into, None for those to allocate, which is then
-            returned: shape, format and device of the result; the last dimension is contiguous, other strides
-            are free. Refused where it begins at the address of an argument.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise. Required.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q_fp8, weights_out) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
+            where it begins at the address of an argument.
 
     Returns:
         q_fp8: codes, e4m3 [T, H, 128]
@@ -1287,6 +1669,17 @@ def indexer_q_fp8(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q_fp8, weights_out: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With positions int32 [7], q bf16 [7, 64, 128], cos_sin f32 [97, 64], weights bf16 [7, 64]:
+
+        >>> q_fp8, weights_out = indexer_q_fp8(positions, q, cos_sin, weights, softmax_scale=0.08838834764831845,
+        ...     head_scale=0.125)
+
+        gives q_fp8 e4m3 [7, 64, 128], weights_out f32 [7, 64].
     """
 
 def indexer_q_mxfp4(
@@ -1302,6 +1695,15 @@ def indexer_q_mxfp4(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Queries of the indexer rotated and quantised, and the weights of their heads.
 
+        y[t, h] = rope(q[t, h], positions[t])            the last columns, as many as the table has, in pairs
+        FP8:    s = 2^ceil(log2(max(amax, 1e-4) / 448)),  q_fp8 = e4m3(y / s)
+                weights_out = ((w s) softmax_scale) head_scale
+        MXFP4:  one E8M0 scale per 32 columns, e2m1 codes two per byte
+                weights_out = (w softmax_scale) head_scale
+
+    Rotated columns are rounded correctly to bfloat16 (zeros positive); the others are unchanged. Rows with a position
+    outside the table are not rotated.
+
     Source: DeepSeek-V4, sparse indexer
 
     Args:
@@ -1309,15 +1711,13 @@ def indexer_q_mxfp4(
         q: queries, bf16 [T, H, 128]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         weights: weights of the heads, bf16 or f32 [T, H]
-        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the
-            weights. Required.
-        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise.
+        softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the weights.
             Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: a tuple of arrays to write (q_packed, q_scale, weights_out) into, None for those to allocate,
-            which is then returned: shape, format and device of the result; the last dimension is contiguous,
-            other strides are free. Refused where it begins at the address of an argument.
+        head_scale: factor of the sum over heads, usually the inverse root of their number; likewise. Required.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q_packed, q_scale, weights_out) into, None for those to allocate, which is
+            then returned: shape, format and device of the result; the last dimension is contiguous, other strides are
+            free. Refused where it begins at the address of an argument.
 
     Returns:
         q_packed: codes, two per byte, uint8 [T, H, 64]
@@ -1327,6 +1727,17 @@ def indexer_q_mxfp4(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q_packed, q_scale, weights_out: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With positions int32 [7], q bf16 [7, 64, 128], cos_sin f32 [97, 64], weights bf16 [7, 64]:
+
+        >>> q_packed, q_scale, weights_out = indexer_q_mxfp4(positions, q, cos_sin, weights,
+        ...     softmax_scale=0.08838834764831845, head_scale=0.125)
+
+        gives q_packed uint8 [7, 64, 64], q_scale e8m0 [7, 64, 4], weights_out f32 [7, 64].
     """
 
 def indexer_k_insert(
@@ -1344,15 +1755,13 @@ def indexer_k_insert(
 
     Args:
         k: rows, bf16 or f16 or f32 [T, D]
-        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a
-            row]
+        cache: pages of the layout; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
-        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
-            Default 'indexer_fp8'.
-        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
-            row]. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value. Default
+            'indexer_fp8'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         None.
@@ -1360,6 +1769,14 @@ def indexer_k_insert(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        cache: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With k bf16 [70, 128], cache uint8 [2, 8640], slot_mapping int32 [67]:
+
+        >>> indexer_k_insert(k, cache, slot_mapping, block_size=64)
     """
 
 def indexer_k_gather(
@@ -1375,21 +1792,24 @@ def indexer_k_gather(
 ) -> None:
     """Codes and scales of cached keys copied into a dense workspace.
 
+        row cu_seq_lens[b] - cu_seq_lens[0] + i  =  row i of request b,   0 <= i < cu_seq_lens[b + 1] - cu_seq_lens[b]
+
+    Row i lies in page block_table[b, i // rows], at i % rows. Rows of the workspace after the last request are
+    unchanged, as are rows whose page is outside the cache.
+
     Source: DeepSeek-V4, sparse indexer: prefill
 
     Args:
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
-        dst_k: codes of the keys, as bytes or in their format; written in place, e4m3 or uint8 [TK,
-            layout_data]
+        dst_k: codes of the keys, as bytes or in their format; written in place, e4m3 or uint8 [TK, layout_data]
         dst_scale: scales of the keys, as bytes; written in place, uint8 [TK, layout_share]
         block_table: pages of every request in order, int32 [B, NB]
         cu_seq_lens: where rows of requests begin, and the end after the last, int32 [B + 1]
-        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
-            Default 'indexer_fp8'.
-        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
-            row]. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value. Default
+            'indexer_fp8'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         None.
@@ -1397,6 +1817,15 @@ def indexer_k_gather(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        dst_k, dst_scale: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With cache uint8 [15, 8640], dst_k e4m3 [400, 128], dst_scale uint8 [400, 4], block_table int32 [5, 3],
+            cu_seq_lens int32 [6]:
+
+        >>> indexer_k_gather(cache, dst_k, dst_scale, block_table, cu_seq_lens, block_size=64)
     """
 
 def mqa_logits(
@@ -1416,6 +1845,13 @@ def mqa_logits(
 ) -> torch.Tensor:
     """Scores of all dense keys that a query sees, for every query.
 
+        logits[m, n] = k_scale[n] sum_h weights[m, h] relu( sum_d q[m, h, d] k[n, d] )   for ks[m] <= n < ke[m], else
+            -inf
+
+    In MXFP4 q and k are codes times their scales, and k_scale is no factor of its own. With fill=False the other
+    columns are not written: consumers must apply ks and ke. A row of padding, ks >= ke, is -inf throughout. Any
+    layout works whose rows are like the indexer's, with 32, 64 or 128 columns.
+
     Source: DeepSeek-V3.2 and V4, sparse indexer: prefill
 
     Args:
@@ -1424,19 +1860,19 @@ def mqa_logits(
         weights: weights of the heads, f32 or bf16 [M, H]
         ks: first key that every query sees, int32 [M]
         ke: the key after the last one, int32 [M]
-        k_scale: scales of the keys, f32 or e8m0 e4m3: [N]; e2m1: [N, layout_scales]
-        q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [M, H, layout_scales],
-            optional
-        layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
-            Default 'indexer_fp8'.
-        fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
-            True.
+        k_scale: scales of the keys, f32 or e8m0; shape by layout:
+            e4m3  [N] or [N, 1]
+            e2m1  [N, layout_scales]
+        q_scale: scales of the queries, one per 32 columns, optional, e8m0; shape by layout:
+            e4m3  none
+            e2m1  [M, H, layout_scales]
+        layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value. Default
+            'indexer_fp8'.
+        fill: whether columns that a row does not see become -inf; else they keep what they hold. Default True.
         logits_dtype: format of the logits, which are summed up in float32. One of f32, bf16. Default 'f32'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write logits into, which is then returned: shape, format and device of the result;
-            the last dimension is contiguous, other strides are free. Refused where it begins at the address
-            of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write logits into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         logits: scores; -inf where a query sees no key, format of logits_dtype [M, N]
@@ -1444,6 +1880,18 @@ def mqa_logits(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        logits: relative rounding error 2**-24 (f32), 2**-8 (bf16); before it at most (H + 128 + 6) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With q e4m3 [33, 64, 128], k e4m3 [300, 128], weights f32 [33, 64], ks int32 [33], ke int32 [33], k_scale f32
+            [300]:
+
+        >>> logits = mqa_logits(q, k, weights, ks, ke, k_scale)
+
+        gives logits f32 [33, 300].
     """
 
 def paged_mqa_logits(
@@ -1465,30 +1913,38 @@ def paged_mqa_logits(
 ) -> torch.Tensor:
     """Scores of all cached keys that a decode token sees.
 
+        row i = b n + j, column c: key c of request b, in page block_tables[b, c // rows], at c % rows
+        visible for c < context_lens[b, j] with a length per query, for c < context_lens[b] - n + j + 1 with one per
+            request
+
+    Invisible columns, and keys whose page lies outside the cache, are -inf; with fill=False columns past the limit
+    are not written. All n queries of a request share one read of its keys. A request of padding, length 0, is -inf
+    throughout. Layouts as in `mqa_logits`, pages of any number of rows.
+
     Source: DeepSeek-V3.2 and V4, sparse indexer: decode
 
     Args:
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [B, QUERIES, H, layout_data]
         cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         weights: weights of the heads, f32 or bf16 [B * QUERIES, H]
-        context_lens: keys that queries see, int32 query: [B, QUERIES]; request: [B]
+        context_lens: keys that queries see, int32; shape by lens:
+            query    [B, QUERIES]
+            request  [B]
         block_tables: pages of every request in order, int32 [B, NB]
-        q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [B, QUERIES, H,
-            layout_scales], optional
+        q_scale: scales of the queries, one per 32 columns, optional, e8m0; shape by layout:
+            e4m3  none
+            e2m1  [B, QUERIES, H, layout_scales]
         max_model_len: columns of the result: keys of the longest request. Required.
-        layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
-            Default 'indexer_fp8'.
+        layout: how rows are quantised. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value. Default
+            'indexer_fp8'.
         block_size: rows of a page. Default None.
-        lens: "query": every query has a length; "request": a request has one, which its last query sees, and
-            each query before it one less. One of 'query', 'request'. Default 'query'.
-        fill: whether columns that a row does not see become -inf; else they keep what they hold. Default
-            True.
+        lens: "query": every query has a length; "request": a request has one, which its last query sees, and each
+            query before it one less. One of 'query', 'request'. Default 'query'.
+        fill: whether columns that a row does not see become -inf; else they keep what they hold. Default True.
         logits_dtype: format of the logits, which are summed up in float32. One of f32, bf16. Default 'f32'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write logits into, which is then returned: shape, format and device of the result;
-            the last dimension is contiguous, other strides are free. Refused where it begins at the address
-            of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write logits into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
         logits: scores; -inf where a query sees no key, format of logits_dtype [B * QUERIES, max_model_len]
@@ -1496,6 +1952,18 @@ def paged_mqa_logits(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        logits: relative rounding error 2**-24 (f32), 2**-8 (bf16); before it at most (H + 128 + 6) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With q e4m3 [2, 1, 64, 128], cache uint8 [6, 8640], weights f32 [2, 64], context_lens int32 [2, 1],
+            block_tables int32 [2, 3]:
+
+        >>> logits = paged_mqa_logits(q, cache, weights, context_lens, block_tables, max_model_len=200, block_size=64)
+
+        gives logits f32 [2, 200].
     """
 
 def topk_rows(
@@ -1509,6 +1977,15 @@ def topk_rows(
 ) -> torch.Tensor:
     """Columns of the largest logits of every row, in a range of its own.
 
+        topk_rows          row m looks at columns row_starts[m] <= c < row_ends[m]
+        topk_rows_decode   row i = b n + j looks at columns below seq_lens[b, j], or below seq_lens[b] - n + j + 1
+
+    Results are counted from the row's first column and ascend; followed by -1 where a row has fewer than k. Of equal
+    logits the first ones are taken (0 and -0 are equal). Columns outside of a row's range are not read, and a row of
+    padding, which has none, is -1 throughout. Any row stride; rows of up to 2^20 columns, k up to 4096. NaN is ranked
+    by its sign bit: larger than every number, inf included, or with the sign smaller than every number, -inf
+    included, so that a NaN is chosen rather than overlooked.
+
     Source: DeepSeek-V3.2 and V4, sparse indexer
 
     Args:
@@ -1516,19 +1993,27 @@ def topk_rows(
         row_starts: first column that every row looks at, int32 [R]
         row_ends: the column after the last, int32 [R]
         topk: columns chosen per row. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write indices into, which is then returned: shape, format and device of the result;
-            the last dimension is contiguous, other strides are free. Refused where it begins at the address
-            of an argument.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write indices into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
-        indices: columns of the largest logits, ascending; -1 after the last, so throughout in a row without
-            columns, int32 [R, topk]
+        indices: columns of the largest logits, ascending; -1 after the last, so throughout in a row without columns,
+            int32 [R, topk]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        indices: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [7, 3000], row_starts int32 [7], row_ends int32 [7]:
+
+        >>> indices = topk_rows(logits, row_starts, row_ends, topk=512)
+
+        gives indices int32 [7, 512].
     """
 
 def topk_rows_decode(
@@ -1543,28 +2028,47 @@ def topk_rows_decode(
 ) -> torch.Tensor:
     """Columns of the largest logits of every decode token.
 
+        topk_rows          row m looks at columns row_starts[m] <= c < row_ends[m]
+        topk_rows_decode   row i = b n + j looks at columns below seq_lens[b, j], or below seq_lens[b] - n + j + 1
+
+    Results are counted from the row's first column and ascend; followed by -1 where a row has fewer than k. Of equal
+    logits the first ones are taken (0 and -0 are equal). Columns outside of a row's range are not read, and a row of
+    padding, which has none, is -1 throughout. Any row stride; rows of up to 2^20 columns, k up to 4096. NaN is ranked
+    by its sign bit: larger than every number, inf included, or with the sign smaller than every number, -inf
+    included, so that a NaN is chosen rather than overlooked.
+
     Source: DeepSeek-V3.2 and V4, sparse indexer
 
     Args:
         logits: logits; NaN is ranked by its sign bit, above every number or below, f32 [R, W]
-        seq_lens: columns that rows look at, int32 query: [B, next_n]; request: [B]
+        seq_lens: columns that rows look at, int32; shape by lens:
+            query    [B, next_n]
+            request  [B]
         topk: columns chosen per row. Required.
         next_n: queries of a request. Default 1.
-        lens: "query": every query has a length; "request": a request has one, which its last query sees, and
-            each query before it one less. One of 'query', 'request'. Default 'query'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
-        out: an array to write indices into, which is then returned: shape, format and device of the result;
-            the last dimension is contiguous, other strides are free. Refused where it begins at the address
-            of an argument.
+        lens: "query": every query has a length; "request": a request has one, which its last query sees, and each
+            query before it one less. One of 'query', 'request'. Default 'query'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write indices into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
     Returns:
-        indices: columns of the largest logits, ascending; -1 after the last, so throughout in a row without
-            columns, int32 [R, topk]
+        indices: columns of the largest logits, ascending; -1 after the last, so throughout in a row without columns,
+            int32 [R, topk]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        indices: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [5, 700], seq_lens int32 [5, 1]:
+
+        >>> indices = topk_rows_decode(logits, seq_lens, topk=128)
+
+        gives indices int32 [5, 128].
     """
 
 def sparse_attn_indexer(
@@ -1594,40 +2098,51 @@ def sparse_attn_indexer(
 ) -> None:
     """Keys that every token of a step attends to: insertion, logits and top-k.
 
+    Tokens come in the order of a step: decode requests (next_n tokens each), then prefill requests, then padding.
+
+        cache[slot_mapping[t]]  = encode(k[t])                                          where k is passed
+        topk_indices[t]         = top-k of paged_mqa_logits                             decode tokens
+        topk_indices[t]         = top-k of mqa_logits over the gathered keys            prefill tokens
+        topk_indices[t]         = -1                                                    padding
+
+    Either part may be left out. A row counts keys from its request's first one; results ascend. Rows of the buffer
+    past the last token are unchanged. Logits exist for as many rows at a time as `logits_bytes` has room for, and for
+    no row that sees no more keys than are chosen.
+
     Source: DeepSeek-V3.2 and V4, sparse attention indexer
 
     Args:
-        topk_indices: keys chosen for every token, ascending; -1 after the last; written in place, int32 [BUF,
-            topk]
+        topk_indices: keys chosen for every token, ascending; -1 after the last; written in place, int32 [BUF, topk]
         cache: pages of keys; written in place, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
         q: codes of the queries, in their format or as bytes, e4m3 or uint8 [T, H, layout_data]
         weights: weights of the heads, f32 or bf16 [T, H]
-        context_lens: keys that decode tokens see, int32 query: [B, next_n]; request: [B], optional
-        block_tables: pages of every decode request in order, int32 [B, NB], optional
-        ks: first gathered key that every prefill token sees, int32 [M], optional
-        ke: the gathered key after the last, int32 [M], optional
-        block_table: pages of every prefill request in order, int32 [PB, PNB], optional
-        cu_seq_lens: where gathered rows of prefill requests begin, and the end after the last, int32
-            [STARTS], optional
-        k: keys to insert, rotated, bf16 or f16 or f32 [T, D], optional
-        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS],
-            optional
-        q_scale: scales of the queries, one per 32 columns, e8m0 e4m3: none; e2m1: [T, H, layout_scales],
-            optional
+        context_lens: keys that decode tokens see, optional, int32; shape by lens:
+            query    [B, next_n]
+            request  [B]
+        block_tables: pages of every decode request in order, optional, int32 [B, NB]
+        ks: first gathered key that every prefill token sees, optional, int32 [M]
+        ke: the gathered key after the last, optional, int32 [M]
+        block_table: pages of every prefill request in order, optional, int32 [PB, PNB]
+        cu_seq_lens: where gathered rows of prefill requests begin, and the end after the last, optional, int32
+            [STARTS]
+        k: keys to insert, rotated, optional, bf16 or f16 or f32 [T, D]
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, optional, int32 or int64 [TS]
+        q_scale: scales of the queries, one per 32 columns, optional, e8m0; shape by layout:
+            e4m3  none
+            e2m1  [T, H, layout_scales]
         topk: keys chosen per token. Required.
         next_n: queries of a request. Default 1.
-        lens: "query": every query has a length; "request": a request has one, which its last query sees, and
-            each query before it one less. One of 'query', 'request'. Default 'query'.
+        lens: "query": every query has a length; "request": a request has one, which its last query sees, and each
+            query before it one less. One of 'query', 'request'. Default 'query'.
         max_model_len: keys of the longest decode request. Default 0.
         gathered_rows: keys of all prefill requests together, or more. Default 0.
         logits_bytes: bytes that logits may take at a time; one row, or request, takes what it takes. Default
             536870912.
-        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value.
-            Default 'indexer_fp8'.
-        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a
-            row]. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device
-            supports.
+        layout: what lies in a page. One of indexer_fp8, indexer_fp8_plain, indexer_mxfp4 or a Paged value. Default
+            'indexer_fp8'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         None.
@@ -1635,6 +2150,16 @@ def sparse_attn_indexer(
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
         Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        topk_indices, cache: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With topk_indices int32 [8, 16], cache uint8 [21, 2304], q e4m3 [6, 64, 128], weights f32 [6, 64],
+            context_lens int32 [3, 1], block_tables int32 [3, 7], k bf16 [6, 128], slot_mapping int32 [6]:
+
+        >>> sparse_attn_indexer(topk_indices, cache, q, weights, context_lens, block_tables, k=k,
+        ...     slot_mapping=slot_mapping, topk=16, max_model_len=100, block_size=16)
     """
 
 

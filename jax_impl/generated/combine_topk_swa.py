@@ -1,5 +1,5 @@
 # combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 823b34ce506d5ac9796eb3a72c6d38f77798245f378dfe0b3294057fce4115ea
+# spec sha256 7a076fe2a68f6168f891ae5530aa7af8b7b44534845412437cfc2a18eb635d5a
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its
 window.
 

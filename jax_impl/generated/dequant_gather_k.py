@@ -1,5 +1,5 @@
 # dequant_gather_k, case "whole", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 8bc190cce455d29ddf9ad08688cd85e944d93bacc74d2491fa3beb2c34f6388a
+# spec sha256 22ad70d825656237ef446a630ac5b8ea4cc2bcbd84c9c25dd5158cfc7f956bea
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
@@ -34,15 +34,15 @@ def gather_rows(
     ROWS = 16
     BLOCK_T = 16
     CHUNK = 64
-    request = pl.program_id(0)  # specs/cache/gather.py:50
+    request = pl.program_id(0)  # specs/cache/gather.py:51
     tile = pl.program_id(1)
     count = plgpu.load(seq_lens_ref.at[request])
     # The grid covers the longest request that fits; programs past a short one exit at once.
     @pl.when(tile * BLOCK_T < count)
     def branch():
-        row = tile * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/gather.py:55
+        row = tile * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/gather.py:56
         # The last `count` rows: prefill attends to a window, not to the whole prefix.
-        position = count - count + row  # specs/cache/gather.py:64
+        position = count - count + row  # specs/cache/gather.py:65
         # gather_lens above seq_lens would start before the request, and offset + count may exceed the workspace.
         live = (row < count) & (position >= 0) & (row < M)
         # Masked lanes too: // and % of negative numbers differ between targets.

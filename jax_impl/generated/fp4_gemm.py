@@ -1,5 +1,5 @@
 # fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6620a5b4e714594f329d00923911092865b4556e40736f3860c92b0bb8b39729
+# spec sha256 5b3e925131295c7597ba4e8bdc86428d015e559acfd03750d75972fb370f6d79
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a8, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 82c947e68bef8192651ee8d6b47899e404360fcb26266d7d803042e8e99f966d
+# spec sha256 32912af3002cced7867d5ab2ba4d3702fda8a7db781f15756d67458d4f0bf5eb
 """int4_gemm_w4a8: Product of 8-bit activations (int8, uint8, e4m3) and an INT4 weight in groups along K.
 
 Generated. Specialised on

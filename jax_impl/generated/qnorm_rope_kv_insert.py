@@ -1,5 +1,5 @@
 # qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5019d3739b159878542ef9ed52215b1368de2822262f89e7a9a368b86962692
+# spec sha256 99d42b97e7ae549411e0379035d418d087240973b87765cbe086dac8bc757459
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on

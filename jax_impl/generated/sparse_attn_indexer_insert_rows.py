@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6bc255b7fb6cb90e383b80904ceef465e1451dca321416170dbfd66352469553
+# spec sha256 37ece5b8971ea712842bfa4d5e64f55a1a665ffca8be259fff4c699ee2e39352
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -30,7 +30,7 @@ def insert_rows(
 ):
     ROWS = 16
     BLOCK_T = 2
-    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/write.py:46
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/write.py:47
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.

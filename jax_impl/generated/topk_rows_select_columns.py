@@ -1,5 +1,5 @@
 # topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 990ce928eb076b3715c1f60ecf2ec34772f2863ac8dd91d973bd4e14a3221d6f
+# spec sha256 1cde622159393cffe593bbe70e203d6151d29b55560504593f56a64efcd797ce
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

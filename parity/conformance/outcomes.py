@@ -8,7 +8,7 @@ from math import prod
 
 from parity.conformance.wrong_calls import WrongCall, wrong_calls
 from specs.lang.declare.op import Case, Op
-from specs.lang.errors import ArgumentError
+from specs.lang.errors import ArgumentError, ConstraintViolated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,6 +41,15 @@ def all_wrong_calls(op: Op) -> Iterator[WrongCall]:
         yield from wrong_calls(op, case)
 
 
+def _says(error: ArgumentError) -> bool:
+    """Whether the message has operation, argument, what was expected and what was passed."""
+    parts = [error.op, error.argument, error.expected, error.actual]
+    if isinstance(error, ConstraintViolated) and error.told is not None:  # a sentence with the values that decide
+        sizes = [value for _, _, value in (pair.partition(" = ") for pair in error.actual.split(", "))]
+        parts[2:] = [next((size for size in sizes if size in error.told), "no value of the call")]
+    return all(part.strip() and part in str(error) for part in parts)
+
+
 def problem(outcome: Outcome) -> str | None:
     """Why an outcome is not the refusal that the call has to get, None if it is.
 
@@ -55,8 +64,7 @@ def problem(outcome: Outcome) -> str | None:
     if (type(error), error.argument) not in call.expected:
         expected = " or ".join(f"{kind.__name__} of '{name}'" for kind, name in sorted(call.expected, key=str))
         return f"{call}: {expected} expected, got {type(error).__name__} of '{error.argument}': {error}"
-    parts = (error.op, error.argument, error.expected, error.actual)
-    if not all(part.strip() and part in str(error) for part in parts):
+    if not _says(error):
         return f"{call}: the message does not say what was expected and what was passed: {error}"
     if outcome.changed:
         return f"{call}: changed {outcome.changed}"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specs.lang.call.signature import by_rows_text, default_text, parameters, shape_text
+from specs.lang.call.signature import (
+    by_rows_text,
+    choices_text,
+    default_text,
+    formats_text,
+    parameters,
+    shape_text,
+    shapes_by_choice,
+)
 from specs.lang.declare.axes import show
 from specs.lang.declare.kernel import Access, Array, Attribute
 from specs.lang.declare.op import Case, Op
@@ -110,22 +118,12 @@ def _array(array: Array) -> Row:
     return array.name, what + (" (optional)" if array.optional else ""), formats_text(array), shapes_text(array)
 
 
-def formats_text(array: Array) -> str:
-    """Accepted formats in words."""
-    if isinstance(array.formats, str):
-        return f"that of {array.formats}"
-    return " or ".join(form.name for form in array.formats)
-
-
 def shapes_text(array: Array) -> str:
     """Accepted shapes in symbols, choices that agree taken together."""
     if array.by is None:
         text = " or ".join(shape_text(shape) for shape in array.shapes) + by_rows_text(array)
     else:
-        choices: dict[str, list[str]] = {}
-        for choice, shapes in array.shapes_by:
-            choices.setdefault(" or ".join(shape_text(shape) for shape in shapes) or "none", []).append(choice)
-        text = "; ".join(f"{', '.join(names)}: {shape}" for shape, names in choices.items())
+        text = "; ".join(f"{choices}: {shape}" for choices, shape in shapes_by_choice(array))
     if array.order is None:
         return text
     only = f" ({', '.join(array.order_for)})" if array.order_for else ""
@@ -133,8 +131,7 @@ def shapes_text(array: Array) -> str:
 
 
 def _attribute(attribute: Attribute) -> Row:
-    values = ", ".join(getattr(choice, "name", None) or repr(choice) for choice in attribute.choices)
-    values += ", or a layout of one's own" if attribute.kind is Paged else ""
+    values = choices_text(attribute)
     limits = [f">= {attribute.minimum}"] if attribute.minimum is not None else []
     limits += [f"<= {attribute.maximum}"] if attribute.maximum is not None else []
     default = "required" if attribute.required else default_text(attribute)

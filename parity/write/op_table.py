@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parity.show.describe import Row, Section, call_text, formats_text, sections
+from parity.show.describe import Row, Section, call_text, sections
 from parity.write.sources import golden_paths
+from specs.docstring import NO_OUT
 from specs.export import BOUND_SYMBOLS
-from specs.lang.call.signature import NO_OUT
+from specs.lang.call.signature import formats_text
 from specs.lang.declare.op import Op
 
 INTRODUCTION = """\

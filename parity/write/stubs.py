@@ -14,14 +14,14 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from specs.lang.call.signature import default_text, docstring, parameters
+from specs.docstring import docstring
+from specs.lang.call.signature import default_text, parameters
 from specs.lang.declare.kernel import Attribute
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
 _ROOT = Path(__file__).resolve().parents[2]
-_WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +156,7 @@ def _result(kind: Stub, op: Op) -> str:
 
 
 def _docstring(text: str) -> list[str]:
-    """The docstring, indented, lines folded under their own indentation."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        indent = " " * (4 + len(line) - len(line.lstrip()))
-        lines += textwrap.wrap(line.strip(), _WIDTH, initial_indent=indent, subsequent_indent=indent + "    ") or [""]
-    lines[0] = f'    """{lines[0].strip()}'
-    return [*lines, '    """']
+    return [*textwrap.indent(f'"""{text}', "    ").splitlines(), '    """']
 
 
 def _quoted(value: object) -> str:

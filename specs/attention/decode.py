@@ -24,13 +24,13 @@ from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, Lists, lists, peak_of, queries, rows, sinks
 from specs.attention.sparse import Segment, Source, finish, position, programs, run
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
-from specs.cache.arrays import in_chunks, pages_of
+from specs.cache.arrays import in_chunks, pages_of, width_of_layout
 from specs.cache.layouts import ALL, BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role
 from specs.lang.declare.layouts import Pages
-from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step, definition_of
 from specs.lang.formats.elements import F16, INT64, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
@@ -240,6 +240,7 @@ _LSE = {"return_lse": True}
 SPARSE_MLA_DECODE_FP8 = Op(
     name="sparse_mla_decode_fp8",
     doc="Attention of decode tokens over listed rows of paged, quantised caches.",
+    definition=definition_of(__doc__),
     source="DeepSeek-V4; FlashMLA",
     family="attention",
     independent=(Independent(T),),
@@ -261,7 +262,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
     ),
     constraints=(
         in_chunks("swa_cache"),
-        Constraint(argument="q", holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
+        width_of_layout("q", D),
         Constraint(
             argument="comp_cache", holds=_BOTH, message="comp_cache, topk_indices and topk_lens together or not at all"
         ),
@@ -269,6 +270,7 @@ SPARSE_MLA_DECODE_FP8 = Op(
             argument="attn_sink",
             holds=Ref("has_attn_sink").equals(0).or_(SINKS >= H),
             message="a sink for every head",
+            failure="{SINKS} sinks for {H} heads",
         ),
     ),
     sample=sample,

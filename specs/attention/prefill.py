@@ -27,7 +27,7 @@ from specs.attention.sparse import Segment, Source, finish, position, programs, 
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Array, Attribute, Constraint, Kernel
-from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, single
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import F16, INT64
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, load
@@ -137,10 +137,16 @@ SPARSE_MLA_PREFILL: Op = single(
     name="sparse_mla_prefill",
     family="attention",
     independent=(Independent(T),),
+    definition=definition_of(__doc__),
     source="DeepSeek-V3.2 and V4; FlashMLA",
     axes=(T, H, D, S, P, SINKS),
     constraints=(
-        Constraint(argument="q", holds=(D % 16).equals(0), message="a multiple of 16 columns"),
+        Constraint(
+            argument="q",
+            holds=(D % 16).equals(0),
+            message="a multiple of 16 columns",
+            failure="D = {D} must be a multiple of 16",
+        ),
         Constraint(
             argument="d_v",
             holds=(Ref("d_v") <= D).and_((Ref("d_v") % 16).equals(0)),
@@ -150,6 +156,7 @@ SPARSE_MLA_PREFILL: Op = single(
             argument="attn_sink",
             holds=Ref("has_attn_sink").equals(0).or_(SINKS >= H),
             message="a sink for every head",
+            failure="{SINKS} sinks for {H} heads",
         ),
     ),
     sample=sample,

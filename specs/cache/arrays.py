@@ -64,6 +64,16 @@ def layout_attributes() -> tuple[Attribute, ...]:
     )
 
 
+def width_of_layout(argument: str, columns: Axis) -> Constraint:
+    """Rows that are as wide as those of the layout."""
+    return Constraint(
+        argument=argument,
+        holds=columns.equals(Ref("layout_width")),
+        message="as many columns as the layout",
+        failure=f"{argument} has {{{columns.name}}} columns, layout '{{layout}}' has {{layout_width}}",
+    )
+
+
 def in_chunks(argument: str = "cache") -> Constraint:
     """For operations that read rows chunk by chunk (`specs.tile.library.pages.chunks`)."""
     message = f"a layout whose fields are multiples of {LEAST} columns, of {2 * LEAST} where two codes share a byte"

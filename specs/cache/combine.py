@@ -24,7 +24,7 @@ from specs.cache.index_oracle import combine_oracle
 from specs.cache.lookup import position_of, request_of
 from specs.lang.declare.axes import Axis, Expr, ExprLike, Ref, as_expr, cdiv
 from specs.lang.declare.kernel import Constraint, Kernel
-from specs.lang.declare.op import Case, Op, Sample, single
+from specs.lang.declare.op import Case, Op, Sample, definition_of, single
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, fori_loop, load, maximum, minimum, program_id, store, where
 from specs.tuned import everywhere
@@ -148,6 +148,7 @@ def _case(name: str, tokens: int, requests: int, k: int, *settings: int, images:
 COMBINE_TOPK_SWA: Op = single(
     _KERNEL,
     family="cache",
+    definition=definition_of(__doc__),
     source="DeepSeek-V4 sparse attention: prefill over gathered rows",
     constraints=(Constraint(argument="topk_indices", holds=Ref("topk") <= K, message="topk entries or more in a row"),),
     sample=sample,

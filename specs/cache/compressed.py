@@ -213,7 +213,9 @@ COMPRESSED_SLOT_MAPPING: Op = single(
     family="cache",
     source=_SOURCE,
     constraints=(
-        Constraint(argument="slot_mapping", holds=T <= P, message="a slot for every token"),
+        Constraint(
+            argument="slot_mapping", holds=T <= P, message="a slot for every token", failure="{P} slots for {T} tokens"
+        ),
         Constraint(
             argument="block_size",
             holds=(Ref("block_size") % Ref("ratio")).equals(0),

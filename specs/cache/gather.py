@@ -24,6 +24,7 @@ from specs.cache.arrays import (
     in_chunks,
     layout_attributes,
     pages_of,
+    width_of_layout,
 )
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
 from specs.cache.sampling import block_table, filled, rows_of
@@ -31,7 +32,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import BF16, INT32
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
@@ -175,10 +176,11 @@ DEQUANT_GATHER_K: Op = single(
     _KERNEL,
     name="dequant_gather_k",
     family="cache",
+    definition=definition_of(__doc__),
     source="DeepSeek-V4 prefill over cached keys; layouts as in FlashMLA",
     constraints=(
         in_chunks(),
-        Constraint(argument="out", holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
+        width_of_layout("out", D),
         Constraint(argument="out", holds=B <= BO, message="room for every request"),
     ),
     sample=sample,

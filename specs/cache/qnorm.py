@@ -38,7 +38,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import BF16, F16, F32, INT32, INT64
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
@@ -250,6 +250,7 @@ QNORM_ROPE_KV_INSERT: Op = single(
     _KERNEL,
     name="qnorm_rope_kv_insert",
     family="cache",
+    definition=definition_of(__doc__),
     source="DeepSeek-V4 attention input; layouts as in FlashMLA",
     constraints=(
         *fits("kv"),

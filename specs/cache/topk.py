@@ -29,7 +29,7 @@ from specs.cache.index_oracle import global_topk_oracle
 from specs.cache.lookup import slot_of
 from specs.lang.declare.axes import Axis
 from specs.lang.declare.kernel import Kernel
-from specs.lang.declare.op import Case, Independent, Op, Sample, single
+from specs.lang.declare.op import Case, Independent, Op, Sample, definition_of, single
 from specs.lang.formats.elements import BOOL, INT32
 from specs.tile.language import arange, cumsum, load, program_id, reduce_sum, store, where
 from specs.tuned import everywhere
@@ -104,6 +104,7 @@ GLOBAL_TOPK: Op = single(
     _KERNEL,
     family="cache",
     independent=(Independent(T),),
+    definition=definition_of(__doc__),
     source="DeepSeek-V4 sparse attention: decode",
     sample=sample,
     oracle=global_topk_oracle,

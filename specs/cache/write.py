@@ -23,6 +23,7 @@ from specs.cache.arrays import (
     cache,
     layout_attributes,
     pages_of,
+    width_of_layout,
 )
 from specs.cache.insert import destination_of, insert
 from specs.cache.layouts import BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
@@ -31,7 +32,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import F16, F32, INT64
 from specs.lang.formats.paged import Paged
 from specs.tile.language import arange, load, program_id
@@ -84,7 +85,7 @@ def slot_mapping(doc: str = "slot = page * rows + row of every row; negative to 
 def fits(argument: str) -> tuple[Constraint, ...]:
     """Conditions on sizes that insertions share."""
     return (
-        Constraint(argument=argument, holds=D.equals(Ref("layout_width")), message="as many columns as the layout"),
+        width_of_layout(argument, D),
         Constraint(argument="slot_mapping", holds=TS <= T, message="no more slots than rows"),
     )
 
@@ -122,6 +123,7 @@ QUANTIZE_AND_INSERT_K: Op = single(
     INSERT_ROWS,
     name="quantize_and_insert_k",
     family="cache",
+    definition=definition_of(__doc__),
     source="DeepSeek-V4 KV cache; layouts as in FlashMLA",
     constraints=fits("k"),
     sample=sample,

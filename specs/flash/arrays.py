@@ -161,7 +161,12 @@ _Q, _K, _OUT = Ref("q_format"), Ref("k_format"), Ref("out_dtype")
 _NARROW_Q, _NARROW_K = (form.equals(E4M3).or_(form.equals(E5M2)) for form in (_Q, _K))
 
 CONSTRAINTS = (
-    Constraint(argument="q", holds=(HQ % HKV).equals(0), message="a multiple of as many heads as keys have"),
+    Constraint(
+        argument="q",
+        holds=(HQ % HKV).equals(0),
+        message="a multiple of as many heads as keys have",
+        failure="{HQ} heads of q must be a multiple of {HKV} heads of k",
+    ),
     Constraint(
         argument="k",
         holds=_NARROW_K.or_(_NARROW_Q).or_(_K.equals(_Q)),

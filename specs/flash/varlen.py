@@ -37,7 +37,7 @@ from specs.flash.work import Work, programs, tiles_of, work
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Ref
 from specs.lang.declare.kernel import Access, Kernel
-from specs.lang.declare.op import Op, Step
+from specs.lang.declare.op import Op, Step, definition_of
 from specs.lang.formats.elements import BF16, ElementFormat
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import fori_loop, load, when
@@ -144,6 +144,7 @@ def kernel(split: bool) -> Kernel:
 FLASH_ATTN_VARLEN = Op(
     name="flash_attn_varlen",
     doc="Attention of requests of different lengths, packed one after the other or paged.",
+    definition=definition_of(__doc__),
     source="Dao, FlashAttention-2 (2023); conventions as in vLLM",
     family="attention",
     axes=declare.AXES,

@@ -24,7 +24,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Shape
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Independent, Op, Reference, single
+from specs.lang.declare.op import Case, Independent, Op, Reference, definition_of, single
 from specs.lang.formats.elements import BF16, E2M1, E4M3, E8M0, F16, F32, INT32, UINT8, ElementFormat
 from specs.lang.formats.named import MXFP4, NVFP4
 from specs.tile.blocks import UNDEFINED, ds, load_block
@@ -196,14 +196,21 @@ FP4_GEMM: Op = single(
     ),
     family="gemm",
     independent=(Independent(M), Independent(N)),
+    definition=definition_of(__doc__),
     source="OCP Microscaling Formats (MX) 1.0; NVIDIA Transformer Engine (NVFP4), vLLM cutlass_scaled_fp4_mm",
     constraints=(
         Constraint(
             argument="a",
             holds=(BYTES % 16).equals(0).or_(_SCALES.equals(E4M3)),
             message="K divisible by 32 (16 bytes per scale)",
+            failure="K / 2 = {KB} bytes must be a multiple of 16, one scale each",
         ),
-        Constraint(argument="a", holds=(BYTES % 8).equals(0), message="K divisible by 16 (8 bytes per scale of NVFP4)"),
+        Constraint(
+            argument="a",
+            holds=(BYTES % 8).equals(0),
+            message="K divisible by 16 (8 bytes per scale of NVFP4)",
+            failure="K / 2 = {KB} bytes must be a multiple of 8, one scale of NVFP4 each",
+        ),
     ),
     oracle=oracle,
     framework_product=FP4_PRODUCT,

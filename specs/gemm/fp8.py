@@ -150,6 +150,7 @@ _MX_DIVIDES = Constraint(
     argument="a",
     holds=(K % 32).equals(0).or_(Ref("scale_mode").differs("mx")),
     message="K divisible by 32 in mode mx",
+    failure="K = {K} must be a multiple of 32 in mode mx",
 )
 
 

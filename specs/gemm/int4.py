@@ -31,7 +31,7 @@ from specs.gemm.scaled import K, M, N
 from specs.gemm.splits import partial_sums
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.kernel import Access, Array, Rows
-from specs.lang.declare.op import Independent, Op, Reference
+from specs.lang.declare.op import Independent, Op, Reference, definition_of
 from specs.lang.formats.elements import BF16, F16
 
 
@@ -72,6 +72,7 @@ INT4_GEMM_W4A16 = Op(
     steps=steps(_FORM),
     family="gemm",
     independent=(Independent(M), Independent(N)),
+    definition=definition_of(__doc__),
     source=SOURCE,
     constraints=constraints(),
     oracle=oracle,

@@ -43,7 +43,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, FormatSource, Role, Rows, Shape
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Independent, Op, Reference
+from specs.lang.declare.op import Independent, Op, Reference, definition_of
 from specs.lang.formats.elements import BF16, E4M3, F16, F32, INT8, INT32, UINT8
 from specs.tile.blocks import Slice, load_block
 from specs.tile.frontend.trace import Tile
@@ -157,6 +157,7 @@ INT4_GEMM_W4A8 = Op(
     steps=steps(_FORM),
     family="gemm",
     independent=(Independent(M), Independent(N)),
+    definition=definition_of(__doc__),
     source=f"{SOURCE}; QServe (Lin et al., 2024) for int8 activations",
     constraints=(
         *constraints(),

@@ -163,16 +163,23 @@ def attributes() -> tuple[Attribute, ...]:
 def constraints() -> tuple[Constraint, ...]:
     """Conditions on sizes."""
     return (
-        Constraint(argument="a", holds=(K % 8).equals(0), message="K divisible by 8 (eight weights per word)"),
+        Constraint(
+            argument="a",
+            holds=(K % 8).equals(0),
+            message="K divisible by 8 (eight weights per word)",
+            failure="K = {K} must be a multiple of 8, the weights in a word",
+        ),
         Constraint(
             argument="group_size",
             holds=_G.equals(-1).or_((K % _G).equals(0)),
             message="K divisible by group_size",
+            failure="K = {K} must be a multiple of group_size = {group_size}",
         ),
         Constraint(
             argument="b_zp",
             holds=Ref("has_b_zp").equals(0).or_((N % 8).equals(0)),
             message="N divisible by 8 when zero points are packed",
+            failure="N = {N} must be a multiple of 8, the zero points in a word",
         ),
     )
 

@@ -45,7 +45,7 @@ from specs.indexer.topk import Selection, logits, next_n
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv, emax, emin
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Tunable
-from specs.lang.declare.op import Case, Op, Reference, Sample, Step
+from specs.lang.declare.op import Case, Op, Reference, Sample, Step, definition_of
 from specs.lang.errors import Unfit
 from specs.lang.formats.elements import BF16, E4M3, E8M0, F16, F32, INT32, INT64, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
@@ -326,6 +326,7 @@ _CONSTRAINTS = (
         argument="k",
         holds=HAS_KEYS.equals(0).or_(D.equals(Ref("layout_width"))),
         message="as many columns as the layout",
+        failure="k has {D} columns, layout '{layout}' has {layout_width}",
     ),
     Constraint(argument="slot_mapping", holds=TS <= T, message="no more slots than tokens"),
     declare.layout_fits(),
@@ -375,6 +376,7 @@ _SMALL = {"logits_bytes": 700, "lens": declare.PER_REQUEST}
 SPARSE_ATTN_INDEXER = Op(
     name="sparse_attn_indexer",
     doc="Keys that every token of a step attends to: insertion, logits and top-k.",
+    definition=definition_of(__doc__),
     source="DeepSeek-V3.2 and V4, sparse attention indexer",
     family="indexer",
     axes=(BUF, PAGES, PAGE_BYTES, ROWS, T, H, B, NB, M, PB, PNB, STARTS, D, TS),

@@ -22,7 +22,7 @@ from specs.indexer.layouts import INDEXER_FP8, INDEXER_FP8_PLAIN, INDEXER_MXFP4
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Kernel, Role, Tunable
-from specs.lang.declare.op import Case, Op, Reference, Sample, single
+from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import E4M3, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
@@ -170,6 +170,7 @@ INDEXER_K_GATHER: Op = single(
     ),
     name="indexer_k_gather",
     family="indexer",
+    definition=definition_of(__doc__),
     source="DeepSeek-V4, sparse indexer: prefill",
     sample=sample,
     oracle=oracle,

@@ -23,7 +23,7 @@ from specs.indexer.sampling import codes, key_scales, query_scales, visible, wei
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref
 from specs.lang.declare.kernel import Access, Array, Config, Kernel
-from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step, definition_of
 from specs.lang.formats.elements import BF16, E8M0, F32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
@@ -179,6 +179,7 @@ _KERNEL = kernel()
 MQA_LOGITS = Op(
     name="mqa_logits",
     doc="Scores of all dense keys that a query sees, for every query.",
+    definition=definition_of(__doc__),
     source="DeepSeek-V3.2 and V4, sparse indexer: prefill",
     family="indexer",
     independent=(Independent(M),),

@@ -27,7 +27,7 @@ from specs.indexer.oracle import decoded, logits
 from specs.indexer.sampling import codes, pages, query_scales, weights
 from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Access, Attribute, Config, Dim, Kernel
-from specs.lang.declare.op import Case, Op, Reference, Sample, Step
+from specs.lang.declare.op import Case, Op, Reference, Sample, Step, definition_of
 from specs.lang.formats.elements import BF16, F32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged
 from specs.tile.frontend.trace import Tile
@@ -271,6 +271,7 @@ _BYTES = (("q", UINT8),)
 PAGED_MQA_LOGITS = Op(
     name="paged_mqa_logits",
     doc="Scores of all cached keys that a decode token sees.",
+    definition=definition_of(__doc__),
     source="DeepSeek-V3.2 and V4, sparse indexer: decode",
     family="indexer",
     axes=(B, QUERIES, H, NB, PAGES, PAGE_BYTES, ROWS),

@@ -27,7 +27,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Body, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, single
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import BF16, E4M3, E8M0, F32, INT32, INT64, UINT8
 from specs.lang.formats.paged import Paged
 from specs.quant.scaling import pack_pairs
@@ -203,6 +203,7 @@ def _op(name: str, layout: Paged, results: tuple[Array, ...], body: Body, *cases
         _kernel(name, results, body),
         family="indexer",
         independent=(Independent(T),),
+        definition=definition_of(__doc__),
         source="DeepSeek-V4, sparse indexer",
         sample=sample,
         oracle=lambda inputs: oracle(layout, inputs),

@@ -40,7 +40,7 @@ from specs.indexer.select import (
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Body, Config, Constraint, Kernel, Role, Tunable
-from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step, definition_of
 from specs.lang.formats.elements import F32, INT32
 from specs.tuned import everywhere, tuned
 
@@ -343,6 +343,7 @@ def _decode_case(name: str, b: int, n: int, w: int, k: int, lens: str = declare.
 TOPK_ROWS = _PREFILL.operation(
     name="topk_rows",
     doc="Columns of the largest logits of every row, in a range of its own.",
+    definition=definition_of(__doc__),
     source=_SOURCE,
     independent=(Independent(R),),
     axes=(R, W),
@@ -367,6 +368,7 @@ TOPK_ROWS = _PREFILL.operation(
 TOPK_ROWS_DECODE = _DECODE.operation(
     name="topk_rows_decode",
     doc="Columns of the largest logits of every decode token.",
+    definition=definition_of(__doc__),
     source=_SOURCE,
     axes=(R, W, B),
     constraints=(

@@ -112,9 +112,19 @@ class Aliased(ArgumentError):
 
 
 class ConstraintViolated(ArgumentError):
-    """A declared constraint is violated; `expected` is the constraint's own message."""
+    """A declared constraint is violated; `expected` is its message.
+
+    Args:
+        told: the whole sentence, where the constraint has one of its own.
+    """
 
     template = "{op}: '{argument}': {expected}, got {actual}"
+
+    def __init__(self, *, op: str, argument: str, expected: object, actual: object, told: str | None = None) -> None:
+        super().__init__(op=op, argument=argument, expected=expected, actual=actual)
+        self.told = told
+        if told is not None:
+            self.args = (f"{op}: '{argument}': {told}",)
 
 
 class Unsupported(NotImplementedError):

@@ -228,7 +228,12 @@ def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, .
         arrays=arrays if form.tensor_scale is None else _with_global_scale(arrays),
         attributes=(_LAYOUT,),
         constraints=(
-            Constraint(argument="x", holds=(N % group).equals(0), message=f"N divisible by the group of {group}"),
+            Constraint(
+                argument="x",
+                holds=(N % group).equals(0),
+                message=f"N divisible by the group of {group}",
+                failure=f"N = {{N}} must be a multiple of group = {group}",
+            ),
         ),
         steps=(Step(kernel=GROUP_QUANT, attributes=settings),),
         oracle=lambda inputs: laid_out(block_oracle(form, inputs), inputs),
@@ -294,7 +299,12 @@ stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e
     arrays=_arrays(_GROUP, 1, "element", "scale_format"),
     attributes=(*_ATTRIBUTES, _LAYOUT),
     constraints=(
-        Constraint(argument="x", holds=(N % _GROUP).equals(0), message="N divisible by the group"),
+        Constraint(
+            argument="x",
+            holds=(N % _GROUP).equals(0),
+            message="N divisible by the group",
+            failure="N = {N} must be a multiple of group = {group}",
+        ),
         Constraint(
             argument="eps",
             holds=Ref("element").differs(E5M2).or_(Ref("eps") >= least_floor(E5M2)),

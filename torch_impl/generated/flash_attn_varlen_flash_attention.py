@@ -1,5 +1,5 @@
 # flash_attn_varlen, case "causal", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fa6237d38c0846b7e9630fc8a84f71d7cba52a3af42a23eb844d2ac478776af1
+# spec sha256 617cd30ed5950927e92503a5c21db0cdd44dd55e010fa1388a3b011bb6851a7f
 """flash_attention: Attention of the rows of one request and key head.
 
 Generated. Specialised on

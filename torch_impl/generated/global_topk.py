@@ -1,5 +1,5 @@
 # global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 13503d25177d723492df9b79cfcb4db534059162a595685da1abb3fb633ad731
+# spec sha256 6ca32b213c52afa6d184605f7b2c5a471983a346d94d052d6766cc45a784a0a5
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on

@@ -29,7 +29,7 @@ def insert_rows(
 ):
     ROWS: tl.constexpr = 64
     BLOCK_T: tl.constexpr = 2
-    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:46
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:47
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.

@@ -1,5 +1,5 @@
 # indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9dd11065384762127359bdf4e8e3325c6390d166f6fd4b16537b8bbc4b626d0d
+# spec sha256 2b7b7db1c10cc377a5921f7820886b345f7ede81b2870a820637a99da606db02
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,5 @@
 # int4_gemm_w4a16, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 3d4b24d7473ae2856ab4659d3f3fcf47e95dd9c7a1ad0bcecebec3552bdaa1b2
+# spec sha256 33629f9a3251c9cdc8fe4a1e03747bccd37a3883ebbda575a652b3f288b980c1
 """int4_gemm_w4a16: Product of 16-bit activations and an INT4 weight in groups along K.
 
 Generated. Specialised on

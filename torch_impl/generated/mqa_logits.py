@@ -1,5 +1,5 @@
 # mqa_logits, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 64c7032c1aa2ce035aa7a66ca57e4a2489f7eaf95bf843ce78bbb421a3051122
+# spec sha256 e5fe5eeb75a10c6e26c41da2443e438757dce8d064d1056a581e459b6214d677
 """mqa_logits: Scores of dense keys for BLOCK_M queries.
 
 Generated. Specialised on

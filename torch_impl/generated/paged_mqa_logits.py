@@ -1,5 +1,5 @@
 # paged_mqa_logits, case "one-query", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 16817186c66e5668ad29cff320171066b42c5da7b3d28228be6cc1d84ee4b216
+# spec sha256 277f3915fb163786ee8fc5d7caa495dfa35b73c599f8e98f846fb87e14ddfcba
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on

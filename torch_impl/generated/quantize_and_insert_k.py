@@ -1,5 +1,5 @@
 # quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fc041325b242f72488f0d5c75caca86cecbb0fb412e042b5d4e66d6a676a7496
+# spec sha256 e797cc16c69fb0989f66119469fcd2c73dc0dd6ee0c978b22d9f92374ea7c4db
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -29,7 +29,7 @@ def insert_rows(
 ):
     ROWS: tl.constexpr = 16
     BLOCK_T: tl.constexpr = 2
-    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:46
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:47
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.

@@ -1,5 +1,5 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6bc255b7fb6cb90e383b80904ceef465e1451dca321416170dbfd66352469553
+# spec sha256 37ece5b8971ea712842bfa4d5e64f55a1a665ffca8be259fff4c699ee2e39352
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
@@ -29,7 +29,7 @@ def insert_rows(
 ):
     ROWS: tl.constexpr = 16
     BLOCK_T: tl.constexpr = 2
-    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:46
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:47
     # slot_mapping may be shorter than k, whose last rows are padding then.
     live = token < TS
     # -1: no slot, and no byte is written.

@@ -1,5 +1,5 @@
 # sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e7f27d061cf0e2de8ee1a109ae0cdd48d9e2860192184c4e214707dca138abc1
+# spec sha256 59593881dd42c051301518cf6918f282adb70ef64c160fa9fa7a1a5ba1428203
 """sparse_mla_decode: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on

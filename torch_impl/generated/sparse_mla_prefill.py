@@ -1,5 +1,5 @@
 # sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7a7559b492639a938ba41c5d71c399f18550804c8f3ba885350c565f89c2f33e
+# spec sha256 78c4eeceaa9ab18c2118894663e5515eba9d327ffd102a51cef11c340d40a5a2
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on

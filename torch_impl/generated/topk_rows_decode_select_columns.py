@@ -1,5 +1,5 @@
 # topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 69d438a344640563b1a92fcd0cb23a9d109a5723084a162d3bdf2f746c337c0d
+# spec sha256 6f0f6ae580ef5cd145f86b76732b0e11b3fd8a7a9760ad4d6e3ffc944ba19668
 """select_columns: The k first columns of every row.
 
 Generated. Specialised on

@@ -357,7 +357,24 @@ class _Binder:
 
     def fail(self, kind: type[errors.ArgumentError], form: Form, sizes: tuple[int, ...]) -> NoReturn:
         """Refuses sizes, which are in the order of the accepted shapes."""
-        raise kind(op=self.op.name, argument=form.name, expected=self.want(form), actual=list(form.reordered(sizes)))
+        passed = form.reordered(sizes)
+        actual = f"{[*passed]}{self.other_order(form, passed)}"
+        raise kind(op=self.op.name, argument=form.name, expected=self.want(form), actual=actual)
+
+    def other_order(self, form: Form, passed: tuple[int, ...]) -> str:
+        """Says where an array would fit with its last two dimensions in the order that the call does not state."""
+        order = form.array.order
+        if order is None or any(taken.array.order == order for taken, *_ in self.later if taken is not form):
+            return ""
+        value = "kn" if self.attributes[order] == "nk" else "nk"
+        other = self.op.under({**self.attributes, order: value})[form.name]
+        if other.swapped == form.swapped:
+            return ""
+        turned, stated = other.reordered(passed), self.sizes
+        self.sizes = {name: size for name, size in stated.items() if self.owner.get(name) != form.name}
+        fits = any(_rank_fits(shape, len(turned)) and self.agrees(shape, turned) for shape in other.shapes)
+        self.sizes = stated
+        return f' (it fits {order}="{value}")' if fits else ""
 
     def check_shapes(self, partly: bool = False) -> None:
         """Checks the dimensions that are expressions; `partly`: skip axes of unknown size."""
@@ -386,7 +403,11 @@ class _Binder:
             if _broken(constraint, env):
                 actual = ", ".join(f"{n} = {_bare(env[n])}" for n in sorted(constraint.holds.names()))
                 raise errors.ConstraintViolated(
-                    op=self.op.name, argument=constraint.argument, expected=constraint.message, actual=actual
+                    op=self.op.name,
+                    argument=constraint.argument,
+                    expected=constraint.message,
+                    actual=actual,
+                    told=constraint.told(env),
                 )
         self.check_pieces(env)
 

@@ -7,6 +7,7 @@ call that is refused, or computed without an argument, in the one mode that the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from string import Formatter
 from typing import TYPE_CHECKING, NoReturn
 
 from specs.lang.declare.axes import Axis, Expr
@@ -131,7 +132,8 @@ def check_op(op: Op) -> None:
             problem, hint = found
             raise SpecError(f"{op.name}: accuracy of {name!r}: {problem}", where=op.where, hint=hint)
     for constraint in op.constraints:
-        if unknown := constraint.holds.names() - scope.names_of_expressions():
+        read = constraint.holds.names() | {name for _, name, _, _ in Formatter().parse(constraint.failure) if name}
+        if unknown := read - scope.names_of_expressions():
             message = f"{op.name}: constraint on {constraint.argument!r} reads {min(unknown)!r}"
             raise SpecError(message, where=op.where, hint=_known(scope.names_of_expressions()))
     for case in op.cases:

@@ -201,11 +201,22 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """A condition over axes and attributes, and its error message."""
+    """A condition on a call beyond shapes and formats."""
 
     argument: str
+    """Argument that an error names."""
     holds: Expr
+    """Expression over axes, attributes and facts about arguments that has to be true."""
     message: str
+    """What it asks for, in words."""
+    failure: str = ""
+    """What a refused call reads in place of `message`: a template over the values, such as "q has {D} columns"."""
+
+    def told(self, values: Mapping[str, object]) -> str | None:
+        """`failure` with the values of a call."""
+        if not self.failure:
+            return None
+        return self.failure.format_map({name: choice_name(value) for name, value in values.items()})
 
 
 Body = Callable[[Any], None]

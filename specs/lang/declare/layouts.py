@@ -39,11 +39,11 @@ class Dense:
         unit = [size <= 1 or stride == 1 for size, stride in zip(shape, strides, strict=True)]
         match self.inner:
             case Inner.UNIT if not unit[-1]:
-                return f"a last dimension with stride 1, {self.inner.value}"
+                return "a last dimension with stride 1"
             case Inner.EITHER if not any(unit[-2:]):
-                return f"stride 1 in one of the last two dimensions ({self.inner.value})"
+                return "stride 1 in one of the last two dimensions"
             case Inner.PACKED if not is_packed(shape, strides):
-                return f"a contiguous array, {self.inner.value}"
+                return "a contiguous array (row-major without gaps)"
         least = 0 if self.repeats(written) else 1
         if any(size > 1 and stride < least for size, stride in zip(shape, strides, strict=True)):
             return "no negative stride" if least == 0 else "positive strides"

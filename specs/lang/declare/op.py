@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -297,6 +297,12 @@ def _pieces(op: Op) -> Iterator[Pieces]:
                 pairs = zip(step.outer_shape(array.shapes[0]), given.shapes[0], strict=True)
                 dim = next(d for d, (narrow, wide) in enumerate(pairs) if narrow != wide)
                 yield Pieces(name=name, dim=dim - len(given.shapes[0]), when=step.when)
+
+
+def definition_of(doc: str | None) -> str:
+    """What the docstring of a module with one operation says after its first paragraph, up to source and accuracy."""
+    paragraphs = (doc or "").strip().split("\n\n")[1:]
+    return "\n\n".join(takewhile(lambda text: not text.startswith(("Source:", "Accuracy.")), paragraphs))
 
 
 def single(kernel: Kernel, **fields: Any) -> Op:
