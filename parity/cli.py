@@ -213,7 +213,7 @@ def show(
 def emit(
     op: Annotated[str | None, typer.Argument(metavar="OP", help="Name of an operation.")] = None,
     target: Annotated[str | None, typer.Option(help="torch or pallas; both when left out.")] = None,
-    case: Annotated[str | None, typer.Option(help="Case to specialise for; the default one when left out.")] = None,
+    case: Annotated[str | None, typer.Option(help="Case to specialise for; the golden one when left out.")] = None,
     device: Annotated[str, typer.Option(help="Device to generate for.")] = DEVICE,
     out: Annotated[Path | None, typer.Option(help="Write files below this folder instead of printing.")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how checked-in files differ.")] = False,
@@ -222,12 +222,13 @@ def emit(
 ) -> None:
     """Generated sources. Status 1 when checked-in files are not what the specs give."""
     from parity.write import emitting
+    from specs.tile.launch.cases import golden_case
 
     if every == (op is not None):
         raise typer.BadParameter("name one operation, or give --all")
     special = case is not None or device != DEVICE
     if special and (write or every):
-        raise typer.BadParameter(f"checked-in sources are of the default case on {DEVICE}")
+        raise typer.BadParameter(f"checked-in sources are of the golden case on {DEVICE}")
     if sum((out is not None, diff, write)) > 1:
         raise typer.BadParameter("--out, --diff and --write exclude each other")
     names = _emitters(target)
@@ -238,7 +239,8 @@ def emit(
         files = emitting.all_files(names, whole=target is None)
     else:
         spec = _op(op)
-        files = emitting.op_files(spec, names, _case(spec, case), device)
+        chosen = golden_case(spec) if case is None else _case(spec, case)
+        files = emitting.op_files(spec, names, chosen, device)
     if out is not None:
         emitting.write_below(files, out)
     elif diff or write or every:

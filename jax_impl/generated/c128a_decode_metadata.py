@@ -1,9 +1,8 @@
-# c128a_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 d8593ee42a94e988d6fb5f7fbe343ce75c8c6e538aec6ce25a796d436b3c56cf
+# c128a_decode_metadata, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """c128a_decode_metadata: Cache slots of all compressed entries that a decode token sees.
 
 Generated. Specialised on
-    width = 128
+    width = 8192
     ratio = 128
     block_size = 2
     positions = int32
@@ -27,7 +26,7 @@ def c128a_decode_metadata(
     indices_ref, lens_ref,
     *, B, NB,
 ):
-    width = 128
+    width = 8192
     ratio = 128
     block_size = 2
     BLOCK_W = 256

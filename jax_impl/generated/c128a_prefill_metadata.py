@@ -1,9 +1,8 @@
-# c128a_prefill_metadata, case "prefill", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5617a385174d8225e2f71449806af0373376271fd00d10adeb8b60cda138d05
+# c128a_prefill_metadata, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on
-    width = 128
+    width = 8192
     ratio = 128
     positions = int32
     indices = int32
@@ -21,7 +20,7 @@ def c128a_prefill_metadata(
     positions_ref,
     indices_ref,
 ):
-    width = 128
+    width = 8192
     ratio = 128
     BLOCK_W = 256
     token = pl.program_id(0)  # specs/cache/compressed.py:64

@@ -1,12 +1,11 @@
-# combine_topk_swa, case "c4a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7a076fe2a68f6168f891ae5530aa7af8b7b44534845412437cfc2a18eb635d5a
+# combine_topk_swa, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its
 window.
 
 Generated. Specialised on
-    window = 8
+    window = 128
     ratio = 4
-    topk = 16
+    topk = 1024
     max_image_tokens = 0
     topk_indices = int32
     query_start_loc = int32
@@ -30,9 +29,9 @@ def combine_topk_swa(
     combined_indices_ref, combined_lens_ref,
     *, R, workspace_rows, compressed_rows,
 ):
-    window = 8
+    window = 128
     ratio = 4
-    topk = 16
+    topk = 1024
     BLOCK_W = 512
     BLOCK_R = 256
     token = pl.program_id(0)  # specs/cache/combine.py:45
@@ -64,7 +63,7 @@ def combine_topk_swa(
     low_1 = jnp.maximum(low, 0)
     # An extended window may end before it begins; padding has none.
     visible = jnp.where(live & (position >= 0), jnp.maximum(position - low_1 + 1, 0), 0)
-    count = jnp.minimum(chosen + visible, 128)
+    count = jnp.minimum(chosen + visible, 1152)
     base = ended * workspace_rows
     # of the window, among the rows that were gathered
     first_row = low_1 - (length_1 - gathered)
@@ -82,7 +81,7 @@ def combine_topk_swa(
         real = (local >= 0) & (local < compressed_rows)
         entry_1 = jnp.where(mask, jnp.where(real, base + local, -1), entry)
         # To the end of the row: readers take whole blocks and skip -1.
-        plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 128)
+        plgpu.store(combined_indices_ref.at[token, column], entry_1, mask=column < 1152)
         return ()
-    () = jax.lax.fori_loop(0, 1, step_1, ())  # specs/cache/combine.py:84
+    () = jax.lax.fori_loop(0, 3, step_1, ())  # specs/cache/combine.py:84
     plgpu.store(combined_lens_ref.at[token], count)

@@ -1,9 +1,8 @@
-# compressed_slot_mapping, case "c128a", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f30eef46c7bf0f6c7973438458c9ec09b5b7e3bed8f926c3fc272e1b4759daa5
+# compressed_slot_mapping, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on
-    ratio = 128
+    ratio = 4
     block_size = 256
     positions = int32
     token_to_req = int32
@@ -25,7 +24,7 @@ def compressed_slot_mapping(
     slots_ref,
     *, T, P, B, NB,
 ):
-    ratio = 128
+    ratio = 4
     block_size = 256
     BLOCK_T = 256
     token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/compressed.py:71

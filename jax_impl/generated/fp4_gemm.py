@@ -1,5 +1,4 @@
-# fp4_gemm, case "one-row", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5b3e925131295c7597ba4e8bdc86428d015e559acfd03750d75972fb370f6d79
+# fp4_gemm, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -11,14 +10,14 @@ Generated. Specialised on
     a_scale = e8m0
     b_scale = e8m0
     c = bf16
-    even_m = False
+    even_m = True
     even_n = True
-    BLOCK_M = 16
+    BLOCK_M = 64
     BLOCK_N = 64
     BLOCK_K = 32
-    GROUP_M = 1
+    GROUP_M = 8
     num_warps = 4
-    num_stages = 4
+    num_stages = 3
 """
 
 import jax
@@ -34,22 +33,29 @@ def fp4_gemm(
     c_ref,
     *, M, N, KB,
 ):
-    BLOCK_M = 16
+    BLOCK_M = 64
     BLOCK_N = 64
+    GROUP_M = 8
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_m = pl.cdiv(M, BLOCK_M)
     tiles_n = pl.cdiv(N, BLOCK_N)
-    tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
-    tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
+    per_band = tiles_n * GROUP_M
+    band = jax.lax.div(pid, jnp.int32(per_band))
+    first = band * GROUP_M
+    height = jnp.minimum(tiles_m - first, GROUP_M)
+    inside = jax.lax.rem(pid, jnp.int32(per_band))
+    tile_m = first + jax.lax.rem(inside, height)
+    tile_n = jax.lax.div(inside, height)
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
-    arange_16 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/fp4.py:53
-    offs_m = tile_m * BLOCK_M + arange_16
-    clamped_m = jnp.minimum(offs_m, M - 1)
-    offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
+    arange_64 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/fp4.py:53
+    offs_m = tile_m * BLOCK_M + arange_64
+    arange_16 = jnp.arange(16, dtype=jnp.int32)
+    offs_n = tile_n * BLOCK_N + arange_64
     def step(k, carry):  # specs/gemm/fp4.py:64
         (acc_2,) = carry
         # K is a multiple of the block of the format
         offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
-        a = plgpu.load(a_ref.at[clamped_m[:, None], offs_kb[None, :]])
+        a = plgpu.load(a_ref.at[offs_m[:, None], offs_kb[None, :]])
         a_bytes = a.astype(jnp.int32)
         b = plgpu.load(b_ref.at[offs_n[None, :], offs_kb[:, None]])
         b_bytes = b.astype(jnp.int32)
@@ -77,7 +83,7 @@ def fp4_gemm(
             jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16),
             preferred_element_type=jnp.float32
         )
-        a_scale = plgpu.load(a_scale_ref.at[clamped_m, k])  # specs/gemm/tiles.py:46
+        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:46
         index = a_scale.astype(jnp.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = jnp.where(
@@ -93,8 +99,4 @@ def fp4_gemm(
         )
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:64
-    mask_m = offs_m < M  # specs/gemm/tiles.py:41
-    plgpu.store(
-        c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
-        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_N))
-    )
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:41

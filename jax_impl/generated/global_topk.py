@@ -1,16 +1,15 @@
-# global_topk, case "ragged", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6ca32b213c52afa6d184605f7b2c5a471983a346d94d052d6766cc45a784a0a5
+# global_topk, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
-    block_size = 16
+    block_size = 64
     topk_indices = int32
     token_to_req = int32
     block_table = int32
     is_valid = bool
     indices = int32
     lens = int32
-    K = 37
+    K = 1024
     num_warps = 4
 """
 
@@ -25,11 +24,11 @@ def global_topk(
     indices_ref, lens_ref,
     *, B, NB,
 ):
-    block_size = 16
-    K = 37
+    block_size = 64
+    K = 1024
     token = pl.program_id(0)  # specs/cache/topk.py:42
     # The whole row in one tile: compaction needs the rank of every entry.
-    column = jnp.arange(64, dtype=jnp.int32)
+    column = jnp.arange(1024, dtype=jnp.int32)
     inside = column < K
     # Past K: -1, which `slot_of` keeps at -1.
     local = plgpu.load(topk_indices_ref.at[token, column], mask=inside, other=-1)
@@ -38,12 +37,12 @@ def global_topk(
     pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))  # specs/cache/lookup.py:70
     live = inside & (local >= 0)
     entry = jnp.where(live, local, 0)
-    page = jax.lax.div(entry, jnp.full((64,), block_size, jnp.int32))
+    page = jax.lax.div(entry, jnp.full((1024,), block_size, jnp.int32))
     live_1 = live & (page < pages)
     # other=-1 makes masked lanes look like missing pages.
     block = plgpu.load(block_table_ref.at[request, page], mask=live_1, other=-1)
     # Widened before the product: page * rows overflows int32 in caches of more than 2**31 rows.
-    slot = jnp.where(block >= 0, block * block_size + jax.lax.rem(entry, jnp.full((64,), block_size, jnp.int32)), -1)
+    slot = jnp.where(block >= 0, block * block_size + jax.lax.rem(entry, jnp.full((1024,), block_size, jnp.int32)), -1)
     mask = slot >= 0  # specs/cache/topk.py:50
     kept = mask.astype(jnp.int32)
     # Readers stop at the length: entries that exist move left, in order, or those after a -1 would be cut off.

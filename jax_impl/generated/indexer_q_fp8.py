@@ -1,5 +1,4 @@
-# indexer_q_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 394a3d8cdc89c52078d37a3b6c523f3776080d95f3ae483a8584889687c814aa
+# indexer_q_fp8, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """indexer_q_fp8: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

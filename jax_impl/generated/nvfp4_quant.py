@@ -1,5 +1,4 @@
-# nvfp4_quant, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 57b44a8e5eacaf01ddbe4bf302d874513c89ee9c8f1f1e64edcc27d4a2205deb
+# nvfp4_quant, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -14,7 +13,7 @@ Generated. Specialised on
     global_scale = f32
     q = uint8
     scale = e4m3
-    even_m = False
+    even_m = True
     even_g = True
     BLOCK_M = 4
     BLOCK_G = 8
@@ -33,7 +32,6 @@ from jax_impl.platforms.triton_ops import div_rn
 def group_quant(
     x_ref, global_scale_ref,
     q_ref, scale_ref,
-    *, M,
 ):
     group = 16
     per_byte = 2
@@ -41,12 +39,8 @@ def group_quant(
     BLOCK_G = 8
     index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
     offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
-    mask_m = offs_m < M
     offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
-    x = plgpu.load(
-        x_ref.at[offs_m[:, None], offs_n[None, :]], mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_G * group)),
-        other=0.0
-    )
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]])
     x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
@@ -61,10 +55,7 @@ def group_quant(
     )
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
     offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)  # specs/quant/group.py:97
-    plgpu.store(
-        scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn),
-        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_G))
-    )
+    plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn))
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)
     # The sign is put back at the end: rounding to nearest even is symmetric.
     magnitude = jax.lax.bitcast_convert_type(bits & 0x7fffffff, jnp.float32)  # 2**31 - 1
@@ -86,7 +77,4 @@ def group_quant(
     codes_1 = index_1.astype(jnp.uint8)
     # specs/quant/group.py:74
     offs_q1 = index * (group // per_byte) + jnp.arange(BLOCK_G * (group // per_byte), dtype=jnp.int32)
-    plgpu.store(
-        q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(BLOCK_M, BLOCK_G * (group // per_byte)),
-        mask=jnp.broadcast_to(mask_m[:, None], (BLOCK_M, BLOCK_G * (group // per_byte)))
-    )
+    plgpu.store(q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(BLOCK_M, BLOCK_G * (group // per_byte)))

@@ -1,5 +1,4 @@
-# paged_mqa_logits, case "one-query", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 277f3915fb163786ee8fc5d7caa495dfa35b73c599f8e98f846fb87e14ddfcba
+# paged_mqa_logits, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """paged_mqa_logits: Scores of cached keys for all queries of one request.
 
 Generated. Specialised on
@@ -16,7 +15,7 @@ Generated. Specialised on
     logits = f32
     H = 64
     ROWS = 64
-    QUERIES = 1
+    QUERIES = 2
     BLOCK_M = 16
     BLOCK_N = 128
     BLOCK_H = 64
@@ -42,6 +41,7 @@ def paged_mqa_logits(
 ):
     H = 64
     ROWS = 64
+    QUERIES = 2
     BLOCK_N = 128
     BLOCK_H = 64
     CHUNK = 128
@@ -55,21 +55,25 @@ def paged_mqa_logits(
         length = plgpu.load(context_lens_ref.at[request, jnp.int32(0)])  # specs/indexer/paged_logits.py:70
         # Columns of a logits row end at max_model_len, lengths of padding may not.
         upper = jnp.minimum(length, max_model_len)
+        length_1 = plgpu.load(context_lens_ref.at[request, jnp.int32(1)])
+        other = jnp.minimum(length_1, max_model_len)
+        upper_1 = jnp.maximum(upper, other)  # specs/indexer/paged_logits.py:95
         # Requests with at most `least` keys are not scored: top-k takes all of them anyway.
-        upper_1 = jnp.where(upper > least, upper, 0)  # specs/indexer/paged_logits.py:97
+        upper_2 = jnp.where(upper_1 > least, upper_1, 0)
         first_tile = part * TILES
         last_tile = jnp.minimum(first_tile + TILES, pl.cdiv(max_model_len, BLOCK_N))
         end_tile = jnp.minimum(
-            jnp.maximum(jax.lax.div(jnp.maximum(upper_1, 0) + (BLOCK_N - 1), jnp.int32(BLOCK_N)), first_tile), last_tile
+            jnp.maximum(jax.lax.div(jnp.maximum(upper_2, 0) + (BLOCK_N - 1), jnp.int32(BLOCK_N)), first_tile), last_tile
         )
         # The queries are loaded inside: programs past a short request do not load them.
         @pl.when(first_tile < end_tile)
         def branch_1():
             known = request >= 0  # specs/indexer/paged_logits.py:103
+            row = request * QUERIES
             # Unrolled: all heads of a query stay in registers while its keys stream by.
             head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:103
             inside = (head < H) & known
-            weight = plgpu.load(weights_ref.at[request, head], mask=inside, other=0.0)
+            weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)
             column = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
             # specs/indexer/keys.py:116
             part_1 = plgpu.load(
@@ -77,14 +81,23 @@ def paged_mqa_logits(
                 mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
             )
             # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
-            other = transposed(part_1)
+            other_1 = transposed(part_1)
             weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+            row_1 = row + 1  # specs/indexer/paged_logits.py:106
+            weight_2 = plgpu.load(weights_ref.at[row_1, head], mask=inside, other=0.0)  # specs/indexer/keys.py:105
+            # specs/indexer/keys.py:116
+            part_2 = plgpu.load(
+                q_ref.at[request, jnp.int32(1), head[:, None], column],
+                mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
+            )
+            other_2 = transposed(part_2)
+            weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
             def step(k, carry):  # specs/indexer/paged_logits.py:125
                 k = pipelined(k, 2, warps=4)
                 () = carry
                 column_1 = k * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/paged_logits.py:112
                 entry = jax.lax.div(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
-                live = (column_1 < upper_1) & (entry < NB)
+                live = (column_1 < upper_2) & (entry < NB)
                 page = plgpu.load(block_tables_ref.at[request, entry], mask=live, other=-1)
                 live_1 = live & (page >= 0) & (page < PAGES)
                 # Page 0 where there is none: the address is computed for masked lanes too.
@@ -93,14 +106,14 @@ def paged_mqa_logits(
                 start = inside_1 * 128  # specs/indexer/keys.py:145
                 shares = inside_1 * 4 + ROWS * 128
                 # specs/indexer/keys.py:155
-                part_2 = load_view(
+                part_3 = load_view(
                     cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
                     mask=jnp.broadcast_to(live_1[:, None], (BLOCK_N, CHUNK))
                 )
                 # specs/indexer/keys.py:158
                 scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
-                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:169
+                products = dot_fp8(part_3, other_1)  # specs/indexer/keys.py:169
                 # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
                 total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)
                 # Once per key instead of once per head and key; relu commutes with a positive factor.
@@ -108,13 +121,23 @@ def paged_mqa_logits(
                 value = jnp.where(live_1 & (column_1 < upper), total * scale, float("-inf"))
                 # Without fill top-k never looks past the limit, and nothing is written there.
                 mask = column_1 < max_model_len
-                plgpu.store(logits_ref.at[out_request, column_1], value, mask=mask)
+                index = out_request * QUERIES
+                plgpu.store(logits_ref.at[index, column_1], value, mask=mask)
+                products_1 = dot_fp8(part_3, other_2)  # specs/indexer/keys.py:169
+                total_1 = sum_of_products(products_1 + jnp.abs(products_1), weight_3[None, :], 1)
+                # specs/indexer/paged_logits.py:120
+                value_1 = jnp.where(live_1 & (column_1 < other), total_1 * scale, float("-inf"))
+                plgpu.store(logits_ref.at[index + 1, column_1], value_1, mask=mask)
                 return ()
             () = jax.lax.fori_loop(first_tile, end_tile, step, ())  # specs/indexer/paged_logits.py:125
         def step_1(k_1, carry):  # specs/indexer/paged_logits.py:137
             () = carry
             column_2 = k_1 * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/paged_logits.py:132
-            value_1 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
-            plgpu.store(logits_ref.at[out_request, column_2], value_1, mask=column_2 < max_model_len)
+            value_2 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
+            index_1 = out_request * QUERIES
+            mask_1 = column_2 < max_model_len
+            plgpu.store(logits_ref.at[index_1, column_2], value_2, mask=mask_1)
+            value_3 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
+            plgpu.store(logits_ref.at[index_1 + 1, column_2], value_3, mask=mask_1)
             return ()
         () = jax.lax.fori_loop(end_tile, last_tile, step_1, ())  # specs/indexer/paged_logits.py:137

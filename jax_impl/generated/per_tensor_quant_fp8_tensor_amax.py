@@ -1,12 +1,11 @@
-# per_tensor_quant_fp8, case "dynamic", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6a16b23deac0142d8a42badbf2179ffeacfaf5bf39c9cdb0c78ae4c1c6da1abf
+# per_tensor_quant_fp8, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on
     x = bf16
     partial = int32
-    even_m = False
-    even_n = False
+    even_m = True
+    even_n = True
     BLOCK_M = 4
     BLOCK_N = 1024
     num_warps = 4
@@ -37,10 +36,8 @@ def tensor_amax(
         (amax_2,) = carry
         block = pid + k * 256  # specs/quant/tensor.py:62
         offs_m = jax.lax.div(block, jnp.int32(across)) * BLOCK_M + arange_4
-        mask_m = offs_m < M
         offs_n = jax.lax.rem(block, jnp.int32(across)) * BLOCK_N + arange_1024
-        mask_n = offs_n < N
-        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask_m[:, None] & mask_n[None, :], other=0.0)
+        x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]])
         x_1 = x.astype(jnp.float32)
         index = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=1)
         return (jnp.maximum(amax_2, index),)

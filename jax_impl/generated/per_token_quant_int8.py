@@ -1,5 +1,4 @@
-# per_token_quant_int8, case "hidden", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2b58111468d1033e1d3b1f0cfccd9fbf9ee129673d2446eddfcb8cc494584042
+# per_token_quant_int8, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """per_token_quant_int8: INT8 codes of every row: int8 without, uint8 with a zero point per row.
 
 Generated. Specialised on

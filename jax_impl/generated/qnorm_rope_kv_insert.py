@@ -1,11 +1,10 @@
-# qnorm_rope_kv_insert, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 99d42b97e7ae549411e0379035d418d087240973b87765cbe086dac8bc757459
+# qnorm_rope_kv_insert, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """qnorm_rope_insert: Queries normalised and rotated in place; keys rotated, quantised and inserted.
 
 Generated. Specialised on
     eps = 1e-06
     layout = v4
-    block_size = 16
+    block_size = 64
     q = bf16
     kv = bf16
     cache = uint8
@@ -13,7 +12,7 @@ Generated. Specialised on
     positions = int32
     cos_sin = f32
     D = 512
-    ROWS = 16
+    ROWS = 64
     ROPE = 64
     BLOCK_H = 8
     num_warps = 4
@@ -35,7 +34,7 @@ def qnorm_rope_insert(
     *, H, TS, PAGES, POSITIONS,
 ):
     D = 512
-    ROWS = 16
+    ROWS = 64
     ROPE = 64
     BLOCK_H = 8
     token = pl.program_id(0)  # specs/cache/qnorm.py:67

@@ -1,5 +1,4 @@
 # sparse_attn_indexer, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 37ece5b8971ea712842bfa4d5e64f55a1a665ffca8be259fff4c699ee2e39352
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

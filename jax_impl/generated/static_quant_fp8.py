@@ -1,5 +1,4 @@
-# static_quant_fp8, case "token", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fc17bacc54a97a648d4141bb61d15175c622835f919e90ee7cd8f572762bc268
+# static_quant_fp8, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on
@@ -10,8 +9,8 @@ Generated. Specialised on
     x = bf16
     scale = f32
     q = e4m3
-    even_m = False
-    even_n = False
+    even_m = True
+    even_n = True
     BLOCK_M = 4
     BLOCK_N = 1024
     num_warps = 4
@@ -28,21 +27,16 @@ from jax_impl.platforms.triton_ops import div_rn
 def static_quant_fp8(
     x_ref, scale_ref,
     q_ref,
-    *, M, N,
 ):
     BLOCK_M = 4
     BLOCK_N = 1024
     offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/static.py:36
-    mask_m = offs_m < M
     offs_n = pl.program_id(1) * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
-    mask_n = offs_n < N
-    mask = mask_m[:, None] & mask_n[None, :]
-    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]], mask=mask, other=0.0)
+    x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]])
     x_1 = x.astype(jnp.float32)
-    clamped_m = jnp.minimum(offs_m, M - 1)  # specs/quant/static.py:46
-    scale = plgpu.load(scale_ref.at[clamped_m])
+    scale = plgpu.load(scale_ref.at[offs_m])  # specs/quant/static.py:46
     # specs/quant/static.py:37
     plgpu.store(
         q_ref.at[offs_m[:, None], offs_n[None, :]],
-        div_rn(x_1, jnp.broadcast_to(scale[:, None], (BLOCK_M, BLOCK_N))).astype(jnp.float8_e4m3fn), mask=mask
+        div_rn(x_1, jnp.broadcast_to(scale[:, None], (BLOCK_M, BLOCK_N))).astype(jnp.float8_e4m3fn)
     )

@@ -1,5 +1,4 @@
-# swa_decode_metadata, case "decode", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cdb90cf654120ba2aa54bad5510e44eca292385a2ac05423b0d67ded62ff558a
+# swa_decode_metadata, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """swa_decode_metadata: Cache slots of the window of every decode token, oldest first.
 
 Generated. Specialised on

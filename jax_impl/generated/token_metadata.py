@@ -1,5 +1,4 @@
-# token_metadata, case "mixed", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 9c42b8569a96d881d92a097447ae03facbc0bcd8695d93535a8bdb5625f0e294
+# token_metadata, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
 """token_metadata: Request, position and validity of every token of a step.
 
 Generated. Specialised on

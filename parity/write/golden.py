@@ -1,7 +1,8 @@
 """Everything that is generated and checked in, as text: golden sources, stubs, the operation table, the schema.
 
-    torch_impl/generated/OP.py     Triton source of the operation's default case on CUDA; OP_KERNEL.py where an
+    torch_impl/generated/OP.py     Triton source of the operation's golden case on CUDA; OP_KERNEL.py where an
     jax_impl/generated/OP.py       operation has several steps, and the Pallas source of the same case
+    */generated/__init__.py        sha256 of the specs that the sources were made from
     torch_impl/ops.pyi  jax_impl/ops.pyi  docs/ops.md  docs/spec.schema.json
 
 Nothing here imports a framework: emitters only write text.
@@ -10,6 +11,7 @@ Nothing here imports a framework: emitters only write text.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -19,6 +21,8 @@ from parity.write.op_table import op_table
 from parity.write.schema import SCHEMA_FILE, schema_text
 from parity.write.sources import Files, emitters, golden_sources
 from parity.write.stubs import STUBS, stub
+from specs.export import content_hash
+from specs.lang.declare.op import Op
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -28,8 +32,7 @@ def golden_files() -> Files:
     ops = [specs.get(name) for name in specs.names()]
     files: Files = {}
     for emitter in emitters().values():
-        text = f'"""Golden sources of `{emitter.folder.parts[0]}`: read them, import them nowhere."""\n'
-        files[emitter.folder / "__init__.py"] = text
+        files[emitter.folder / "__init__.py"] = _index(emitter.folder.parts[0], ops)
     for op in ops:
         files |= golden_sources(op)
     for framework in STUBS:
@@ -37,6 +40,13 @@ def golden_files() -> Files:
     files[PurePosixPath("docs/ops.md")] = op_table(ops)
     files[PurePosixPath(SCHEMA_FILE)] = schema_text()
     return files
+
+
+def _index(package: str, ops: Sequence[Op]) -> str:
+    """Module of a package's golden sources: the hash of every spec, here alone, as it changes with every word."""
+    hashes = [f'    "{op.name}": "{content_hash(op)}",' for op in ops]
+    head = f'"""Golden sources of `{package}`: read them, import them nowhere."""'
+    return "\n".join([head, "", "SPEC_SHA256 = {", *hashes, "}"]) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

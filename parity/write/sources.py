@@ -1,4 +1,4 @@
-"""Generated sources of cases, and where those of default cases are checked in. Emitters only write text."""
+"""Generated sources of cases, and where those of golden cases are checked in. Emitters only write text."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from parity.judge.frameworks import FRAMEWORKS
-from specs.export import content_hash
 from specs.lang.declare.op import Case, Op, Step
 from specs.tile.backend import Source
-from specs.tile.launch.cases import case_call, case_launches, default_case
+from specs.tile.launch.cases import case_call, case_launches, golden_case
 from specs.tile.targets import Target
 
 Files = dict[PurePosixPath, str]
@@ -45,15 +44,12 @@ def file_name(op: Op, step: Step) -> str:
 
 
 def _header(op: Op, case: Case, target: Target) -> str:
-    return (
-        f'# {op.name}, case "{case.name}", target {target.name}. Written by `python -m parity emit`: do not edit.\n'
-        f"# spec sha256 {content_hash(op)}\n"
-    )
+    return f'# {op.name}, case "{case.name}", target {target.name}. Written by `python -m parity emit`: do not edit.\n'
 
 
 def golden_sources(op: Op) -> Files:
-    """Both sides' sources of the default case."""
-    case = default_case(op)
+    """Both sides' sources of the golden case."""
+    case = golden_case(op)
     return {
         emitter.folder / file: text
         for name, emitter in emitters().items()
@@ -63,7 +59,7 @@ def golden_sources(op: Op) -> Files:
 
 def golden_paths(op: Op) -> list[PurePosixPath]:
     """Files of `golden_sources`, without their text."""
-    env = case_call(op, default_case(op), strided=False).env
+    env = case_call(op, golden_case(op), strided=False).env
     steps = [step for step in op.steps if step.when is None or step.when.evaluate(env)]
     names = dict.fromkeys(file_name(op, step) for step in steps)
     return [emitter.folder / name for emitter in emitters().values() for name in names]

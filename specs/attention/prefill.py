@@ -173,6 +173,6 @@ SPARSE_MLA_PREFILL: Op = single(
         _case("no-entries", 3, 4, 8, 0),
         _case("f16", 4, 8, 300, 50, formats=(("q", F16),)),
         _case("no-tokens", 0, 8, 16, 16),
-        _case("large", 32, 128, 40000, 1152, large=True),
+        _case("large", 32, 128, 40000, 1152, large=True, golden=True),
     ),
 )

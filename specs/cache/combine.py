@@ -166,6 +166,6 @@ COMBINE_TOPK_SWA: Op = single(
         _case("many-requests", 64, 300, 8, 4, 4, 8, 100, 40),
         _case("no-tokens", 0, 2, 16, 8, 4, 16, 100, 40),
         _case("no-requests", 5, 0, 16, 8, 4, 16, 100, 40),
-        _case("large", 1024, 16, 1024, 128, 4, 1024, 1 << 20, 1 << 18, large=True),
+        _case("large", 1024, 16, 1024, 128, 4, 1024, 1 << 20, 1 << 18, large=True, golden=True),
     ),
 )

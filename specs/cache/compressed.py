@@ -176,7 +176,7 @@ C128A_DECODE_METADATA: Op = single(
         _decode("ratio-4", 13, 4, 3, 20, attributes={"ratio": 4, "block_size": 64}),
         _decode("no-tokens", 0, 4, 6, 128),
         _decode("no-table", 5, 0, 0, 16),
-        _decode("large", 1024, 1024, 4096, 8192, large=True),
+        _decode("large", 1024, 1024, 4096, 8192, large=True, golden=True),
     ),
 )
 
@@ -199,7 +199,7 @@ C128A_PREFILL_METADATA: Op = single(
         _prefill("full-lists", 31, 3),
         _prefill("ratio-4", 17, 300, 4),
         _prefill("no-tokens", 0, 128),
-        _prefill("large", 8192, 8192, large=True),
+        _prefill("large", 8192, 8192, large=True, golden=True),
     ),
 )
 
@@ -233,6 +233,6 @@ COMPRESSED_SLOT_MAPPING: Op = single(
         _mapping("every-token", 60, 64, 5, 9, attributes={"ratio": 1, "block_size": 4}),
         _mapping("padding-only", 0, 16, 5, 2),
         _mapping("nothing", 0, 0, 5, 2),
-        _mapping("large", 8192, 8192, 1024, 4096, attributes={"ratio": 4}, large=True),
+        _mapping("large", 8192, 8192, 1024, 4096, attributes={"ratio": 4}, large=True, golden=True),
     ),
 )

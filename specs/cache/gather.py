@@ -197,6 +197,6 @@ DEQUANT_GATHER_K: Op = single(
         _case("bf16", 2, 12, 4, 3, BF16_512),
         _case("page-256", 5, 30, 256, 1),
         _case("no-requests", 0, 8, 16, 1),
-        _case("large", 8, 4096, 64, 64, absent=_ALL, large=True),
+        _case("large", 8, 4096, 64, 64, absent=_ALL, large=True, golden=True),
     ),
 )

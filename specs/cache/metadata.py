@@ -172,7 +172,7 @@ TOKEN_METADATA: Op = single(
         _tokens("many-requests", 150, 200),
         _tokens("no-tokens", 0, 3),
         _tokens("no-requests", 9, 0),
-        _tokens("large", 8192, 4000, large=True),
+        _tokens("large", 8192, 4000, large=True, golden=True),
     ),
 )
 
@@ -197,7 +197,7 @@ SWA_DECODE_METADATA: Op = single(
         _decode("window-1", 6, 3, 3, 2, attributes={"window": 1}),
         _decode("no-tokens", 0, 2, 2, 4),
         _decode("no-requests", 3, 0, 0, 4),
-        _decode("large", 1024, 512, 512, 4096, large=True),
+        _decode("large", 1024, 512, 512, 4096, large=True, golden=True),
     ),
 )
 
@@ -220,6 +220,6 @@ PREFILL_GATHER_LENS: Op = single(
         _requests("one", 1),
         _requests("many", 700),
         _requests("none", 0),
-        _requests("large", 4000, large=True),
+        _requests("large", 4000, large=True, golden=True),
     ),
 )

@@ -280,6 +280,6 @@ QNORM_ROPE_KV_INSERT: Op = single(
         _case("one-token", 1, 1, 64, 64),
         _case("int64", 4, 3, 2, 8, formats=(("slot_mapping", INT64), ("positions", INT64))),
         _case("no-rows", 0, 0, 8, 16),
-        _case("large", 256, 250, 128, 64, large=True),
+        _case("large", 256, 250, 128, 64, large=True, golden=True),
     ),
 )

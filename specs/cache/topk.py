@@ -119,6 +119,6 @@ GLOBAL_TOPK: Op = single(
         _case("no-entries", 4, 0, 2, 3),
         _case("no-tokens", 0, 16, 2, 3),
         _case("no-table", 3, 16, 0, 0),
-        _case("large", 256, 1024, 1024, 4096, large=True),
+        _case("large", 256, 1024, 1024, 4096, large=True, golden=True),
     ),
 )

@@ -143,6 +143,6 @@ QUANTIZE_AND_INSERT_K: Op = single(
         _case("one-row", 1, 1, 1, 64),
         _case("int64-slots", 5, 4, 1, 8, formats=(("slot_mapping", INT64),)),
         _case("no-rows", 0, 0, 2, 16),
-        _case("large", 8192, 8192, 160, 64, large=True),
+        _case("large", 8192, 8192, 160, 64, large=True, golden=True),
     ),
 )

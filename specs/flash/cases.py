@@ -133,6 +133,17 @@ CASES = (
         large=True,
         attributes={"max_seqlen_q": 1, **_LSE},
     ),
+    _case(
+        "decode-pages-of-16",
+        64,
+        64,
+        (32, 8),
+        (128, 128),
+        (8192, 16, 128),
+        large=True,
+        golden=True,
+        attributes={"max_seqlen_q": 1, "causal": True},
+    ),
     _case("large-paged", 4, 700, (16, 4), (128, 128), (80, 64, 16), large=True, attributes={"causal": True}),
     _case("d256", 3, 300, (8, 4), (256, 256), (1, 700, 1), large=True, attributes={"causal": True, "window_left": 127}),
 )

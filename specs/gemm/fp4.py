@@ -224,6 +224,7 @@ FP4_GEMM: Op = single(
         _case("no-rows", 0, 64, 64, ("bias",)),
         _case("nvfp4", 33, 96, 176, attributes=_NVFP4),
         _case("nvfp4-one-group", 5, 67, 16, ("a_global_scale",), attributes={**_NVFP4, "weight_order": "kn"}),
+        _case("decode", 64, 4096, 7168, ("bias",), large=True, golden=True),
         _case("nvfp4-lead-f32", 12, 64, 240, ("bias",), attributes={**_NVFP4, "out_dtype": F32}, lead=(3, 4)),
     ),
 )

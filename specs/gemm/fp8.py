@@ -278,7 +278,7 @@ FP8_GEMM: Op = single(
         _case("group-512", 5, 520, 1024, "block", absent=("bias",), attributes={"group": 512}),
         _case("no-rows", 0, 64, 128, "block"),
         _case("no-columns", 5, 0, 128, "token_channel"),
-        _case("decode", 64, 4096, 7168, "block", absent=("bias",), large=True),
+        _case("decode", 64, 4096, 7168, "block", absent=("bias",), large=True, golden=True),
         _case("prefill", 4096, 4096, 7168, "block", absent=("bias",), large=True),
         _case("down", 4096, 7168, 2048, "block", absent=("bias",), large=True),
     ),
@@ -331,6 +331,7 @@ FP8_BMM: Op = single(
         _batched("unit-scales", 2, 3, 32, 40, "tensor", absent=("a_scale", "b_scale", "bias")),
         _batched("mx", 2, 16, 48, 64, "mx"),
         _batched("no-batches", 0, 5, 48, 64, "token_channel"),
+        _batched("decode", 16, 64, 512, 128, "block", absent=("bias",), large=True, golden=True),
     ),
 )
 
@@ -367,5 +368,6 @@ FP8_GEMM_W8A16: Op = single(
         _case("group-512", 3, 40, 520, "block", absent=("bias",), attributes={"group": 512}),
         _case("unit-scale", 3, 64, 96, "tensor", absent=("b_scale", "bias")),
         _case("no-rows", 0, 64, 128, "block"),
+        _case("decode", 64, 4096, 7168, "block", absent=("bias",), large=True, golden=True),
     ),
 )

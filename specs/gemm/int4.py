@@ -101,7 +101,7 @@ INT4_GEMM_W4A16 = Op(
         case("f16", 21, 48, 512, 128, ("g_idx", "bias"), formats=(("a", F16),)),
         case("no-rows", 0, 64, 128, 128, _SYMMETRIC),
         case("no-columns", 3, 0, 2048, 128),
-        case("decode", 16, 8192, 28672, 128, _SYMMETRIC, large=True),
+        case("decode", 16, 8192, 28672, 128, _SYMMETRIC, large=True, golden=True),
         case("decode-down", 16, 28672, 8192, 128, _SYMMETRIC, large=True),
     ),
 )

@@ -181,6 +181,6 @@ INT4_GEMM_W4A8 = Op(
         case("splits", 9, 72, 2176, 128, ("g_idx",), formats=_BF16),
         case("splits-kn-fp8", 4, 67, 3072, 64, ("a_zp", "b_zp"), attributes={"weight_order": "kn"}, formats=_F8),
         case("no-rows", 0, 64, 128, 128, _PLAIN),
-        case("decode", 16, 8192, 28672, 128, _PLAIN, large=True),
+        case("decode", 16, 8192, 28672, 128, _PLAIN, large=True, golden=True),
     ),
 )

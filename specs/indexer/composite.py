@@ -394,7 +394,7 @@ SPARSE_ATTN_INDEXER = Op(
     oracle=oracle,
     accuracy=(("topk_indices", Accuracy(exact=True)), ("cache", Accuracy(exact=True))),
     cases=(
-        _case("decode", decode=(3, 1, 100)),
+        _case("decode", decode=(3, 1, 100), golden=True),
         _case("prefill", prefill=(2, 9, 90), insert=False),
         _case("mixed", decode=(2, 2, 70), prefill=(2, 7, 80)),
         _case("mxfp4", decode=(2, 1, 60), prefill=(1, 4, 50), layout=INDEXER_MXFP4, formats=(("q", UINT8),)),

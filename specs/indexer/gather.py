@@ -182,6 +182,6 @@ INDEXER_K_GATHER: Op = single(
         _case("many-requests", 70, 700, 8, 2, INDEXER_FP8_PLAIN),
         _case("no-requests", 0, 8, 16, 1),
         _case("no-rows", 3, 0, 16, 1),
-        _case("large", 8, 65536, 64, 128, large=True),
+        _case("large", 8, 65536, 64, 128, large=True, golden=True),
     ),
 )

@@ -52,6 +52,6 @@ INDEXER_K_INSERT = Op(
         _case("f32", 9, 2, 8, INDEXER_FP8_PLAIN, formats=(("k", F32),)),
         _case("int64-slots", 5, 1, 8, formats=(("slot_mapping", INT64),)),
         _case("no-rows", 0, 2, 64),
-        _case("large", 8192, 160, 64, large=True),
+        _case("large", 8192, 160, 64, large=True, golden=True),
     ),
 )

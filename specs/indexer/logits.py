@@ -201,7 +201,7 @@ MQA_LOGITS = Op(
         _case("mxfp4-64", 5, 140, 16, mxfp4_rows(64), formats=_PAIRS),
         _case("no-keys", 3, 0, 64),
         _case("no-queries", 0, 8, 64),
-        _case("large", 100, 9000, 64, large=True),
+        _case("large", 100, 9000, 64, large=True, golden=True),
         _case(
             "large-mxfp4",
             40,

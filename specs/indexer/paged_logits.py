@@ -294,7 +294,7 @@ PAGED_MQA_LOGITS = Op(
         _case("mxfp4-64", 2, 1, 140, 64, 3, 16, mxfp4_rows(64), formats=_BYTES),
         _case("mxfp4-32", 2, 1, 140, 64, 3, 16, mxfp4_rows(32), formats=_BYTES),
         _case("no-requests", 0, 1, 64, 64, 1),
-        _case("large", 8, 2, 8192, 64, 130, large=True),
+        _case("large", 8, 2, 8192, 64, 130, large=True, golden=True),
         _case("large-mxfp4", 8, 1, 8192, 64, 130, layout=INDEXER_MXFP4, formats=_BYTES, large=True),
     ),
 )

@@ -224,7 +224,7 @@ INDEXER_Q_FP8 = _op(
     _FP8_RESULTS,
     quantise_query_fp8,
     _case("int64-positions", 4, 16, formats=_WIDE),
-    _case("large", 1024, 64, positions=65536, large=True),
+    _case("large", 1024, 64, positions=65536, large=True, golden=True),
 )
 INDEXER_Q_MXFP4 = _op(
     "indexer_q_mxfp4",
@@ -232,5 +232,5 @@ INDEXER_Q_MXFP4 = _op(
     _FP4_RESULTS,
     quantise_query_mxfp4,
     _case("int64-positions", 4, 16, formats=_WIDE),
-    _case("large", 1024, 64, positions=65536, large=True),
+    _case("large", 1024, 64, positions=65536, large=True, golden=True),
 )

@@ -360,7 +360,7 @@ TOPK_ROWS = _PREFILL.operation(
         _case("most", 2, 21000, 4096),
         _case("no-columns", 3, 0, 16),
         _case("no-rows", 0, 64, 16),
-        _case("large", 70, 32768, 1024, large=True),
+        _case("large", 70, 32768, 1024, large=True, golden=True),
         _case("large-v32", 40, 100001, 2048, large=True),
         _case("million", 9, 1 << 20, 512, large=True),
     ),
@@ -381,6 +381,6 @@ TOPK_ROWS_DECODE = _DECODE.operation(
         _decode_case("four-rows-1-d", 2, 4, 600, 64, declare.PER_REQUEST),
         _decode_case("two-levels", 1, 2, 20000, 64, declare.PER_REQUEST),
         _decode_case("no-rows", 0, 1, 64, 16),
-        _decode_case("large", 8, 2, 262144, 1024, large=True),
+        _decode_case("large", 8, 2, 262144, 1024, large=True, golden=True),
     ),
 )

@@ -338,7 +338,7 @@ stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e
         _case("f32-input", 6, 256, formats=(("x", F32),)),
         _case("f16-input", 6, 256, formats=(("x", F16),)),
         _case("no-rows", 0, 128),
-        _case("large", 8192, 7168, large=True),
+        _case("large", 8192, 7168, large=True, golden=True),
     ),
 )
 
@@ -351,6 +351,7 @@ MXFP8_QUANT = group_quantiser(
         _case("one-block", 65, 32, formats=(("x", F16),), attributes=(("scale_layout", "column_tma"),)),
         _case("lead", 12, 96, lead=(3, 4), formats=(("x", F32),), attributes=(("scale_layout", "column"),)),
         _case("no-rows", 0, 64),
+        _case("decode", 64, 7168, large=True, golden=True),
     ),
 )
 MXFP4_QUANT = group_quantiser(
@@ -363,6 +364,7 @@ MXFP4_QUANT = group_quantiser(
         _case("lead", 12, 96, lead=(3, 4), attributes=(("scale_layout", "column"),)),
         _case("f32-input", 5, 160, formats=(("x", F32),)),
         _case("no-rows", 0, 64),
+        _case("decode", 64, 7168, large=True, golden=True),
     ),
 )
 NVFP4_QUANT = group_quantiser(
@@ -376,5 +378,6 @@ NVFP4_QUANT = group_quantiser(
         _case("f32-input", 5, 160, formats=(("x", F32),)),
         _case("f16-input", 9, 48, formats=(("x", F16),)),
         _case("no-rows", 0, 64),
+        _case("decode", 64, 7168, large=True, golden=True),
     ),
 )

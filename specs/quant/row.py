@@ -226,6 +226,7 @@ _COMMON = (
     _case("ragged", 19, 67),
     _case("lead", 12, 130, lead=(3, 1, 4), formats=(("x", F16),)),
     _case("no-rows", 0, 5),
+    _case("decode", 64, 7168, large=True, golden=True),
 )
 
 PER_TOKEN_QUANT_FP8: Op = single(

@@ -139,5 +139,6 @@ zero gives the largest codes, and NaN for zeros.
         _case("block", 37, 200, "block", ("group_m", 16), ("group_n", 64), formats=(("scale", E8M0),)),
         _case("block-e5m2", 5, 384, "block", ("group_m", 1), ("element", E5M2)),
         _case("no-rows", 0, 64, "token"),
+        _case("decode", 64, 7168, "token", large=True, golden=True),
     ),
 )

@@ -159,5 +159,6 @@ PER_TENSOR_QUANT_FP8 = Op(
         _case("lead-e5m2", 12, 128, attributes=(("element", E5M2),), absent=("static_scale", "scale_ub"), lead=(2, 6)),
         _case("f32", 5, 96, formats=(("x", F32),), absent=("static_scale", "scale_ub")),
         _case("no-rows", 0, 64, absent=("static_scale", "scale_ub")),
+        _case("decode", 64, 7168, absent=("static_scale", "scale_ub"), large=True, golden=True),
     ),
 )

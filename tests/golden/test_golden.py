@@ -21,7 +21,7 @@ from parity.write.sources import Files, emitters, golden_paths, golden_sources, 
 from specs.export import content_hash
 from specs.lang.declare.op import Op
 from specs.tile.emit.wrapping import WIDTH
-from specs.tile.launch.cases import case_launches, default_case
+from specs.tile.launch.cases import case_launches, default_case, golden_case
 from specs.tile.launch.specialise import trace
 from specs.tile.passes.legalise import legalise
 from tests.rules.source import ROOT
@@ -127,12 +127,23 @@ def test_no_line_is_too_long_to_read(files: Files) -> None:
 
 
 @pytest.mark.parametrize("name", specs.names())
-def test_header_names_the_spec(name: str) -> None:
+def test_header_names_the_case(name: str) -> None:
+    """One that a reader wants: an operation marks decode or prefill of a real model."""
     op = specs.get(name)
+    (case,) = (case for case in op.cases if case.golden)
+    assert case == golden_case(op)
     for path, text in golden_sources(op).items():
-        first, second, *_ = text.splitlines()
-        assert first.startswith(f'# {name}, case "{default_case(op).name}"'), path
-        assert second == f"# spec sha256 {content_hash(op)}"
+        assert text.startswith(f'# {name}, case "{case.name}"'), path
+
+
+def test_hashes_of_specs_are_in_one_file_of_each_package(files: Files) -> None:
+    hashes = {name: content_hash(specs.get(name)) for name in specs.names()}
+    for emitter in emitters().values():
+        index = ast.parse(files[emitter.folder / "__init__.py"])
+        (found,) = (node for node in index.body if isinstance(node, ast.Assign))
+        assert ast.literal_eval(found.value) == hashes
+    for path, text in golden(files):
+        assert not [digest for digest in hashes.values() if digest in text], path
 
 
 # Planted faults.

@@ -121,6 +121,13 @@ def test_a_case_names_what_exists(mistake: str) -> None:
         replace(op, cases=(replace(op.cases[0], **fields),))
 
 
+def test_one_case_is_golden() -> None:
+    op = specs.get("per_token_quant_fp8")
+    golden = next(case for case in op.cases if case.golden)
+    with pytest.raises(SpecError, match="'decode' and 'other' are both golden"):
+        replace(op, cases=(golden, replace(golden, name="other")))
+
+
 def test_accuracy_is_of_results() -> None:
     op = specs.get("per_token_quant_fp8")
     with pytest.raises(SpecError, match="accuracy of 'x', which is no result"):

@@ -1,9 +1,8 @@
-# c128a_prefill_metadata, case "prefill", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 a5617a385174d8225e2f71449806af0373376271fd00d10adeb8b60cda138d05
+# c128a_prefill_metadata, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """c128a_prefill_metadata: Numbers, in their request, of all compressed entries that a prefill token sees.
 
 Generated. Specialised on
-    width = 128
+    width = 8192
     ratio = 128
     positions = int32
     indices = int32
@@ -20,7 +19,7 @@ def c128a_prefill_metadata(
     positions_ptr,
     indices_ptr,
 ):
-    width: tl.constexpr = 128
+    width: tl.constexpr = 8192
     ratio: tl.constexpr = 128
     BLOCK_W: tl.constexpr = 256
     token = tl.program_id(0)  # specs/cache/compressed.py:64

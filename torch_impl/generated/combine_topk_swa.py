@@ -1,12 +1,11 @@
-# combine_topk_swa, case "c4a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 7a076fe2a68f6168f891ae5530aa7af8b7b44534845412437cfc2a18eb635d5a
+# combine_topk_swa, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """combine_topk_swa: For every prefill token, the workspace rows it attends to: chosen compressed entries, then its
 window.
 
 Generated. Specialised on
-    window = 8
+    window = 128
     ratio = 4
-    topk = 16
+    topk = 1024
     max_image_tokens = 0
     topk_indices = int32
     query_start_loc = int32
@@ -30,9 +29,9 @@ def combine_topk_swa(
     R, workspace_rows, compressed_rows,
     stride_topk_indices0,
 ):
-    window: tl.constexpr = 8
+    window: tl.constexpr = 128
     ratio: tl.constexpr = 4
-    topk: tl.constexpr = 16
+    topk: tl.constexpr = 1024
     BLOCK_W: tl.constexpr = 512
     BLOCK_R: tl.constexpr = 256
     token = tl.program_id(0)  # specs/cache/combine.py:45
@@ -63,11 +62,11 @@ def combine_topk_swa(
     low_1 = tl.maximum(low, 0)
     # An extended window may end before it begins; padding has none.
     visible = tl.where(live & (position >= 0), tl.maximum(position - low_1 + 1, 0), 0)
-    count = tl.minimum(chosen + visible, 128)
+    count = tl.minimum(chosen + visible, 1152)
     base = ended * workspace_rows
     # of the window, among the rows that were gathered
     first_row = low_1 - (length_1 - gathered)
-    for k_1 in range(1):
+    for k_1 in range(3):
         column = k_1 * BLOCK_W + tl.arange(0, BLOCK_W)  # specs/cache/combine.py:70
         # Chosen entries come first, so the window starts at column `chosen`.
         row = first_row + (column - chosen)
@@ -80,5 +79,5 @@ def combine_topk_swa(
         real = (local >= 0) & (local < compressed_rows)
         entry_1 = tl.where(mask, tl.where(real, base + local, -1), entry)
         # To the end of the row: readers take whole blocks and skip -1.
-        tl.store(combined_indices_ptr + (token * 128 + column), entry_1, mask=column < 128)
+        tl.store(combined_indices_ptr + (token * 1152 + column), entry_1, mask=column < 1152)
     tl.store(combined_lens_ptr + token, count)  # specs/cache/combine.py:85

@@ -1,9 +1,8 @@
-# compressed_slot_mapping, case "c128a", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 f30eef46c7bf0f6c7973438458c9ec09b5b7e3bed8f926c3fc272e1b4759daa5
+# compressed_slot_mapping, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """compressed_slot_mapping: Slot of the compressed entry that a token completes, where it completes one.
 
 Generated. Specialised on
-    ratio = 128
+    ratio = 4
     block_size = 256
     positions = int32
     token_to_req = int32
@@ -25,7 +24,7 @@ def compressed_slot_mapping(
     T, P, B, NB,
     stride_block_table0,
 ):
-    ratio: tl.constexpr = 128
+    ratio: tl.constexpr = 4
     block_size: tl.constexpr = 256
     BLOCK_T: tl.constexpr = 256
     token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/compressed.py:71

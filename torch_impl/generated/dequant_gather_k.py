@@ -1,16 +1,15 @@
-# dequant_gather_k, case "whole", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 22ad70d825656237ef446a630ac5b8ea4cc2bcbd84c9c25dd5158cfc7f956bea
+# dequant_gather_k, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """gather_rows: Rows of a paged cache dequantised into a dense workspace.
 
 Generated. Specialised on
     offset = 0
     layout = v4
-    block_size = 16
+    block_size = 64
     out = bf16
     cache = uint8
     seq_lens = int32
     block_table = int32
-    ROWS = 16
+    ROWS = 64
     D = 512
     BLOCK_T = 16
     CHUNK = 128
@@ -31,7 +30,7 @@ def gather_rows(
     stride_cache0,
     stride_block_table0,
 ):
-    ROWS: tl.constexpr = 16
+    ROWS: tl.constexpr = 64
     BLOCK_T: tl.constexpr = 16
     CHUNK: tl.constexpr = 128
     request = tl.program_id(0)  # specs/cache/gather.py:51

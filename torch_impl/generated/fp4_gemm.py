@@ -1,5 +1,4 @@
-# fp4_gemm, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5b3e925131295c7597ba4e8bdc86428d015e559acfd03750d75972fb370f6d79
+# fp4_gemm, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """fp4_gemm: Product of activations and a weight in MXFP4 or NVFP4.
 
 Generated. Specialised on
@@ -11,14 +10,14 @@ Generated. Specialised on
     a_scale = e8m0
     b_scale = e8m0
     c = bf16
-    even_m = False
+    even_m = True
     even_n = True
-    BLOCK_M = 16
+    BLOCK_M = 64
     BLOCK_N = 64
     BLOCK_K = 32
-    GROUP_M = 1
+    GROUP_M = 8
     num_warps = 4
-    num_stages = 4
+    num_stages = 3
 """
 
 import triton
@@ -35,21 +34,28 @@ def fp4_gemm(
     stride_a_scale0,
     stride_b_scale1,
 ):
-    BLOCK_M: tl.constexpr = 16
+    BLOCK_M: tl.constexpr = 64
     BLOCK_N: tl.constexpr = 64
+    GROUP_M: tl.constexpr = 8
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    tiles_m = tl.cdiv(M, BLOCK_M)
     tiles_n = tl.cdiv(N, BLOCK_N)
-    tile_m = pid // tiles_n
-    tile_n = pid % tiles_n
+    per_band = tiles_n * GROUP_M
+    band = pid // per_band
+    first = band * GROUP_M
+    height = tl.minimum(tiles_m - first, GROUP_M)
+    inside = pid % per_band
+    tile_m = first + inside % height
+    tile_n = inside // height
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/fp4.py:63
-    arange_16 = tl.arange(0, BLOCK_M)  # specs/gemm/fp4.py:53
-    offs_m = tile_m * BLOCK_M + arange_16
-    clamped_m = tl.minimum(offs_m, M - 1)
-    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
+    arange_64 = tl.arange(0, BLOCK_M)  # specs/gemm/fp4.py:53
+    offs_m = tile_m * BLOCK_M + arange_64
+    arange_16 = tl.arange(0, 16)
+    offs_n = tile_n * BLOCK_N + arange_64
     for k in range(KB // 16):  # specs/gemm/fp4.py:64
         # K is a multiple of the block of the format
         offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
-        a = tl.load(a_ptr + (clamped_m[:, None] * stride_a0 + offs_kb[None, :]))
+        a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_kb[None, :]))
         a_bytes = a.to(tl.int32)
         b = tl.load(b_ptr + (offs_kb[:, None] + offs_n[None, :] * stride_b1))
         b_bytes = b.to(tl.int32)
@@ -76,7 +82,7 @@ def fp4_gemm(
             tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16),
             tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16)
         )
-        a_scale = tl.load(a_scale_ptr + (clamped_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:46
+        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:46
         index = a_scale.to(tl.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = tl.where(
@@ -91,5 +97,4 @@ def fp4_gemm(
             tl.where(index_1 == 0, 5.877471754111438e-39, (index_1 << 23).to(tl.float32, bitcast=True))
         )
         acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
-    mask_m = offs_m < M  # specs/gemm/tiles.py:41
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16), mask=mask_m[:, None])
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:41

@@ -1,16 +1,15 @@
-# global_topk, case "ragged", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6ca32b213c52afa6d184605f7b2c5a471983a346d94d052d6766cc45a784a0a5
+# global_topk, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """global_topk: Cache slots of the compressed entries that were chosen for every token.
 
 Generated. Specialised on
-    block_size = 16
+    block_size = 64
     topk_indices = int32
     token_to_req = int32
     block_table = int32
     is_valid = bool
     indices = int32
     lens = int32
-    K = 37
+    K = 1024
     num_warps = 4
 """
 
@@ -26,11 +25,11 @@ def global_topk(
     stride_topk_indices0,
     stride_block_table0,
 ):
-    block_size: tl.constexpr = 16
-    K: tl.constexpr = 37
+    block_size: tl.constexpr = 64
+    K: tl.constexpr = 1024
     token = tl.program_id(0)  # specs/cache/topk.py:42
     # The whole row in one tile: compaction needs the rank of every entry.
-    column = tl.arange(0, 64)
+    column = tl.arange(0, 1024)
     inside = column < K
     # Past K: -1, which `slot_of` keeps at -1.
     local = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + column), mask=inside, other=-1)

@@ -1,5 +1,4 @@
-# indexer_k_gather, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 997630c24781e4f0b0ae1a20574894c5cc0420178754638d825cdedf2b751d50
+# indexer_k_gather, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """gather_keys: Codes and scales of cached keys copied into a dense workspace.
 
 Generated. Specialised on

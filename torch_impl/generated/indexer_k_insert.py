@@ -1,5 +1,4 @@
-# indexer_k_insert, case "fp8", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 5da97a758c06a26f2e3c7f455b86facf5800a3d963bb23f12a8b242d4ab38df4
+# indexer_k_insert, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on

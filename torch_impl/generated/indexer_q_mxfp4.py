@@ -1,5 +1,4 @@
-# indexer_q_mxfp4, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 2b7b7db1c10cc377a5921f7820886b345f7ede81b2870a820637a99da606db02
+# indexer_q_mxfp4, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """indexer_q_mxfp4: Queries of the indexer rotated and quantised, and the weights of their heads.
 
 Generated. Specialised on

@@ -1,5 +1,4 @@
-# mxfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 cc339f5e8a24f94b940fb4aeb67ecb2c179a6e548109fc7c3b5ea73d13d0cadb
+# mxfp4_quant, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -13,8 +12,8 @@ Generated. Specialised on
     x = bf16
     q = uint8
     scale = e8m0
-    even_m = False
-    even_g = False
+    even_m = True
+    even_g = True
     BLOCK_M = 4
     BLOCK_G = 8
     num_warps = 4
@@ -29,7 +28,7 @@ import triton.language as tl
 def group_quant(
     x_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    N,
     stride_x0,
 ):
     group: tl.constexpr = 32
@@ -38,12 +37,8 @@ def group_quant(
     BLOCK_G: tl.constexpr = 8
     index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
     offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
-    mask_m = offs_m < M
     offs_n = index * group + tl.arange(0, BLOCK_G * group)
-    mask_n = offs_n < N
-    x = tl.load(
-        x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0
-    )
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
@@ -61,14 +56,12 @@ def group_quant(
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
     index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
     offs_scale1 = index + tl.arange(0, BLOCK_G)
-    mask_scale1 = offs_scale1 < N // 32
     # 0x7f800000 is float32 bits of infinity
     tl.store(
         scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]),
         tl.where(
             ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)
-        ).to(tl.uint8),
-        mask=mask_m[:, None] & mask_scale1[None, :]
+        ).to(tl.uint8)
     )
     bits_2 = q.to(tl.int32, bitcast=True)
     # The sign is put back at the end: rounding to nearest even is symmetric.
@@ -90,8 +83,7 @@ def group_quant(
     index_4 = tl.sum(pairs << shift, axis=3)
     codes_1 = index_4.to(tl.uint8)
     offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:74
-    mask_q1 = offs_q1 < N // 2
     tl.store(
         q_ptr + (offs_m[:, None] * (N // per_byte) + offs_q1[None, :]),
-        tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)]), mask=mask_m[:, None] & mask_q1[None, :]
+        tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)])
     )

@@ -1,5 +1,4 @@
-# nvfp4_quant, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 57b44a8e5eacaf01ddbe4bf302d874513c89ee9c8f1f1e64edcc27d4a2205deb
+# nvfp4_quant, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """group_quant: Scales and codes of groups of consecutive elements.
 
 Generated. Specialised on
@@ -14,7 +13,7 @@ Generated. Specialised on
     global_scale = f32
     q = uint8
     scale = e4m3
-    even_m = False
+    even_m = True
     even_g = True
     BLOCK_M = 4
     BLOCK_G = 8
@@ -30,7 +29,7 @@ import triton.language as tl
 def group_quant(
     x_ptr, global_scale_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    N,
     stride_x0,
 ):
     group: tl.constexpr = 16
@@ -39,9 +38,8 @@ def group_quant(
     BLOCK_G: tl.constexpr = 8
     index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
     offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
-    mask_m = offs_m < M
     offs_n = index * group + tl.arange(0, BLOCK_G * group)
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None], other=0.0)
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
@@ -53,10 +51,7 @@ def group_quant(
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
     offs_scale1 = index + tl.arange(0, BLOCK_G)  # specs/quant/group.py:97
-    tl.store(
-        scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]), value_1.to(tl.float8e4nv),
-        mask=mask_m[:, None]
-    )
+    tl.store(scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]), value_1.to(tl.float8e4nv))
     bits = q.to(tl.int32, bitcast=True)
     # The sign is put back at the end: rounding to nearest even is symmetric.
     magnitude = (bits & 0x7fffffff).to(tl.float32, bitcast=True)  # 2**31 - 1
@@ -79,5 +74,5 @@ def group_quant(
     offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:74
     tl.store(
         q_ptr + (offs_m[:, None] * (N // per_byte) + offs_q1[None, :]),
-        tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)]), mask=mask_m[:, None]
+        tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)])
     )

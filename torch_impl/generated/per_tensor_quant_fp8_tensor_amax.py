@@ -1,12 +1,11 @@
-# per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6a16b23deac0142d8a42badbf2179ffeacfaf5bf39c9cdb0c78ae4c1c6da1abf
+# per_tensor_quant_fp8, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """tensor_amax: Largest magnitudes of strided parts of a tensor.
 
 Generated. Specialised on
     x = bf16
     partial = int32
-    even_m = False
-    even_n = False
+    even_m = True
+    even_n = True
     BLOCK_M = 4
     BLOCK_N = 1024
     num_warps = 4
@@ -36,12 +35,8 @@ def tensor_amax(
     for k in range(rounds):  # specs/quant/tensor.py:69
         block = pid + k * 256  # specs/quant/tensor.py:62
         offs_m = block // across * BLOCK_M + arange_4
-        mask_m = offs_m < M
         offs_n = block % across * BLOCK_N + arange_1024
-        mask_n = offs_n < N
-        x = tl.load(
-            x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask_m[:, None] & mask_n[None, :], other=0.0
-        )
+        x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
         x_1 = x.to(tl.float32)
         index = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=1)
         amax = tl.maximum(amax, index)

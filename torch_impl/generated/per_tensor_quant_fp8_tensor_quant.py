@@ -1,5 +1,4 @@
-# per_tensor_quant_fp8, case "dynamic", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6a16b23deac0142d8a42badbf2179ffeacfaf5bf39c9cdb0c78ae4c1c6da1abf
+# per_tensor_quant_fp8, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """tensor_quant: Codes of a tensor under one scale.
 
 Generated. Specialised on
@@ -8,8 +7,8 @@ Generated. Specialised on
     partial = int32
     q = e4m3
     scale = f32
-    even_m = False
-    even_n = False
+    even_m = True
+    even_n = True
     BLOCK_M = 4
     BLOCK_N = 1024
     num_warps = 4
@@ -24,7 +23,7 @@ import triton.language as tl
 def tensor_quant(
     x_ptr, partial_ptr,
     q_ptr, scale_ptr,
-    M, N,
+    N,
     stride_x0,
 ):
     BLOCK_M: tl.constexpr = 4
@@ -37,10 +36,7 @@ def tensor_quant(
     value = tl.cast(bits, tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     tl.store(scale_ptr, value, mask=(tile_m == 0) & (tile_n == 0))  # specs/quant/tensor.py:83
     offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)
-    mask_m = offs_m < M
     offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
-    mask_n = offs_n < N
-    mask = mask_m[:, None] & mask_n[None, :]
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = x.to(tl.float32)
-    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, value).to(tl.float8e4nv), mask=mask)
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, value).to(tl.float8e4nv))

@@ -1,5 +1,4 @@
-# per_token_quant_fp8, case "hidden", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 90e224aaea950671f87827911e26fe0950fc03139a76e77f0bad87b356297730
+# per_token_quant_fp8, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """per_token_quant_fp8: FP8 codes of every row, with one float32 scale per row.
 
 Generated. Specialised on

@@ -1,5 +1,4 @@
-# prefill_gather_lens, case "eight", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 303e3d6d5850a188cb065d2bb24f262e9c55f81b1185f89f3e26d5d4f669c107
+# prefill_gather_lens, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """prefill_gather_lens: Window rows that every prefill request needs: its tokens' rows, and the window of its first
 token.
 

@@ -1,14 +1,13 @@
-# quantize_and_insert_k, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 e797cc16c69fb0989f66119469fcd2c73dc0dd6ee0c978b22d9f92374ea7c4db
+# quantize_and_insert_k, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """insert_rows: Rows quantised and written into their slots.
 
 Generated. Specialised on
     layout = v4
-    block_size = 16
+    block_size = 64
     k = bf16
     cache = uint8
     slot_mapping = int32
-    ROWS = 16
+    ROWS = 64
     D = 512
     BLOCK_T = 2
     num_warps = 2
@@ -27,7 +26,7 @@ def insert_rows(
     stride_k0,
     stride_cache0,
 ):
-    ROWS: tl.constexpr = 16
+    ROWS: tl.constexpr = 64
     BLOCK_T: tl.constexpr = 2
     token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/write.py:47
     # slot_mapping may be shorter than k, whose last rows are padding then.

@@ -1,5 +1,4 @@
 # sparse_attn_indexer, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 37ece5b8971ea712842bfa4d5e64f55a1a665ffca8be259fff4c699ee2e39352
 """clear_rows: -1 in the rows of tokens of padding.
 
 Generated. Specialised on

@@ -1,5 +1,4 @@
-# sparse_mla_prefill, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 78c4eeceaa9ab18c2118894663e5515eba9d327ffd102a51cef11c340d40a5a2
+# sparse_mla_prefill, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """sparse_mla_prefill: Attention of one token's heads over listed rows.
 
 Generated. Specialised on
@@ -16,13 +15,13 @@ Generated. Specialised on
     lse = f32
     D = 512
     VALUES = 512
-    BLOCK_H = 16
+    BLOCK_H = 64
     BLOCK_K = 64
-    CHUNK = 64
+    CHUNK = 128
     VALUE_PARTS = 1
     RELOAD = 0
-    num_warps = 4
-    num_stages = 1
+    num_warps = 8
+    num_stages = 2
 """
 
 import triton
@@ -39,34 +38,26 @@ def sparse_mla_prefill(
     stride_indices0,
 ):
     VALUES: tl.constexpr = 512
-    BLOCK_H: tl.constexpr = 16
+    BLOCK_H: tl.constexpr = 64
     BLOCK_K: tl.constexpr = 64
-    CHUNK: tl.constexpr = 64
+    CHUNK: tl.constexpr = 128
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
     blocks = tl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
     head = tile % blocks * BLOCK_H + tl.arange(0, BLOCK_H)
     token = tile // blocks
     live = head < H
-    arange_64 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
+    arange_128 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
     # specs/attention/sparse.py:166
     part = tl.load(
-        q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + arange_64[None, :]), mask=live[:, None], other=0.0
+        q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + arange_128[None, :]), mask=live[:, None], other=0.0
     )
-    index = (arange_64 + CHUNK)[None, :]
+    index = (arange_128 + CHUNK)[None, :]
     part_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live[:, None], other=0.0)
-    index_1 = (arange_64 + (CHUNK + CHUNK))[None, :]
+    index_1 = (arange_128 + (CHUNK + CHUNK))[None, :]
     part_2 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live[:, None], other=0.0)
-    index_2 = (arange_64 + (CHUNK + CHUNK + CHUNK))[None, :]
+    index_2 = (arange_128 + (CHUNK + CHUNK + CHUNK))[None, :]
     part_3 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_2), mask=live[:, None], other=0.0)
-    index_3 = (arange_64 + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]
-    part_4 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_3), mask=live[:, None], other=0.0)
-    index_4 = (arange_64 + 320)[None, :]
-    part_5 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_4), mask=live[:, None], other=0.0)
-    index_5 = (arange_64 + (320 + CHUNK))[None, :]
-    part_6 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_5), mask=live[:, None], other=0.0)
-    index_6 = (arange_64 + (320 + CHUNK + CHUNK))[None, :]
-    part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_6), mask=live[:, None], other=0.0)
     # A length is user data: above the width it would read the next token's list.
     topk_length = tl.load(topk_length_ptr + token)  # specs/attention/sparse.py:178
     length = tl.minimum(tl.maximum(topk_length, 0), P)
@@ -77,46 +68,39 @@ def sparse_mla_prefill(
     sums_1 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_2 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_3 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    sums_4 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    sums_5 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    sums_6 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    sums_7 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    for k in range(upper):  # specs/attention/sparse.py:236
-        entry = k * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
-        # Entries past the length are stale; -1 makes them skipped like missing ones.
-        index_7 = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)
+    entry = tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
+    # Entries past the length are stale; -1 makes them skipped like missing ones.
+    index_3 = tl.load(indices_ptr + (token * stride_indices0 + entry), mask=entry < length, other=-1)
+    # Index loads feed gathers: prefetched one step, they are off the critical path of the pipeline.
+    for k in tl.range(upper, num_stages=2):  # specs/attention/sparse.py:235
+        # Past the range on the last step, but never past the list: masked by its length.
+        k_1 = k + 1  # specs/attention/sparse.py:229
+        entry_1 = k_1 * BLOCK_K + entry  # specs/attention/sparse.py:213
+        following = tl.load(indices_ptr + (token * stride_indices0 + entry_1), mask=entry_1 < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
-        live_1 = (index_7 >= 0) & (index_7 < S)  # specs/attention/sparse.py:219
+        live_1 = (index_3 >= 0) & (index_3 < S)  # specs/attention/sparse.py:219
         # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
         # specs/attention/prefill.py:46
         columns = tl.load(
-            kv_ptr + (index_7[:, None] * stride_kv0 + arange_64[None, :]), mask=live_1[:, None], other=0.0
+            kv_ptr + (index_3[:, None] * stride_kv0 + arange_128[None, :]), mask=live_1[:, None], other=0.0
         )
-        columns_1 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index), mask=live_1[:, None], other=0.0)
-        columns_2 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_1), mask=live_1[:, None], other=0.0)
-        columns_3 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_2), mask=live_1[:, None], other=0.0)
-        columns_4 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_3), mask=live_1[:, None], other=0.0)
-        columns_5 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_4), mask=live_1[:, None], other=0.0)
-        columns_6 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_5), mask=live_1[:, None], other=0.0)
-        columns_7 = tl.load(kv_ptr + (index_7[:, None] * stride_kv0 + index_6), mask=live_1[:, None], other=0.0)
+        columns_1 = tl.load(kv_ptr + (index_3[:, None] * stride_kv0 + index), mask=live_1[:, None], other=0.0)
+        columns_2 = tl.load(kv_ptr + (index_3[:, None] * stride_kv0 + index_1), mask=live_1[:, None], other=0.0)
+        columns_3 = tl.load(kv_ptr + (index_3[:, None] * stride_kv0 + index_2), mask=live_1[:, None], other=0.0)
         # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
         # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
         score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
         score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)
-        score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
-        score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)
-        score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)
-        score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)
-        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)
-        score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:88
+        product = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
+        score_3 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
+        highest = tl.max(score_3, axis=1)  # specs/attention/softmax.py:88
         # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
         peak_1 = tl.maximum(peak, highest)
         # no key so far: the difference of infinities is NaN
         base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
         # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
-        weight = tl.exp2(score_7 - base[:, None])
+        weight = tl.exp2(score_3 - base[:, None])
         decay = tl.exp2(peak - base)
         # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
         weight_sum = tl.sum(weight, axis=1)
@@ -127,20 +111,13 @@ def sparse_mla_prefill(
         sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])
         sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])
         sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])
-        sums_4_1 = tl.dot(narrow, columns_4, acc=sums_4 * decay[:, None])
-        sums_5_1 = tl.dot(narrow, columns_5, acc=sums_5 * decay[:, None])
-        sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])
-        sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])
+        index_3 = following
         peak = peak_1
         total = total_1
         sums_0 = sums_0_1
         sums_1 = sums_1_1
         sums_2 = sums_2_1
         sums_3 = sums_3_1
-        sums_4 = sums_4_1
-        sums_5 = sums_5_1
-        sums_6 = sums_6_1
-        sums_7 = sums_7_1
     # The sink is a score in natural units; the state is in powers of two.
     attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:245
     sink = attn_sink * 1.4426950408889634  # log2(e)
@@ -152,7 +129,7 @@ def sparse_mla_prefill(
     factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
     # specs/attention/sparse.py:249
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + arange_64[None, :]),
+        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + arange_128[None, :]),
         (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
     )
     tl.store(
@@ -165,22 +142,6 @@ def sparse_mla_prefill(
     )
     tl.store(
         out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_2), (sums_3 * factor[:, None]).to(tl.bfloat16),
-        mask=live[:, None]
-    )
-    tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_3), (sums_4 * factor[:, None]).to(tl.bfloat16),
-        mask=live[:, None]
-    )
-    tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_4), (sums_5 * factor[:, None]).to(tl.bfloat16),
-        mask=live[:, None]
-    )
-    tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_5), (sums_6 * factor[:, None]).to(tl.bfloat16),
-        mask=live[:, None]
-    )
-    tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_6), (sums_7 * factor[:, None]).to(tl.bfloat16),
         mask=live[:, None]
     )
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.

@@ -1,5 +1,4 @@
-# static_quant_fp8, case "token", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 fc17bacc54a97a648d4141bb61d15175c622835f919e90ee7cd8f572762bc268
+# static_quant_fp8, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
 """static_quant_fp8: FP8 codes under scales that are given: of the tensor, of every row or column, or of 2-D groups.
 
 Generated. Specialised on
@@ -10,8 +9,8 @@ Generated. Specialised on
     x = bf16
     scale = f32
     q = e4m3
-    even_m = False
-    even_n = False
+    even_m = True
+    even_n = True
     BLOCK_M = 4
     BLOCK_N = 1024
     num_warps = 4
@@ -26,21 +25,15 @@ import triton.language as tl
 def static_quant_fp8(
     x_ptr, scale_ptr,
     q_ptr,
-    M, N,
+    N,
     stride_x0,
 ):
     BLOCK_M: tl.constexpr = 4
     BLOCK_N: tl.constexpr = 1024
     offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/static.py:36
-    mask_m = offs_m < M
     offs_n = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
-    mask_n = offs_n < N
-    mask = mask_m[:, None] & mask_n[None, :]
-    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]), mask=mask, other=0.0)
+    x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = x.to(tl.float32)
-    clamped_m = tl.minimum(offs_m, M - 1)  # specs/quant/static.py:46
-    scale = tl.load(scale_ptr + clamped_m)
+    scale = tl.load(scale_ptr + offs_m)  # specs/quant/static.py:46
     # specs/quant/static.py:37
-    tl.store(
-        q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv), mask=mask
-    )
+    tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.div_rn(x_1, scale[:, None]).to(tl.float8e4nv))

@@ -138,6 +138,9 @@ def check_op(op: Op) -> None:
             raise SpecError(message, where=op.where, hint=_known(scope.names_of_expressions()))
     for case in op.cases:
         _check_case(op, case)
+    if len(golden := [case for case in op.cases if case.golden]) > 1:
+        message = f"{op.name}: cases {golden[0].name!r} and {golden[1].name!r} are both golden"
+        raise SpecError(message, where=golden[1].where, hint="sources of one case are checked in")
 
 
 def _quantised_problem(op: Op, name: str, accuracy: Accuracy) -> tuple[str, str | None] | None:

@@ -65,6 +65,7 @@ class Case:
 
     absent: optional arrays left out. lead: leading dimensions in place of the row axis.
     large: too big for interpreters, run on GPUs only.
+    golden: decode or prefill of a real model, whose generated sources are checked in; at most one case of an operation.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Case:
     formats: tuple[tuple[str, object], ...] = ()
     lead: tuple[int, ...] | None = None
     large: bool = False
+    golden: bool = False
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 

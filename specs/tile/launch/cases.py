@@ -89,3 +89,8 @@ def case_launches(op: Op, case: Case, target: Target | str, *, strided: bool) ->
 def default_case(op: Op) -> Case:
     """The default case of an operation: the first that is not large."""
     return next(case for case in op.cases if not case.large)
+
+
+def golden_case(op: Op) -> Case:
+    """The case whose generated sources are checked in: the one marked `golden`, else the default."""
+    return next((case for case in op.cases if case.golden), None) or default_case(op)

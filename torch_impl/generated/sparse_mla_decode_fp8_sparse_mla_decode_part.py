@@ -1,12 +1,11 @@
-# sparse_mla_decode_fp8, case "v4", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 59593881dd42c051301518cf6918f282adb70ef64c160fa9fa7a1a5ba1428203
-"""sparse_mla_decode: Attention of one token's heads over rows of paged caches.
+# sparse_mla_decode_fp8, case "h64", target triton-cuda. Written by `python -m parity emit`: do not edit.
+"""sparse_mla_decode_part: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
     sm_scale = 0.6931471805599453
     return_lse = True
     layout = v4
-    block_size = 16
+    block_size = 64
     comp_block_size = 2
     splits = 0
     q = bf16
@@ -16,21 +15,20 @@ Generated. Specialised on
     comp_cache = uint8
     topk_indices = int32
     topk_lens = int32
-    attn_sink = f32
-    out = bf16
-    max_logits = f32
-    lse = f32
+    partial = f32
+    partial_peak = f32
+    partial_total = f32
     D = 512
-    SWA_ROWS = 16
+    SWA_ROWS = 64
     COMP_ROWS = 2
     VALUES = 512
-    SPLITS = 1
-    BLOCK_H = 16
+    SPLITS = 3
+    BLOCK_H = 64
     BLOCK_K = 64
     CHUNK = 64
     VALUE_PARTS = 1
     RELOAD = 0
-    num_warps = 4
+    num_warps = 8
     num_stages = 1
 """
 
@@ -39,26 +37,28 @@ import triton.language as tl
 
 
 @triton.jit
-def sparse_mla_decode(
-    q_ptr, swa_cache_ptr, swa_indices_ptr, swa_lens_ptr, comp_cache_ptr, topk_indices_ptr, topk_lens_ptr, attn_sink_ptr,
-    out_ptr, max_logits_ptr, lse_ptr,
-    H, W, K, SWA_PAGES, COMP_PAGES,
+def sparse_mla_decode_part(
+    q_ptr, swa_cache_ptr, swa_indices_ptr, swa_lens_ptr, comp_cache_ptr, topk_indices_ptr, topk_lens_ptr,
+    partial_ptr, partial_peak_ptr, partial_total_ptr,
+    T, H, W, K, SWA_PAGES, COMP_PAGES,
     stride_q0, stride_q1,
     stride_swa_cache0,
     stride_swa_indices0,
     stride_comp_cache0,
     stride_topk_indices0,
 ):
-    SWA_ROWS: tl.constexpr = 16
+    SWA_ROWS: tl.constexpr = 64
     COMP_ROWS: tl.constexpr = 2
     VALUES: tl.constexpr = 512
-    BLOCK_H: tl.constexpr = 16
+    SPLITS: tl.constexpr = 3
+    BLOCK_H: tl.constexpr = 64
     BLOCK_K: tl.constexpr = 64
     CHUNK: tl.constexpr = 64
     tile = tl.program_id(0)  # specs/attention/sparse.py:80
     blocks = tl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
     head = tile % blocks * BLOCK_H + tl.arange(0, BLOCK_H)
+    split = tl.program_id(1)
     token = tile // blocks
     live = head < H
     # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
@@ -88,10 +88,20 @@ def sparse_mla_decode(
     length = tl.minimum(tl.maximum(topk_lens, 0), K)
     swa_lens = tl.load(swa_lens_ptr + token)
     length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)
-    upper = tl.cdiv(length, BLOCK_K)  # specs/attention/sparse.py:148
-    upper_1 = tl.cdiv(length_1, BLOCK_K)
+    total_2 = tl.cdiv(length, BLOCK_K)  # specs/attention/sparse.py:148
+    count = tl.cdiv(length_1, BLOCK_K)
+    total_3 = total_2 + count  # specs/attention/sparse.py:190
+    # Tiles, not keys, are shared out: only the last tile of a list is partly masked.
+    start = split * total_3 // SPLITS
+    end = (split + 1) * total_3 // SPLITS
+    lower = tl.minimum(tl.maximum(start, 0), total_2)
+    upper = tl.minimum(tl.maximum(end, 0), total_2)
+    start_1 = start - total_2
+    end_1 = end - total_2
+    lower_1 = tl.minimum(tl.maximum(start_1, 0), count)
+    upper_1 = tl.minimum(tl.maximum(end_1, 0), count)
     peak = tl.full([BLOCK_H], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
-    total_2 = tl.full([BLOCK_H], 0.0, tl.float32)
+    total_4 = tl.full([BLOCK_H], 0.0, tl.float32)
     sums_0 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
     sums_1 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_2 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
@@ -100,7 +110,7 @@ def sparse_mla_decode(
     sums_5 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_6 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_7 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    for k in range(upper):  # specs/attention/sparse.py:236
+    for k in range(lower, upper):  # specs/attention/sparse.py:236
         entry = k * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)
@@ -112,18 +122,18 @@ def sparse_mla_decode(
         row = slot % COMP_ROWS
         data = row * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row * 8 + COMP_ROWS * 576
+        start_2 = row * 8 + COMP_ROWS * 576
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
-        start_1 = data[:, None]
+        start_3 = data[:, None]
         live_2 = live_1[:, None]
         values = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_1
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
         code = tl.load(
-            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start).to(tl.pointer_type(tl.int32)),
+            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.int32)),
             mask=live_1, other=0
         )
         codes = code & 255
@@ -133,10 +143,10 @@ def sparse_mla_decode(
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]
         value_2 = values.to(tl.float32) * spread
         columns = value_2.to(tl.bfloat16)
-        start_2 = (data + CHUNK * 8 // 8)[:, None]
+        start_4 = (data + CHUNK * 8 // 8)[:, None]
         values_1 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_2
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -147,10 +157,10 @@ def sparse_mla_decode(
         spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]
         value_5 = values_1.to(tl.float32) * spread_1
         columns_1 = value_5.to(tl.bfloat16)
-        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_5 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_2 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -161,10 +171,10 @@ def sparse_mla_decode(
         spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]
         value_8 = values_2.to(tl.float32) * spread_2
         columns_2 = value_8.to(tl.bfloat16)
-        start_4 = (data + 192)[:, None]
+        start_6 = (data + 192)[:, None]
         values_3 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_6
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -175,16 +185,16 @@ def sparse_mla_decode(
         spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]
         value_11 = values_3.to(tl.float32) * spread_3
         columns_3 = value_11.to(tl.bfloat16)
-        start_5 = (data + 256)[:, None]
+        start_7 = (data + 256)[:, None]
         values_4 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
-        start_6 = start + 4
+        start_8 = start_2 + 4
         code_4 = tl.load(
-            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_6).to(tl.pointer_type(tl.int32)),
+            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.int32)),
             mask=live_1, other=0
         )
         codes_4 = code_4 & 255
@@ -193,10 +203,10 @@ def sparse_mla_decode(
         spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]
         value_14 = values_4.to(tl.float32) * spread_4
         columns_4 = value_14.to(tl.bfloat16)
-        start_7 = (data + 320)[:, None]
+        start_9 = (data + 320)[:, None]
         values_5 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -207,10 +217,10 @@ def sparse_mla_decode(
         spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]
         value_17 = values_5.to(tl.float32) * spread_5
         columns_5 = value_17.to(tl.bfloat16)
-        start_8 = (data + (320 + CHUNK) * 8 // 8)[:, None]
+        start_10 = (data + (320 + CHUNK) * 8 // 8)[:, None]
         values_6 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_10
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -221,10 +231,10 @@ def sparse_mla_decode(
         spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]
         value_20 = values_6.to(tl.float32) * spread_6
         columns_6 = value_20.to(tl.bfloat16)
-        start_9 = (data + 448)[:, None]
+        start_11 = (data + 448)[:, None]
         columns_7 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_11
             ).to(tl.pointer_type(tl.bfloat16)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -249,7 +259,7 @@ def sparse_mla_decode(
         decay = tl.exp2(peak - base)
         # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
         weight_sum = tl.sum(weight, axis=1)
-        total_3 = total_2 * decay + weight_sum
+        total_5 = total_4 * decay + weight_sum
         # a program may have no part of the values
         narrow = weight.to(tl.bfloat16)
         sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
@@ -261,7 +271,7 @@ def sparse_mla_decode(
         sums_6_1 = tl.dot(narrow, columns_6, acc=sums_6 * decay[:, None])
         sums_7_1 = tl.dot(narrow, columns_7, acc=sums_7 * decay[:, None])
         peak = peak_1
-        total_2 = total_3
+        total_4 = total_5
         sums_0 = sums_0_1
         sums_1 = sums_1_1
         sums_2 = sums_2_1
@@ -270,7 +280,7 @@ def sparse_mla_decode(
         sums_5 = sums_5_1
         sums_6 = sums_6_1
         sums_7 = sums_7_1
-    for k_1 in range(upper_1):  # specs/attention/sparse.py:236
+    for k_1 in range(lower_1, upper_1):  # specs/attention/sparse.py:236
         entry_1 = k_1 * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
         index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)
         live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
@@ -278,17 +288,17 @@ def sparse_mla_decode(
         page_1 = slot_1 // SWA_ROWS
         row_1 = slot_1 % SWA_ROWS
         data_1 = row_1 * 576
-        start_10 = row_1 * 8 + SWA_ROWS * 576
-        start_11 = data_1[:, None]
+        start_12 = row_1 * 8 + SWA_ROWS * 576
+        start_13 = data_1[:, None]
         live_4 = live_3[:, None]
         values_7 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_11
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
         code_7 = tl.load(
-            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_10).to(tl.pointer_type(tl.int32)),
+            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.int32)),
             mask=live_3, other=0
         )
         codes_7 = code_7 & 255
@@ -297,10 +307,10 @@ def sparse_mla_decode(
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]
         value_23 = values_7.to(tl.float32) * spread_7
         columns_8 = value_23.to(tl.bfloat16)
-        start_12 = (data_1 + CHUNK * 8 // 8)[:, None]
+        start_14 = (data_1 + CHUNK * 8 // 8)[:, None]
         values_8 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_12
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -311,10 +321,10 @@ def sparse_mla_decode(
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]
         value_26 = values_8.to(tl.float32) * spread_8
         columns_9 = value_26.to(tl.bfloat16)
-        start_13 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_15 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_9 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -325,10 +335,10 @@ def sparse_mla_decode(
         spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]
         value_29 = values_9.to(tl.float32) * spread_9
         columns_10 = value_29.to(tl.bfloat16)
-        start_14 = (data_1 + 192)[:, None]
+        start_16 = (data_1 + 192)[:, None]
         values_10 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_16
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -339,16 +349,16 @@ def sparse_mla_decode(
         spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]
         value_32 = values_10.to(tl.float32) * spread_10
         columns_11 = value_32.to(tl.bfloat16)
-        start_15 = (data_1 + 256)[:, None]
+        start_17 = (data_1 + 256)[:, None]
         values_11 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
-        start_16 = start_10 + 4
+        start_18 = start_12 + 4
         code_11 = tl.load(
-            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_16).to(tl.pointer_type(tl.int32)),
+            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.int32)),
             mask=live_3, other=0
         )
         codes_11 = code_11 & 255
@@ -357,10 +367,10 @@ def sparse_mla_decode(
         spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]
         value_35 = values_11.to(tl.float32) * spread_11
         columns_12 = value_35.to(tl.bfloat16)
-        start_17 = (data_1 + 320)[:, None]
+        start_19 = (data_1 + 320)[:, None]
         values_12 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -371,10 +381,10 @@ def sparse_mla_decode(
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]
         value_38 = values_12.to(tl.float32) * spread_12
         columns_13 = value_38.to(tl.bfloat16)
-        start_18 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
+        start_20 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
         values_13 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_18
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_20
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -385,10 +395,10 @@ def sparse_mla_decode(
         spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]
         value_41 = values_13.to(tl.float32) * spread_13
         columns_14 = value_41.to(tl.bfloat16)
-        start_19 = (data_1 + 448)[:, None]
+        start_21 = (data_1 + 448)[:, None]
         columns_15 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_21
             ).to(tl.pointer_type(tl.bfloat16)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -407,7 +417,7 @@ def sparse_mla_decode(
         weight_1 = tl.exp2(score_15 - base_1[:, None])
         decay_1 = tl.exp2(peak - base_1)
         weight_1_sum = tl.sum(weight_1, axis=1)
-        total_4 = total_2 * decay_1 + weight_1_sum
+        total_6 = total_4 * decay_1 + weight_1_sum
         narrow_1 = weight_1.to(tl.bfloat16)
         sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
         sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])
@@ -418,7 +428,7 @@ def sparse_mla_decode(
         sums_6_2 = tl.dot(narrow_1, columns_14, acc=sums_6 * decay_1[:, None])
         sums_7_2 = tl.dot(narrow_1, columns_15, acc=sums_7 * decay_1[:, None])
         peak = peak_2
-        total_2 = total_4
+        total_4 = total_6
         sums_0 = sums_0_2
         sums_1 = sums_1_2
         sums_2 = sums_2_2
@@ -427,58 +437,40 @@ def sparse_mla_decode(
         sums_5 = sums_5_2
         sums_6 = sums_6_2
         sums_7 = sums_7_2
-    # The sink is a score in natural units; the state is in powers of two.
-    attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:245
-    sink = attn_sink * 1.4426950408889634  # log2(e)
-    # No key at all: -inf - -inf is NaN.
-    base_2 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
-    whole = total_2 + tl.exp2(sink - base_2)
-    # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
-    known = total_2 > 0.0
-    factor = tl.where(known, tl.div_rn(1.0, tl.where(known, whole, 1.0)), 0.0)
-    # specs/attention/sparse.py:249
+    # Unnormalised float32: the merge weighs them by exp2(peak - largest peak) and divides once.
+    # specs/attention/splits.py:51
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index[None, :]),
-        (sums_0 * factor[:, None]).to(tl.bfloat16), mask=live[:, None]
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index[None, :]),
+        sums_0, mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_1), (sums_1 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_1), sums_1,
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_2), (sums_2 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_2), sums_2,
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_3), (sums_3 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_3), sums_3,
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_4), (sums_4 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_4), sums_4,
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_5), (sums_5 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_5), sums_5,
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_6), (sums_6 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_6), sums_6,
         mask=live[:, None]
     )
     tl.store(
-        out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + index_7), (sums_7 * factor[:, None]).to(tl.bfloat16),
+        partial_ptr + (split * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + index_7), sums_7,
         mask=live[:, None]
     )
-    # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
-    lost = (total_2 != total_2) & (peak < float("inf"))  # specs/attention/softmax.py:144
-    # Programs that share a row all know its scores; one of them stores.
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
-    tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak * 0.6931471805599453), mask=live)
-    # NaN stays NaN
-    known_1 = total_2 != 0.0  # specs/attention/softmax.py:137
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
-    tl.store(
-        lse_ptr + (token * H + head),
-        tl.where(known_1, (peak + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")),
-        mask=live
-    )
+    # Programs that share the value columns of a row agree on its peak and total; one stores them.
+    tl.store(partial_peak_ptr + (split * (T * H) + token * H + head), peak, mask=live)
+    tl.store(partial_total_ptr + (split * (T * H) + token * H + head), total_4, mask=live)

@@ -1,16 +1,16 @@
-# topk_rows_decode, case "one-row", target triton-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 6f0f6ae580ef5cd145f86b76732b0e11b3fd8a7a9760ad4d6e3ffc944ba19668
-"""select_columns: The k first columns of every row.
+# topk_rows_decode, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
+"""select_wide_groups: The k first groups of groups of every row.
 
 Generated. Specialised on
-    topk = 128
-    next_n = 1
+    topk = 1024
+    next_n = 2
     lens = query
-    logits = f32
-    indices = int32
+    wide_maxima = int32
+    wide_groups = int32
+    wide_floor = int32
     seq_lens = int32
-    LEVELS = 1
-    TILE = 1024
+    LEVELS = 3
+    TILE = 4096
     BLOCK = 4096
     num_warps = 8
     num_stages = 1
@@ -21,42 +21,45 @@ import triton.language as tl
 
 
 @triton.jit
-def select_columns(
-    logits_ptr, seq_lens_ptr,
-    indices_ptr,
+def select_wide_groups(
+    wide_maxima_ptr, seq_lens_ptr,
+    wide_groups_ptr, wide_floor_ptr,
     R, W, first,
-    stride_logits0,
     stride_seq_lens0,
 ):
-    topk: tl.constexpr = 128
-    next_n: tl.constexpr = 1
-    TILE: tl.constexpr = 1024
+    topk: tl.constexpr = 1024
+    next_n: tl.constexpr = 2
+    TILE: tl.constexpr = 4096
     out_row = tl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row
     live = row < R
-    query = row % next_n  # specs/indexer/select.py:134
+    request = row // next_n  # specs/indexer/select.py:134
+    query = row % next_n
     start = row * 0
-    end = tl.load(seq_lens_ptr + (row * stride_seq_lens0 + query), mask=live, other=0)
+    end = tl.load(seq_lens_ptr + (request * stride_seq_lens0 + query), mask=live, other=0)
     start_1 = tl.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = tl.minimum(end, W)
     if live & (end_1 - start_1 > topk):  # specs/indexer/select.py:267
         number = tl.arange(0, TILE // 8)  # specs/indexer/select.py:197
-        group = start_1 // 8 + number
+        group = start_1 // 512 + number
         item = group[:, None] * 8 + tl.arange(0, 8)[None, :]
         # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
-        last = tl.cdiv(end_1, 8)
+        last = tl.cdiv(tl.cdiv(end_1, 64), 8)
         there = (group < last)[:, None]
-        value = tl.load(logits_ptr + (out_row * stride_logits0 + item), mask=there & (item < W), other=0.0)
+        items = tl.cdiv(W, 64)
+        width = tl.cdiv(items, 16) * 16  # specs/indexer/select.py:65
+        # specs/indexer/select.py:208
+        value = tl.load(
+            wide_maxima_ptr + (out_row * (((W + 63) // 64 + 15) // 16 * 16) + item), mask=there & (item < width),
+            other=0
+        )
         # A group that straddles the start counts with the columns after it.
-        after = item >= start_1
-        inside = there & after & (item < end_1)
-        bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
-        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-        # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
-        keys = tl.where(inside, tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)
+        after = (item + 1) * 64 > start_1
+        inside = there & after & (item * 64 < end_1)
+        keys = tl.where(inside, value, -2147483647)  # -(2**31 - 1)
         item_1 = tl.reshape(item, [TILE])
         keys_1 = tl.reshape(keys, [TILE])
-        keys_2 = tl.max(tl.reshape(keys_1, [TILE // 128, 128]), axis=0)  # specs/indexer/select.py:298
+        keys_2 = tl.max(tl.reshape(keys_1, [TILE // 1024, 1024]), axis=0)  # specs/indexer/select.py:298
         # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
         # too.
         keys_2_min = tl.min(keys_2, axis=0)
@@ -117,17 +120,11 @@ def select_columns(
         place = tl.where(kept, (ranks & 65535) + tl.minimum(ties, room) - 1, -1)
         passed_1 = tl.sum(passed, axis=0)
         # Results count from the row's first column, as vLLM's top_k_per_row does.
-        tl.store(indices_ptr + (row * topk + place), item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
+        tl.store(wide_groups_ptr + (out_row * topk + place), item_1, mask=place >= 0)  # specs/indexer/select.py:251
         count = (passed_1 & 65535) + tl.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
-        number_1 = tl.arange(0, 128)  # specs/indexer/select.py:281
+        number_1 = tl.arange(0, 1024)  # specs/indexer/select.py:281
         tl.store(
-            indices_ptr + (row * topk + number_1), tl.full([128], -1, tl.int32),
+            wide_groups_ptr + (out_row * topk + number_1), tl.full([1024], -1, tl.int32),
             mask=(number_1 >= count) & (number_1 < topk)
         )
-    # At most k columns: all are chosen, in order, without reading a logit.
-    if live & (end_1 - start_1 <= topk):  # specs/indexer/select.py:270
-        number_2 = tl.arange(0, 128)  # specs/indexer/select.py:275
-        tl.store(
-            indices_ptr + (row * topk + number_2), tl.where(number_2 < end_1 - start_1, number_2, -1),
-            mask=number_2 < topk
-        )
+        tl.store(wide_floor_ptr + out_row, upper_3)  # specs/indexer/select.py:265

@@ -1,14 +1,15 @@
-# topk_rows, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 1cde622159393cffe593bbe70e203d6151d29b55560504593f56a64efcd797ce
-"""select_columns: The k first columns of every row.
+# topk_rows_decode, case "large", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+"""select_wide_groups: The k first groups of groups of every row.
 
 Generated. Specialised on
-    topk = 512
-    logits = f32
-    indices = int32
-    row_starts = int32
-    row_ends = int32
-    LEVELS = 1
+    topk = 1024
+    next_n = 2
+    lens = query
+    wide_maxima = int32
+    wide_groups = int32
+    wide_floor = int32
+    seq_lens = int32
+    LEVELS = 3
     TILE = 4096
     BLOCK = 4096
     num_warps = 8
@@ -21,39 +22,42 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
 
-def select_columns(
-    logits_ref, row_starts_ref, row_ends_ref,
-    indices_ref,
+def select_wide_groups(
+    wide_maxima_ref, seq_lens_ref,
+    wide_groups_ref, wide_floor_ref,
     *, R, W, first,
 ):
-    topk = 512
+    topk = 1024
+    next_n = 2
     TILE = 4096
     out_row = pl.program_id(0)  # specs/indexer/select.py:101
     row = first + out_row
     live = row < R
-    start = plgpu.load(row_starts_ref.at[row], mask=live, other=0)  # specs/indexer/select.py:129
-    end = plgpu.load(row_ends_ref.at[row], mask=live, other=0)
+    request = jax.lax.div(row, jnp.int32(next_n))  # specs/indexer/select.py:134
+    query = jax.lax.rem(row, jnp.int32(next_n))
+    start = row * 0
+    end = plgpu.load(seq_lens_ref.at[request, query], mask=live, other=0)
     start_1 = jnp.maximum(start, 0)  # specs/indexer/select.py:106
     end_1 = jnp.minimum(end, W)
     @pl.when(live & (end_1 - start_1 > topk))  # specs/indexer/select.py:267
     def branch():
         number = jnp.arange(TILE // 8, dtype=jnp.int32)  # specs/indexer/select.py:197
-        group = jax.lax.div(start_1, jnp.int32(8)) + number
+        group = jax.lax.div(start_1, jnp.int32(512)) + number
         item = group[:, None] * 8 + jnp.arange(8, dtype=jnp.int32)[None, :]
         # Whole groups exist or not; for chosen groups the items' sign says it (-1: not chosen).
-        last = jax.lax.div(end_1 + 7, jnp.int32(8))
+        last = jax.lax.div(jax.lax.div(end_1 + 63, jnp.int32(64)) + 7, jnp.int32(8))
         there = (group < last)[:, None]
-        value = plgpu.load(logits_ref.at[out_row, item], mask=there & (item < W), other=0.0)
+        items = pl.cdiv(W, 64)
+        width = pl.cdiv(items, 16) * 16  # specs/indexer/select.py:65
+        # specs/indexer/select.py:208
+        value = plgpu.load(wide_maxima_ref.at[out_row, item], mask=there & (item < width), other=0)
         # A group that straddles the start counts with the columns after it.
-        after = item >= start_1
-        inside = there & after & (item < end_1)
-        bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
-        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-        # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/indexer/select.py:212
-        keys = jnp.where(inside, jnp.where(bits < 0, -2147483648 - bits, bits), -2147483647)
+        after = (item + 1) * 64 > start_1
+        inside = there & after & (item * 64 < end_1)
+        keys = jnp.where(inside, value, -2147483647)  # -(2**31 - 1)
         item_1 = item.reshape(TILE)
         keys_1 = keys.reshape(TILE)
-        keys_2 = jnp.max(keys_1.reshape(TILE // 512, 512), axis=0)  # specs/indexer/select.py:298
+        keys_2 = jnp.max(keys_1.reshape(TILE // 1024, 1024), axis=0)  # specs/indexer/select.py:298
         # Each of k disjoint sets or more has a key at or above the smallest of their maxima, so the k-th largest is
         # too.
         keys_2_min = jnp.min(keys_2, axis=0)
@@ -109,16 +113,11 @@ def select_columns(
         place = jnp.where(kept, (ranks & 65535) + jnp.minimum(ties, room) - 1, -1)
         passed_1 = jnp.sum(passed, axis=0, dtype=jnp.int32)
         # Results count from the row's first column, as vLLM's top_k_per_row does.
-        plgpu.store(indices_ref.at[row, place], item_1 - start_1, mask=place >= 0)  # specs/indexer/select.py:251
+        plgpu.store(wide_groups_ref.at[out_row, place], item_1, mask=place >= 0)  # specs/indexer/select.py:251
         count = (passed_1 & 65535) + jnp.minimum(passed_1 >> 16, room)  # specs/indexer/select.py:263
-        number_1 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:281
+        number_1 = jnp.arange(1024, dtype=jnp.int32)  # specs/indexer/select.py:281
         plgpu.store(
-            indices_ref.at[row, number_1], jnp.full((512,), -1, jnp.int32), mask=(number_1 >= count) & (number_1 < topk)
+            wide_groups_ref.at[out_row, number_1], jnp.full((1024,), -1, jnp.int32),
+            mask=(number_1 >= count) & (number_1 < topk)
         )
-    # At most k columns: all are chosen, in order, without reading a logit.
-    @pl.when(live & (end_1 - start_1 <= topk))  # specs/indexer/select.py:270
-    def branch_1():
-        number_2 = jnp.arange(512, dtype=jnp.int32)  # specs/indexer/select.py:275
-        plgpu.store(
-            indices_ref.at[row, number_2], jnp.where(number_2 < end_1 - start_1, number_2, -1), mask=number_2 < topk
-        )
+        plgpu.store(wide_floor_ref.at[out_row], upper_4)  # specs/indexer/select.py:265

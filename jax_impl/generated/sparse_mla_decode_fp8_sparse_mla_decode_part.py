@@ -1,12 +1,11 @@
-# sparse_mla_decode_fp8, case "v4", target pallas-cuda. Written by `python -m parity emit`: do not edit.
-# spec sha256 59593881dd42c051301518cf6918f282adb70ef64c160fa9fa7a1a5ba1428203
-"""sparse_mla_decode: Attention of one token's heads over rows of paged caches.
+# sparse_mla_decode_fp8, case "h64", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+"""sparse_mla_decode_part: Attention of one token's heads over rows of paged caches.
 
 Generated. Specialised on
     sm_scale = 0.6931471805599453
     return_lse = True
     layout = v4
-    block_size = 16
+    block_size = 64
     comp_block_size = 2
     splits = 0
     q = bf16
@@ -16,21 +15,20 @@ Generated. Specialised on
     comp_cache = uint8
     topk_indices = int32
     topk_lens = int32
-    attn_sink = f32
-    out = bf16
-    max_logits = f32
-    lse = f32
+    partial = f32
+    partial_peak = f32
+    partial_total = f32
     D = 512
-    SWA_ROWS = 16
+    SWA_ROWS = 64
     COMP_ROWS = 2
     VALUES = 512
-    SPLITS = 1
-    BLOCK_H = 16
+    SPLITS = 3
+    BLOCK_H = 64
     BLOCK_K = 64
     CHUNK = 64
     VALUE_PARTS = 1
     RELOAD = 0
-    num_warps = 4
+    num_warps = 8
     num_stages = 1
 """
 
@@ -39,24 +37,26 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import div_rn, exp2, fma, transposed
+from jax_impl.platforms.triton_ops import exp2, fma, transposed
 from jax_impl.platforms.views import load_view
 
 
-def sparse_mla_decode(
-    q_ref, swa_cache_ref, swa_indices_ref, swa_lens_ref, comp_cache_ref, topk_indices_ref, topk_lens_ref, attn_sink_ref,
-    out_ref, max_logits_ref, lse_ref,
+def sparse_mla_decode_part(
+    q_ref, swa_cache_ref, swa_indices_ref, swa_lens_ref, comp_cache_ref, topk_indices_ref, topk_lens_ref,
+    partial_ref, partial_peak_ref, partial_total_ref,
     *, H, W, K, SWA_PAGES, COMP_PAGES,
 ):
-    SWA_ROWS = 16
+    SWA_ROWS = 64
     COMP_ROWS = 2
-    BLOCK_H = 16
+    SPLITS = 3
+    BLOCK_H = 64
     BLOCK_K = 64
     CHUNK = 64
     tile = pl.program_id(0)  # specs/attention/sparse.py:80
     blocks = pl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
     head = jax.lax.rem(tile, jnp.int32(blocks)) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
+    split = pl.program_id(1)
     token = jax.lax.div(tile, jnp.int32(blocks))
     live = head < H
     # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
@@ -101,10 +101,20 @@ def sparse_mla_decode(
     length = jnp.minimum(jnp.maximum(topk_lens, 0), K)
     swa_lens = plgpu.load(swa_lens_ref.at[token])
     length_1 = jnp.minimum(jnp.maximum(swa_lens, 0), W)
-    upper = jax.lax.div(length + (BLOCK_K - 1), jnp.int32(BLOCK_K))  # specs/attention/sparse.py:148
-    upper_1 = jax.lax.div(length_1 + (BLOCK_K - 1), jnp.int32(BLOCK_K))
+    total_2 = jax.lax.div(length + (BLOCK_K - 1), jnp.int32(BLOCK_K))  # specs/attention/sparse.py:148
+    count = jax.lax.div(length_1 + (BLOCK_K - 1), jnp.int32(BLOCK_K))
+    total_3 = total_2 + count  # specs/attention/sparse.py:190
+    # Tiles, not keys, are shared out: only the last tile of a list is partly masked.
+    start = jax.lax.div(split * total_3, jnp.int32(SPLITS))
+    end = jax.lax.div((split + 1) * total_3, jnp.int32(SPLITS))
+    lower = jnp.minimum(jnp.maximum(start, 0), total_2)
+    upper = jnp.minimum(jnp.maximum(end, 0), total_2)
+    start_1 = start - total_2
+    end_1 = end - total_2
+    lower_1 = jnp.minimum(jnp.maximum(start_1, 0), count)
+    upper_1 = jnp.minimum(jnp.maximum(end_1, 0), count)
     peak = jnp.full((BLOCK_H,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
-    total_2 = jnp.full((BLOCK_H,), 0.0, jnp.float32)
+    total_4 = jnp.full((BLOCK_H,), 0.0, jnp.float32)
     sums_0 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
     sums_1 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
     sums_2 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
@@ -114,7 +124,7 @@ def sparse_mla_decode(
     sums_6 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
     sums_7 = jnp.full((BLOCK_H, CHUNK), 0.0, jnp.float32)
     def step(k, carry):  # specs/attention/sparse.py:236
-        (peak_2, total_4, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
+        (peak_2, total_6, sums_0_2, sums_1_2, sums_2_2, sums_3_2, sums_4_2, sums_5_2, sums_6_2, sums_7_2) = carry
         entry = k * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/attention/sparse.py:213
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = plgpu.load(topk_indices_ref.at[token, entry], mask=entry < length, other=-1)
@@ -126,15 +136,15 @@ def sparse_mla_decode(
         row = jax.lax.rem(slot, jnp.full((BLOCK_K,), COMP_ROWS, jnp.int32))
         data = row * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row * 8 + COMP_ROWS * 576
+        start_2 = row * 8 + COMP_ROWS * 576
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
-        start_1 = data[:, None]
+        start_3 = data[:, None]
         live_2 = live_1[:, None]
         values = load_view(
-            comp_cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
-        code = load_view(comp_cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_1)
+        code = load_view(comp_cache_ref, page, start_2, jnp.int32(0), jnp.int32, mask=live_1)
         codes = code & 255
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)
         # E8M0 code 0 is 2**-127, a float32 subnormal: an exponent field of 0 would read as 0.
@@ -142,9 +152,9 @@ def sparse_mla_decode(
         spread = jnp.where(codes == 255, float("nan"), value_1)[:, None]
         value_2 = values.astype(jnp.float32) * spread
         columns = value_2.astype(jnp.bfloat16)
-        start_2 = (data + CHUNK * 8 // 8)[:, None]
+        start_4 = (data + CHUNK * 8 // 8)[:, None]
         values_1 = load_view(
-            comp_cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_1 = code >> 8
@@ -154,9 +164,9 @@ def sparse_mla_decode(
         spread_1 = jnp.where(codes_1 == 255, float("nan"), value_4)[:, None]
         value_5 = values_1.astype(jnp.float32) * spread_1
         columns_1 = value_5.astype(jnp.bfloat16)
-        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_5 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_2 = load_view(
-            comp_cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_2 = code >> 16
@@ -166,9 +176,9 @@ def sparse_mla_decode(
         spread_2 = jnp.where(codes_2 == 255, float("nan"), value_7)[:, None]
         value_8 = values_2.astype(jnp.float32) * spread_2
         columns_2 = value_8.astype(jnp.bfloat16)
-        start_4 = (data + 192)[:, None]
+        start_6 = (data + 192)[:, None]
         values_3 = load_view(
-            comp_cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_6, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_3 = code >> 24
@@ -178,22 +188,22 @@ def sparse_mla_decode(
         spread_3 = jnp.where(codes_3 == 255, float("nan"), value_10)[:, None]
         value_11 = values_3.astype(jnp.float32) * spread_3
         columns_3 = value_11.astype(jnp.bfloat16)
-        start_5 = (data + 256)[:, None]
+        start_7 = (data + 256)[:, None]
         values_4 = load_view(
-            comp_cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
-        start_6 = start + 4
-        code_4 = load_view(comp_cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_1)
+        start_8 = start_2 + 4
+        code_4 = load_view(comp_cache_ref, page, start_8, jnp.int32(0), jnp.int32, mask=live_1)
         codes_4 = code_4 & 255
         value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)
         value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # 2**-127
         spread_4 = jnp.where(codes_4 == 255, float("nan"), value_13)[:, None]
         value_14 = values_4.astype(jnp.float32) * spread_4
         columns_4 = value_14.astype(jnp.bfloat16)
-        start_7 = (data + 320)[:, None]
+        start_9 = (data + 320)[:, None]
         values_5 = load_view(
-            comp_cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_9, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_5 = code_4 >> 8
@@ -203,9 +213,9 @@ def sparse_mla_decode(
         spread_5 = jnp.where(codes_5 == 255, float("nan"), value_16)[:, None]
         value_17 = values_5.astype(jnp.float32) * spread_5
         columns_5 = value_17.astype(jnp.bfloat16)
-        start_8 = (data + (320 + CHUNK) * 8 // 8)[:, None]
+        start_10 = (data + (320 + CHUNK) * 8 // 8)[:, None]
         values_6 = load_view(
-            comp_cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
+            comp_cache_ref, page[:, None], start_10, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         code_6 = code_4 >> 16
@@ -215,9 +225,9 @@ def sparse_mla_decode(
         spread_6 = jnp.where(codes_6 == 255, float("nan"), value_19)[:, None]
         value_20 = values_6.astype(jnp.float32) * spread_6
         columns_6 = value_20.astype(jnp.bfloat16)
-        start_9 = (data + 448)[:, None]
+        start_11 = (data + 448)[:, None]
         columns_7 = load_view(
-            comp_cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16,
+            comp_cache_ref, page[:, None], start_11, index[None, :], jnp.bfloat16,
             mask=jnp.broadcast_to(live_2, (BLOCK_K, CHUNK))
         )
         # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
@@ -241,7 +251,7 @@ def sparse_mla_decode(
         decay = exp2(peak_2 - base)
         # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
         weight_sum = jnp.sum(weight, axis=1)
-        total_5 = fma(total_4, decay, weight_sum)
+        total_7 = fma(total_6, decay, weight_sum)
         # a program may have no part of the values
         narrow = weight.astype(jnp.bfloat16)
         # specs/attention/softmax.py:98
@@ -253,15 +263,15 @@ def sparse_mla_decode(
         sums_5_3 = sums_5_2 * decay[:, None] + jnp.dot(narrow, columns_5, preferred_element_type=jnp.float32)
         sums_6_3 = sums_6_2 * decay[:, None] + jnp.dot(narrow, columns_6, preferred_element_type=jnp.float32)
         sums_7_3 = sums_7_2 * decay[:, None] + jnp.dot(narrow, columns_7, preferred_element_type=jnp.float32)
-        return (peak_3, total_5, sums_0_3, sums_1_3, sums_2_3, sums_3_3, sums_4_3, sums_5_3, sums_6_3, sums_7_3)
+        return (peak_3, total_7, sums_0_3, sums_1_3, sums_2_3, sums_3_3, sums_4_3, sums_5_3, sums_6_3, sums_7_3)
     # specs/attention/sparse.py:236
     (
-        peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1
+        peak_1, total_5, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1
     ) = jax.lax.fori_loop(
-        0, upper, step, (peak, total_2, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7)
+        lower, upper, step, (peak, total_4, sums_0, sums_1, sums_2, sums_3, sums_4, sums_5, sums_6, sums_7)
     )
     def step_1(k_1, carry):
-        (peak_5, total_7, sums_0_5, sums_1_5, sums_2_5, sums_3_5, sums_4_5, sums_5_5, sums_6_5, sums_7_5) = carry
+        (peak_5, total_9, sums_0_5, sums_1_5, sums_2_5, sums_3_5, sums_4_5, sums_5_5, sums_6_5, sums_7_5) = carry
         entry_1 = k_1 * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/attention/sparse.py:213
         index_9 = plgpu.load(swa_indices_ref.at[token, entry_1], mask=entry_1 < length_1, other=-1)
         live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
@@ -269,23 +279,23 @@ def sparse_mla_decode(
         page_1 = jax.lax.div(slot_1, jnp.full((BLOCK_K,), SWA_ROWS, jnp.int32))
         row_1 = jax.lax.rem(slot_1, jnp.full((BLOCK_K,), SWA_ROWS, jnp.int32))
         data_1 = row_1 * 576
-        start_10 = row_1 * 8 + SWA_ROWS * 576
-        start_11 = data_1[:, None]
+        start_12 = row_1 * 8 + SWA_ROWS * 576
+        start_13 = data_1[:, None]
         live_4 = live_3[:, None]
         values_7 = load_view(
-            swa_cache_ref, page_1[:, None], start_11, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_13, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
-        code_7 = load_view(swa_cache_ref, page_1, start_10, jnp.int32(0), jnp.int32, mask=live_3)
+        code_7 = load_view(swa_cache_ref, page_1, start_12, jnp.int32(0), jnp.int32, mask=live_3)
         codes_7 = code_7 & 255
         value_21 = jax.lax.bitcast_convert_type(codes_7 << 23, jnp.float32)
         value_22 = jnp.where(codes_7 == 0, 5.877471754111438e-39, value_21)  # 2**-127
         spread_7 = jnp.where(codes_7 == 255, float("nan"), value_22)[:, None]
         value_23 = values_7.astype(jnp.float32) * spread_7
         columns_8 = value_23.astype(jnp.bfloat16)
-        start_12 = (data_1 + CHUNK * 8 // 8)[:, None]
+        start_14 = (data_1 + CHUNK * 8 // 8)[:, None]
         values_8 = load_view(
-            swa_cache_ref, page_1[:, None], start_12, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_14, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_8 = code_7 >> 8
@@ -295,9 +305,9 @@ def sparse_mla_decode(
         spread_8 = jnp.where(codes_8 == 255, float("nan"), value_25)[:, None]
         value_26 = values_8.astype(jnp.float32) * spread_8
         columns_9 = value_26.astype(jnp.bfloat16)
-        start_13 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_15 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
         values_9 = load_view(
-            swa_cache_ref, page_1[:, None], start_13, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_15, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_9 = code_7 >> 16
@@ -307,9 +317,9 @@ def sparse_mla_decode(
         spread_9 = jnp.where(codes_9 == 255, float("nan"), value_28)[:, None]
         value_29 = values_9.astype(jnp.float32) * spread_9
         columns_10 = value_29.astype(jnp.bfloat16)
-        start_14 = (data_1 + 192)[:, None]
+        start_16 = (data_1 + 192)[:, None]
         values_10 = load_view(
-            swa_cache_ref, page_1[:, None], start_14, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_16, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_10 = code_7 >> 24
@@ -319,22 +329,22 @@ def sparse_mla_decode(
         spread_10 = jnp.where(codes_10 == 255, float("nan"), value_31)[:, None]
         value_32 = values_10.astype(jnp.float32) * spread_10
         columns_11 = value_32.astype(jnp.bfloat16)
-        start_15 = (data_1 + 256)[:, None]
+        start_17 = (data_1 + 256)[:, None]
         values_11 = load_view(
-            swa_cache_ref, page_1[:, None], start_15, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_17, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
-        start_16 = start_10 + 4
-        code_11 = load_view(swa_cache_ref, page_1, start_16, jnp.int32(0), jnp.int32, mask=live_3)
+        start_18 = start_12 + 4
+        code_11 = load_view(swa_cache_ref, page_1, start_18, jnp.int32(0), jnp.int32, mask=live_3)
         codes_11 = code_11 & 255
         value_33 = jax.lax.bitcast_convert_type(codes_11 << 23, jnp.float32)
         value_34 = jnp.where(codes_11 == 0, 5.877471754111438e-39, value_33)  # 2**-127
         spread_11 = jnp.where(codes_11 == 255, float("nan"), value_34)[:, None]
         value_35 = values_11.astype(jnp.float32) * spread_11
         columns_12 = value_35.astype(jnp.bfloat16)
-        start_17 = (data_1 + 320)[:, None]
+        start_19 = (data_1 + 320)[:, None]
         values_12 = load_view(
-            swa_cache_ref, page_1[:, None], start_17, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_19, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_12 = code_11 >> 8
@@ -344,9 +354,9 @@ def sparse_mla_decode(
         spread_12 = jnp.where(codes_12 == 255, float("nan"), value_37)[:, None]
         value_38 = values_12.astype(jnp.float32) * spread_12
         columns_13 = value_38.astype(jnp.bfloat16)
-        start_18 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
+        start_20 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
         values_13 = load_view(
-            swa_cache_ref, page_1[:, None], start_18, index[None, :], jnp.float8_e4m3fn,
+            swa_cache_ref, page_1[:, None], start_20, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         code_13 = code_11 >> 16
@@ -356,9 +366,9 @@ def sparse_mla_decode(
         spread_13 = jnp.where(codes_13 == 255, float("nan"), value_40)[:, None]
         value_41 = values_13.astype(jnp.float32) * spread_13
         columns_14 = value_41.astype(jnp.bfloat16)
-        start_19 = (data_1 + 448)[:, None]
+        start_21 = (data_1 + 448)[:, None]
         columns_15 = load_view(
-            swa_cache_ref, page_1[:, None], start_19, index[None, :], jnp.bfloat16,
+            swa_cache_ref, page_1[:, None], start_21, index[None, :], jnp.bfloat16,
             mask=jnp.broadcast_to(live_4, (BLOCK_K, CHUNK))
         )
         # specs/attention/softmax.py:78
@@ -377,7 +387,7 @@ def sparse_mla_decode(
         weight_1 = exp2(score_15 - base_1[:, None])
         decay_1 = exp2(peak_5 - base_1)
         weight_1_sum = jnp.sum(weight_1, axis=1)
-        total_8 = fma(total_7, decay_1, weight_1_sum)
+        total_10 = fma(total_9, decay_1, weight_1_sum)
         narrow_1 = weight_1.astype(jnp.bfloat16)
         # specs/attention/softmax.py:98
         sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)
@@ -388,66 +398,48 @@ def sparse_mla_decode(
         sums_5_6 = sums_5_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_13, preferred_element_type=jnp.float32)
         sums_6_6 = sums_6_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_14, preferred_element_type=jnp.float32)
         sums_7_6 = sums_7_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_15, preferred_element_type=jnp.float32)
-        return (peak_6, total_8, sums_0_6, sums_1_6, sums_2_6, sums_3_6, sums_4_6, sums_5_6, sums_6_6, sums_7_6)
+        return (peak_6, total_10, sums_0_6, sums_1_6, sums_2_6, sums_3_6, sums_4_6, sums_5_6, sums_6_6, sums_7_6)
     # specs/attention/sparse.py:236
     (
-        peak_4, total_6, sums_0_4, sums_1_4, sums_2_4, sums_3_4, sums_4_4, sums_5_4, sums_6_4, sums_7_4
+        peak_4, total_8, sums_0_4, sums_1_4, sums_2_4, sums_3_4, sums_4_4, sums_5_4, sums_6_4, sums_7_4
     ) = jax.lax.fori_loop(
-        0, upper_1, step_1,
-        (peak_1, total_3, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1)
+        lower_1, upper_1, step_1,
+        (peak_1, total_5, sums_0_1, sums_1_1, sums_2_1, sums_3_1, sums_4_1, sums_5_1, sums_6_1, sums_7_1)
     )
-    # The sink is a score in natural units; the state is in powers of two.
-    attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:245
-    sink = attn_sink * 1.4426950408889634  # log2(e)
-    # No key at all: -inf - -inf is NaN.
-    base_2 = jnp.where(peak_4 == float("-inf"), 0.0, peak_4)  # specs/attention/softmax.py:128
-    whole = total_6 + exp2(sink - base_2)
-    # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
-    known = total_6 > 0.0
-    factor = jnp.where(known, div_rn(jnp.full((BLOCK_H,), 1.0, jnp.float32), jnp.where(known, whole, 1.0)), 0.0)
-    # specs/attention/sparse.py:249
+    # Unnormalised float32: the merge weighs them by exp2(peak - largest peak) and divides once.
+    # specs/attention/splits.py:51
     plgpu.store(
-        out_ref.at[token, head[:, None], index[None, :]], (sums_0_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index[None, :]], sums_0_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_1], (sums_1_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_1], sums_1_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_2], (sums_2_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_2], sums_2_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_3], (sums_3_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_3], sums_3_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_4], (sums_4_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_4], sums_4_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_5], (sums_5_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_5], sums_5_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_6], (sums_6_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_6], sums_6_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
     plgpu.store(
-        out_ref.at[token, head[:, None], index_7], (sums_7_4 * factor[:, None]).astype(jnp.bfloat16),
+        partial_ref.at[split, token, head[:, None], index_7], sums_7_4,
         mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
     )
-    # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
-    lost = (total_6 != total_6) & (peak_4 < float("inf"))  # specs/attention/softmax.py:144
-    # Programs that share a row all know its scores; one of them stores.
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
-    plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_6, peak_4 * 0.6931471805599453), mask=live)
-    # NaN stays NaN
-    known_1 = total_6 != 0.0  # specs/attention/softmax.py:137
-    # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
-    plgpu.store(
-        lse_ref.at[token, head],
-        jnp.where(known_1, (peak_4 + jnp.log2(jnp.where(known_1, total_6, 1.0))) * 0.6931471805599453, float("-inf")),
-        mask=live
-    )
+    # Programs that share the value columns of a row agree on its peak and total; one stores them.
+    plgpu.store(partial_peak_ref.at[split, token, head], peak_4, mask=live)
+    plgpu.store(partial_total_ref.at[split, token, head], total_8, mask=live)
