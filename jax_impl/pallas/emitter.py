@@ -12,7 +12,7 @@ from functools import lru_cache
 from specs.lang.formats.elements import ALL, E4M3, E5M2, F32
 from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, docstring, integer_names, is_const
 from specs.tile.emit.wrapping import WIDTH, filled, wrapped
-from specs.tile.ir import COMPARISONS, Opcode, Operation, Program, Value, broadcast_shapes, index_count
+from specs.tile.ir import Opcode, Operation, Program, Value, broadcast_shapes, index_count
 
 TYPES = {form: f"jnp.{form.names.jax}" for form in ALL if form.names.jax}
 
@@ -34,21 +34,6 @@ _REDUCTIONS = {
     Opcode.AMIN: "jnp.min",
     Opcode.CUMSUM: "jax.lax.cumsum",
 }
-_HOST = COMPARISONS | {
-    Opcode.ADD,
-    Opcode.SUB,
-    Opcode.MUL,
-    Opcode.IDIV,
-    Opcode.IMOD,
-    Opcode.AND,
-    Opcode.OR,
-    Opcode.XOR,
-    Opcode.SHL,
-    Opcode.SHR,
-    Opcode.NEG,
-}
-"""Operators that Python has for sizes, which are its own integers (and truth values) while a kernel is traced."""
-
 _VIEWS = frozenset({"load_view", "store_view"})
 _SCATTER = frozenset({"scatter"})
 
@@ -107,17 +92,16 @@ class PallasPrinter(Printer):
     def __init__(self, program: Program) -> None:
         super().__init__(program, program.sizes_read)
         self.extensions: set[str] = set()
-        self.host: set[int] = set()  # values that are Python integers when the kernel is traced
 
     def expression(self, op: Operation) -> Text:
-        """The right-hand side of one operation; sizes fold to Python integers."""
-        if op.code in _HOST and all(self._is_host(value) for value in op.operands):
-            self.host.add(id(op.result))
-        elif op.code in (Opcode.ADD, Opcode.SUB) and op.result.type.element == F32:
+        """The right-hand side of one operation; Python computes what sizes and literals alone determine."""
+        if self.is_number(op.results[0]):
+            return super().expression(op)
+        if op.code in (Opcode.ADD, Opcode.SUB) and op.result.type.element == F32:
             return self._contracted(op) or super().expression(op)
-        elif op.code is Opcode.SUM and op.result.type.element == F32:
+        if op.code is Opcode.SUM and op.result.type.element == F32:
             return self._summed(op) or super().expression(op)
-        elif op.code in (Opcode.IDIV, Opcode.IMOD):
+        if op.code in (Opcode.IDIV, Opcode.IMOD):
             call = "jax.lax.div" if op.code is Opcode.IDIV else "jax.lax.rem"
             return Text(f"{call}({', '.join(self._same_shape(op))})")
         return super().expression(op)
@@ -149,9 +133,6 @@ class PallasPrinter(Printer):
         x, y = (self.of(term) for term in product.op.operands)
         return Text(f"sum_of_products({x}, {y}, {op.attrs['axis']})")
 
-    def _is_host(self, value: Value) -> bool:
-        return id(value) in self.host or (value.op is not None and value.op.code in (Opcode.SIZE, Opcode.CONST))
-
     def shape(self, shape: tuple[int, ...]) -> str:
         """The shape of an array as a tuple."""
         return _tuple([self.integer(size) for size in shape])
@@ -159,27 +140,25 @@ class PallasPrinter(Printer):
     def tensor(self, value: Value) -> Text:
         """An operand of what only arrays have: Python numbers are given a type, whose width x64 does not change."""
         text = self.of(value)
-        return Text(f"{TYPES[value.type.element]}({text})") if self._is_host(value) else text
+        return Text(f"{TYPES[value.type.element]}({text})") if self.is_number(value) else text
+
+    def spread(self, value: Value, shape: tuple[int, ...]) -> Text:
+        """A value as an array of this shape."""
+        if value.type.shape == shape:
+            return self.tensor(value)
+        if self.is_number(value):
+            return Text(f"jnp.full({self.shape(shape)}, {self.of(value)}, {TYPES[value.type.element]})")
+        return Text(f"jnp.broadcast_to({self.of(value)}, {self.shape(shape)})")
 
     def _same_shape(self, op: Operation) -> list[str]:
         """Operands as arrays of the result's shape: lax operations broadcast nothing."""
-        shape, form = op.result.type.shape, TYPES[op.result.type.element]
-        texts: list[str] = []
-        for value in op.operands:
-            text = self.of(value)
-            if self._is_host(value):
-                texts.append(f"jnp.full({self.shape(shape)}, {text}, {form})" if shape else f"{form}({text})")
-            elif value.type.shape != shape:
-                texts.append(f"jnp.broadcast_to({text}, {self.shape(shape)})")
-            else:
-                texts.append(str(text))
-        return texts
+        return [str(self.spread(value, op.result.type.shape)) for value in op.operands]
 
     def spell(self, op: Operation, operands: list[Text]) -> Text:
         """An operation in JAX's words."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
-        if op.operands and all(self._is_host(value) for value in op.operands):
+        if op.operands and all(self.is_number(value) for value in op.operands):
             first = self.tensor(op.operands[0])
             operands = [first, *operands[1:]]
         if code in _CALLS or code in _REDUCTIONS:
@@ -199,7 +178,7 @@ class PallasPrinter(Printer):
             case Opcode.RESHAPE:
                 return Text(f"{first.inside(ATOM)}.reshape({self.sizes(new.shape)})")
             case Opcode.BROADCAST:
-                return self._broadcast(op)
+                return self.spread(op.operands[0], new.shape)
             case Opcode.TRANSPOSE if op.attrs["permutation"] == (1, 0):
                 self.extensions.add("transposed")
                 return Text(f"transposed({first})")
@@ -215,14 +194,11 @@ class PallasPrinter(Printer):
         raise AssertionError(code)
 
     def _cast(self, op: Operation) -> Text:
-        text, form = self.of(op.operands[0]), TYPES[op.result.type.element]
-        return Text(f"{form}({text})" if self._is_host(op.operands[0]) else f"{text.inside(ATOM)}.astype({form})")
-
-    def _broadcast(self, op: Operation) -> Text:
+        """A cast: a method of tiles, a function of scalars, as sizes are Python integers without methods."""
         text, new = self.of(op.operands[0]), op.result.type
-        if self._is_host(op.operands[0]):
-            return Text(f"jnp.full({self.shape(new.shape)}, {text}, {TYPES[new.element]})")
-        return Text(f"jnp.broadcast_to({text}, {self.shape(new.shape)})")
+        if new.shape:
+            return Text(f"{text.inside(ATOM)}.astype({TYPES[new.element]})")
+        return Text(f"jnp.asarray({text}, {TYPES[new.element]})")
 
     def _call(self, op: Operation, operands: list[Text]) -> Text:
         code, form = op.code, op.result.type.element
@@ -236,7 +212,7 @@ class PallasPrinter(Printer):
         elif code is Opcode.DIV:
             self.extensions.add("div_rn")
             given = self._same_shape(op)
-        elif code is Opcode.SELECT and all(self._is_host(value) for value in op.operands[1:]):
+        elif code is Opcode.SELECT and all(self.is_number(value) for value in op.operands[1:]):
             # Of two Python integers, Pallas' lowering makes a truth value.
             given[1:] = [f"{TYPES[form]}({text})" for text in given[1:]]
         return Text(f"{_CALLS[code]}({', '.join(given)})")
@@ -264,20 +240,15 @@ class PallasPrinter(Printer):
     def reference(self, op: Operation) -> str:
         """`ref.at[...]` of a memory access."""
         param = self.program.array(str(op.attrs["array"]))
-        indices = [self._index(value) for value in op.operands[: param.rank]]
+        indices = [str(self.tensor(value)) for value in op.operands[: param.rank]]
         if param.swapped:
             indices[-1], indices[-2] = indices[-2], indices[-1]
         return f"{param.name}_ref.at[{', '.join(indices)}]"
 
-    def _index(self, value: Value) -> str:
-        """An index; Python integers are given a type, which Pallas' interpreter asks for."""
-        text = self.of(value)
-        return f"jnp.int32({text})" if self._is_host(value) else str(text)
-
     def view(self, op: Operation) -> str:
         """Array, page, byte and index of an access in another format than the array's."""
         self.extensions.add("store_view" if op.code is Opcode.STORE else "load_view")
-        indices = ", ".join(self._index(value) for value in op.operands[:3])
+        indices = ", ".join(map(self.tensor, op.operands[:3]))
         return f"{op.attrs['array']}_ref, {indices}"
 
     def load(self, op: Operation) -> Text:
@@ -285,31 +256,24 @@ class PallasPrinter(Printer):
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
         if "view" in op.attrs:
-            mask = f", mask={self._mask(op.operands[3], op.result.type.shape)}" if op.attrs["masked"] else ""
+            mask = f", mask={self.spread(op.operands[3], op.result.type.shape)}" if op.attrs["masked"] else ""
             return Text(f"load_view({self.view(op)}, {TYPES[op.result.type.element]}{mask})")
         if op.attrs["masked"]:
             condition, other = op.operands[param.rank :]
-            mask = f", mask={self._mask(condition, op.result.type.shape)}, other={self.of(other)}"
+            mask = f", mask={self.spread(condition, op.result.type.shape)}, other={self.of(other)}"
         return Text(f"plgpu.load({self.reference(op)}{mask})")
-
-    def _mask(self, condition: Value, shape: tuple[int, ...]) -> str:
-        if condition.type.shape == shape:
-            return str(self.of(condition))
-        return f"jnp.broadcast_to({self.of(condition)}, {self.shape(shape)})"
 
     def store(self, op: Operation, depth: int) -> None:
         """`plgpu.store`."""
         param = self.program.array(str(op.attrs["array"]))
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
         value, *mask = op.operands[index_count(op, param) :]
-        text = str(self.tensor(value))
-        if value.type.shape != shape:
-            text = f"jnp.broadcast_to({text}, {self.shape(shape)})"
-        condition = f", mask={self._mask(mask[0], shape)}" if mask else ""
+        text = self.spread(value, shape)
+        condition = f", mask={self.spread(mask[0], shape)}" if mask else ""
         if "scatter" in op.attrs:
             self.extensions.add("scatter")
-            indices = ", ".join(self._index(v) for v in op.operands[: index_count(op, param)])
-            self.line(f"scatter({param.name}_ref, ({indices},), {text}, {self._mask(mask[0], shape)})", depth, op)
+            indices = ", ".join(map(self.tensor, op.operands[: index_count(op, param)]))
+            self.line(f"scatter({param.name}_ref, ({indices},), {text}, {self.spread(mask[0], shape)})", depth, op)
         elif "view" in op.attrs:
             self.line(f"store_view({self.view(op)}, {text}{condition})", depth, op)
         else:

@@ -107,6 +107,7 @@ class Printer(ABC):
         self.values = {name: value for name, value in program.constants if name not in self.reserved}
         self.taken = {*self.reserved, *self.names.values(), *self.values}
         self.constants: set[str] = set()  # those of them that are printed
+        self._numbers: dict[int, bool] = {}
         self._last: Counter[str] = Counter()  # the number that `unique` gave last
         everything = walk(program.ops)
         self.home = homes(program.ops)
@@ -374,6 +375,20 @@ class Printer(ABC):
         assert more.op is not None
         assert y.op is not None
         return (x, y) if more.op.attrs["value"] == int(y.op.attrs["value"]) - 1 else None  # type: ignore[call-overload]
+
+    def is_number(self, value: Value) -> bool:
+        """Whether Python computes a value while the kernel is compiled: literals, sizes, what operators make of them.
+
+        In Triton it may do so: arguments that are 1 are constexprs, and others tensors.
+        """
+        found = self._numbers.get(id(value))
+        if found is None:
+            op = value.op
+            found = op is not None and not value.type.shape
+            if found and op is not None and op.code not in (Opcode.CONST, Opcode.SIZE):
+                found = (op.code in BINARY or op.code is Opcode.NEG) and all(map(self.is_number, op.operands))
+            self._numbers[id(value)] = found
+        return found
 
     @abstractmethod
     def tensor(self, value: Value) -> Text:

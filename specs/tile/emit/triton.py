@@ -12,7 +12,7 @@ from functools import lru_cache
 from specs.lang.declare.axes import Literal, Ref
 from specs.lang.formats.elements import ALL, BOOL, F32, INT32, INT64, ElementFormat
 from specs.tile.emit import ptx
-from specs.tile.emit.printer import ATOM, BINARY, INDENT, Printer, Text, docstring, integer_names, is_const, is_zero
+from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, docstring, integer_names, is_const, is_zero
 from specs.tile.emit.wrapping import filled
 from specs.tile.ir import ArrayParam, Lead, Opcode, Operation, Program, Size, Stride, Value, index_count, walk
 
@@ -141,7 +141,7 @@ class TritonPrinter(Printer):
                 return self._cast(op.operands[0], new.element, bitcast=code is Opcode.BITCAST)
             case Opcode.RESHAPE:
                 return Text(f"tl.reshape({first}, [{self.sizes(new.shape)}])")
-            case Opcode.BROADCAST if self._may_be_number(op.operands[0]):
+            case Opcode.BROADCAST if self.is_number(op.operands[0]):
                 return Text(f"tl.full([{self.sizes(new.shape)}], {first}, {TYPES[new.element]})")
             case Opcode.BROADCAST:
                 return Text(f"tl.broadcast_to({first}, [{self.sizes(new.shape)}])")
@@ -157,7 +157,7 @@ class TritonPrinter(Printer):
 
     def tensor(self, value: Value) -> Text:
         """An operand as a tensor, for operators that constexprs lack or define differently: ~True is -2."""
-        return self._cast(value, value.type.element) if self._may_be_number(value) else self.of(value)
+        return self._cast(value, value.type.element) if self.is_number(value) else self.of(value)
 
     def _cast(self, value: Value, form: ElementFormat, *, bitcast: bool = False) -> Text:
         """A cast: a method of tiles, a function of scalars, as arguments equal to 1 are constexprs without methods."""
@@ -165,16 +165,6 @@ class TritonPrinter(Printer):
         if value.type.shape:
             return Text(f"{text.inside(ATOM)}.to({TYPES[form]}{same_bits})")
         return Text(f"tl.cast({text}, {TYPES[form]}{same_bits})")
-
-    def _may_be_number(self, value: Value) -> bool:
-        """Whether a value can be a constexpr: Triton computes literals and arguments equal to 1 while it compiles."""
-        op = value.op
-        if op is None or value.type.shape:
-            return False
-        if op.code in (Opcode.CONST, Opcode.SIZE):
-            return True
-        folded = op.code in BINARY or op.code is Opcode.NOT or (op.code is Opcode.NEG and value.type.element.is_integer)
-        return folded and all(self._may_be_number(operand) for operand in op.operands)
 
     def _typed(self, op: Operation, operands: list[Text]) -> list[str]:
         """Operands of a call; a literal of a narrow format is given its type, as Triton would guess another."""
