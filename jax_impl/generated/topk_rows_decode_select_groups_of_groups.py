@@ -63,7 +63,7 @@ def select_groups_of_groups(
         wide_floor = plgpu.load(wide_floor_ref.at[out_row])  # specs/indexer/select.py:244
         lower = wide_floor - 1
         upper = jnp.max(keys_1, axis=0)  # specs/indexer/select.py:308
-        straddles = ((lower < -1) & (upper > -1)).astype(jnp.int32)
+        straddles = jnp.asarray((lower < -1) & (upper > -1), jnp.int32)
         def step(i, carry):
             (lower_2, upper_2, above_1) = carry
             # One halving at the sign first, so that upper - lower fits into int32 afterwards.
@@ -85,7 +85,9 @@ def select_groups_of_groups(
             # A loop of 0 or 1 steps is a branch: stops counting once exactly k keys are above the bound.
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/indexer/select.py:323
-            needed = ((above_4 < topk) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5)).astype(jnp.int32)
+            needed = jnp.asarray(
+                (above_4 < topk) & ((lower_5 & upper_5) + ((lower_5 ^ upper_5) >> 1) > lower_5), jnp.int32
+            )
             def step_2(i_2, carry):
                 (lower_7, upper_7, above_6) = carry
                 middle_1 = (lower_7 & upper_7) + ((lower_7 ^ upper_7) >> 1)  # specs/indexer/select.py:343

@@ -325,6 +325,9 @@ def broadcast_shapes(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] 
         return b
     if len(a) != len(b):
         return None
-    if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=True)):
-        return None
-    return tuple(max(x, y) for x, y in zip(a, b, strict=True))
+    common: list[int] = []
+    for x, y in zip(a, b, strict=True):
+        if x != y and 1 not in (x, y):
+            return None
+        common.append(y if x == 1 else x)
+    return tuple(common)

@@ -16,7 +16,7 @@ from threading import local
 from types import FrameType, FunctionType
 
 from specs.lang.errors import SpecError
-from specs.lang.formats.elements import BOOL, INT32, ElementFormat
+from specs.lang.formats.elements import BOOL, F32, INT32, ElementFormat
 from specs.tile.constants import NamedInt, called
 from specs.tile.ir import (
     COMPARISONS,
@@ -75,7 +75,12 @@ class Tracer:
                     "let the loop carry it, or store it inside",
                 )
             values.append(operand.value)
-        # Tuples of lists: this runs for every operation, and generators would take a tenth of a trace.
+        # One result, or tuples of lists: this runs for every operation, and generators would take a tenth of a trace.
+        if len(types) == 1:
+            value = Value(types[0])
+            value.op = Operation(code, tuple(values), (value,), attrs or {}, where, region)
+            self._blocks[-1].append(value.op)
+            return (Tile(value),)
         results = tuple([Value(kind) for kind in types])
         op = Operation(code, tuple(values), results, attrs or {}, where, region)
         for result in results:
@@ -493,6 +498,8 @@ def check_shape(shape: Sequence[int]) -> None:
 def check_operand(code: Opcode, tile: Tile) -> None:
     """Arithmetic is defined on i32/i64, f32 and bool; narrower formats are cast first."""
     element = tile.element
+    if element is F32 and code not in _INTEGER_ONLY and code is not Opcode.NOT:
+        return  # nearly all of them
     if element == BOOL or code is Opcode.NOT:
         allowed = element == BOOL and code in (Opcode.AND, Opcode.OR, Opcode.XOR, Opcode.NOT)
     elif element.is_float:
@@ -531,8 +538,11 @@ def binary(code: Opcode, x: Operand, y: Operand) -> Tile:
             f"{code.value} of {left} and {right}: shapes do not broadcast",
             "give both tiles the same rank with [:, None]",
         )
-    element = BOOL if code in COMPARISONS else left.element
-    return tracer().emit(code, (x, y), (TileType(element, shape),))[0]
+    if code in COMPARISONS:
+        result = TileType(BOOL, shape)
+    else:  # making another of them takes longer than all else here
+        result = left if shape is left.shape else right if shape is right.shape else TileType(left.element, shape)
+    return tracer().emit(code, (x, y), (result,))[0]
 
 
 LoopBody = Callable[..., "Tile | tuple[Tile, ...] | None"]
