@@ -33,6 +33,9 @@ class Opcode(Enum):
     # the value of a store. Attr block: a BlockDim per dimension
     LOAD_BLOCK = "load_block"
     STORE_BLOCK = "store_block"
+    # for targets with tensor descriptors: operands are the indices of dimensions of which blocks take one, then ends as
+    # above; the type is the block's, the attr the same. Accesses then have it and the two starts as operands
+    DESCRIPTOR = "descriptor"
     # elementwise, one operand
     NEG = "neg"
     ABS = "abs"
@@ -223,6 +226,7 @@ class ArrayParam:
     packed: strides follow from the sizes (row-major over `sizes`), none is passed at run time.
     sizes: size of every dimension, over `Size`s.
     swapped: the array is passed with its last two dimensions in the other order (frameworks without strides).
+    aligned: strides other than 1 are multiples of 16 bytes; stated only for targets with tensor descriptors.
     """
 
     name: str
@@ -233,6 +237,7 @@ class ArrayParam:
     sizes: tuple[Expr, ...]
     written: bool
     swapped: bool = False
+    aligned: bool = False
 
 
 def block_dims(op: Operation) -> tuple[BlockDim, ...]:

@@ -45,6 +45,7 @@ class Target:
     has_pdl: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
     accumulators: how its dot units add up, by bits of the operands' elements; float32 where none is listed.
+    has_tensor_descriptors: loads and stores 2-D blocks by descriptor, which checks bounds in hardware and gives zeros.
     poisons_padding: loads of blocks give NaN (127 in integers) where their padding is undefined, to show results that
         depend on it.
     config: which rows of a kernel's configurations apply (see `specs.lang.declare.kernel.Config`).
@@ -63,6 +64,7 @@ class Target:
     flushes_subnormals: bool = False
     has_pdl: bool = False
     accumulators: tuple[tuple[int, Accumulator], ...] = ()
+    has_tensor_descriptors: bool = False
     poisons_padding: bool = False
     detours: tuple[Detour, ...] = ()
     config: str

@@ -328,6 +328,7 @@ ELSEWHERE = {
     Opcode.STORE: "test_program_id",
     Opcode.LOAD_BLOCK: "test_blocks",
     Opcode.STORE_BLOCK: "test_blocks",
+    Opcode.DESCRIPTOR: "test_blocks",
     Opcode.WHEN: "test_when",
 }
 
@@ -419,7 +420,7 @@ def test_program_id(implementation: str) -> None:
 
 @each_implementation
 def test_blocks(implementation: str) -> None:
-    """Bounds, and what is left out of them, are in the tests of test_blocks.py."""
+    """Bounds are in test_blocks.py, descriptors in test_descriptors.py."""
     rows = Axis(name="R")
 
     def body(p: Any) -> None:

@@ -44,7 +44,8 @@ _PRECEDENCE = {sign: precedence for sign, precedence in BINARY.values() if sign 
 _COMPARISON, _BITWISE, _ARITHMETIC = 3, 7, 8  # bitwise operators and shifts: 4 to 7
 _UNARY_PRECEDENCE = 10
 ATOM = 12
-_STATEMENTS = frozenset({Opcode.LOAD, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
+_LOADS, _STORES = (Opcode.LOAD, Opcode.LOAD_BLOCK), (Opcode.STORE, Opcode.STORE_BLOCK)
+_STATEMENTS = {*_LOADS, Opcode.DESCRIPTOR, Opcode.DOT, Opcode.FOR, Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM}
 _REDUCED = {Opcode.SUM: "sum", Opcode.AMAX: "max", Opcode.AMIN: "min", Opcode.CUMSUM: "cumsum"}
 INDENT = "    "
 _SHORT, _PLAIN = 20, 4  # characters of an expression that is repeated, of a number that explains itself
@@ -157,7 +158,7 @@ class Printer(ABC):
         folded = self._folded(ops)
         if len(results) == 1 and self._only_here(results[0]):
             folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
-        statements = {Opcode.STORE: self.store, Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
+        statements = {**dict.fromkeys(_STORES, self.store), Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
         for op in ops:
             if op.code in statements:
                 statements[op.code](op, depth)
@@ -207,8 +208,10 @@ class Printer(ABC):
 
     def _default_name(self, op: Operation) -> str:
         """A name for a value without an author's name."""
-        if op.code is Opcode.LOAD:
+        if op.code in _LOADS:
             return str(op.attrs["array"])
+        if op.code is Opcode.DESCRIPTOR:
+            return f"{op.attrs['array']}_desc"
         if op.code is Opcode.DOT:
             return "product"
         if op.code is Opcode.ARANGE:
@@ -294,7 +297,7 @@ class Printer(ABC):
                 return self.negation(op)
             case Opcode.EXPAND:
                 return self.expand(op)
-            case Opcode.LOAD:
+            case Opcode.LOAD | Opcode.LOAD_BLOCK | Opcode.DESCRIPTOR:
                 return self.load(op)
         return self.spell(op, [self.of(value) for value in op.operands])
 

@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from specs.lang.declare.axes import Literal, Ref
+from specs.lang.declare.axes import Expr, Literal, Ref
 from specs.lang.formats.elements import ALL, BOOL, F32, INT32, INT64, ElementFormat
 from specs.tile.emit import ptx
 from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, docstring, integer_names, is_const, is_zero
 from specs.tile.emit.wrapping import filled
-from specs.tile.ir import ArrayParam, Lead, Opcode, Operation, Program, Size, Stride, Value, index_count, walk
+from specs.tile.ir import (
+    ArrayParam,
+    Lead,
+    Opcode,
+    Operation,
+    Program,
+    Size,
+    Stride,
+    Value,
+    block_dims,
+    index_count,
+    walk,
+)
 
 TYPES = {form: f"tl.{form.names.triton}" for form in ALL if form.names.triton}
 
@@ -72,6 +84,10 @@ def integers(program: Program) -> tuple[Size | Stride, ...]:
     sizes: set[Size] = set(program.sizes_read)
     strides: set[Stride] = set()
     for op in walk(program.ops):
+        if op.code is Opcode.DESCRIPTOR:
+            param = program.array(str(op.attrs["array"]))
+            sizes.update(*(_read(dim) for dim in param.sizes))
+            strides.update(Stride(param.name, d) for d in range(param.rank) if not param.packed and d != param.unit)
         if op.code not in (Opcode.LOAD, Opcode.STORE):
             continue
         param = program.array(str(op.attrs["array"]))
@@ -79,12 +95,16 @@ def integers(program: Program) -> tuple[Size | Stride, ...]:
             if is_zero(index):
                 continue
             if param.packed:
-                for dim in param.sizes[d + 1 :]:
-                    sizes.update([dim] if isinstance(dim, Lead) else map(Ref, dim.names()))
+                sizes.update(*(_read(dim) for dim in param.sizes[d + 1 :]))
             elif d != param.unit:
                 strides.add(Stride(param.name, d))
     order = (Stride(param.name, d) for param in program.arrays for d in range(param.rank))
     return (*(size for size in program.sizes if size in sizes), *(stride for stride in order if stride in strides))
+
+
+def _read(size: Expr) -> list[Size]:
+    """The integers that a size is computed from."""
+    return [size] if isinstance(size, Lead) else [Ref(name) for name in size.names()]
 
 
 def arguments(program: Program) -> list[str]:
@@ -106,6 +126,12 @@ def _wrapped(text: str) -> str:
     """A string of instructions as one literal per line."""
     lines = [f'    "{part}; "' for part in text.removesuffix("; }").split("; ")]
     return "\n" + "\n".join([*lines, '    "}"']) + "\n"
+
+
+def _ranges(op: Operation, param: ArrayParam) -> tuple[int, int]:
+    """The two dimensions of a block in the order of its descriptor: the contiguous one is the last."""
+    rows, columns = (d for d, dim in enumerate(block_dims(op)) if dim.size is not None)
+    return (columns, rows) if param.unit == rows and not param.packed else (rows, columns)
 
 
 class TritonPrinter(Printer):
@@ -239,7 +265,11 @@ class TritonPrinter(Printer):
         return base if index == "0" else f"{base} + {index.inside(9)}"
 
     def load(self, op: Operation) -> Text:
-        """`tl.load`, masked where the program masks."""
+        """`tl.load`, masked where the program masks; a descriptor, or its `load`."""
+        if op.code is Opcode.DESCRIPTOR:
+            return self.descriptor(op)
+        if op.code is Opcode.LOAD_BLOCK:
+            return Text(self.block_at(op, "load") + (".T" if self._transposed(op) else ""))
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
         if "view" in op.attrs:
@@ -252,13 +282,47 @@ class TritonPrinter(Printer):
         return Text(f"tl.load({self.pointer(op)}{mask})")
 
     def store(self, op: Operation, depth: int) -> None:
-        """`tl.store`."""
+        """`tl.store`, or `store` of a descriptor."""
+        self.last_store = len(self.lines)
+        if op.code is Opcode.STORE_BLOCK:
+            value = self.of(op.operands[3])
+            self.line(self.block_at(op, "store", f"tl.trans({value})" if self._transposed(op) else value), depth, op)
+            return
         param = self.program.array(str(op.attrs["array"]))
         value, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
         condition = f", mask={mask[0]}" if mask else ""
         pointer = self.view(op) if "view" in op.attrs else self.pointer(op)
-        self.last_store = len(self.lines)
         self.line(f"tl.store({pointer}, {value}{condition})", depth, op)
+
+    def descriptor(self, op: Operation) -> Text:
+        """`tl.make_tensor_descriptor` of the two dimensions of blocks, at their indices of the others."""
+        param, dims = self.program.array(str(op.attrs["array"])), block_dims(op)
+        operands = iter(op.operands)
+        base = [f"{param.name}_ptr"]
+        for d, dim in enumerate(dims):
+            if dim.size is None and not is_zero(index := next(operands)):
+                base.append(f"{self.of(index).inside(9)} * {self._stride(param, d) or 1}")
+        pairs = zip(param.sizes, dims, strict=True)
+        sizes = [str(self.size(size) if dim.in_bounds else self.of(next(operands))) for size, dim in pairs]
+        order = _ranges(op, param)
+        lists = {
+            "shape": [sizes[d] for d in order],
+            "strides": [self._stride(param, order[0]) or "1", "1"],
+            "block_shape": [self.sizes([dims[d].size or 1 for d in order])],
+        }
+        settings = ", ".join(f"{name}=[{', '.join(texts)}]" for name, texts in lists.items())
+        return Text(f"tl.make_tensor_descriptor({' + '.join(base)}, {settings})")
+
+    def block_at(self, op: Operation, method: str, *arguments: str) -> str:
+        """A call of a descriptor's method at the starts of a block."""
+        blocks, *starts = (str(self.of(value)) for value in op.operands[:3])
+        starts = starts[::-1] if self._transposed(op) else starts
+        return f"{blocks}.{method}({', '.join([f'[{starts[0]}, {starts[1]}]', *arguments])})"
+
+    def _transposed(self, op: Operation) -> bool:
+        """Whether blocks are contiguous along their first dimension: descriptors have that last."""
+        order = _ranges(op, self.program.array(str(op.attrs["array"])))
+        return order[0] > order[1]
 
     def branch(self, op: Operation, depth: int) -> None:
         """An `if` on a scalar."""

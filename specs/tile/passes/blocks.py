@@ -1,4 +1,4 @@
-"""Blocks as gathers: index tiles, and masks where a range may leave its array.
+"""Blocks as gathers: index tiles, and masks where a range may leave its array. Tensor descriptors stay blocks.
 
 Indices, bounds and masks are computed where the start of their range is, so outside of the loops that it does not
 depend on, and once for all blocks that share the range.
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from specs.lang.declare.axes import Ref
+from specs.lang.formats.elements import E8M0, INT32
 from specs.tile.frontend.trace import Tile, constant, tracing
 from specs.tile.ir import (
     ArrayParam,
@@ -43,6 +44,17 @@ def lower_blocks(program: Program, target: Target) -> Program:
     with tracing(lowering.tracer):
         lowering.block(list(program.ops))
     return replace(program, ops=tuple(simplify(lowering.tracer.ops)))
+
+
+def is_descriptor(op: Operation, param: ArrayParam) -> bool:
+    """Whether a block can be accessed by a tensor descriptor: 2-D, contiguous along one dimension, aligned rows."""
+    dims = block_dims(op)
+    unit = param.rank - 1 if param.packed else param.unit
+    if unit is None or len(dims) != param.rank or len(block_shape(op)) != 2 or not param.aligned:
+        return False
+    row, bits = dims[unit].size, param.element.storage_bits
+    # A row has at least 16 bytes. Zeros are written as zero bits, which e8m0 reads as 2**-127.
+    return row is not None and row * bits >= 16 * 8 and param.element != E8M0
 
 
 class _Placing(Replay):
@@ -108,6 +120,9 @@ class _Lowering(Rewriter):
             super().rewrite(op)
             return
         param = self.program.array(str(op.attrs["array"]))
+        if self.target.has_tensor_descriptors and is_descriptor(op, param) and not self.program.wide:
+            self.by_descriptor(op)
+            return
         shape = block_shape(op)
         ranges, rest = self.ranges(op, param)
         indices = self.split(param, ranges)
@@ -127,6 +142,29 @@ class _Lowering(Rewriter):
         if poisoned is not None:
             tile = select(poisoned, tile, float("nan") if param.element.is_float else 127)
         self.bind(op.result, tile)
+
+    def by_descriptor(self, op: Operation) -> None:
+        """Lets a descriptor that is made as early as possible access the block."""
+        dims = block_dims(op)
+        picked = [value for dim, value in zip(dims, op.operands, strict=False) if dim.size is None]
+        starts = [value for dim, value in zip(dims, op.operands, strict=False) if dim.size is not None]
+        count = len(dims) + sum(not dim.in_bounds for dim in dims)
+        ends = [self.of(value) for value in op.operands[len(dims) : count]]
+        literals = tuple(_literal(value) for value in picked)
+        inputs = [self.of(value) for value in picked if _literal(value) is None]
+
+        def make() -> Tile:
+            given = iter(inputs)
+            indices = [next(given) if literal is None else constant(literal, INT32) for literal in literals]
+            new = TileType(param.element, block_shape(op))
+            return self.tracer.emit(Opcode.DESCRIPTOR, [*indices, *ends], (new,), dict(op.attrs))[0]
+
+        param = self.program.array(str(op.attrs["array"]))
+        descriptor = self.tracer.once([*inputs, *ends], (param.name, dims, literals), make)
+        operands = [descriptor, *(self.of(value) for value in starts), *(self.of(v) for v in op.operands[count:])]
+        results = self.tracer.emit(op.code, operands, [value.type for value in op.results], dict(op.attrs))
+        for old, new in zip(op.results, results, strict=True):
+            self.bind(old, new)
 
     def ranges(self, op: Operation, param: ArrayParam) -> tuple[list[_Range], list[Tile]]:
         """The dimensions of a block, and its operands after starts and ends."""
@@ -155,8 +193,8 @@ class _Lowering(Rewriter):
     def indices(self, start: Value, size: int, name: str) -> Tile:
         """Indices start, start + 1, .. of a range."""
         numbers = self.tracer.once((), ("arange", size), lambda: arange(size))
-        if start.op is not None and start.op.code is Opcode.CONST:
-            first = int(start.op.attrs["value"])  # type: ignore[call-overload]
+        first = _literal(start)
+        if first is not None:
             return self.tracer.once((numbers,), first, lambda: numbers + first) if first else numbers
         tile = self.of(start)
         return self.tracer.once((tile, numbers), "offs", lambda: _named(f"offs_{name}", tile + numbers))
@@ -180,6 +218,12 @@ class _Lowering(Rewriter):
             parts.append(index % size)
             index = index // size
         return [(part, rows.axis) for part in (index, *reversed(parts))] + [(r.indices, r.axis) for r in rest]
+
+
+def _literal(index: Value) -> int | None:
+    """The number that an index is, None where it is computed."""
+    known = index.op is not None and index.op.code is Opcode.CONST
+    return int(index.op.attrs["value"]) if known else None  # type: ignore[union-attr, call-overload]
 
 
 def _named(name: str, tile: Tile) -> Tile:
