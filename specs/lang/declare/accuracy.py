@@ -61,21 +61,20 @@ NO_TERMS = Literal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """The contract of one result.
-
-    exact: bytes equal the oracle's; the other fields are then unused.
-    terms: how many terms a sum has, over the operation's axes.
-    extra: rounded operations on a term besides the additions (scales, bias).
-    exact_for_exact_sums: whether inputs whose sums are exact give an exact result; not so after a logarithm.
-    quantised: the codes and scales that the result is judged as; terms and extra then count what precedes
-        quantisation. `quantised` makes this contract for both results.
-    """
+    """The contract of one result: exact, a componentwise bound, or codes and scales together."""
 
     exact: bool = False
+    """Whether the bytes are the oracle's; the other fields are then unused."""
     exact_for_exact_sums: bool = True
+    """Whether inputs whose sums are exact give an exact result; not so after a logarithm."""
     terms: Expr = NO_TERMS
+    """Number of terms in a sum, over the operation's axes."""
     extra: int = 0
+    """Rounded operations on a term besides the additions (scales, bias)."""
     quantised: Quantised | None = None
+    """The codes and scales that the result is judged as; terms and extra then count what precedes quantisation.
+    `quantised` makes this contract for both results.
+    """
 
     def same_bytes(self, exact_sums: bool) -> bool:
         """Whether the result has the oracle's bytes."""

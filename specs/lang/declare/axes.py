@@ -104,21 +104,25 @@ class Literal(Expr):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis(Expr):
-    """A symbolic size.
-
-    `static` axes specialise the generated code; the others are run-time integers in Triton and shapes in JAX.
-    An axis with a `value` is in no array: it follows from the other sizes. `default` is the size of an axis that none
-    of the arrays passed has.
-    """
+    """A symbolic size."""
 
     name: str
+    """Name in expressions."""
     static: bool = False
+    """Whether it specialises the generated code; if not, it is a run-time integer in Triton and part of a shape in JAX.
+    """
     minimum: int = 0
+    """Smallest size accepted."""
     maximum: int | None = None
+    """Largest size accepted, None for no limit."""
     multiple_of: int = 1
+    """What divides every size accepted."""
     value: Expr | None = None
+    """What the size follows from; None where arrays have it."""
     default: int = 0
+    """Size when none of the arrays passed has it."""
     doc: str = ""
+    """What it counts."""
 
     def evaluate(self, env: Env) -> int:
         return env[self.name]  # type: ignore[return-value]

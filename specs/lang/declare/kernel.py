@@ -44,32 +44,38 @@ FormatSource = Union[tuple[ElementFormat, ...], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Array:
-    """One array argument or result.
-
-    shapes: accepted shapes, the first is the one kernels see (others differ from it by dimensions of size 1 only: by
-        further ones, or by lacking the first ones).
-    by, shapes_by: when the shape depends on a choice attribute, its name and (choice, shapes) for every choice of it;
-        one that does not take the array at all has no shapes: (choice, ()). Layouts are named by their codes
-        (`Paged.codes`).
-    formats: accepted element formats, or the name of the array or format attribute whose format it has.
-    order: name of the attribute that, at "nk", says that the last two dimensions are passed swapped.
-    order_for: choices of `by` to which `order` applies (empty = all).
-    optional, required_for: whether it may be left out, and the choices of `by` for which it may not.
-    """
+    """An argument, a result, or an array that lives between two steps."""
 
     name: str
+    """Name of the argument or result."""
     doc: str
+    """What it contains."""
     shapes: tuple[Shape, ...] = ()
+    """Accepted shapes, the first is the one kernels see; others differ from it by dimensions of size 1 only: by further
+    ones, or by lacking the first ones. "..M" is any number of dimensions that multiply to M.
+    """
     by: str | None = None
+    """Choice attribute that the shape depends on."""
     shapes_by: tuple[tuple[str, tuple[Shape, ...]], ...] = ()
+    """(choice, accepted shapes) for every choice of `by`; no shapes where the array is not taken. Layouts are named by
+    their codes (`Paged.codes`).
+    """
     formats: FormatSource
+    """Accepted element formats, or the name of the array or format attribute whose format it has."""
     access: Access = Access.IN
+    """Who writes it; in-place arrays are mutated in torch, and donated and returned in JAX."""
     optional: bool = False
+    """Whether it may be left out."""
     required_for: tuple[str, ...] = ()
+    """Choices of `by` for which it may not be left out."""
     order: str | None = None
+    """Attribute that, at "nk", says that the last two dimensions are passed swapped."""
     order_for: tuple[str, ...] = ()
+    """Choices of `by` to which `order` applies; empty for all."""
     layout: Layout = Dense()
+    """What its strides may be."""
     role: Role = Role.DATA
+    """What its elements are: selects generated test inputs, never affects the kernel."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 
@@ -151,23 +157,28 @@ class Forms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A keyword that is not an array: a choice, a number, a bool, an element format or a paged layout.
-
-    choices: accepted values; layouts in it may be passed by name (any other as a value).
-    dynamic: an integer passed at run time, like a size; programs are not specialised on it.
-    follows: argument whose format is the default of an element-format attribute.
-    """
+    """A keyword that is not an array: a choice, a number, a bool, an element format or a paged layout."""
 
     name: str
+    """Name of the keyword."""
     kind: type
+    """Type of its values."""
     doc: str
+    """What it decides."""
     default: object = None
+    """Value when it is not given."""
     required: bool = False
+    """Whether a call has to give it."""
     choices: tuple[object, ...] = ()
+    """Values accepted, empty for any; layouts in it may be passed by name, any other as a value."""
     minimum: float | None = None
+    """Smallest value accepted."""
     maximum: float | None = None
+    """Largest value accepted."""
     dynamic: bool = False
+    """Whether it is an integer passed at run time, like a size; programs are not specialised on it."""
     follows: str | None = None
+    """Argument whose format is the default of an element-format attribute."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 
@@ -177,24 +188,29 @@ class Tunable:
     """A compile-time integer of the tile program (tile size, num_warps) that does not change results' meaning."""
 
     name: str
+    """Name in expressions and in the tile program."""
     values: tuple[int, ...]
+    """Values that may be tried."""
     doc: str = ""
+    """What it sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Values of all tunables for `target`, used when `when` is true (None = always). The first match wins.
-
-    target: a kind of device ("cuda"), or one backend on it ("cuda.pallas"), whose rows take precedence.
-    table, name: of its row in the target's table (`specs.tuned`), the kernel (or what kernels share) and the class of
-        calls; empty where the values are written in the spec.
-    """
+    """Values of all tunables for a target. Of those whose condition holds, the first is taken."""
 
     target: str
+    """Kind of device ("cuda"), or one backend on it ("cuda.pallas"), whose rows take precedence."""
     values: tuple[tuple[str, int], ...]
+    """Value per tunable."""
     when: Expr | None = None
+    """Condition; None always holds."""
     table: str = ""
+    """Row in the target's table (`specs.tuned`): the kernel, or what kernels share; empty where the values are written
+    in the spec.
+    """
     name: str = ""
+    """Class of calls of the row in the target's table."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 
@@ -224,24 +240,32 @@ Body = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """One launch.
-
-    grid: sizes of the launch grid, over axes, attributes and tunables.
-    static_conditions: compile-time booleans over sizes (read in the body as `p.NAME`), such as
-        even_m = M % BLOCK_M == 0, with which a mask is left out.
-    """
+    """One launch."""
 
     name: str
+    """Name of the generated function."""
     version: int = 1
+    """Counts changes of meaning."""
     doc: str
+    """What it computes."""
     axes: tuple[Axis, ...]
+    """Sizes it reads."""
     arrays: tuple[Array, ...]
+    """Arrays it reads and writes."""
     attributes: tuple[Attribute, ...] = ()
+    """Values that specialise it."""
     tunables: tuple[Tunable, ...] = ()
+    """Tile sizes and launch parameters."""
     configs: tuple[Config, ...] = ()
+    """Defaults of the tunables, in the order in which they are tried."""
     static_conditions: tuple[tuple[str, Expr], ...] = ()
+    """Compile-time booleans over sizes (read in the body as `p.NAME`), such as even_m = M % BLOCK_M == 0, with which a
+    mask is left out.
+    """
     grid: tuple[ExprLike, ...]
+    """Sizes of the launch grid, over axes, attributes and tunables."""
     body: Body
+    """The tile program, a function of the parameters."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
     _forms: Forms = field(init=False, repr=False, compare=False)

@@ -31,6 +31,7 @@ class Dense:
     """
 
     inner: Inner = Inner.UNIT
+    """What the strides of the innermost dimensions may be."""
 
     def problem(self, shape: tuple[int, ...], strides: tuple[int, ...], *, written: bool) -> str | None:
         """What the layout asks for if these strides (in elements) break it, else None."""
@@ -59,14 +60,14 @@ class Pages:
     """A cache, uint8 [pages, bytes of a page and of its padding], also taken as [pages, rows, bytes of a row].
 
     The three-dimensional form is nominal where scales lie at the end of the page: only its first stride counts.
-
-    layout: attribute with the `Paged` layout. rows: static axis, rows of a page. block_size: attribute that states it;
-        may be left out of a call that passes the three-dimensional form.
     """
 
     layout: str
+    """Attribute with the cache layout."""
     rows: Axis
+    """Static axis: rows of a page."""
     block_size: str
+    """Attribute that states the rows of a page; may be left out of a call that passes the three-dimensional form."""
 
     def problem(self, shape: tuple[int, ...], strides: tuple[int, ...], alignment: int = 1) -> str | None:
         """What the layout asks for if these strides (in bytes) break it, else None. alignment: of the pages."""

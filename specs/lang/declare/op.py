@@ -61,21 +61,24 @@ Sampler = Callable[[Sample], Mapping[str, np.ndarray[Any, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A named set of sizes and attributes that tests, benchmarks and the parity tool share.
-
-    absent: optional arrays left out. lead: leading dimensions in place of the row axis.
-    large: too big for interpreters, run on GPUs only.
-    golden: decode or prefill of a real model, whose generated sources are checked in; at most one case of an operation.
-    """
+    """A named set of sizes and attributes that tests, benchmarks and the parity tool share."""
 
     name: str
+    """Name within the operation."""
     sizes: tuple[tuple[str, int], ...]
+    """Size of every axis."""
     attributes: tuple[tuple[str, object], ...] = ()
+    """Attributes that are not at their default."""
     absent: tuple[str, ...] = ()
+    """Optional arrays that are left out."""
     formats: tuple[tuple[str, object], ...] = ()
+    """Element formats of arrays that are not the first accepted one."""
     lead: tuple[int, ...] | None = None
+    """Leading dimensions in place of the row axis."""
     large: bool = False
+    """Whether it is too big for interpreters, and runs on GPUs only."""
     golden: bool = False
+    """Decode or prefill of a real model, whose generated sources are checked in; at most one case of an operation."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 
@@ -87,31 +90,36 @@ _NO_KERNEL = cast("Kernel", None)  # of a step that names an operation: there is
 class Step:
     """One kernel of an operation, or another operation, whose steps take its place when the operation is made.
 
-    Exactly one of kernel and op; in `Op.steps` of an operation that is made only kernels are left.
-
-    arrays, attributes, sizes: what arrays, attributes and sizes of the kernel (or of op) are in the operation: names of
-        its arrays, values or expressions over its attributes, expressions over its sizes and attributes. Those not
-        listed are the operation's own of that name. An optional argument of op that the operation has no array for is
-        left out, an attribute has its default.
-    prefix: of the names of op's temporaries, "NAME_" unless stated; a temporary may also be listed in arrays.
+    Exactly one of kernel and op; in `Op.steps` of an operation that is made only kernels are left. What is said of the
+    kernel is said of op as well: its optional arguments that the operation has no array for are left out, attributes
+    that it lacks have their defaults, and temporaries may be listed among the arrays.
 
     A kernel's input may have a narrower format than the operation's array (bytes of words): the same memory, with more
     elements in the dimension whose size the kernel declares differently, which has to be the contiguous one.
-
-    repeat: how often the step runs. Neighbouring steps with the same number run one after the other, and then again:
-        parts of a call that share temporaries.
-    advance: a dynamic attribute of the kernel (or of op), and its increment per repetition.
     """
 
     kernel: Kernel = _NO_KERNEL
+    """What is launched."""
     op: Op | None = None
+    """Operation whose steps take its place when the operation is made; none is left in `Op.steps`."""
     arrays: tuple[tuple[str, str], ...] = ()
+    """The kernel's name of an array and the operation's, where the two differ."""
     attributes: tuple[tuple[str, object], ...] = ()
+    """Values of the kernel's attributes, or expressions over the operation's, where they are not the operation's of
+    that name.
+    """
     sizes: tuple[tuple[str, ExprLike], ...] = ()
+    """The kernel's sizes as expressions over the operation's, where they are not the operation's of that name."""
     prefix: str | None = None
+    """Of the names of temporaries of `op`, "NAME_" unless stated."""
     when: Expr | None = None
+    """Condition under which the step runs, None for always."""
     repeat: Expr | None = None
+    """How often the step runs, None for once. Neighbouring steps with the same number take turns: parts of a call that
+    share temporaries.
+    """
     advance: tuple[str, Expr] | None = None
+    """A dynamic attribute of the kernel (or of op), and its increment per repetition."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
 
@@ -167,39 +175,48 @@ class FrameworkProduct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
-    """A public operation.
-
-    doc, definition: one sentence; and the definition, as formulas (indented) and text.
-    arrays: arguments in the order of the signature, then results.
-    temporaries: arrays that live between steps.
-    oracle: float64 results from named numpy inputs (codes as raw integers) and attributes.
-    accuracy: per result, how close an implementation comes.
-    independent: axes that may be divided.
-    sample: test inputs that follow from no role, such as indices, lengths and the bytes of caches, by argument. Arrays
-        hold numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional
-        index argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by
-        their roles, and names of arguments that are not passed are ignored.
-    framework_product: for GEMMs, the operands of the framework's own matmul.
-    """
+    """A public operation."""
 
     name: str
+    """Public name in both frameworks."""
     version: int = 1
+    """Counts changes of meaning."""
     doc: str
+    """What it computes, in one sentence."""
     definition: str = ""
+    """The same as formulas (indented) and text."""
     source: str = ""
+    """Paper or specification that defines it."""
     axes: tuple[Axis, ...]
+    """Sizes."""
     arrays: tuple[Array, ...]
+    """Arguments in the order of the signature, then results."""
     attributes: tuple[Attribute, ...] = ()
+    """Keyword arguments in the order of the signature."""
     constraints: tuple[Constraint, ...] = ()
+    """Conditions on a call beyond shapes and formats."""
     temporaries: tuple[Array, ...] = ()
+    """Arrays that live between steps."""
     steps: tuple[Step, ...]
+    """Kernels in the order in which they run."""
     oracle: Oracle
+    """Float64 results from named numpy inputs (codes as raw integers) and attributes."""
     accuracy: tuple[tuple[str, Accuracy], ...]
+    """Per result, how close an implementation comes."""
     cases: tuple[Case, ...] = ()
+    """Named cases."""
     independent: tuple[Independent, ...] = ()
+    """Axes along which a call is many calls, with the condition under which it is; devices may partition them."""
     family: str = ""
+    """Group in the documentation."""
     sample: Sampler | None = None
+    """Test inputs that follow from no role, such as indices, lengths and the bytes of caches, by argument. Arrays hold
+    numbers (or, in the format's own storage type, codes) and have the size of the argument; what an optional index
+    argument holds does not depend on whether another is passed. Arguments that it does not name are drawn by their
+    roles, and names of arguments that are not passed are ignored.
+    """
     framework_product: FrameworkProduct | None = None
+    """For GEMMs, the operands of the framework's own matmul."""
     where: str | None = field(default_factory=declared_at, init=False, repr=False, compare=False)
     """`file:line` of the declaration."""
     _forms: Forms = field(init=False, repr=False, compare=False)

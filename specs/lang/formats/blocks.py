@@ -127,28 +127,32 @@ class Quantized:
 class BlockFormat:
     """Blocks of one element format with their scales.
 
-    block: rows and columns that one scale covers, None for the whole axis. Leading dimensions are batches.
-    scale: format of the scales, None for data that has none.
-    amax_floor: lower limit of amax (of high - low under a RANGE rule), as float32.
-    ragged: whether the last block of an axis may be partly filled; otherwise blocks must divide the shape.
-    tensor_scale: a second level of scales, None for formats that have one level.
-    source: the document or code that defines the format.
-
     Raises:
         SpecError: the parts do not fit together.
     """
 
     name: str
+    """Name of the block format."""
     element: ElementFormat
+    """Format of the codes."""
     block: tuple[int | None, int | None] = (None, None)
+    """Rows and columns that one scale covers, None for the whole axis. Leading dimensions are batches."""
     scale: ElementFormat | None = F32
+    """Format of the scales, None for data that has none."""
     rule: ScaleRule = ScaleRule.AMAX
+    """How a scale follows from its block."""
     amax_floor: float = 0.0
+    """Lower limit of amax (of high - low under a RANGE rule), as float32."""
     ragged: bool = False
+    """Whether the last block of an axis may be partly filled; otherwise blocks must divide the shape."""
     zero_point: ZeroPoint | None = None
+    """Zero points of the blocks, None without."""
     packing: Packing | None = None
+    """How several codes share a word; None for one code per entry."""
     tensor_scale: TensorScale | None = None
+    """A second level of scales, None for formats that have one level."""
     source: str = ""
+    """The document or code that defines the format."""
 
     def __post_init__(self) -> None:
         if problem := self._problem():

@@ -57,27 +57,35 @@ class Overflow(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementFormat:
-    """One number format. `bits` is the width of a code; codes are held right-aligned in unsigned integers.
-
-    overflow: what finite values beyond the range become; SATURATE clamps infinities too.
-    subnormals: False for exponent-only formats (e8m0), which have neither zero nor sign.
-    source: the document that defines the format.
+    """One number format; codes are held right-aligned in unsigned integers.
 
     Raises:
         SpecError: the fields contradict each other.
     """
 
     name: str
+    """Name in specs."""
     kind: Kind
+    """What the codes represent."""
     bits: int
+    """Width of a code."""
     signed: bool = True
+    """Whether there is a sign."""
     exponent_bits: int = 0
+    """Bits of the exponent; 0 for integers."""
     mantissa_bits: int = 0
+    """Bits of the mantissa; 0 for integers."""
     bias: int = 0
+    """What is subtracted from the stored exponent."""
     subnormals: bool = True
+    """Whether there are subnormal numbers and zero; not so in exponent-only formats (e8m0), which have no sign either.
+    """
     nan: NanRule = NanRule.NONE
+    """Which codes are NaN."""
     overflow: Overflow = Overflow.SATURATE
+    """What finite values beyond the range become; SATURATE clamps infinities too."""
     source: str = ""
+    """Document that defines the format."""
 
     def __post_init__(self) -> None:
         if problem := self._problem():

@@ -31,16 +31,18 @@ class Order(Enum):
 class Packing:
     """Consecutive codes along one of the last two axes share a word.
 
-    word: integer format of the words. per_word: codes in one; each takes word.bits / per_word bits.
-
     Raises:
         SpecError: the word does not divide into codes, or the axis is not -1 or -2.
     """
 
     word: ElementFormat
+    """Integer format of the words."""
     per_word: int
+    """Codes in a word; each takes word.bits / per_word bits."""
     axis: int = -1
+    """Which of the last two axes they lie along."""
     order: Order = Order.LOW_FIRST
+    """Where the first code of a word lies."""
 
     def __post_init__(self) -> None:
         if not self.word.is_integer or self.word.bits != self.word.storage_bits:

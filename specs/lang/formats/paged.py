@@ -38,7 +38,9 @@ class Field:
     """`count` consecutive columns of a row in one block format (blocks of one row, or no scales)."""
 
     count: int
+    """Number of columns."""
     format: BlockFormat
+    """What codes and scales represent."""
 
     def problem(self) -> str | None:
         """The problem with the declaration, else None."""
@@ -82,35 +84,40 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a field lies: its first column, and the first byte of its codes in a row.
-
-    scale_byte: first byte of its scales, in the row (AFTER_CODES) or in the row's share of the page's end.
-    """
+    """Where a field lies."""
 
     field: Field
+    """The field."""
     column: int
+    """First column."""
     byte: int
+    """First byte of the codes, in the row."""
     scale_byte: int
+    """First byte of the scales, in the row (AFTER_CODES) or in the row's share of the page's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paged:
     """A cache layout. Rows of `width` columns; the first `values` columns are the value in attention.
 
-    scale_bytes: bytes of a row's share of the page's end, where that is more than its scales fill; the rest is zero.
-    page_multiple: allocators round the size of a page up to a multiple of this.
-
     Raises:
         SpecError: the parts do not fit together.
     """
 
     name: str
+    """Name that calls may use."""
     fields: tuple[Field, ...]
+    """Consecutive columns of a row, in order."""
     scales: ScalePlace = ScalePlace.AFTER_CODES
+    """Where the scales of a row lie."""
     scale_bytes: int = 0
+    """Bytes of a row's share of the page's end, where that is more than its scales fill; the rest is zero."""
     values: int | None = None
+    """The first columns that are the value in attention, None for all."""
     page_multiple: int = 1
+    """Allocators round the bytes of a page up to a multiple of this; any size that is no less will do."""
     source: str = ""
+    """Where the layout comes from."""
 
     def __post_init__(self) -> None:
         if problem := self._problem():
