@@ -202,7 +202,9 @@ class Scaled:
         """Which elements keep the rule; None for another shape or dtype."""
         if self._refuse(actual) is not None:
             return None
-        return np.asarray(_error(self._codes(actual) * self.scale, self.reference) <= self.bound, dtype=np.bool_)
+        with np.errstate(invalid="ignore"):  # zero times an infinite scale
+            value = self._codes(actual) * self.scale
+        return np.asarray(_error(value, self.reference) <= self.bound, dtype=np.bool_)
 
     def compare(self, actual: AnyArray, excused: Mask | None = None) -> Verdict:
         """Judge `actual`, an array of codes; a wrong shape or dtype is a failed verdict, not an exception.

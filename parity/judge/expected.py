@@ -176,7 +176,7 @@ class ExpectedQuantised(Expected):
         raw = other.results[self.name].raw
         if self.is_scale:
             (low, high), (least, greatest) = (n.scales() for n in numbers)
-            return self._scale_rule(decode(raw, self.form), np.maximum(high, greatest) - np.minimum(low, least))
+            return self._scale_rule(decode(raw, self.form), np.minimum(low, least), np.maximum(high, greatest))
         scales = [self._scale_of(n, side.results) for n, side in zip(numbers, (one, other), strict=True)]
         (first, bound), (second, more) = (n.values(s) for n, s in zip(numbers, scales, strict=True))
         with np.errstate(invalid="ignore"):
@@ -195,12 +195,14 @@ class ExpectedQuantised(Expected):
     def _rule(self, numbers: QuantisedBound, results: Results) -> Comparison:
         if self.is_scale:
             low, high = numbers.scales()
-            return self._scale_rule(low / 2 + high / 2, high / 2 - low / 2)
+            return self._scale_rule(low / 2 + high / 2, low / 2, high / 2)
         scale = self._scale_of(numbers, results)
         return self._scaled(scale, *numbers.values(scale))
 
-    def _scale_rule(self, reference: Float64, bound: Float64) -> Bounded:
-        bound = np.where(np.isfinite(bound), bound, 0.0)  # a scale that is not finite has to be the oracle's
+    def _scale_rule(self, reference: Float64, low: Float64, high: Float64) -> Bounded:
+        """At most high - low from the reference; a scale that is not finite has to be the oracle's."""
+        finite = np.isfinite(low) & np.isfinite(high)
+        bound = np.where(finite, high, 0.0) - np.where(finite, low, 0.0)
         return Bounded(reference=reference, bound=bound, dtype=raw_dtype(self.form), element=self.form)
 
     def _scale_of(self, numbers: QuantisedBound, results: Results) -> Float64:

@@ -340,14 +340,17 @@ def test_a_value_that_is_not_finite_breaks_its_own_block_only(form: BlockFormat,
     given = replace(given, exact=exact)
     with np.errstate(invalid="ignore"):
         results = given.results(0)
-        assert given.failing(results) == set()
-        scales = decode(results["scale"].raw, results["scale"].form)
-        for at, value in (((2, 0), 1.0), ((2, 1), np.nan), ((3, 0), np.nan)):
-            wrong = scales.copy()
-            wrong[at] = value
-            failing = given.failing(changed(results, "scale", encode(wrong, results["scale"].form)))
-            assert "scale" in failing
-            assert "q" in failing or at == (2, 0), "values of another block decode to NaN"
+    assert given.failing(results) == set()
+    side = Side(results=results, accumulator=FLOAT32)
+    for name, expected in given.expected().items():
+        assert expected.between("random", side, side).compare(results[name].raw).passed
+    scales = decode(results["scale"].raw, results["scale"].form)
+    for at, value in (((2, 0), 1.0), ((2, 1), np.nan), ((3, 0), np.nan)):
+        wrong = scales.copy()
+        wrong[at] = value
+        failing = given.failing(changed(results, "scale", encode(wrong, results["scale"].form)))
+        assert "scale" in failing
+        assert "q" in failing or at == (2, 0), "values of another block decode to NaN"
 
 
 def test_codes_that_were_never_written_are_counted() -> None:

@@ -273,7 +273,9 @@ class _Scope:
         for shapes in self.listed(array):
             if not _tuple_of(shapes, tuple):
                 self.fail(
-                    array, f"shapes are a tuple of tuples, not {shapes!r}", "write ((M, N),) for one shape [M, N]"
+                    array,
+                    f"shapes are a tuple of tuples, not {_written(shapes)}",
+                    "write ((M, N),) for one shape [M, N]",
                 )
             for shape in shapes:
                 self.check_shape(array, shape)
@@ -281,10 +283,12 @@ class _Scope:
     def listed(self, array: Array) -> Iterator[tuple[Shape, ...]]:
         yield array.shapes
         if not isinstance(array.shapes_by, tuple):
-            self.fail(array, f"shapes_by is a tuple of (choice, shapes), not {array.shapes_by!r}")
+            self.fail(array, f"shapes_by is a tuple of (choice, shapes), not {_written(array.shapes_by)}")
         for entry in array.shapes_by:
             if not _is_pair(entry):
-                self.fail(array, f"shapes_by holds pairs (choice, shapes), not {entry!r}", 'write ("tensor", ((M,),))')
+                self.fail(
+                    array, f"shapes_by holds pairs (choice, shapes), not {_written(entry)}", 'write ("tensor", ((M,),))'
+                )
             yield entry[1]
 
     def check_shape(self, array: Array, shape: tuple[object, ...]) -> None:
@@ -350,7 +354,7 @@ class _Scope:
         if isinstance(formats, str):
             return  # a kernel's arrays have the formats of the operation's
         if not formats or not _tuple_of(formats, ElementFormat):
-            self.fail(array, f"formats are a tuple of element formats, not {formats!r}", "write (F32,) for one")
+            self.fail(array, f"formats are a tuple of element formats, not {_written(formats)}", "write (F32,) for one")
 
     def check_named_formats(self) -> None:
         """Formats by name: of an argument before the array, or of an attribute."""
@@ -365,6 +369,13 @@ class _Scope:
 def _tuple_of(values: object, kind: type) -> bool:
     """Whether `value` is a tuple of these types, not a single value."""
     return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _written(value: object) -> str:
+    """What an author wrote, in a message: sizes and formats by name."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
+    return choice_name(value) if isinstance(value, (ElementFormat, Expr, Rows)) else repr(value)
 
 
 def _is_pair(entry: object) -> bool:
