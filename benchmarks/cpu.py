@@ -1,4 +1,4 @@
-"""What CPUs get, beside the framework's own dot: `python -m benchmarks.cpu`.
+"""CPU implementations and the framework's own dot: `python -m benchmarks.cpu`.
 
 A linear of FP8 activations and an FP8 weight in the sizes of SmolLM2-135M, and paged attention of one request over two
 sizes of pools, in bfloat16 and float16. Variants of a row are called in turn, round after round; a ratio is taken

@@ -84,7 +84,7 @@ def rows(emitter: str, ops: Iterable[str], device: str, runs: int) -> list[Row]:
     source = emitters()[emitter]
     target, emit = source.targets[device], cast(Emit, inspect.unwrap(source.emit))
     found = list(launches(ops, target, strided=source.strided))
-    # A process that makes one kernel does not search those of all cases for garbage.
+    # Keeps garbage collection of all cases' kernels out of the time.
     gc.collect()
     gc.freeze()
     made = [

@@ -59,7 +59,7 @@ TITLES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Microseconds per call, over those of our Triton kernel (nan: not compared), and the share of a copy (or nan)."""
+    """Microseconds per call, ratio to our Triton kernel (nan: not compared), and the share of a copy (or nan)."""
 
     time: float
     ratio: float
@@ -98,7 +98,7 @@ def cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, Cell]:
 
 
 def table(section: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table of one section: a line per case, a column for what was timed beside ours."""
+    """A Markdown table of one section: a line per case, a column per implementation."""
     cases = list(dict.fromkeys(row["case"] for row in rows if not row["case"].endswith(WARM)))
     lines = {case: cells(row for row in rows if row["case"] == case) for case in cases}
     used = [column for column in COLUMNS if any(column in line for line in lines.values())]

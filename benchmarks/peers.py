@@ -65,7 +65,7 @@ class Missing(FileNotFoundError):
 
 
 class _Blank:
-    """Stands for a name that is imported and not used: called as a decorator it returns the function."""
+    """Placeholder for a name that is imported and not used: called as a decorator it returns the function."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Takes anything."""

@@ -54,7 +54,7 @@ class Launched:
 
 @dataclass(slots=True)
 class _Recorder:
-    """Stands in for a Triton function: launches it and remembers the launch."""
+    """Replaces a Triton function: launches it and remembers the launch."""
 
     kernel: Any
     name: str
@@ -113,7 +113,7 @@ def resources(compiled: Any) -> dict[str, float]:
 
 
 def instruction_counts(ptx: str) -> dict[str, int]:
-    """How often each of the instructions in `COUNTED` stands in the text."""
+    """Occurrences of each instruction of `COUNTED` in the text."""
     return {name: len(re.findall(pattern, ptx)) for name, pattern in COUNTED.items()}
 
 

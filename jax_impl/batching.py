@@ -1,4 +1,4 @@
-"""vmap: one call in place of many, where the arguments that differ between them have an independent axis."""
+"""vmap as one call, where the mapped arguments have an independent axis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def batch(work: Work, size: int, mapped: Sequence[bool]) -> Batched:
     """`size` calls as one, for arguments of which some are `mapped`: each call has its own.
 
     Raises:
-        Unsupported: the calls cannot be told apart along an axis of the operation.
+        Unsupported: no independent axis of the operation fits the mapped arguments.
     """
     own = {name for name, is_mapped in zip(work.names, mapped, strict=True) if is_mapped}
     for places in _places(work):

@@ -1,6 +1,6 @@
-"""Which implementation a call gets that asks for none, where the first that can run is not the best: one table.
+"""Default implementations where the first available one is not the best: one table.
 
-The reasons are what is known of devices and compilers without a card, not measurements. A measurement that says
+The reasons come from documentation of devices and compilers, not from measurements. A measurement that says
 otherwise changes a row here, or puts one in front (the first that fits is taken), and nothing else.
 """
 
@@ -26,7 +26,7 @@ class Default:
     reason: str
 
     def holds(self, op: Op, platform: str) -> bool:
-        """Whether the row speaks about this operation."""
+        """Whether the row applies to this operation."""
         wanted = not self.ops or op.name in self.ops
         return platform == self.platform and wanted and (not self.products or op.framework_product is not None)
 

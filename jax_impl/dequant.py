@@ -60,7 +60,7 @@ class DequantisedWeight:
         return _multiply(call, given, Weight(factors=factors, group=self.group, bias=self.bias))
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Arrays, and what is static."""
+        """Arrays, and static data."""
         return (self.values, self.scales, self.bias), (self.kept, self.group)
 
     @classmethod

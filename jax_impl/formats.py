@@ -1,4 +1,4 @@
-"""JAX dtypes and element formats, and what the binder sees of an array."""
+"""JAX dtypes and element formats, and arrays described for the binder."""
 
 from __future__ import annotations
 

@@ -97,13 +97,13 @@ def _argument(launch: Launch, param: ArrayParam) -> Argument:
     shape = memory.sizes
     if param.swapped:
         shape = (*shape[:-2], shape[-1], shape[-2])
-    # Pallas cannot refer to an empty array, so one element stands for none; nothing reads it.
+    # Pallas cannot refer to an empty array, so an empty array becomes a dummy of one element.
     form = jax.ShapeDtypeStruct(at_least_one(shape), dtype_of(param.element))
     return Argument(name=param.name, array=array, form=form)
 
 
 def nonempty(array: Any) -> Any:
-    """The array, or one element in place of none, which nothing reads.
+    """The array, or a dummy of one element for an empty one.
 
     Pallas cannot refer to an empty array, and XLA spends seconds on folding what follows from one.
     """

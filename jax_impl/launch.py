@@ -1,4 +1,4 @@
-"""Runs checked calls under jit. One jitted function per signature of shapes, dtypes and attributes is kept."""
+"""Runs checked calls under jit. One jitted function per signature of shapes, dtypes and attributes is cached."""
 
 from __future__ import annotations
 
@@ -89,19 +89,19 @@ class Work:
 
     @cached_property
     def result_names(self) -> tuple[str, ...]:
-        """What is returned, in order."""
+        """Names of the returned arrays, in order."""
         op = self.call.op
         return tuple(array.name for array in (*op.mutated, *op.outputs) if array.name in self.call.shapes)
 
     @cached_property
     def results(self) -> tuple[jax.ShapeDtypeStruct, ...]:
-        """Shapes and dtypes of what is returned."""
+        """Shapes and dtypes of the returned arrays."""
         shapes, formats = self.call.shapes, self.call.formats
         return tuple(jax.ShapeDtypeStruct(shapes[n], dtype_of(formats[n])) for n in self.result_names)
 
     @cached_property
     def divisions(self) -> Divisions:
-        """What may be divided between devices."""
+        """Dimensions that may be divided between devices."""
         return divisions(self.call)
 
     def traced(self, *operands: Any) -> list[Any]:

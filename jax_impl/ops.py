@@ -41,7 +41,8 @@ def _public(op: Op) -> Callable[..., Any]:
 
 
 def explain(name: str, platform: str | None = None) -> dict[str, str]:
-    """Implementation -> "ready" where it can run, else why not. Unless asked otherwise, a call gets the first that can.
+    """Implementation -> "ready" where it can run, else why not. A call uses the first one that can, unless it names
+    one.
 
     Args:
         platform: cpu, cuda (or gpu), oneapi (or xpu), sycl; None for where new arrays go.
@@ -56,7 +57,7 @@ def explain(name: str, platform: str | None = None) -> dict[str, str]:
 
 
 def why(name: str, platform: str | None = None) -> str:
-    """Why the first implementation of `explain` that can run is taken."""
+    """The reason why the default implementation is chosen."""
     from jax_impl.defaults import default
     from jax_impl.support import platform_called
 

@@ -1,8 +1,8 @@
 """Calls whose arrays lie on several devices: every device does the call for its part, and nothing is exchanged.
 
 Which dimensions may be divided, `specs.lang.call.dividing` reads off the shapes. On a mesh of Explicit axes the
-types say how arrays lie, and a call that they do not fit is refused; on a mesh of Auto axes XLA is told the rule, and
-moves what does not fit. Inside of `jax.shard_map` arrays are parts already, and nothing has to be done.
+types say how arrays lie, and a call that they do not fit is refused; on a mesh of Auto axes XLA gets the sharding rule,
+and reshards arrays that do not fit. Inside of `jax.shard_map` arrays are parts already, and nothing has to be done.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def explicit(work: Work, mesh: Any, placed: Placed, operands: Sequence[Any]) -> 
 
 
 def refusal(op: str, argument: str, number: int, axes: Axes, problem: str) -> Unsupported:
-    """Why a call does not go with how its arrays lie, and what does."""
+    """Error for shardings that do not fit the call, with ones that do."""
     over = ", ".join(axes)
     advice = f"call it inside of jax.shard_map, or give it whole: jax.sharding.reshard({argument}, jax.P())"
     return Unsupported(f"{op} with dimension {number} of '{argument}' divided over {over}", f"{problem}; {advice}")

@@ -28,7 +28,7 @@ def run(backend: JaxBackend, call: Call, given: Arrays, platform: str) -> list[A
 
 
 def strides_of(call: Call, strided: bool) -> dict[str, tuple[int, ...] | None]:
-    """Strides with which the inputs are planned: none, or for Triton source, which has them, those of JAX's arrays."""
+    """Strides with which the inputs are planned: row-major for Triton source, else None."""
     given = [array.name for array in call.op.inputs if array.name in call.shapes]
     return {name: packed_strides(call.shapes[name]) if strided else None for name in given}
 

@@ -1,4 +1,4 @@
-"""Whether a platform keeps subnormal float32 numbers: measured, once for each."""
+"""Whether a platform flushes subnormal float32 numbers: measured once per platform."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @lru_cache(maxsize=16)
 def flushes(platform: str) -> bool:
-    """Whether XLA's arithmetic on a platform takes subnormal float32 numbers for zero, in operands or in results.
+    """Whether XLA's arithmetic on a platform flushes subnormal float32 numbers to zero, in operands or results.
 
     XLA does so on CPUs. Platforms that this machine does not have are taken to keep them, as GPUs do.
     """

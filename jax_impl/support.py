@@ -1,4 +1,4 @@
-"""Which implementation runs where, and why the others do not."""
+"""Selects implementations per device, with reasons for the unavailable ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _elsewhere: ContextVar[str | None] = ContextVar("platform of what is traced", de
 
 
 def default_platform() -> str:
-    """Where arrays go unless told otherwise."""
+    """Platform of JAX's default device."""
     return elsewhere() or platform_name(jax.local_devices()[0])
 
 
@@ -31,7 +31,7 @@ def elsewhere() -> str | None:
 
 @contextmanager
 def lowering_for(platform: str) -> Iterator[None]:
-    """What is traced inside is for `platform`, whatever it is lowered for, and refused at once where it cannot be.
+    """Code traced inside is for `platform`; calls that it cannot run raise at once.
 
     Not needed to export: which implementation runs is chosen where a program is lowered.
     """
@@ -43,7 +43,7 @@ def lowering_for(platform: str) -> Iterator[None]:
 
 
 def platform_called(op: str, name: str | None) -> str:
-    """The platform that a user of `explain` means, by XLA's words or torch's; None for where arrays go by default.
+    """The platform that a user of `explain` means, by XLA's words or torch's; None for the default platform.
 
     Raises:
         ArgumentError: there is no such platform.

@@ -1,4 +1,4 @@
-"""Symbolic sizes (`jax.export.symbolic_shape`): programs are made for sizes, so rows go through one a block at a time.
+"""Symbolic sizes (`jax.export.symbolic_shape`): programs have static sizes, so rows are processed in blocks by a loop.
 
 An independent axis may be symbolic: a loop, as long as it has to be, does the call for a fixed number of rows. The last
 block is filled with zeros, of which the results are dropped. Every other size has to be a number.
@@ -24,7 +24,7 @@ _OPEN = (
     "that is needed"
 )
 BLOCK = 64
-"""Rows of one turn: what a batch of one row costs, against how many turns a large one takes."""
+"""Rows per iteration: padding of a batch of one row against iterations of a large batch."""
 
 
 def is_symbolic(arrays: Sequence[Any]) -> bool:

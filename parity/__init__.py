@@ -1,4 +1,4 @@
-"""The tool a user runs: compare implementations with each other and with the oracle, and report."""
+"""Command-line tool: compares implementations with each other and with the oracle, and reports."""
 
 from specs.version import __version__
 

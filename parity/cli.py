@@ -218,7 +218,9 @@ def emit(
     out: Annotated[Path | None, typer.Option(help="Write files below this folder instead of printing.")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show how checked-in files differ.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Renew checked-in files.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="All checked-in files; checks them unless told more.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All checked-in files; checks them unless --write is given.")
+    ] = False,
 ) -> None:
     """Generated sources. Status 1 when checked-in files are not what the specs give."""
     from parity.write import emitting
@@ -448,7 +450,7 @@ def xpu(
 
 @app.command()
 def casts(device: DeviceOption = "cpu", json_file: JsonOption = None) -> None:
-    """Casts of all codes between all formats, on every implementation that a device has, beside the declarations."""
+    """Casts of all codes between all formats, on every implementation of a device, against the declared formats."""
     from parity.commands import casts as all_casts
 
     where = _device(device)

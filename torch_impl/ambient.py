@@ -1,7 +1,7 @@
-"""What a thread or a process is set to must not show in results: the state that kernels on the CPU run under.
+"""Isolates CPU kernels from thread and process state (autocast, gradients, modes, flushing of subnormals).
 
-Everything here belongs to the thread (or the context) and is put back. What is set for the whole process is not set
-here: see `TorchOps.matmul` for the precision of products.
+Everything here belongs to the thread (or the context) and is put back. Process-wide settings are not changed here: see
+`TorchOps.matmul` for the precision of products.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _FULL = ("none", "ieee")
 
 
 def in_full_precision(device: torch.device) -> bool:
-    """Whether the process lets torch's products of float32 be products of float32, as it does unless told otherwise."""
+    """Whether torch's float32 matmul precision is at its default, full float32."""
     backend = _BACKENDS.get(device.type)
     return backend is not None and getattr(torch.backends, backend).matmul.fp32_precision in _FULL
 
 
 def undisturbed(device: torch.device) -> bool:
-    """Whether there is nothing that `settled` would have to settle, of plain tensors that want no gradient."""
+    """Whether `settled` would change nothing for plain tensors without gradients."""
     return in_full_precision(device) and _LEAST * 1.0 != 0.0 and not torch.is_autocast_enabled(device.type)
 
 
 @contextmanager
 def settled(device: torch.device) -> Iterator[None]:
-    """Runs torch and numpy as they are set at the start of a process, but for threads.
+    """Runs torch and numpy with the default state of a fresh process, except for the number of threads.
 
     No autocast, no gradients, no functions of modes and subclasses in between (a default device is one), subnormal
     numbers kept, no errors of numpy's for infinities and NaN.
@@ -52,7 +52,7 @@ def settled(device: torch.device) -> Iterator[None]:
 
 
 def settled_runner(runner: Runner, device: torch.device) -> Runner:
-    """The runner, whatever the thread that calls it is set to."""
+    """The runner under default thread state (see `ambient`)."""
 
     def run_settled(arrays: Tensors) -> None:
         with settled(device), torch.inference_mode():  # inside which tensors made in and outside it may be written

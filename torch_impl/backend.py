@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 Tensors = Sequence[Any]
-"""Tensors of a call by slot: arguments in the order of the spec, given results, what is allocated; None if absent."""
+"""Tensors of a call by slot: arguments in the order of the spec, given results, allocated tensors; None if absent."""
 Runner = Callable[[Tensors], None]
 """One launch, or all that a call does, on tensors of the shapes, strides and dtypes for which it was made."""
 

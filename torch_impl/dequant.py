@@ -40,7 +40,7 @@ def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callab
 
 
 class _UndisturbedOps(TorchOps):
-    """Where the precision of products has been looked at already."""
+    """TorchOps after the precision of products has been checked."""
 
     def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return torch.matmul(a, b)

@@ -1,7 +1,7 @@
 """`flash_attn_varlen_func` and `get_scheduler_metadata` as vLLM calls them, keyword for keyword.
 
-The kernel is that of the operation `flash_attn_varlen`; what it takes by other names or shapes is put right here, and
-what vLLM passes for the sake of other backends is accepted where it asks for nothing.
+The kernel is that of the operation `flash_attn_varlen`; other names and shapes are converted here, and arguments for
+other backends are accepted if inert.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""torch dtypes and element formats, and what the binder sees of a tensor."""
+"""torch dtypes and element formats, and tensors described for the binder."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def describe(tensor: torch.Tensor) -> ArrayInfo:
 
 
 def _sizes(values: tuple[int, ...]) -> tuple[Any, ...]:
-    """Sizes, or strides, of which a compiler may have symbols in place of numbers."""
+    """Sizes or strides, which may be symbolic under a compiler."""
     return tuple([n if type(n) is int else SymbolicSize(n, _decided) for n in values])
 
 
 def _decided(condition: Any) -> bool | None:
-    """What is certain of a comparison of symbols; asking leaves no guard behind."""
+    """The result of a symbolic comparison if statically known, else None; adds no guard."""
     from torch.fx.experimental.symbolic_shapes import statically_known_true
 
     if statically_known_true(condition):

@@ -1,4 +1,4 @@
-"""Runs checked calls. What depends only on shapes, strides, formats and attributes is prepared once and kept."""
+"""Runs checked calls. Everything that depends only on shapes, strides, formats and attributes is cached."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Shape = tuple[int, ...]
 class Prepared:
     """A call ready to run on tensors of the same shapes, strides and dtypes.
 
-    fresh: (name, shape, strides, dtype) of what is allocated: results that are not given, then temporaries.
+    fresh: (name, shape, strides, dtype) of allocated tensors: results that are not given, then temporaries.
     results: slots of the results.
     aligned: caches, with the multiple of bytes that each begins at.
     op: kept alive, because calls are remembered under its identity.
@@ -102,12 +102,12 @@ def run(
 
     Args:
         given: tensors for the results in the order of the spec, None for those to allocate; () allocates all.
-        key: of the public function that was called, which finds the call by it from now on.
+        key: cache key of the public function's call, under which the prepared call is kept.
     """
     every = (*tensors, *given)
     own: Key | None
     try:
-        # Types of attributes: 128.0 equals 128, and is refused.
+        # With types: 128.0 equals 128, and is refused.
         own = (id(op), attributes, (*map(type, attributes),), implementation, traits(every))
         ready = repeated.calls.get(own)
     except (AttributeError, TypeError, RuntimeError):  # no dense tensor, or an attribute without a hash: see `check`
@@ -134,7 +134,7 @@ def perform(ready: Prepared, every: Tensors) -> list[torch.Tensor]:
             refuse_aliases(ready.op, arguments, given, torch.Tensor.data_ptr)
         torch.autograd.graph.increment_version([t for t in given if t is not None])
     results = ready(every)
-    if ready.mutated:  # kernels write without a word to torch, which may have kept the old values for a gradient
+    if ready.mutated:  # kernels bypass autograd, which may have saved the old values
         torch.autograd.graph.increment_version([every[slot] for slot in ready.mutated])
     return results
 
@@ -163,7 +163,7 @@ def resolve_attributes(op: Op, values: tuple[object, ...]) -> dict[str, object]:
 
 
 def layout_name(layout: object) -> object:
-    """What an operator's schema carries for a layout: its name, under which the layout is kept."""
+    """The name of a layout, for operators' schemas; the layout is kept under it."""
     if not isinstance(layout, Paged):
         return layout
     if _layouts.setdefault(layout.name, layout) != layout:
@@ -184,7 +184,7 @@ def prepare(
         strides = {**strides, **strides_of(op, given)}
         own = {a.name for a, t in zip(op.outputs, given, strict=True) if t is not None}
     chosen = choose(op, device, implementation)
-    if given:  # after it, as tensors without memory begin nowhere
+    if given:  # after it: meta tensors have no address
         refuse_aliases(op, tensors, given, torch.Tensor.data_ptr)
     fresh = [a for a in (*op.outputs, *op.temporaries) if a.name in call.shapes and a.name not in own]
     names = [a.name for a in (*op.inputs, *(op.outputs if given else ()), *fresh)]

@@ -23,21 +23,20 @@ from torch_impl.backends import BACKENDS
 from torch_impl.formats import as_dtype, dtype_of
 from torch_impl.launch import check, layout_name, perform, run
 from torch_impl.platforms import environment
-from torch_impl.repeated import known, plain
+from torch_impl.repeated import lookup, plain
 from torch_impl.results import (
     Given,
     allocated,
     always_there,
     as_bytes,
     as_entries,
-    bare,
     check_given,
     dtype_text,
     keyword,
     merged,
     refuse_aliases,
     start,
-    unpack,
+    unwrap,
 )
 from torch_impl.schemas import out_name, out_schema, schema
 from torch_impl.transforms import refuse_functionalize, refuse_gradients, refuse_vmap
@@ -101,7 +100,7 @@ def _call(op: Op, tensors: tuple[Any, ...], attributes: dict[str, Any]) -> tuple
 
 
 def _empty(op: Op, tensors: tuple[Any, ...], attributes: tuple[Any, ...], given: Given) -> list[Any]:
-    """Results of a checked call without values: those given, fresh ones, None for those that the mode does not have."""
+    """Results of a checked call, uninitialised: given or fresh tensors, None where the mode has no result."""
     call = check(op, tensors, attributes)
     device = next(t.device for t in tensors if t is not None)
     own: Given = given or (None,) * len(op.outputs)
@@ -116,7 +115,7 @@ def _empty(op: Op, tensors: tuple[Any, ...], attributes: tuple[Any, ...], given:
 
 
 def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
-    """A function with the spec's signature that calls the launcher, or the operator where someone listens."""
+    """A function with the spec's signature that calls the launcher, or the operator under tracing and modes."""
     tensors = [array.name for array in op.inputs]
     attributes = [a.name for a in op.attributes]
     layouts = {a.name for a in op.attributes if a.kind is Paged}
@@ -130,18 +129,18 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     if writer:
         lines += ["    if out is not None:"]
         lines += [f"        entries = {_entries(op)}", "        every = (*tensors, *entries)"]
-    lines += [f"    key, ready = known({op.name!r}, ({values},), every)"]
-    lines += ["    if ready is not None:", "        return bare(perform(ready, every))"]
+    lines += [f"    key, ready = lookup({op.name!r}, ({values},), every)"]
+    lines += ["    if ready is not None:", "        return unwrap(perform(ready, every))"]
     lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
     lines += ["    if plain(every):", f"        attributes = ({''.join(f'{a}, ' for a in attributes)})"]
-    lines += ["        return bare(run(op, tensors, attributes, implementation, every[len(tensors):], key))"]
+    lines += ["        return unwrap(run(op, tensors, attributes, implementation, every[len(tensors):], key))"]
     lines += [*_writing(op, tensors, keywords)] if writer else []
     lines += [f"    refuse_functionalize({op.name!r})"] if op.mutated else []
     lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]
-    lines += ["    return results" if len(op.outputs) == 1 else "    return unpack(results or ())"]
+    lines += ["    return results" if len(op.outputs) == 1 else "    return unwrap(results or ())"]
     namespace: dict[str, Any] = {"operator": operator, "writer": writer, "op": op, "as_entries": as_entries}
-    namespace |= {"as_dtype": as_dtype, "layout_name": layout_name, "unpack": unpack, "plain": plain, "run": run}
-    namespace |= {"refuse_functionalize": refuse_functionalize, "known": known, "perform": perform, "bare": bare}
+    namespace |= {"as_dtype": as_dtype, "layout_name": layout_name, "unwrap": unwrap, "plain": plain, "run": run}
+    namespace |= {"refuse_functionalize": refuse_functionalize, "lookup": lookup, "perform": perform}
     namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
@@ -162,11 +161,12 @@ def _writing(op: Op, tensors: list[str], keywords: list[str]) -> list[str]:
     through = ", ".join([*[f"as_bytes({name})" for name in tensors], *keywords, *own])
     dtypes = "".join(f"{dtype_text(op, array)}, " for array in op.outputs)
     lines = ["    if out is not None:", f"        refuse_functionalize({op.name!r})"]
-    return [*lines, f"        return unpack(merged(entries, writer({through}), ({dtypes})))"]
+    return [*lines, f"        return unwrap(merged(entries, writer({through}), ({dtypes})))"]
 
 
 def explain(name: str, device: torch.device | str | None = None) -> dict[str, str]:
-    """Implementation -> "ready" where it can run, else why not. Unless asked otherwise, a call gets the first that can.
+    """Implementation -> "ready" where it can run, else why not. A call uses the first one that can, unless it names
+    one.
 
     Args:
         device: cpu, cuda (or gpu), xpu (or oneapi, sycl); None for the GPU where torch sees one, else where new tensors
@@ -180,7 +180,7 @@ def explain(name: str, device: torch.device | str | None = None) -> dict[str, st
 
 
 def why(name: str, device: torch.device | str | None = None) -> str:
-    """Why the first implementation of `explain` that can run is taken."""
+    """The reason why the default implementation is chosen."""
     return DEQUANT_ON_CPU if next(iter(explain(name, device))) == "dequant" else WITHOUT_PREFERENCE
 
 

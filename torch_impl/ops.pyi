@@ -765,7 +765,7 @@ def fp4_gemm(
         C[m, n] = (sum_k A[m, k] sa[m, k // G] B[k, n] sb[k // G, n]) / (ga gb) + bias[n]
 
     Codes are e2m1, two consecutive k per byte, the even one in the low nibble. The format of the scales says which of
-    two declarations of `specs.lang.formats.named` is meant: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling
+    two declarations of `specs.lang.formats.named` applies: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling
     Formats 1.0), or NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 /
     amax, as vLLM and compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is
     summed and then scaled in float32. The inverses of ga and gb, each rounded, multiply the sum.
@@ -1199,8 +1199,8 @@ def flash_attn_varlen(
         q_descale: positive factor of q, per request and key head, optional, f32 [BOUNDS - 1, HKV]
         k_descale: positive factor of k, per request and key head, optional, f32 [BOUNDS - 1, HKV]
         v_descale: positive factor of v, per request and key head, optional, f32 [BOUNDS - 1, HKV]
-        max_seqlen_q: no request has more queries; 0: as many as there are. Default 0.
-        max_seqlen_k: no request has more keys; 0: as many as there is room for. Default 0.
+        max_seqlen_q: no request has more queries; 0: no limit. Default 0.
+        max_seqlen_k: no request has more keys; 0: no limit. Default 0.
         softmax_scale: factor of the scores; None: D ** -0.5. Default None.
         causal: whether a query sees no later key, the last of both being level. Default False.
         window_left: how many keys before its own position a query sees; -1: all. Default -1.

@@ -1,7 +1,7 @@
-"""One name for one memory order: a transposed view is the array it was made from.
+"""Canonical memory order: a transposed view is planned as the array that it views.
 
-An array [K, N] whose K is contiguous is an [N, K] array in memory, and is planned as one, whatever the caller calls it;
-which kernel runs then depends on the memory and not on the words.
+An array [K, N] whose K is contiguous is an [N, K] array in memory, and is planned as one, whichever order the caller
+names; so the kernel depends on the memory order only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _is_transposed(info: ArrayInfo) -> bool:
 
 
 def _reordered(form: Form, other: Form, info: ArrayInfo) -> ArrayInfo:
-    """An array that is passed in one form, in the other."""
+    """The array in the other order."""
     if form.swapped == other.swapped:
         return info
     assert info.strides is not None

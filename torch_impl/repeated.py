@@ -1,8 +1,8 @@
-"""What tells a repeated call of a public function from another one, and whether it may skip torch's dispatcher.
+"""Cache keys of public functions' calls, and whether a call may skip torch's dispatcher.
 
-A call that was checked and prepared once is found again by everything that its checks and its preparation depend on:
-shape, strides, dtype and device of every tensor (None where one is left out), values and types of attributes. What can
-change without any of these is looked at in every call: memory that results share, where caches begin.
+A checked and prepared call is cached under everything that it depends on:
+shape, strides, dtype and device of every tensor (None where one is left out), values and types of attributes. Facts
+outside the key are checked in every call: aliasing of results, alignment of caches.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch_impl.transforms import forward_level
 
 Key = tuple[Any, ...]
 KEPT = 8192
-"""Calls that are kept. A server meets new lengths for as long as it runs; the oldest entries go first."""
+"""Maximum number of cached calls. Servers see new lengths all the time; the oldest entries are evicted first."""
 calls: dict[Key, Any] = {}
-"""What the launcher keeps of a call, by the keys of public functions and by its own."""
+"""Prepared calls, by the keys of public functions and by the launcher's own."""
 _keeping = Lock()
 PLAIN = frozenset((torch.Tensor, torch.nn.Parameter))
 """Tensor types without a dispatch of their own."""
@@ -40,7 +40,7 @@ def keep(key: Key, ready: Any) -> None:
 
 
 def traits(tensors: Sequence[Any]) -> Key:
-    """What a call depends on of its tensors.
+    """Shape, strides, dtype and device of every tensor.
 
     Raises:
         AttributeError, TypeError, RuntimeError: something is no tensor, or has no strides.
@@ -48,28 +48,25 @@ def traits(tensors: Sequence[Any]) -> Key:
     return tuple([None if t is None else (_traits(t), t.stride()) for t in tensors])
 
 
-def someone_listens() -> bool:
-    """Whether a compiler traces this call, or under a TorchDispatchMode or a functorch transform."""
+def needs_dispatcher() -> bool:
+    """True while compiling or under a TorchDispatchMode, a functorch transform or a TorchFunctionMode."""
     if torch.compiler.is_compiling() or _modes() or _transforms() is not None:
         return True
-    return forward_level() >= 0 or (_function_modes() > 0 and _functions_listen())
+    return forward_level() >= 0 or (_function_modes() > 0 and _has_function_mode())
 
 
-def _functions_listen() -> bool:
-    """Whether a mode for functions wants to see calls; one for the default device changes nothing about ours."""
+def _has_function_mode() -> bool:
+    """Whether a TorchFunctionMode other than the default device's is active."""
     found = map(torch._C._get_function_stack_at, range(_function_modes()))  # noqa: SLF001
     return any(type(mode) is not DeviceContext for mode in found)
 
 
 def plain(tensors: Sequence[Any]) -> bool:
-    """Whether nothing but this call looks at the tensors: no tracing, no modes, no subclasses, no gradient wanted.
-
-    Then the dispatcher has nothing to add, and the call goes straight to the launcher.
-    """
-    if someone_listens():
+    """Whether a call may skip the dispatcher: no tracing, no modes, no tensor subclasses, no gradients."""
+    if needs_dispatcher():
         return False
     for t in tensors:
-        # What is no tensor at all goes to the launcher, whose refusal is clearer than the dispatcher's.
+        # Non-tensors go to the launcher, whose error is clearer than the dispatcher's.
         if isinstance(t, torch.Tensor) and (type(t) not in PLAIN or (t.requires_grad and torch.is_grad_enabled())):
             return False
         if isinstance(t, torch.Tensor) and t.is_meta:  # no memory: the operator's fake has the results
@@ -77,7 +74,7 @@ def plain(tensors: Sequence[Any]) -> bool:
     return True
 
 
-def known(op: str, values: tuple[Any, ...], tensors: Sequence[Any]) -> tuple[Key | None, Any]:
+def lookup(op: str, values: tuple[Any, ...], tensors: Sequence[Any]) -> tuple[Key | None, Any]:
     """(cache key of a public function's call or None if uncacheable, prepared call or None).
 
     Args:
@@ -85,7 +82,7 @@ def known(op: str, values: tuple[Any, ...], tensors: Sequence[Any]) -> tuple[Key
         values: of the attributes as the caller gave them, with the types of numbers: 128.0 equals 128, and is refused.
         tensors: arguments, then given results.
     """
-    if someone_listens():
+    if needs_dispatcher():
         return None, None
     try:
         seen: list[Any] = [op, values]

@@ -26,7 +26,7 @@ _E8M0 = torch.float8_e8m0fnu
 
 
 def keyword(array: Array) -> str:
-    """Under which an operator takes the tensor for a result: never plain `out`, which dynamo treats as its own."""
+    """Keyword under which an operator takes a result tensor: never plain `out`, which dynamo treats specially."""
     return f"out_{array.name}"
 
 
@@ -49,7 +49,7 @@ def as_entries(op: str, names: tuple[str, ...], least: int, out: object) -> tupl
 
 
 def check_given(call: Call, given: Given, device: torch.device) -> None:
-    """Checks everything about given results but where they lie; raises `ArgumentError`."""
+    """Checks everything about given results except their addresses; raises `ArgumentError`."""
     for index, tensor in enumerate(given):
         if tensor is None:
             continue
@@ -68,7 +68,7 @@ def strides_of(op: Op, given: Given) -> dict[str, tuple[int, ...]]:
 
 
 def refuse_aliases(op: Op, tensors: Given, given: Given, place: Callable[[torch.Tensor], object]) -> None:
-    """Refuses results that begin where an argument or another result does. Other overlaps are the caller's business.
+    """Refuses results that begin where an argument or another result does. Other overlaps are not checked.
 
     Args:
         place: where a tensor begins.
@@ -93,7 +93,7 @@ def writing_schema(op: Op, name: str, arguments: Sequence[str], aliases: Sequenc
     Args:
         name: of the operator.
         arguments: what the functional operator takes.
-        aliases: letters that annotate what is written, one per result.
+        aliases: letters that annotate the written tensors, one per result.
     """
     single = len(op.outputs) == 1
     given = [
@@ -105,14 +105,14 @@ def writing_schema(op: Op, name: str, arguments: Sequence[str], aliases: Sequenc
 
 
 def allocated(op: Op, given: Given, results: Given) -> Any:
-    """What such an operator returns: nothing for one result, else the results that were not given."""
+    """Returns of an out operator: nothing for one result, else the results that were not given."""
     if len(op.outputs) == 1:
         return None
     return tuple(as_bytes(result) if own is None else None for own, result in zip(given, results, strict=True))
 
 
 def merged(given: tuple[Any, ...], returned: tuple[Any, ...] | None, dtypes: tuple[Any, ...]) -> tuple[Any, ...]:
-    """All results of such an operator's call.
+    """All results of an out operator's call.
 
     Args:
         dtypes: E8M0 for results that came as its bytes; any other is ignored.
@@ -145,11 +145,7 @@ def start(tensor: torch.Tensor) -> object:
     return tensor.untyped_storage()._cdata, offset if isinstance(offset, int) else id(tensor)  # noqa: SLF001
 
 
-def bare(results: list[Any]) -> Any:
-    """What a caller gets: one result by itself, several as a tuple, None if there is none."""
-    return results[0] if len(results) == 1 else tuple(results) or None
-
-
-def unpack(results: list[Any] | tuple[Any, ...]) -> Any:
-    """What a caller gets of results as an operator returns them: None for those that a mode does not have."""
-    return bare([result for result in results if result is not None])
+def unwrap(results: list[Any] | tuple[Any, ...]) -> Any:
+    """A single result by itself, several as a tuple, None for none; drops results that the mode does not have."""
+    found = [result for result in results if result is not None]
+    return found[0] if len(found) == 1 else tuple(found) or None

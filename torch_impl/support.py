@@ -1,4 +1,4 @@
-"""Which implementation runs where, and why the others do not."""
+"""Selects implementations per device, with reasons for the unavailable ones."""
 
 from __future__ import annotations
 

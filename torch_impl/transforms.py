@@ -1,7 +1,7 @@
-"""Every way of torch to differentiate or to batch an operator, refused in our words.
+"""Refuses autograd, forward-mode derivatives and vmap of operators with clear messages.
 
-What reaches an operator with a gradient wanted still gives its results, unless it writes into an argument: models are
-run like that. Backward through it is refused, and so are forward-mode derivatives, transforms of `torch.func` that
+Calls with tensors that require gradients still run, unless they write into an argument, because models are run like
+that. Backward through it is refused, and so are forward-mode derivatives, transforms of `torch.func` that
 differentiate, and `vmap`.
 """
 
@@ -19,7 +19,7 @@ from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported
 
 Operator = Callable[..., Any]
-_WRITES = "what is written in place records none"
+_WRITES = "tensors written in place record none"
 _transforms = torch._C._functorch.peek_interpreter_stack  # noqa: SLF001 - no public word for either
 _is_batched = torch._C._functorch.is_batchedtensor  # noqa: SLF001
 

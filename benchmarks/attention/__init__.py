@@ -1,1 +1,1 @@
-"""Attention: ours beside its peers."""
+"""Attention: our kernels and their peers."""

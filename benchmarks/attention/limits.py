@@ -1,4 +1,4 @@
-"""What bounds an attention call on this machine: bytes of a copy, flops of a product."""
+"""Lower time bounds of attention calls on this machine, from copy bandwidth and matmul flops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much device memory one call takes beyond what it is given."""
+"""Device memory that one call allocates."""
 
 from __future__ import annotations
 

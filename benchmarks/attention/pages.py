@@ -1,7 +1,7 @@
 """Pages of the FP8 cache for benchmark inputs: 64 rows of 512 values each, and back.
 
-The layout is `specs.cache.layouts.V4`, which says where codes, rotated columns and scales lie; the names here are those
-of its sizes that peers are called with.
+The layout is `specs.cache.layouts.V4`, which says where codes, rotated columns and scales lie; the constants here are
+its sizes, as peers take them.
 """
 
 from __future__ import annotations

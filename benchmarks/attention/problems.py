@@ -1,4 +1,4 @@
-"""What the attention benchmark runs: sizes, input sets, the work in them, and what their results should be.
+"""Attention benchmark problems: sizes, input sets, bytes and flops, expected results.
 
 Input sets are tuples of torch tensors in the order of our operations' signatures. Expected results are computed in
 float32 for the first few tokens only.

@@ -66,7 +66,7 @@ def distinct(arrays: Arrays, count: int) -> list[Arrays]:
 
 
 def jax_inputs(tensors: Sequence[Any]) -> Arrays:
-    """An input set as JAX arrays; 64-bit integers become 32-bit ones, which is what JAX has unless told otherwise."""
+    """An input set as JAX arrays; 64-bit integers become 32-bit ones, as JAX has them by default."""
     import torch
 
     return tuple(to_jax(t.int() if t is not None and t.dtype == torch.int64 else t) for t in tensors)

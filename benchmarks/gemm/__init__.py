@@ -1,1 +1,1 @@
-"""Matrix products: ours beside their peers."""
+"""Matrix products: our kernels and their peers."""

@@ -1,4 +1,4 @@
-"""What the matrix products and quantisers are timed against: torch's own kernels and vLLM's Triton kernels."""
+"""Peers of matrix products and quantisers: torch's own kernels and vLLM's Triton kernels."""
 
 from __future__ import annotations
 

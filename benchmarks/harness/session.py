@@ -1,4 +1,4 @@
-"""What the sections of a benchmark share: settings, the machine's ceilings, timing one case with all its variants."""
+"""Shared code of benchmark sections: settings, machine ceilings, timing one case with all its variants."""
 
 from __future__ import annotations
 

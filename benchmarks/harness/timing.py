@@ -20,7 +20,7 @@ from typing import Any
 WARM_PASSES = 3
 HOST_PASSES = 4
 PASS_BYTES = 1_500_000_000
-"""What the calls of one pass move at least, where so many sets are allowed: a third of a millisecond on a large GPU.
+"""Least bytes moved by one pass, if enough sets are allowed: a third of a millisecond on a large GPU.
 A JAX executable with a hundred arguments takes the host 0.1 to 0.2 ms, and the device waits if it has less to do."""
 
 

@@ -3,7 +3,7 @@
 Sections: paged_logits (decode, FP8 and MXFP4 pages), dense_logits (prefill, FP8 keys), topk (against torch.topk and
 jax.lax.top_k). Every call of a pass has inputs of its own, so that they come from memory. Floors are lines of their
 own, computed from the copy bandwidth and the bf16 product of the same run; of top-k: one read of the rows and
-three of them. DeepGEMM is timed beside the logits where it can be imported.
+three of them. DeepGEMM is timed with the logits where it can be imported.
 """
 
 from __future__ import annotations

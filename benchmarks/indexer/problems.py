@@ -1,4 +1,4 @@
-"""What the indexer benchmark runs: sizes, input sets, the bytes and flops in them, and what results should be.
+"""Indexer benchmark problems: sizes, input sets, bytes and flops, expected results.
 
 Input sets are tuples of torch tensors in the order of our operations' signatures. Results are checked on a few rows.
 """

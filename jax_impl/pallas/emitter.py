@@ -54,7 +54,7 @@ def emit(program: Program) -> str:
 
 
 def _imports(extensions: set[str]) -> list[str]:
-    """Import lines of the operations that Pallas has no word for."""
+    """Import lines of the operations that Pallas does not have."""
     lines: list[str] = []
     modules = (
         ("pallas.interpreter", extensions & _SCATTER),
@@ -138,7 +138,7 @@ class PallasPrinter(Printer):
         return _tuple([self.integer(size) for size in shape])
 
     def tensor(self, value: Value) -> Text:
-        """An operand of what only arrays have: Python numbers are given a type, whose width x64 does not change."""
+        """An operand as an array: Python numbers are given a type that does not depend on x64."""
         text = self.of(value)
         return Text(f"{TYPES[value.type.element]}({text})") if self.is_number(value) else text
 
@@ -155,7 +155,7 @@ class PallasPrinter(Printer):
         return [str(self.spread(value, op.result.type.shape)) for value in op.operands]
 
     def spell(self, op: Operation, operands: list[Text]) -> Text:
-        """An operation in JAX's words."""
+        """The text of an operation in jax.numpy or Pallas."""
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
         if op.operands and all(self.is_number(value) for value in op.operands):
@@ -213,7 +213,7 @@ class PallasPrinter(Printer):
             self.extensions.add("div_rn")
             given = self._same_shape(op)
         elif code is Opcode.SELECT and all(self.is_number(value) for value in op.operands[1:]):
-            # Of two Python integers, Pallas' lowering makes a truth value.
+            # Of two Python integers, Pallas' lowering makes a bool.
             given[1:] = [f"{TYPES[form]}({text})" for text in given[1:]]
         return Text(f"{_CALLS[code]}({', '.join(given)})")
 

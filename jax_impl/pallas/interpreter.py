@@ -1,4 +1,4 @@
-"""What Pallas' interpreter does differently from a GPU, put right."""
+"""Workarounds for differences between Pallas' interpreter and GPUs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What differs between the places Pallas kernels run; the only package that touches JAX's internals."""
+"""Platform-specific code of Pallas kernels; the only package that uses JAX's internals."""

@@ -1,4 +1,4 @@
-"""What JAX calls "gpu" by its own name."""
+"""Platform names of devices that JAX calls "gpu"."""
 
 from __future__ import annotations
 

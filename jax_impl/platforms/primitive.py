@@ -1,8 +1,9 @@
-"""The JAX primitive that every operation becomes: which implementation it is, is decided where it is lowered.
+"""The JAX primitive of every operation; its implementation is chosen at lowering, per platform.
 
 A traced program holds one `twinkernels` equation per call. Its types follow from the call, so nothing of an
-implementation is traced before the platform is known; a program exported for several platforms holds each one's own.
-Inside of an implementation nothing of the user's surroundings is left: no mesh, no promotion rules, no precision.
+implementation is traced before the platform is known; a program exported for several platforms contains one
+implementation for each. Implementations are traced without the user's context: no mesh, promotion rules or matmul
+precision.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def typed(result: jax.ShapeDtypeStruct, operands: Sequence[Any], sources: Sequen
 
 
 def partitioned(context: Any) -> bool:
-    """Whether a module is for several devices between which XLA divides what is lowered now."""
+    """Whether the module being lowered is partitioned by XLA across several devices."""
     axes = context.axis_context
     devices = getattr(axes, "device_assignment", None)
     mesh = getattr(axes, "abstract_mesh", None)

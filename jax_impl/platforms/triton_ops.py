@@ -1,4 +1,5 @@
-"""Operations of the Triton dialect that Pallas has no word for; all but the pairs and the nibbles are JAX primitives.
+"""Operations of the Triton dialect that Pallas does not expose; all except the pairs and the nibbles are JAX
+primitives.
 
 `fma`, `fms`, `fnma`: x y + z, x y - z and z - x y in float32, rounded once. Triton's compiler contracts such pairs by
 itself, XLA's contracts none: without them accumulating takes twice the instructions, and the bytes differ.
@@ -11,7 +12,7 @@ results below the normal numbers to zero. XLA's does not, takes three more instr
 `transposed`: the transpose of a computed tile, which XLA would otherwise compute a second time.
 `split_pairs`: even and odd elements, in a form that lowers to the dialect's split.
 `pipelined`: the counter of a loop, all of whose loads are to be fetched ahead; Pallas asks for operands of dots only.
-On CUDA devices the kernel may then have all registers: ptxas, not told so, holds programs of one warp to 168.
+On CUDA devices the kernel may then have all registers: by default ptxas limits programs of one warp to 168.
 
 `low_nibbles`, `high_nibbles`: four bytes to four 16-bit floats by inline assembly; on CUDA devices only.
 `low_e2m1_times`, `high_e2m1_times`: likewise, of bytes that hold two e2m1 codes each.
@@ -108,7 +109,7 @@ def split_pairs(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def pipelined(counter: jax.Array, stages: int, warps: int) -> jax.Array:
-    """The counter of the loop whose body this stands in; its loads are fetched in `stages` stages.
+    """The counter of the enclosing loop, whose loads are pipelined in `stages` stages.
 
     warps: of a program, which may use as many registers as they can have.
     """

@@ -1,6 +1,6 @@
 """Versions whose internals the platform code has been written for and tried with.
 
-Internals move without notice, and what is built on them can compile to a wrong kernel. Another version is refused.
+Internals move without notice, and code built on them can compile to a wrong kernel. Another version is refused.
 """
 
 from __future__ import annotations

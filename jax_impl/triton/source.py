@@ -32,7 +32,7 @@ STAGES = {"cuda": 3, "oneapi": 1}
 """How far loads of loops are fetched ahead where a kernel does not say, as Pallas has it."""
 
 _WITHOUT_DEVICE = {"cuda": 90, "oneapi": 80}
-"""Compute capability that the front end is told. It makes no CUDA code, but asks for 8.9 or more to use FP8 types."""
+"""Compute capability given to Triton's front end, which needs 8.9 or more for FP8 types but generates no CUDA code."""
 
 
 def compute_capability(platform: str) -> int:

@@ -88,7 +88,7 @@ def _gathered(flat: Any, offsets: Any) -> Any:
 
 
 def _like(moved: Any, x: Any) -> Any:
-    """What `_bytes` took apart."""
+    """The inverse of `_bytes`."""
     return moved if moved.dtype == x.dtype else jax.lax.bitcast_convert_type(moved, x.dtype)
 
 

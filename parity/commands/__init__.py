@@ -1,1 +1,1 @@
-"""What the subcommands of `parity` do."""
+"""Subcommands of `parity`."""

@@ -1,4 +1,4 @@
-"""Casts as devices do them: every code of every format, to every other format, on every implementation.
+"""Cast tests: every code of every format, to every other format, on every implementation.
 
 Sources of up to 16 bits are exhaustive. float32 values are those between which a goal's code can change: every value of
 the goal, the middle of every two neighbours with the float32 numbers around it, what overflows, infinities, NaN, both
@@ -211,7 +211,7 @@ def implementations() -> list[str]:
 
 
 def run(device: str, *, tell: Callable[[str], None] = lambda _: None) -> list[CastRow]:
-    """Every cast on every implementation. device: "cpu", "cuda" or "xpu". tell: is told what runs."""
+    """Every cast on every implementation. device: "cpu", "cuda" or "xpu". tell: called with progress messages."""
     found: list[CastRow] = []
     for implementation in implementations():
         tell(implementation)

@@ -1,8 +1,8 @@
-"""`parity check`: what can be said of an operation before any kernel is compiled.
+"""`parity check`: checks an operation without compiling a kernel.
 
-Declarations are checked when they are made, so an operation that can be imported has passed those. Here every small
-case is bound, planned for every kind of device, traced, and run on the numpy executor with each load and store looked
-at; the oracle is asked for what its contract needs.
+Declarations are validated at construction, so an imported operation has valid ones. Here every small
+case is bound, planned for every kind of device, traced, and run on the numpy executor with every load and store
+checked; the oracle is checked against the contract.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from specs.tile.launch.cases import case_launches
 from specs.tile.passes.accesses import misuses
 
 KIND: Kind = "random"
-"""Data of the watched runs: rows that no request owns, lengths of 0, slots and pages out of range."""
+"""Data of the checked runs: rows that no request owns, lengths of 0, slots and pages out of range."""
 
 
 def problems(op: Op) -> Iterator[str]:
-    """What is wrong with an operation, a line each; the same line of several cases once."""
+    """Problems of an operation, one line each; duplicates across cases are merged."""
     seen: dict[str, str] = {}
     for case in op.cases:
         if case.large:
@@ -99,7 +99,7 @@ def _accesses(op: Op, case: Case) -> Iterable[str]:
 
 
 def report(ops: Iterable[Op], console: Console, find: Callable[[Op], Iterable[str]] = problems) -> int:
-    """Prints a line per operation, then what is wrong with it; returns the number of operations that failed."""
+    """Prints a line per operation and its problems; returns the number of operations that failed."""
     failed = 0
     for op in ops:
         start = perf_counter()

@@ -1,4 +1,4 @@
-"""What `parity run` and `parity job` do: run, and hand over what was found."""
+"""`parity run` and `parity job`: run comparisons, print and save the record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from parity.xpu.record import LadderRecord
 from specs.lang.declare.op import Case, Op
 
 JOB_FAMILIES = ("quant", "gemm")
-"""Families whose cases are part of the job: those that its layers use."""
+"""Families whose cases are part of the job, because its layers use them."""
 
 
 def run_cases(
@@ -33,7 +33,7 @@ def run_cases(
     cases: Sequence[str] = (),
     save: Path | None = None,
 ) -> RunRecord:
-    """Cases of some operations, with a progress bar where somebody is watching; an interrupt ends it early.
+    """Cases of some operations, with a progress bar on terminals; an interrupt ends it early.
 
     cases: names of those to run; all cases where none is named.
     save: folder for the inputs of every case that failed, and of every case that was named.
@@ -83,7 +83,7 @@ def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: s
 
 
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
-    """The real model under every scheme, and every case of the operations of `JOB_FAMILIES` beside it.
+    """The real model under every scheme, and every case of the operations of `JOB_FAMILIES`.
 
     quick: the first scheme, and no cases.
 

@@ -1,4 +1,4 @@
-"""What `parity conformance` does: every wrong call of some operations, in each framework that is installed."""
+"""`parity conformance`: every wrong call of some operations, in each installed framework."""
 
 from __future__ import annotations
 

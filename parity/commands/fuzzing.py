@@ -1,4 +1,4 @@
-"""What `parity fuzz` does: drawn calls of some operations, one after the other."""
+"""`parity fuzz`: drawn calls of some operations, one after the other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_fuzz(
 ) -> RunRecord:
     """Drawn calls of some operations, the seeds following each other from `seed`; an interrupt ends it early.
 
-    implementations: what runs every call; where none is named, what `parity.fuzz.calls.implementations_of` says.
+    implementations: run every call; by default `parity.fuzz.calls.implementations_of`.
     folder: where the inputs of failed calls (or of the only call) are saved.
     """
     watch, found, interrupted = Stopwatch(), list[CaseResult](), False

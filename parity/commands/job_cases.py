@@ -1,4 +1,4 @@
-"""The cases of many operations beside other work: in a process of their own, as long as there is a core for it."""
+"""Runs the cases of many operations in a second process, in parallel to other work, if a core is free."""
 
 from __future__ import annotations
 

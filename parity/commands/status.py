@@ -1,4 +1,4 @@
-"""Exit statuses, and what was asked for by name and did not run.
+"""Exit statuses, and requested devices, implementations and cases that did not run.
 
 0  all that was compared passed
 1  something failed, or a checked-in file is stale
@@ -29,7 +29,7 @@ STATUSES_TEXT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a command line named; empty where it left the choice to the defaults.
+    """Devices, implementations and cases named on the command line; empty for defaults.
 
     Every implementation named has to run on at least one case: of each operation named, or of all where none is. A
     device that is named has to run implementations of every framework that takes part.
@@ -42,7 +42,7 @@ class Asked:
 
 
 NOTHING_NAMED: Final = Asked()
-"""Of a run that was left to its defaults."""
+"""A run with defaults only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

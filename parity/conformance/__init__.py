@@ -1,1 +1,1 @@
-"""Wrong calls derived from a spec, which every implementation has to refuse."""
+"""Wrong calls derived from a spec; every implementation must refuse them."""

@@ -1,4 +1,4 @@
-"""What became of a wrong call, and whether that is the refusal that it has to get."""
+"""Outcomes of wrong calls, judged against the expected refusals."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from specs.lang.errors import ArgumentError, ConstraintViolated
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What a wrong call led to.
+    """Outcome of a wrong call.
 
     error: the exception, None if the call was accepted.
     changed: names of arguments whose bytes have changed.
-    reached: how often the launcher went on to plan or run something, where that was watched.
+    reached: how often the launcher went on to plan or run something, where that was counted.
     """
 
     call: WrongCall

@@ -1,5 +1,4 @@
-"""What a call passes for a cache, looked at without the binder: `parity.conformance.wrong_calls` asks this of every
-`Pages` array.
+"""Validity of cache arguments, computed independently of the binder, for `parity.conformance.wrong_calls`.
 
 A cache is [pages, bytes] with the rows of a page stated by an attribute, or [pages, rows, bytes of a row], which says
 it by its shape. A page has to have room for its rows; more is padding.
@@ -96,7 +95,7 @@ def _page(inputs: Inputs, array: Array) -> tuple[int, int]:
 
 
 def layout_values(choices: tuple[object, ...]) -> Iterator[object]:
-    """Values to try for a cache layout: names, near misses of names, and layouts that no name stands for."""
+    """Values to try for a cache layout: names, near misses of names, and unnamed layouts."""
     named = [choice for choice in choices if isinstance(choice, Paged)]
     for choice in named:
         yield choice

@@ -1,11 +1,11 @@
 """Calls that an operation has to refuse, derived from its spec: a right call of a case with one mistake in it.
 
-What a mistake has to be answered with is found without the binder: `solutions` tries every combination of
-accepted shapes and every axis against the sizes that are passed, so a mistake that leaves the call right (a scale
-of shape [1] where [] is meant, other leading dimensions that nothing else shares) is dropped, and one that the
-binder lets through is noticed.
+The expected refusal of a mistake is derived without the binder: `solutions` tries every combination of
+accepted shapes and every axis against the sizes that are passed, so a mistake that leaves the call right (a scale of
+shape [1] for [], other leading dimensions that no other array shares) is dropped, and one that the binder lets through
+is noticed.
 
-The functions of one mistake (`reshaped`, `with_attribute`, ...) return None for such a harmless change; `wrong_calls`
+The functions of one mistake (`reshaped`, `with_attribute`, ...) return None for a harmless change; `wrong_calls`
 enumerates them over the arrays, dimensions and attributes of a spec.
 """
 
@@ -101,7 +101,7 @@ class WrongCall:
         return f"{self.inputs.op.name}: {self.mistake.value} of '{self.subject}': {arrays} {values}"
 
 
-# -- what is right ---------------------------------------------------------------------------------------
+# -- valid calls -----------------------------------------------------------------------------------------
 
 
 def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, object]) -> list[dict[str, int]]:
@@ -186,7 +186,7 @@ def _sharing(inputs: Inputs, axes: set[str]) -> list[str]:
 
 
 def shape_refusals(inputs: Inputs, changed: str) -> frozenset[Refusal]:
-    """What a call may be answered with whose array `changed` has got another shape; empty if it is right."""
+    """Accepted refusals of a call whose array `changed` has another shape; empty if the call is valid."""
     op, attributes = inputs.op, inputs.attributes
     array, shapes = op.array(changed), {name: raw.shape for name, raw in inputs.arrays.items()}
     if isinstance(array.layout, Pages) and (refusal := page_refusal(array, shapes[changed], attributes)):
@@ -261,7 +261,7 @@ def reformatted(inputs: Inputs, name: str, form: ElementFormat) -> WrongCall | N
     expected: frozenset[Refusal] = frozenset((errors.WrongFormat, subject) for subject in subjects)
     if (
         not subjects and isinstance(declared, tuple) and form in declared
-    ):  # accepted by itself, and perhaps not beside the other arguments
+    ):  # accepted by itself, perhaps not with the other arguments
         found = solutions(inputs.op, changed.layout.shapes, inputs.attributes)
         expected = min((violations(changed, sizes) for sizes in found), key=len, default=frozenset())
     return WrongCall(inputs=changed, mistake=Mistake.FORMAT, subject=name, expected=expected) if expected else None
@@ -287,7 +287,7 @@ def attribute_refusal(attribute: Attribute, value: object) -> type[errors.Argume
 
 
 def _meant(attribute: Attribute, value: object) -> object:
-    """The value that a call means: the default where none is given, the layout that a name stands for."""
+    """The effective value: the default if None, the layout of a name."""
     if value is None:
         return attribute.default
     named = (choice for choice in attribute.choices if isinstance(choice, Paged) and choice.name == value)
@@ -396,7 +396,7 @@ def passed_as(inputs: Inputs, name: str, passed: Passed) -> WrongCall | None:
         case Passed.ELSEWHERE:
             others = [n for n in inputs.arrays if n != name]
             wrong, error, mistake = bool(others), errors.WrongDevice, Mistake.DEVICE  # type: ignore[assignment]
-            # The first array says which device is meant.
+            # The first array determines the device.
             subject = others[0] if others and name == next(iter(inputs.arrays)) else name
         case Passed.AS_LIST | Passed.AS_TEXT:
             error, mistake = errors.WrongType, Mistake.NOT_AN_ARRAY  # type: ignore[assignment]

@@ -2,8 +2,8 @@
 
 Drawn are: sizes (none, one, odd ones, one more and one less than the case's), every attribute within its choices or its
 range, formats among those accepted, which optional arguments are passed, leading dimensions, the other shapes that an
-argument is taken in, undeclared cache layouts, values that are no ordinary numbers, and the memory order
-that torch finds. What the binder refuses is drawn again; the values come from `parity.judge.inputs`, like cases'.
+argument is taken in, undeclared cache layouts, special values, and the memory order in torch. What the binder refuses
+is drawn again; the values come from `parity.judge.inputs`, like cases'.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from specs.lang.errors import ArgumentError, Unfit
 from specs.lang.formats.paged import Paged
 
 ROTATION: Final = (("torch:eager", 1), ("jax:xla", 8), ("torch:interpret", 8), ("jax:interpret", 32))
-"""What runs drawn calls, and which part of them: one in so many. Compiling a program for one call takes seconds."""
+"""Implementations that run drawn calls, and how often: one call in n. Compiling a program takes seconds."""
 NUMBERS: Final = ("sparse_attn_indexer", "flash_attn_varlen")
 """Operations that get numbers only. One chooses by sums, and the sign of a computed NaN is unspecified; in
-the other, zero times a value that is not finite depends on which keys a tile has beside those that a query sees.
+the other, zero times a non-finite value depends on which invisible keys share a tile with visible ones.
 """
 ATTEMPTS: Final = 60
 """Calls drawn for one that is accepted: later ones differ less from a case."""
@@ -60,7 +60,7 @@ class Drawn:
 
 
 def draw(op: Op, seed: int) -> Drawn:
-    """The call of an operation that this seed stands for.
+    """The call of an operation for a seed.
 
     Raises:
         AssertionError: the binder refuses nearly everything that is drawn.
@@ -173,7 +173,7 @@ def _layout_sizes(
 
 
 def _attribute(attribute: Attribute, own: object, rng: np.random.Generator) -> object:
-    """A value that the declaration accepts, as far as it can be told from it."""
+    """A value that the declaration accepts, except for constraints."""
     if attribute.kind is Paged and rng.random() < 1 / 2:
         return drawn_layout(rng)
     if attribute.choices:

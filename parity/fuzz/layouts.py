@@ -47,7 +47,7 @@ def _field(rng: np.random.Generator) -> Field:
     element = pick(rng, [E4M3, E5M2, E2M1, BF16, F16, F32, INT8])
     group = pick(rng, [2, 6, 8, 12, 16, 24, 48])
     scales: list[ElementFormat | None] = [F32, BF16, E8M0, E4M3] if element.bits <= 8 else []
-    # Codes that share bytes have scales in every layout there is.
+    # Codes that share bytes have scales in every layout.
     scale = pick(rng, scales if element.bits == 4 else [*scales, None])
     rule = ScaleRule.POW2_CEIL if scale == E8M0 else pick(rng, [ScaleRule.AMAX, ScaleRule.AMAX_QUOTIENT])
     count = group * pick(rng, [1, 2, 3, 4, 8])

@@ -1,4 +1,4 @@
-"""Values that are no ordinary numbers, and memory orders that are not the row-major one."""
+"""Special values (infinities, NaN, ends of the format), and memory orders that are not row-major."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparing an output with what it should be: byte for byte, or within a componentwise bound.
+"""Compares an output with its reference: byte for byte, or within a componentwise bound.
 
 There are two rules and no third. `Exact` asks for the same bytes. `Bounded` asks for |actual - reference| <=
 bound in every single element, with a bound that is an array computed from the specification and the inputs; `Scaled`
@@ -26,7 +26,7 @@ from specs.lang.formats.packing import Packing
 Mask = npt.NDArray[np.bool_]
 
 SHARE_EDGES = (*(float(step) for step in np.arange(0, 21) / 20), float("inf"))
-"""Twenty bins up to the bound and one for what is beyond."""
+"""Twenty bins up to the bound and one beyond it."""
 
 ULP_EDGES = (float("-inf"), *(float(power) for power in range(17)), float("inf"))
 """At most one ulp, then one bin per power of two, then everything further away."""
@@ -248,7 +248,7 @@ class Scaled:
         )
 
     def _each(self, words: Mask) -> Mask:
-        """What is true of a word, for each of its codes."""
+        """Values per word, repeated for each of its codes."""
         return words if self.packing is None else np.repeat(words, self.packing.per_word, axis=self.packing.axis)
 
 
@@ -299,7 +299,7 @@ def _histogram(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Measured:
-    """Everything both rules know of every element; all arrays have the shape of the output."""
+    """Per-element data of both rules; all arrays have the shape of the output."""
 
     comparison: Literal["exact", "bounded"]
     element: ElementFormat
@@ -340,7 +340,7 @@ def _worst_first(measured: _Measured) -> tuple[Worst, ...]:
 def _judge(measured: _Measured, excused: Mask | None) -> Verdict:
     flushed = 0
     if excused is not None and (missed := measured.bad & excused).any():
-        # What follows speaks of the other elements.
+        # Below: the other elements.
         flushed = int(missed.sum())
         measured = replace(
             measured,

@@ -1,4 +1,4 @@
-"""What the results of a call have to be: the contracts of the specification, as rules of comparison.
+"""Expected results of a call: the spec's accuracy contracts as comparison rules.
 
 A result alone is compared byte for byte or within its bound. Codes and scales with a contract of their own
 (`specs.lang.declare.quantised`) are compared together.
@@ -36,7 +36,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Expected:
-    """What one result has to be."""
+    """Expectation for one result."""
 
     name: str = ""
     form: ElementFormat
@@ -44,7 +44,7 @@ class Expected:
     reference: Reference
     terms: int
     moved: bool = False
-    """Whether codes are moved as they are, those of NaN too."""
+    """Whether codes are moved unchanged, NaN codes included."""
 
     def same_bytes(self, expected: Raw) -> Exact:
         """The rule for these bytes."""
@@ -87,7 +87,7 @@ class Expected:
         return replace(self, reference=references[self.name])
 
     def flushed_rules(self, kind: Kind, accumulator: Accumulator, results: Results) -> list[Comparison]:
-        """What a platform may return that takes subnormal numbers for zero: one of these rules is kept."""
+        """Alternative rules for a platform that flushes subnormal numbers; one of them must pass."""
         reference = self.reference
         if self.accuracy.same_bytes(kind == "exact"):
             if self.accuracy.exact and self.form.bits <= 8:
@@ -111,7 +111,7 @@ class Expected:
         return Bounded(reference=value, bound=self.bound(accumulator), dtype=dtype, element=self.form)
 
     def between(self, kind: Kind, one: Side, other: Side) -> Comparison:
-        """How the results of one implementation are compared with those of another: each is within its own bound."""
+        """The rule between two implementations: each is within its own bound."""
         raw, form = other.results[self.name].raw, other.results[self.name].form
         if self.accuracy.same_bytes(kind == "exact"):
             return self.same_bytes(raw)
@@ -123,7 +123,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExpectedQuantised(Expected):
-    """What codes or their scales have to be, where both are computed from inexact values.
+    """Expectation for codes or their scales, where both are computed from inexact values.
 
     block: the format of both. codes, scale: the oracle's values before quantisation, and its unrounded scales.
     static: whether the scales are an argument.
@@ -171,7 +171,7 @@ class ExpectedQuantised(Expected):
         return [self._rule(self._numbers(accumulator, lost), results)]
 
     def between(self, kind: Kind, one: Side, other: Side) -> Comparison:
-        """Codes times scales of one implementation with those of another, each within its own bound of the oracle."""
+        """The rule between two implementations for code * scale: each is within its own bound of the oracle."""
         numbers = [self._numbers(side.accumulator) for side in (one, other)]
         raw = other.results[self.name].raw
         if self.is_scale:

@@ -1,4 +1,4 @@
-"""What a platform may get wrong that takes subnormal float32 numbers for zero: operands of arithmetic, and results.
+"""Errors allowed on platforms that flush subnormal float32 operands and results to zero.
 
 An element that misses its rule is explained where it keeps it against the oracle of the same inputs without their
 subnormal numbers, or against either oracle's results without theirs; in a sum also where it is off by what its

@@ -1,9 +1,8 @@
 """Between raw numpy arrays and the arrays of torch and JAX: bytes move, values are never converted.
 
-Raw arrays are those of `parity.judge.inputs`. torch and JAX are imported when they are first needed. Calls into
-torch are watched as far as torch lets us: what the operation allocates is filled with NaN (the largest value
-in integers) before the kernel sees it, inputs lie between guard bytes, and afterwards neither the guards nor
-the inputs may have changed. JAX arrays are values, and its interpreter fills results itself.
+Raw arrays are those of `parity.judge.inputs`. torch and JAX are imported when they are first needed. torch calls are
+checked for stray writes: allocations are filled with NaN (the largest value for integers), inputs lie between guard
+bytes, and neither guards nor inputs may change. JAX arrays are immutable, and its interpreter fills results itself.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ JAX_PLATFORMS: Final[Mapping[str, str]] = {"cpu": "cpu", "cuda": "cuda", "xpu": 
 """Our device names -> JAX's."""
 
 
-class Spoiled(Exception):
-    """An operation wrote where it must not: around its arguments, or into one that it only reads."""
+class OutOfBoundsWrite(Exception):
+    """An operation wrote outside its arguments, or into a read-only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,10 +64,10 @@ def to_torch(raw: Raw, form: ElementFormat, device: str = "cpu") -> torch.Tensor
 
 
 def from_torch(tensor: torch.Tensor) -> Result:
-    """The bytes of a tensor and the format that its dtype stands for.
+    """The bytes of a tensor and the format of its dtype.
 
     Raises:
-        KeyError: the dtype stands for none.
+        KeyError: the dtype has none.
     """
     import torch
 
@@ -95,7 +94,7 @@ def torch_missing(device: str) -> str | None:
 
 
 def torch_flushes(device: str) -> bool:
-    """Whether torch takes subnormal float32 numbers for zero on `device`: measured, as a thread may be told to."""
+    """Whether torch flushes subnormal float32 numbers on `device`: measured, because it is a per-thread setting."""
     import torch
 
     least = torch.full((1,), 2.0**-126, device=device)
@@ -107,7 +106,7 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
 
     Raises:
         Unsupported: the implementation cannot run there.
-        Spoiled: guard bytes, or an argument that is only read, have changed.
+        OutOfBoundsWrite: guard bytes, or an argument that is only read, have changed.
     """
     import torch
 
@@ -119,7 +118,7 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
         for name, raw in inputs.arrays.items()
     }
     arguments = [kept[a.name].tensor if a.name in kept else None for a in op.inputs]
-    # Triton's interpreter is numpy, which warns of what is ordinary on a device: infinity - infinity, say.
+    # Triton's interpreter is numpy, which warns about infinity - infinity and the like.
     with _filled_allocations(), np.errstate(all="ignore"):
         returned = getattr(ops, op.name)(*arguments, **inputs.attributes, implementation=implementation)
     for array in op.inputs:
@@ -143,9 +142,9 @@ class _GuardedTensor:
         breach = self.guards.breach()
         if breach is not None:
             where = f"the first at byte {breach.first_offset} of its data"
-            raise Spoiled(f"{breach.count} guard bytes around '{name}' were overwritten, {where}")
+            raise OutOfBoundsWrite(f"{breach.count} guard bytes around '{name}' were overwritten, {where}")
         if read_only and not np.array_equal(bit_view(self.guards.data).reshape(raw.shape), bit_view(raw)):
-            raise Spoiled(f"'{name}' is only read, and was changed")
+            raise OutOfBoundsWrite(f"'{name}' is only read, and was changed")
 
 
 def _guarded_tensor(
@@ -167,7 +166,7 @@ def _guarded_tensor(
 
 @contextmanager
 def _filled_allocations() -> Iterator[None]:
-    """Has torch fill what it allocates: an element that a kernel does not write shows."""
+    """Makes torch fill allocations, to detect elements that a kernel does not write."""
     import torch
 
     from torch_impl.platforms import environment
@@ -194,7 +193,7 @@ def to_jax(raw: Raw, form: ElementFormat, device: str = "cpu") -> jax.Array:
     """A JAX array with the bytes of `raw`.
 
     Raises:
-        Unsupported: 64-bit numbers, which JAX narrows unless it is told not to.
+        Unsupported: 64-bit numbers, which JAX narrows unless x64 is enabled.
     """
     import jax
 
@@ -207,10 +206,10 @@ def to_jax(raw: Raw, form: ElementFormat, device: str = "cpu") -> jax.Array:
 
 
 def from_jax(array: jax.Array) -> Result:
-    """The bytes of a JAX array and the format that its dtype stands for.
+    """The bytes of a JAX array and the format of its dtype.
 
     Raises:
-        KeyError: the dtype stands for none.
+        KeyError: the dtype has none.
     """
     from jax_impl.formats import FORMATS
 

@@ -1,4 +1,4 @@
-"""Buffers that betray what was not written and what was written outside.
+"""Guarded buffers: detect unwritten elements and out-of-bounds writes.
 
 An output is filled with a *poison* pattern before the run: a NaN with an unusual payload where the format has
 NaN (a computed NaN carries another payload), the byte 0xA5 elsewhere. A `Guarded` buffer also has guard bytes
@@ -85,7 +85,7 @@ class Guarded:
     inside: npt.NDArray[np.bool_]
 
     def breach(self) -> Breach | None:
-        """What was written outside the data, or None when every guard byte is intact."""
+        """The overwritten guard bytes, or None when all are intact."""
         changed = np.flatnonzero((self.buffer != self.untouched) & ~self.inside)
         if not changed.size:
             return None
@@ -108,8 +108,8 @@ def guarded(
         dtype: element type; as wide as the format, or one byte for sub-byte codes.
         element: decides the poison pattern.
         row_padding: guard elements after each row (the last dimension), which makes the array strided.
-        strides: in elements, in place of padded rows' strides; 0 where one value is repeated. What lies between the
-            elements is guarded too.
+        strides: in elements, in place of padded rows' strides; 0 where one value is repeated. Gaps between elements are
+        guarded too.
         guard_bytes: at least this many guard bytes on each side.
     """
     kind = np.dtype(dtype)

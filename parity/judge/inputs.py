@@ -107,7 +107,7 @@ class Inputs:
         return Layout(op=self.op, shapes=shapes, formats=self.formats, attributes=self.attributes, strides=self.strides)
 
     def values(self) -> dict[str, Any]:
-        """What the oracle takes: values of floats as float64, integers as they are, attributes, formats."""
+        """Inputs of the oracle: values of floats as float64, integers as they are, attributes, formats."""
         values: dict[str, Any] = {**self.attributes, "formats": dict(self.formats)}
         for name, raw in self.arrays.items():
             values[name] = decode(raw, self.formats[name]) if self.formats[name].is_float else raw
@@ -119,7 +119,7 @@ class Inputs:
 
 
 def layout_of(op: Op, case: Case) -> Layout:
-    """The call that `case` stands for.
+    """Layout of the call of `case`.
 
     Raises:
         ArgumentError: the case sets an attribute to a value that the spec does not accept.
@@ -178,7 +178,7 @@ def _sampled(layout: Layout, case: Case, kind: Kind, seed: int) -> dict[str, Raw
 
 
 def _as_raw(values: Any, form: ElementFormat) -> Raw:
-    """Numbers as a raw array; what has the raw type already is taken as it is."""
+    """Numbers as a raw array; arrays of the raw type are returned unchanged."""
     given = np.asarray(values)
     if given.dtype == raw_dtype(form):
         return given
@@ -234,7 +234,7 @@ def _wild(
         x = np.where(rng.random(shape) < share, x * factor, x)
     x = np.where(rng.random(rows) < 1 / 8, np.copysign(0.0, x), x)
     if ends and rng.random() < 1 / 2:
-        # float32 holds the scale of such a row.
+        # the row's scale fits float32.
         low, high = max(form.min_subnormal, least), min(form.max_finite, 2.0**100)
         drawn = rng.random(rows)
         x = np.where(drawn < 1 / 8, x * low, np.where(drawn > 7 / 8, x * high, x))

@@ -1,4 +1,4 @@
-"""Runs cases of operations through implementations, on the same bytes, and judges what comes back.
+"""Runs cases of operations through implementations, on the same bytes, and judges the results.
 
 Every implementation is compared with the float64 oracle: byte for byte where the contract is exact and on
 exact data, otherwise within the bound that the spec derives. Every torch implementation is then compared with
@@ -21,7 +21,7 @@ import specs
 from parity.judge.compare import Comparison, Exact, Mask
 from parity.judge.expected import Expected, Side, expectations
 from parity.judge.flushing import flushed_references
-from parity.judge.frameworks import FRAMEWORKS, Result, Results, Spoiled, registered
+from parity.judge.frameworks import FRAMEWORKS, OutOfBoundsWrite, Result, Results, registered
 from parity.judge.guard import bit_view
 from parity.judge.inputs import KINDS, Inputs, Kind, Layout, decode, generate, layout_of
 from parity.judge.verdict import Verdict
@@ -46,7 +46,7 @@ Progress = Callable[[int, int, str, Case, Kind, tuple[CaseResult, ...]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What became of one implementation. `results` is None unless it ran."""
+    """Outcome of one implementation. `results` is None unless it ran."""
 
     implementation: str
     results: Results | None = None
@@ -163,7 +163,7 @@ def _missing(implementation: str, case: Case, device: str) -> str | None:
     """Why an implementation is not even tried."""
     framework = FRAMEWORKS[implementation.partition(":")[0]]
     if case.large and device == "cpu":
-        return "too large for a CPU, meant for GPUs"
+        return "too large for a CPU, runs on GPUs only"
     return framework.missing(device)
 
 
@@ -178,7 +178,7 @@ def _attempt(inputs: Inputs | None, call: Call, implementation: str, case: Case,
     except Unsupported as refusal:
         return Outcome(implementation=implementation, status="unsupported", reason=str(refusal))
     except Exception as error:  # noqa: BLE001 - one broken implementation is a failed result, and the run goes on
-        reason = str(error) if isinstance(error, Spoiled) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, OutOfBoundsWrite) else f"{type(error).__name__}: {error}"
         return Outcome(implementation=implementation, status="failed", reason=reason)
     return Outcome(
         implementation=implementation,
@@ -232,7 +232,7 @@ class _Case:
     def against(self, one: Outcome, other: Outcome) -> CaseResult:
         pair = f"{one.implementation} vs {other.implementation}"
         if one.results is None or other.results is None:
-            # What cannot run here says more about a pair than what went wrong on its other side.
+            # For a pair, "cannot run" is the better reason than a failure of the other side.
             absent = max(one, other, key=lambda outcome: STATUSES.index(outcome.status))
             return self._row(pair, status=absent.status, reason=f"{absent.implementation}: {absent.reason}")
         start = time.perf_counter()
@@ -250,7 +250,7 @@ class _Case:
         return self._judged(pair, verdicts, seconds, "" if self.exact else derivation)
 
     def side(self, outcome: Outcome) -> Side:
-        """What an implementation returned, with the oracle's values where the call writes nothing."""
+        """An implementation's results, with unwritten elements replaced by the oracle's."""
         assert outcome.results is not None
         results = {name: _written(outcome.results[name], expected) for name, expected in self.expected.items()}
         return Side(results=results, accumulator=outcome.accumulator)
@@ -322,7 +322,7 @@ class _Case:
 
 
 def _written(result: Result, expected: Expected) -> Result:
-    """A result with the oracle's values where the call writes nothing: what is there is not compared."""
+    """A result with unwritten elements replaced by the oracle's, so that they are not compared."""
     unwritten = expected.reference.unwritten
     if unwritten is None or result.raw.shape != expected.raw.shape or result.form != expected.form:
         return result
@@ -416,7 +416,7 @@ def run_all(
     cases: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> tuple[CaseResult, ...]:
-    """Every case of the named operations (None: all there are) on every kind of data.
+    """Every case of the named operations (None: all) on every kind of data.
 
     Args:
         seed: that of every case.

@@ -26,7 +26,7 @@ AnyArray = npt.NDArray[Any]
 
 
 def values(array: AnyArray, element: ElementFormat) -> Float64:
-    """Numbers that `array` stands for, float64, same shape.
+    """Values of `array`, float64, same shape.
 
     An unsigned array, and any integer array under a floating-point format, holds codes; everything else
     numbers.

@@ -1,4 +1,4 @@
-"""What a comparison found: the verdict, its worst elements and its histogram."""
+"""Verdict of a comparison, with its worst elements and histogram."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Worst:
     expected: float
     """Value of the reference."""
     error: float
-    """|actual - expected|; inf where a NaN or an infinity stands in the wrong place."""
+    """|actual - expected|; inf where NaN or infinity is misplaced."""
     bound: float
     """Largest error allowed here; 0 for an exact comparison."""
 
@@ -71,7 +71,7 @@ class Verdict:
     unwritten: int
     """Elements that still hold the poison pattern and should not."""
     max_error: float
-    """Largest |actual - expected|; inf where a NaN or an infinity stands in the wrong place."""
+    """Largest |actual - expected|; inf where NaN or infinity is misplaced."""
     max_ulp: float
     """Largest distance in steps of the output format (formula in `parity.judge.ulp`)."""
     bound_share: float

@@ -1,4 +1,4 @@
-"""Making small pictures out of large arrays, at the time of the run."""
+"""Reduces large arrays to small pictures at the time of the run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from parity.record.records import ScaleMap
 
 MAX_ROWS = 24
 MAX_COLUMNS = 48
-"""Cells of a scale map: as many as can still be told apart at the width of a phone."""
+"""Cells of a scale map: as many as are distinguishable at the width of a phone."""
 
 
 def scale_map(scales: AnyArray, *, title: str, rows: str, columns: str) -> ScaleMap:
@@ -19,8 +19,8 @@ def scale_map(scales: AnyArray, *, title: str, rows: str, columns: str) -> Scale
         scales: decoded scales [R, C] of any real dtype; other ranks are folded into two dimensions, last one
             kept.
         title: which operand this is.
-        rows: what the rows stand for.
-        columns: what the columns stand for.
+        rows: label of the rows.
+        columns: label of the columns.
     """
     flat = scales.astype(np.float64).reshape(-1, scales.shape[-1]) if scales.ndim else scales.reshape(1, 1)
     usable = np.isfinite(flat) & (flat > 0)

@@ -39,7 +39,7 @@ class ScaleMap:
     log2: tuple[tuple[float | None, ...], ...]
     """log2 of the scale, row by row; None where a scale is zero, negative or not finite."""
     step: tuple[int, int] = (1, 1)
-    """Scales that one cell stands for (rows, columns); the cell shows the largest of them."""
+    """Scales per cell (rows, columns); the cell shows the largest of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Device:
     name: str
     """Name of the device."""
     implementations: str
-    """Implementations that are meant for it."""
+    """Implementations for the device."""
     status: Literal["ran", "not run"]
     """Whether any case of this run was executed on it."""
     reason: str = ""

@@ -1,4 +1,4 @@
-"""Two small bars: the shares of the statuses, and a share of a bound beside its number."""
+"""Two small bars: the shares of the statuses, and a share of a bound with its number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def status_bar(counts: dict[Status, int]) -> Markup:
 
 
 def meter(share: float | None) -> Markup:
-    """A share of the bound from nothing to all of it; hatched when beyond. Its number stands beside it."""
+    """A share of the bound from nothing to all of it; hatched when beyond. Its number is printed next to it."""
     if share is None or isnan(share):
         return Markup("")
     beyond = share > 1

@@ -62,7 +62,7 @@ def describe(drifts: tuple[Drift, ...], stages: tuple[str, ...]) -> str:
 
 
 def legend(pairs: tuple[str, ...]) -> Markup:
-    """Which line stands for which pair."""
+    """Legend of lines and pairs."""
     items = []
     for i, pair in enumerate(pairs):
         stroke = tag("path", class_=_line_class(i), d="M0 7h28")

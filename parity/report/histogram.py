@@ -64,7 +64,7 @@ def describe(histogram: Histogram) -> str:
 
 
 def _reach(histogram: Histogram) -> int:
-    """Bins to show: up to the bound or a few powers of two, and as far as there are elements."""
+    """Bins to show: up to the bound or a few powers of two, and up to the last element."""
     filled = max((i + 1 for i, count in enumerate(histogram.counts) if count), default=0)
     if histogram.quantity == "share of bound":
         return len(histogram.counts)

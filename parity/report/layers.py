@@ -64,7 +64,7 @@ def describe(linears: tuple[LinearResult, ...]) -> str:
 
 
 def legend(order: tuple[str, ...]) -> Markup:
-    """Which mark stands for which linear."""
+    """Legend of marks and linears."""
     items = []
     for position, linear in enumerate(order):
         shape = svg.MARKERS[position % len(svg.MARKERS)]

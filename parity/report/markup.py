@@ -22,8 +22,8 @@ def tag(name: str, /, *children: str, **attributes: Attribute) -> Markup:
 
     Args:
         name: element name.
-        children: `Markup` is taken as it is, any other text is escaped.
-        attributes: `class_` stands for class and inner underscores for hyphens; None and False leave the
+        children: `Markup` is inserted unchanged, any other text is escaped.
+        attributes: `class_` is written as class, inner underscores as hyphens; None and False leave the
             attribute out, True writes it without a value.
     """
     written = "".join(_attribute(key, given) for key, given in attributes.items())

@@ -166,19 +166,19 @@ def _reason(result: CaseResult) -> Text:
     return line
 
 
-def watched(console: Console) -> bool:
+def is_interactive(console: Console) -> bool:
     """Whether to draw a moving bar: on a terminal, unless the environment variable CI is set."""
     return console.is_terminal and not unattended()
 
 
 @contextmanager
 def progress(total: int, console: Console | None = None) -> Iterator[Step]:
-    """A bar over `total` steps on `console` (standard error by default); silent unless `watched`.
+    """A bar over `total` steps on `console` (standard error by default); silent unless `is_interactive`.
 
     Yields a function to call before each step with the name of the part about to run.
     """
     shown_on = console or Console(stderr=True)
-    if not watched(shown_on):
+    if not is_interactive(shown_on):
         yield lambda _: None
         return
     columns = (

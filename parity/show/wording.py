@@ -1,4 +1,4 @@
-"""Numbers and statuses as a reader meets them, in the terminal and in the report."""
+"""Formatting of numbers and statuses for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SYMBOLS: Final[dict[Status, str]] = {
     "unsupported": "⊘",
     "not run": "◌",
 }
-"""A sign per status, so that no status is told by colour alone."""
+"""A sign per status, so that no status is shown by colour alone."""
 
 NOTHING: Final = "–"
 """Stands where there is no number."""

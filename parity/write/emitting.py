@@ -1,4 +1,4 @@
-"""What `parity emit` does with generated files: print, write, compare with those that are checked in."""
+"""`parity emit`: prints and writes generated files, or compares them with the checked-in ones."""
 
 from __future__ import annotations
 

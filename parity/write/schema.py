@@ -154,7 +154,7 @@ class AttributeModel(_Model):
     """What it decides."""
     kind: Literal["int", "float", "bool", "str", "format", "layout"]
     """Type of its value; "format" is an element format, given by name or as the framework's dtype, "layout" a cache
-    layout, given by name or as a declaration of one's own."""
+    layout, given by name or as a custom declaration."""
     required: bool
     """Whether a call has to give it."""
     default: _Value
@@ -168,7 +168,7 @@ class AttributeModel(_Model):
     dynamic: bool
     """Whether programs read it when they run, so that no program is made for each value."""
     follows: str | None
-    """Argument whose element format is meant where this one is left out; null for none."""
+    """Argument whose element format is the default; null for none."""
 
 
 class ConstraintModel(_Model):
@@ -212,7 +212,7 @@ class StepModel(_Model):
     attributes: dict[str, Setting]
     """Attributes of the kernel that are not the operation's own of that name."""
     repeat: str | None
-    """How often the step runs, null for once. Neighbouring steps with the same number take turns."""
+    """How often the step runs, null for once. Neighbouring steps with the same number alternate."""
     advance: dict[str, str]
     """Attributes of the kernel that grow from one time to the next, and by how much."""
     program: ProgramModel
@@ -305,7 +305,7 @@ class FormatModel(_Model):
     """An element format: bits, and the rules that a dtype's name leaves out."""
 
     kind: Annotated[str, _OneOf.values(Kind)]
-    """What codes stand for."""
+    """Kind of number that codes represent."""
     bits: int
     """Width of a code."""
     storage_bits: int
@@ -379,7 +379,7 @@ class FieldModel(_Model):
     scale_bytes: _Count
     """Bytes of the scales."""
     format: BlockModel
-    """What codes and scales stand for."""
+    """Format of codes and scales."""
 
 
 class PagedModel(_Model):

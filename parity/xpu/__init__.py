@@ -1,4 +1,4 @@
-"""`parity xpu`: what can be known about Intel GPUs on a machine without one, as a ladder that every kernel climbs.
+"""`parity xpu`: checks of Intel GPU kernels on machines without one, as a ladder of rungs per kernel.
 
     lowered     Triton IR for platform "oneapi", and the custom call that XLA takes it in
     compiled    OpenXLA's own Intel backend makes SPIR-V of it, for a card that need not be there
@@ -6,8 +6,8 @@
     native      the compiler of Intel's GPU driver makes machine code of it, with nothing undefined
     real card   a GPU ran it; nothing else says that it does
 
-Modules: `settings` (flags and variables), `topologies` (cards as data), `tools` (what is installed), `spirv` (reading
+Modules: `settings` (flags and variables), `topologies` (cards as data), `tools` (installed tools), `spirv` (reading
 and adapting modules), `process` (children that may crash), `compile_worker` and `execute_worker` (the children),
-`native` (machine code), `record` (what is found), `ladder` (the walk), `table` and `page` (showing it), `search`
+`native` (machine code), `record` (results), `ladder` (the walk), `table` and `page` (showing it), `search`
 (tunables), `card` (a real one), `command` (the command line).
 """

@@ -23,7 +23,7 @@ class Cards:
     """What was found.
 
     implementations: full names of those that can run on a card.
-    told: lines for the person who looks.
+    told: lines for the terminal.
     environment: cards and drivers, for the record.
     """
 

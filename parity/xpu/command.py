@@ -1,4 +1,4 @@
-"""What `parity xpu` does."""
+"""`parity xpu`: walks the ladder, searches tunables, runs on a real card."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from specs.lang.declare.op import Op
 
 
 def run(todo: Sequence[Attempt], *, seed: int, rungs: Sequence[str], tools: Tools | None = None) -> LadderRecord:
-    """Walks the ladder, with a progress bar where somebody is watching."""
+    """Walks the ladder, with a progress bar on terminals."""
     watch, found = Stopwatch(), tools or find()
     with progress(len(todo)) as step:
         rows = walk(todo, found, seed=seed, rungs=rungs, progress=step)
@@ -113,7 +113,7 @@ def put(found: Sequence[Found]) -> int:
     named = [one for one in better if one.group.row.name]
     for one in better:
         if one not in named:
-            where = f"{one.group.kernel.name}: its row stands in the specification"
+            where = f"{one.group.kernel.name}: its row is written in the spec"
             print(f"not written: {where}; make it one of specs/tuned/xpu.json (see specs.tuned)", file=sys.stderr)
     for file in tuned.write((one.group.row, one.tried[-1].tunables) for one in named):
         print(f"{file}: {len(named)} configurations written; `parity emit --all --write` renews what names their specs")

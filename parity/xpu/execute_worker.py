@@ -31,7 +31,7 @@ UNOPTIMISED = ("-cl-opt-disable",)
 the runtime does not run the threads of a sub-group together, and the values are wrong."""
 
 _FILL = 0xFF  # what results hold before: NaN, or the largest number, where nothing is written
-_GUARD = 64  # bytes behind every array, which no kernel may change
+_GUARD = 64  # guard bytes after every array
 
 
 class Refused(Exception):
@@ -62,7 +62,7 @@ class Device:
             self.queue = cl.CommandQueue(self.context)
 
     def put(self, data: np.ndarray[Any, Any]) -> Any:
-        """A buffer with the bytes of an array, and a guard behind them."""
+        """A buffer with the bytes of an array, followed by guard bytes."""
         import pyopencl as cl
 
         guarded = np.concatenate(
@@ -75,7 +75,7 @@ class Device:
         """The bytes of a buffer, without its guard.
 
         Raises:
-            ValueError: a kernel has written behind the array.
+            ValueError: a kernel has written past the array.
         """
         import pyopencl as cl
 
@@ -83,7 +83,7 @@ class Device:
         cl.enqueue_copy(self.queue, host, buffer)
         self.queue.finish()
         if (host[-_GUARD:] != _FILL).any():
-            raise ValueError("a kernel wrote behind the end of an array")
+            raise ValueError("a kernel wrote past the end of an array")
         return host[:-_GUARD]
 
     def launch(
@@ -99,7 +99,7 @@ class Device:
 
         Raises:
             Refused: the CPU's compiler takes no such module; other compilers may.
-            ValueError: it takes more or fewer arguments than there are.
+            ValueError: the number of arguments does not match.
         """
         import pyopencl as cl
 

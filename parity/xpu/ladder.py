@@ -199,7 +199,7 @@ class Ladder:
 
 
 def _compiled(launch: Mapping[str, Any], card: str) -> Rung:
-    """What OpenXLA said, and what is wrong with SPIR-V that it made."""
+    """OpenXLA's messages, and problems in its SPIR-V."""
     seconds = launch["seconds"].get(card)
     if card in launch["refused"]:
         return Rung(name=compiled(card), answer="no", reason=launch["refused"][card], seconds=seconds)

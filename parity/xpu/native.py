@@ -71,7 +71,7 @@ def build(spirv: Path, kernel: str, compiler: Offline, folder: Path, seconds: fl
 
 
 def read(binary: bytes, kernel: str, said: str = "") -> Native:
-    """What a binary says about its kernel; what the compiler `said` stands in where it is not of the newer kind."""
+    """Facts of a kernel from its binary, or from the compiler's output `said` for the older binary format."""
     spilled = [int(found) for found in re.findall(r"spilled around (\d+)", said)]
     if not binary.startswith(_ELF):
         return Native(spill=32 * max(spilled, default=0))

@@ -92,7 +92,7 @@ class Child:
 def _close(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdin, process.stdout):
         assert pipe is not None
-        # Closing writes what is left, which a process that has ended does not read.
+        # Closing flushes the rest, which a terminated process does not read.
         with suppress(BrokenPipeError):
             pipe.close()
 

@@ -2,8 +2,8 @@
 
 Registers that do not fit go to memory and back, inside the innermost loops; nothing else that is known here of a
 configuration is as certain to cost time. Speed and occupancy are not known, so a configuration that spills nothing is
-left as it is, and any other is made lighter, one tunable at a time, as long as that lessens what spills. What is found
-holds for every case that takes the configuration, from both sources. A measurement on a card overrules this.
+left as it is, and any other is made lighter, one tunable at a time, as long as spills decrease. The result applies to
+every case that uses the configuration, from both sources. A measurement on a card overrules this.
 """
 
 from __future__ import annotations

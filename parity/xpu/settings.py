@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 CPU_FORM = {"TRITON_INTEL_ENABLE_BLOCK_IO_ALL_LAYOUTS": "0"}
-"""Makes SPIR-V without two-dimensional block reads, which no CPU has. The rest of a kernel stays as it is for a GPU."""
+"""Makes SPIR-V without two-dimensional block reads, which no CPU has. The rest of a kernel is unchanged."""
 
 
 def compiling(dump: Path) -> dict[str, str]:

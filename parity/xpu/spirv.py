@@ -131,7 +131,7 @@ def parse(data: bytes) -> Module:
         ValueError: this is no SPIR-V in the machine's byte order.
     """
     if len(data) % 4 or len(data) < 4 * _HEADER:
-        raise ValueError("not SPIR-V: its length is no whole number of words")
+        raise ValueError("not SPIR-V: its length is not a multiple of 4")
     words = struct.unpack(f"<{len(data) // 4}I", data)
     if words[0] != MAGIC:
         raise ValueError("not SPIR-V: the magic number is missing")

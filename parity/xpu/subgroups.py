@@ -35,7 +35,7 @@ _SUMS: Final = {349: _ADD, 350: 129, 351: 132, 352: 133, 359: _AND, 360: _OR, 36
 """Reductions by the operation on two values."""
 
 _EXTREMES: Final = {353: 177, 354: 176, 356: 173, 357: 172}
-"""Smallest and largest of whole numbers by the comparison that prefers its first operand."""
+"""Minimum and maximum of integers by comparison."""
 
 _FLOAT_EXTREMES: Final = {355: 184, 358: 186}
 _IS_NAN: Final = 183  # a value is not equal to itself, or unordered
@@ -46,7 +46,7 @@ _REDUCE, _CLUSTERED = 0, 3
 
 
 def written_out(module: Module) -> Module:
-    """The module without sub-groups; as it is where it has none, or where one of its exchanges is not known here."""
+    """The module without sub-groups; unchanged where it has none, or where one of its exchanges is not known here."""
     exchanges = [one for one in module.instructions if one.opcode in _EXCHANGES]
     reductions = [one for one in exchanges if one.opcode >= min(_SUMS)]
     known = all(one.opcode in _KNOWN for one in exchanges) and all(

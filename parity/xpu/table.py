@@ -32,7 +32,7 @@ def sections(record: LadderRecord) -> tuple[Section, ...]:
 
 
 def cell(rung: Rung) -> str:
-    """The answer on one rung, with what was seen beside it."""
+    """The answer on one rung, with its note."""
     notes = [rung.note] if rung.note and rung.name != "lowered" else []
     if rung.spill:
         notes.insert(0, f"spills {wording.whole(rung.spill)} B")

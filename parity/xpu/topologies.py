@@ -1,4 +1,4 @@
-"""Intel GPUs as OpenXLA is told of them: enough to compile for a card that is not there.
+"""Descriptions of Intel GPUs for OpenXLA: enough to compile for a card that is not there.
 
 Figures are from the vendor's data sheets. Little of it decides the code that this plugin's Triton pipeline makes:
 threads per warp, limits of work groups, shared memory.

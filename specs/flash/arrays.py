@@ -136,8 +136,8 @@ def _int(name: str, doc: str, default: int, minimum: int, dynamic: bool = False)
 
 
 ATTRIBUTES = (
-    _int("max_seqlen_q", "no request has more queries; 0: as many as there are", 0, 0, dynamic=True),
-    _int("max_seqlen_k", "no request has more keys; 0: as many as there is room for", 0, 0, dynamic=True),
+    _int("max_seqlen_q", "no request has more queries; 0: no limit", 0, 0, dynamic=True),
+    _int("max_seqlen_k", "no request has more keys; 0: no limit", 0, 0, dynamic=True),
     Attribute(name="softmax_scale", kind=float, doc="factor of the scores; None: D ** -0.5"),
     Attribute(
         name="causal", kind=bool, default=False, doc="whether a query sees no later key, the last of both being level"

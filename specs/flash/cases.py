@@ -27,7 +27,7 @@ def _case(
 ) -> Case:
     """pages: (how many, keys of each, how many a request may have); (1, keys, 1) for keys without pages.
 
-    used: whether such keys have lengths beside their bounds.
+    used: whether these keys have lengths in addition to bounds.
     """
     sizes = {"TQ": queries, "HQ": heads[0], "HKV": heads[1], "D": widths[0], "DV": widths[1]}
     sizes |= {"PAGES": pages[0], "PAGE": pages[1], "TABLE": pages[2], "BOUNDS": requests + 1, "SLOPES": slopes}

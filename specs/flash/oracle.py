@@ -28,7 +28,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     for b in range(len(starts) - 1):
         rows = slice(starts[b], starts[b + 1])
         if starts[b] >= starts[b + 1]:
-            continue  # of such a request nothing else is looked at
+            continue  # nothing else of this request is read
         keys, values = _keys(inputs, b)
         for head in range(heads):
             row = _attend(inputs, b, head, q[rows, head], keys, values)

@@ -4,8 +4,8 @@ Random data has rows of q that no request owns, before the first one and after t
 which are NaN.
 
 Exact data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and
-what is left is one quotient, whose neighbourhood holds no tie of the result's format as long as there are less than a
-few thousand keys. Capped scores are all zero.
+what is left is one quotient, whose neighbourhood holds no tie of the result's format for less than a few thousand keys.
+Capped scores are all zero.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def sample(case: Sample) -> dict[str, Any]:
         longest = _limit(case, "max_seqlen_k") or sizes["PAGE"]
         first, total = owned(case, sizes["PAGE"], requests, longest)
         counts = lengths(rng, total, requests, longest)
-        used = counts if case.kind == "exact" else rng.integers(-1, counts + 2)  # also more than there are
+        used = counts if case.kind == "exact" else rng.integers(-1, counts + 2)  # also more than exist
         drawn |= {
             "cu_seqlens_k": bounds(counts, first),
             "seqused_k": used,

@@ -3,7 +3,7 @@
     C[m, n] = (sum_k A[m, k] sa[m, k // G] B[k, n] sb[k // G, n]) / (ga gb) + bias[n]
 
 Codes are e2m1, two consecutive k per byte, the even one in the low nibble. The format of the scales says which of two
-declarations of `specs.lang.formats.named` is meant: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling Formats
+declarations of `specs.lang.formats.named` applies: MXFP4 with one E8M0 scale per G = 32 k (OCP Microscaling Formats
 1.0), or NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 / amax, as vLLM
 and compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is summed and then scaled
 in float32. The inverses of ga and gb, each rounded, multiply the sum.

@@ -45,7 +45,7 @@ def multiply(p: Any, operand: ElementFormat, zero_of_a: OfRows | None = None, sc
     """One [BLOCK_M, BLOCK_N] tile of C, or of one split's share of it.
 
     operand: 16-bit format in which both factors are multiplied; it holds every value of `a` and every u - z.
-    zero_of_a: zero points of `a`, which may be any whole numbers.
+    zero_of_a: zero points of `a`, which may be any integers.
     """
     tile_m, tile_n = tile_position(p)
     rows = span(tile_m, p.BLOCK_M)
@@ -95,7 +95,7 @@ def activations(p: Any, rows: Slice, depth: Slice) -> Tile:
 
 
 def column_sums(p: Any, k: Tile, half: Tile) -> Tile:
-    """Sums of u - z over the even, or the odd, k of block k, float32 [BLOCK_N]: whole numbers, and exact."""
+    """Sums of u - z over the even, or the odd, k of block k, float32 [BLOCK_N]: integers, exact."""
     values = half.to(F32)
     if not p.even_k:  # where nothing is multiplied, because `a` is not read there, u - z is not zero
         pair = span(k, p.BLOCK_K // PER_BYTE).indices()

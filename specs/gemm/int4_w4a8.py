@@ -8,7 +8,7 @@ A is int8 or uint8 with a scale and, where `a_zp` is passed, a zero point per to
 
 Accuracy. Both factors are exact in bfloat16 (integers up to 256, e4m3), so every product is exact. Of integers a block
 of K (256 at most) has an exact sum too, below 256 * 255 * 15 < 2**20. Zero points are taken off per block, as
-za * sum(u - z): both sums are whole numbers of float32, and so is their difference while |za| <= 4369. Beyond that the
+za * sum(u - z): both sums are integers in float32, and so is their difference while |za| <= 4369. Beyond that the
 three roundings are relative to |za| |u - z|, which is at most 1.07 |A - za| |u - z|: fewer than 4 of a term's.
 """
 
@@ -53,7 +53,7 @@ _FREE = Dense(inner=Inner.FREE)
 _FLOATS = (F32, BF16, F16)
 _PER_TOKEN: tuple[Shape, ...] = ((Rows(M),), (Rows(M), 1))
 _ONE: tuple[Shape, ...] = ((), (1,))
-_ROUNDINGS = 8 + 2 + 4  # those of int4_gemm_w4a16, two more scales, zero points of a
+_ROUNDINGS = 8 + 2 + 4  # arguments of int4_gemm_w4a16, two more scales, zero points of a
 
 
 def int4_gemm_w4a8(p: Any) -> None:

@@ -59,7 +59,7 @@ def product(a: NDArray, w: NDArray, bias: NDArray | None) -> Reference:
 
 
 def scaled_product(inputs: Mapping[str, Any]) -> dict[str, Reference]:
-    """(A * sa) @ (W * sb) + bias, for every scale mode; attributes are read beside the arrays."""
+    """(A * sa) @ (W * sb) + bias, for every scale mode; attributes are read with the arrays."""
     swap = inputs["weight_order"] == "nk"
     arrays = dict(inputs)
     mode, group = str(inputs["scale_mode"]), int(inputs["group"])

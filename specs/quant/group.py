@@ -35,7 +35,7 @@ EXACT = Accuracy(exact=True)
 LAYOUTS = ("row", "column", "column_tma")
 TMA_BYTES = 16
 """What the address of every row of an array has to be a multiple of for Hopper's tensor memory accelerator."""
-_ALIGNED = TMA_BYTES // 4  # scales of float32; those of one byte are padded to as many, as peers do
+_ALIGNED = TMA_BYTES // 4  # float32 scales; one-byte scales are padded to the same number, as peers do
 ROWS = Axis(
     name="ROWS",
     value=M + Ref("scale_layout").equals("column_tma") * (cdiv(M, _ALIGNED) * _ALIGNED - M),
@@ -152,7 +152,7 @@ _ATTRIBUTES = (
 
 
 def _with_global_scale(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
-    """The arrays with a tensor scale behind the values."""
+    """The arrays with a tensor scale after the values."""
     return (arrays[0], _GLOBAL_SCALE, *arrays[1:])
 
 

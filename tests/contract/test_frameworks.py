@@ -11,8 +11,8 @@ import torch
 
 import specs
 from parity.judge.frameworks import (
+    OutOfBoundsWrite,
     Result,
-    Spoiled,
     from_jax,
     from_torch,
     jax_missing,
@@ -97,7 +97,7 @@ def test_stray_writes_are_seen(planted: Callable[[Operation], None], offset: int
         return torch.zeros(a.shape[0], 1, dtype=torch.bfloat16)
 
     planted(stray)
-    with pytest.raises(Spoiled, match=words):
+    with pytest.raises(OutOfBoundsWrite, match=words):
         call()
 
 

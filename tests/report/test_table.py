@@ -10,7 +10,7 @@ from rich.console import Console
 
 from parity.record.records import CaseResult
 from parity.show import wording
-from parity.show.table import WIDE, print_record, progress, watched
+from parity.show.table import WIDE, is_interactive, print_record, progress
 from tests.report.sample import record
 
 
@@ -91,7 +91,7 @@ def test_the_bar_is_shown_to_people_only(
         monkeypatch.setenv("CI", ci)
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100)
-    assert watched(console) == seen
+    assert is_interactive(console) == seen
     with progress(2, console) as step:
         step("first")
         step("[second]")

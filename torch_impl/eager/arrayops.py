@@ -178,7 +178,7 @@ class TorchOps:
         return flat
 
     def seen(self, conditions: torch.Tensor) -> bool:
-        """Whether all hold, of tensors in the host's memory."""
+        """Whether all are true, for tensors in host memory."""
         return conditions.device.type == "cpu" and bool(conditions.all())
 
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:

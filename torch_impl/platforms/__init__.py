@@ -1,1 +1,1 @@
-"""What differs between the places torch kernels run; the only package that touches Triton's internals."""
+"""Device-specific code of torch kernels; the only package that uses Triton's internals."""

@@ -1,4 +1,4 @@
-"""The one environment variable that Triton forces on us, set in this one place.
+"""TRITON_INTERPRET, the only environment variable that is set, and only here.
 
 Triton decides at its own import whether its library functions are compiled or interpreted. Where torch sees no GPU that
 Triton could compile for, they are wanted interpreted, so that `implementation="interpret"` works.

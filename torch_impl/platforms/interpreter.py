@@ -1,7 +1,7 @@
 """Triton's interpreter: one call at a time, and no access outside of the arguments.
 
 While it runs, it puts its own functions into `triton.language`. It reads and writes the host's memory through bare
-pointers: a mask that a body forgets would end the process, or spoil what lies beside an array.
+pointers: a missing mask would crash the process or corrupt neighbouring memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def interpreting_alone() -> Iterator[None]:
 
 
 if hasattr(os, "register_at_fork"):
-    # A child must start with the functions of `triton.language` in their places, and with a lock that nobody holds.
+    # A child must start with the functions of `triton.language` in their places, and with a free lock.
     os.register_at_fork(before=_running.acquire, after_in_parent=_running.release, after_in_child=_running.release)
 
 
@@ -41,7 +41,7 @@ def confined(tensors: Sequence[Any]) -> Iterator[None]:
     """Refuses accesses outside of these tensors, by kernels that are interpreted inside, alone.
 
     Raises:
-        SpecError: there was one, with the line of the body it comes from; nothing was read or written by it.
+        SpecError: an access was out of bounds (names the line of the body); it was not performed.
     """
     memory = _memory()
     ends = [(t.data_ptr(), t.data_ptr() + _extent(t)) for t in tensors]
@@ -66,7 +66,7 @@ def _extent(tensor: Any) -> int:
 
 
 class _Memory:
-    """The interpreter's loads and stores, looked at while `spans` (first bytes, ends) are set."""
+    """The interpreter's loads and stores, bounds-checked while `spans` (first bytes, ends) are set."""
 
     def __init__(self, plain: Any) -> None:
         self.plain = plain
@@ -96,7 +96,7 @@ class _Memory:
 
 @cache
 def _memory() -> _Memory:
-    """Puts itself between the interpreter and the host's memory; other people's kernels pass as they are."""
+    """Wraps the interpreter's memory accesses; other kernels are not affected."""
     from triton.runtime import interpreter
 
     memory = _Memory(interpreter._interpreter)

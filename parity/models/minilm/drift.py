@@ -1,4 +1,4 @@
-"""What becomes of the embeddings: whole runs beside the float32 model, each going on with its own results.
+"""Drift of whole runs from the float32 model, each run continuing with its own results.
 
 Nothing is judged here. Between frameworks nothing is promised for a whole model: a last bit that differs grows from
 layer to layer, as every rounding does.

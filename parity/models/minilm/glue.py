@@ -1,4 +1,4 @@
-"""What lies between the library's operations, in float64, and how far float32 arithmetic may be from it.
+"""Glue between the library's operations (layer norm, GELU, pooling) in float64, with float32 error bounds.
 
 First-order error analysis with u = 2**-24 (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3): a sum of n
 terms in any order is off by at most n u times the sum of their magnitudes. Neither framework promises more: they add in

@@ -1,8 +1,8 @@
 """The job: the real model on real sentences, in both frameworks, against the oracle, the float32 model and each other.
 
-1. The encoder without quantisation, in numpy: in float32 as what schemes are set beside, in float64 for the inputs of
-   its linears. Rounded to float32, these hardly depend on the order in which a library adds.
-2. Every linear under every scheme, on that input: all implementations quantise the activation, which has to give
+1. The encoder without quantisation, in numpy: in float32 as the reference of schemes, in float64 for the inputs of its
+linears. Rounded to float32, these hardly depend on the order in which a library adds. 2. Every linear under every
+scheme, on that input: all implementations quantise the activation, which has to give
    the bytes of the oracle, and multiply, which has to stay within the bound that the spec derives.
 3. The whole encoder under every scheme on every implementation, each going on with its own results: the cosine of
    every sentence with the float32 model, and how far the runs drift from it and from each other, layer by layer.

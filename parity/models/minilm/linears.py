@@ -1,4 +1,4 @@
-"""One linear under one scheme: what every implementation makes of it, against the oracle and against each other."""
+"""One linear under one scheme: every implementation against the oracle and against each other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from specs.lang.formats.elements import F32, ElementFormat
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """What one side made of one linear: the activation's operands, and the product."""
+    """One side's results for a linear: the activation's operands, and the product."""
 
     operands: Operands
     product: Result
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why one side made nothing."""
+    """Why one side has no result."""
 
     reason: str
 

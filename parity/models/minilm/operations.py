@@ -1,4 +1,4 @@
-"""What the whole encoder is made of, each with two sides: how an implementation computes it, and what it has to give.
+"""Operations of the encoder: each has an implementation side and an expected result.
 
 Hidden states are bf16 between operations, as in serving; each operation rounds to it once. Quantisers, products and
 attention come from the library. Embeddings, layer norms, GELU and pooling are the framework's own float32 arithmetic,
@@ -139,7 +139,7 @@ class Embed:
     tokens: Tokens
 
     def rows(self) -> tuple[Any, Any, Any]:
-        """What is added up, float32."""
+        """The summands, float32."""
         table, tokens = self.assets.embeddings, self.tokens
         return table.word[tokens.ids], table.token_type[0][None, :], table.position[tokens.positions]
 

@@ -1,7 +1,7 @@
 """Framework against framework, operation by operation: one framework runs the encoder, and every operation of it gets
 the same bytes on all of them.
 
-So a difference is the operation's own, and not what earlier ones have left. Quantised activations have to be the same
+So a difference is caused by the operation itself, not by earlier ones. Quantised activations have to be the same
 bytes; results have to be within the bound of the operation, and of each other within both.
 """
 

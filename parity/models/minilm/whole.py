@@ -42,7 +42,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trace:
-    """What one run left, float32: hidden [T, hidden] after every stage but the last; embeddings [sentences, hidden]."""
+    """Values of one run, float32: hidden [T, hidden] after every stage but the last; embeddings [sentences, hidden]."""
 
     hidden: tuple[HostArray, ...]
     embeddings: HostArray
