@@ -17,7 +17,7 @@ from benchmarks.harness.queues import to_jax
 from benchmarks.harness.report import Report, Row
 from benchmarks.harness.session import Settings
 from benchmarks.harness.timing import Timing, host_samples
-from benchmarks.harness.variants import jax_function, torch_function
+from benchmarks.harness.variants import generated, jax_function, torch_function
 from benchmarks.resources import record
 
 SIZES = {"M": 16, "N": 128, "K": 128}
@@ -49,7 +49,7 @@ def _one(given: Problem, settings: Settings, report: Report) -> None:
     with report.guard("overhead", given.op.name, "ours torch"):
         from torch_impl.launch import prepare as prepare_call
 
-        ready = prepare_call(given.op, tensors, given.values, "eager" if settings.device == "cpu" else "triton")
+        ready = prepare_call(given.op, tensors, given.values, generated("torch_impl", settings.device))
         variants["ours torch, already looked up"] = lambda: ready(tensors)
         function = torch_function(given, settings.device)
         variants["ours torch"] = lambda: function(*tensors)

@@ -131,7 +131,7 @@ def _variants(name: str, case: Case, settings: Settings, report: Report) -> dict
         loaders[OURS_TORCH] = lambda: Variant(function=torch_function(case.op, settings.device, case.keywords))
         if settings.jax:
             for variant, backend in zip((OURS_JAX, OURS_JAX_TRITON), jax_backends(settings.device), strict=False):
-                loaders[variant] = partial(_jax_variant, case, settings.device, backend)
+                loaders[variant] = partial(_jax_variant, case, backend)
     else:
         report.add(Row(section=name, case=case.label, variant=case.op, note="absent: not registered"))
     for peer, load in _peers(name, case).items():
@@ -147,8 +147,8 @@ def _peers(name: str, case: Case) -> Mapping[str, Callable[[], Function]]:
     return flash_peers.PEERS[name] if name in flash_peers.PEERS else attention_peers.PEERS[case.op]
 
 
-def _jax_variant(case: Case, device: str, backend: str) -> Variant:
-    return Variant(function=jax_function(case.op, device, case.keywords, backend), jax=True)
+def _jax_variant(case: Case, backend: str) -> Variant:
+    return Variant(function=jax_function(case.op, case.keywords, backend), jax=True)
 
 
 def _loaded(load: Callable[[], Function]) -> Variant:

@@ -45,13 +45,12 @@ def torch_function(op: str, device: str, own: Mapping[str, object]) -> Callable[
     return call
 
 
-def jax_function(op: str, device: str, own: Mapping[str, object], implementation: str = "pallas") -> Callable[..., Any]:
+def jax_function(op: str, own: Mapping[str, object], implementation: str) -> Callable[..., Any]:
     """Our operation on JAX arrays in signature order; own: keywords of the case."""
     prepare()
     import jax_impl.ops
 
-    chosen = "xla" if device == "cpu" else implementation
-    return partial(getattr(jax_impl.ops, op), **_keywords(op, own), implementation=chosen)
+    return partial(getattr(jax_impl.ops, op), **_keywords(op, own), implementation=implementation)
 
 
 def _keywords(op: str, own: Mapping[str, object]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.harness.inputs import Problem, random_sets
 from benchmarks.harness.problems import make_problem
 from benchmarks.harness.timing import describe_error
+from benchmarks.harness.variants import generated
 from benchmarks.tuning.candidates import Config, tuned
 
 
@@ -36,7 +37,7 @@ class Task:
     @property
     def implementation(self) -> str:
         """What runs it."""
-        return "eager" if self.device == "cpu" else "triton"
+        return generated("torch_impl", self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,11 +38,13 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("specs.export",),
     ),
     (
-        ("parity.judge.verdict",),
-        ("parity.record.records",),
-        ("parity.show.wording",),
-        ("parity.report",),
+        ("parity.judge", "parity.xpu.tools", "parity.xpu.topologies"),
+        ("parity.record.pictures", "parity.record.records"),
+        ("parity.judge.runner",),
+        ("parity.record", "parity.show"),
+        ("parity.conformance", "parity.fuzz", "parity.models", "parity.report", "parity.write"),
         ("parity.xpu",),
+        ("parity.commands", "parity.xpu.command"),
         ("parity.cli", "parity.__main__"),
     ),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
 from pathlib import PurePosixPath
 
 from specs.lang.declare.op import Op
@@ -26,11 +27,16 @@ def _interpreted(request: Request) -> list[Runner]:
     return interpreted(request)
 
 
+@cache
+def _installed() -> bool:
+    return importlib.util.find_spec("triton") is not None
+
+
 def _why_not(op: Op | None, platform: str) -> str | None:
     del op
     if platform not in TRITON.targets:
         return f"Triton compiles for cuda and xpu devices, the arrays are on {platform}"
-    return None if importlib.util.find_spec("triton") is not None else _NOT_INSTALLED
+    return None if _installed() else _NOT_INSTALLED
 
 
 def _not_interpreted(op: Op | None, platform: str) -> str | None:
@@ -39,7 +45,7 @@ def _not_interpreted(op: Op | None, platform: str) -> str | None:
     del op
     if platform != "cpu":
         return f"the interpreter reads host memory, the arrays are on {platform}"
-    if importlib.util.find_spec("triton") is None:
+    if not _installed():
         return _NOT_INSTALLED
     if environment.gpu_available():
         return "Triton compiles in this process: it sees a GPU"
