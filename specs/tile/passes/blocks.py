@@ -222,8 +222,9 @@ class _Lowering(Rewriter):
 
 def _literal(index: Value) -> int | None:
     """The number that an index is, None where it is computed."""
-    known = index.op is not None and index.op.code is Opcode.CONST
-    return int(index.op.attrs["value"]) if known else None  # type: ignore[union-attr, call-overload]
+    if index.op is None or index.op.code is not Opcode.CONST:
+        return None
+    return int(index.op.attrs["value"])  # type: ignore[call-overload, no-any-return]
 
 
 def _named(name: str, tile: Tile) -> Tile:
