@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from specs.lang.errors import SpecError
 
 _running = RLock()
 _Spans = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+
+_PLACE = re.compile(r"# .*?(\S+\.py:\d+)$")
 
 
 @contextmanager
@@ -105,10 +108,11 @@ def _memory() -> _Memory:
 
 
 def _author() -> str | None:
-    """The author's line, which is a comment beside the generated statement that is being interpreted."""
+    """The last place in the author's files that comments of the generated source name at or above the running line."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not frame.f_code.co_filename.startswith("<generated"):
         frame = frame.f_back
     if frame is None:
         return None
-    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).rpartition("  # ")[2].strip() or None
+    above = reversed(linecache.getlines(frame.f_code.co_filename)[: frame.f_lineno])
+    return next((found[1] for found in map(_PLACE.search, above) if found is not None), None)
