@@ -1,7 +1,8 @@
 """IR -> Pallas source: one kernel function over refs, written for reading.
 
-Arguments come in the order inputs, outputs, then sizes as keyword-only Python integers: shapes are static in JAX. Loads
-and stores are explicit and masked; nothing is left to block specifications.
+Arguments come in the order inputs, outputs, then the sizes that the kernel reads, as keyword-only Python integers:
+shapes are static in JAX. Constants of the specialisation are the first lines of the body. Loads and stores are explicit
+and masked; there are no block specifications.
 """
 
 from __future__ import annotations

@@ -67,8 +67,9 @@ def _launch(op: Op) -> None:
     run(op, (torch.arange(6, dtype=torch.float32),), (), "interpret")
 
 
-def test_sizes_can_be_taken_from_numbers() -> None:
-    assert (8 - N).evaluate({"N": 3}) == 5
+def test_numbers_and_sizes_are_operands_in_either_order() -> None:
+    values = (8 - N, 8 // N, 8 % N, 8 + N, 8 * N)
+    assert [expr.evaluate({"N": 3}) for expr in values] == [5, 2, 2, 11, 24]
 
 
 @pytest.mark.parametrize("what", ["reads", "writes"])

@@ -54,6 +54,12 @@ class Expr:
     def __mod__(self, other: ExprLike) -> Expr:
         return BinaryExpr("%", self, as_expr(other))
 
+    def __rfloordiv__(self, other: ExprLike) -> Expr:
+        return BinaryExpr("//", as_expr(other), self)
+
+    def __rmod__(self, other: ExprLike) -> Expr:
+        return BinaryExpr("%", as_expr(other), self)
+
     def __le__(self, other: ExprLike) -> Expr:
         return BinaryExpr("<=", self, as_expr(other))
 

@@ -1,7 +1,7 @@
 """IR -> Triton source: one standalone `@triton.jit` function, written for reading.
 
-Arguments come in the order inputs, outputs, scalars (sizes, strides). Tile sizes are literals: the program was traced
-for one specialisation, named in the header.
+Arguments come in the order inputs, outputs, then the sizes and strides that the kernel reads. The program was traced
+for one specialisation, named in the header; its constants are the first lines of the body.
 """
 
 from __future__ import annotations
