@@ -80,7 +80,7 @@ def main() -> None:
         try:
             request = json.loads(line)
             reply = to_ptx(request) if "num_stages" in request else {"ir": to_ir(request)}
-        except Exception as error:  # noqa: BLE001 - the caller is told, whatever it is
+        except Exception as error:  # noqa: BLE001 - the error goes to the caller, whatever it is
             reply = {"error": f"{type(error).__name__}: {error}"}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()

@@ -1,6 +1,6 @@
 """Between raw numpy arrays and the arrays of torch and JAX: bytes move, values are never converted.
 
-Raw arrays are those of `parity.judge.inputs`. torch and JAX are imported when they are first needed. torch calls are
+Raw arrays as in `parity.judge.inputs`. torch and JAX are imported when they are first needed. torch calls are
 checked for stray writes: allocations are filled with NaN (the largest value for integers), inputs lie between guard
 bytes, and neither guards nor inputs may change. JAX arrays are immutable, and its interpreter fills results itself.
 """

@@ -269,7 +269,7 @@ class RunRecord:
     models: tuple[ModelSection, ...] = ()
     """Real models, if any were run."""
     interrupted: bool = False
-    """Whether somebody ended the run before everything had run."""
+    """Whether the user ended the run before everything had run."""
     schema_version: int = SCHEMA_VERSION
     """Version of this layout."""
 

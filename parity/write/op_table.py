@@ -15,9 +15,9 @@ INTRODUCTION = """\
 <!-- Written by `python -m parity emit --all --write`: do not edit. -->
 # Operations
 
-The same names, arguments and order in `torch_impl.ops` and `jax_impl.ops`. In shapes, `..M` stands for any number of
-leading dimensions whose sizes multiply to M, and `cdiv(a, b)` is a / b rounded up. Accuracy is elementwise, against the
-float64 oracle. `python -m parity show OP` prints the kernels, cases and costs of an operation as well.
+The same names, arguments and order in `torch_impl.ops` and `jax_impl.ops`. In shapes, `..M` is any number of leading
+dimensions whose sizes multiply to M, and `cdiv(a, b)` is a / b rounded up. Accuracy is elementwise, against the float64
+oracle. `python -m parity show OP` prints the kernels, cases and costs of an operation as well.
 
 In torch every operation with results also takes `out=`: a tensor, or a tuple with one entry per result (None: allocate
 it), that the kernels write into directly, whatever its outer strides. JAX has no `out=`: {no_out}.

@@ -1,4 +1,4 @@
-"""Generated sources of cases, and where those of golden cases are checked in. Emitters only write text."""
+"""Generated sources of cases, and the paths of golden ones. Emitters only write text."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
             reply = answer(json.loads(line))
         except Unsupported as refusal:
             reply = {"unsupported": str(refusal)}
-        except Exception as error:  # noqa: BLE001 - the parent is told, whatever it is
+        except Exception as error:  # noqa: BLE001 - the error goes to the parent, whatever it is
             reply = {"failed": f"{type(error).__name__}: {str(error).strip()[:1000]}"}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()

@@ -65,7 +65,7 @@ def layout_attributes() -> tuple[Attribute, ...]:
 
 
 def width_of_layout(argument: str, columns: Axis) -> Constraint:
-    """Rows that are as wide as those of the layout."""
+    """Rows as wide as the layout's."""
     return Constraint(
         argument=argument,
         holds=columns.equals(Ref("layout_width")),

@@ -135,7 +135,7 @@ GATHER_LENS_KERNEL = Kernel(
 def sample(case: Sample) -> Arrays:
     """A batch, slots for its tokens, and a block table that lacks some pages in random data."""
     window = int(case.attributes.get("window", 128))  # type: ignore[call-overload]
-    if "T" not in case.sizes:  # lengths of requests are all there is
+    if "T" not in case.sizes:  # only the lengths matter
         case = replace(case, sizes={**case.sizes, "T": 5 * case.sizes["R"]})
     found = starts(batch(case, window))
     if "slot_mapping" in case.shapes:

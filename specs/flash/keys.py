@@ -18,7 +18,7 @@ class Keys:
     """BLOCK_N keys of a request.
 
     page: of all, or of each. rows: a range within the page, or the row of each key. live: which exist, where pages or
-    rows are those of each key; None for all.
+    rows are per key; None for all.
     """
 
     page: Tile | int
@@ -39,7 +39,7 @@ class Keys:
 def keys_of(p: Any, at: Work, tile: Tile, masked: bool) -> Keys:
     """Tile number `tile` of a program's keys; masked: whether some may not exist.
 
-    Entries of the table that name no page are clamped to the pages that there are: memory of others is never read.
+    Entries of the table that name no page are clamped to existing pages: no memory outside the cache is read.
     """
     first = tile * p.BLOCK_N
     if p.block_table is None:

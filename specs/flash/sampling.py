@@ -4,7 +4,7 @@ Random data has rows of q that no request owns, before the first one and after t
 which are NaN.
 
 Exact data has scores that are small integers, and a scale of ln 2: exponentials are powers of two, sums are exact, and
-what is left is one quotient, whose neighbourhood holds no tie of the result's format for less than a few thousand keys.
+only one quotient rounds, whose neighbourhood holds no tie of the result's format for less than a few thousand keys.
 Capped scores are all zero.
 """
 
@@ -29,7 +29,7 @@ def lengths(rng: np.random.Generator, total: int, count: int, longest: int) -> N
     assert longest * count > total, "the lengths do not hold the total"
     found = np.zeros(count, np.int64)
     left = total
-    for index in rng.permutation(count - 1) if count > 1 else []:  # the last one takes what is left
+    for index in rng.permutation(count - 1) if count > 1 else []:  # the last one takes the rest
         most = min(longest, left)
         found[index] = 0 if rng.random() < 1 / 4 else rng.integers(0, most + 1)
         left -= found[index]

@@ -28,7 +28,7 @@ from specs.tile.ir import Opcode
 _FAR = 60  # a power of two: codes are in 2**-9 .. 2**16, and products of both operands stay in float32's range
 _UNROLLED = 32  # groups of K that a compiled program multiplies one by one; it would grow with more
 _COMPILED_PARTIALS = 1 << 22  # elements of partial sums that it keeps at a time beyond that
-_PARTIALS = 1 << 17  # of a library called operation by operation: so many stay in a cache, and fewer calls are made
+_PARTIALS = 1 << 17  # of a library called operation by operation: they stay in a cache, and fewer calls are made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def kept(op: Op, infos: Mapping[str, ArrayInfo | None], attributes: Mapping[str,
 def taken(
     op: Op, given: Mapping[str, Any], format_of: Callable[[str, str, object], ElementFormat]
 ) -> tuple[dict[str, Any], dict[str, object]]:
-    """Arrays and attributes of what a caller passes for a weight, None left out; dtypes become element formats."""
+    """Arrays and attributes that a call passes for a weight, None left out; dtypes become element formats."""
     names = {array.name for array in op.inputs}
     formats = {a.name for a in op.attributes if a.kind is ElementFormat}
     arrays = {n: x for n, x in given.items() if n in names and x is not None}

@@ -113,7 +113,7 @@ def constant_scales(p: Any, batch: tuple[Tile, ...], acc: Tile, rows: Slice, col
 def weight_order(with_scales: str = ", and scales that have both dimensions, are") -> Attribute:
     """How the weight is passed: logical [K, N], or the checkpoint's [N, K].
 
-    with_scales: what is passed in the same order, and the verb.
+    with_scales: arrays passed in the same order, and the verb.
     """
     return Attribute(
         name="weight_order",

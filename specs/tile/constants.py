@@ -89,7 +89,7 @@ def called(value: object) -> object:
 
 
 def constants(values: Iterable[tuple[str, object]]) -> tuple[tuple[str, int], ...]:
-    """The integers among a specialisation's values; truth values are none."""
+    """The integers among a specialisation's values; bools excluded."""
     return tuple((name, value) for name, value in values if type(value) is int)
 
 

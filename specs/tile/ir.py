@@ -70,7 +70,7 @@ class Opcode(Enum):
     # Value-preserving where representable, else to nearest even; overflow as the format says. Float to integers of 32
     # bits or more takes integers in range only, as machines differ in the rest: `codec.saturate` first, where that
     # is not certain. Narrower integers saturate, NaN becomes 0. Integers to narrower integers keep the low
-    # bits (those of less than a byte saturate); to floats of less than 32 bits they are rounded to float32 first.
+    # bits (formats of less than a byte saturate); to floats of less than 32 bits they are rounded to float32 first.
     CAST = "cast"
     BITCAST = "bitcast"
     # attr high: low or high bits of each byte, minus the second operand or 8, as a 16-bit float; or with attr codes, a
@@ -313,7 +313,7 @@ def without_dead(ops: list[Operation]) -> list[Operation]:
 
 
 def walk(ops: tuple[Operation, ...] | list[Operation]) -> list[Operation]:
-    """All operations, those of regions included, in program order."""
+    """All operations, including nested regions, in program order."""
     found: list[Operation] = []
     for op in ops:
         found.append(op)

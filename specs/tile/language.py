@@ -34,7 +34,7 @@ from specs.tile.ir import ArrayParam, Lead, Opcode, Region, TileType, Value, bro
 class ArrayHandle:
     """An array argument inside a body.
 
-    lead: memory dimensions that the first index stands for.
+    lead: memory dimensions that the first index covers.
     scalar: declared without dimensions; lies in memory as one element and is indexed with ().
     sizes: declared size for every index.
     divisors: of these sizes.

@@ -1,6 +1,6 @@
 """Steps that name an operation, replaced by the steps of that operation: once, when the operation with them is made.
 
-Inside, names are those of the inner operation; outside, those of the one that has the step. Arrays, attributes and
+Inside, names belong to the inner operation; outside, to the one that has the step. Arrays, attributes and
 sizes that the step does not list are the outer ones of the same name. Temporaries get a prefix, constraints hold where
 the step is taken. Operations are values that are made before others can name them, and hold steps of kernels alone
 from then on: there are no cycles, and everything that reads `Op.steps` sees kernels.
@@ -236,7 +236,7 @@ class _Inner:
                 yield attribute.name, value
 
     def _advance(self, step: Step) -> tuple[str, Expr] | None:
-        """The kernel's attribute that stands for the one that the step advances."""
+        """The kernel's attribute mapped to the one that the step advances."""
         if self.step.advance is None:
             return None
         name, by = self.step.advance

@@ -28,7 +28,7 @@ roundings. With h(x) half the distance between neighbouring codes at x (1/2 for 
 
  - Saturation: formats that saturate clip the quotient, and so are y / s' and both ends of the interval of width d
    around it. A scale that is too small, so that too much is clipped, fails as a scale.
- - Zeros: in a block of zeros e = 0; codes are those of zero and the scale is the one of the format's amax_floor.
+ - Zeros: in a block of zeros e = 0; codes are zero's and the scale is the one of the format's amax_floor.
  - NaN and infinity: the scale of such a block is NaN or infinite as the oracle's (NaN in formats without infinity), and
    its values decode to NaN whatever their codes are. Other blocks are not affected.
 
@@ -79,7 +79,7 @@ class Quantised:
         """The bound in symbols (see the module)."""
         return (
             f"|{self.codes} {self.scale} - exact| <= {self.scale} (h + d), h half a step of the codes, d = e / "
-            f"{self.scale}; {self.scale} between those of amax - e and amax + e"
+            f"{self.scale}; {self.scale} between the scales of amax - e and amax + e"
         )
 
 

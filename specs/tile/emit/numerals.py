@@ -1,4 +1,4 @@
-"""What a number of a generated source stands for, where its digits do not tell: `0x3b000000` is the bits of 1/512."""
+"""Comments for opaque numbers of generated sources: `0x3b000000` is the bits of 1/512."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Printer(ABC):
         self.names = integer_names(integers)
         self.values = {name: value for name, value in program.constants if name not in self.reserved}
         self.taken = {*self.reserved, *self.names.values(), *self.values}
-        self.constants: set[str] = set()  # those of them that are printed
+        self.constants: set[str] = set()  # the printed ones
         self._numbers: dict[int, bool] = {}
         self._last: Counter[str] = Counter()  # the number that `unique` gave last
         everything = walk(program.ops)
@@ -267,7 +267,7 @@ class Printer(ABC):
         return text
 
     def _meaning(self, op: Operation) -> str | None:
-        """What a number stands for, where its digits do not tell."""
+        """The meaning of a number whose digits do not show it."""
         value = op.attrs["value"]
         if isinstance(value, float):
             return meaning_of_float(value)

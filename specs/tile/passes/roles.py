@@ -33,7 +33,7 @@ MOVES = frozenset({Opcode.RESHAPE, Opcode.EXPAND, Opcode.BROADCAST, Opcode.TRANS
 class Use:
     """One use of a loaded tile.
 
-    product: number of the product among those of the loop, of operands and scales.
+    product: number of the product among the ones of the loop, of operands and scales.
     through: the operations between the load and the use, in order.
     """
 
@@ -86,7 +86,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """A loop: its loads and products in program order, those of loops inside of it left out.
+    """A loop: its loads and products in program order, the ones of loops inside of it left out.
 
     independent_rows: no row (index of dimension 0) of what is carried, of products, or of what is computed from them,
         depends on another row; False where no tiles are carried.
@@ -109,7 +109,7 @@ _REDUCTIONS = frozenset({Opcode.SUM, Opcode.AMAX, Opcode.AMIN, Opcode.CUMSUM})
 
 
 def _inside(ops: list[Operation]) -> Iterator[Operation]:
-    """Operations of a loop's body, those of its branches included."""
+    """Operations of a loop's body, the ones of its branches included."""
     for op in ops:
         yield op
         if op.code is Opcode.WHEN and op.region is not None:
