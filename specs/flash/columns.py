@@ -7,7 +7,7 @@ from specs.attention.columns import Span, padded_spans
 LEAST = 64
 """Columns that a dot has at least where tiles are that large.
 
-With 16 or 32 columns of values, torch with Triton 3.6 lost all except the first 16 of 64 keys on an H200; JAX did not, and
+With 16 or 32 columns of values, torch with Triton 3.6 lost keys 16 to 63 of 64 on an H200; JAX did not, and
 the assembler (CUDA 12.8) is suspected. On Intel GPUs one wide dot spills less than two narrow ones.
 """
 
