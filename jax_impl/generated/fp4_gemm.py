@@ -39,6 +39,7 @@ def fp4_gemm(
     pid = pl.program_id(0)  # specs/gemm/tiles.py:19
     tiles_m = pl.cdiv(M, BLOCK_M)
     tiles_n = pl.cdiv(N, BLOCK_N)
+    # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
     per_band = tiles_n * GROUP_M
     band = jax.lax.div(pid, jnp.int32(per_band))
     first = band * GROUP_M
@@ -47,6 +48,7 @@ def fp4_gemm(
     tile_m = first + jax.lax.rem(inside, height)
     tile_n = jax.lax.div(inside, height)
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
+    # Rows and columns over the edge are not stored, so anything is read for them, without a mask.
     arange_64 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/fp4.py:53
     offs_m = tile_m * BLOCK_M + arange_64
     arange_16 = jnp.arange(16, dtype=jnp.int32)
@@ -83,7 +85,7 @@ def fp4_gemm(
             jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16),
             preferred_element_type=jnp.float32
         )
-        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:46
+        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:48
         index = a_scale.astype(jnp.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = jnp.where(
@@ -99,4 +101,5 @@ def fp4_gemm(
         )
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:64
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:41
+    # Rounded once.
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:43

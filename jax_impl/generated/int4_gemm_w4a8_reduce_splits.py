@@ -27,10 +27,12 @@ def reduce_splits(
     offs_m = tile * SUM_ROWS + jnp.arange(SUM_ROWS, dtype=jnp.int32)
     offs_n = tile_1 * SUM_COLUMNS + jnp.arange(SUM_COLUMNS, dtype=jnp.int32)
     acc = plgpu.load(partial_ref.at[jnp.int32(0), offs_m[:, None], offs_n[None, :]])
+    # In the order of the parts: the same bits in every run.
     partial = plgpu.load(partial_ref.at[jnp.int32(1), offs_m[:, None], offs_n[None, :]])
     acc_1 = acc + partial
     partial_1 = plgpu.load(partial_ref.at[jnp.int32(2), offs_m[:, None], offs_n[None, :]])
     acc_2 = acc_1 + partial_1
     partial_2 = plgpu.load(partial_ref.at[jnp.int32(3), offs_m[:, None], offs_n[None, :]])
     acc_3 = acc_2 + partial_2
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16))  # specs/gemm/tiles.py:41
+    # Rounded once.
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16))  # specs/gemm/tiles.py:43

@@ -35,10 +35,11 @@ def group_quant(
     BLOCK_M = 4
     BLOCK_G = 8
     index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:66
     offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]])
     x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     bits = jnp.maximum(amax, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.1666666716337204  # 1/6
@@ -51,7 +52,7 @@ def group_quant(
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = jnp.where(broken, float("nan"), value)
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
-    index_1 = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
+    index_1 = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:98
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
     index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
     offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)
@@ -81,6 +82,6 @@ def group_quant(
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)
     index_4 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
     codes_1 = index_4.astype(jnp.uint8)
-    # specs/quant/group.py:74
+    # specs/quant/group.py:75
     offs_q1 = index * (group // per_byte) + jnp.arange(BLOCK_G * (group // per_byte), dtype=jnp.int32)
     plgpu.store(q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(BLOCK_M, BLOCK_G * (group // per_byte)))

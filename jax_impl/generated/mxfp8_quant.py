@@ -34,10 +34,11 @@ def group_quant(
     BLOCK_M = 4
     BLOCK_G = 8
     index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:66
     offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]])
     x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     bits = jnp.maximum(amax, 0x800000)  # 2**23, specs/quant/scaling.py:56
     lifted = bits < 0xd800000  # float32 bits of 2**-100
@@ -54,7 +55,7 @@ def group_quant(
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = jnp.where(broken, float("nan"), value)
     q = x_1 * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
-    index_1 = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:97
+    index_1 = jax.lax.bitcast_convert_type(scale, jnp.int32)  # specs/quant/group.py:98
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
     index_3 = jnp.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
     offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)
@@ -65,6 +66,6 @@ def group_quant(
             ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, jnp.where(index_3 > 254, 254, index_3)
         ).astype(jnp.uint8)
     )
-    codes = q.astype(jnp.float8_e4m3fn)  # specs/quant/group.py:58
-    # specs/quant/group.py:74
+    codes = q.astype(jnp.float8_e4m3fn)  # specs/quant/group.py:59
+    # specs/quant/group.py:75
     plgpu.store(q_ref.at[offs_m[:, None], offs_n[None, :]], codes.reshape(BLOCK_M, BLOCK_G * group))

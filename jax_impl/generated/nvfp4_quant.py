@@ -38,13 +38,14 @@ def group_quant(
     BLOCK_M = 4
     BLOCK_G = 8
     index = pl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:65
+    offs_m = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/group.py:66
     offs_n = index * group + jnp.arange(BLOCK_G * group, dtype=jnp.int32)
     x = plgpu.load(x_ref.at[offs_m[:, None], offs_n[None, :]])
     x_1 = x.reshape(BLOCK_M, BLOCK_G, group).astype(jnp.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)
     raw = jax.lax.bitcast_convert_type(amax, jnp.float32) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
-    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:55
+    g = plgpu.load(global_scale_ref.at[jnp.int32(0)])  # specs/quant/group.py:56
     scaled = raw * g  # specs/quant/scaling.py:83
     value = scaled.astype(jnp.float8_e4m3fn).astype(jnp.float32)
     # 0x7f800000 is float32 bits of infinity
@@ -54,7 +55,7 @@ def group_quant(
         jnp.full((BLOCK_M, BLOCK_G), 1.0, jnp.float32), jnp.where(empty, 1.0, value_1 * div_rn(jnp.float32(1.0), g))
     )
     q = x_1 * jnp.where(empty, 0.0, inverse).reshape(BLOCK_M, BLOCK_G, 1)  # specs/quant/scaling.py:41
-    offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)  # specs/quant/group.py:97
+    offs_scale1 = index + jnp.arange(BLOCK_G, dtype=jnp.int32)  # specs/quant/group.py:98
     plgpu.store(scale_ref.at[offs_m[:, None], offs_scale1[None, :]], value_1.astype(jnp.float8_e4m3fn))
     bits = jax.lax.bitcast_convert_type(q, jnp.int32)
     # The sign is put back at the end: rounding to nearest even is symmetric.
@@ -75,6 +76,6 @@ def group_quant(
     shift = (jnp.arange(2, dtype=jnp.int32) * 4).reshape(1, 1, 1, 2)
     index_1 = jnp.sum(pairs << shift, axis=3, dtype=jnp.int32)
     codes_1 = index_1.astype(jnp.uint8)
-    # specs/quant/group.py:74
+    # specs/quant/group.py:75
     offs_q1 = index * (group // per_byte) + jnp.arange(BLOCK_G * (group // per_byte), dtype=jnp.int32)
     plgpu.store(q_ref.at[offs_m[:, None], offs_q1[None, :]], codes_1.reshape(BLOCK_M, BLOCK_G * (group // per_byte)))

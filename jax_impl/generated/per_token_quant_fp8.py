@@ -29,9 +29,9 @@ def per_token_quant_fp8(
 ):
     BLOCK_M = 1
     BLOCK_N = 2048
-    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = pl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    blocks = pl.cdiv(N, BLOCK_N)  # specs/quant/row.py:46
     amax = jnp.full((BLOCK_M,), 0, jnp.int32)  # specs/quant/row.py:77
+    # Rows over the edge are not stored, so anything is read for them, without a mask.
     offs_m = pl.program_id(0) + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/row.py:59
     arange_2048 = jnp.arange(BLOCK_N, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/row.py:77

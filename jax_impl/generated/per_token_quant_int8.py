@@ -29,11 +29,11 @@ def per_token_quant_int8(
 ):
     BLOCK_M = 1
     BLOCK_N = 2048
-    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = pl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    blocks = pl.cdiv(N, BLOCK_N)  # specs/quant/row.py:46
     high = jnp.full((BLOCK_M,), float("-inf"), jnp.float32)  # specs/quant/row.py:104
     low = jnp.full((BLOCK_M,), float("inf"), jnp.float32)
     amax = jnp.full((BLOCK_M,), 0, jnp.int32)
+    # Rows over the edge are not stored, so anything is read for them, without a mask.
     offs_m = pl.program_id(0) + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/quant/row.py:59
     arange_2048 = jnp.arange(BLOCK_N, dtype=jnp.int32)
     def step(k, carry):  # specs/quant/row.py:105

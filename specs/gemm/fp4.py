@@ -43,13 +43,13 @@ def fp4_gemm(p: Any) -> None:
     """One [BLOCK_M, BLOCK_N] tile of C, one block of the format per step."""
     group = FP4_GROUPS[p.scale_format]
     tile_m, tile_n = tile_position(p)
-    # Rows and columns over the edge are not stored, so they may be read as anything, without a mask.
     rows = span(tile_m, p.BLOCK_M, UNDEFINED)
     cols = span(tile_n, p.BLOCK_N, UNDEFINED)
 
     def step(k: Tile, acc: Tile) -> Tile:
         size = group // PER_BYTE
         pair = ds(k * size, size, in_bounds=True)  # K is a multiple of the block of the format
+        # Rows and columns over the edge are not stored, so anything is read for them, without a mask.
         a_bytes = load_block(p.a, (rows, pair)).to(INT32)
         b_bytes = load_block(p.b, (pair, cols)).to(INT32)
         shift = arange(PER_BYTE) * 4

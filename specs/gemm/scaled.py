@@ -40,17 +40,18 @@ def scaled_gemm(p: Any) -> None:
     """One [BLOCK_M, BLOCK_N] tile of C."""
     batch = (program_id(1),) if p.batched else ()
     tile_m, tile_n = tile_position(p)
-    # Rows and columns over the edge are not stored, so they may be read as anything: no mask keeps operands from being
-    # copied ahead asynchronously. Beyond the end of K both operands are zeros.
     rows = span(tile_m, p.BLOCK_M, UNDEFINED)
     cols = span(tile_n, p.BLOCK_N, UNDEFINED)
 
     def step(k: Tile, acc: Tile) -> Tile:
         depth = span(k, p.BLOCK_K)
+        # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
+        # being asynchronous copies. Past the end of K both operands are zeros.
         a = load_block(p.a, (*batch, rows, depth))
         b = load_block(p.b, (*batch, depth, cols))
         if p.scale_mode in GROUPED:
             scale = group_scale(p, batch, k, tile_n, rows, cols)
+            # Scales multiply the sum of their group in float32, so their range never limits the operands'.
             return acc + rescale(dot(a, b.to(a.element)), scale)
         if a.element in (E4M3, E5M2):
             return acc + dot(a, b)  # a sum of its own per step: fp8 dot units do not accumulate in full float32

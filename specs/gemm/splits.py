@@ -56,6 +56,7 @@ def add_splits(p: Any) -> None:
     cols = span(program_id(1), p.SUM_COLUMNS, UNDEFINED)
     acc = load_block(p.partial, (0, rows, cols))
     for split in range(1, p.SPLITS):
+        # In the order of the parts: the same bits in every run.
         acc = acc + load_block(p.partial, (split, rows, cols))
     finish(p, acc, rows, cols)
 

@@ -21,6 +21,7 @@ def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:
     tiles_n = cdiv(p.N, p.BLOCK_N)
     if p.GROUP_M == 1:
         return pid // tiles_n, pid % tiles_n
+    # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
     per_band = tiles_n * p.GROUP_M
     band = pid // per_band
     first = band * p.GROUP_M
@@ -38,6 +39,7 @@ def finish(p: Any, acc: Tile, rows: Slice, cols: Slice, where: tuple[Tile, ...] 
     """Adds the bias in float32, rounds once to the output format, and stores what is in range."""
     if p.bias is not None:
         acc = acc + load_block(p.bias, (cols,)).to(F32)[None, :]
+    # Rounded once.
     store_block(p.c, (*where, rows, cols), acc.to(p.c.element))
 
 

@@ -48,6 +48,7 @@ def group_quant(p: Any) -> None:
     rows = ds(program_id(0) * p.BLOCK_M, p.BLOCK_M)
     groups = ds(program_id(1) * p.BLOCK_G, p.BLOCK_G)
     x = load_groups(p, rows, groups).to(F32)
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = reduce_max(magnitude_bits(x), axis=2)
     if p.global_scale is None:
         scale = scale_of(amax, p.element, p.scale_format, p.ue8m0, p.eps)

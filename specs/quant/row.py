@@ -42,7 +42,6 @@ class Row:
 
     def __init__(self, p: Any) -> None:
         self.p = p
-        # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
         self.rows = ds(program_id(0) * p.BLOCK_M, p.BLOCK_M, padding=UNDEFINED)
         self.blocks = cdiv(p.N, p.BLOCK_N)
 
@@ -56,6 +55,7 @@ class Row:
 
     def load(self, k: Tile) -> Tile:
         """Block k as float32, zero beyond the last column."""
+        # Rows over the edge are not stored, so anything is read for them, without a mask.
         return load_block(self.p.x, (self.rows, self.columns(k))).to(F32)
 
     def store(self, k: Tile, codes: Tile) -> None:

@@ -40,6 +40,7 @@ def fp4_gemm(
     pid = tl.program_id(0)  # specs/gemm/tiles.py:19
     tiles_m = tl.cdiv(M, BLOCK_M)
     tiles_n = tl.cdiv(N, BLOCK_N)
+    # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
     per_band = tiles_n * GROUP_M
     band = pid // per_band
     first = band * GROUP_M
@@ -48,6 +49,7 @@ def fp4_gemm(
     tile_m = first + inside % height
     tile_n = inside // height
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/fp4.py:63
+    # Rows and columns over the edge are not stored, so anything is read for them, without a mask.
     arange_64 = tl.arange(0, BLOCK_M)  # specs/gemm/fp4.py:53
     offs_m = tile_m * BLOCK_M + arange_64
     arange_16 = tl.arange(0, 16)
@@ -82,7 +84,7 @@ def fp4_gemm(
             tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16),
             tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16)
         )
-        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:46
+        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:48
         index = a_scale.to(tl.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = tl.where(
@@ -97,4 +99,5 @@ def fp4_gemm(
             tl.where(index_1 == 0, 5.877471754111438e-39, (index_1 << 23).to(tl.float32, bitcast=True))
         )
         acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:41
+    # Rounded once.
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:43

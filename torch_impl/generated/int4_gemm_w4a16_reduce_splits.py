@@ -28,10 +28,12 @@ def reduce_splits(
     offs_m = tile * SUM_ROWS + tl.arange(0, SUM_ROWS)
     offs_n = tile_1 * SUM_COLUMNS + tl.arange(0, SUM_COLUMNS)
     acc = tl.load(partial_ptr + (offs_m[:, None] * N + offs_n[None, :]))
+    # In the order of the parts: the same bits in every run.
     partial = tl.load(partial_ptr + (1 * (M * N) + offs_m[:, None] * N + offs_n[None, :]))
     acc_1 = acc + partial
     partial_1 = tl.load(partial_ptr + (2 * (M * N) + offs_m[:, None] * N + offs_n[None, :]))
     acc_2 = acc_1 + partial_1
     partial_2 = tl.load(partial_ptr + (3 * (M * N) + offs_m[:, None] * N + offs_n[None, :]))
     acc_3 = acc_2 + partial_2
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_3.to(tl.bfloat16))  # specs/gemm/tiles.py:41
+    # Rounded once.
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_3.to(tl.bfloat16))  # specs/gemm/tiles.py:43

@@ -131,6 +131,6 @@ def int4_gemm_w4a8_split(
         partial_1 = tl.dot(a_odd_1, b_odd_1, acc=product_1)
         scale_1 = tl.load(b_scale_ptr + (k_3 * stride_b_scale0 + offs_n))
         acc = acc_1 + partial_1 * scale_1[None, :]
-    a_scale = tl.load(a_scale_ptr + offs_m)  # specs/gemm/tiles.py:46
+    a_scale = tl.load(a_scale_ptr + offs_m)  # specs/gemm/tiles.py:48
     acc_2 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
     tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc_2)  # specs/gemm/int4_tiles.py:70

@@ -36,10 +36,11 @@ def group_quant(
     BLOCK_M: tl.constexpr = 4
     BLOCK_G: tl.constexpr = 8
     index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:66
     offs_n = index * group + tl.arange(0, BLOCK_G * group)
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x1c00000)  # float32 bits of 3 * 2**-125, specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6
@@ -52,7 +53,7 @@ def group_quant(
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = tl.where(broken, float("nan"), value)
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
-    index_1 = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
+    index_1 = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:98
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
     index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
     offs_scale1 = index + tl.arange(0, BLOCK_G)
@@ -82,7 +83,7 @@ def group_quant(
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])
     index_4 = tl.sum(pairs << shift, axis=3)
     codes_1 = index_4.to(tl.uint8)
-    offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:74
+    offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:75
     tl.store(
         q_ptr + (offs_m[:, None] * (N // per_byte) + offs_q1[None, :]),
         tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)])

@@ -35,10 +35,11 @@ def group_quant(
     BLOCK_M: tl.constexpr = 4
     BLOCK_G: tl.constexpr = 8
     index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:66
     offs_n = index * group + tl.arange(0, BLOCK_G * group)
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x800000)  # 2**23, specs/quant/scaling.py:56
     lifted = bits < 0xd800000  # float32 bits of 2**-100
@@ -55,7 +56,7 @@ def group_quant(
     broken = amax >= 0x7f800000  # float32 bits of infinity
     scale = tl.where(broken, float("nan"), value)
     q = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
-    index_1 = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:97
+    index_1 = scale.to(tl.int32, bitcast=True)  # specs/quant/group.py:98
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
     index_3 = tl.where(index_2 < 0x600000, 0, (index_2 + 0x400000) >> 23)  # 2**22
     offs_scale1 = index + tl.arange(0, BLOCK_G)
@@ -66,6 +67,6 @@ def group_quant(
             ((index_1 < 0) & (index_2 != 0)) | (index_2 > 0x7f800000), 255, tl.where(index_3 > 254, 254, index_3)
         ).to(tl.uint8)
     )
-    codes = q.to(tl.float8e4nv)  # specs/quant/group.py:58
-    # specs/quant/group.py:74
+    codes = q.to(tl.float8e4nv)  # specs/quant/group.py:59
+    # specs/quant/group.py:75
     tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.reshape(codes, [BLOCK_M, BLOCK_G * group]))

@@ -37,20 +37,21 @@ def group_quant(
     BLOCK_M: tl.constexpr = 4
     BLOCK_G: tl.constexpr = 8
     index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:66
     offs_n = index * group + tl.arange(0, BLOCK_G * group)
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     raw = amax.to(tl.float32, bitcast=True) * 0.1666666716337204  # 1/6, specs/quant/scaling.py:95
-    g = tl.load(global_scale_ptr)  # specs/quant/group.py:55
+    g = tl.load(global_scale_ptr)  # specs/quant/group.py:56
     scaled = raw * g  # specs/quant/scaling.py:83
     value = scaled.to(tl.float8e4nv).to(tl.float32)
     value_1 = tl.where(scaled.to(tl.int32, bitcast=True) >= 0x7f800000, float("nan"), value)  # float32 bits of infinity
     empty = value_1 == 0.0
     inverse = tl.div_rn(1.0, tl.where(empty, 1.0, value_1 * tl.div_rn(1.0, g)))
     q = x_1 * tl.reshape(tl.where(empty, 0.0, inverse), [BLOCK_M, BLOCK_G, 1])  # specs/quant/scaling.py:41
-    offs_scale1 = index + tl.arange(0, BLOCK_G)  # specs/quant/group.py:97
+    offs_scale1 = index + tl.arange(0, BLOCK_G)  # specs/quant/group.py:98
     tl.store(scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]), value_1.to(tl.float8e4nv))
     bits = q.to(tl.int32, bitcast=True)
     # The sign is put back at the end: rounding to nearest even is symmetric.
@@ -71,7 +72,7 @@ def group_quant(
     shift = tl.reshape(tl.arange(0, 2) * 4, [1, 1, 1, 2])
     index_1 = tl.sum(pairs << shift, axis=3)
     codes_1 = index_1.to(tl.uint8)
-    offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:74
+    offs_q1 = index * (group // per_byte) + tl.arange(0, BLOCK_G * (group // per_byte))  # specs/quant/group.py:75
     tl.store(
         q_ptr + (offs_m[:, None] * (N // per_byte) + offs_q1[None, :]),
         tl.reshape(codes_1, [BLOCK_M, BLOCK_G * (group // per_byte)])

@@ -35,16 +35,17 @@ def group_quant(
     BLOCK_M: tl.constexpr = 4
     BLOCK_G: tl.constexpr = 8
     index = tl.program_id(1) * BLOCK_G  # specs/quant/group.py:49
-    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:65
+    offs_m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/quant/group.py:66
     offs_n = index * group + tl.arange(0, BLOCK_G * group)
     x = tl.load(x_ptr + (offs_m[:, None] * stride_x0 + offs_n[None, :]))
     x_1 = tl.reshape(x, [BLOCK_M, BLOCK_G, group]).to(tl.float32)  # specs/quant/group.py:50
+    # Bit patterns: NaN and infinity are above everything finite.
     amax = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x2edbe6ff)  # float32 bits of 1e-10, specs/quant/scaling.py:56
     scale = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     q = tl.div_rn(x_1, tl.reshape(scale, [BLOCK_M, BLOCK_G, 1]))  # specs/quant/scaling.py:42
-    offs_scale1 = index + tl.arange(0, BLOCK_G)  # specs/quant/group.py:97
+    offs_scale1 = index + tl.arange(0, BLOCK_G)  # specs/quant/group.py:98
     tl.store(scale_ptr + (offs_m[:, None] * (N // group) + offs_scale1[None, :]), scale)
-    codes = q.to(tl.float8e4nv)  # specs/quant/group.py:58
-    # specs/quant/group.py:74
+    codes = q.to(tl.float8e4nv)  # specs/quant/group.py:59
+    # specs/quant/group.py:75
     tl.store(q_ptr + (offs_m[:, None] * N + offs_n[None, :]), tl.reshape(codes, [BLOCK_M, BLOCK_G * group]))

@@ -27,11 +27,11 @@ def per_token_quant_int8(
 ):
     BLOCK_M: tl.constexpr = 1
     BLOCK_N: tl.constexpr = 2048
-    # What rows over the edge hold is not stored, so they may be read as anything, without a mask.
-    blocks = tl.cdiv(N, BLOCK_N)  # specs/quant/row.py:47
+    blocks = tl.cdiv(N, BLOCK_N)  # specs/quant/row.py:46
     high = tl.full([BLOCK_M], float("-inf"), tl.float32)  # specs/quant/row.py:104
     low = tl.full([BLOCK_M], float("inf"), tl.float32)
     amax = tl.full([BLOCK_M], 0, tl.int32)
+    # Rows over the edge are not stored, so anything is read for them, without a mask.
     offs_m = tl.program_id(0) + tl.arange(0, BLOCK_M)  # specs/quant/row.py:59
     arange_2048 = tl.arange(0, BLOCK_N)
     for k in range(blocks):  # specs/quant/row.py:105
