@@ -49,9 +49,9 @@ def ds(
     Args:
         end: first index that does not exist, at most the declared size, which it is when left out.
         in_bounds: True where all indices exist, so that nothing is checked; None: see the module.
-        padding: of loads, beyond the end: zeros, or anything. UNDEFINED is for rows and columns of a product whose
-            results are not stored: targets may then read the last one again, which unlike a mask leaves loads
-            asynchronous copies.
+        padding: of loads, past the end: zeros, or anything. UNDEFINED is for rows and columns of a product whose
+            results are not stored: targets may read the last one again, which, unlike a mask, does not keep loads from
+            being asynchronous copies.
     """
     check_shape((size,))
     start = start if isinstance(start, Tile) else constant(start, INT32)
@@ -84,7 +84,7 @@ def store_block(array: ArrayHandle, indices: tuple[Slice | Index, ...], value: T
 
 
 def _access(array: ArrayHandle, indices: tuple[Slice | Index, ...]) -> tuple[list[Tile], tuple[BlockDim, ...]]:
-    """Starts of all dimensions and ends of those that are checked; what is taken of each dimension."""
+    """Starts of all dimensions and ends of those that are checked; and the block's part of each dimension."""
     if len(indices) != array.rank:
         raise fail(f"'{array.param.name}' takes {array.rank} indices, got {len(indices)}")
     if array.scalar:
@@ -113,7 +113,7 @@ def _shape(dims: Sequence[BlockDim]) -> tuple[int, ...]:
 
 
 def _in_bounds(array: ArrayHandle, index: Slice, size: Expr) -> bool:
-    """Whether a range follows to be in bounds."""
+    """Whether a range is in bounds by what is known of its start and of the size."""
     if index.end is not None:
         return False
     start = index.start.value.op

@@ -10,14 +10,15 @@ import pytest
 
 from specs.gemm.oracle import product
 from specs.gemm.scaled import K, M, N, grid, static_conditions, tunables
-from specs.gemm.tiles import clamped, finish, span, tile_position
+from specs.gemm.tiles import finish, span, tile_position
 from specs.lang.declare.accuracy import FLOAT32, Accuracy
 from specs.lang.declare.check import KINDS_OF_DEVICE
 from specs.lang.declare.kernel import Access, Array, Config, Kernel, Rows
 from specs.lang.declare.op import Op, Reference, single
 from specs.lang.formats.elements import BF16, F32, INT32, UINT8, ElementFormat, Kind, NanRule
+from specs.tile.blocks import UNDEFINED, load_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import cdiv, dot, fori_loop, load, zeros
+from specs.tile.language import cdiv, dot, fori_loop, zeros
 from specs.tile.library import codec
 from tests.rules.source import own_modules
 
@@ -28,14 +29,11 @@ E2M2 = ElementFormat(name=NAME, kind=Kind.FLOAT, bits=5, exponent_bits=2, mantis
 def invented_gemm(p: Any) -> None:
     """C = A @ W, W one code per byte."""
     tile_m, tile_n = tile_position(p)
-    rows, cols = span(tile_m, p.BLOCK_M), span(tile_n, p.BLOCK_N)
-    a_rows, w_cols = clamped(rows, p.M, p.even_m), clamped(cols, p.N, p.even_n)
+    rows, cols = span(tile_m, p.BLOCK_M, UNDEFINED), span(tile_n, p.BLOCK_N, UNDEFINED)
 
     def step(k: Tile, acc: Tile) -> Tile:
         depth = span(k, p.BLOCK_K)
-        inside = depth < p.K
-        a = load(p.a, (a_rows[:, None], depth[None, :]), inside[None, :])
-        codes = load(p.w, (depth[:, None], w_cols[None, :]), inside[:, None])
+        a, codes = load_block(p.a, (rows, depth)), load_block(p.w, (depth, cols))
         return dot(a, codec.decode(codes.to(INT32), E2M2).to(BF16), acc)
 
     finish(p, fori_loop(0, cdiv(p.K, p.BLOCK_K), step, zeros((p.BLOCK_M, p.BLOCK_N))), rows, cols)

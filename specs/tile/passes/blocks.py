@@ -144,7 +144,7 @@ class _Lowering(Rewriter):
         self.bind(op.result, tile)
 
     def by_descriptor(self, op: Operation) -> None:
-        """Lets a descriptor that is made as early as possible access the block."""
+        """Replays a block access through a descriptor, which is made as early as its operands allow."""
         dims = block_dims(op)
         picked = [value for dim, value in zip(dims, op.operands, strict=False) if dim.size is None]
         starts = [value for dim, value in zip(dims, op.operands, strict=False) if dim.size is not None]
