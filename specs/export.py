@@ -19,27 +19,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, Expr, as_expr, show
-from specs.lang.declare.kernel import Array, Attribute, Config, Constraint, Kernel, Rows, Shape
-from specs.lang.declare.layouts import Layout, Pages
-from specs.lang.declare.op import Case, Op, Step
-from specs.lang.formats.blocks import BlockFormat
+from specs.lang.declare.axes import Expr
+from specs.lang.declare.kernel import Array, Attribute, Config, Kernel
+from specs.lang.declare.layouts import Dense, Pages
+from specs.lang.declare.members import derived, encode, left_out, members, properties
+from specs.lang.declare.op import Op, Step
+from specs.lang.declare.terms import Shape
+from specs.lang.formats.blocks import BlockFormat, ScaleRule
 from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.packing import Packing
 from specs.lang.formats.paged import Paged, Place
 from specs.tile.launch.cases import case_launches
 from specs.tile.passes.canonical import canonical
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BOUND_SYMBOLS = (
     "u_out: unit roundoff of the result's format; eta_out: half its smallest subnormal; u_acc, t_acc: roundoff and "
     "truncation of the accumulator; sum|terms|: sum of the absolute values that were added up"
 )
 _CONFIG = "cuda"  # configurations under which programs are traced for their hash
+_Sha256 = Annotated[str, ("pattern", "^[0-9a-f]{64}$")]
 Json = dict[str, Any]
 
 
@@ -51,7 +55,7 @@ def content_hash(op: Op) -> str:
 
 
 def to_dict(op: Op) -> Json:
-    """The JSON form of an operation. Keys are in the order in which a reader wants them."""
+    """The JSON form of an operation."""
     return {**_body(op), "content_hash": content_hash(op)}
 
 
@@ -61,284 +65,328 @@ def to_json(op: Op) -> str:
 
 
 def _body(op: Op) -> Json:
-    kernels = {step.kernel.name: step.kernel for step in op.steps}
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "name": op.name,
-        "version": op.version,
-        "family": op.family,
-        "doc": op.doc,
-        "definition": op.definition,
-        "source": op.source,
-        "axes": [_axis(axis) for axis in op.axes],
-        "arrays": [_array(array) for array in op.arrays],
-        "attributes": [_attribute(attribute) for attribute in op.attributes],
-        "constraints": [_constraint(constraint) for constraint in op.constraints],
-        "temporaries": [_array(array) for array in op.temporaries],
-        "steps": [_step(step, program) for step, program in zip(op.steps, _programs(op), strict=True)],
-        "kernels": [_kernel(kernel) for kernel in kernels.values()],
-        "independent": {i.axis.name: None if i.when is None else show(i.when) for i in op.independent},
-        "accuracy": [{"result": name, **_accuracy(contract)} for name, contract in op.accuracy],
-        "cases": [_case(case) for case in op.cases],
-        "layouts": {name: _paged(layout) for name, layout in sorted(_layouts(op, kernels.values()).items())},
-        "formats": {name: _element(form) for name, form in sorted(_formats(op, kernels.values()).items())},
-    }
+    return {m.name: encode(m.read(op), m.type) for m in members(Op) if m.name != content_hash.__name__}
 
 
-# Declarations.
+# Arrays.
+
+left_out(Array, "by", "order", "order_for")
 
 
-def _axis(axis: Axis) -> Json:
-    return {
-        "name": axis.name,
-        "doc": axis.doc,
-        "static": axis.static,
-        "minimum": axis.minimum,
-        "maximum": axis.maximum,
-        "multiple_of": axis.multiple_of,
-        "value": None if axis.value is None else show(axis.value),
-        "default": axis.default,
-    }
+@dataclass(frozen=True, slots=True)
+class ShapesBy:
+    """Shapes that depend on a choice."""
+
+    attribute: str
+    """Attribute that decides."""
+    choices: tuple[tuple[str, tuple[Shape, ...]], ...]
+    """Accepted shapes of every choice; none where the array is not taken."""
 
 
-def _array(array: Array) -> Json:
-    accepted = array.formats if isinstance(array.formats, tuple) else ()
-    return {
-        "name": array.name,
-        "doc": array.doc,
-        "access": array.access.value,
-        "role": array.role.name.lower(),
-        "optional": array.optional,
-        "required_for": list(array.required_for),
-        "shapes": [_shape(shape) for shape in array.shapes],
-        "shapes_by": None if array.by is None else _shapes_by(array),
-        "formats": [form.name for form in accepted],
-        "format_of": array.formats if isinstance(array.formats, str) else None,
-        "swapped_by": None if array.order is None else _swapped_by(array),
-        "layout": _layout(array.layout),
-    }
+@dataclass(frozen=True, slots=True)
+class SwappedBy:
+    """An attribute that says in which order the last two dimensions are passed."""
+
+    attribute: str
+    """At "nk" they are swapped."""
+    only_for: tuple[str, ...]
+    """Choices (of the attribute in shapes_by) to which that applies; empty for all."""
 
 
-def _shapes_by(array: Array) -> Json:
-    choices = {choice: [_shape(shape) for shape in shapes] for choice, shapes in array.shapes_by}
-    return {"attribute": array.by, "choices": choices}
+@derived
+def shapes_by(array: Array) -> ShapesBy | None:
+    """In place of shapes, when they depend on a choice."""
+    return None if array.by is None else ShapesBy(array.by, array.shapes_by)
 
 
-def _swapped_by(array: Array) -> Json:
-    return {"attribute": array.order, "only_for": list(array.order_for)}
+@derived
+def formats(array: Array) -> tuple[ElementFormat, ...]:
+    """Accepted element formats."""
+    return array.formats if isinstance(array.formats, tuple) else ()
 
 
-def _shape(shape: Shape) -> list[str]:
-    return [str(dim) if isinstance(dim, Rows) else show(dim) for dim in shape]
+@derived
+def format_of(array: Array) -> str | None:
+    """In place of formats: the array or attribute whose format this one has."""
+    return array.formats if isinstance(array.formats, str) else None
 
 
-def _layout(layout: Layout) -> Json:
-    if isinstance(layout, Pages):
-        return {
-            "kind": "pages",
-            "layout": layout.layout,
-            "rows": layout.rows.name,
-            "block_size": layout.block_size,
-        }
-    return {"kind": "dense", "inner": layout.inner.name.lower()}
+@derived
+def swapped_by(array: Array) -> SwappedBy | None:
+    """How the order of the last two dimensions is chosen."""
+    return None if array.order is None else SwappedBy(array.order, array.order_for)
 
 
-_KINDS = {ElementFormat: "format", Paged: "layout"}
+@derived
+def kind(_: Dense) -> Literal["dense"]:
+    """Which layout."""
+    return "dense"
 
 
-def _attribute(attribute: Attribute) -> Json:
-    return {
-        "name": attribute.name,
-        "doc": attribute.doc,
-        "kind": _KINDS.get(attribute.kind) or attribute.kind.__name__,
-        "required": attribute.required,
-        "default": _value(attribute.default),
-        "choices": [_value(choice) for choice in attribute.choices],
-        "minimum": attribute.minimum,
-        "maximum": attribute.maximum,
-        "dynamic": attribute.dynamic,
-        "follows": attribute.follows,
-    }
+@derived
+def _kind(_: Pages) -> Literal["pages"]:
+    """Which layout."""
+    return "pages"
 
 
-def _value(value: object) -> object:
-    return value.name if isinstance(value, (ElementFormat, Paged)) else value
+@derived
+def rows(pages: Pages) -> str:
+    """Axis: rows of a page."""
+    return pages.rows.name
 
 
-def _constraint(constraint: Constraint) -> Json:
-    return {"argument": constraint.argument, "holds": show(constraint.holds), "message": constraint.message}
+# Attributes, kernels and steps.
+
+left_out(Config, "target", "table", "name")
+left_out(Step, "op", "prefix")
 
 
-# Kernels.
+@derived
+def kind_(attribute: Attribute) -> Literal["int", "float", "bool", "str", "format", "layout"]:
+    """Type of its value; "format" is an element format, given by name or as the framework's dtype, "layout" a cache
+    layout, given by name or as a custom declaration.
+    """
+    names: Any = {ElementFormat: "format", Paged: "layout", int: "int", float: "float", bool: "bool", str: "str"}
+    return names[attribute.kind]  # type: ignore[no-any-return]
 
 
-def _step(step: Step, program: Json) -> Json:
-    return {
-        "kernel": step.kernel.name,
-        "when": None if step.when is None else show(step.when),
-        "arrays": dict(step.arrays),
-        "attributes": {name: _setting(value) for name, value in step.attributes},
-        "repeat": None if step.repeat is None else show(step.repeat),
-        "advance": {} if step.advance is None else {step.advance[0]: show(step.advance[1])},
-        "program": program,
-    }
+@derived
+def body(kernel: Kernel) -> str:
+    """Python function that is the tile program, with its module."""
+    return f"{kernel.body.__module__}.{kernel.body.__qualname__}"
 
 
-def _setting(value: object) -> Json:
-    if isinstance(value, Expr):
-        return {"expression": show(value), "value": None}
-    return {"expression": None, "value": _value(value)}
+@derived
+def configs(kernel: Kernel) -> dict[str, tuple[Config, ...]]:
+    """Defaults of the tunables per target, in the order in which they are tried."""
+    targets = dict.fromkeys(config.target for config in kernel.configs)
+    return {target: tuple(c for c in kernel.configs if c.target == target) for target in targets}
 
 
-def _programs(op: Op) -> list[Json]:
-    """For every step, which programs it runs in the cases of the operation, as one hash."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Value of a kernel's attribute in one step: exactly one of the two."""
+
+    expression: Expr | None
+    """Expression over the operation's attributes."""
+    value: object
+    """Fixed value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The tile programs that a step runs in the cases of the operation."""
+
+    specialisations: int
+    """Different programs among all cases."""
+    sha256: _Sha256
+    """Hash of their IR, without names and line numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedStep(Step):
+    """One kernel of the operation, in order."""
+
+    program: Programs
+    """What the step runs."""
+
+
+@derived
+def _kernel(step: TracedStep) -> str:
+    """Name of the kernel."""
+    return step.kernel.name
+
+
+@derived
+def attributes(step: TracedStep) -> dict[str, Setting]:
+    """Attributes of the kernel that are not the operation's own of that name."""
+    given = step.attributes
+    return {n: Setting(v, None) if isinstance(v, Expr) else Setting(None, v) for n, v in given}
+
+
+@derived
+def advance(step: TracedStep) -> dict[str, Expr]:
+    """Attributes of the kernel that grow from one time to the next, and by how much."""
+    return {} if step.advance is None else dict([step.advance])
+
+
+@derived
+def steps(op: Op) -> tuple[TracedStep, ...]:
+    """Kernels in the order in which they run."""
     texts: list[dict[str, None]] = [{} for _ in op.steps]
     for case in op.cases:
         for found in case_launches(op, case, _CONFIG, strided=True):
             texts[found.index][canonical(found.program)] = None
-    return [
-        {"specialisations": len(text), "sha256": hashlib.sha256("".join(text).encode()).hexdigest()} for text in texts
-    ]
+    hashed = [Programs(len(text), hashlib.sha256("".join(text).encode()).hexdigest()) for text in texts]
+    own = [{f.name: getattr(step, f.name) for f in fields(step) if f.init} for step in op.steps]
+    return tuple(TracedStep(**step, program=program) for step, program in zip(own, hashed, strict=True))
 
 
-def _kernel(kernel: Kernel) -> Json:
-    return {
-        "name": kernel.name,
-        "version": kernel.version,
-        "doc": kernel.doc,
-        "body": f"{kernel.body.__module__}.{kernel.body.__qualname__}",
-        "axes": [_axis(axis) for axis in kernel.axes],
-        "arrays": [_array(array) for array in kernel.arrays],
-        "attributes": [_attribute(attribute) for attribute in kernel.attributes],
-        "tunables": [{"name": t.name, "doc": t.doc, "values": list(t.values)} for t in kernel.tunables],
-        "configs": _configs(kernel.configs),
-        "static_conditions": {name: show(expr) for name, expr in kernel.static_conditions},
-        "grid": [show(as_expr(size)) for size in kernel.grid],
-    }
+# Operations.
+
+left_out(Op, "oracle", "sample", "framework_product")
 
 
-def _configs(configs: tuple[Config, ...]) -> dict[str, list[Json]]:
-    """Per target the configurations in the order in which they are tried."""
-    rows: dict[str, list[Json]] = {}
-    for config in configs:
-        when = None if config.when is None else show(config.when)
-        rows.setdefault(config.target, []).append({"when": when, "values": dict(config.values)})
-    return rows
+@derived
+def schema_version(_: Op) -> Annotated[int, ("const", SCHEMA_VERSION)]:
+    """Version of this form."""
+    return SCHEMA_VERSION
 
 
-# Proof.
+@derived
+def kernels(op: Op) -> tuple[Kernel, ...]:
+    """Every kernel that a step names."""
+    return tuple({step.kernel.name: step.kernel for step in op.steps}.values())
 
 
-def _accuracy(contract: Accuracy) -> Json:
-    return {
-        "exact": contract.exact,
-        "terms": None if contract.exact else show(contract.terms),
-        "extra": None if contract.exact else contract.extra,
-        "exact_for_exact_sums": contract.same_bytes(True),
-        "bound": contract.formula(),
-    }
+@derived
+def independent(op: Op) -> dict[str, Expr | None]:
+    """Axes along which a call is many calls, with the condition under which it is; devices may partition them."""
+    return {i.axis.name: i.when for i in op.independent}
 
 
-def _case(case: Case) -> Json:
-    return {
-        "name": case.name,
-        "sizes": dict(case.sizes),
-        "lead": None if case.lead is None else list(case.lead),
-        "attributes": {name: _value(value) for name, value in case.attributes},
-        "formats": {name: _value(value) for name, value in case.formats},
-        "absent": list(case.absent),
-        "large": case.large,
-    }
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """How close an implementation comes to the float64 oracle."""
+
+    result: str
+    """Result that the contract is about."""
+    exact: bool
+    """Whether the bytes are the oracle's."""
+    terms: Expr | None
+    """Number of terms in a sum; null for exact results."""
+    extra: Annotated[int, ("minimum", 0)] | None
+    """Rounded operations on a term besides the additions; null for exact results."""
+    exact_for_exact_sums: bool
+    """Whether the bytes are the oracle's where every sum is exact."""
+    bound: Annotated[str, ("description", f"{BOUND_SYMBOLS}.")]
+    """The bound, elementwise."""
 
 
-# Formats and layouts.
+@derived
+def accuracy(op: Op) -> tuple[Contract, ...]:
+    """One contract per result."""
+    return tuple(_contract(name, contract) for name, contract in op.accuracy)
 
 
-def _named(op: Op, kernels: Iterable[Kernel]) -> list[object]:
+def _contract(name: str, c: Accuracy) -> Contract:
+    terms, extra = (None, None) if c.exact else (c.terms, c.extra)
+    return Contract(name, c.exact, terms, extra, c.same_bytes(True), c.formula())
+
+
+@derived
+def layouts(op: Op) -> dict[str, Paged]:
+    """Every cache layout that is named anywhere in this form."""
+    return dict(sorted((value.name, value) for value in _named(op) if isinstance(value, Paged)))
+
+
+@derived
+def formats_(op: Op) -> dict[str, ElementFormat]:
+    """Every element format that is named anywhere in this form."""
+    found = _named(op)
+    blocks = [field.format for value in found if isinstance(value, Paged) for field in value.fields]
+    found += [form for block in blocks for form in (block.element, block.scale)]
+    forms = {form.name: form for form in found if isinstance(form, ElementFormat)}
+    return {name: forms[name] for name in sorted(forms)}
+
+
+@derived
+def content_hash_(op: Op) -> _Sha256:
+    """Hash of everything else in this form."""
+    return content_hash(op)
+
+
+def _named(op: Op) -> list[object]:
     """Every value that the operation names: formats of arrays, values of attributes."""
-    kernels = tuple(kernels)
-    arrays = [*op.arrays, *op.temporaries, *(array for kernel in kernels for array in kernel.arrays)]
-    attributes = [*op.attributes, *(attribute for kernel in kernels for attribute in kernel.attributes)]
+    owners: tuple[Op | Kernel, ...] = (op, *kernels(op))
+    arrays = [*op.temporaries, *(array for owner in owners for array in owner.arrays)]
+    given = [attribute for owner in owners for attribute in owner.attributes]
     found: list[object] = []
     found += [form for array in arrays if isinstance(array.formats, tuple) for form in array.formats]
-    found += [value for a in attributes for value in (a.default, *a.choices)]
+    found += [value for a in given for value in (a.default, *a.choices)]
     found += [value for step in op.steps for _, value in step.attributes]
     found += [value for case in op.cases for _, value in (*case.attributes, *case.formats)]
     return found
 
 
-def _layouts(op: Op, kernels: Iterable[Kernel]) -> dict[str, Paged]:
-    """Every cache layout that the operation names."""
-    return {value.name: value for value in _named(op, kernels) if isinstance(value, Paged)}
+# Formats and layouts.
+
+left_out(Paged, "name", "scale_bytes", "values")
+properties(Paged, "width", "value_width", "row_stride", "share", "row_bytes")
+left_out(Place, "field")
+left_out(BlockFormat, "block", "ragged", "zero_point", "tensor_scale", "source")
+left_out(Packing, "axis")
+left_out(ElementFormat, "name")
+properties(ElementFormat, "storage_bits", "max_finite")
 
 
-def _formats(op: Op, kernels: Iterable[Kernel]) -> dict[str, ElementFormat]:
-    """Every element format that the operation or a layout of it names."""
-    found = _named(op, kernels)
-    blocks = [field.format for value in found if isinstance(value, Paged) for field in value.fields]
-    found += [form for block in blocks for form in (block.element, block.scale)]
-    return {form.name: form for form in found if isinstance(form, ElementFormat)}
+@derived
+def fields_(layout: Paged) -> tuple[Place, ...]:
+    """Fields in order. A value is code times scale, rounded to bfloat16 where used."""
+    return layout.places
 
 
-def _paged(layout: Paged) -> Json:
-    return {
-        "width": layout.width,
-        "value_width": layout.value_width,
-        "scales": layout.scales.name.lower(),
-        "row_stride": layout.row_stride,
-        "share": layout.share,
-        "row_bytes": layout.row_bytes,
-        "page_multiple": layout.page_multiple,
-        "fields": [_field(place) for place in layout.places],
-        "source": layout.source,
-    }
+@derived
+def count(place: Place) -> int:
+    """Number of columns."""
+    return place.field.count
 
 
-def _field(place: Place) -> Json:
-    field = place.field
-    scaled = field.format.scale is not None
-    return {
-        "column": place.column,
-        "count": field.count,
-        "byte": place.byte,
-        "code_bytes": field.code_bytes,
-        "scale_byte": place.scale_byte if scaled else None,
-        "scale_bytes": field.scale_bytes,
-        "format": _block(field.format),
-    }
+@derived
+def code_bytes(place: Place) -> int:
+    """Bytes of the codes."""
+    return place.field.code_bytes
 
 
-def _block(form: BlockFormat) -> Json:
-    scaled, packing = form.scale is not None, form.packing
-    return {
-        "name": form.name,
-        "element": form.element.name,
-        "group": form.block[1],
-        "scale": None if form.scale is None else form.scale.name,
-        "rule": form.rule.name.lower() if scaled else None,
-        "amax_floor": form.amax_floor if scaled else None,
-        "packing": None
-        if packing is None
-        else {"word": packing.word.name, "per_word": packing.per_word, "order": packing.order.name.lower()},
-    }
+@derived
+def scale_byte(place: Place) -> int | None:
+    """First byte of the scales, in the row or in its share of the page's end; null without scales."""
+    return None if place.field.format.scale is None else place.scale_byte
 
 
-def _element(form: ElementFormat) -> Json:
-    floating = form.is_float
-    return {
-        "kind": form.kind.value,
-        "bits": form.bits,
-        "storage_bits": form.storage_bits,
-        "signed": form.signed,
-        "exponent_bits": form.exponent_bits,
-        "mantissa_bits": form.mantissa_bits,
-        "bias": form.bias,
-        "subnormals": form.subnormals,
-        "rounding": "nearest, ties to even",
-        "nan": form.nan.name.lower(),
-        "overflow": form.overflow.name.lower(),
-        "max_finite": form.max_finite,
-        "min_normal": form.min_normal if floating else None,
-        "min_subnormal": form.min_subnormal if floating else None,
-        "source": form.source,
-    }
+@derived
+def scale_bytes(place: Place) -> int:
+    """Bytes of the scales."""
+    return place.field.scale_bytes
+
+
+@derived
+def format_(place: Place) -> BlockFormat:
+    """Format of codes and scales."""
+    return place.field.format
+
+
+@derived
+def group(block: BlockFormat) -> int | None:
+    """Columns that one scale covers; null without scales."""
+    return block.block[1]
+
+
+@derived
+def rule(block: BlockFormat) -> ScaleRule | None:
+    """How a scale follows from its group; null without scales."""
+    return None if block.scale is None else block.rule
+
+
+@derived
+def amax_floor(block: BlockFormat) -> float | None:
+    """Smallest magnitude that a group is scaled for; null without scales."""
+    return None if block.scale is None else block.amax_floor
+
+
+@derived
+def rounding(_: ElementFormat) -> str:
+    """How values between two codes are rounded."""
+    return "nearest, ties to even"
+
+
+@derived
+def min_normal(form: ElementFormat) -> float | None:
+    """Smallest positive normal number; null for integers."""
+    return form.min_normal if form.is_float else None
+
+
+@derived
+def min_subnormal(form: ElementFormat) -> float | None:
+    """Smallest positive number; null for integers."""
+    return form.min_subnormal if form.is_float else None

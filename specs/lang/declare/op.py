@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, takewhile
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Case:
 
     name: str
     """Name within the operation."""
-    sizes: tuple[tuple[str, int], ...]
+    sizes: tuple[tuple[str, Annotated[int, ("minimum", 0)]], ...]
     """Size of every axis."""
     attributes: tuple[tuple[str, object], ...] = ()
     """Attributes that are not at their default."""
