@@ -115,7 +115,7 @@ def test_calls_are_checked() -> None:
 
     from torch_impl.launch import run
 
-    with pytest.raises(ConstraintViolated, match="divisible by the group of 48"):
+    with pytest.raises(ConstraintViolated, match="must be a multiple of group = 48"):
         run(QUANT, [torch.zeros(2, 64)], (), "eager")
 
 
