@@ -35,7 +35,6 @@ _MACHINERY = str(Path(__file__).parents[1])
 _ROOT = str(Path(__file__).parents[3])
 _DECLARATIONS = f"{_ROOT}/specs/lang/"
 _PLAIN = frozenset({int, float, bool, str, type(None), FunctionType})
-_SEQUENCES = frozenset({tuple, list})
 
 Number = int | float | bool
 
@@ -50,7 +49,7 @@ class Tracer:
         self._constants: dict[tuple[int, type, object], Tile] = {}
         self._inner: set[int] = set()  # values of blocks that are complete: nothing outside of them sees those
         self._numbered: dict[int, tuple[Value, str]] = {}  # names by place in a tuple
-        self._looked_into: dict[int, object] = {}  # objects whose tiles never change
+        self._looked_into: dict[int, object] = {}  # tuples, and objects with slots: looked at once
         self._frames: list[FrameType] = []  # where the last operation was recorded, callers first
         self._where: Location | None = None
         self._step = 0  # how far into its function that is
@@ -134,7 +133,7 @@ class Tracer:
             if _is_machinery(author.f_code.co_filename):
                 continue
             for name, held in author.f_locals.items():
-                kind = type(held)
+                kind: type = type(held)
                 if kind is Tile:
                     if held.value.name is None:
                         held.value.name = name
@@ -212,11 +211,10 @@ def _hint_fields(held: object, slots: tuple[str, ...]) -> None:
     """Names of an object's fields for the tiles that they hold."""
     fields = [(name, getattr(held, name, None)) for name in slots] if slots else list(vars(held).items())
     for name, item in fields:
-        kind = type(item)
-        if kind is Tile:
+        if isinstance(item, Tile):
             if item.value.name is None:
                 item.value.hint = name
-        elif kind in _SEQUENCES:
+        elif isinstance(item, (tuple, list)):
             for number, element in enumerate(item):
                 if type(element) is Tile and element.value.name is None:
                     element.value.hint = f"{name}_{number}"
