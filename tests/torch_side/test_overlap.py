@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import pytest
@@ -26,8 +27,10 @@ def _launches(name: str) -> list[Launch]:
 
 
 def _body(source: str) -> list[str]:
-    """The statements of a kernel."""
-    return source.split("\n):\n", 1)[1].splitlines()
+    """The statements of a kernel, a line each, without named constants and comments."""
+    (kernel,) = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    statements = (node for node in kernel.body if not isinstance(node, ast.AnnAssign))
+    return [line for node in statements for line in ast.unparse(node).splitlines()]
 
 
 @pytest.mark.parametrize("name", specs.names())
