@@ -242,8 +242,9 @@ class _Binder:
             why = f"{array.by} = {self.attributes[str(array.by)]!r} does not take it"
             raise errors.Surplus(op=self.op.name, argument=name, expected=why, actual=list(info.shape))
         self.formats[name] = self.check_format(form, info)
-        self.attributes = followed(self.op, self.attributes, {name: info.format})
-        self.forms = self.op.under(self.attributes)
+        if any(attribute.follows == name for attribute in self.op.attributes):
+            self.attributes = followed(self.op, self.attributes, {name: info.format})
+            self.forms = self.op.under(self.attributes)
         if isinstance(array.layout, Pages):
             self.take_pages(form, array.layout, info)
             return
