@@ -125,5 +125,5 @@ def test_too_few_sinks_are_refused(make: Any) -> None:
     inputs = make()
     given = tensors(inputs)
     given["attn_sink"] = given["attn_sink"][:-1]
-    with pytest.raises(ArgumentError, match="a sink for every head"):
+    with pytest.raises(ArgumentError, match=r"sinks for . heads"):
         called(inputs, given, "eager")

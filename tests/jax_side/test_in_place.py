@@ -15,6 +15,7 @@ from jax_impl.launch import run
 from jax_impl.support import explain
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import WrongType
+from tests.helptext import entries
 from tests.jax_side.calls import as_tuple, raw, small_call
 from tests.torch_side.accumulate import ACCUMULATE
 
@@ -107,6 +108,7 @@ def test_references_to_what_is_only_read_are_refused() -> None:
 def test_help_says_where_the_new_value_is(op: str) -> None:
     text = getattr(ops, op).__doc__
     for array in specs.get(op).mutated:
-        (line,) = [x for x in text.splitlines() if x.strip().startswith(f"{array.name}: ") and "not changed" in x]
+        line = entries(text)[array.name]
+        assert "not changed" in line
         assert "its new value is returned" in line
         assert "jax.new_ref" in line

@@ -22,6 +22,7 @@ from specs.lang.declare.kernel import choice_name
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import E4M3, ElementFormat
+from tests.helptext import entries
 from tests.jax_side.calls import as_tuple, jax_case, raw, small_call
 from tests.small import with_floats
 
@@ -316,7 +317,7 @@ def test_signature_and_help_are_the_specs(op: str) -> None:
     signature, text = inspect.signature(function), function.__doc__
     names = [a.name for a in spec.inputs] + [a.name for a in spec.attributes] + ["implementation"]
     assert list(signature.parameters) == names
-    lines = {line.strip().partition(":")[0]: line for line in text.splitlines() if ":" in line}
+    lines = entries(text)
     for array in spec.arrays:
         shapes = [shapes[0] for _, shapes in array.shapes_by if shapes] if array.by else list(array.shapes)
         assert all(shape_text(shape) in lines[array.name] for shape in shapes)

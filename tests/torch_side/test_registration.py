@@ -16,6 +16,7 @@ from specs.lang.declare.kernel import Access, Rows, choice_name
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
+from tests.helptext import entries
 from tests.small import with_floats
 from tests.torch_side.calls import (
     Tensors,
@@ -181,7 +182,7 @@ def test_signature_is_the_specs(op: str) -> None:
 @pytest.mark.parametrize("op", specs.names())
 def test_help_names_shapes_and_formats(op: str) -> None:
     spec, text = specs.get(op), public(op).__doc__ or ""
-    lines = {line.strip().partition(":")[0]: line for line in text.splitlines() if ":" in line}
+    lines = entries(text)
     for array in spec.arrays:
         line = lines[array.name]
         shapes = [shapes[0] for _, shapes in array.shapes_by if shapes] if array.by else list(array.shapes)
