@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specs.lang.call.bind import Call
 from specs.tile.backend import Backend
 from specs.tile.launch.plan import Launch
-from specs.tile.targets import Target
+from specs.tile.targets import PALLAS_XPU, PALLAS_XPU_VECTOR, Target
 
 if TYPE_CHECKING:
     from jax_impl.kernel import Signature
@@ -39,10 +39,13 @@ class JaxBackend(Backend):
     prepare: Callable[[str], None] = _nothing
 
     def target(self, platform: str) -> Target | None:
-        """As `Backend.target`; subnormal numbers are flushed where XLA does so."""
+        """As `Backend.target`; subnormal numbers are flushed where XLA does so, matrix units used as they are to be."""
+        from jax_impl.platforms import matrix_units
         from jax_impl.subnormals import flushes
 
         found = Backend.target(self, platform)
+        if found is PALLAS_XPU and matrix_units.choice().setting == "off":
+            found = PALLAS_XPU_VECTOR
         return replace(found, flushes_subnormals=True) if found is not None and flushes(platform) else found
 
     def lowers_kernels(self, platform: str) -> bool:

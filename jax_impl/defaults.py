@@ -42,8 +42,8 @@ DEFAULTS = (
         platform="oneapi",
         ops=("fp8_gemm", "fp8_bmm", "fp8_gemm_w8a16", "int4_gemm_w4a16", "int4_gemm_w4a8", "fp4_gemm"),
         implementation="xla",
-        reason="XLA hands dots to oneDNN, which uses the matrix units; Triton's pipeline for oneapi makes them "
-        "multiplications and additions on vectors, in tiles small enough for the registers (not measured)",
+        reason="XLA hands dots to oneDNN, whose kernels are written for the matrix units; tiles use the units as well, "
+        "for a third of the time at best by the estimate of `parity xpu` (not measured)",
     ),
     Default(
         platform="oneapi",

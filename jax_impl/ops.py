@@ -8,7 +8,8 @@ refused with a clear message, and so is vmap where calls are not independent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Literal
 
 import specs
 from jax_impl.backends import BACKENDS
@@ -44,16 +45,20 @@ def explain(name: str, platform: str | None = None) -> dict[str, str]:
     """Implementation -> "ready" where it can run, else why not. A call uses the first one that can, unless it names
     one.
 
+    On oneapi there is an entry "matrix units" besides: whether kernels use them, and why (see `matrix_units`).
+
     Args:
         platform: cpu, cuda (or gpu), oneapi (or xpu), sycl; None for where new arrays go.
 
     Raises:
         ArgumentError: there is no such platform.
     """
+    from jax_impl.platforms import matrix_units as units
     from jax_impl.support import explain as answers
     from jax_impl.support import platform_called
 
-    return answers(platform_called(specs.get(name).name, platform), specs.get(name))  # an unknown name is refused
+    where = platform_called(specs.get(name).name, platform)  # an unknown name is refused
+    return answers(where, specs.get(name)) | ({"matrix units": str(units.choice())} if where == "oneapi" else {})
 
 
 def why(name: str, platform: str | None = None) -> str:
@@ -65,6 +70,25 @@ def why(name: str, platform: str | None = None) -> str:
     return WITHOUT_PREFERENCE if row is None else row.reason
 
 
+def matrix_units(setting: Literal["on", "off", "lts"] | None) -> AbstractContextManager[None]:
+    """A context: kernels for oneapi that are traced in it use the matrix units (XMX) of Intel GPUs, or do not.
+
+    Without it they do on Battlemage, Lunar Lake, Panther Lake and Data Center Max, and where there is no device; not on
+    Arc A, Meteor Lake and others, whose compiler refuses the instructions. JAX traces a function again for another
+    setting.
+
+    Args:
+        setting: "on"; "off"; "lts", which drivers of long-term support take too; None for what suits the device.
+
+    Raises:
+        ArgumentError: there is no such setting.
+        Unsupported: this version of JAX has no Triton for Intel GPUs.
+    """
+    from jax_impl.platforms.matrix_units import using
+
+    return using(setting)
+
+
 _functions: dict[str, Callable[..., Any]] = {name: _public(specs.get(name)) for name in specs.names()}
 globals().update(_functions)
-__all__ = [*_functions, "explain", "why"]  # noqa: PLE0604 - names of operations
+__all__ = [*_functions, "explain", "matrix_units", "why"]  # noqa: PLE0604 - names of operations

@@ -1,5 +1,6 @@
 # Written by `python -m parity emit --all --write`: do not edit.
 # ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere
+from contextlib import AbstractContextManager as AbstractContextManager
 from typing import Any, Literal, TypeAlias
 
 import jax
@@ -2144,3 +2145,5 @@ def sparse_attn_indexer(
 def explain(name: str, platform: str | None=None) -> dict[str, str]: ...
 
 def why(name: str, platform: str | None=None) -> str: ...
+
+def matrix_units(setting: Literal["on", "off", "lts"] | None) -> AbstractContextManager[None]: ...

@@ -418,6 +418,9 @@ def xpu(
     backend: Annotated[str | None, typer.Option(help="pallas or triton; both when left out.")] = None,
     every: Annotated[bool, typer.Option("--all-cases", help="Every small case, not one per kernel.")] = False,
     compile_only: Annotated[bool, typer.Option("--compile-only", help="Run nothing on the OpenCL CPU device.")] = False,
+    matrix_units: Annotated[
+        str, typer.Option(help="Whether dots use matrix units: on, off, or lts for long-term support drivers.")
+    ] = "on",
     search: Annotated[str | None, typer.Option(metavar="OP", help="Look for tunables that spill least.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Make what --search finds the defaults.")] = False,
     real: Annotated[bool, typer.Option("--real", help="Parity on an Intel GPU of this machine.")] = False,
@@ -430,22 +433,26 @@ def xpu(
     """
     from parity.xpu import command
     from parity.xpu.ladder import RUNGS, attempts
-    from parity.xpu.record import EXECUTED, KERNEL_BACKENDS
+    from parity.xpu.record import EXECUTED, KERNEL_BACKENDS, MATRIX_UNITS
 
     if backend is not None and backend not in KERNEL_BACKENDS:
         raise _unknown("backend", backend, KERNEL_BACKENDS)
     backends = [known for known in KERNEL_BACKENDS if backend in (None, known)]
+    if matrix_units not in MATRIX_UNITS:
+        raise _unknown("setting of matrix units", matrix_units, MATRIX_UNITS)
     if write and search is None:
         raise typer.BadParameter("--write goes with --search")
     if real or search is not None:
         if real and search is not None:
             raise typer.BadParameter("--real and --search exclude each other")
         if search is not None:
-            raise typer.Exit(command.search(_op(search), backends, json_file, write=write))
+            raise typer.Exit(command.search(_op(search), backends, json_file, matrix_units=matrix_units, write=write))
         raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))
     todo = attempts([_op(name) for name in ops or specs.names()], backends, every)
     rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
-    raise typer.Exit(command.deliver(command.run(todo, seed=seed, rungs=rungs), json_file, report))
+    raise typer.Exit(
+        command.deliver(command.run(todo, seed=seed, rungs=rungs, matrix_units=matrix_units), json_file, report)
+    )
 
 
 @app.command()

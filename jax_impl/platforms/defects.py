@@ -47,15 +47,31 @@ DEFECTS = (
         name="tiles of bfloat16",
         symptom="arithmetic on bfloat16, and operands of dots in shared memory, need the SPIR-V capability "
         "BFloat16TypeKHR, on which the driver's compiler (IGC 2.40) crashes for some kernels",
-        remedy="kernels compute, and take dots, in float32 (`specs.tile.targets.PALLAS_XPU`); mathematical functions "
-        "likewise (`oneapi_math`)",
+        remedy="kernels compute in float32, mathematical functions likewise (`oneapi_math`); dots take bfloat16 only "
+        "where they become instructions of the matrix units (`specs.tile.targets.PALLAS_XPU`)",
         link="https://github.com/intel/intel-graphics-compiler",
     ),
     Defect(
-        name="dots without matrix units",
-        symptom="dots are multiplications and additions on vectors (support-dpas=false); large tiles spill registers",
-        remedy="tiles that fit (configurations for xpu); XLA's own dot, which goes to oneDNN, where that is better "
-        "(`defaults.DEFAULTS`)",
+        name="matrix units that XLA does not turn on",
+        symptom="XLA leaves out the option that tells the Triton pipeline of DPAS (support-dpas=false): dots are "
+        "multiplications and additions on vectors, and large tiles spill registers",
+        remedy="modules say it themselves, by the attribute that the pass would add "
+        "(ttig.support_subgroup_matrix_multiply_accumulate, see `matrix_units`): on devices that have the "
+        "instructions, and only where all dots of a function have operands that the units take",
+        link="https://github.com/openxla/xla",
+    ),
+    Defect(
+        name="bytes in the layout of the matrix units",
+        symptom="a load of 8-bit elements that gives each thread 32 of them (more than 512 bytes of a dot's operand "
+        "per warp) ends the process: LLVM's SPIR-V backend cannot legalise G_UNMERGE_VALUES of 32 x s8",
+        remedy="configurations for which each warp loads less (BLOCK_K=32 with 16 rows per warp); `parity xpu` "
+        "compiles in a process of its own, so that a search survives",
+        link="https://github.com/llvm/llvm-project",
+    ),
+    Defect(
+        name="conversion of float16 to bfloat16",
+        symptom='tt.fp_to_fp of f16 to bf16 ends the process ("Unsupported conversion from f16 to bf16")',
+        remedy="through float32 (`specs.tile.targets.Detour`)",
         link="https://github.com/intel/intel-xpu-backend-for-triton",
     ),
     Defect(
@@ -69,7 +85,7 @@ DEFECTS = (
         name="two-dimensional block reads",
         symptom="rows whose pitch is a multiple of 16 bytes are read with 2D block instructions; right on Arc B and "
         "Data Center Max, unknown to Intel's OpenCL device for CPUs",
-        remedy="none for cards; to run a kernel on a CPU, compile it with TRITON_INTEL_ENABLE_BLOCK_IO_ALL_LAYOUTS=0",
+        remedy="none needed for cards; `parity xpu` writes them out as loads before it runs a kernel on a CPU",
     ),
 )
 

@@ -16,7 +16,7 @@ from jax._src.pallas import pallas_call
 from jax._src.pallas.triton import core, lowering
 from jaxlib.mlir import ir
 
-from jax_impl.platforms import defects, environment, oneapi_math, versions
+from jax_impl.platforms import defects, environment, matrix_units, oneapi_math, versions
 from jax_impl.platforms.custom_call import TARGET
 from specs.lang.errors import Unsupported
 
@@ -71,6 +71,7 @@ def _lower(
         raise Unsupported("this Pallas kernel on oneapi", f"its parameters are for {type(params).__module__}")
     # Versions of JAX differ in whether they can tell a compute capability without a device; this platform has none.
     found = lowering.lower_jaxpr_to_triton_module(jaxpr, grid_mapping, PLATFORM, None, mlir_ctx=context.module_context)
+    matrix_units.annotate(found.module)
     bytecode = io.BytesIO()
     found.module.operation.write_bytecode(bytecode)
     grid = (*found.grid, 1, 1, 1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jax_impl.kernel import Signature
-from jax_impl.platforms import compiled_call, custom_call
+from jax_impl.platforms import compiled_call, custom_call, matrix_units
 from jax_impl.triton import source
 from specs.tile.emit import triton as triton_source
 from specs.tile.launch.plan import Launch
@@ -42,9 +42,10 @@ def kernel(launch: Launch, signature: Signature, platform: str) -> Callable[...,
     if compiled:
         ready = source.compiled_kernel(request, stages, passed.values, (x, y, z))
         return compiled_call.call(ready, signature.structs, dict(signature.aliases))
+    ir = source.triton_ir(request)
     kernel = custom_call.TritonKernel(
         name=request.kernel,
-        ir=source.triton_ir(request),
+        ir=matrix_units.annotated(ir) if platform == "oneapi" else ir,
         grid=(x, y, z),
         num_warps=request.num_warps,
         num_stages=stages,

@@ -61,7 +61,7 @@ def environment() -> Environment:
         machine=machine(),
         versions=versions(),
         devices={device: found(device) or missing(device) for device in DEVICES},
-        intel=tools.find().described(),
+        intel=tools.find().described() | _matrix_units(),
         implementations=tuple(
             _availability(framework, name, device)
             for device in here
@@ -69,6 +69,15 @@ def environment() -> Environment:
             for name in known.backends
         ),
     )
+
+
+def _matrix_units() -> dict[str, str]:
+    """Whether kernels for Intel GPUs would use matrix units here, where JAX is installed."""
+    if importlib.util.find_spec("jax") is None:
+        return {}
+    from jax_impl.platforms.matrix_units import choice
+
+    return {"matrix units in JAX": str(choice())}
 
 
 def machine() -> dict[str, str]:

@@ -7,6 +7,7 @@ framework has to be there.
 from __future__ import annotations
 
 import ast
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
     module = ast.parse((_ROOT / kind.package / "ops.py").read_text(encoding="utf-8"))
     others, used = _others(module)
     declared = ("from specs.lang.formats.elements import ElementFormat", "from specs.lang.formats.paged import Paged")
-    own = {*declared, *_imports_of(module, used - {"Any"})}
+    own = {*declared, *_imports_of(module, used - {"Any", "Literal"})}
     aliases = [f"_Format: TypeAlias = {kind.dtype} | ElementFormat | str"]
     if kind.argument == "_Array":
         aliases.insert(0, "_Array: TypeAlias = jax.Array | np.ndarray[Any, Any]")
@@ -85,17 +86,23 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
     lines = [
         "# Written by `python -m parity emit --all --write`: do not edit.",
         "# ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere",
+        *sorted(line for line in own if _is_standard(line)),
         "from typing import Any, Literal, TypeAlias",
         "",
         *kind.imports,
         "",
-        *sorted(own),
+        *sorted(line for line in own if not _is_standard(line)),
         "",
         *aliases,
     ]
     for op in ops:
         lines += ["", *_function(kind, op, choices)]
     return "\n".join([*lines, "", *others]) + "\n"
+
+
+def _is_standard(line: str) -> bool:
+    """Whether an import is of the standard library."""
+    return line.split()[1].partition(".")[0] in sys.stdlib_module_names
 
 
 def implementations(package: str) -> tuple[str, ...]:

@@ -28,11 +28,13 @@ from specs.export import content_hash
 from specs.lang.declare.op import Op
 
 
-def run(todo: Sequence[Attempt], *, seed: int, rungs: Sequence[str], tools: Tools | None = None) -> LadderRecord:
+def run(
+    todo: Sequence[Attempt], *, seed: int, rungs: Sequence[str], tools: Tools | None = None, matrix_units: str = "on"
+) -> LadderRecord:
     """Walks the ladder, with a progress bar on terminals."""
     watch, found = Stopwatch(), tools or find()
     with progress(len(todo)) as step:
-        rows = walk(todo, found, seed=seed, rungs=rungs, progress=step)
+        rows = walk(todo, found, seed=seed, rungs=rungs, matrix_units=matrix_units, progress=step)
     return LadderRecord(
         started=watch.started,
         command=command(),
@@ -65,7 +67,7 @@ def deliver(record: LadderRecord, json_file: Path | None, report: Path | None) -
     return NOT_RUN
 
 
-def search(op: Op, backends: Sequence[str], json_file: Path | None, *, write: bool) -> int:
+def search(op: Op, backends: Sequence[str], json_file: Path | None, *, matrix_units: str = "on", write: bool) -> int:
     """Looks for tunables of an operation's kernels that spill least; prints them, or puts them where the defaults are.
 
     Returns:
@@ -76,9 +78,11 @@ def search(op: Op, backends: Sequence[str], json_file: Path | None, *, write: bo
     if problems:
         print(f"not run: {'; '.join(problems)}", file=sys.stderr)
         return NOT_RUN
-    found = searching.search(
-        op, tools, backends=backends, progress=lambda text: print(text, file=sys.stderr, flush=True)
-    )
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    found = searching.search(op, tools, backends=backends, matrix_units=matrix_units, progress=tell)
     for one in found:
         print_section(out, _tried(one.tried))
         default = _values(dict(one.group.row.values))

@@ -1,8 +1,9 @@
 """A child of the ladder: lowers cases and has OpenXLA compile every launch for cards that are not there.
 
 Run with the interpreter that sees the plugin and with `settings.compiling`; the dump folder is its one argument.
-Request: op, case, backend, tuned, cards. Reply: "launches", one object per launch with "spirv" (card -> file) and, for
-a card that refused it, "refused" (card -> why); or "unsupported" or "failed" with the reason why nothing was lowered.
+Request: op, case, backend, tuned, cards, matrix_units. Reply: "launches", one object per launch with "spirv" (card ->
+file) and, for a card that refused it, "refused" (card -> why); or "unsupported" or "failed" with the reason why nothing
+was lowered.
 """
 
 from __future__ import annotations
@@ -52,19 +53,28 @@ class Compiler:
         import jax
 
         from jax_impl.ahead import lower
+        from jax_impl.platforms import matrix_units
 
         op = specs.get(request["op"])
         formats = case_call(op, op.case(request["case"]), strided=False).formats.values()
-        with jax.enable_x64(any(form.storage_bits == 64 for form in formats)):
+        wide = any(form.storage_bits == 64 for form in formats)
+        with jax.enable_x64(wide), matrix_units.using(request["matrix_units"]):
             start = time.perf_counter()
             found = lower(op.name, request["case"], request["backend"], platform="oneapi", tuned=request["tuned"])
             lowered = time.perf_counter() - start
             return {"launches": [self._launch(one, request["cards"]) for one in found], "seconds": lowered}
 
     def _launch(self, one: Any, cards: Sequence[str]) -> dict[str, Any]:
+        from jax_impl.platforms import matrix_units
+
+        dots = matrix_units.dots_of(one.ir)
         reply: dict[str, Any] = {
             "kernel": one.kernel,
             "ir_lines": one.ir.count("\n"),
+            "dots": len(dots),
+            "products": min((dot.products for dot in dots), default=0) // (32 * one.num_warps),
+            "matrix_units": matrix_units.choice().setting,
+            "without_matrix_units": matrix_units.obstacles(dots),
             "grid": one.grid,
             "num_warps": one.num_warps,
             "num_stages": one.num_stages,

@@ -21,7 +21,7 @@ from parity.judge.expected import expectations
 from parity.judge.frameworks import Result
 from parity.judge.inputs import Inputs, Raw, generate, raw_dtype
 from parity.judge.verdict import Verdict
-from parity.xpu import spirv, subgroups
+from parity.xpu import blocks, matrices, spirv, subgroups
 from parity.xpu.compile_worker import serve
 from specs.lang.declare.accuracy import FLOAT32
 from specs.lang.formats.elements import ElementFormat
@@ -128,7 +128,7 @@ _DEVICE = Device()
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """The reply to a request."""
     parsed = [spirv.parse(Path(launch["file"]).read_bytes()) for launch in request["launches"]]
-    modules = [subgroups.written_out(spirv.for_cpu(module)) for module in parsed]
+    modules = [emulated(module) for module in parsed]
     obstacles = dict.fromkeys(reason for module in modules for reason in spirv.obstacles(module))
     if obstacles:
         return {"obstacle": "; ".join(obstacles)}
@@ -151,6 +151,12 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         "bound_share": max(verdict.bound_share for verdict in verdicts.values()),
         "seconds": seconds,
     }
+
+
+def emulated(module: spirv.Module) -> spirv.Module:
+    """A card's own module in terms of what a CPU has."""
+    plain = blocks.written_out(matrices.written_out(module))
+    return subgroups.written_out(spirv.for_cpu(plain))
 
 
 def run(inputs: Inputs, launches: Sequence[Mapping[str, Any]], modules: Sequence[spirv.Module]) -> dict[str, Result]:

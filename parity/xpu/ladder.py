@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any, Final, Self
@@ -19,10 +19,12 @@ from parity.xpu.record import (
     EXECUTED,
     KERNEL_BACKENDS,
     LOWERED,
+    MATRIX,
     NO_CARD,
     REAL,
     Answer,
     KernelRow,
+    MachineCode,
     Rung,
     compiled,
     native,
@@ -37,7 +39,7 @@ _COMPILE_SECONDS: Final = 240.0
 _EXECUTE_SECONDS: Final = 120.0
 _NATIVE_SECONDS: Final = 120.0
 
-RUNGS: Final = (LOWERED, *map(compiled, CARDS), EXECUTED, *map(native, CARDS), REAL)
+RUNGS: Final = (LOWERED, *map(compiled, CARDS), EXECUTED, *map(native, CARDS), MATRIX, REAL)
 Progress = Callable[[str], None]
 
 
@@ -68,19 +70,27 @@ class Attempt:
 class Ladder:
     """The children that do the work, in a folder that is removed at the end. Use as a context."""
 
-    def __init__(self, tools: Tools, seed: int = 0) -> None:
-        self._tools, self._seed = tools, seed
+    def __init__(
+        self, tools: Tools, seed: int = 0, matrix_units: str = "on", registers: Sequence[int | None] = (None, 256)
+    ) -> None:
+        """
+        Args:
+            matrix_units: setting under which kernels are lowered.
+            registers: of a hardware thread, with which machine code is made of kernels with dots; None for what the
+                compiler takes by itself. Of others it is made with the first.
+        """
+        self._registers = registers
+        self._tools, self._seed, self._matrix_units = tools, seed, matrix_units
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="parity-xpu-")))
-        self._gpu = self._compiler("gpu", {})
-        self._cpu = self._compiler("cpu", settings.CPU_FORM)
+        self._gpu = self._compiler()
         self._device = self._executor()
         return self
 
     def __exit__(self, *error: object) -> None:
-        for child in (self._gpu, self._cpu, self._device):
+        for child in (self._gpu, self._device):
             if child is not None:
                 child.close()
         self._stack.close()
@@ -96,7 +106,7 @@ class Ladder:
             yield self._refused(attempt, reply)
             return
         launches = reply["launches"]
-        executed = self._execute(attempt) if EXECUTED in rungs else None
+        executed = self._execute(attempt, launches) if EXECUTED in rungs else None
         for launch in launches:
             row = KernelRow(
                 op=attempt.op.name,
@@ -106,6 +116,7 @@ class Ladder:
                 tunables=launch["tunables"],
                 grid=tuple(launch["grid"]),
                 shared_memory=launch.get("shared_memory"),
+                dots=launch.get("dots", 0),
             )
             row = row.having(Rung(name=LOWERED, answer="yes", note=f"{launch['ir_lines']} lines of Triton IR"))
             for card in CARDS:
@@ -114,7 +125,10 @@ class Ladder:
                 row = row.having(executed)
             for card in CARDS:
                 if native(card) in rungs:
-                    row = row.having(self._native(launch, card))
+                    rung, code = self._native(launch, card)
+                    row = replace(row.having(rung), code=(*row.code, *code))
+            if MATRIX in rungs:
+                row = row.having(matrix_units(row, launch))
             yield row.having(Rung(name=REAL, answer="not run", reason=NO_CARD))
 
     def _request(self, attempt: Attempt, cards: Sequence[str]) -> dict[str, Any]:
@@ -124,6 +138,7 @@ class Ladder:
             "backend": attempt.backend,
             "tuned": dict(attempt.tuned),
             "cards": list(cards),
+            "matrix_units": self._matrix_units,
         }
 
     def _refused(self, attempt: Attempt, reply: Reply | None) -> KernelRow:
@@ -139,19 +154,13 @@ class Ladder:
         reason = next(str(reply[key]) for key in ("unsupported", "failed", "crash") if key in reply)
         return row.having(Rung(name=LOWERED, answer="no", reason=reason))
 
-    def _execute(self, attempt: Attempt) -> Rung:
-        """Compiles a case in the form for CPUs and runs it on both kinds of data."""
-        if self._device is None or self._cpu is None:
+    def _execute(self, attempt: Attempt, launches: Sequence[Mapping[str, Any]]) -> Rung:
+        """Runs the SPIR-V of the first card on both kinds of data."""
+        if self._device is None:
             return Rung(name=EXECUTED, answer="not run", reason=NO_RUNTIME)
         card = CARDS[0]
-        reply = self._cpu.ask(self._request(attempt, (card,)), _COMPILE_SECONDS)
-        launches = reply.get("launches", [])
-        files = [launch["spirv"].get(card) for launch in launches]
-        if not files or None in files:
-            reason = reply.get("crash") or next(
-                (r for one in launches for r in one["refused"].values()), "not compiled"
-            )
-            return Rung(name=EXECUTED, answer="not run", reason=f"in the form for CPUs: {reason}")
+        if not launches or any(card not in launch["spirv"] for launch in launches):
+            return Rung(name=EXECUTED, answer="not run", reason=f"there is no SPIR-V for {card}")
         request = {**self._request(attempt, ()), "launches": [{**one, "file": one["spirv"][card]} for one in launches]}
         seconds, shares = 0.0, []
         for kind in KINDS:
@@ -161,31 +170,40 @@ class Ladder:
                 reason = f"the CPU's OpenCL compiler {found['crash']}" if "crash" in found else str(found["obstacle"])
                 return Rung(name=EXECUTED, answer="not run", reason=reason)
             if found.get("status") != "passed":
-                reason = found.get("reason") or found.get("failed") or found.get("unsupported")
-                return Rung(name=EXECUTED, answer="no", reason=f"{kind} data: {reason}")
+                why = found.get("reason") or found.get("failed") or found.get("unsupported")
+                return Rung(name=EXECUTED, answer="no", reason=f"{kind} data: {why}")
             seconds += found["seconds"]
             shares.append(found["bound_share"])
         note = "same bytes" if not max(shares) else f"{max(shares):.2f} of the bound"
         return Rung(name=EXECUTED, answer="yes", note=note, seconds=seconds)
 
-    def _native(self, launch: Mapping[str, Any], card: str) -> Rung:
+    def _native(self, launch: Mapping[str, Any], card: str) -> tuple[Rung, list[MachineCode]]:
+        """The rung of the driver's compiler, and what it made with each number of registers."""
         compiler, file = self._tools.offline.get(card), launch["spirv"].get(card)
         if compiler is None:
-            return Rung(name=native(card), answer="not run", reason=f"no ocloc here knows {card}: `make xpu-native`")
+            return Rung(
+                name=native(card), answer="not run", reason=f"no ocloc here knows {card}: `make xpu-native`"
+            ), []
         if file is None:
-            return Rung(name=native(card), answer="not run", reason="there is no SPIR-V")
-        found = offline.build(Path(file), launch["kernel"], compiler, self._folder, _NATIVE_SECONDS)
-        answer: Answer = "no" if found.reason else "yes"
-        note = "stack calls" if found.stack else ""
-        return Rung(name=native(card), answer=answer, reason=found.reason, note=note, spill=found.spill)
+            return Rung(name=native(card), answer="not run", reason="there is no SPIR-V"), []
+        counts = self._registers if launch.get("dots") else self._registers[:1]
+        found = [
+            offline.build(Path(file), launch["kernel"], compiler, self._folder, _NATIVE_SECONDS, count)
+            for count in counts
+        ]
+        first = found[0]
+        answer: Answer = "no" if first.reason else "yes"
+        note = "stack calls" if first.stack else ""
+        rung = Rung(name=native(card), answer=answer, reason=first.reason, note=note, spill=first.spill)
+        return rung, [code for one in found if (code := _machine_code(one, card)) is not None]
 
-    def _compiler(self, name: str, more: Mapping[str, str]) -> Child | None:
+    def _compiler(self) -> Child | None:
         if self._tools.python is None or self._tools.problems:
             return None
-        dump = self._folder / name
+        dump = self._folder / "compiled"
         dump.mkdir()
         command = (str(self._tools.python), "-m", "parity.xpu.compile_worker", str(dump))
-        return Child(command, {**settings.compiling(dump), **more}, self._folder / f"{name}.log", ROOT)
+        return Child(command, settings.compiling(dump), self._folder / "compiler.log", ROOT)
 
     def _executor(self) -> Child | None:
         runtime, libraries = self._tools.runtime, self._tools.libraries
@@ -196,6 +214,49 @@ class Ladder:
         (vendors / "intel.icd").write_text(f"{runtime}\n")
         command = (str(self._tools.python), "-m", "parity.xpu.execute_worker")
         return Child(command, settings.executing(vendors, libraries), self._folder / "executor.log", ROOT)
+
+
+def matrix_units(row: KernelRow, launch: Mapping[str, Any]) -> Rung:
+    """Whether the dots of a kernel became instructions of the matrix units; nothing is asked of one without dots."""
+    if not row.dots:
+        return Rung(name=MATRIX, answer="not run")
+    if launch.get("matrix_units") == "off":
+        return Rung(name=MATRIX, answer="not run", reason="they are turned off")
+    if not row.code:
+        return Rung(name=MATRIX, answer="not run", reason="there is no machine code, or nothing took it apart")
+    without = dict.fromkeys(code.card for code in row.code if not code.dpas)
+    if without and all(_left_out(launch, card) for card in without):
+        return Rung(name=MATRIX, answer="not run", reason="the compiler has left the dots out: nothing is multiplied")
+    if without:
+        reasons = "; ".join(f"a dot of {dot}" for dot in launch.get("without_matrix_units", ()))
+        reason = f"dots and no DPAS on {', '.join(without)}" + (f": {reasons}" if reasons else "")
+        return Rung(name=MATRIX, answer="no", reason=reason)
+    return Rung(name=MATRIX, answer="yes", note=f"{row.code[0].dpas} DPAS")
+
+
+def _left_out(launch: Mapping[str, Any], card: str) -> bool:
+    """Whether a kernel multiplies less than its smallest dot has to, in the form without matrix units, per thread."""
+    file = launch.get("spirv", {}).get(card)
+    if file is None or launch.get("without_matrix_units"):
+        return False
+    return spirv.multiplications(spirv.parse(Path(file).read_bytes())) < int(launch.get("products", 0))
+
+
+def _machine_code(found: offline.Native, card: str) -> MachineCode | None:
+    counts = found.counts
+    if counts is None:
+        return None
+    return MachineCode(
+        card=card,
+        registers=found.registers,
+        lanes=found.lanes,
+        instructions=counts.instructions,
+        dpas=counts.dpas,
+        blocks=counts.blocks,
+        spill=found.spill,
+        cycles=counts.cycles,
+        dpas_share=counts.dpas_share,
+    )
 
 
 def _compiled(launch: Mapping[str, Any], card: str) -> Rung:
@@ -218,11 +279,17 @@ def attempts(ops: Sequence[Op], backends: Sequence[str] = KERNEL_BACKENDS, every
 
 
 def walk(
-    todo: Sequence[Attempt], tools: Tools, *, seed: int, rungs: Sequence[str], progress: Progress
+    todo: Sequence[Attempt],
+    tools: Tools,
+    *,
+    seed: int,
+    rungs: Sequence[str],
+    progress: Progress,
+    matrix_units: str = "on",
 ) -> list[KernelRow]:
     """Rows of all attempts."""
     rows: list[KernelRow] = []
-    with Ladder(tools, seed) as ladder:
+    with Ladder(tools, seed, matrix_units) as ladder:
         for attempt in todo:
             progress(f"{attempt.op.name}, {attempt.case.name}, {attempt.backend}")
             rows += ladder.climb(attempt, rungs)

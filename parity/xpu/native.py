@@ -11,11 +11,15 @@ import signal
 import struct
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from parity.record.environment import for_child
+from parity.xpu import settings
+from parity.xpu.machine_code import Counts, counted
 from parity.xpu.tools import Offline
+from parity.xpu.topologies import TOPOLOGIES
 
 _NOT_A_FUNCTION: Final = "__INTEL_PATCH"  # places that the driver fills in
 _ELF: Final = b"\x7fELF"
@@ -28,23 +32,29 @@ class Native:
 
     reason: why there is no machine code that a driver takes; empty where there is.
     spill: bytes of registers that each hardware thread keeps in memory. shared_memory: bytes of a work group.
-    registers: of a hardware thread. stack: whether functions are called through a stack.
+    registers, lanes: of a hardware thread. stack: whether functions are called through a stack.
+    counts: None where the machine code could not be taken apart.
     """
 
     reason: str = ""
     spill: int = 0
     shared_memory: int = 0
     registers: int = 0
+    lanes: int = 0
     stack: bool = False
+    counts: Counts | None = None
 
 
-def build(spirv: Path, kernel: str, compiler: Offline, folder: Path, seconds: float) -> Native:
+def build(
+    spirv: Path, kernel: str, compiler: Offline, folder: Path, seconds: float, registers: int | None = None
+) -> Native:
     """Compiles a module.
 
     Args:
         spirv: file. kernel: its entry point. folder: where the output goes. seconds: how long it may take.
+        registers: of a hardware thread; None for what the compiler takes by itself.
     """
-    name = f"{spirv.stem}.{compiler.device}"
+    name = f"{spirv.stem}.{compiler.device}.{registers}" if registers else f"{spirv.stem}.{compiler.device}"
     options = ("-file", str(spirv), "-spirv_input", "-device", compiler.device)
     output = ("-output", name, "-output_no_suffix", "-out_dir", str(folder))
     try:
@@ -55,6 +65,7 @@ def build(spirv: Path, kernel: str, compiler: Offline, folder: Path, seconds: fl
             errors="replace",
             timeout=seconds,
             check=False,
+            env=for_child(settings.registers(registers)),
         )
     except subprocess.TimeoutExpired:
         return Native(reason=f"the driver's compiler took more than {seconds:.0f} s")
@@ -67,7 +78,18 @@ def build(spirv: Path, kernel: str, compiler: Offline, folder: Path, seconds: fl
         ]
         return Native(reason=f"the driver's compiler refuses it: {' '.join(errors)[:300]}")
     written = [file for file in (folder / f"{name}.bin", folder / name) if file.exists()]
-    return read(written[0].read_bytes(), kernel, said)
+    found = read(written[0].read_bytes(), kernel, said)
+    return replace(found, counts=_counts(written[0], kernel, compiler, folder / f"{name}.text"))
+
+
+def _counts(binary: Path, kernel: str, compiler: Offline, folder: Path) -> Counts | None:
+    """What the machine code consists of; None where the compiler does not take it apart."""
+    options = ("-file", str(binary), "-device", compiler.device, "-dump", str(folder))
+    subprocess.run([*compiler.command, "disasm", *options], capture_output=True, timeout=60, check=False)
+    text = folder / f".text.{kernel}.asm"
+    if not text.exists():
+        return None
+    return counted(text.read_text(errors="replace"), next(one for one in TOPOLOGIES if one.native == compiler.device))
 
 
 def read(binary: bytes, kernel: str, said: str = "") -> Native:
@@ -82,6 +104,7 @@ def read(binary: bytes, kernel: str, said: str = "") -> Native:
         spill=int(facts.get("spill_size", 0)),
         shared_memory=int(facts.get("slm_size", 0)),
         registers=int(facts.get("grf_count", 0)),
+        lanes=int(facts.get("simd_size", 0)),
         stack=facts.get("has_stack_calls") == "true",
     )
 

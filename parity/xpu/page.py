@@ -11,7 +11,7 @@ from parity.report import parts
 from parity.report.markup import Markup, join, tag
 from parity.show import wording
 from parity.xpu.record import REAL, Answer, KernelRow, LadderRecord, Rung
-from parity.xpu.table import cell, reasons
+from parity.xpu.table import CODE_COLUMNS, MACHINE_CODE, cell, code_rows, reasons
 
 _TITLE: Final = "Intel GPUs: how far every kernel comes without one"
 _REAL: Final = "Real card"
@@ -69,6 +69,7 @@ def section(record: LadderRecord | None, hashes: Mapping[str, str] | None = None
         _stale(record, hashes or {}),
         parts.table((("Rung", False), ("Kernels", False)), totals),
         folded if fold else kernels,
+        _machine_code(record, fold=fold),
         *(_reasons(record, answer) for answer in ("no", "not run")),
     )
 
@@ -92,6 +93,21 @@ def _stale(record: LadderRecord, hashes: Mapping[str, str]) -> Markup:
 def _row(row: KernelRow, rungs: tuple[str, ...]) -> Markup:
     name = [parts.cell("Operation", row.op), parts.cell("Case", row.case), parts.cell("Source", row.backend)]
     return tag("tr", *name, parts.cell("Kernel", row.kernel), *(_answer(row.rung(rung)) for rung in rungs))
+
+
+def _machine_code(record: LadderRecord, *, fold: bool) -> Markup:
+    found = [
+        tag("tr", *(parts.cell(name, value) for name, value in zip(CODE_COLUMNS, row, strict=True)))
+        for row in code_rows(record.rows)
+    ]
+    if not found:
+        return Markup("")
+    table = parts.table(
+        [(name.capitalize() if name.islower() else name, False) for name in CODE_COLUMNS], found, stack=False
+    )
+    if not fold:
+        return tag("div", tag("h3", MACHINE_CODE), table)
+    return tag("details", tag("summary", MACHINE_CODE), table, class_="note-list")
 
 
 def _answer(rung: Rung) -> Markup:

@@ -18,7 +18,9 @@ KERNEL_BACKENDS: Final[tuple[str, ...]] = tuple(
 )
 """Backends of JAX whose kernels XLA is handed as Triton IR."""
 
-LOWERED, EXECUTED, REAL = "lowered", "executed", "real card"
+LOWERED, EXECUTED, MATRIX, REAL = "lowered", "executed", "matrix units", "real card"
+MATRIX_UNITS: Final = ("on", "off", "lts")
+"""Settings of `jax_impl.ops.matrix_units`."""
 NO_CARD: Final = "no Intel GPU was used"
 
 SCHEMA_VERSION: Final = 3
@@ -55,6 +57,32 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineCode:
+    """What the driver's compiler made of a kernel for one card."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    card: str
+    """Name of the card."""
+    registers: int
+    """Registers of a hardware thread (GRF)."""
+    lanes: int
+    """Lanes of a hardware thread (SIMD width)."""
+    instructions: int
+    """Instructions of the kernel."""
+    dpas: int
+    """How many of them go to the matrix units."""
+    blocks: int
+    """How many of them load or store two-dimensional blocks."""
+    spill: int
+    """Bytes of registers that a hardware thread keeps in memory."""
+    cycles: int
+    """Estimate: cycles of one hardware thread for one round of the loop around the DPAS instructions."""
+    dpas_share: float
+    """Estimate: the share of them in which the matrix unit works at best, between 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KernelRow:
     """One kernel, from one of the two generated sources."""
 
@@ -74,6 +102,10 @@ class KernelRow:
     """Work groups along each axis."""
     shared_memory: int | None = None
     """Bytes of shared memory of a work group, as OpenXLA asks for it."""
+    dots: int = 0
+    """Products of tiles in its Triton IR."""
+    code: tuple[MachineCode, ...] = ()
+    """Its machine code, for every card, with 128 registers and where it has dots with 256."""
     rungs: tuple[Rung, ...] = ()
     """From the first to the last."""
 

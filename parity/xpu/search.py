@@ -113,10 +113,10 @@ def groups(op: Op) -> list[Group]:
     return found
 
 
-def search(op: Op, tools: Tools, *, backends: Sequence[str], progress: Progress) -> list[Found]:
+def search(op: Op, tools: Tools, *, backends: Sequence[str], matrix_units: str, progress: Progress) -> list[Found]:
     """The best configuration for every default one that a case of an operation takes. Nothing is run."""
     found: list[Found] = []
-    with Ladder(tools) as ladder:
+    with Ladder(tools, matrix_units=matrix_units, registers=(None,)) as ladder:
         for group in groups(op):
 
             def attempt(tuned: Mapping[str, int], case: Case, backend: str, kernel: Kernel = group.kernel) -> Candidate:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-CPU_FORM = {"TRITON_INTEL_ENABLE_BLOCK_IO_ALL_LAYOUTS": "0"}
-"""Makes SPIR-V without two-dimensional block reads, which no CPU has. The rest of a kernel is unchanged."""
-
 
 def compiling(dump: Path) -> dict[str, str]:
     """For compiling: XLA writes the SPIR-V of every kernel below `dump`, which is the only way to get it.
@@ -37,3 +34,12 @@ def executing(vendors: Path, libraries: Path) -> dict[str, str]:
         "PYOPENCL_NO_CACHE": "1",
         "OMP_NUM_THREADS": "1",
     }
+
+
+def registers(count: int | None) -> dict[str, str]:
+    """For the driver's compiler: registers of a hardware thread, 128 or 256; None for its own choice.
+
+    XLA passes no options to it, so that this variable is the only way to 256 on a card as well; half as many threads
+    fit there then.
+    """
+    return {} if count is None else {"IGC_TotalGRFNum": str(count)}

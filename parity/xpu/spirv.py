@@ -6,7 +6,7 @@ Opcodes and enumerants are from the SPIR-V specification and its extensions (uni
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ _HEADER: Final = 5
 
 _UNDEF, _EXTENSION, _ENTRY_POINT, _CAPABILITY = 1, 10, 15, 17
 _TYPE_INT, _TYPE_FLOAT, _TYPE_VECTOR, _CONSTANT = 21, 22, 23, 43
+_TYPE_ARRAY, _TYPE_STRUCT, _TYPE_POINTER, _TYPE_FUNCTION = 28, 30, 32, 33
 _FUNCTION, _FUNCTION_PARAMETER, _FUNCTION_END, _FUNCTION_CALL, _DECORATE, _BARRIER = 54, 55, 56, 57, 71, 224
 _NAME: Final = 5
 _LINKAGE_DECORATION, _IMPORT = 41, 1
@@ -40,6 +41,15 @@ TYPES: Final = range(19, 40)
 _UNTYPED: Final = frozenset({*range(2, 12), *range(13, 18), *TYPES, *range(71, 76)})
 """Names, modes, capabilities, types, decorations: their first two words are not a type and a value of it. Read as such,
 a literal that happens to be some value's number would give that value a type."""
+_TYPE_OPERANDS: Final = {
+    _TYPE_VECTOR: (1,),
+    _TYPE_ARRAY: (1,),
+    _TYPE_POINTER: (2,),
+    **dict.fromkeys((_TYPE_STRUCT, _TYPE_FUNCTION), range(1, 256)),
+}
+"""Which operands of a type's declaration are types."""
+_FMA, _MULTIPLY = 26, 133
+_SPEC_CONSTANT_OP: Final = 52  # an operation on constants: its third word is the opcode
 _EXTENDED: Final = 12  # an instruction of an imported set, such as OpenCL's functions: its fourth word is the function
 
 _BARRIERS: Final = "intel_manageable_barrier_"
@@ -90,7 +100,7 @@ class Module:
     @property
     def kernels(self) -> tuple[str, ...]:
         """Names of its entry points."""
-        return tuple(_text(one.words[2:]) for one in self.instructions if one.opcode == _ENTRY_POINT)
+        return tuple(text(one.words[2:]) for one in self.instructions if one.opcode == _ENTRY_POINT)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -103,7 +113,7 @@ class Module:
             elif one.opcode == _FUNCTION_PARAMETER:
                 counts[current] = counts.get(current, 0) + 1
         points = (one for one in self.instructions if one.opcode == _ENTRY_POINT)
-        return {_text(one.words[2:]): counts.get(one.words[1], 0) for one in points}
+        return {text(one.words[2:]): counts.get(one.words[1], 0) for one in points}
 
     @property
     def types(self) -> dict[int, int]:
@@ -121,7 +131,7 @@ class Module:
     def _imports(self) -> Iterator[tuple[str, int]]:
         for one in self.instructions:
             if one.opcode == _DECORATE and one.words[1] == _LINKAGE_DECORATION and one.words[-1] == _IMPORT:
-                yield _text(one.words[2:-1]), one.words[0]
+                yield text(one.words[2:-1]), one.words[0]
 
 
 def parse(data: bytes) -> Module:
@@ -153,6 +163,12 @@ def defects(module: Module) -> tuple[str, ...]:
         found.append(f"predicated loads or stores under the wrong opcodes {WRONG_OPCODES}")
     found += [f"{name} is called and nothing supplies it" for name in module.imports if name.startswith("__imf_")]
     return tuple(found)
+
+
+def multiplications(module: Module) -> int:
+    """Multiplications of floats, alone or with an addition, in the text of a module."""
+    fused = sum(one.opcode == _EXTENDED and one.words[3] == _FMA for one in module.instructions)
+    return fused + sum(one.opcode == _MULTIPLY for one in module.instructions)
 
 
 def obstacles(module: Module) -> tuple[str, ...]:
@@ -187,9 +203,14 @@ def _without_prefetches(module: Module) -> Module:
             one
             for one in kept
             if (one.opcode != _CAPABILITY or one.words[0] != _BLOCKS_CAPABILITY)
-            and (one.opcode != _EXTENSION or _text(one.words) != _BLOCKS_EXTENSION)
+            and (one.opcode != _EXTENSION or text(one.words) != _BLOCKS_EXTENSION)
         ]
     return Module(header=module.header, instructions=tuple(_without_imports(kept, functions)))
+
+
+def without_functions(module: Module, functions: set[int]) -> Module:
+    """The module without functions that nothing calls any more."""
+    return Module(header=module.header, instructions=tuple(_without_imports(list(module.instructions), functions)))
 
 
 def _without_imports(code: list[Instruction], functions: set[int]) -> Iterator[Instruction]:
@@ -228,10 +249,10 @@ def _whole_barriers(module: Module) -> Module:
 
 
 def _moved_as_half(module: Module) -> Module:
-    """bfloat16 values as float16 ones, if nothing computes with them and there are no float16 values."""
+    """bfloat16 values as float16 ones, if nothing computes with them."""
     floats = [one for one in module.instructions if one.opcode == _TYPE_FLOAT and one.words[1] == 16]
     narrow = {one.words[0] for one in floats if len(one.words) > 2}
-    if not narrow or len(floats) > 1:
+    if not narrow:
         return module
     types = narrow | {
         one.words[0] for one in module.instructions if one.opcode == _TYPE_VECTOR and one.words[1] in narrow
@@ -247,16 +268,43 @@ def _moved_as_half(module: Module) -> Module:
                 kept.append(capability)
         elif one.opcode == _TYPE_FLOAT and one.words[0] in narrow:
             kept.append(Instruction(_TYPE_FLOAT, one.words[:2]))
-        elif one.opcode != _EXTENSION or _text(one.words) != "SPV_KHR_bfloat16":
+        elif one.opcode != _EXTENSION or text(one.words) != "SPV_KHR_bfloat16":
             kept.append(one)
-    return Module(header=module.header, instructions=tuple(kept))
+    return Module(header=module.header, instructions=tuple(_with_types_once(kept)))
+
+
+def _with_types_once(code: list[Instruction]) -> Iterator[Instruction]:
+    """One declaration for types that have become alike."""
+    known: dict[tuple[int, tuple[int, ...]], int] = {}
+    same: dict[int, int] = {}
+    for one in code:
+        words = tuple(
+            same.get(word, word) if place in _type_places(one) else word for place, word in enumerate(one.words)
+        )
+        if one.opcode in TYPES:
+            key = (one.opcode, words[1:])
+            if key in known:
+                same[one.words[0]] = known[key]
+                continue
+            known[key] = one.words[0]
+        yield Instruction(one.opcode, words)
+
+
+def _type_places(one: Instruction) -> Sequence[int]:
+    """Which words of an instruction are types; the first of a declaration is its own number."""
+    if one.opcode in TYPES:
+        return _TYPE_OPERANDS.get(one.opcode, ())
+    if one.opcode == _FUNCTION:
+        return (0, 3)
+    return () if one.opcode in _UNTYPED else (0,)
 
 
 def _ids(one: Instruction) -> set[int]:
-    """The numbers of types and values in an instruction. Some may be literals, but for the one that is met often."""
-    return set(one.words[:3] + one.words[4:] if one.opcode == _EXTENDED else one.words)
+    """The numbers of types and values in an instruction. Some may be literals, but for those that are met often."""
+    literal = {_EXTENDED: 3, _SPEC_CONSTANT_OP: 2}.get(one.opcode)
+    return {word for place, word in enumerate(one.words) if place != literal}
 
 
-def _text(words: tuple[int, ...]) -> str:
+def text(words: tuple[int, ...]) -> str:
     """A literal string: UTF-8, ended by a zero byte."""
     return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode()

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from parity.show import wording
 from parity.show.describe import Row, Section
 from parity.xpu.record import KernelRow, LadderRecord, Rung
 
+MACHINE_CODE: Final = "Machine code of kernels with dots, and of those that spill"
+CODE_COLUMNS: Final = (
+    "operation",
+    "case",
+    "source",
+    "kernel",
+    "card",
+    "GRF",
+    "SIMD",
+    "instructions",
+    "DPAS",
+    "2-D blocks",
+    "spilled bytes",
+    "cycles of the loop (estimate)",
+    "share of DPAS peak (estimate)",
+)
 SIGNS: Final = {"yes": "yes", "no": "NO", "not run": "-"}
 
 
@@ -21,6 +37,8 @@ def sections(record: LadderRecord) -> tuple[Section, ...]:
         Section(title="Kernels on Intel's compilers", columns=columns, rows=rows),
         Section(title="Rungs", columns=("rung", "yes", "no", "not run"), rows=totals),
     ]
+    if code := tuple(code_rows(record.rows)):
+        found.insert(1, Section(title=MACHINE_CODE, columns=CODE_COLUMNS, rows=code))
     answers = (("no", "What refused a kernel"), ("not run", "What was not run"))
     for answer, title in answers:
         told = reasons(record.rows, answer)
@@ -37,6 +55,27 @@ def cell(rung: Rung) -> str:
     if rung.spill:
         notes.insert(0, f"spills {wording.whole(rung.spill)} B")
     return f"{SIGNS[rung.answer]} ({', '.join(notes)})" if notes else SIGNS[rung.answer]
+
+
+def code_rows(rows: Sequence[KernelRow]) -> Iterator[Row]:
+    """Machine code of kernels with dots, and of those that spill."""
+    for row in rows:
+        for code in row.code:
+            if row.dots or code.spill:
+                yield (
+                    row.op,
+                    row.case,
+                    row.backend,
+                    row.kernel,
+                    code.card,
+                    str(code.registers),
+                    str(code.lanes),
+                    wording.whole(code.instructions),
+                    str(code.dpas),
+                    str(code.blocks),
+                    wording.whole(code.spill),
+                    *((wording.whole(code.cycles), f"{code.dpas_share:.0%}") if code.dpas else (wording.NOTHING,) * 2),
+                )
 
 
 def reasons(rows: Sequence[KernelRow], answer: str) -> tuple[Row, ...]:

@@ -18,6 +18,7 @@ class Topology:
 
     name: ours. device: what drivers call it. architecture: name in OpenXLA. native: name in Intel's offline compiler.
     cores: Xe cores. lanes: float32 lanes of a core. shared_memory: bytes a work group can have.
+    dpas_cycles: that a matrix unit needs for `dpas.8x8` (see `machine_code`).
     bandwidth: bytes per second. l2: bytes. clock: GHz. memory: bytes.
     """
 
@@ -31,6 +32,7 @@ class Topology:
     clock: float
     memory: int
     lanes: int = 128
+    dpas_cycles: int
     shared_memory: int = 128 << 10
 
     def text(self) -> str:
@@ -65,6 +67,7 @@ B580 = Topology(
     architecture="BMG",
     native="bmg",
     cores=20,
+    dpas_cycles=16,
     bandwidth=456_000_000_000,
     l2=18 << 20,
     clock=2.85,
@@ -76,6 +79,7 @@ PVC = Topology(
     architecture="PVC",
     native="pvc",
     cores=56,
+    dpas_cycles=8,
     bandwidth=1_228_800_000_000,
     l2=192 << 20,
     clock=1.55,

@@ -132,7 +132,7 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="BLOCK_N", values=(16, 32, 64, 128, 256)),
         Tunable(name="BLOCK_K", values=(32, 64, 128, 256)),
         Tunable(name="GROUP_M", values=(1, 8, 16), doc="row tiles per band"),
-        Tunable(name="num_warps", values=(2, 4, 8, 16)),
+        Tunable(name="num_warps", values=(2, 4, 8, 16, 32)),
         Tunable(name="num_stages", values=(1, 2, 3, 4, 5, 6)),
     )
 

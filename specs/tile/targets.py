@@ -28,6 +28,7 @@ class Target:
     native: float formats with a type of their own and correctly rounded conversion from and to float32.
     detours: casts between two of them that the target's compiler gets wrong.
     dot: operand formats of the dot unit.
+    dot_fallback: operand formats of all dots of a program, one of which has operands that no format of `dot` holds.
     saturating_casts: native narrowing casts saturate (else overflow must be clamped first).
     has_round: has an instruction for rounding to an integer. Elsewhere adding and subtracting a constant does it, which
         XLA's algebraic simplifier would undo, and Triton's compilers leave alone.
@@ -48,6 +49,7 @@ class Target:
     has_tensor_descriptors: loads and stores 2-D blocks by descriptor, which checks bounds in hardware and gives zeros.
     poisons_padding: loads of blocks give NaN (127 in integers) where their padding is undefined, to show results that
         depend on it.
+    decodes_fp8_in_half: makes float16 of FP8 codes by a shift, where it has no type for them; elsewhere float32.
     config: which rows of a kernel's configurations apply (see `specs.lang.declare.kernel.Config`).
     """
 
@@ -66,6 +68,8 @@ class Target:
     accumulators: tuple[tuple[int, Accumulator], ...] = ()
     has_tensor_descriptors: bool = False
     poisons_padding: bool = False
+    decodes_fp8_in_half: bool = False
+    dot_fallback: frozenset[ElementFormat] = frozenset()
     detours: tuple[Detour, ...] = ()
     config: str
 
@@ -78,6 +82,14 @@ _OF_TRITON_ON_NVIDIA = (
         goal=BF16,
         through=(F16, F32),
         symptom="the exponent is multiplied into place: infinities and NaN become 65536 to 114688 (Triton 3.4 to 3.9)",
+    ),
+)
+_OF_TRITON_ON_INTEL = (
+    Detour(
+        source=F16,
+        goal=BF16,
+        through=(F32,),
+        symptom='the compiler ends the process: "Unsupported conversion from f16 to bf16" (jax-oneapi-pjrt 0.11.2)',
     ),
 )
 _TENSOR_CORES = ((8, TENSOR_FP8), (16, TENSOR_FLOAT32))
@@ -103,6 +115,8 @@ TRITON_XPU = Target(
     saturating_casts=False,
     has_round=False,
     has_typed_byte_access=True,
+    decodes_fp8_in_half=True,
+    detours=_OF_TRITON_ON_INTEL,
     config="xpu",
 )
 # The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
@@ -127,9 +141,12 @@ PALLAS_CUDA = Target(
     accumulators=_TENSOR_CORES,
     config="cuda.pallas",
 )
-# What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton. Dots are multiplications and additions in float32, and
-# bfloat16 operands would only pass through shared memory as a type that drivers' compilers fail on.
-PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu", dot=frozenset({F32}))
+# What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton, for GPUs whose matrix units it uses: for all dots of a
+# function or for none of them.
+PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu", dot=frozenset({F16, BF16}), dot_fallback=frozenset({F32}))
+# Without matrix units, dots are multiplications and additions in float32, and bfloat16 operands would only pass through
+# shared memory as a type that drivers' compilers fail on.
+PALLAS_XPU_VECTOR = replace(PALLAS_XPU, name="pallas-xpu-vector", dot=frozenset({F32}), config="xpu.vector")
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(
     name="pallas-interpret",

@@ -19,6 +19,10 @@ from specs.lang.errors import SpecError
 
 FOLDER: Final = Path(__file__).parent
 
+WITHOUT_MATRIX_UNITS: Final = "xpu.vector"
+"""Rows for Intel GPUs whose matrix units are not used, of kernels for which others are better with them: the same
+classes as for "xpu", before whose rows they are tried."""
+
 Table = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Kernel, or what several kernels share -> class of calls -> tunable -> value."""
 
@@ -72,7 +76,7 @@ def write(found: Iterable[tuple[Config, Mapping[str, int]]]) -> tuple[Path, ...]
 
 
 def tuned(target: str, kernel: str, **classes: Expr | None) -> tuple[Config, ...]:
-    """Configurations of a kernel for a target, from its table.
+    """Configurations of a kernel for a target, from its table; for "xpu" those without matrix units as well.
 
     Args:
         kernel: its name, or what its rows are called where kernels share them.
@@ -82,6 +86,12 @@ def tuned(target: str, kernel: str, **classes: Expr | None) -> tuple[Config, ...
     Raises:
         SpecError: the table does not have exactly these classes for the kernel.
     """
+    if target == "xpu" and kernel in table(WITHOUT_MATRIX_UNITS):
+        return (*tuned(WITHOUT_MATRIX_UNITS, kernel, **classes), *_rows(target, kernel, **classes))
+    return _rows(target, kernel, **classes)
+
+
+def _rows(target: str, kernel: str, **classes: Expr | None) -> tuple[Config, ...]:
     rows = table(target).get(kernel, {})
     if set(rows) != set(classes):
         raise SpecError(

@@ -19,7 +19,7 @@ from jax.experimental.pallas import triton as plgpu
 import specs
 from jax_impl import launch, ops
 from jax_impl.ahead import Lowered, lower, lowering
-from jax_impl.platforms import custom_call, defects, environment, oneapi, versions
+from jax_impl.platforms import custom_call, defects, environment, matrix_units, oneapi, versions
 from jax_impl.support import explain, lowering_for
 from jax_impl.triton import source
 from parity.judge.frameworks import to_jax
@@ -31,7 +31,6 @@ from tests.rules.source import ROOT
 
 CUSTOM_CALLS = [export.DisabledSafetyCheck.custom_call(custom_call.TARGET)]
 UNLINKED = re.compile(r"tt\.precise_\w+|math\.(?:rsqrt|ceil)|__nv_\w+|__ocml_\w+|elementwise_inline_asm")
-NARROW_DOT = re.compile(r"tt\.dot .*bf16")
 """What the defects table says must not reach the plugin."""
 
 
@@ -66,7 +65,11 @@ def test_every_operation_lowers(op: str, backend: str) -> None:
         assert signature.count("!tt.ptr<") == len(kernel.operands) + len(kernel.results)
         assert "loc(" not in kernel.ir
         assert not UNLINKED.findall(kernel.ir)
-        assert not NARROW_DOT.findall(kernel.ir)
+        dots = matrix_units.dots_of(kernel.ir)
+        assert len(dots) == kernel.ir.count("tt.dot ")
+        assert not matrix_units.obstacles(dots), "one of them would turn the units off for all"
+        assert (matrix_units.ATTRIBUTE in kernel.ir) == bool(dots)
+        assert not re.search(r"tt\.fp_to_fp .*xf16> -> .*xbf16>", kernel.ir)
         assert kernel.backend == backend
         assert kernel.num_warps == kernel.tunables.get("num_warps", kernel.num_warps)
         assert kernel.num_stages == kernel.tunables.get("num_stages", kernel.num_stages)

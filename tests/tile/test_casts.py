@@ -23,9 +23,9 @@ from specs.tile.ir import Opcode, Program, walk
 from specs.tile.language import arange, dot, load, program_id, store
 from specs.tile.library import codec
 from specs.tile.passes.legalise import legalise
-from specs.tile.targets import PALLAS_CUDA, TRITON_CUDA, TRITON_HOPPER, Target
+from specs.tile.targets import PALLAS_CUDA, PALLAS_XPU, TRITON_CUDA, TRITON_HOPPER, TRITON_XPU, Target
 from tests.contract.suite import DEVICES, available
-from tests.tile.kernels import Raw, implementations, launch_of, run, tiny
+from tests.tile.kernels import Raw, implementations, launch_of, run, run_numpy, tiny
 
 BLOCK = {"interpret": 1 << 16, "cuda": 1024, "xpu": 1024}
 ROADS = [
@@ -161,3 +161,39 @@ def test_decode_by_arithmetic(form: ElementFormat, implementation: str) -> None:
     real = ~np.isnan(want)
     np.testing.assert_array_equal(got[real], want[real])
     np.testing.assert_array_equal(np.signbit(got[real]), np.signbit(want[real]))
+
+
+# -- FP8 through float16, on GPUs of Intel ----------------------------------------------------------------------------
+
+
+def widen_all(p: Any) -> None:
+    """Every way in which FP8 is widened."""
+    at = arange(256)
+    x = load(p.x, (at,))
+    store(p.wide, (at,), x.to(F32))
+    store(p.half, (at,), x.to(F16))
+    store(p.brain, (at,), x.to(BF16))
+
+
+@pytest.mark.parametrize("form", codec.IN_HALF, ids=lambda form: form.name)
+def test_fp8_through_float16_is_exact(form: ElementFormat) -> None:
+    codes = np.arange(256, dtype=np.uint8)
+    outputs: Any = {"wide": ((256,), F32), "half": ((256,), F16), "brain": ((256,), BF16)}
+    op = tiny(widen_all, {"x": ((256,), form)}, outputs)
+    way = casts_in(legalise(launch_of(op, {"x": codes}, config="xpu").program, TRITON_XPU))
+    assert (F16, BF16) not in way, "a conversion that ends the compiler's process"
+    got = run_numpy(op, {"x": codes}, lambda program: legalise(program, TRITON_XPU))
+    want = form.decode(codes)
+    for name, goal in (("wide", F32), ("half", F16), ("brain", BF16)):
+        found = goal.decode(got[name])
+        np.testing.assert_array_equal(found, want)
+        real = ~np.isnan(want)
+        np.testing.assert_array_equal(np.signbit(found[real]), np.signbit(want[real]))
+
+
+def test_fp8_is_widened_to_float16_for_dots() -> None:
+    raw = np.zeros((32, 32), np.uint8)
+    program = launch_of(MULTIPLY, {"x": raw}, config="xpu").program
+    for target in (TRITON_XPU, PALLAS_XPU):
+        dots = [op for op in walk(legalise(program, target).ops) if op.code is Opcode.DOT]
+        assert {operand.type.element for op in dots for operand in op.operands} == {F16}

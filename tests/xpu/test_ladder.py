@@ -11,10 +11,11 @@ import pytest
 
 import specs
 from parity.xpu import ladder as ladder_module
-from parity.xpu import tools
+from parity.xpu import matrices, spirv, tools
 from parity.xpu.command import run
-from parity.xpu.ladder import CARDS, RUNGS, Attempt, Ladder, attempts, covering_cases
-from parity.xpu.record import EXECUTED, LOWERED, REAL, KernelRow, Rung, compiled, native
+from parity.xpu.execute_worker import emulated
+from parity.xpu.ladder import CARDS, RUNGS, Attempt, Ladder, attempts, covering_cases, matrix_units
+from parity.xpu.record import EXECUTED, LOWERED, MATRIX, REAL, KernelRow, MachineCode, Rung, compiled, native
 from parity.xpu.tools import Tools
 from specs.tile.launch.cases import case_launches
 
@@ -123,6 +124,33 @@ def test_execution_says_why_not(
     assert reason in row.rung(EXECUTED).reason
 
 
+def code(card: str, dpas: int) -> MachineCode:
+    return MachineCode(
+        card=card, registers=128, lanes=32, instructions=9, dpas=dpas, blocks=0, spill=0, cycles=1, dpas_share=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("dots", "dpas", "launch", "answer", "reason"),
+    [
+        (0, (0, 0), {}, "not run", ""),
+        (2, (4, 4), {}, "yes", ""),
+        (2, (4, 0), {}, "no", "no DPAS on PVC"),
+        (2, (0, 0), {"without_matrix_units": ["f32 x f32 (ieee)"]}, "no", "f32 x f32"),
+        (2, (0, 0), {"matrix_units": "off"}, "not run", "turned off"),
+        (2, (), {}, "not run", "no machine code"),
+    ],
+)
+def test_dots_without_instructions_of_the_matrix_units_fail(
+    dots: int, dpas: tuple[int, ...], launch: dict[str, Any], answer: str, reason: str
+) -> None:
+    made = tuple(code(card, count) for card, count in zip(CARDS, dpas, strict=False))
+    row = KernelRow(op="o", case="c", backend="pallas", kernel="k", tunables={}, dots=dots, code=made)
+    rung = matrix_units(row, launch)
+    assert (rung.name, rung.answer) == (MATRIX, answer)
+    assert reason in rung.reason
+
+
 NEEDS_PLUGIN = pytest.mark.skipif(
     HERE.python is None or bool(HERE.problems) or HERE.runtime is None,
     reason=f"not run: {'; '.join(HERE.problems) or tools.NO_RUNTIME}",
@@ -149,3 +177,72 @@ def test_64_bit_arrays_are_switched_on_where_a_case_has_them(backend: Any) -> No
     with Ladder(HERE) as ladder:
         (row,) = ladder.climb(Attempt(op=op, case=op.case("c4a-int64"), backend=backend, tuned={}), (LOWERED, EXECUTED))
     assert (row.rung(EXECUTED).answer, row.rung(EXECUTED).note) == ("yes", "same bytes"), row.rungs
+
+
+@pytest.mark.parametrize(("products", "answer"), [(2, "no"), (3, "not run")])
+def test_dots_that_the_compiler_leaves_out_are_no_failure(tmp_path: Path, products: int, answer: str) -> None:
+    multiply, fused = spirv.Instruction(133, (1, 2, 3, 4)), spirv.Instruction(12, (1, 5, 9, 26, 2, 3, 4))
+    other = spirv.Instruction(12, (1, 6, 9, 27, 2, 3))
+    module = spirv.Module(header=(spirv.MAGIC, 0x10400, 0, 9, 0), instructions=(multiply, fused, other))
+    file = tmp_path / "k.spv"
+    file.write_bytes(module.to_bytes())
+    launch = {"spirv": dict.fromkeys(CARDS, str(file)), "products": products}
+    row = KernelRow(
+        op="o", case="c", backend="pallas", kernel="k", tunables={}, dots=1, code=tuple(code(card, 0) for card in CARDS)
+    )
+    assert matrix_units(row, launch).answer == answer
+    assert matrix_units(row, {**launch, "without_matrix_units": ["f32 x f32"]}).answer == "no"
+
+
+def launched(ladder: Ladder, attempt: Attempt) -> list[dict[str, Any]]:
+    assert ladder._gpu is not None
+    reply = ladder._gpu.ask(ladder._request(attempt, CARDS[:1]), 240)
+    return [{**one, "file": one["spirv"][CARDS[0]]} for one in reply["launches"]]
+
+
+PRODUCTS = [("fp8_gemm", "ragged-k"), ("int4_gemm_w4a16", "kn-f16"), ("flash_attn_varlen", "parts")]
+
+
+@NEEDS_PLUGIN
+@pytest.mark.parametrize("backend", ["pallas", "triton"])
+@pytest.mark.parametrize(("name", "case"), PRODUCTS)
+def test_products_of_matrix_units_are_executed(name: str, case: str, backend: Any) -> None:
+    op = specs.get(name)
+    with Ladder(HERE) as ladder:
+        rows = list(ladder.climb(Attempt(op=op, case=op.case(case), backend=backend, tuned={})))
+    for row in rows:
+        assert row.rung(EXECUTED).answer == "yes", row.rung(EXECUTED).reason
+        assert row.rung(MATRIX).answer == ("yes" if row.dots else "not run"), row.rung(MATRIX).reason
+        for made in row.code:
+            assert (made.lanes, made.registers in (128, 256)) == (32, True)
+    assert any(row.dots for row in rows)
+
+
+@NEEDS_PLUGIN
+@pytest.mark.parametrize("setting", ["lts", "off"])
+def test_other_settings_are_executed_too(setting: str) -> None:
+    op = specs.get("fp8_gemm")
+    with Ladder(HERE, matrix_units=setting) as ladder:
+        (row,) = ladder.climb(Attempt(op=op, case=op.case("ragged-n"), backend="pallas", tuned={}))
+    assert row.rung(EXECUTED).answer == "yes", row.rung(EXECUTED).reason
+    assert row.rung(MATRIX).answer == ("not run" if setting == "off" else "yes")
+
+
+@NEEDS_PLUGIN
+def test_rows_in_the_wrong_threads_give_wrong_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels' own results notice where the emulation puts an accumulator's rows, on both kinds of data."""
+    op = specs.get("fp8_gemm")
+    attempt = Attempt(op=op, case=op.case("ragged-k"), backend="pallas", tuned={})
+    own = matrices._Writer._row
+    with Ladder(HERE) as ladder:
+        assert ladder._device is not None
+        (launch,) = launched(ladder, attempt)
+        right = spirv.parse(Path(launch["file"]).read_bytes())
+        assert any(one.opcode == matrices.MULTIPLY for one in right.instructions)
+        monkeypatch.setattr(matrices._Writer, "_row", lambda self, code, thread, i: own(self, code, thread, i ^ 1))
+        swapped = Path(launch["file"]).with_suffix(".swapped")
+        swapped.write_bytes(emulated(right).to_bytes())
+        for file, status in ((launch["file"], "passed"), (str(swapped), "failed")):
+            for kind in ("exact", "random"):
+                request = {**ladder._request(attempt, ()), "launches": [{**launch, "file": file}], "kind": kind}
+                assert ladder._device.ask({**request, "seed": 1}, 120)["status"] == status

@@ -117,8 +117,12 @@ def test_computing_with_bfloat16_stays_an_obstacle(computing: Instruction) -> No
 
 @pytest.mark.parametrize(
     "other",
-    [Instruction(12, (WORD, 31, 1, HALF, 40)), Instruction(ADD, (WORD, 31, 16, 40))],
-    ids=["function of a set", "width of a float"],
+    [
+        Instruction(12, (WORD, 31, 1, HALF, 40)),
+        Instruction(ADD, (WORD, 31, 16, 40)),
+        Instruction(52, (WORD, 31, HALF, 40)),
+    ],
+    ids=["function of a set", "width of a float", "opcode of a constant"],
 )
 def test_literal_that_is_a_number_of_a_bfloat16_value_is_none(other: Instruction) -> None:
     moved = Instruction(LOAD, (HALF, 30, ARGUMENT))
@@ -158,3 +162,25 @@ def test_prefetches_that_are_functions_are_left_out_too() -> None:
     before = module(*found, name, read, call)
     assert obstacles(before)
     assert for_cpu(before).instructions == module(read).instructions
+
+
+def test_types_that_become_alike_are_declared_once() -> None:
+    """float16 values stand beside bfloat16 ones: both have one type afterwards."""
+    brain, several = 7, 8
+    given = module(
+        Instruction(LOAD, (several, 30, ARGUMENT)),
+        Instruction(81, (brain, 31, 30, several)),  # a literal like the number of a type
+        Instruction(ADD, (HALF, 32, 33, 33)),
+        capabilities=(6, 5116, 9),
+    )
+    place = next(i for i, one in enumerate(given.instructions) if one.opcode == FUNCTION)
+    types = (Instruction(22, (brain, 16, 0)), Instruction(23, (several, brain, 2)), Instruction(32, (9, 5, several)))
+    before = Module(
+        header=given.header, instructions=(*given.instructions[:place], *types, *given.instructions[place:])
+    )
+    after = for_cpu(before)
+    assert not obstacles(after)
+    declared = [one.words for one in after.instructions if one.opcode in (22, 23, 32)]
+    assert declared == [(HALF, 16), (PAIR, HALF, 2), (9, 5, PAIR)]
+    assert Instruction(LOAD, (PAIR, 30, ARGUMENT)) in after.instructions
+    assert Instruction(81, (HALF, 31, 30, several)) in after.instructions

@@ -7,8 +7,9 @@ contraction or on the order of evaluation.
 
 from __future__ import annotations
 
-from specs.lang.formats.elements import F32, INT32, ElementFormat, NanRule, Overflow
-from specs.tile.frontend.trace import Tile
+from specs.lang.formats.elements import E4M3, E5M2, F16, F32, INT8, INT16, INT32, ElementFormat, NanRule, Overflow
+from specs.tile.frontend.trace import Tile, constant, tracer
+from specs.tile.ir import Opcode
 from specs.tile.language import absolute, full, maximum, round_even, where
 
 _EXACT_BITS = 22  # widest integers in the range of `round_even`
@@ -45,6 +46,28 @@ def decode(codes: Tile, form: ElementFormat) -> Tile:
         special = where(fraction == 0, full(fraction.shape, float("inf"), F32), float("nan"))
         value = where(biased == (1 << exponent) - 1, special, value)
     return where((codes & (1 << (form.bits - 1))) != 0, -value, value) if form.signed else value
+
+
+IN_HALF = (E4M3, E5M2)
+"""Formats that `decode_half` knows: both lie in float16's upper bits, or nearly so."""
+
+
+def decode_half(codes: Tile, form: ElementFormat) -> Tile:
+    """float16 values of the codes (8-bit integers) of a format in `IN_HALF`: exact, by few operations on 16 bits."""
+    x = codes.bitcast(INT8).to(INT16)
+    if form == E5M2:
+        return _narrow(Opcode.SHL, x, 8).bitcast(F16)
+    # Seven bits lie where float16's exponent ends, whose bias is 8 larger; the sign is copied over two bits.
+    bits = _narrow(Opcode.AND, _narrow(Opcode.SHL, x, 7), ~0x4000)
+    # Only the NaN code carries into the bit above the exponent, which makes float16's largest exponent of it.
+    carried = _narrow(Opcode.AND, _narrow(Opcode.ADD, bits, 0x80), 0x4000)
+    return _narrow(Opcode.MUL, _narrow(Opcode.OR, bits, carried).bitcast(F16), 256.0)
+
+
+def _narrow(code: Opcode, x: Tile, y: Tile | float) -> Tile:
+    """Arithmetic on 16 bits, which authors do in 32."""
+    other = y if isinstance(y, Tile) else constant(y, x.element)
+    return tracer().emit(code, (x, other), (x.value.type,))[0]
 
 
 def encode(x: Tile, form: ElementFormat) -> Tile:

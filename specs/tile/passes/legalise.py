@@ -30,6 +30,8 @@ def legalise(program: Program, target: Target) -> Program:
     """The program with the target's formats only. The original is unchanged."""
     program = lower_blocks(program, target)
     ops = program.ops
+    if target.dot_fallback and not all(_fits(op, target) for op in walk(ops) if op.code is Opcode.DOT):
+        target = replace(target, dot=target.dot_fallback)
     for make in (_Formats, Subnormals, _Rounding, _Factors):
         rewriter: Rewriter = make(target)
         if rewriter.wanted(ops):
@@ -38,6 +40,11 @@ def legalise(program: Program, target: Target) -> Program:
             ops = tuple(simplify(rewriter.tracer.ops))
     arrays = tuple(_raw_param(param, target) for param in program.arrays)
     return replace(program, ops=ops, arrays=arrays)
+
+
+def _fits(dot: Operation, target: Target) -> bool:
+    """Whether the dot unit takes a dot's operands, or formats that hold them."""
+    return any(form.holds(dot.operands[0].type.element) for form in target.dot)
 
 
 def _raw_param(param: ArrayParam, target: Target) -> ArrayParam:
@@ -124,7 +131,12 @@ class _Formats(Rewriter):
         if source == goal:
             return x
         if not is_native(source, self.target):
-            x, source = codec.decode(x.to(INT32), source), F32
+            if self.target.decodes_fp8_in_half and source in codec.IN_HALF:
+                x, source = codec.decode_half(x, source), F16
+            else:
+                x, source = codec.decode(x.to(INT32), source), F32
+            if source == goal:
+                return x
         if source.is_float and goal.is_integer and goal.bits < 32:
             return codec.encode(x.to(F32), goal).to(raw_format(goal) if goal.bits < 8 else goal)
         if not is_native(goal, self.target):
@@ -223,7 +235,8 @@ class _Formats(Rewriter):
         a, b, *acc = (self.of(value) for value in op.operands)
         form = op.operands[0].type.element
         if form not in self.target.dot:
-            wide = next(f for f in (E4M3, BF16, F16, F32) if f in self.target.dot and f.holds(form))
+            order = (E4M3, F16, BF16, F32) if self.target.decodes_fp8_in_half else (E4M3, BF16, F16, F32)
+            wide = next(f for f in order if f in self.target.dot and f.holds(form))
             a, b = self.cast(a, form, wide), self.cast(b, form, wide)
         return self.tracer.emit(Opcode.DOT, (a, b, *acc), [op.result.type])[0]
 

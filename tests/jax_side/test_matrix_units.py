@@ -1,0 +1,146 @@
+"""Matrix units of Intel GPUs: on which devices, by which setting, and for which functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import pytest
+
+import specs
+from jax_impl import ops
+from jax_impl.ahead import lower
+from jax_impl.backends import BACKENDS
+from jax_impl.platforms import custom_call, matrix_units, oneapi
+from jax_impl.platforms.matrix_units import ATTRIBUTE, Dot, annotated, by_device, dots_of, obstacles
+from jax_impl.support import lowering_for
+from specs.lang.errors import ArgumentError
+from specs.lang.formats.elements import E5M2, F16, F32
+from specs.tile.ir import Opcode, walk
+from specs.tile.launch.cases import case_call, default_case
+from specs.tile.launch.launches import launches
+from specs.tile.passes.legalise import legalise
+from specs.tile.targets import PALLAS_XPU, PALLAS_XPU_VECTOR
+from tests.jax_side.test_oneapi import default_call
+
+ROADS = ("pallas", "triton")
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        ("Intel(R) Arc(TM) B580 Graphics", "on"),
+        ("Intel(R) Arc(TM) Pro B60 Graphics", "on"),
+        ("Intel(R) Graphics [0xe20b]", "on"),
+        ("Intel(R) Arc(TM) Graphics 140V", "on"),
+        ("Intel(R) Arc(TM) 140V GPU", "on"),
+        ("Intel(R) Arc(TM) B390 GPU", "on"),
+        ("Intel(R) Graphics [0xb080]", "on"),
+        ("Intel(R) Data Center GPU Max 1100", "on"),
+        ("Intel(R) Data Center GPU Max 1550", "on"),
+        ("Intel(R) Arc(TM) A770 Graphics", "off"),
+        ("Intel(R) Arc(TM) Pro A60 Graphics", "off"),
+        ("Intel(R) Arc(TM) Graphics", "off"),  # Meteor Lake
+        ("Intel(R) Arc(TM) 140T GPU", "off"),  # Arrow Lake
+        ("Intel(R) Data Center GPU Flex 170", "off"),
+        ("Intel(R) UHD Graphics 770", "off"),
+        ("Intel(R) Graphics [0x56a0]", "off"),
+    ],
+)
+def test_devices(kind: str, setting: str) -> None:
+    found = by_device(kind)
+    assert found.setting == setting
+    assert kind in found.reason
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize(
+    ("setting", "attributes", "operand"),
+    [
+        (None, {ATTRIBUTE}, "f16"),
+        ("on", {ATTRIBUTE}, "f16"),
+        ("lts", {ATTRIBUTE, "ttig.is_lts"}, "f16"),
+        ("off", set(), "f32"),
+    ],
+)
+def test_setting_reaches_the_compiler(road: str, setting: Any, attributes: set[str], operand: str) -> None:
+    with ops.matrix_units(setting):
+        (kernel,) = lower("fp8_gemm", "one-row", road, platform=oneapi.PLATFORM)
+    head = next(line for line in kernel.ir.splitlines() if line.startswith("module"))
+    assert {name for name in (ATTRIBUTE, "ttig.is_lts") if name in head} == attributes
+    assert {(dot.a, dot.b) for dot in dots_of(kernel.ir)} == {(operand, operand)}
+
+
+def test_device_decides_where_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_units, "_device_kind", lambda: "Intel(R) Arc(TM) A770 Graphics")
+    assert matrix_units.choice().setting == "off"
+    assert BACKENDS["pallas"].target("oneapi") is PALLAS_XPU_VECTOR
+    assert "A770" in ops.explain("fp8_gemm", "oneapi")["matrix units"]
+    with ops.matrix_units("on"):
+        assert ops.explain("fp8_gemm", "oneapi")["matrix units"] == "on (asked for)"
+        assert BACKENDS["pallas"].target("oneapi") is PALLAS_XPU
+
+
+def test_other_platforms_have_no_say() -> None:
+    for platform in ("cpu", "cuda", "sycl"):
+        assert "matrix units" not in ops.explain("fp8_gemm", platform)
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_a_jitted_function_is_traced_again_for_another_setting(road: str) -> None:
+    function, structs = default_call("fp8_gemm", road)
+    jitted = jax.jit(function)
+
+    def found(setting: Any) -> bool:
+        with ops.matrix_units(setting), lowering_for("oneapi"):
+            module = jitted.trace(*structs).lower(lowering_platforms=("oneapi",)).compiler_ir("stablehlo")
+        (kernel,) = custom_call.kernels(module)
+        return ATTRIBUTE in kernel.ir
+
+    assert [found(setting) for setting in ("on", "off", "on", "lts")] == [True, False, True, True]
+
+
+def test_unknown_setting_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"on, off, lts"):
+        ops.matrix_units("maybe")  # type: ignore[arg-type]
+
+
+DOT = "    %d = tt.dot %a, %b, %c{} : tensor<16x32x{}> * tensor<32x16x{}> -> tensor<16x16xf32>\n"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "precision", "qualifies"),
+    [
+        ("f16", "f16", "", True),
+        ("bf16", "bf16", ", inputPrecision = tf32", True),
+        ("i8", "i8", "", True),
+        ("f32", "f32", ", inputPrecision = tf32", True),
+        ("f32", "f32", ", inputPrecision = ieee", False),
+        ("f32", "f32", "", False),
+        ("f16", "bf16", "", False),
+        ("f8E4M3FN", "f8E4M3FN", "", False),
+    ],
+)
+def test_one_dot_that_does_not_qualify_turns_all_off(a: str, b: str, precision: str, qualifies: bool) -> None:
+    good, dot = DOT.format("", "bf16", "bf16"), DOT.format(precision, a, b)
+    text = f"module {{\n{good}{dot}}}\n"
+    assert dots_of(text) == (Dot(a="bf16", b="bf16", precision="ieee"), dots_of(dot)[0])
+    assert bool(obstacles(dots_of(text))) == (not qualifies)
+    assert (ATTRIBUTE in annotated(text)) == qualifies
+    assert annotated("module {\n}\n") == "module {\n}\n", "no dots"
+
+
+def test_attributes_are_added_to_those_of_the_module() -> None:
+    text = "module @m attributes {ttg.maxnreg = 8 : i32} {\n" + DOT.format("", "f16", "f16") + "}\n"
+    assert annotated(text).startswith(f"module @m attributes {{ttg.maxnreg = 8 : i32, {ATTRIBUTE}}} {{\n")
+
+
+def test_program_with_a_dot_of_float32_has_all_its_dots_in_float32() -> None:
+    op = specs.get("fp8_gemm")
+    (launch, *_) = launches(case_call(op, default_case(op), strided=False), PALLAS_XPU.config, strides={})
+    fits = legalise(launch.program, PALLAS_XPU)
+    assert {dot.operands[0].type.element for dot in walk(fits.ops) if dot.code is Opcode.DOT} == {F16}
+    none = replace(PALLAS_XPU, dot=frozenset({E5M2}), name="takes only e5m2")
+    wide = legalise(launch.program, none)
+    assert {dot.operands[0].type.element for dot in walk(wide.ops) if dot.code is Opcode.DOT} == {F32}
