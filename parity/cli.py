@@ -424,16 +424,20 @@ def xpu(
     search: Annotated[str | None, typer.Option(metavar="OP", help="Look for tunables that spill least.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Make what --search finds the defaults.")] = False,
     real: Annotated[bool, typer.Option("--real", help="Parity on an Intel GPU of this machine.")] = False,
+    step: Annotated[
+        bool, typer.Option("--step", help="Compile whole steps; in place of operations, MODULE:FUNCTION that make one.")
+    ] = False,
     json_file: JsonOption = None,
     report: ReportOption = None,
 ) -> None:
-    """Intel GPUs: every kernel up to the last rung that can be reached here.
+    """Intel GPUs: every kernel, or a whole step, up to the last rung that can be reached here.
 
     Status 1 when a kernel was refused or computes wrongly, 3 when nothing could be run.
     """
     from parity.xpu import command
     from parity.xpu.ladder import RUNGS, attempts
     from parity.xpu.record import EXECUTED, KERNEL_BACKENDS, MATRIX_UNITS
+    from parity.xpu.step import EXAMPLE
 
     if backend is not None and backend not in KERNEL_BACKENDS:
         raise _unknown("backend", backend, KERNEL_BACKENDS)
@@ -442,9 +446,16 @@ def xpu(
         raise _unknown("setting of matrix units", matrix_units, MATRIX_UNITS)
     if write and search is None:
         raise typer.BadParameter("--write goes with --search")
+    if sum((real, step, search is not None)) > 1:
+        raise typer.BadParameter("--real, --search and --step exclude each other")
+    if step:
+        implementations = [None, *backends] if backend is None else backends
+        names = ops or [EXAMPLE]
+        if wrong := [name for name in names if ":" not in name]:
+            raise typer.BadParameter(f"--step takes MODULE:FUNCTION, not {wrong[0]!r}")
+        record = command.steps(names, implementations, matrix_units=matrix_units)
+        raise typer.Exit(command.deliver_steps(record, json_file, report))
     if real or search is not None:
-        if real and search is not None:
-            raise typer.BadParameter("--real and --search exclude each other")
         if search is not None:
             raise typer.Exit(command.search(_op(search), backends, json_file, matrix_units=matrix_units, write=write))
         raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))

@@ -18,9 +18,12 @@ from parity.show.describe import Section
 from parity.show.printing import console, print_section, say, write_text
 from parity.show.table import progress
 from parity.xpu import search as searching
+from parity.xpu import step as stepping
+from parity.xpu import step_record, step_table
 from parity.xpu.ladder import CARDS, RUNGS, Attempt, walk
 from parity.xpu.record import LadderRecord, to_json
 from parity.xpu.search import Candidate, Found
+from parity.xpu.step_record import StepRecord
 from parity.xpu.table import sections
 from parity.xpu.tools import Tools, find, package_versions
 from specs import tuned
@@ -62,6 +65,45 @@ def deliver(record: LadderRecord, json_file: Path | None, report: Path | None) -
         write_text(report, render(record))
         say(out, f"report: {report}")
     if any(record.counts(rung)["yes"] for rung in record.rungs):
+        return FAILED if record.failed else OK
+    print("nothing was run: see the reasons above", file=sys.stderr)
+    return NOT_RUN
+
+
+def steps(
+    names: Sequence[str],
+    implementations: Sequence[str | None],
+    *,
+    matrix_units: str = "on",
+    tools: Tools | None = None,
+) -> StepRecord:
+    """Compiles whole steps, "MODULE:FUNCTION" each, with a progress bar on a terminal."""
+    watch, found = Stopwatch(), tools or find()
+    todo = stepping.attempts(names, implementations)
+    with progress(len(todo)) as advance:
+        rows = stepping.compile_steps(todo, found, matrix_units=matrix_units, progress=advance)
+    return StepRecord(
+        started=watch.started,
+        command=command(),
+        seconds=watch.seconds,
+        environment={**machine(), **found.described()},
+        versions={**versions(), **package_versions(found)},
+        rows=tuple(rows),
+    )
+
+
+def deliver_steps(record: StepRecord, json_file: Path | None, report: Path | None) -> int:
+    """As `deliver`, of whole steps."""
+    out = console()
+    for section in step_table.sections(record):
+        print_section(out, section)
+    if json_file is not None:
+        write_text(json_file, step_record.to_json(record))
+        say(out, f"record: {json_file}")
+    if report is not None:
+        write_text(report, step_table.page(record))
+        say(out, f"report: {report}")
+    if record.ran:
         return FAILED if record.failed else OK
     print("nothing was run: see the reasons above", file=sys.stderr)
     return NOT_RUN

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,7 +47,7 @@ class Compiler:
 
     def __init__(self, dump: Path) -> None:
         self._dump = dump
-        self._placements: dict[str, Any] = {}
+        self._placement = cache(placement)
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The reply to a request. JAX's 64-bit types are on where the case has such arrays."""
@@ -99,9 +100,9 @@ class Compiler:
         """Compiles a launch; its SPIR-V file, threads of a work group, bytes of shared memory."""
         import jax
 
-        placement = self._placement(card)
+        where = self._placement(card)
         before = set(self._dump.glob("*"))
-        structs = [jax.ShapeDtypeStruct(a.form.shape, a.form.dtype, sharding=placement) for a in one.operands]
+        structs = [jax.ShapeDtypeStruct(a.form.shape, a.form.dtype, sharding=where) for a in one.operands]
         one.function.lower(*structs).compile()
         new = sorted(set(self._dump.glob("*")) - before)
         modules = [file for file in new if file.suffix == ".spv"]
@@ -117,14 +118,14 @@ class Compiler:
             file.unlink()
         return str(kept), int(launches[0][5]), int(launches[0][6])
 
-    def _placement(self, card: str) -> Any:
-        from jax.experimental import topologies
-        from jax.sharding import SingleDeviceSharding
 
-        if card not in self._placements:
-            described = topologies.get_topology_desc("", "oneapi", target_config=BY_NAME[card].text(), topology="1x1x1")
-            self._placements[card] = SingleDeviceSharding(described.devices[0])
-        return self._placements[card]
+def placement(card: str) -> Any:
+    """The sharding of arrays on a card that is described to OpenXLA."""
+    from jax.experimental import topologies
+    from jax.sharding import SingleDeviceSharding
+
+    described = topologies.get_topology_desc("", "oneapi", target_config=BY_NAME[card].text(), topology="1x1x1")
+    return SingleDeviceSharding(described.devices[0])
 
 
 if __name__ == "__main__":

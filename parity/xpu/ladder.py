@@ -29,7 +29,7 @@ from parity.xpu.record import (
     compiled,
     native,
 )
-from parity.xpu.tools import NO_RUNTIME, ROOT, Tools
+from parity.xpu.tools import NO_OFFLINE, NO_RUNTIME, ROOT, Tools
 from parity.xpu.topologies import TOPOLOGIES
 from specs.lang.declare.op import Case, Op
 from specs.tile.launch.cases import case_launches
@@ -181,9 +181,7 @@ class Ladder:
         """The rung of the driver's compiler, and what it made with each number of registers."""
         compiler, file = self._tools.offline.get(card), launch["spirv"].get(card)
         if compiler is None:
-            return Rung(
-                name=native(card), answer="not run", reason=f"no ocloc here knows {card}: `make xpu-native`"
-            ), []
+            return Rung(name=native(card), answer="not run", reason=NO_OFFLINE.format(card=card)), []
         if file is None:
             return Rung(name=native(card), answer="not run", reason="there is no SPIR-V"), []
         counts = self._registers if launch.get("dots") else self._registers[:1]

@@ -20,6 +20,12 @@ _STATUSES: Final[dict[Answer, Status]] = {"yes": "passed", "no": "failed", "not 
 
 def render(record: LadderRecord) -> str:
     """The whole page as HTML text that needs nothing else."""
+    body = (section(record, fold=False), _environment(record))
+    return document(f"Intel GPUs, {wording.moment(record.started)}", *body, command=record.command)
+
+
+def document(title: str, *body: Markup, command: str) -> str:
+    """A page as HTML text, with the style of all reports and the command that repeats it."""
     style = files("parity.report").joinpath("style.css").read_text(encoding="utf-8")
     head = tag(
         "head",
@@ -27,11 +33,11 @@ def render(record: LadderRecord) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content="default-src 'none'; style-src 'unsafe-inline'"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"Intel GPUs, {wording.moment(record.started)}"),
+        tag("title", title),
         tag("style", Markup(style)),
     )
-    footer = tag("footer", tag("p", join("Repeat with ", tag("code", record.command, class_="command"), ".")))
-    main = tag("main", section(record, fold=False), _environment(record), footer)
+    footer = tag("footer", tag("p", join("Repeat with ", tag("code", command, class_="command"), ".")))
+    main = tag("main", *body, footer)
     return f"<!doctype html>\n{tag('html', head, tag('body', main), lang='en')}\n"
 
 

@@ -19,6 +19,7 @@ KERNEL_BACKENDS: Final[tuple[str, ...]] = tuple(
 """Backends of JAX whose kernels XLA is handed as Triton IR."""
 
 LOWERED, EXECUTED, MATRIX, REAL = "lowered", "executed", "matrix units", "real card"
+COMPILED, NATIVE = "compiled", "native"
 MATRIX_UNITS: Final = ("on", "off", "lts")
 """Settings of `jax_impl.ops.matrix_units`."""
 NO_CARD: Final = "no Intel GPU was used"
@@ -28,12 +29,12 @@ SCHEMA_VERSION: Final = 3
 
 def compiled(card: str) -> str:
     """Name of the rung on which OpenXLA compiles for a card."""
-    return f"compiled {card}"
+    return f"{COMPILED} {card}"
 
 
 def native(card: str) -> str:
     """Name of the rung on which the driver's compiler makes machine code for a card."""
-    return f"native {card}"
+    return f"{NATIVE} {card}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,17 @@ def compiling(dump: Path) -> dict[str, str]:
     return {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
+def compiling_steps(dump: Path) -> dict[str, str]:
+    """For compiling whole functions.
+
+    XLA would ask oneDNN for dots that are not in our kernels, and oneDNN wants a device: XLA keeps dots below a size
+    for itself, and no dot is as large as this one.
+    """
+    found = compiling(dump)
+    found["XLA_FLAGS"] += f" --xla_gpu_gemm_rewrite_size_threshold={10**12}"
+    return found
+
+
 def executing(vendors: Path, libraries: Path) -> dict[str, str]:
     """For running on the OpenCL device.
 

@@ -20,6 +20,7 @@ _PLUGIN: Final = "jax_plugins/xla_oneapi/xla_oneapi_plugin.so"
 _RUNTIME: Final = "libintelocl.so"
 
 NO_PLUGIN: Final = "OpenXLA's oneAPI plugin is not installed: `make xpu` does it"
+NO_OFFLINE: Final = "no ocloc here knows {card}: `make xpu-native`"
 NO_RUNTIME: Final = "Intel's OpenCL runtime for CPUs is not installed: `make xpu` does it"
 
 # Library that the plugin is linked with, directly or not -> what supplies it.

@@ -82,6 +82,8 @@ def test_show_json_is_the_export() -> None:
         (["run", "--kind", "nope"], ["exact", "random"]),
         (["run", "--device", "nope"], ["cpu", "cuda", "xpu"]),
         (["job", "--device", "nope"], ["cpu", "cuda", "xpu"]),
+        (["xpu", "--step", "fp8_gemm"], ["MODULE:FUNCTION", "fp8_gemm"]),
+        (["xpu", "--step", "--real"], ["exclude"]),
         (["nope"], ["nope"]),
         (["list", "--nope"], ["--nope"]),
     ],
