@@ -29,10 +29,13 @@ SYCL_VENV := .venv-sycl
 SYCL_PY := $(SYCL_VENV)/bin/python
 SYCL := $(SYCL_VENV)/.installed.stamp
 XPU_NATIVE := $(XPU_VENV)/native/versions.txt
+XPU_TORCH_VENV := .venv-xpu-torch
+XPU_TORCH_PY := $(XPU_TORCH_VENV)/bin/python
+XPU_TORCH := $(XPU_TORCH_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit parity docs golden model lock xpu xpu-native xpu-parity sycl clean
+.PHONY: help setup test lint unit parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -99,6 +102,14 @@ $(XPU_NATIVE): requirements/xpu-native.sh $(XPU)
 xpu: $(XPU) ## Create .venv-xpu with Intel's compilers, about a minute and 2.7 GB; no Intel GPU is needed.
 
 xpu-native: $(XPU_NATIVE) ## Add the compiler of Intel's GPU driver for the newest cards (Debian, no root, 120 MB).
+
+# Alone in its environment: it is imported as `triton`, as the one in .venv is.
+$(XPU_TORCH): requirements/xpu-torch.txt $(INSTALLED)
+	$(PY) -m venv $(XPU_TORCH_VENV)
+	$(XPU_TORCH_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps -r requirements/xpu-torch.txt
+	@touch $@
+
+xpu-torch: $(XPU_TORCH) ## Add Intel's own Triton, the second compiler of xpu-parity (182 MB, 670 MB unpacked; no GPU).
 
 xpu-parity: $(XPU) ## Every kernel through Intel's compilers; write parity-xpu.html and .json.
 	$(PY) -m parity xpu --report parity-xpu.html --json parity-xpu.json $(XPU_ARGS)

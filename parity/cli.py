@@ -415,7 +415,9 @@ def job(
 def xpu(
     ops: Annotated[list[str] | None, typer.Argument(metavar="OP", help="Operations; all when left out.")] = None,
     seed: SeedOption = 0,
-    backend: Annotated[str | None, typer.Option(help="pallas or triton; both when left out.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="pallas, triton or torch; when left out, torch where `make xpu-torch` was run.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all-cases", help="Every small case, not one per kernel.")] = False,
     compile_only: Annotated[bool, typer.Option("--compile-only", help="Run nothing on the OpenCL CPU device.")] = False,
     matrix_units: Annotated[
@@ -436,12 +438,15 @@ def xpu(
     """
     from parity.xpu import command
     from parity.xpu.ladder import RUNGS, attempts
-    from parity.xpu.record import EXECUTED, KERNEL_BACKENDS, MATRIX_UNITS
+    from parity.xpu.record import EXECUTED, KERNEL_BACKENDS, MATRIX_UNITS, TORCH
     from parity.xpu.step import EXAMPLE
+    from parity.xpu.tools import triton_interpreter
 
-    if backend is not None and backend not in KERNEL_BACKENDS:
-        raise _unknown("backend", backend, KERNEL_BACKENDS)
-    backends = [known for known in KERNEL_BACKENDS if backend in (None, known)]
+    known = KERNEL_BACKENDS if step or search is not None else (*KERNEL_BACKENDS, TORCH)
+    if backend is not None and backend not in known:
+        raise _unknown("backend", backend, known)
+    here = [name for name in known if name != TORCH or triton_interpreter() is not None]
+    backends = here if backend is None else [backend]
     if matrix_units not in MATRIX_UNITS:
         raise _unknown("setting of matrix units", matrix_units, MATRIX_UNITS)
     if write and search is None:

@@ -8,38 +8,22 @@ was lowered.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import specs
+from parity.xpu.process import serve
 from parity.xpu.topologies import BY_NAME
-from specs.lang.errors import Unsupported
 from specs.tile.launch.cases import case_call
 
 _THUNK = re.compile(
     r"kCustomKernel .*?\b(\S+) grid: \[(\d+), (\d+), (\d+)\] threads: \[(\d+), \d+, \d+\]\s+shared_memory: (\d+)"
 )
-
-
-def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Answers requests until standard input ends. Whatever else is printed goes to standard error."""
-    replies: IO[str]
-    replies, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        try:
-            reply = answer(json.loads(line))
-        except Unsupported as refusal:
-            reply = {"unsupported": str(refusal)}
-        except Exception as error:  # noqa: BLE001 - the error goes to the parent, whatever it is
-            reply = {"failed": f"{type(error).__name__}: {str(error).strip()[:1000]}"}
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
 
 
 class Compiler:

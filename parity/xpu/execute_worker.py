@@ -22,7 +22,7 @@ from parity.judge.frameworks import Result
 from parity.judge.inputs import Inputs, Raw, generate, raw_dtype
 from parity.judge.verdict import Verdict
 from parity.xpu import blocks, matrices, spirv, subgroups
-from parity.xpu.compile_worker import serve
+from parity.xpu.process import serve
 from specs.lang.declare.accuracy import FLOAT32
 from specs.lang.formats.elements import ElementFormat
 

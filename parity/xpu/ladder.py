@@ -22,6 +22,7 @@ from parity.xpu.record import (
     MATRIX,
     NO_CARD,
     REAL,
+    TORCH,
     Answer,
     KernelRow,
     MachineCode,
@@ -29,8 +30,9 @@ from parity.xpu.record import (
     compiled,
     native,
 )
-from parity.xpu.tools import NO_OFFLINE, NO_RUNTIME, ROOT, Tools
+from parity.xpu.tools import NO_OFFLINE, NO_RUNTIME, NO_TRITON, ROOT, Tools
 from parity.xpu.topologies import TOPOLOGIES
+from parity.xpu.torch_source import NOT_EXECUTED, TorchCompiler
 from specs.lang.declare.op import Case, Op
 from specs.tile.launch.cases import case_launches
 
@@ -86,11 +88,12 @@ class Ladder:
     def __enter__(self) -> Self:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="parity-xpu-")))
         self._gpu = self._compiler()
+        self._torch = self._torch_compiler()
         self._device = self._executor()
         return self
 
     def __exit__(self, *error: object) -> None:
-        for child in (self._gpu, self._device):
+        for child in (self._gpu, self._torch, self._device):
             if child is not None:
                 child.close()
         self._stack.close()
@@ -101,7 +104,8 @@ class Ladder:
         Args:
             rungs: those to try; later ones need the earlier ones.
         """
-        reply = self._gpu.ask(self._request(attempt, CARDS), _COMPILE_SECONDS) if self._gpu else None
+        compiler = self._torch if attempt.backend == TORCH else self._gpu
+        reply = compiler.ask(self._request(attempt, CARDS), _COMPILE_SECONDS) if compiler else None
         if reply is None or "launches" not in reply:
             yield self._refused(attempt, reply)
             return
@@ -118,7 +122,8 @@ class Ladder:
                 shared_memory=launch.get("shared_memory"),
                 dots=launch.get("dots", 0),
             )
-            row = row.having(Rung(name=LOWERED, answer="yes", note=f"{launch['ir_lines']} lines of Triton IR"))
+            note = launch.get("lowered") or f"{launch['ir_lines']} lines of Triton IR"
+            row = row.having(Rung(name=LOWERED, answer="yes", note=note))
             for card in CARDS:
                 row = row.having(_compiled(launch, card))
             if executed is not None:
@@ -150,12 +155,15 @@ class Ladder:
             op=attempt.op.name, case=attempt.case.name, backend=attempt.backend, kernel=kernels, tunables={}
         )
         if reply is None:
-            return row.having(Rung(name=LOWERED, answer="not run", reason="; ".join(self._tools.problems)))
+            problems = (NO_TRITON,) if attempt.backend == TORCH else self._tools.problems
+            return row.having(Rung(name=LOWERED, answer="not run", reason="; ".join(problems)))
         reason = next(str(reply[key]) for key in ("unsupported", "failed", "crash") if key in reply)
         return row.having(Rung(name=LOWERED, answer="no", reason=reason))
 
     def _execute(self, attempt: Attempt, launches: Sequence[Mapping[str, Any]]) -> Rung:
         """Runs the SPIR-V of the first card on both kinds of data."""
+        if attempt.backend == TORCH:
+            return Rung(name=EXECUTED, answer="not run", reason=NOT_EXECUTED)
         if self._device is None:
             return Rung(name=EXECUTED, answer="not run", reason=NO_RUNTIME)
         card = CARDS[0]
@@ -202,6 +210,14 @@ class Ladder:
         dump.mkdir()
         command = (str(self._tools.python), "-m", "parity.xpu.compile_worker", str(dump))
         return Child(command, settings.compiling(dump), self._folder / "compiler.log", ROOT)
+
+    def _torch_compiler(self) -> TorchCompiler | None:
+        if self._tools.triton is None:
+            return None
+        folder, log = self._folder / "torch", self._folder / "triton.log"
+        folder.mkdir()
+        command = (str(self._tools.triton), "-m", "parity.xpu.triton_worker", str(log))
+        return TorchCompiler(Child(command, settings.compiling_triton(folder / "cache"), log, ROOT), folder)
 
     def _executor(self) -> Child | None:
         runtime, libraries = self._tools.runtime, self._tools.libraries

@@ -6,15 +6,32 @@ import json
 import selectors
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from parity.record.environment import for_child
+from specs.lang.errors import Unsupported
 
 Reply = dict[str, Any]
+
+
+def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answers requests until standard input ends. Whatever else is printed goes to standard error."""
+    replies: IO[str]
+    replies, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line))
+        except Unsupported as refusal:
+            reply = {"unsupported": str(refusal)}
+        except Exception as error:  # noqa: BLE001 - the error goes to the parent, whatever it is
+            reply = {"failed": f"{type(error).__name__}: {str(error).strip()[:1000]}"}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
 
 
 class Child:

@@ -17,6 +17,8 @@ KERNEL_BACKENDS: Final[tuple[str, ...]] = tuple(
     name for name, backend in BACKENDS.items() if backend.lowers_kernels("oneapi")
 )
 """Backends of JAX whose kernels XLA is handed as Triton IR."""
+TORCH: Final = "torch"
+"""In their place: the Triton source that torch runs, through Intel's own Triton."""
 
 LOWERED, EXECUTED, MATRIX, REAL = "lowered", "executed", "matrix units", "real card"
 COMPILED, NATIVE = "compiled", "native"
@@ -94,7 +96,7 @@ class KernelRow:
     case: str
     """Name of the case in the specification."""
     backend: str
-    """Backend of JAX that generated it."""
+    """Backend of JAX that generated it, or "torch"."""
     kernel: str
     """Name of the kernel."""
     tunables: dict[str, int]

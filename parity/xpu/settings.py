@@ -31,6 +31,16 @@ def compiling_steps(dump: Path) -> dict[str, str]:
     return found
 
 
+def compiling_triton(cache: Path) -> dict[str, str]:
+    """For Intel's own Triton: its cache lasts as long as the walk, and it sees the packages of its environment only."""
+    return {
+        "TRITON_CACHE_DIR": str(cache),
+        "TRITON_INTERPRET": "0",
+        "PYTHONPATH": "",
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
 def executing(vendors: Path, libraries: Path) -> dict[str, str]:
     """For running on the OpenCL device.
 

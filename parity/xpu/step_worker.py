@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from parity.xpu import hlo, spirv
-from parity.xpu.compile_worker import placement, serve
+from parity.xpu.compile_worker import placement
+from parity.xpu.process import serve
 from parity.xpu.step_record import LARGE, OWN, XLA, Copy, Launches
 
 _INSTANCE = re.compile(r"__\d+$")  # XLA's ending of a kernel whose name another has

@@ -16,11 +16,14 @@ from parity.xpu.topologies import TOPOLOGIES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 VENV: Final = ROOT / ".venv-xpu"
+TRITON_VENV: Final = ROOT / ".venv-xpu-torch"
 _PLUGIN: Final = "jax_plugins/xla_oneapi/xla_oneapi_plugin.so"
 _RUNTIME: Final = "libintelocl.so"
+_PACKAGES: Final = ("jax_oneapi_pjrt", "intel_sycl_rt", "mkl", "intel_opencl_rt", "pyopencl")
 
 NO_PLUGIN: Final = "OpenXLA's oneAPI plugin is not installed: `make xpu` does it"
 NO_OFFLINE: Final = "no ocloc here knows {card}: `make xpu-native`"
+NO_TRITON: Final = "Intel's own Triton (triton-xpu) is not installed: `make xpu-torch` does it"
 NO_RUNTIME: Final = "Intel's OpenCL runtime for CPUs is not installed: `make xpu` does it"
 
 # Library that the plugin is linked with, directly or not -> what supplies it.
@@ -69,12 +72,14 @@ class Tools:
     libraries: folder with the plugin's libraries and the OpenCL runtime.
     offline: card -> offline compiler that knows it.
     problems: the missing parts, in words; empty when the plugin can be loaded.
+    triton: interpreter that has Intel's own Triton.
     """
 
     python: Path | None
     libraries: Path | None
     offline: Mapping[str, Offline]
     problems: tuple[str, ...]
+    triton: Path | None = None
 
     @property
     def runtime(self) -> Path | None:
@@ -89,6 +94,7 @@ class Tools:
             compiler = self.offline.get(topology.name)
             missing = "no ocloc that knows it: `make xpu-native`"
             told[f"ocloc for {topology.name}"] = missing if compiler is None else compiler.version
+        told["Triton for XPU"] = NO_TRITON if self.triton is None else f"loads in {self.triton}"
         return told
 
 
@@ -96,12 +102,31 @@ def find(venv: Path = VENV) -> Tools:
     """Looks at this machine. Loads nothing into this process.
 
     Args:
-        venv: environment that `make xpu` makes; this interpreter's own plugin is used where it does not exist.
+        venv: environment that `make xpu` makes; this interpreter's own plugin is used where it does not exist. That of
+            `make xpu-torch` lies beside it.
     """
     python, plugin = _interpreter(venv)
     problems = (NO_PLUGIN,) if plugin is None else missing_libraries(plugin)
     libraries = None if python is None else python.parent.parent / "lib"
-    return Tools(python=python, libraries=libraries, offline=_offline(venv), problems=problems)
+    return Tools(
+        python=python,
+        libraries=libraries,
+        offline=_offline(venv),
+        problems=problems,
+        triton=triton_interpreter(venv.with_name(TRITON_VENV.name)),
+    )
+
+
+def triton_interpreter(venv: Path = TRITON_VENV) -> Path | None:
+    """The interpreter of an environment that has Intel's own Triton."""
+    python = venv / "bin/python"
+    return python if python.exists() and _installed(venv / "lib", "triton_xpu") else None
+
+
+def _installed(libraries: Path, package: str) -> str | None:
+    """Version of a package, from its folder."""
+    found = sorted(libraries.glob(f"python3*/site-packages/{package}-*.dist-info"))
+    return found[-1].name.removeprefix(f"{package}-").removesuffix(".dist-info") if found else None
 
 
 def _interpreter(venv: Path) -> tuple[Path | None, Path | None]:
@@ -175,10 +200,7 @@ def _version(command: tuple[str, ...]) -> str:
 
 def package_versions(tools: Tools) -> dict[str, str]:
     """Versions of the packages that the ladder adds, from their folders; nothing is imported."""
-    if tools.libraries is None:
-        return {}
-    found: dict[str, str] = {}
-    for package in ("jax_oneapi_pjrt", "intel_sycl_rt", "mkl", "intel_opencl_rt", "pyopencl"):
-        for folder in tools.libraries.glob(f"python3*/site-packages/{package}-*.dist-info"):
-            found[package.replace("_", "-")] = folder.name.removeprefix(f"{package}-").removesuffix(".dist-info")
-    return found
+    folders: dict[str, Path | None] = dict.fromkeys(_PACKAGES, tools.libraries)
+    folders["triton_xpu"] = tools.triton.parents[1] / "lib" if tools.triton else None
+    found = {name: _installed(folder, name) for name, folder in folders.items() if folder is not None}
+    return {name.replace("_", "-"): version for name, version in found.items() if version is not None}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import prod
 
 from specs.tile.emit.triton import emit, integers
-from specs.tile.ir import ArrayParam
+from specs.tile.ir import ArrayParam, Program
 from specs.tile.launch.launches import launches
 from specs.tile.launch.plan import Launch
 from specs.tile.targets import Target
@@ -49,23 +49,35 @@ def source(launch: Launch, target: Target) -> str:
     return emit(launch.program, waits=target.has_pdl, hands_over=target.has_pdl and not launch.alone)
 
 
+def ordered(program: Program) -> list[ArrayParam]:
+    """Arrays in the order in which the kernel takes them: those that it only reads come first."""
+    return [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
+
+
+def numbers(launch: Launch) -> list[int]:
+    """The integers that the kernel takes after its arrays."""
+    return [launch.number(integer) for integer in integers(launch.program)]
+
+
+def options(launch: Launch, target: Target) -> dict[str, int]:
+    """Options of the launch."""
+    found = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
+    return {**found, "launch_pdl": True} if target.has_pdl else found
+
+
 def runner_of(launch: Launch, target: Target, slots: Mapping[str, int]) -> Runner:
     """Launches the generated kernel, which Triton compiles or interprets."""
-    program = launch.program
-    ordered = [p for p in program.arrays if not p.written] + [p for p in program.arrays if p.written]
-    taken = [slots[launch.arrays[p.name][0]] for p in ordered]
-    raw = [(index, dtype_of(p.element)) for index, p in enumerate(ordered) if _is_raw(launch, p)]
-    scalars = [launch.number(integer) for integer in integers(program)]
-    options = {name: launch.tunables[name] for name in ("num_warps", "num_stages") if name in launch.tunables}
-    if target.has_pdl:
-        options["launch_pdl"] = True
+    program, params = launch.program, ordered(launch.program)
+    taken = [slots[launch.arrays[p.name][0]] for p in params]
+    raw = [(index, dtype_of(p.element)) for index, p in enumerate(params) if _is_raw(launch, p)]
+    scalars, chosen = numbers(launch), options(launch, target)
     start = load_kernel(source(launch, target), program.name)[launch.grid]
 
     def runner(arrays: Tensors) -> None:
         given = [arrays[slot] for slot in taken]
         for index, dtype in raw:
             given[index] = raw_view(given[index], dtype)
-        start(*given, *scalars, **options)
+        start(*given, *scalars, **chosen)
 
     return runner
 
