@@ -99,8 +99,7 @@ def flash_attention(
             # specs/attention/softmax.py:78
             product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)
             chunk = plgpu.load(v_ref.at[page_1, index_1, head, index])  # specs/flash/keys.py:36
-            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:88
-            # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:89
             peak_3 = jnp.maximum(peak_2, highest_1)
             # no key so far: the difference of infinities is NaN
             base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
@@ -110,7 +109,6 @@ def flash_attention(
             # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
             weight_sum = jnp.sum(weight, axis=1)
             total_3 = fma(total_2, decay, weight_sum)
-            # a program may have no part of the values
             narrow = weight.astype(jnp.bfloat16)
             # specs/attention/softmax.py:98
             sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)
@@ -144,7 +142,7 @@ def flash_attention(
             chunk_1 = plgpu.load(
                 v_ref.at[page_3, index_2, head, index], mask=jnp.broadcast_to(mask, (BLOCK_N, CHUNK)), other=0.0
             )
-            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:88
+            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:89
             peak_6 = jnp.maximum(peak_5, highest_2)
             base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)
             weight_1 = exp2(score - base_1[:, None])

@@ -91,8 +91,7 @@ def sparse_mla_prefill(
             score = jnp.dot(part_1, transposed(columns), preferred_element_type=jnp.float32)
             product = score + jnp.dot(part_2, transposed(columns_1), preferred_element_type=jnp.float32)
             score_1 = jnp.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-            highest = jnp.max(score_1, axis=1)  # specs/attention/softmax.py:88
-            # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+            highest = jnp.max(score_1, axis=1)  # specs/attention/softmax.py:89
             peak_3 = jnp.maximum(peak_2, highest)
             # no key so far: the difference of infinities is NaN
             base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
@@ -102,7 +101,6 @@ def sparse_mla_prefill(
             # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
             weight_sum = jnp.sum(weight, axis=1)
             total_3 = fma(total_2, decay, weight_sum)
-            # a program may have no part of the values
             narrow = weight.astype(jnp.bfloat16)
             # specs/attention/softmax.py:98
             sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)
@@ -174,7 +172,7 @@ def sparse_mla_prefill(
             score_2 = jnp.dot(part_3, transposed(columns_2), preferred_element_type=jnp.float32)
             product_1 = score_2 + jnp.dot(part_4, transposed(columns_3), preferred_element_type=jnp.float32)
             score_3 = jnp.where(live_2[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
-            highest_1 = jnp.max(score_3, axis=1)  # specs/attention/softmax.py:88
+            highest_1 = jnp.max(score_3, axis=1)  # specs/attention/softmax.py:89
             peak_7 = jnp.maximum(peak_6, highest_1)
             base_2 = jnp.where(peak_7 == float("-inf"), 0.0, peak_7)
             weight_1 = exp2(score_3 - base_2[:, None])

@@ -83,10 +83,10 @@ def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
 def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | float | None = None) -> State:
     """The state after keys with these scores [heads, keys] and values, a chunk [keys, width] for each of its sums.
 
-    factor: positive factor that is not yet applied to the scores. Exponentials take the format of the values.
+    values: none in a program without value columns. Exponentials take their format before the dot.
+    factor: positive factor that is not yet applied to the scores: row maxima are scaled instead of all scores.
     """
     highest = reduce_max(score, axis=1)
-    # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
     peak = maximum(state.peak, highest if factor is None else highest * factor)
     base = where(peak == MINUS_INFINITY, 0.0, peak)  # no key so far: the difference of infinities is NaN
     # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
@@ -94,7 +94,7 @@ def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | floa
     decay = exp2(state.peak - base)
     # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
     total = state.total * decay + reduce_sum(weight, axis=1)
-    narrow = weight.to(values[0].element) if values else weight  # a program may have no part of the values
+    narrow = weight.to(values[0].element) if values else weight
     sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
     return State(peak, total, tuple(sums))
 

@@ -106,8 +106,7 @@ def flash_attention(
             # specs/flash/keys.py:36
             chunk = tl.load(v_ptr + (page_1 * stride_v0 + index_1 * stride_v1 + head * stride_v2 + arange_64[None, :]))
             chunk_1 = tl.load(v_ptr + (page_1 * stride_v0 + index_1 * stride_v1 + head * stride_v2 + index))
-            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:88
-            # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:89
             peak_1 = tl.maximum(peak, highest_1)
             # no key so far: the difference of infinities is NaN
             base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
@@ -117,7 +116,6 @@ def flash_attention(
             # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
             weight_sum = tl.sum(weight, axis=1)
             total_1 = total * decay + weight_sum
-            # a program may have no part of the values
             narrow = weight.to(tl.bfloat16)
             sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
             sums_1_1 = tl.dot(narrow, chunk_1, acc=sums_1 * decay[:, None])
@@ -158,7 +156,7 @@ def flash_attention(
             chunk_3 = tl.load(
                 v_ptr + (page_3 * stride_v0 + index_2 * stride_v1 + head * stride_v2 + index), mask=mask, other=0.0
             )
-            highest_2 = tl.max(score_2, axis=1)  # specs/attention/softmax.py:88
+            highest_2 = tl.max(score_2, axis=1)  # specs/attention/softmax.py:89
             peak_2 = tl.maximum(peak, highest_2)
             base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
             weight_1 = tl.exp2(score_2 - base_1[:, None])

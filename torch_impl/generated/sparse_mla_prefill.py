@@ -94,8 +94,7 @@ def sparse_mla_prefill(
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)
         product = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
         score_3 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-        highest = tl.max(score_3, axis=1)  # specs/attention/softmax.py:88
-        # Scaling the row maximum is [heads], scaling all scores [heads, keys]; legal because factor > 0.
+        highest = tl.max(score_3, axis=1)  # specs/attention/softmax.py:89
         peak_1 = tl.maximum(peak, highest)
         # no key so far: the difference of infinities is NaN
         base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
@@ -105,7 +104,6 @@ def sparse_mla_prefill(
         # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
         weight_sum = tl.sum(weight, axis=1)
         total_1 = total * decay + weight_sum
-        # a program may have no part of the values
         narrow = weight.to(tl.bfloat16)
         sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
         sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])
