@@ -37,12 +37,14 @@ def print_record(record: RunRecord, console: Console | None = None, *, rows: boo
     rows: one row per comparison; else one per operation, failures, and why comparisons did not run.
     """
     out = console or Console()
-    out.print(render(record, out.width) if rows else render_summary(record))
+    for part in (render(record, out.width) if rows else render_summary(record)).renderables:
+        # Commands stay in one line, however narrow the terminal is: they are there to be copied.
+        out.print(part, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
 
 
-def render_summary(record: RunRecord) -> RenderableType:
+def render_summary(record: RunRecord) -> Group:
     """One row per operation, every failure with its reason, and what did not run, each reason once."""
-    failures = [_reason(result) for result in record.results if result.status == "failed"]
+    failures = [line for result in record.results if result.status == "failed" for line in _reason(result)]
     skipped = Counter(
         (result.status, _cause(result.reason))
         for result in record.results
@@ -94,9 +96,9 @@ def identical_pairs(results: tuple[CaseResult, ...]) -> tuple[int, int]:
     return sum(r.bit_identical == "identical" for r in ran), len(ran)
 
 
-def render(record: RunRecord, width: int) -> RenderableType:
+def render(record: RunRecord, width: int) -> Group:
     """Table, reasons and totals, for a terminal `width` columns wide."""
-    reasons = [_reason(result) for result in record.results if result.reason]
+    reasons = [line for result in record.results if result.reason for line in _reason(result)]
     spaced = [Text(), *reasons] if reasons else []
     return Group(results_table(record.results, width), *spaced, Text(), totals(record))
 
@@ -154,16 +156,14 @@ def _row(result: CaseResult, *, wide: bool) -> list[Text]:
     ]
 
 
-def _reason(result: CaseResult) -> Text:
+def _reason(result: CaseResult) -> list[Text]:
     """Why a case did not pass; for a failure also the bound that was used, and the command that repeats it."""
     name = f"{wording.SYMBOLS[result.status]} {result.op}, {result.case}, {result.pair}: "
     line = Text.assemble((name, STYLES[result.status]), result.reason)
     if result.status == "failed" and result.bound:
         derived = f" ({result.derivation})" if result.derivation else ""
         line.append(f"\n  bound: {result.bound}{derived}", "dim")
-    if result.repeat:
-        line.append(f"\n  repeat: {result.repeat}")
-    return line
+    return [line, Text(f"  repeat: {result.repeat}", no_wrap=True)] if result.repeat else [line]
 
 
 def is_interactive(console: Console) -> bool:

@@ -73,7 +73,7 @@ def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert INSTALL in str(refusal.value)
 
 
-_PROGRAM = "import sys\nfrom parity.minilm import assets\nassets.load()\nprint(*sorted(sys.modules))"
+_PROGRAM = "import sys\nfrom parity.models.minilm import assets\nassets.load()\nprint(*sorted(sys.modules))"
 
 
 def test_nothing_of_the_package_is_imported(

@@ -72,6 +72,13 @@ def test_a_summary_says_once_why_comparisons_did_not_run() -> None:
     assert "2 unsupported: no device is of kind cuda" in words
 
 
+def test_commands_stay_in_one_line() -> None:
+    result = next(r for r in record().results if r.status == "failed")
+    command = "python -m parity run fp8_gemm " + "--implementations torch:eager " * 6
+    text = _summary(replace(result, repeat=command.strip()))
+    assert f"  repeat: {command.strip()}" in text.splitlines()
+
+
 def test_results_that_differ_are_not_counted_as_identical() -> None:
     result = next(r for r in record().results if r.bit_identical == "identical")
     words = " ".join(_summary(result, replace(result, bit_identical="differs", status="failed")).split())
