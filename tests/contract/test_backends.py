@@ -110,7 +110,7 @@ def test_kernels_of_a_backend_are_lowered_where_it_has_a_target(monkeypatch: pyt
     monkeypatch.setitem(jax_impl.backends.BACKENDS, NAME, replace(TRITON, name=NAME))
     assert ahead.lowering("oneapi") == (*before, NAME)
     (mine,), (theirs,) = (
-        ahead.lower(OP, default_case(specs.get(OP)), name, platform="cuda") for name in (NAME, "triton")
+        ahead.lower(OP, default_case(specs.get(OP)), name, platform="oneapi") for name in (NAME, "triton")
     )
     assert mine.ir == theirs.ir
     assert mine.backend == NAME
