@@ -110,7 +110,6 @@ def flash_attention(
             weight_sum = jnp.sum(weight, axis=1)
             total_3 = fma(total_2, decay, weight_sum)
             narrow = weight.astype(jnp.bfloat16)
-            # specs/attention/softmax.py:98
             sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)
             return (peak_3, total_3, sums_0_3)
         # specs/flash/varlen.py:72
@@ -150,7 +149,6 @@ def flash_attention(
             weight_1_sum = jnp.sum(weight_1, axis=1)
             total_6 = fma(total_5, decay_1, weight_1_sum)
             narrow_1 = weight_1.astype(jnp.bfloat16)
-            # specs/attention/softmax.py:98
             sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)
             return (peak_6, total_6, sums_0_6)
         # specs/flash/varlen.py:72

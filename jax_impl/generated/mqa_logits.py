@@ -101,7 +101,7 @@ def mqa_logits(
         part_2 = plgpu.load(
             k_ref.at[column_1[:, None], column], mask=jnp.broadcast_to(live_2[:, None], (BLOCK_N, CHUNK)), other=0.0
         )
-        scale = plgpu.load(k_scale_ref.at[column_1], mask=live_2, other=0.0)  # specs/indexer/keys.py:138
+        scale = plgpu.load(k_scale_ref.at[column_1], mask=live_2, other=0.0)
         # One read of a tile of keys serves all BLOCK_M queries.
         inside_2 = (column_1 >= start) & (column_1 < end)  # specs/indexer/logits.py:70
         # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.

@@ -105,12 +105,10 @@ def paged_mqa_logits(
                 inside_1 = jax.lax.rem(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
                 start = inside_1 * 128  # specs/indexer/keys.py:145
                 shares = inside_1 * 4 + ROWS * 128
-                # specs/indexer/keys.py:155
                 part_3 = load_view(
                     cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
                     mask=jnp.broadcast_to(live_1[:, None], (BLOCK_N, CHUNK))
                 )
-                # specs/indexer/keys.py:158
                 scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
                 products = dot_fp8(part_3, other_1)  # specs/indexer/keys.py:169

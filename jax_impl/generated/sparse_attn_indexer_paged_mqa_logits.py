@@ -91,12 +91,10 @@ def paged_mqa_logits(
                 inside_1 = jax.lax.rem(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
                 start = inside_1 * 128  # specs/indexer/keys.py:145
                 shares = inside_1 * 4 + ROWS * 128
-                # specs/indexer/keys.py:155
                 part_2 = load_view(
                     cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
                     mask=jnp.broadcast_to(live_1[:, None], (BLOCK_N, CHUNK))
                 )
-                # specs/indexer/keys.py:158
                 scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:120
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.

@@ -43,7 +43,6 @@ def merge_parts(
     live = head < H
     inside = live[:, None] & (column < VALUES)[None, :]
     # -inf for heads past the last, as for splits without keys: their weights are 0.
-    # specs/attention/merging.py:61
     peak = plgpu.load(partial_peak_ref.at[jnp.int32(0), token, head], mask=live, other=float("-inf"))
     other = plgpu.load(partial_peak_ref.at[jnp.int32(1), token, head], mask=live, other=float("-inf"))
     other_1 = plgpu.load(partial_peak_ref.at[jnp.int32(2), token, head], mask=live, other=float("-inf"))

@@ -252,7 +252,6 @@ def sparse_mla_decode_part(
         weight_sum = jnp.sum(weight, axis=1)
         total_7 = fma(total_6, decay, weight_sum)
         narrow = weight.astype(jnp.bfloat16)
-        # specs/attention/softmax.py:98
         sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)
         sums_1_3 = sums_1_2 * decay[:, None] + jnp.dot(narrow, columns_1, preferred_element_type=jnp.float32)
         sums_2_3 = sums_2_2 * decay[:, None] + jnp.dot(narrow, columns_2, preferred_element_type=jnp.float32)
@@ -387,7 +386,6 @@ def sparse_mla_decode_part(
         weight_1_sum = jnp.sum(weight_1, axis=1)
         total_10 = fma(total_9, decay_1, weight_1_sum)
         narrow_1 = weight_1.astype(jnp.bfloat16)
-        # specs/attention/softmax.py:98
         sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_8, preferred_element_type=jnp.float32)
         sums_1_6 = sums_1_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_9, preferred_element_type=jnp.float32)
         sums_2_6 = sums_2_5 * decay_1[:, None] + jnp.dot(narrow_1, columns_10, preferred_element_type=jnp.float32)

@@ -102,7 +102,6 @@ def sparse_mla_prefill(
             weight_sum = jnp.sum(weight, axis=1)
             total_3 = fma(total_2, decay, weight_sum)
             narrow = weight.astype(jnp.bfloat16)
-            # specs/attention/softmax.py:98
             sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, columns, preferred_element_type=jnp.float32)
             return (peak_3, total_3, sums_0_3)
         # specs/attention/sparse.py:236
@@ -180,7 +179,6 @@ def sparse_mla_prefill(
             weight_1_sum = jnp.sum(weight_1, axis=1)
             total_7 = fma(total_6, decay_1, weight_1_sum)
             narrow_1 = weight_1.astype(jnp.bfloat16)
-            # specs/attention/softmax.py:98
             sums_0_7 = sums_0_6 * decay_1[:, None] + jnp.dot(narrow_1, columns_3, preferred_element_type=jnp.float32)
             return (peak_7, total_7, sums_0_7)
         # specs/attention/sparse.py:236

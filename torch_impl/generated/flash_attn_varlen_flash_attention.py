@@ -117,7 +117,7 @@ def flash_attention(
             weight_sum = tl.sum(weight, axis=1)
             total_1 = total * decay + weight_sum
             narrow = weight.to(tl.bfloat16)
-            sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
+            sums_0_1 = tl.dot(narrow, chunk, acc=sums_0 * decay[:, None])
             sums_1_1 = tl.dot(narrow, chunk_1, acc=sums_1 * decay[:, None])
             peak = peak_1
             total = total_1
@@ -164,7 +164,7 @@ def flash_attention(
             weight_1_sum = tl.sum(weight_1, axis=1)
             total_2 = total * decay_1 + weight_1_sum
             narrow_1 = weight_1.to(tl.bfloat16)
-            sums_0_2 = tl.dot(narrow_1, chunk_2, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
+            sums_0_2 = tl.dot(narrow_1, chunk_2, acc=sums_0 * decay_1[:, None])
             sums_1_2 = tl.dot(narrow_1, chunk_3, acc=sums_1 * decay_1[:, None])
             peak = peak_2
             total = total_2

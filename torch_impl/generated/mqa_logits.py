@@ -95,7 +95,7 @@ def mqa_logits(
         live_2 = column_1 < N
         # specs/indexer/keys.py:137
         part_2 = tl.load(k_ptr + (column_1[:, None] * stride_k0 + column), mask=live_2[:, None], other=0.0)
-        scale = tl.load(k_scale_ptr + column_1, mask=live_2, other=0.0)  # specs/indexer/keys.py:138
+        scale = tl.load(k_scale_ptr + column_1, mask=live_2, other=0.0)
         # One read of a tile of keys serves all BLOCK_M queries.
         inside_2 = (column_1 >= start) & (column_1 < end)  # specs/indexer/logits.py:70
         # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.

@@ -85,14 +85,12 @@ def paged_mqa_logits(
                 inside_1 = column_1 % ROWS
                 start = inside_1 * 128  # specs/indexer/keys.py:145
                 shares = inside_1 * 4 + ROWS * 128
-                # specs/indexer/keys.py:155
                 part_2 = tl.load(
                     (
                         cache_ptr + page_1[:, None].to(tl.int64) * stride_cache0 + start[:, None]
                     ).to(tl.pointer_type(tl.float8e4nv)) + column,
                     mask=live_1[:, None], other=0.0
                 )
-                # specs/indexer/keys.py:158
                 scale = tl.load(
                     (cache_ptr + page_1.to(tl.int64) * stride_cache0 + shares).to(tl.pointer_type(tl.float32)),
                     mask=live_1, other=0.0

@@ -40,7 +40,6 @@ def merge_parts(
     live = head < H
     inside = live[:, None] & (column < VALUES)[None, :]
     # -inf for heads past the last, as for splits without keys: their weights are 0.
-    # specs/attention/merging.py:61
     peak = tl.load(partial_peak_ptr + (token * H + head), mask=live, other=float("-inf"))
     other = tl.load(partial_peak_ptr + (1 * (T * H) + token * H + head), mask=live, other=float("-inf"))
     other_1 = tl.load(partial_peak_ptr + (2 * (T * H) + token * H + head), mask=live, other=float("-inf"))

@@ -260,7 +260,7 @@ def sparse_mla_decode_part(
         weight_sum = tl.sum(weight, axis=1)
         total_5 = total_4 * decay + weight_sum
         narrow = weight.to(tl.bfloat16)
-        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])
         sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])
         sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])
         sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])
@@ -417,7 +417,7 @@ def sparse_mla_decode_part(
         weight_1_sum = tl.sum(weight_1, axis=1)
         total_6 = total_4 * decay_1 + weight_1_sum
         narrow_1 = weight_1.to(tl.bfloat16)
-        sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])  # specs/attention/softmax.py:98
+        sums_0_2 = tl.dot(narrow_1, columns_8, acc=sums_0 * decay_1[:, None])
         sums_1_2 = tl.dot(narrow_1, columns_9, acc=sums_1 * decay_1[:, None])
         sums_2_2 = tl.dot(narrow_1, columns_10, acc=sums_2 * decay_1[:, None])
         sums_3_2 = tl.dot(narrow_1, columns_11, acc=sums_3 * decay_1[:, None])

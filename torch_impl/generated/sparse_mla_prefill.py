@@ -105,7 +105,7 @@ def sparse_mla_prefill(
         weight_sum = tl.sum(weight, axis=1)
         total_1 = total * decay + weight_sum
         narrow = weight.to(tl.bfloat16)
-        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])  # specs/attention/softmax.py:98
+        sums_0_1 = tl.dot(narrow, columns, acc=sums_0 * decay[:, None])
         sums_1_1 = tl.dot(narrow, columns_1, acc=sums_1 * decay[:, None])
         sums_2_1 = tl.dot(narrow, columns_2, acc=sums_2 * decay[:, None])
         sums_3_1 = tl.dot(narrow, columns_3, acc=sums_3 * decay[:, None])

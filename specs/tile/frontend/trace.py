@@ -7,6 +7,7 @@ that hold a tile are looked at, and a tile that has no name yet takes the variab
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -275,7 +276,9 @@ def author_frame() -> FrameType | None:
 def location_of(frame: FrameType) -> Location:
     """File (relative to the project where it lies inside), line and function of a frame."""
     code = frame.f_code
-    return Location(code.co_filename.removeprefix(_ROOT + "/"), frame.f_lineno, code.co_qualname)
+    # A function of its own before Python 3.12 (PEP 709): sources must not depend on the version.
+    function = re.sub(r"(\.<locals>)?\.<(list|set|dict)comp>", "", code.co_qualname)
+    return Location(code.co_filename.removeprefix(_ROOT + "/"), frame.f_lineno, function)
 
 
 def author_location() -> str | None:
