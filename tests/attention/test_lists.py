@@ -142,8 +142,8 @@ def test_wide_indices(make: Any) -> None:
     judge(Inputs(op=inputs.op, arrays=arrays, formats=formats, attributes=inputs.attributes))
 
 
-@pytest.mark.parametrize(("make", "road"), [("decode", "torch:interpret"), ("prefill", "jax:xla")])
-def test_elsewhere(make: str, road: str) -> None:
+@pytest.mark.parametrize(("make", "backend"), [("decode", "torch:interpret"), ("prefill", "jax:xla")])
+def test_elsewhere(make: str, backend: str) -> None:
     """Everything at once: holes in the first tile, garbage behind lengths, lengths of any value."""
 
     def change(index: NDArray, length: NDArray) -> tuple[NDArray, NDArray]:
@@ -152,4 +152,4 @@ def test_elsewhere(make: str, road: str) -> None:
         length[:4] = [HIGH, LOW, -1, 70]
         return index, length
 
-    judge(rewritten(MAKERS[make](), change), road)
+    judge(rewritten(MAKERS[make](), change), backend)

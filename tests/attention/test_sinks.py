@@ -45,9 +45,9 @@ def test_any_sink(make: Any) -> None:
     assert np.isfinite(results["out"].astype(np.float64)).all()
 
 
-@pytest.mark.parametrize(("make", "road"), [("decode-in-parts", "torch:interpret"), ("prefill", "jax:xla")])
-def test_any_sink_elsewhere(make: str, road: str) -> None:
-    results = judge(with_sinks(MAKERS[make]), road)
+@pytest.mark.parametrize(("make", "backend"), [("decode-in-parts", "torch:interpret"), ("prefill", "jax:xla")])
+def test_any_sink_elsewhere(make: str, backend: str) -> None:
+    results = judge(with_sinks(MAKERS[make]), backend)
     assert np.isfinite(results["out"].astype(np.float64)).all()
 
 

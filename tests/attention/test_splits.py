@@ -50,12 +50,12 @@ def one_token(inputs: Inputs, token: int) -> Inputs:
     return inputs.replaced(**alone)
 
 
-@pytest.mark.parametrize(("splits", "road"), [(1, "torch:eager"), (3, "torch:eager"), (2, "torch:interpret")])
-def test_a_fixed_number_of_parts_makes_tokens_independent(splits: int, road: str) -> None:
+@pytest.mark.parametrize(("splits", "backend"), [(1, "torch:eager"), (3, "torch:eager"), (2, "torch:interpret")])
+def test_a_fixed_number_of_parts_makes_tokens_independent(splits: int, backend: str) -> None:
     inputs = decode(5, 3, 70, 66, splits=splits)
-    batch = judge(inputs, road)
+    batch = judge(inputs, backend)
     for token in (0, 1, 4):
-        alone = suite.run(one_token(inputs, token), road, "cpu")
+        alone = suite.run(one_token(inputs, token), backend, "cpu")
         for name, raw in alone.items():
             np.testing.assert_array_equal(bit_view(raw)[0], bit_view(batch[name])[token], err_msg=name)
 
@@ -70,7 +70,7 @@ def test_tokens_of_prefill_are_independent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "road"),
+    ("make", "backend"),
     [
         (lambda: decode(3, 5, 70, 140, splits=3), "torch:eager"),
         (lambda: decode(1, 2, 80, splits=2), "torch:interpret"),
@@ -78,11 +78,11 @@ def test_tokens_of_prefill_are_independent() -> None:
     ],
     ids=["torch:eager", "torch:interpret", "jax:xla"],
 )
-def test_ten_runs_give_the_same_bytes(make: Any, road: str) -> None:
+def test_ten_runs_give_the_same_bytes(make: Any, backend: str) -> None:
     inputs = make()
-    first = judge(inputs, road)
+    first = judge(inputs, backend)
     for _ in range(9):
-        again = suite.run(inputs, road, "cpu")
+        again = suite.run(inputs, backend, "cpu")
         for name, raw in first.items():
             np.testing.assert_array_equal(bit_view(again[name]), bit_view(raw), err_msg=name)
 

@@ -23,7 +23,7 @@ MAKERS: dict[str, Any] = {
 makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 # The interpreter takes seconds per call: one of the three.
 calls = pytest.mark.parametrize(
-    ("make", "road"),
+    ("make", "backend"),
     [*((make, "eager") for make in MAKERS.values()), (MAKERS["prefill"], "interpret")],
     ids=[*MAKERS, "prefill-interpret"],
 )
@@ -46,10 +46,10 @@ def tensors(inputs: Inputs) -> dict[str, torch.Tensor]:
     return {name: to_torch(raw, inputs.formats[name]) for name, raw in inputs.arrays.items()}
 
 
-def called(inputs: Inputs, given: dict[str, torch.Tensor], road: str, out: Any = None) -> Any:
+def called(inputs: Inputs, given: dict[str, torch.Tensor], backend: str, out: Any = None) -> Any:
     """A call with these tensors."""
     arguments = [given.get(a.name) for a in inputs.op.inputs]
-    return getattr(ops, inputs.op.name)(*arguments, **inputs.attributes, implementation=road, out=out)
+    return getattr(ops, inputs.op.name)(*arguments, **inputs.attributes, implementation=backend, out=out)
 
 
 def assert_equal(found: Any, expected: dict[str, Any]) -> None:
@@ -61,26 +61,26 @@ def assert_equal(found: Any, expected: dict[str, Any]) -> None:
 
 
 @calls
-def test_arguments_in_windows(make: Any, road: str) -> None:
+def test_arguments_in_windows(make: Any, backend: str) -> None:
     inputs = make()
     given = tensors(inputs)
     dense = {name: tensor for name, tensor in given.items() if tensor.dtype != torch.uint8}
     strided = {name: window(t, float("nan") if t.is_floating_point() else -7) for name, t in dense.items()}
     assert not any(tensor.is_contiguous() for tensor in strided.values())
-    assert_equal(called(inputs, given | strided, road), judge(inputs, f"torch:{road}"))
+    assert_equal(called(inputs, given | strided, backend), judge(inputs, f"torch:{backend}"))
 
 
 @calls
-def test_results_in_windows(make: Any, road: str) -> None:
+def test_results_in_windows(make: Any, backend: str) -> None:
     """A layer's output is a slice of a larger one; nothing around it changes."""
     inputs = make()
-    expected = judge(inputs, f"torch:{road}")
+    expected = judge(inputs, f"torch:{backend}")
     tokens, heads, width = expected["out"].shape
     outer = torch.full((tokens + 3, heads + 2, width), 3.0, dtype=torch.bfloat16)
     scores = torch.full((2, tokens + 1, heads + 2), 5.0)
     out = outer[2 : tokens + 2, 1 : heads + 1]
     pair = [scores[i, 1:, 1 : heads + 1] for i in range(2)]
-    found = called(inputs, tensors(inputs), road, (out, *pair))
+    found = called(inputs, tensors(inputs), backend, (out, *pair))
     assert [t.data_ptr() for t in found] == [t.data_ptr() for t in (out, *pair)]
     assert_equal((out, *pair), expected)
     assert_equal(found, expected)

@@ -23,9 +23,9 @@ def verdicts(inputs: Inputs, results: Mapping[str, NDArray], kind: Kind = "rando
     return {name: each.rule(kind, FLOAT32).compare(results[name]) for name, each in expected.items()}
 
 
-def judge(inputs: Inputs, road: str = "torch:eager", kind: Kind = "random") -> dict[str, NDArray]:
-    """Results of a call, once each of them keeps its contract. road: "framework:implementation"."""
-    results = suite.run(inputs, road, "cpu")
+def judge(inputs: Inputs, backend: str = "torch:eager", kind: Kind = "random") -> dict[str, NDArray]:
+    """Results of a call, once each of them keeps its contract. backend: "framework:implementation"."""
+    results = suite.run(inputs, backend, "cpu")
     for name, verdict in verdicts(inputs, results, kind).items():
-        assert verdict.passed, f"'{name}' on {road}: {verdict.message}"
+        assert verdict.passed, f"'{name}' on {backend}: {verdict.message}"
     return results

@@ -123,17 +123,17 @@ def every_scale(layout: Paged, page: NDArray, rows: int) -> NDArray:
     return page
 
 
-@pytest.mark.parametrize(("layout", "road"), CALLS, ids=lambda value: getattr(value, "name", value))
-def test_gather_of_arbitrary_codes(layout: Paged, road: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("layout", "backend"), CALLS, ids=lambda value: getattr(value, "name", value))
+def test_gather_of_arbitrary_codes(layout: Paged, backend: str, rng: np.random.Generator) -> None:
     page = any_scales(layout, pages_of(layout, rng, 8), 8)
-    judge(gather_of(layout, page, 8), road)
+    judge(gather_of(layout, page, 8), backend)
 
 
-@pytest.mark.parametrize("road", ["torch:eager", "torch:interpret", "jax:xla", "jax:interpret"])
-def test_gather_under_every_scale(road: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("backend", ["torch:eager", "torch:interpret", "jax:xla", "jax:interpret"])
+def test_gather_under_every_scale(backend: str, rng: np.random.Generator) -> None:
     """Codes 0 to 255 as scales of every code: subnormal bfloat16 values, overflow and NaN."""
     page = every_scale(V41, pages_of(V41, rng, 16), 16)
-    results = judge(gather_of(V41, page, 16), road)
+    results = judge(gather_of(V41, page, 16), backend)
     values = BF16.decode(results["out"].view(np.uint16))
     assert ((values != 0) & (np.abs(values) < BF16.min_normal)).any()
     assert np.isnan(values).any()

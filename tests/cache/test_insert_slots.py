@@ -15,7 +15,7 @@ from tests.cache.problems import POSITIONS, insertion, rotation
 from tests.contract import suite
 
 NDArray = np.ndarray[Any, Any]
-ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
+BACKENDS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
 SKIPPED = (-1, -7, -(2**31), -(2**40), 24, 25, 2**31, 2**40)
 """Slots that three pages of eight rows do not have."""
 
@@ -39,14 +39,14 @@ def test_every_layout(layout: Paged, make: Any) -> None:
     assert changed == {0, 8, 16}
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("make", "layout"), [(insertion, V41_FP4), (rotation, V4)], ids=["insert", "rope-insert"])
-def test_nothing_is_written_for_slots_to_skip(make: Any, layout: Paged, road: str) -> None:
+def test_nothing_is_written_for_slots_to_skip(make: Any, layout: Paged, backend: str) -> None:
     inputs = make(layout, 8, 9, 8, 3)
     wide = inputs.arrays["slot_mapping"].dtype.itemsize == 8
     slots = [slot for slot in SKIPPED if wide or -(2**31) <= slot < 2**31]
     inputs = with_slots(inputs, (slots * 2)[:8])
-    np.testing.assert_array_equal(judge(inputs, road)["cache"], inputs.arrays["cache"])
+    np.testing.assert_array_equal(judge(inputs, backend)["cache"], inputs.arrays["cache"])
 
 
 @pytest.mark.parametrize("slots", [0, 1, 4, 9])
@@ -61,12 +61,12 @@ def test_fewer_slots_than_rows(make: Any, slots: int) -> None:
         assert (results["q"] != inputs.arrays["q"]).any((1, 2)).all()
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("tokens", [0, 5])
-def test_pages_of_two_rows(tokens: int, road: str) -> None:
+def test_pages_of_two_rows(tokens: int, backend: str) -> None:
     """As the cache of a ratio of 128 has them: 560 bytes of padding behind 1168."""
     inputs = with_slots(insertion(V4, 2, tokens, tokens, 3), [5, 0, 3, -1, 2][:tokens])
-    found = judge(inputs, road)["cache"]
+    found = judge(inputs, backend)["cache"]
     np.testing.assert_array_equal(found[:, 1168:], inputs.arrays["cache"][:, 1168:])
 
 

@@ -19,7 +19,7 @@ from tests.cache.problems import gather, insertion
 from torch_impl import ops
 
 OTHER = 0xEE
-ROADS = ("eager", "interpret")
+BACKENDS = ("eager", "interpret")
 View = Callable[[torch.Tensor, Inputs], tuple[torch.Tensor, torch.Tensor]]
 """Pages and a call -> (the buffer around them, the cache argument that has these bytes)."""
 
@@ -51,7 +51,7 @@ def nominal_rows(pages: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, tor
 
 VIEWS = (far_apart, columns, nominal_rows)
 views = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
-roads = pytest.mark.parametrize("road", ROADS)
+backends = pytest.mark.parametrize("backend", BACKENDS)
 layouts = pytest.mark.parametrize("layout", [V4, V32, V41_FP4], ids=lambda layout: layout.name)
 
 
@@ -60,43 +60,43 @@ def tensors(inputs: Inputs) -> dict[str, torch.Tensor]:
     return {name: to_torch(raw, inputs.formats[name]) for name, raw in inputs.arrays.items()}
 
 
-def called(inputs: Inputs, cache: torch.Tensor, road: str) -> dict[str, torch.Tensor]:
+def called(inputs: Inputs, cache: torch.Tensor, backend: str) -> dict[str, torch.Tensor]:
     """The arguments after a call with this cache; rows of a page from its shape where that says them."""
     given: dict[str, Any] = tensors(inputs) | {"cache": cache}
     attributes = dict(inputs.attributes)
     if cache.ndim == 3:
         del attributes["block_size"]
-    getattr(ops, inputs.op.name)(*(given.get(a.name) for a in inputs.op.inputs), **attributes, implementation=road)
+    getattr(ops, inputs.op.name)(*(given.get(a.name) for a in inputs.op.inputs), **attributes, implementation=backend)
     return given
 
 
-@roads
+@backends
 @views
 @layouts
-def test_insertion(layout: Paged, view: View, road: str) -> None:
+def test_insertion(layout: Paged, view: View, backend: str) -> None:
     inputs = insertion(layout, 8, 9, 9, 3)
-    expected = torch.from_numpy(judge(inputs, f"torch:{road}")["cache"])
+    expected = torch.from_numpy(judge(inputs, f"torch:{backend}")["cache"])
     buffer, cache = view(tensors(inputs)["cache"], inputs)
     whole, _ = view(expected, inputs)
-    called(inputs, cache, road)
+    called(inputs, cache, backend)
     assert torch.equal(buffer, whole), "the pages as packed ones, and nothing around them"
 
 
-@roads
+@backends
 @views
-def test_gather(view: View, road: str) -> None:
+def test_gather(view: View, backend: str) -> None:
     inputs = gather(V4, 8, 3, 20, 3)
-    expected = judge(inputs, f"torch:{road}")["out"]
+    expected = judge(inputs, f"torch:{backend}")["out"]
     _, cache = view(tensors(inputs)["cache"], inputs)
-    found = called(inputs, cache, road)["out"]
+    found = called(inputs, cache, backend)["out"]
     np.testing.assert_array_equal(found.view(torch.int16).numpy(), expected.view(np.int16))
 
 
-@roads
-def test_workspace_and_tables_in_windows(road: str) -> None:
+@backends
+def test_workspace_and_tables_in_windows(backend: str) -> None:
     """Rows of the workspace and of the block table lie further apart than they are long."""
     inputs = gather(V4, 8, 3, 20, 3)
-    expected = judge(inputs, f"torch:{road}")["out"]
+    expected = judge(inputs, f"torch:{backend}")["out"]
     given = tensors(inputs)
     table = torch.full((3, 8), -1_000_000, dtype=torch.int32)
     table[:, 1:4] = given["block_table"]
@@ -113,7 +113,7 @@ def test_workspace_and_tables_in_windows(road: str) -> None:
         table[:, 1:4],
         offset=2,
         block_size=8,
-        implementation=road,
+        implementation=backend,
     )
     inside = torch.zeros(out.shape, dtype=torch.bool)
     inside[:, 2:22, 8:520] = True

@@ -26,15 +26,15 @@ CALLS: dict[str, Any] = {
     "attention": lambda layout, kind: decode(3, 5, 9, 20, layout=layout, rows=ROWS, comp_rows=3, kind=kind),
 }
 # XLA compiles attention for seconds: the constant is seen there once, in a gather.
-RUNS = [(call, FINE, road) for call in CALLS for road in ("torch:eager", "torch:interpret")]
-RUNS += [(call, FINE, road) for call in ("insert", "gather") for road in ("jax:xla", "jax:interpret")]
+RUNS = [(call, FINE, backend) for call in CALLS for backend in ("torch:eager", "torch:interpret")]
+RUNS += [(call, FINE, backend) for call in ("insert", "gather") for backend in ("jax:xla", "jax:interpret")]
 RUNS += [("attention", NVFP4_MLA, "torch:eager"), ("attention", NVFP4_MLA, "jax:xla")]
 
 
-@pytest.mark.parametrize(("call", "layout", "road"), RUNS, ids=lambda value: getattr(value, "name", value))
-def test_it_works_everywhere(call: str, layout: Paged, road: str) -> None:
-    judge(CALLS[call](layout, "random"), road)
-    judge(CALLS[call](layout, "exact"), road, "exact")
+@pytest.mark.parametrize(("call", "layout", "backend"), RUNS, ids=lambda value: getattr(value, "name", value))
+def test_it_works_everywhere(call: str, layout: Paged, backend: str) -> None:
+    judge(CALLS[call](layout, "random"), backend)
+    judge(CALLS[call](layout, "exact"), backend, "exact")
 
 
 def test_the_constant_moves_the_range(rng: np.random.Generator) -> None:

@@ -18,13 +18,13 @@ from tests.cache.exact_sums import KINDS, angles, anything, combined
 from tests.cache.rotation import ROTATE
 
 NDArray = np.ndarray[Any, Any]
-ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
+BACKENDS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
 COUNT = 1000
 
 
-def rotated(even: NDArray, odd: NDArray, cosine: NDArray, sine: NDArray, road: str) -> tuple[NDArray, NDArray]:
+def rotated(even: NDArray, odd: NDArray, cosine: NDArray, sine: NDArray, backend: str) -> tuple[NDArray, NDArray]:
     """The pairs on one implementation."""
-    framework, _, implementation = road.partition(":")
+    framework, _, implementation = backend.partition(":")
     arrays = (even, odd, cosine, sine)
     if framework == "torch":
         tensors = tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
@@ -40,14 +40,14 @@ def same_bits(found: NDArray, expected: NDArray) -> None:
     np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_both_elements_are_rounded_once(kind: Any, road: str) -> None:
+def test_both_elements_are_rounded_once(kind: Any, backend: str) -> None:
     a, x, b, y = kind(np.random.default_rng(COUNT), COUNT)
     # a x + b y as an even element needs the sine's sign turned, as an odd one nothing.
-    even, _ = rotated(a, b, x, -y, road)
+    even, _ = rotated(a, b, x, -y, backend)
     same_bits(even, combined(a, x, b, y))
-    _, odd = rotated(a, b, y, x, road)
+    _, odd = rotated(a, b, y, x, backend)
     same_bits(odd, combined(a, x, b, y))
 
 

@@ -12,7 +12,7 @@ from tests.cache.judging import judge
 from tests.cache.problems import gather, insertion, rotation
 from tests.cache.sixth import HALVES, THIRDS
 
-ROADS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
+BACKENDS = ("torch:eager", "torch:interpret", "jax:xla", "jax:interpret")
 ROWS = 5
 CALLS: dict[str, Any] = {
     "insert": lambda layout, kind: insertion(layout, ROWS, 7, 6, 3, kind),
@@ -22,7 +22,12 @@ CALLS: dict[str, Any] = {
     "attention-in-parts": lambda layout, kind: decode(3, 5, 70, layout=layout, rows=ROWS, kind=kind, splits=2),
 }
 # XLA compiles attention for seconds: once will do. What depends on the length of a group shows anywhere.
-RUNS = [(call, THIRDS, road) for call in CALLS for road in ROADS if not (call.endswith("parts") and "jax" in road)]
+RUNS = [
+    (call, THIRDS, backend)
+    for call in CALLS
+    for backend in BACKENDS
+    if not (call.endswith("parts") and "jax" in backend)
+]
 RUNS += [(call, HALVES, "torch:eager") for call in CALLS]
 
 
@@ -33,7 +38,7 @@ def test_its_bytes() -> None:
     assert [field.groups for field in (THIRDS.fields[0], HALVES.fields[0])] == [3, 2]
 
 
-@pytest.mark.parametrize(("call", "layout", "road"), RUNS, ids=lambda value: getattr(value, "name", value))
-def test_it_works_everywhere(call: str, layout: Paged, road: str) -> None:
-    judge(CALLS[call](layout, "random"), road)
-    judge(CALLS[call](layout, "exact"), road, "exact")
+@pytest.mark.parametrize(("call", "layout", "backend"), RUNS, ids=lambda value: getattr(value, "name", value))
+def test_it_works_everywhere(call: str, layout: Paged, backend: str) -> None:
+    judge(CALLS[call](layout, "random"), backend)
+    judge(CALLS[call](layout, "exact"), backend, "exact")

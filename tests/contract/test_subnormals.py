@@ -1,4 +1,4 @@
-"""Scales and data near float32's least normal number: right on every road, or named by parity."""
+"""Scales and data near float32's least normal number: right on every backend, or named by parity."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def call(op: str, formats: dict[str, ElementFormat], arrays: dict[str, Raw], **a
     return Inputs(op=spec, arrays=arrays, formats=formats, attributes=check_attributes(spec, attributes))
 
 
-def assert_normal_results(inputs: Inputs, name: str, roads: tuple[str, ...]) -> None:
+def assert_normal_results(inputs: Inputs, name: str, backends: tuple[str, ...]) -> None:
     """Exact sums of at most two terms: right where terms are normal or not finite."""
     expected = expectations(inputs, inputs.layout.call())[name]
     want = decode(expected.raw, expected.form)
     plain = (np.abs(want) >= 2 * LEAST) | (want == 0) | np.isnan(want)
     assert (np.isfinite(want) & plain & (want != 0)).any()
-    for road in roads:
-        got = decode(suite.run(inputs, road, "cpu")[name], expected.form)
-        np.testing.assert_array_equal(got[plain], want[plain], err_msg=road)
+    for backend in backends:
+        got = decode(suite.run(inputs, backend, "cpu")[name], expected.form)
+        np.testing.assert_array_equal(got[plain], want[plain], err_msg=backend)
 
 
 @pytest.mark.parametrize("other", [127, 0, 254, 60])
@@ -105,8 +105,8 @@ def subnormal_activations() -> Inputs:
 
 
 def test_parity_names_what_the_platform_lost() -> None:
-    roads = ("torch:eager", "jax:xla")
-    rows = {row.pair: row for row in run_inputs(subnormal_activations(), CASE, "random", implementations=roads)}
+    backends = ("torch:eager", "jax:xla")
+    rows = {row.pair: row for row in run_inputs(subnormal_activations(), CASE, "random", implementations=backends)}
     assert FRAMEWORKS["jax"].flushes("cpu")
     assert not FRAMEWORKS["torch"].flushes("cpu")
     assert rows["torch:eager vs oracle"].status == "passed"

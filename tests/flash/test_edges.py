@@ -16,22 +16,22 @@ from tests.cache.judging import judge
 from tests.contract import suite
 from tests.flash.problems import call, dense, extended, paged
 
-ROADS = ("torch:eager", "torch:interpret", "jax:xla")
+BACKENDS = ("torch:eager", "torch:interpret", "jax:xla")
 LENGTHS = ((5, 18), (0, 7), (1, 40), (9, 3), (2, 0))
 
 
-def assert_same(one: Inputs, two: Inputs, road: str = "torch:eager") -> None:
+def assert_same(one: Inputs, two: Inputs, backend: str = "torch:eager") -> None:
     """Both calls give the same bytes, and the right ones."""
-    first, second = judge(one, road), suite.run(two, road, "cpu")
+    first, second = judge(one, backend), suite.run(two, backend, "cpu")
     for name, raw in first.items():
         np.testing.assert_array_equal(bit_view(second[name]), bit_view(raw), err_msg=name)
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("page", [1, 7, 16, 64])
-def test_pages_hold_what_dense_keys_hold(page: int, road: str) -> None:
+def test_pages_hold_what_dense_keys_hold(page: int, backend: str) -> None:
     """Rows of NaN in the last page, spare entries that name no page, pages of any size and order."""
-    assert_same(dense(LENGTHS, causal=True), paged(LENGTHS, page, causal=True), road)
+    assert_same(dense(LENGTHS, causal=True), paged(LENGTHS, page, causal=True), backend)
 
 
 def test_one_page_without_a_table() -> None:
@@ -49,10 +49,10 @@ def test_no_other_number_of_pages_without_a_table(pages: int) -> None:
         inputs.replaced(k=k, v=v).layout.call()
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("splits", [1, 3])
 @pytest.mark.parametrize("missing", ["pages", "rows of a page", "entries of the table"])
-def test_lengths_are_held_to_the_memory_that_there_is(missing: str, splits: int, road: str) -> None:
+def test_lengths_are_held_to_the_memory_that_there_is(missing: str, splits: int, backend: str) -> None:
     """A cache without memory has no keys, whatever the lengths say."""
     inputs = paged(LENGTHS, 16, causal=True, splits=splits)
     k, v, table = (inputs.arrays[name] for name in ("k", "v", "block_table"))
@@ -62,25 +62,25 @@ def test_lengths_are_held_to_the_memory_that_there_is(missing: str, splits: int,
         k, v = k[:, :0], v[:, :0]
     else:
         table = table[:, :0]
-    results = judge(inputs.replaced(k=k, v=v, block_table=table), road)
+    results = judge(inputs.replaced(k=k, v=v, block_table=table), backend)
     assert not bit_view(results["out"]).any()
     assert (results["lse"] == -np.inf).all()
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_rows_that_see_nothing_are_zero(road: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_that_see_nothing_are_zero(backend: str) -> None:
     """More queries than keys: the first see none. Their lse is the sink's score, or -inf without one."""
     inputs = dense(((6, 2), (3, 0)), causal=True)
-    results = suite.run(inputs, road, "cpu")
+    results = suite.run(inputs, backend, "cpu")
     unseen = [0, 1, 2, 3, 6, 7, 8]
     assert not bit_view(results["out"])[unseen].any()
     assert (results["lse"][:, unseen] == -np.inf).all()
     sinks = np.array([1.5, -2.0, np.inf, -np.inf])
-    with_sinks = suite.run(extended(inputs, s_aux=sinks), road, "cpu")
+    with_sinks = suite.run(extended(inputs, s_aux=sinks), backend, "cpu")
     assert not bit_view(with_sinks["out"])[unseen].any()
     finite = np.isfinite(sinks)
     np.testing.assert_array_equal(with_sinks["lse"][~finite][:, unseen], sinks[~finite, None].repeat(len(unseen), 1))
-    judge(extended(inputs, s_aux=sinks), road)
+    judge(extended(inputs, s_aux=sinks), backend)
 
 
 def test_a_request_without_queries_names_no_page() -> None:
@@ -139,36 +139,36 @@ def test_no_attribute_is_ignored(argument: str, values: tuple[Any, Any]) -> None
     assert (bit_view(one) != bit_view(two)).any()
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("splits", [1, 3])
-def test_rows_of_no_request_are_empty(splits: int, road: str) -> None:
+def test_rows_of_no_request_are_empty(splits: int, backend: str) -> None:
     """Batches padded to a fixed size, before the first request and behind the last; sinks do not show there."""
     sinks = np.array([1.5, -2.0, np.inf, -np.inf])
     inputs = extended(dense(LENGTHS, causal=True, splits=splits), s_aux=sinks)
     first, total = 3, len(inputs.arrays["q"])
     q = np.full((first + total + 40, *inputs.arrays["q"].shape[1:]), 0x7FC0, np.uint16).view(inputs.arrays["q"].dtype)
     q[first : first + total] = inputs.arrays["q"]
-    results = judge(inputs.replaced(q=q, cu_seqlens_q=inputs.arrays["cu_seqlens_q"] + np.int32(first)), road)
+    results = judge(inputs.replaced(q=q, cu_seqlens_q=inputs.arrays["cu_seqlens_q"] + np.int32(first)), backend)
     own = (np.arange(len(q)) >= first) & (np.arange(len(q)) < first + total)
     assert not bit_view(results["out"])[~own].any()
     assert (results["lse"][:, ~own] == -np.inf).all()
-    alone = suite.run(inputs, road, "cpu")
+    alone = suite.run(inputs, backend, "cpu")
     np.testing.assert_array_equal(bit_view(results["out"])[own], bit_view(alone["out"]))
     np.testing.assert_array_equal(results["lse"][:, own], alone["lse"])
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("splits", [1, 3])
-def test_bounds_are_held_to_the_memory_that_there_is(splits: int, road: str) -> None:
+def test_bounds_are_held_to_the_memory_that_there_is(splits: int, backend: str) -> None:
     """What reaches beyond the arrays is cut off; descending bounds are of no rows."""
     inputs = dense(LENGTHS, causal=True, splits=splits, max_seqlen_q=40)
     bounds = np.array([-4, 5, 9, 7, 2**31 - 1, 2**31 - 1], np.int32)
-    judge(inputs.replaced(cu_seqlens_k=bounds), road)
-    judge(inputs.replaced(cu_seqlens_q=np.array([-9, 4, 4, 9, 10**6, 10**6], np.int32)), road)
+    judge(inputs.replaced(cu_seqlens_k=bounds), backend)
+    judge(inputs.replaced(cu_seqlens_q=np.array([-9, 4, 4, 9, 10**6, 10**6], np.int32)), backend)
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_dense_keys_of_which_some_are_used(road: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_dense_keys_of_which_some_are_used(backend: str) -> None:
     """Keys begin at cu_seqlens_k; seqused_k says how many count, and no request reaches into the next one's."""
     inputs = dense(LENGTHS, causal=True)
     used = np.array([7, -3, 0, 900, 0], np.int32)
@@ -181,7 +181,7 @@ def test_dense_keys_of_which_some_are_used(road: str) -> None:
         v=inputs.arrays["v"][chosen],
         cu_seqlens_k=np.concatenate([[0], np.cumsum([len(part) for part in keys])]).astype(np.int32),
     )
-    assert_same(short, extended(inputs, seqused_k=used), road)
+    assert_same(short, extended(inputs, seqused_k=used), backend)
 
 
 @pytest.mark.parametrize(

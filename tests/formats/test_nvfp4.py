@@ -87,8 +87,8 @@ def test_a_constant_is_not_stored() -> None:
         NVFP4.encode(x, tensor_scale=np.ones(2))
 
 
-@pytest.mark.parametrize("road", ["torch:eager", "torch:interpret", "jax:xla", "jax:interpret"])
-def test_the_quantiser_has_the_corners_too(road: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("backend", ["torch:eager", "torch:interpret", "jax:xla", "jax:interpret"])
+def test_the_quantiser_has_the_corners_too(backend: str, rng: np.random.Generator) -> None:
     import specs
 
     op = specs.get("nvfp4_quant")
@@ -97,6 +97,6 @@ def test_the_quantiser_has_the_corners_too(road: str, rng: np.random.Generator) 
     x[0, :16], x[1, 20], x[2, 40], x[3, 64:80] = 0.0, np.nan, -np.inf, 3e38
     for g in (0.37, 2.0**20):
         given = inputs.replaced(x=x, global_scale=np.full(inputs.arrays["global_scale"].shape, g, np.float32))
-        found, expected = run(given, road, "cpu"), op.oracle(given.values())
+        found, expected = run(given, backend, "cpu"), op.oracle(given.values())
         for name in ("q", "scale"):
             np.testing.assert_array_equal(found[name].view(np.uint8), expected[name].value, err_msg=name)

@@ -13,12 +13,12 @@ from tests.contract.suite import inputs_of, run
 OP = specs.get("int4_gemm_w4a8")
 EXACT = (0, 1, -1, 127, -128, 255, 4369)  # with these, sums of a block are whole numbers of float32
 FAR = (-(2**20), 2**31 - 1)
-ROADS = ("torch:eager", "torch:interpret", "torch:dequant", "jax:xla", "jax:interpret", "jax:dequant")
+BACKENDS = ("torch:eager", "torch:interpret", "torch:dequant", "jax:xla", "jax:interpret", "jax:dequant")
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", ["act-order-f32", "ends-inside-a-block"])
-def test_zero_points_of_any_size(case: str, road: str) -> None:
+def test_zero_points_of_any_size(case: str, backend: str) -> None:
     """A row per zero point. K = 136 ends inside a block, whose rest has u - z that is not zero."""
     chosen = OP.case("act-order-f32")
     if case != "act-order-f32":
@@ -28,7 +28,7 @@ def test_zero_points_of_any_size(case: str, road: str) -> None:
     inputs = inputs.replaced(a_zp=np.array(EXACT + FAR, np.int32))
     reference = OP.oracle(inputs.values())["c"]
     assert reference.magnitude is not None
-    c = run(inputs, road, "cpu")["c"]
+    c = run(inputs, backend, "cpu")["c"]
     near = slice(len(EXACT))
     np.testing.assert_array_equal(c[near], reference.value[near].astype(np.float32))
     sizes = dict(chosen.sizes)

@@ -28,7 +28,7 @@ from tests.contract.suite import DEVICES, available
 from tests.tile.kernels import Raw, implementations, launch_of, run, run_numpy, tiny
 
 BLOCK = {"interpret": 1 << 16, "cuda": 1024, "xpu": 1024}
-ROADS = [
+BACKENDS = [
     pytest.param(name, device, id=f"{name}-{device}")
     for device in DEVICES
     for name in casts.implementations()
@@ -37,7 +37,7 @@ ROADS = [
 
 
 @pytest.mark.parametrize("source", casts.SOURCES, ids=lambda form: form.name)
-@pytest.mark.parametrize(("implementation", "device"), ROADS)
+@pytest.mark.parametrize(("implementation", "device"), BACKENDS)
 def test_casts_of_all_codes(implementation: str, device: str, source: ElementFormat) -> None:
     rows = list(casts.rows_of(source, implementation, device))
     assert [row.goal for row in rows] == [goal.name for goal in casts.goals_of(source)]

@@ -92,7 +92,7 @@ def test_one_dimension_and_leading_dimensions_that_stay_apart_are_gathers() -> N
     op = specs.get("fp8_gemm")
     case = op.case("token-tensor-lead")
     strides = {name: info.strides for name, info in case_arrays(op, case, strided=True).items()}
-    strides["a"] = (320 * 6, 320 * 6, 160, 1)  # rows of the first dimension do not follow those of the second
+    strides["a"] = (320 * 6, 320 * 6, 160, 1)  # rows of the first dimension do not follow rows of the second
     assert "a" not in blocks(next(launches(case_call(op, case, strided=True), XPU, strides=strides)))
 
 

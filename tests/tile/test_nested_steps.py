@@ -28,7 +28,7 @@ IMPLEMENTATIONS = (("torch", "eager"), ("torch", "interpret"), ("jax", "xla"), (
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
-    """Not asked: results are compared with those of the two operations."""
+    """Not asked: results are compared with the results of the two operations."""
     raise NotImplementedError
 
 

@@ -105,13 +105,13 @@ def test_sizes(n: int, implementation: str) -> None:
 def test_sizes_under_x64(n: int) -> None:
     import jax
 
-    roads = [name for name, answer in support.explain().items() if answer == READY]
-    assert {"xla", "interpret"} <= {*roads}
+    backends = [name for name, answer in support.explain().items() if answer == READY]
+    assert {"xla", "interpret"} <= {*backends}
     with jax.enable_x64(True):
-        for road in roads:
-            results = run(OF_SIZES, {"x": np.zeros(n, np.float32)}, f"jax:{road}")
+        for backend in backends:
+            results = run(OF_SIZES, {"x": np.zeros(n, np.float32)}, f"jax:{backend}")
             for name, want in expected(n).items():
-                np.testing.assert_array_equal(results[name].view(np.int32), want, err_msg=f"{road}: {name}")
+                np.testing.assert_array_equal(results[name].view(np.int32), want, err_msg=f"{backend}: {name}")
 
 
 def compiled_with_ones(program: Program, num_warps: int) -> str:

@@ -19,7 +19,7 @@ from torch_impl.dequant import dequantise
 from torch_impl.eager.arrayops import TorchOps
 
 Call = tuple[str, Tensors, dict[str, Any]]
-ROADS = ("eager", "dequant", "interpret")
+BACKENDS = ("eager", "dequant", "interpret")
 SMALL = (
     "per_token_group_quant_fp8",
     "flash_attn_varlen",
@@ -49,21 +49,21 @@ def subnormal_scale() -> Call:
 
 
 @cache
-def calls(road: str) -> tuple[Call, ...]:
-    """One call of each family at least, of those that have the road."""
+def calls(backend: str) -> tuple[Call, ...]:
+    """One call of each family at least, of those that have the backend."""
     found = [sums(), subnormal_scale(), *((op, *small_call(op)) for op in SMALL)]
-    return tuple(call for call in found if ops.explain(call[0], "cpu")[road] == READY)
+    return tuple(call for call in found if ops.explain(call[0], "cpu")[backend] == READY)
 
 
-def results(call: Call, road: str) -> list[bytes]:
+def results(call: Call, backend: str) -> list[bytes]:
     op, tensors, attributes = call
-    return raw(performed(op, public(op), tensors, **attributes, implementation=road))
+    return raw(performed(op, public(op), tensors, **attributes, implementation=backend))
 
 
 @cache
-def plain(road: str) -> tuple[list[bytes], ...]:
+def plain(backend: str) -> tuple[list[bytes], ...]:
     """Results in a process that nothing was set in."""
-    return tuple(results(call, road) for call in calls(road))
+    return tuple(results(call, backend) for call in calls(backend))
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +73,13 @@ def _as_before() -> Iterator[None]:
     assert settings() == before
 
 
-@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", STATES)
-def test_results_do_not_depend_on_it(name: str, road: str) -> None:
-    for (op, tensors, attributes), expected in zip(calls(road), plain(road), strict=True):
+def test_results_do_not_depend_on_it(name: str, backend: str) -> None:
+    for (op, tensors, attributes), expected in zip(calls(backend), plain(backend), strict=True):
         with STATES[name]():
             before = settings()
-            found = performed(op, public(op), tensors, **attributes, implementation=road)
+            found = performed(op, public(op), tensors, **attributes, implementation=backend)
             assert settings() == before, "the state itself is as it was"
         assert raw(found) == expected, op
 
@@ -106,14 +106,14 @@ def test_a_kept_weight_does_not_depend_on_it(name: str) -> None:
     assert raw(found) == raw(weight(x)) == plain("dequant")[0]
 
 
-@pytest.mark.parametrize("road", ["eager", "interpret"])
-def test_caches_of_inference_mode_are_written_outside(road: str) -> None:
+@pytest.mark.parametrize("backend", ["eager", "interpret"])
+def test_caches_of_inference_mode_are_written_outside(backend: str) -> None:
     index, (op, tensors, attributes) = next(
-        (index, call) for index, call in enumerate(calls(road)) if call[0] == "quantize_and_insert_k"
+        (index, call) for index, call in enumerate(calls(backend)) if call[0] == "quantize_and_insert_k"
     )
     with torch.inference_mode():
         tensors = tuple(None if t is None else t.clone() for t in tensors)
-    assert results((op, tensors, attributes), road) == plain(road)[index]
+    assert results((op, tensors, attributes), backend) == plain(backend)[index]
 
 
 def without_settling(_: torch.device) -> nullcontext[None]:
