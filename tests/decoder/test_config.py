@@ -1,0 +1,40 @@
+"""Configurations and weights of checkpoints that transformers wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from specs.decoder.config import DecoderConfig
+from specs.decoder.weights import layer_weights, model_weights
+from tests.decoder.models import MODELS, checkpoint
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_tensor_of_a_checkpoint_is_used_once_and_fits(name: str) -> None:
+    found = checkpoint(name)
+    tables = [model_weights(found.config), *(layer_weights(found.config, i) for i in range(found.config.layers))]
+    used = [source for table in tables for weight in table.values() for source in weight.sources]
+    assert sorted(used) == sorted(found.tensors)
+    for table in tables:
+        for label, weight in table.items():
+            assert weight.assemble(found.tensors).shape == weight.shape, label
+
+
+def test_features_follow_the_model_type() -> None:
+    llama, qwen3, oss = (checkpoint(name).config for name in ("llama3", "qwen3", "gpt_oss"))
+    assert (llama.norm_style, qwen3.norm_style, oss.norm_style) == ("twice", "twice", "once")
+    assert (llama.qk_norm, qwen3.qk_norm, oss.qk_norm) == (False, True, False)
+    assert oss.sinks
+    assert oss.window(0) == (7, 0)
+    assert oss.window(1) is None
+    assert llama.rope.scaling is not None
+    assert llama.rope.scaling["factor"] == 8.0
+    assert checkpoint("llama").config.tied
+    assert not llama.tied
+    assert oss.rope.scaling is not None
+    assert oss.rope.scaling["rope_type"] == "yarn"
+
+
+def test_a_model_type_that_is_not_supported_is_named() -> None:
+    with pytest.raises(ValueError, match=r"model_type: expected one of llama, .*; got 'mamba'"):
+        DecoderConfig.from_hf({"model_type": "mamba"})
