@@ -125,7 +125,7 @@ sycl: $(SYCL) ## Every operation through JAX 0.5.0 (intel-extension-for-openxla)
 	JAX_PLATFORMS=cpu $(SYCL_PY) -m pytest tests/jax_side/test_sycl.py $(PYTEST_ARGS)
 
 lock: $(INSTALLED) ## Print the versions in .venv the way requirements/lock.txt holds them.
-	@$(PIP) freeze --all --exclude-editable --exclude pip --exclude triton | sed 's/+cpu$$//' | LC_ALL=C sort -f
+	@$(PIP) freeze --all --exclude-editable --exclude pip --exclude triton --exclude gguf | sed 's/+cpu$$//' | LC_ALL=C sort -f
 
 clean: ## Remove caches and reports; .venv stays (remove it by hand to start afresh).
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist parity-report.* parity-xpu*.html parity-xpu*.json
