@@ -2141,6 +2141,65 @@ def sparse_attn_indexer(
         gives topk_indices int32 [8, 16], cache uint8 [21, 2304].
     """
 
+def rms_norm(
+    x: _Array,
+    weight: _Array | None = None,
+    residual: _Array | None = None,
+    *,
+    eps: float = 1e-06,
+    style: Literal["once", "twice", "gemma"] = "once",
+    variance_size: int = 0,
+    implementation: _Implementation | None = None,
+) -> Any:
+    """Rows divided by their root mean square and multiplied by a weight.
+
+        s = x, or with a residual: s = x + residual, rounded to the format of x and stored in residual
+        r = 1 / sqrt(mean(s^2) + eps)
+        once:   y = s r w                           the product in float32, one rounding
+        twice:  y = round(s r) w                    s r is rounded to the format of x first, as in Hugging Face's
+            Llama
+        gemma:  y = s r (1 + w)
+
+    The mean is over the first `variance_size` elements, or all where that is 0. Without a weight y = s r. A row of
+    zeros gives zeros; a NaN or an infinity makes NaN of its own row, and of no other. The result of a row does not
+    depend on the number of rows.
+
+    Source: Zhang and Sennrich, Root Mean Square Layer Normalization (2019)
+
+    Args:
+        x: rows; heads are rows too: [T, H, D], bf16 or f16 or f32 [..M, N]
+        weight: factor of every column, optional, bf16 or f16 or f32 [N]
+        residual: added to x before the norm; holds the rounded sum afterwards; not changed: its new value is
+            returned, and it may be donated or a reference (jax.new_ref), optional, format of x [..M, N]
+        eps: added to the mean square. Default 1e-06.
+        style: how the weight is applied. One of 'once', 'twice', 'gemma'. Default 'once'.
+        variance_size: elements in the mean, 0 for all. Default 0.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        residual: added to x before the norm; holds the rounded sum afterwards, optional, format of x [..M, N]
+        y: normalised rows, format of x [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        residual: bit-identical to the definition in float64, rounded once.
+        y: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most ((N + 1) // 2 + 12) *
+            2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands).
+
+    Example:
+        With x bf16 [5, 576], weight bf16 [576]:
+
+        >>> y = rms_norm(x, weight)
+
+        gives y bf16 [5, 576].
+    """
+
 
 def explain(name: str, platform: str | None=None) -> dict[str, str]: ...
 

@@ -24,6 +24,7 @@ from specs.indexer.paged_logits import PAGED_MQA_LOGITS
 from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
 from specs.indexer.topk import TOPK_ROWS, TOPK_ROWS_DECODE
 from specs.lang.declare.op import Op
+from specs.norm.rms import RMS_NORM
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
 from specs.quant.static import STATIC_QUANT_FP8
@@ -69,5 +70,6 @@ OPS: dict[str, Op] = {
         TOPK_ROWS,
         TOPK_ROWS_DECODE,
         SPARSE_ATTN_INDEXER,
+        RMS_NORM,
     )
 }

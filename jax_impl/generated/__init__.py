@@ -38,4 +38,5 @@ SPEC_SHA256 = {
     "topk_rows": "5baa00a14fb3c19bfecf1656c96caa320f800ac79e72e55b79221f89e68daf24",
     "topk_rows_decode": "f482339f896054a59c9ff77fbad3aa2270ac6d9aab35be52c1a03b9baf0ed016",
     "sparse_attn_indexer": "9049b0ce89487a318da3c799a3cc5c9f2685ac224f25c4e18e99e411b6655dbc",
+    "rms_norm": "82b2ffc0cd41ed88b40c0b779459245a4458e93e5e17b12beb5ab664629af4ed",
 }

@@ -43,7 +43,7 @@ def called(framework: str, op: str, attribute: str, value: object, *, through_op
         attributes = {name: held for name, held in attributes.items() if not isinstance(held, ElementFormat)}
     made = function(*[given.get(array.name) for array in spec.inputs], **attributes)
     several = made if isinstance(made, tuple) else () if made is None else (made,)
-    mutated = [given[array.name] for array in spec.mutated] if framework == "torch" else []
+    mutated = [given[a.name] for a in spec.mutated if a.name in given] if framework == "torch" else []
     return {str(i): back(array).raw for i, array in enumerate((*mutated, *several)) if array is not None}
 
 

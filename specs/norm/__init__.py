@@ -1,0 +1,1 @@
+"""RMS norm, alone and followed by quantisation."""
