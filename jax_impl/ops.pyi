@@ -967,6 +967,91 @@ def dequant_gather_k(
         gives out bf16 [3, 32, 512].
     """
 
+def kv_insert(
+    key: _Array,
+    value: _Array,
+    key_cache: _Array,
+    value_cache: _Array | None = None,
+    slot_mapping: _Array | None = None,
+    k_scale: _Array | None = None,
+    v_scale: _Array | None = None,
+    k_scale_cache: _Array | None = None,
+    v_scale_cache: _Array | None = None,
+    *,
+    kv_layout: Literal["separate", "adjacent", "interleaved"] = "separate",
+    implementation: _Implementation | None = None,
+) -> Any:
+    """Keys and values of new tokens written into their slots of a paged cache.
+
+        key_cache[page, row, h]   = encode(key[t, h])          page, row = divmod(slot_mapping[t], page size)
+        value_cache[page, row, h] = encode(value[t, h])        for every t whose slot is in the cache
+
+        same format:      encode(x) = x, bit for bit
+        FP8:              encode(x) = fp8(x / k_scale[h])       v_scale for values; 1 where left out
+        INT8, or FP8 with k_scale_cache and v_scale_cache:
+                          encode(x) = code(x (1 / s)),  s = max(amax / max, 1e-6),  amax = max |x| of token and head
+                          k_scale_cache[page, row, h] = s
+
+    All steps are float32 with one rounding each; max is the largest code (127, 448, 57344). FP8 codes are rounded to
+    nearest even, saturate, and keep NaN; INT8 codes are rounded half away from zero. A NaN makes the scale of its
+    token and head NaN, and all INT8 codes under it 0. Slots that are negative (padding) or after the last page are
+    skipped, rows of key and value after the last slot are padding, and no other byte of the caches changes. With a
+    `kv_layout` that has keys and values in one array, key_cache is that array, and value_cache is left out.
+
+    Source: vLLM, reshape_and_cache_flash
+
+    Args:
+        key: keys of new tokens, bf16 or f16 or f32 [T, HKV, D]
+        value: values of new tokens, format of key [T, HKV, DV]
+        key_cache: keys in pages, or keys and values; not changed: its new value is returned, and it may be donated or
+            a reference (jax.new_ref), bf16 or f16 or f32 or e4m3 or e5m2 or int8; shape by kv_layout:
+            separate     [PAGES, PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, D]
+        value_cache: values in pages; not changed: its new value is returned, and it may be donated or a reference
+            (jax.new_ref), optional, format of key_cache; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV]
+            adjacent, interleaved  none
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        k_scale: scale of FP8 keys: one, or one per head; 1 where left out, optional, f32 [K_SCALES] or []
+        v_scale: scale of FP8 values: one, or one per head; 1 where left out, optional, f32 [V_SCALES] or []
+        k_scale_cache: scale of every token and head of the keys in pages; not changed: its new value is returned, and
+            it may be donated or a reference (jax.new_ref), optional, f32 [PAGES, PAGE, HKV]
+        v_scale_cache: scale of every token and head of the values in pages; not changed: its new value is returned,
+            and it may be donated or a reference (jax.new_ref), optional, f32 [PAGES, PAGE, HKV]
+        kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
+            interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
+            'separate'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        key_cache: keys in pages, or keys and values, bf16 or f16 or f32 or e4m3 or e5m2 or int8; shape by kv_layout:
+            separate     [PAGES, PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, D]
+        value_cache: values in pages, optional, format of key_cache; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV]
+            adjacent, interleaved  none
+        k_scale_cache: scale of every token and head of the keys in pages, optional, f32 [PAGES, PAGE, HKV]
+        v_scale_cache: scale of every token and head of the values in pages, optional, f32 [PAGES, PAGE, HKV]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        key_cache, value_cache, k_scale_cache, v_scale_cache: bit-identical to the definition in float64, rounded
+            once.
+
+    Example:
+        With key bf16 [19, 8, 64], value bf16 [19, 8, 64], key_cache bf16 [4, 16, 8, 64], value_cache bf16 [4, 16, 8,
+            64], slot_mapping int32 [17]:
+
+        >>> key_cache, value_cache = kv_insert(key, value, key_cache, value_cache, slot_mapping)
+
+        gives key_cache bf16 [4, 16, 8, 64], value_cache bf16 [4, 16, 8, 64].
+    """
+
 def sparse_mla_prefill(
     q: _Array,
     kv: _Array,

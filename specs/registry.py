@@ -7,6 +7,7 @@ from specs.attention.prefill import SPARSE_MLA_PREFILL
 from specs.cache.combine import COMBINE_TOPK_SWA
 from specs.cache.compressed import C128A_DECODE_METADATA, C128A_PREFILL_METADATA, COMPRESSED_SLOT_MAPPING
 from specs.cache.gather import DEQUANT_GATHER_K
+from specs.cache.kv_insert import KV_INSERT
 from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN_METADATA
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
@@ -50,6 +51,7 @@ OPS: dict[str, Op] = {
         QUANTIZE_AND_INSERT_K,
         QNORM_ROPE_KV_INSERT,
         DEQUANT_GATHER_K,
+        KV_INSERT,
         SPARSE_MLA_PREFILL,
         SPARSE_MLA_DECODE_FP8,
         FLASH_ATTN_VARLEN,

@@ -129,11 +129,11 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     if writer:
         lines += ["    if out is not None:"]
         lines += [f"        entries = {_entries(op)}", "        every = (*tensors, *entries)"]
-    lines += [f"    key, ready = lookup({op.name!r}, ({values},), every)"]
+    lines += [f"    spelled, ready = lookup({op.name!r}, ({values},), every)"]
     lines += ["    if ready is not None:", "        return unwrap(perform(ready, every))"]
     lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
     lines += ["    if plain(every):", f"        attributes = ({''.join(f'{a}, ' for a in attributes)})"]
-    lines += ["        return unwrap(run(op, tensors, attributes, implementation, every[len(tensors):], key))"]
+    lines += ["        return unwrap(run(op, tensors, attributes, implementation, every[len(tensors):], spelled))"]
     lines += [*_writing(op, tensors, keywords)] if writer else []
     lines += [f"    refuse_functionalize({op.name!r})"] if op.mutated else []
     lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]

@@ -361,8 +361,7 @@ def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
     accepted = array.under(inputs.attributes).shapes
     if accepted and (array.name in inputs.arrays or () not in accepted):
         return None
-    assert isinstance(array.formats, tuple)
-    form = array.formats[0]
+    form = inputs.formats[array.formats] if isinstance(array.formats, str) else array.formats[0]
     changed = Inputs(
         op=inputs.op,
         arrays={**inputs.arrays, array.name: _filled(() if accepted else (1,), form)},

@@ -16,7 +16,7 @@ from jax_impl.support import explain
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import WrongType
 from tests.helptext import entries
-from tests.jax_side.calls import as_tuple, raw, small_call
+from tests.jax_side.calls import as_tuple, names_of, raw, small_call
 from tests.torch_side.accumulate import ACCUMULATE
 
 AVAILABLE = [name for name, why in explain("cpu").items() if why == READY]
@@ -55,23 +55,23 @@ IN_PLACE = [name for name in specs.names() if specs.get(name).mutated]
 @pytest.mark.parametrize("op", IN_PLACE)
 def test_new_values_come_first_and_look_like_the_old(op: str) -> None:
     function, arrays = small_call(op)
-    names = [array.name for array in specs.get(op).inputs]
+    names, written = names_of(op)
     before = raw(arrays)
     results = as_tuple(function(*arrays))
-    for array, result in zip(specs.get(op).mutated, results, strict=False):
-        old = arrays[names.index(array.name)]
+    for name, result in zip(written, results, strict=False):
+        old = arrays[names.index(name)]
         assert (result.shape, result.dtype) == (old.shape, old.dtype)
         assert raw([result]) != raw([old])
     assert raw(arrays) == before, "arrays of JAX are values"
-    assert len(results) == len(specs.get(op).mutated) + len(specs.get(op).outputs)
+    assert len(results) == len(written) + len(specs.get(op).outputs)
 
 
 @pytest.mark.parametrize("op", IN_PLACE)
 def test_memory_of_donated_arguments_is_taken(op: str) -> None:
     """The compiler is told which result may lie where which argument lay, one for each that is written."""
     function, arrays = small_call(op)
-    names = [array.name for array in specs.get(op).inputs]
-    places = tuple(names.index(array.name) for array in specs.get(op).mutated)
+    names, written = names_of(op)
+    places = tuple(map(names.index, written))
     lowered = jax.jit(function, donate_argnums=places).lower(*arrays).as_text()
     assert lowered.count("tf.aliasing_output") == len(places)
     assert "tf.aliasing_output" not in jax.jit(function).lower(*arrays).as_text()
@@ -81,7 +81,7 @@ def test_memory_of_donated_arguments_is_taken(op: str) -> None:
 @pytest.mark.parametrize("op", IN_PLACE)
 def test_references_are_written_and_not_returned(op: str, wrap: Any) -> None:
     function, arrays = small_call(op)
-    names, written = [array.name for array in specs.get(op).inputs], [array.name for array in specs.get(op).mutated]
+    names, written = names_of(op)
     expected = as_tuple(function(*arrays))
     given = [jax.new_ref(x) if name in written else x for name, x in zip(names, arrays, strict=False)]
     results = wrap(function)(*given)
@@ -93,7 +93,7 @@ def test_references_are_written_and_not_returned(op: str, wrap: Any) -> None:
 @pytest.mark.parametrize("op", IN_PLACE)
 def test_memory_of_references_is_written_over(op: str) -> None:
     function, arrays = small_call(op)
-    names, written = [array.name for array in specs.get(op).inputs], [array.name for array in specs.get(op).mutated]
+    names, written = names_of(op)
     given = [jax.new_ref(x) if name in written else x for name, x in zip(names, arrays, strict=False)]
     assert jax.jit(function).lower(*given).as_text().count("tf.aliasing_output") == len(written)
 

@@ -17,7 +17,7 @@ import specs
 from jax_impl import ops
 from jax_impl.platforms import custom_call, donation
 from specs.lang.errors import ArgumentError, Unsupported
-from tests.jax_side.calls import raw, small_call
+from tests.jax_side.calls import names_of, raw, small_call
 
 CUSTOM_CALLS = [export.DisabledSafetyCheck.custom_call(custom_call.TARGET)]
 IN_PLACE = [name for name in specs.names() if specs.get(name).mutated]
@@ -91,8 +91,8 @@ def test_arrays_of_the_cpu_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None
 def test_donated_arguments_are_written_over_on_oneapi(op: str) -> None:
     """As on the CPU: one alias for each argument that is written, and none without donation."""
     function, arrays = small_call(op)
-    names = [array.name for array in specs.get(op).inputs]
-    places = tuple(names.index(array.name) for array in specs.get(op).mutated)
+    names, written = names_of(op)
+    places = tuple(map(names.index, written))
     for donated, expected in ((places, len(places)), ((), 0)):
         traced = jax.jit(function, donate_argnums=donated).trace(*arrays)
         text = traced.lower(lowering_platforms=("oneapi",)).as_text()

@@ -18,6 +18,7 @@ SPEC_SHA256 = {
     "quantize_and_insert_k": "794a706be6f4917791f7f313f5464206678a6539ff51fddc46305cb0de946a77",
     "qnorm_rope_kv_insert": "a7f3ee7706f3f6d1fd21ff688f5a619cf51a2b7a091b931d24e5fb0a40719725",
     "dequant_gather_k": "fbc080ee8c73d1a9022d16ac9bbbf31f548bb0451aedd89602b30a30f7703724",
+    "kv_insert": "0163cce97b2e77322cc258cfd3b2d59a36ab8082f53a5d8e0bdac3d7ccbf6957",
     "sparse_mla_prefill": "64a7c3cb681fe0b1372983ae228509ee1c6e54160a25737f1d32dbf8ec2a1f62",
     "sparse_mla_decode_fp8": "616dccfadc330db901a66c306f5d8ef6423320631c7ef5ea20134c0b552bf660",
     "flash_attn_varlen": "c71a670ed2fc4df9dd4a10e4767a7c85dfa7abc6e1181d2b18f37b6b0a970b24",
