@@ -34,10 +34,10 @@ SPEC_SHA256 = {
     "indexer_q_mxfp4": "313160022e157af6cb71ba916d2f5cb32f0194609c1a9f700300c068a218150d",
     "indexer_k_insert": "9bc363e9efc21db08e8a6263f7044a976c3ae5bfaa748ed617ca5938922b9113",
     "indexer_k_gather": "23031281458c243942bf7063868db8c0b4fc4e6c4367611d1bd7d4da4afed8b1",
-    "mqa_logits": "fbd9037e0cdf47882dc31d43864a0862e805d8a5a0633d32c2fabb8581522109",
+    "mqa_logits": "3791772d6bc508cb66630686d3625b0bbdc38cff80b0cba889484f3e6f0573e9",
     "paged_mqa_logits": "d9b7ab7f745637b131bce7922123af2a7f35c1de96048d99fdc69c7a3894b490",
     "topk_rows": "5baa00a14fb3c19bfecf1656c96caa320f800ac79e72e55b79221f89e68daf24",
     "topk_rows_decode": "f482339f896054a59c9ff77fbad3aa2270ac6d9aab35be52c1a03b9baf0ed016",
-    "sparse_attn_indexer": "9049b0ce89487a318da3c799a3cc5c9f2685ac224f25c4e18e99e411b6655dbc",
+    "sparse_attn_indexer": "91792ea046f3a62548cbe7013a7734b2956ac7f556bfdade9bce08d0032d12de",
     "rms_norm": "82b2ffc0cd41ed88b40c0b779459245a4458e93e5e17b12beb5ab664629af4ed",
 }

@@ -57,18 +57,18 @@ def mqa_logits(
     lower = jnp.where(seen, jnp.minimum(N, start), N)
     upper_1 = jnp.where(seen, jnp.maximum(upper, end), upper)
     # Unrolled: all heads of a query stay in registers while its keys stream by.
-    head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:103
+    head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:104
     mask = head < H
     inside = mask & live
     weight = plgpu.load(weights_ref.at[query, head], mask=inside, other=0.0)
     column = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
-    # specs/indexer/keys.py:116
+    # specs/indexer/keys.py:117
     part = plgpu.load(
         q_ref.at[query, head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
     other = transposed(part)
-    weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+    weight_1 = weight * 0.5  # specs/indexer/keys.py:121
     query_1 = query + 1  # specs/indexer/logits.py:50
     out_row = row + 1
     live_1 = (out_row < MC) & (query_1 < M)
@@ -79,25 +79,26 @@ def mqa_logits(
     seen_1 = end_1 - start_1 > least
     lower_1 = jnp.where(seen_1, jnp.minimum(lower, start_1), lower)
     upper_2 = jnp.where(seen_1, jnp.maximum(upper_1, end_1), upper_1)
-    inside_1 = mask & live_1  # specs/indexer/keys.py:104
+    inside_1 = mask & live_1  # specs/indexer/keys.py:105
     weight_2 = plgpu.load(weights_ref.at[query_1, head], mask=inside_1, other=0.0)
-    # specs/indexer/keys.py:116
+    # specs/indexer/keys.py:117
     part_1 = plgpu.load(
         q_ref.at[query_1, head[:, None], column], mask=jnp.broadcast_to(inside_1[:, None], (BLOCK_H, CHUNK)), other=0.0
     )
     other_1 = transposed(part_1)
-    weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
+    weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:121
     first_tile = pl.program_id(1) * TILES  # specs/indexer/logits.py:59
     last_tile = jnp.minimum(first_tile + TILES, pl.cdiv(N, BLOCK_N))
     # Causal bounds leave whole tiles unseen at both ends; they are not read.
     begin = jnp.minimum(jnp.maximum(jax.lax.div(lower_1, jnp.int32(BLOCK_N)), first_tile), last_tile)
     end_tile = jnp.maximum(jnp.minimum(jax.lax.div(upper_2 + (BLOCK_N - 1), jnp.int32(BLOCK_N)), last_tile), begin)
-    def step(k, carry):
+    arange_64 = jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/keys.py:140
+    def step(k, carry):  # specs/indexer/logits.py:85
         k = pipelined(k, 3, warps=4)
         () = carry
-        column_1 = k * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/logits.py:66
-        live_2 = column_1 < N
-        # specs/indexer/keys.py:137
+        first_1 = k * BLOCK_N  # specs/indexer/logits.py:66
+        column_1 = first_1 + arange_64
+        live_2 = column_1 < N  # specs/indexer/keys.py:134
         part_2 = plgpu.load(
             k_ref.at[column_1[:, None], column], mask=jnp.broadcast_to(live_2[:, None], (BLOCK_N, CHUNK)), other=0.0
         )
@@ -105,7 +106,7 @@ def mqa_logits(
         # One read of a tile of keys serves all BLOCK_M queries.
         inside_2 = (column_1 >= start) & (column_1 < end)  # specs/indexer/logits.py:70
         # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
-        products = dot_fp8(part_2, other)  # specs/indexer/keys.py:169
+        products = dot_fp8(part_2, other)  # specs/indexer/keys.py:174
         # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
         total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)
         # Once per key instead of once per head and key; relu commutes with a positive factor.
@@ -114,7 +115,7 @@ def mqa_logits(
         value_1 = jnp.where(inside_2, value, float("-inf"))  # specs/indexer/logits.py:74
         plgpu.store(logits_ref.at[row, column_1], value_1, mask=live_2 & live)
         inside_3 = (column_1 >= start_1) & (column_1 < end_1)
-        products_1 = dot_fp8(part_2, other_1)  # specs/indexer/keys.py:169
+        products_1 = dot_fp8(part_2, other_1)  # specs/indexer/keys.py:174
         total_1 = sum_of_products(products_1 + jnp.abs(products_1), weight_3[None, :], 1)
         value_2 = total_1 * scale
         value_3 = jnp.where(inside_3, value_2, float("-inf"))  # specs/indexer/logits.py:74
@@ -124,7 +125,7 @@ def mqa_logits(
     # Tiles outside the range need no keys, only -inf.
     def step_1(k_1, carry):
         () = carry
-        column_2 = k_1 * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/logits.py:80
+        column_2 = k_1 * BLOCK_N + arange_64  # specs/indexer/logits.py:80
         value_4 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
         mask_1 = column_2 < N
         plgpu.store(logits_ref.at[row, column_2], value_4, mask=mask_1 & live)
@@ -134,7 +135,7 @@ def mqa_logits(
     () = jax.lax.fori_loop(first_tile, begin, step_1, ())  # specs/indexer/logits.py:88
     def step_2(k_2, carry):
         () = carry
-        column_3 = k_2 * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/indexer/logits.py:80
+        column_3 = k_2 * BLOCK_N + arange_64  # specs/indexer/logits.py:80
         value_6 = jnp.full((BLOCK_N,), float("-inf"), jnp.float32)
         mask_2 = column_3 < N
         plgpu.store(logits_ref.at[row, column_3], value_6, mask=mask_2 & live)

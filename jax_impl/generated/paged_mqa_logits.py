@@ -71,27 +71,27 @@ def paged_mqa_logits(
             known = request >= 0  # specs/indexer/paged_logits.py:103
             row = request * QUERIES
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:103
+            head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:104
             inside = (head < H) & known
             weight = plgpu.load(weights_ref.at[row, head], mask=inside, other=0.0)
             column = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
-            # specs/indexer/keys.py:116
+            # specs/indexer/keys.py:117
             part_1 = plgpu.load(
                 q_ref.at[request, jnp.int32(0), head[:, None], column],
                 mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
             )
             # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
             other_1 = transposed(part_1)
-            weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:121
             row_1 = row + 1  # specs/indexer/paged_logits.py:106
-            weight_2 = plgpu.load(weights_ref.at[row_1, head], mask=inside, other=0.0)  # specs/indexer/keys.py:105
-            # specs/indexer/keys.py:116
+            weight_2 = plgpu.load(weights_ref.at[row_1, head], mask=inside, other=0.0)  # specs/indexer/keys.py:106
+            # specs/indexer/keys.py:117
             part_2 = plgpu.load(
                 q_ref.at[request, jnp.int32(1), head[:, None], column],
                 mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)), other=0.0
             )
             other_2 = transposed(part_2)
-            weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
+            weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:121
             def step(k, carry):  # specs/indexer/paged_logits.py:125
                 k = pipelined(k, 2, warps=4)
                 () = carry
@@ -103,7 +103,7 @@ def paged_mqa_logits(
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = jnp.where(live_1, page, 0)
                 inside_1 = jax.lax.rem(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
-                start = inside_1 * 128  # specs/indexer/keys.py:145
+                start = inside_1 * 128  # specs/indexer/keys.py:150
                 shares = inside_1 * 4 + ROWS * 128
                 part_3 = load_view(
                     cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
@@ -111,7 +111,7 @@ def paged_mqa_logits(
                 )
                 scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
-                products = dot_fp8(part_3, other_1)  # specs/indexer/keys.py:169
+                products = dot_fp8(part_3, other_1)  # specs/indexer/keys.py:174
                 # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
                 total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)
                 # Once per key instead of once per head and key; relu commutes with a positive factor.
@@ -121,7 +121,7 @@ def paged_mqa_logits(
                 mask = column_1 < max_model_len
                 index = out_request * QUERIES
                 plgpu.store(logits_ref.at[index, column_1], value, mask=mask)
-                products_1 = dot_fp8(part_3, other_2)  # specs/indexer/keys.py:169
+                products_1 = dot_fp8(part_3, other_2)  # specs/indexer/keys.py:174
                 total_1 = sum_of_products(products_1 + jnp.abs(products_1), weight_3[None, :], 1)
                 # specs/indexer/paged_logits.py:120
                 value_1 = jnp.where(live_1 & (column_1 < other), total_1 * scale, float("-inf"))

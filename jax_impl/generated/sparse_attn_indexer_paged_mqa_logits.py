@@ -66,18 +66,18 @@ def paged_mqa_logits(
         def branch_1():
             known = request >= 0  # specs/indexer/paged_logits.py:103
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:103
+            head = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/indexer/keys.py:104
             inside = (head < H) & known
             weight = plgpu.load(weights_ref.at[request, head], mask=inside, other=0.0)
             column = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
-            # specs/indexer/keys.py:116
+            # specs/indexer/keys.py:117
             part_1 = plgpu.load(
                 q_ref.at[request, head[:, None], column], mask=jnp.broadcast_to(inside[:, None], (BLOCK_H, CHUNK)),
                 other=0.0
             )
             # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
             other = transposed(part_1)
-            weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:121
             def step(k, carry):  # specs/indexer/paged_logits.py:125
                 k = pipelined(k, 2, warps=4)
                 () = carry
@@ -89,7 +89,7 @@ def paged_mqa_logits(
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = jnp.where(live_1, page, 0)
                 inside_1 = jax.lax.rem(column_1, jnp.full((BLOCK_N,), ROWS, jnp.int32))
-                start = inside_1 * 128  # specs/indexer/keys.py:145
+                start = inside_1 * 128  # specs/indexer/keys.py:150
                 shares = inside_1 * 4 + ROWS * 128
                 part_2 = load_view(
                     cache_ref, page_1[:, None], start[:, None], column, jnp.float8_e4m3fn,
@@ -98,7 +98,7 @@ def paged_mqa_logits(
                 scale = load_view(cache_ref, page_1, shares, jnp.int32(0), jnp.float32, mask=live_1)
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:120
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
-                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:169
+                products = dot_fp8(part_2, other)  # specs/indexer/keys.py:174
                 # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
                 total = sum_of_products(products + jnp.abs(products), weight_1[None, :], 1)
                 # Once per key instead of once per head and key; relu commutes with a positive factor.

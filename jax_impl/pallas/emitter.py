@@ -13,7 +13,7 @@ from functools import lru_cache
 from specs.lang.formats.elements import ALL, E4M3, E5M2, F32
 from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, docstring, integer_names, is_const
 from specs.tile.emit.wrapping import WIDTH, filled, wrapped
-from specs.tile.ir import Opcode, Operation, Program, Value, broadcast_shapes, index_count
+from specs.tile.ir import ArrayParam, Opcode, Operation, Program, Value, broadcast_shapes, index_count
 
 TYPES = {form: f"jnp.{form.names.jax}" for form in ALL if form.names.jax}
 
@@ -37,6 +37,7 @@ _REDUCTIONS = {
 }
 _VIEWS = frozenset({"load_view", "store_view"})
 _SCATTER = frozenset({"scatter"})
+_DESCRIPTORS = frozenset({"make_tensor_descriptor"})
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +60,8 @@ def _imports(extensions: set[str]) -> list[str]:
     lines: list[str] = []
     modules = (
         ("pallas.interpreter", extensions & _SCATTER),
-        ("platforms.triton_ops", extensions - _VIEWS - _SCATTER),
+        ("platforms.descriptors", extensions & _DESCRIPTORS),
+        ("platforms.triton_ops", extensions - _DESCRIPTORS - _VIEWS - _SCATTER),
         ("platforms.views", extensions & _VIEWS),
     )
     for module, own in modules:
@@ -84,6 +86,7 @@ class PallasPrinter(Printer):
         {"jax", "jnp", "pl", "plgpu", "range", "float"}
         | {"fma", "fms", "fnma", "div_rn", "exp2", "dot_fp8", "transposed", "pipelined", "sum_of_products"}
         | {"split_pairs", "low_nibbles", "high_nibbles", "low_e2m1_times", "high_e2m1_times"}
+        | _DESCRIPTORS
         | _VIEWS
         | _SCATTER
     )
@@ -252,8 +255,30 @@ class PallasPrinter(Printer):
         indices = ", ".join(map(self.tensor, op.operands[:3]))
         return f"{op.attrs['array']}_ref, {indices}"
 
+    def extent(self, param: ArrayParam, d: int) -> Text:
+        """The size of a dimension of a reference."""
+        return Text(f"{param.name}_ref.shape[{_dim_of_reference(param, d)}]")
+
+    def descriptor(self, op: Operation) -> Text:
+        """`make_tensor_descriptor` of the two dimensions of blocks, at their indices of the others."""
+        self.extensions.add("make_tensor_descriptor")
+        matrix, param = self.matrix(op), self.program.array(str(op.attrs["array"]))
+        at = ["None" if index is None else str(self.of(index)) for index in matrix.at]
+        if param.swapped:
+            at[-1], at[-2] = at[-2], at[-1]
+        shapes = f"shape=[{', '.join(matrix.shape)}], block_shape=[{self.sizes(matrix.block_shape)}]"
+        return Text(f"make_tensor_descriptor({param.name}_ref, [{', '.join(at)}], {shapes})")
+
     def load(self, op: Operation) -> Text:
-        """`plgpu.load`, masked where the program masks."""
+        """`plgpu.load`, masked where the program masks; a descriptor, or its `load`."""
+        if op.code is Opcode.DESCRIPTOR:
+            return self.descriptor(op)
+        if op.code is Opcode.LOAD_BLOCK:
+            block = self.block_at(op, "load")
+            if not self.is_transposed(op):
+                return Text(block)
+            self.extensions.add("transposed")
+            return Text(f"transposed({block})")
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
         if "view" in op.attrs:
@@ -265,7 +290,14 @@ class PallasPrinter(Printer):
         return Text(f"plgpu.load({self.reference(op)}{mask})")
 
     def store(self, op: Operation, depth: int) -> None:
-        """`plgpu.store`."""
+        """`plgpu.store`, or `store` of a descriptor."""
+        if op.code is Opcode.STORE_BLOCK:
+            value = str(self.spread(op.operands[3], op.operands[3].type.shape))
+            if self.is_transposed(op):
+                self.extensions.add("transposed")
+                value = f"transposed({value})"
+            self.line(self.block_at(op, "store", value), depth, op)
+            return
         param = self.program.array(str(op.attrs["array"]))
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
         value, *mask = op.operands[index_count(op, param) :]
@@ -306,6 +338,11 @@ class PallasPrinter(Printer):
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         self.line(f"return {_tuple([self.of(value) for value in op.region.results])}", depth + 1)
         self.line(f"{_tuple(results)} = jax.lax.fori_loop({lower}, {upper}, {step}, {_tuple(init)})", depth, op)
+
+
+def _dim_of_reference(param: ArrayParam, d: int) -> int:
+    """Where a dimension of a kernel's array is in its reference."""
+    return 2 * param.rank - 3 - d if param.swapped and d >= param.rank - 2 else d
 
 
 def _tuple(items: list[str] | list[Text]) -> str:

@@ -31,8 +31,9 @@ POINTERS = {form: f"*{form.names.pointer}" for form in ALL if form.names.pointer
 STAGES = {"cuda": 3, "oneapi": 1}
 """How far loads of loops are fetched ahead where a kernel does not say, as Pallas has it."""
 
-_WITHOUT_DEVICE = {"cuda": 90, "oneapi": 80}
-"""Compute capability given to Triton's front end, which needs 8.9 or more for FP8 types but generates no CUDA code."""
+_WITHOUT_DEVICE = {"cuda": 90, "oneapi": 90}
+"""Compute capability given to Triton's front end, which generates no CUDA code. It needs 8.9 or more for FP8 types, and
+makes pointers and masks of tensor descriptors below 9.0."""
 
 
 def compute_capability(platform: str) -> int:
@@ -137,7 +138,7 @@ def triton_ir(request: Request) -> str:
     Raises:
         Unsupported: there is no triton package, or not one that is known, or it refuses the source.
     """
-    return held_transposes(_asked(request)["ir"])
+    return with_plain_descriptors(held_transposes(_asked(request)["ir"]))
 
 
 _TRANSPOSE: Final = re.compile(r"^( *)%(\S+) = tt\.trans (%\S+) (.*: (tensor<[^>]*>) -> .*)$", re.MULTILINE)
@@ -150,6 +151,14 @@ def held_transposes(text: str) -> str:
     """
     region = r"\1%held\2 = scf.execute_region -> \5 {\n\1  scf.yield \3 : \5\n\1}\n"
     return _TRANSPOSE.sub(region + r"\1%\2 = tt.trans %held\2 \4", text)
+
+
+_DESCRIPTOR: Final = re.compile(r"!tt\.tensordesc<tensor<([^<>]*)>>")
+
+
+def with_plain_descriptors(text: str) -> str:
+    """Triton IR with types of tensor descriptors as XLA's version reads them; older Triton wraps the block's type."""
+    return _DESCRIPTOR.sub(r"!tt.tensordesc<\1>", text)
 
 
 @lru_cache(maxsize=4096)

@@ -28,6 +28,7 @@ _CAPABILITY, _CONVERT, _ADD, _SUBTRACT, _OR, _AND, _SHIFT, _LOGICAL_OR, _SELECT 
     169,
 )
 _SUBGROUP_SIZE, _SUBGROUP_ID = 35, 40
+_DECORATE, _BUILT_IN = 71, 11
 _CAPABILITIES: Final = frozenset({58, *range(61, 69)})
 
 _SHUFFLE, _SHUFFLE_XOR, _SHUFFLE_UP, _SHUFFLE_DOWN = 345, 346, 347, 348
@@ -57,9 +58,14 @@ def written_out(module: Module) -> Module:
         one.words[3] in (_REDUCE, _CLUSTERED) for one in reductions
     )
     booleans = {one.words[0] for one in module.instructions if one.opcode == BOOL}
-    if not module.subgroups or not known or any(one.words[0] in booleans for one in exchanges):
+    if not (module.subgroups or _numbered(module)) or not known or any(one.words[0] in booleans for one in exchanges):
         return module
     return _Writer(module).module()
+
+
+def _numbered(module: Module) -> bool:
+    """Whether threads ask for the number of their sub-group; a CPU's own sub-groups have other sizes."""
+    return any(one.opcode == _DECORATE and one.words[1:] == (_BUILT_IN, _SUBGROUP_ID) for one in module.instructions)
 
 
 class _Writer(Editor):

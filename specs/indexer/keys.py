@@ -17,6 +17,7 @@ from typing import Any
 
 from specs.lang.formats.elements import BF16, E4M3, F32, UINT8
 from specs.lang.formats.paged import Paged
+from specs.tile.blocks import ds, load_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     ArrayHandle,
@@ -127,14 +128,18 @@ def packed_columns(row: Row) -> tuple[Tile, Tile]:
     return at, at[:, :, None] * row.bytes + arange(row.bytes)[None, None, :]
 
 
-def dense_keys(p: Any, row: Row, index: Tile, live: Tile) -> Keys:
-    """Keys `index` [n] of arrays k and k_scale."""
+def dense_keys(p: Any, row: Row, first: Tile, count: int) -> Keys:
+    """Keys [first, first + count) of arrays k and k_scale, zeros past the last one."""
+    index = first + arange(count)
+    live = index < p.N
     if row.packed:
         at, column = packed_columns(row)
         codes = load(p.k, (index[:, None, None], column), live[:, None, None])
         return Keys(operands(codes, load(p.k_scale, (index[:, None], at), live[:, None]), row), None)
-    column = arange(row.bytes)[None, :]
-    parts = [load(p.k, (index[:, None], column + part * row.bytes), live[:, None]) for part in range(row.parts)]
+    parts = [
+        load_block(p.k, (ds(first, count), ds(part * row.bytes, row.bytes, in_bounds=True)))
+        for part in range(row.parts)
+    ]
     return Keys(tuple(operand(part) for part in parts), load(p.k_scale, (index,), live).to(F32))
 
 

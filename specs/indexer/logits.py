@@ -64,7 +64,7 @@ def mqa_logits(p: Any, skip: Tile | int = 0) -> None:
 
     def step(k: Tile) -> None:
         column = k * p.BLOCK_N + arange(p.BLOCK_N)
-        keys = dense_keys(p, cut, column, column < p.N)
+        keys = dense_keys(p, cut, k * p.BLOCK_N, p.BLOCK_N)
         # One read of a tile of keys serves all BLOCK_M queries.
         for out_row, live, start, end, heads in rows:
             inside = (column >= start) & (column < end)

@@ -226,7 +226,7 @@ class ArrayParam:
     packed: strides follow from the sizes (row-major over `sizes`), none is passed at run time.
     sizes: size of every dimension, over `Size`s.
     swapped: the array is passed with its last two dimensions in the other order (frameworks without strides).
-    aligned: strides other than 1 are multiples of 16 bytes; stated only for targets with tensor descriptors.
+    pitches: dimensions along which the rows of a tensor descriptor may lie; stated for targets that have them.
     """
 
     name: str
@@ -237,7 +237,7 @@ class ArrayParam:
     sizes: tuple[Expr, ...]
     written: bool
     swapped: bool = False
-    aligned: bool = False
+    pitches: frozenset[int] = frozenset()
 
 
 def block_dims(op: Operation) -> tuple[BlockDim, ...]:
@@ -249,6 +249,12 @@ def block_dims(op: Operation) -> tuple[BlockDim, ...]:
 def block_shape(op: Operation) -> tuple[int, ...]:
     """Shape of the tile that a block access moves."""
     return tuple(dim.size for dim in block_dims(op) if dim.size is not None)
+
+
+def matrix_dims(op: Operation, param: ArrayParam) -> tuple[int, int]:
+    """The two dimensions of a block in the order of its descriptor: the contiguous one is the last."""
+    rows, columns = (d for d, dim in enumerate(block_dims(op)) if dim.size is not None)
+    return (columns, rows) if param.unit == rows and not param.packed else (rows, columns)
 
 
 def index_count(op: Operation, param: ArrayParam) -> int:

@@ -22,6 +22,25 @@ class Detour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TensorDescriptors:
+    """What arrays and blocks must be like for tensor descriptors: loads and stores of 2-D blocks, by which hardware
+    checks bounds and gives zeros. Blocks that are not like this are accessed by masks, with the same result.
+
+    multiple: of bytes, which the distance between rows, and the start of a matrix in its array, must be.
+    least_pitch: bytes between rows. least_width: bytes of a row of the matrix. least_row: bytes of a row of a block.
+    limit: bytes of a row, bytes between rows, and number of rows, which must be less; None for no limit.
+    dots_only: in programs with dots only, where blocks are loaded in the layout of the dot unit.
+    """
+
+    multiple: int = 16
+    least_pitch: int = 16
+    least_width: int = 16
+    least_row: int = 16
+    limit: int | None = None
+    dots_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One place a program can run.
 
@@ -46,7 +65,7 @@ class Target:
     has_pdl: starts a kernel while the one before it ends, which the kernel waits for itself (programmatic dependent
         launch); elsewhere kernels of a queue run one after the other.
     accumulators: how its dot units add up, by bits of the operands' elements; float32 where none is listed.
-    has_tensor_descriptors: loads and stores 2-D blocks by descriptor, which checks bounds in hardware and gives zeros.
+    descriptors: which 2-D blocks are loaded and stored by tensor descriptors; None for none.
     poisons_padding: loads of blocks give NaN (127 in integers) where their padding is undefined, to show results that
         depend on it.
     decodes_fp8_in_half: makes float16 of FP8 codes by a shift, where it has no type for them; elsewhere float32.
@@ -66,7 +85,7 @@ class Target:
     flushes_subnormals: bool = False
     has_pdl: bool = False
     accumulators: tuple[tuple[int, Accumulator], ...] = ()
-    has_tensor_descriptors: bool = False
+    descriptors: TensorDescriptors | None = None
     poisons_padding: bool = False
     decodes_fp8_in_half: bool = False
     dot_fallback: frozenset[ElementFormat] = frozenset()
@@ -141,12 +160,23 @@ PALLAS_CUDA = Target(
     accumulators=_TENSOR_CORES,
     config="cuda.pallas",
 )
+# Messages of Intel GPUs for 2-D blocks take matrices with rows of at least 64 bytes, a multiple of 16 bytes apart, and
+# sizes of 24 bits. That they begin at multiples of 64 bytes is the compiler's part: it rounds down, and adds columns.
+_INTEL_BLOCKS = TensorDescriptors(least_pitch=64, least_width=64, limit=1 << 24, dots_only=True)
 # What JAX hands to OpenXLA's oneAPI plugin, Pallas or Triton, for GPUs whose matrix units it uses: for all dots of a
 # function or for none of them.
-PALLAS_XPU = replace(TRITON_XPU, name="pallas-xpu", dot=frozenset({F16, BF16}), dot_fallback=frozenset({F32}))
+PALLAS_XPU = replace(
+    TRITON_XPU,
+    name="pallas-xpu",
+    dot=frozenset({F16, BF16}),
+    dot_fallback=frozenset({F32}),
+    descriptors=_INTEL_BLOCKS,
+)
 # Without matrix units, dots are multiplications and additions in float32, and bfloat16 operands would only pass through
 # shared memory as a type that drivers' compilers fail on.
-PALLAS_XPU_VECTOR = replace(PALLAS_XPU, name="pallas-xpu-vector", dot=frozenset({F32}), config="xpu.vector")
+PALLAS_XPU_VECTOR = replace(
+    PALLAS_XPU, name="pallas-xpu-vector", dot=frozenset({F32}), descriptors=None, config="xpu.vector"
+)
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(
     name="pallas-interpret",

@@ -13,21 +13,22 @@ import specs
 from jax_impl.triton import source as triton_source
 from parity.judge.frameworks import run_torch
 from specs.lang.declare.axes import Axis
-from specs.lang.formats.elements import BF16, E8M0, F32, UINT8
+from specs.lang.formats.elements import BF16, E8M0, F32, INT32, UINT8
 from specs.tile import targets
 from specs.tile.blocks import ds, load_block, store_block
 from specs.tile.emit import triton
 from specs.tile.ir import Opcode, walk
+from specs.tile.language import dot, full, load
 from specs.tile.launch.cases import case_arrays, case_call
 from specs.tile.launch.launches import launches
 from specs.tile.launch.plan import Launch
-from specs.tile.targets import TRITON_INTERPRET, TRITON_XPU, Target
+from specs.tile.targets import PALLAS_XPU, TRITON_INTERPRET, TRITON_XPU, Target, TensorDescriptors
 from tests.contract import suite
 from tests.tile.kernels import checked, tiny
 
 M, N = Axis(name="M"), Axis(name="N")
-XPU = replace(TRITON_XPU, name="triton-xpu-descriptors", has_tensor_descriptors=True)
-INTERPRETED = replace(TRITON_INTERPRET, name="triton-interpret-descriptors", has_tensor_descriptors=True)
+XPU = replace(TRITON_XPU, name="triton-xpu-descriptors", descriptors=TensorDescriptors())
+INTERPRETED = replace(TRITON_INTERPRET, name="triton-interpret-descriptors", descriptors=TensorDescriptors())
 MAKE = "tl.make_tensor_descriptor"
 BLOCKS = frozenset({Opcode.LOAD_BLOCK, Opcode.STORE_BLOCK})
 CASES = (
@@ -54,10 +55,9 @@ def blocks(launch: Launch) -> list[str]:
     return [str(op.attrs["array"]) for op in walk(launch.program.ops) if op.code in BLOCKS]
 
 
-def test_shipped_targets_have_none() -> None:
+def test_shipped_targets_that_have_them() -> None:
     shipped = [value for value in vars(targets).values() if isinstance(value, Target)]
-    assert shipped
-    assert not any(target.has_tensor_descriptors for target in shipped)
+    assert [target.name for target in shipped if target.descriptors is not None] == [PALLAS_XPU.name]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,52 @@ def test_which_blocks_are_descriptors(columns: int, form: Any, strides: Any, fou
     launch = next(launches(call, XPU, strides={} if strides is None else {"x": strides}))
     assert blocks(launch) == found
     assert not blocks(next(launches(call, TRITON_XPU, strides={})))
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "found"),
+    [
+        ((8, 64), None, True),
+        ((8, 8), None, False),  # 32 bytes in a row
+        ((8, 16), (20, 1), True),  # 80 bytes between rows
+        ((8, 16), (16, 1), True),
+        ((8, 64), (66, 1), False),  # 264 bytes
+        ((1, 64), (0, 1), False),  # nothing between rows
+        ((8, 1 << 22), None, False),  # rows of 16 MiB
+        ((1 << 24, 16), None, False),
+    ],
+)
+def test_matrices_that_messages_of_intel_gpus_take(shape: Any, strides: Any, found: bool) -> None:
+    def body(p: Any) -> None:
+        tile = load_block(p.x, (ds(0, 16), ds(0, 16)))
+        store_block(p.out, (ds(0, 16), ds(0, 16)), dot(tile.to(BF16), tile.to(BF16)))
+
+    op = tiny(body, {"x": ((M, N), F32)}, {"out": ((M, N), F32)}, axes=(M, N))
+    call = checked(op, {"x": np.lib.stride_tricks.as_strided(np.zeros(1, np.uint32), shape, (0, 0))})
+    launch = next(launches(call, PALLAS_XPU, strides={} if strides is None else {"x": strides}))
+    assert ("x" in blocks(launch)) is found
+
+
+def test_rows_that_end_with_data_are_no_descriptors_on_their_contiguous_side() -> None:
+    """Their number of bytes is not known; messages take 64 or more."""
+
+    def body(p: Any) -> None:
+        end = load(p.end, (0,))
+        for dims in ((ds(0, 16, end=end), ds(0, 32)), (ds(0, 16), ds(0, 32, end=end))):
+            store_block(p.out, (ds(0, 16), ds(0, 32)), load_block(p.x, dims) + dot_of_nothing())
+
+    def dot_of_nothing() -> Any:
+        return dot(full((16, 16), 0.0, BF16), full((16, 32), 0.0, BF16))
+
+    arrays = {"x": ((M, N), F32), "end": ((M,), INT32)}
+    op = tiny(body, arrays, {"out": ((M, N), F32)}, axes=(M, N))
+    call = checked(op, {"x": np.zeros((16, 32), np.uint32), "end": np.zeros(16, np.uint32)})
+    assert blocks(next(launches(call, PALLAS_XPU, strides={}))).count("x") == 1
+
+
+def test_programs_without_dots_keep_masks_on_intel_gpus() -> None:
+    assert not blocks(launched("per_token_group_quant_fp8", "hidden", PALLAS_XPU))
+    assert blocks(launched("fp8_gemm", "ragged-n", PALLAS_XPU)) == ["a", "b", "c"]
 
 
 def test_one_dimension_and_leading_dimensions_that_stay_apart_are_gathers() -> None:

@@ -13,6 +13,7 @@ from parity.xpu.subgroups import written_out
 VOID, WORD, FLOAT, WIDE, VECTOR, INPUT, SCOPE, PLACE, KERNEL = 1, 2, 3, 4, 12, 6, 7, 8, 9
 SEVEN = 5  # a constant; its number is also that of a storage class, which is a literal and no value
 VALUE, LANE, CLUSTER, WIDE_LANE, OUTSIDE, RESULT = 20, 21, 22, 23, 24, 30
+NUMBER = 25  # of a sub-group
 THREADS, LANES = 64, 32
 FUNCTION, PARAMETER, LOAD, STORE, BARRIER, END = 54, 55, 61, 62, 224, 56
 WIDTHS = {WORD: 32, WIDE: 64}
@@ -185,3 +186,17 @@ def test_what_is_not_known_stays_as_it_is(one: Instruction) -> None:
 def test_module_without_exchanges_stays_as_it_is() -> None:
     before = module(capability=5)
     assert written_out(before) is before
+
+
+def test_number_of_a_sub_group_is_written_out_without_exchanges_too() -> None:
+    """A CPU's own sub-groups have other sizes."""
+    asked = Instruction(59, (INPUT, NUMBER, 1))
+    load = Instruction(61, (WORD, RESULT, NUMBER))
+    before = module(load, capability=5)
+    decorated = (Instruction(71, (NUMBER, 11, 40)), asked)
+    code = [one for one in before.instructions if one.words != (VECTOR,)]
+    first = next(place for place, one in enumerate(code) if one.opcode == FUNCTION)
+    numbered = Module(header=before.header, instructions=(*code[:first], *decorated, *code[first:]))
+    found = written_out(numbered)
+    assert not any(one.opcode == 61 and one.words[2] == NUMBER for one in found.instructions)
+    assert [one.words[1] for one in found.instructions if one.opcode == 194] == [RESULT], "thread // 32"

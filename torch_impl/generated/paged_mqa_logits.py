@@ -68,27 +68,27 @@ def paged_mqa_logits(
             known = request >= 0  # specs/indexer/paged_logits.py:103
             row = request * QUERIES
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:103
+            head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:104
             inside = (head < H) & known
             weight = tl.load(weights_ptr + (row * stride_weights0 + head), mask=inside, other=0.0)
             column = tl.arange(0, CHUNK)[None, :]
-            # specs/indexer/keys.py:116
+            # specs/indexer/keys.py:117
             part_1 = tl.load(
                 q_ptr + (request * stride_q0 + head[:, None] * stride_q2 + column), mask=inside[:, None], other=0.0
             )
             # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
             other_1 = tl.permute(part_1, [1, 0])
-            weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:121
             row_1 = row + 1  # specs/indexer/paged_logits.py:106
-            # specs/indexer/keys.py:105
+            # specs/indexer/keys.py:106
             weight_2 = tl.load(weights_ptr + (row_1 * stride_weights0 + head), mask=inside, other=0.0)
-            # specs/indexer/keys.py:116
+            # specs/indexer/keys.py:117
             part_2 = tl.load(
                 q_ptr + (request * stride_q0 + 1 * stride_q1 + head[:, None] * stride_q2 + column),
                 mask=inside[:, None], other=0.0
             )
             other_2 = tl.permute(part_2, [1, 0])
-            weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:120
+            weight_3 = weight_2 * 0.5  # specs/indexer/keys.py:121
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:125
                 column_1 = k * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/paged_logits.py:112
                 entry = column_1 // ROWS
@@ -98,7 +98,7 @@ def paged_mqa_logits(
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = tl.where(live_1, page, 0)
                 inside_1 = column_1 % ROWS
-                start = inside_1 * 128  # specs/indexer/keys.py:145
+                start = inside_1 * 128  # specs/indexer/keys.py:150
                 shares = inside_1 * 4 + ROWS * 128
                 part_3 = tl.load(
                     (
@@ -111,7 +111,7 @@ def paged_mqa_logits(
                     mask=live_1, other=0.0
                 )
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
-                products = tl.dot(part_3, other_1)  # specs/indexer/keys.py:169
+                products = tl.dot(part_3, other_1)  # specs/indexer/keys.py:174
                 # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
                 total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)
                 # Once per key instead of once per head and key; relu commutes with a positive factor.
@@ -121,7 +121,7 @@ def paged_mqa_logits(
                 mask = column_1 < max_model_len
                 index = out_request * QUERIES
                 tl.store(logits_ptr + (index * max_model_len + column_1), value, mask=mask)
-                products_1 = tl.dot(part_3, other_2)  # specs/indexer/keys.py:169
+                products_1 = tl.dot(part_3, other_2)  # specs/indexer/keys.py:174
                 total_1 = tl.sum((products_1 + tl.abs(products_1)) * weight_3[None, :], axis=1)
                 # specs/indexer/paged_logits.py:120
                 value_1 = tl.where(live_1 & (column_1 < other), total_1 * scale, float("-inf"))

@@ -63,17 +63,17 @@ def paged_mqa_logits(
         if first_tile < end_tile:
             known = request >= 0  # specs/indexer/paged_logits.py:103
             # Unrolled: all heads of a query stay in registers while its keys stream by.
-            head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:103
+            head = tl.arange(0, BLOCK_H)  # specs/indexer/keys.py:104
             inside = (head < H) & known
             weight = tl.load(weights_ptr + (request * stride_weights0 + head), mask=inside, other=0.0)
             column = tl.arange(0, CHUNK)[None, :]
-            # specs/indexer/keys.py:116
+            # specs/indexer/keys.py:117
             part_1 = tl.load(
                 q_ptr + (request * stride_q0 + head[:, None] * stride_q1 + column), mask=inside[:, None], other=0.0
             )
             # Half the weight: `score` multiplies it with x + |x| = 2 relu(x).
             other = tl.permute(part_1, [1, 0])
-            weight_1 = weight * 0.5  # specs/indexer/keys.py:120
+            weight_1 = weight * 0.5  # specs/indexer/keys.py:121
             for k in tl.range(first_tile, end_tile, num_stages=2):  # specs/indexer/paged_logits.py:125
                 column_1 = k * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/indexer/paged_logits.py:112
                 entry = column_1 // ROWS
@@ -83,7 +83,7 @@ def paged_mqa_logits(
                 # Page 0 where there is none: the address is computed for masked lanes too.
                 page_1 = tl.where(live_1, page, 0)
                 inside_1 = column_1 % ROWS
-                start = inside_1 * 128  # specs/indexer/keys.py:145
+                start = inside_1 * 128  # specs/indexer/keys.py:150
                 shares = inside_1 * 4 + ROWS * 128
                 part_2 = tl.load(
                     (
@@ -97,7 +97,7 @@ def paged_mqa_logits(
                 )
                 mask = column_1 < upper  # specs/indexer/paged_logits.py:120
                 # FP8 parts are summed outside: fp8 dot units accumulate in less than full float32.
-                products = tl.dot(part_2, other)  # specs/indexer/keys.py:169
+                products = tl.dot(part_2, other)  # specs/indexer/keys.py:174
                 # x + |x| is twice relu(x), and NaN where x is, which a maximum may drop; halving is exact.
                 total = tl.sum((products + tl.abs(products)) * weight_1[None, :], axis=1)
                 # Once per key instead of once per head and key; relu commutes with a positive factor.

@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from specs.lang.declare.axes import BinaryExpr, Expr, Literal, Ref
@@ -20,7 +21,19 @@ from specs.tile.constants import NamedInt
 from specs.tile.emit.comments import comments_of
 from specs.tile.emit.numerals import meaning_of_bits, meaning_of_float, meaning_of_integer
 from specs.tile.emit.wrapping import WIDTH, commented, filled, wrapped
-from specs.tile.ir import Location, Opcode, Operation, Program, Size, Stride, Value, walk
+from specs.tile.ir import (
+    ArrayParam,
+    Location,
+    Opcode,
+    Operation,
+    Program,
+    Size,
+    Stride,
+    Value,
+    block_dims,
+    matrix_dims,
+    walk,
+)
 
 BINARY: dict[Opcode, tuple[str, int]] = {  # sign and precedence
     Opcode.OR: ("|", 4),
@@ -86,6 +99,20 @@ class Text(str):
     def inside(self, precedence: int) -> str:
         """The text, in parentheses where it binds less tightly than `precedence`."""
         return f"({self})" if self.precedence < precedence else str(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """A matrix in an array: what a tensor descriptor is made of.
+
+    at: index of every dimension of the array, None for the two along which the matrix lies. dims: these two, the
+        contiguous one last. shape: texts of how many rows and columns exist. block_shape: of its blocks.
+    """
+
+    at: tuple[Value | None, ...]
+    dims: tuple[int, int]
+    shape: list[str]
+    block_shape: list[int]
 
 
 class Printer(ABC):
@@ -366,6 +393,31 @@ class Printer(ABC):
     def constants_used(self) -> list[tuple[str, int]]:
         """Constants that are printed, in the kernel's order."""
         return [(name, value) for name, value in self.values.items() if name in self.constants]
+
+    def matrix(self, op: Operation) -> Matrix:
+        """What a tensor descriptor is made of."""
+        param, dims = self.program.array(str(op.attrs["array"])), block_dims(op)
+        operands = iter(op.operands)
+        at = tuple(None if dim.size is not None else next(operands) for dim in dims)
+        sizes = [str(self.extent(param, d) if dim.in_bounds else self.of(next(operands))) for d, dim in enumerate(dims)]
+        order = matrix_dims(op, param)
+        block = [dims[d].size or 1 for d in order]
+        return Matrix(at=at, dims=order, shape=[sizes[d] for d in order], block_shape=block)
+
+    def extent(self, param: ArrayParam, d: int) -> Text:
+        """The declared size of a dimension of an array."""
+        return self.size(param.sizes[d])
+
+    def block_at(self, op: Operation, method: str, *arguments: str) -> str:
+        """A call of a descriptor's method at the starts of a block."""
+        blocks, *starts = (str(self.of(value)) for value in op.operands[:3])
+        starts = starts[::-1] if self.is_transposed(op) else starts
+        return f"{blocks}.{method}({', '.join([f'[{starts[0]}, {starts[1]}]', *arguments])})"
+
+    def is_transposed(self, op: Operation) -> bool:
+        """Whether blocks are contiguous along their first dimension: descriptors have that last."""
+        rows, columns = matrix_dims(op, self.program.array(str(op.attrs["array"])))
+        return rows > columns
 
     def ceiling(self, op: Operation) -> tuple[Value, Value] | None:
         """x and y of an operation that divides x by y and rounds up, as `cdiv` does it: (x + (y - 1)) // y."""

@@ -23,7 +23,6 @@ from specs.tile.ir import (
     Size,
     Stride,
     Value,
-    block_dims,
     index_count,
     walk,
 )
@@ -126,12 +125,6 @@ def _wrapped(text: str) -> str:
     """A string of instructions as one literal per line."""
     lines = [f'    "{part}; "' for part in text.removesuffix("; }").split("; ")]
     return "\n" + "\n".join([*lines, '    "}"']) + "\n"
-
-
-def _ranges(op: Operation, param: ArrayParam) -> tuple[int, int]:
-    """The two dimensions of a block in the order of its descriptor: the contiguous one is the last."""
-    rows, columns = (d for d, dim in enumerate(block_dims(op)) if dim.size is not None)
-    return (columns, rows) if param.unit == rows and not param.packed else (rows, columns)
 
 
 class TritonPrinter(Printer):
@@ -269,7 +262,7 @@ class TritonPrinter(Printer):
         if op.code is Opcode.DESCRIPTOR:
             return self.descriptor(op)
         if op.code is Opcode.LOAD_BLOCK:
-            return Text(self.block_at(op, "load") + (".T" if self._transposed(op) else ""))
+            return Text(self.block_at(op, "load") + (".T" if self.is_transposed(op) else ""))
         param = self.program.array(str(op.attrs["array"]))
         mask = ""
         if "view" in op.attrs:
@@ -286,7 +279,7 @@ class TritonPrinter(Printer):
         self.last_store = len(self.lines)
         if op.code is Opcode.STORE_BLOCK:
             value = self.of(op.operands[3])
-            self.line(self.block_at(op, "store", f"tl.trans({value})" if self._transposed(op) else value), depth, op)
+            self.line(self.block_at(op, "store", f"tl.trans({value})" if self.is_transposed(op) else value), depth, op)
             return
         param = self.program.array(str(op.attrs["array"]))
         value, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
@@ -296,33 +289,18 @@ class TritonPrinter(Printer):
 
     def descriptor(self, op: Operation) -> Text:
         """`tl.make_tensor_descriptor` of the two dimensions of blocks, at their indices of the others."""
-        param, dims = self.program.array(str(op.attrs["array"])), block_dims(op)
-        operands = iter(op.operands)
+        matrix, param = self.matrix(op), self.program.array(str(op.attrs["array"]))
         base = [f"{param.name}_ptr"]
-        for d, dim in enumerate(dims):
-            if dim.size is None and not is_zero(index := next(operands)):
+        for d, index in enumerate(matrix.at):
+            if index is not None and not is_zero(index):
                 base.append(f"{self.of(index).inside(9)} * {self._stride(param, d) or 1}")
-        pairs = zip(param.sizes, dims, strict=True)
-        sizes = [str(self.size(size) if dim.in_bounds else self.of(next(operands))) for size, dim in pairs]
-        order = _ranges(op, param)
         lists = {
-            "shape": [sizes[d] for d in order],
-            "strides": [self._stride(param, order[0]) or "1", "1"],
-            "block_shape": [self.sizes([dims[d].size or 1 for d in order])],
+            "shape": matrix.shape,
+            "strides": [self._stride(param, matrix.dims[0]) or "1", "1"],
+            "block_shape": [self.sizes(matrix.block_shape)],
         }
         settings = ", ".join(f"{name}=[{', '.join(texts)}]" for name, texts in lists.items())
         return Text(f"tl.make_tensor_descriptor({' + '.join(base)}, {settings})")
-
-    def block_at(self, op: Operation, method: str, *arguments: str) -> str:
-        """A call of a descriptor's method at the starts of a block."""
-        blocks, *starts = (str(self.of(value)) for value in op.operands[:3])
-        starts = starts[::-1] if self._transposed(op) else starts
-        return f"{blocks}.{method}({', '.join([f'[{starts[0]}, {starts[1]}]', *arguments])})"
-
-    def _transposed(self, op: Operation) -> bool:
-        """Whether blocks are contiguous along their first dimension: descriptors have that last."""
-        order = _ranges(op, self.program.array(str(op.attrs["array"])))
-        return order[0] > order[1]
 
     def branch(self, op: Operation, depth: int) -> None:
         """An `if` on a scalar."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from specs.lang.call.bind import Call
-from specs.lang.formats.elements import ElementFormat
-from specs.tile.ir import Program
+from specs.lang.declare.layouts import packed_strides
+from specs.tile.ir import ArrayParam, Program
 from specs.tile.launch.plan import Launch, Memory, Strides, plan
 from specs.tile.passes.legalise import legalise
-from specs.tile.targets import Target
+from specs.tile.targets import Target, TensorDescriptors
 
 
 def launches(
@@ -40,13 +40,32 @@ def launches(
 
 def _legalised(launch: Launch, target: Target) -> Program:
     program = launch.program
-    if target.has_tensor_descriptors:
-        arrays = (replace(p, aligned=_is_aligned(launch.arrays[p.name][1], p.element)) for p in program.arrays)
-        program = replace(program, arrays=tuple(arrays))
+    if target.descriptors is not None:
+        known = {p.name: _pitches(launch.arrays[p.name][1], p, target.descriptors) for p in program.arrays}
+        program = replace(program, arrays=tuple(replace(p, pitches=known[p.name]) for p in program.arrays))
     return legalise(program, target)
 
 
-def _is_aligned(memory: Memory, element: ElementFormat) -> bool:
-    """Whether rows of an array start at multiples of 16 bytes, as tensor descriptors require."""
-    strides = [stride for size, stride in zip(memory.sizes, memory.strides, strict=True) if size > 1 and stride != 1]
-    return all(stride * element.storage_bits // 8 % 16 == 0 for stride in strides)
+def _pitches(memory: Memory, param: ArrayParam, rules: TensorDescriptors) -> frozenset[int]:
+    """Dimensions along which a matrix in an array has rows as tensor descriptors require them."""
+    unit, bits = param.rank - 1 if param.packed else param.unit, param.element.storage_bits
+    steps = packed_strides(memory.sizes) if param.packed else memory.strides
+    others = [
+        (d, size, step * bits // 8) for d, (size, step) in enumerate(zip(memory.sizes, steps, strict=True)) if d != unit
+    ]
+    if unit is None or not _within(memory.sizes[unit] * bits // 8, rules.least_width, rules.limit):
+        return frozenset()
+    # Where a matrix lies in the array follows from the other dimensions.
+    if any(size > 1 and step % rules.multiple for _, size, step in others):
+        return frozenset()
+    return frozenset(
+        d
+        for d, size, step in others
+        if step % rules.multiple == 0
+        and _within(step, rules.least_pitch, rules.limit)
+        and _within(size, 0, rules.limit)
+    )
+
+
+def _within(value: int, least: int, limit: int | None) -> bool:
+    return least <= value and (limit is None or value < limit)

@@ -31,9 +31,10 @@ from specs.tile.language import arange, both, minimum
 from specs.tile.language import where as select
 from specs.tile.passes.rewriter import Replay, Rewriter
 from specs.tile.passes.simplify import simplify
-from specs.tile.targets import Target
+from specs.tile.targets import Target, TensorDescriptors
 
 _BLOCKS = frozenset({Opcode.LOAD_BLOCK, Opcode.STORE_BLOCK})
+_KNOWN = frozenset({Opcode.SIZE, Opcode.CONST, Opcode.ADD, Opcode.SUB, Opcode.MUL, Opcode.IDIV, Opcode.IMOD})
 
 
 def lower_blocks(program: Program, target: Target) -> Program:
@@ -46,15 +47,30 @@ def lower_blocks(program: Program, target: Target) -> Program:
     return replace(program, ops=tuple(simplify(lowering.tracer.ops)))
 
 
-def is_descriptor(op: Operation, param: ArrayParam) -> bool:
+def is_descriptor(op: Operation, param: ArrayParam, rules: TensorDescriptors) -> bool:
     """Whether a block can be accessed by a tensor descriptor: 2-D, contiguous along one dimension, aligned rows."""
     dims = block_dims(op)
     unit = param.rank - 1 if param.packed else param.unit
-    if unit is None or len(dims) != param.rank or len(block_shape(op)) != 2 or not param.aligned:
+    if unit is None or len(dims) != param.rank or len(block_shape(op)) != 2:
         return False
     row, bits = dims[unit].size, param.element.storage_bits
-    # A row has at least 16 bytes. Zeros are written as zero bits, which e8m0 reads as 2**-127.
-    return row is not None and row * bits >= 16 * 8 and param.element != E8M0
+    if not dims[unit].in_bounds and not _is_known(_end(op, unit)):  # rows may have any number of bytes
+        return False
+    rows = next(d for d, dim in enumerate(dims) if dim.size is not None and d != unit)
+    # Zeros are written as zero bits, which e8m0 reads as 2**-127.
+    return row is not None and row * bits >= rules.least_row * 8 and rows in param.pitches and param.element != E8M0
+
+
+def _end(op: Operation, dim: int) -> Value:
+    """The first index of a dimension that does not exist: an operand where the block may leave its array."""
+    dims = block_dims(op)
+    return op.operands[len(dims) + sum(not before.in_bounds for before in dims[:dim])]
+
+
+def _is_known(value: Value) -> bool:
+    """Whether a value follows from declared sizes alone."""
+    op = value.op
+    return op is not None and op.code in _KNOWN and all(map(_is_known, op.operands))
 
 
 class _Placing(Replay):
@@ -109,6 +125,9 @@ class _Lowering(Rewriter):
     def __init__(self, target: Target, program: Program) -> None:
         super().__init__(target, _Placing())
         self.program = program
+        rules = None if program.wide else target.descriptors
+        dots = any(op.code is Opcode.DOT for op in walk(program.ops))
+        self.descriptors = rules if rules is None or dots or not rules.dots_only else None
 
     def type_of(self, old: TileType) -> TileType:
         """The same: formats are legalised after this."""
@@ -120,7 +139,7 @@ class _Lowering(Rewriter):
             super().rewrite(op)
             return
         param = self.program.array(str(op.attrs["array"]))
-        if self.target.has_tensor_descriptors and is_descriptor(op, param) and not self.program.wide:
+        if self.descriptors is not None and is_descriptor(op, param, self.descriptors):
             self.by_descriptor(op)
             return
         shape = block_shape(op)
