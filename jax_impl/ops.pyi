@@ -2285,6 +2285,262 @@ def rms_norm(
         gives y bf16 [5, 576].
     """
 
+def mhc_post(
+    x: _Array,
+    residual: _Array,
+    post: _Array,
+    comb: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """The layer's output and the residual streams mixed into new streams.
+
+        y[t, j, h] = post[t, j] x[t, h] + sum_i comb[t, i, j] residual[t, i, h]
+
+    float32 in this order, rounded once. The sum is over the first index of comb.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        x: output of the layer, bf16 [..T, H]
+        residual: residual streams, bf16 [..T, 4, H]
+        post: gates of x, f32 [..T, 4, 1]
+        comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: residual streams, bf16 [..T, 4, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16); before it at most (5 + 2) * 2**-24 of the sum of the absolute values
+            that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With x bf16 [5, 200], residual bf16 [5, 4, 200], post f32 [5, 4, 1], comb f32 [5, 4, 4]:
+
+        >>> y = mhc_post(x, residual, post, comb)
+
+        gives y bf16 [5, 4, 200].
+    """
+
+def mhc_pre(
+    residual: _Array,
+    fn: _Array,
+    scale: _Array,
+    base: _Array,
+    norm_weight: _Array | None = None,
+    *,
+    rms_eps: float = 1e-06,
+    pre_eps: float = 1e-06,
+    sinkhorn_eps: float = 1e-06,
+    post_mult: float = 2.0,
+    repeat: int = 20,
+    norm_eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Gates of the residual streams, and the input of the next layer.
+
+        x    = residual[t] as one row of 4 h columns            rs = 1 / sqrt(mean(x^2) + rms_eps)
+        mix  = (x @ fn^T) rs                                    24 columns: 4 pre, 4 post, 16 comb row by row
+        pre  = sigmoid(mix_pre scale[0] + base_pre) + pre_eps
+        post = post_mult sigmoid(mix_post scale[1] + base_post)
+        comb = softmax of the rows of mix_comb scale[2] + base_comb, plus sinkhorn_eps; divided by its column sums
+            plus
+               sinkhorn_eps; then repeat - 1 times by its row sums and by its column sums, each plus sinkhorn_eps
+        layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
+                                                                norm_eps) norm_weight, rounded once
+
+    Everything is float32; products with fn are exact. They are added over 128 columns of each stream, and then over
+    these, so that with generated kernels a row has the same bits whatever other rows a call has.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        residual: residual streams, bf16 [..T, 4, H]
+        fn: weight of the gates, over all streams of a row, f32 [24, H * 4]
+        scale: factor of each kind of gate, f32 [3]
+        base: addend of every gate, f32 [24]
+        norm_weight: weight of the RMS norm of layer_input; no norm where it is left out, optional, f32 or bf16 [H]
+        rms_eps: added to the mean square of a row's streams. Default 1e-06.
+        pre_eps: added to the gates of layer_input. Default 1e-06.
+        sinkhorn_eps: added to comb once, and to the sums that it is divided by. Default 1e-06.
+        post_mult: factor of post. Default 2.0.
+        repeat: Sinkhorn iterations. Default 20.
+        norm_eps: added to the mean square of layer_input, where norm_weight is passed. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        post: gates of the layer's output, f32 [..T, 4, 1]
+        comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
+        layer_input: input of the layer, bf16 [..T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) +
+            32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
+            FP8 operands); inexact even where all sums are exact.
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128))
+            + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
+            for FP8 operands); inexact even where all sums are exact.
+
+    Example:
+        With residual bf16 [35, 4, 72], fn f32 [24, 288], scale f32 [3], base f32 [24]:
+
+        >>> post, comb, layer_input = mhc_pre(residual, fn, scale, base)
+
+        gives post f32 [35, 4, 1], comb f32 [35, 4, 4], layer_input bf16 [35, 72].
+    """
+
+def mhc_fused_post_pre(
+    x: _Array,
+    residual: _Array,
+    prev_post: _Array,
+    prev_comb: _Array,
+    fn: _Array,
+    scale: _Array,
+    base: _Array,
+    norm_weight: _Array | None = None,
+    *,
+    rms_eps: float = 1e-06,
+    pre_eps: float = 1e-06,
+    sinkhorn_eps: float = 1e-06,
+    post_mult: float = 2.0,
+    repeat: int = 20,
+    norm_eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """mhc_post of one layer and mhc_pre of the next one: the streams between them are read once less.
+
+        residual_cur = mhc_post(x, residual, prev_post, prev_comb), rounded to bfloat16
+        post, comb, layer_input = mhc_pre(residual_cur, fn, scale, base)
+
+        x    = residual[t] as one row of 4 h columns            rs = 1 / sqrt(mean(x^2) + rms_eps)
+        mix  = (x @ fn^T) rs                                    24 columns: 4 pre, 4 post, 16 comb row by row
+        pre  = sigmoid(mix_pre scale[0] + base_pre) + pre_eps
+        post = post_mult sigmoid(mix_post scale[1] + base_post)
+        comb = softmax of the rows of mix_comb scale[2] + base_comb, plus sinkhorn_eps; divided by its column sums
+            plus
+               sinkhorn_eps; then repeat - 1 times by its row sums and by its column sums, each plus sinkhorn_eps
+        layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
+                                                                norm_eps) norm_weight, rounded once
+
+    Everything is float32; products with fn are exact. They are added over 128 columns of each stream, and then over
+    these, so that with generated kernels a row has the same bits whatever other rows a call has.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        x: output of the layer before, bf16 [..T, H]
+        residual: residual streams, bf16 [..T, 4, H]
+        prev_post: post of the layer before, f32 [..T, 4, 1]
+        prev_comb: comb of the layer before, f32 [..T, 4, 4]
+        fn: weight of the gates, over all streams of a row, f32 [24, H * 4]
+        scale: factor of each kind of gate, f32 [3]
+        base: addend of every gate, f32 [24]
+        norm_weight: weight of the RMS norm of layer_input; no norm where it is left out, optional, f32 or bf16 [H]
+        rms_eps: added to the mean square of a row's streams. Default 1e-06.
+        pre_eps: added to the gates of layer_input. Default 1e-06.
+        sinkhorn_eps: added to comb once, and to the sums that it is divided by. Default 1e-06.
+        post_mult: factor of post. Default 2.0.
+        repeat: Sinkhorn iterations. Default 20.
+        norm_eps: added to the mean square of layer_input, where norm_weight is passed. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        residual_cur: residual streams, bf16 [..T, 4, H]
+        post: gates of the layer's output, f32 [..T, 4, 1]
+        comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
+        layer_input: input of the layer, bf16 [..T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        residual_cur: relative rounding error 2**-8 (bf16); before it at most (5 + 2) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) +
+            32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
+            FP8 operands); inexact even where all sums are exact.
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128))
+            + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
+            for FP8 operands); inexact even where all sums are exact.
+
+    Example:
+        With x bf16 [35, 72], residual bf16 [35, 4, 72], prev_post f32 [35, 4, 1], prev_comb f32 [35, 4, 4], fn f32
+            [24, 288], scale f32 [3], base f32 [24]:
+
+        >>> residual_cur, post, comb, layer_input = mhc_fused_post_pre(x, residual, prev_post, prev_comb, fn, scale,
+        ...     base)
+
+        gives residual_cur bf16 [35, 4, 72], post f32 [35, 4, 1], comb f32 [35, 4, 4], layer_input bf16 [35, 72].
+    """
+
+def hc_head(
+    residual: _Array,
+    fn: _Array,
+    scale: _Array,
+    base: _Array,
+    *,
+    rms_eps: float = 1e-06,
+    eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """The residual streams after the last layer, weighted by their own gates.
+
+        x = residual[t] as one row of 4 h columns               rs = 1 / sqrt(mean(x^2) + rms_eps)
+        g = sigmoid((x @ fn^T) rs scale + base) + eps
+        y[t] = sum_i g_i residual[t, i]
+
+    Everything is float32, products with fn are exact, and y is rounded once. With generated kernels a row has the
+    same bits whatever other rows a call has.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        residual: residual streams, bf16 [..T, 4, H]
+        fn: weight of the gates, over all streams of a row, f32 [4, H * 4]
+        scale: factor of each kind of gate, f32 [1]
+        base: addend of every gate, f32 [4]
+        rms_eps: added to the mean square of a row's streams. Default 1e-06.
+        eps: added to the gates. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: weighted sum, bf16 [..T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) + 32) *
+            2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands); inexact even where all sums are exact.
+
+    Example:
+        With residual bf16 [35, 4, 72], fn f32 [4, 288], scale f32 [1], base f32 [4]:
+
+        >>> y = hc_head(residual, fn, scale, base)
+
+        gives y bf16 [35, 72].
+    """
+
 
 def explain(name: str, platform: str | None=None) -> dict[str, str]: ...
 

@@ -25,6 +25,9 @@ from specs.indexer.paged_logits import PAGED_MQA_LOGITS
 from specs.indexer.query import INDEXER_Q_FP8, INDEXER_Q_MXFP4
 from specs.indexer.topk import TOPK_ROWS, TOPK_ROWS_DECODE
 from specs.lang.declare.op import Op
+from specs.mhc.head import HC_HEAD
+from specs.mhc.post import MHC_POST
+from specs.mhc.pre import MHC_FUSED_POST_PRE, MHC_PRE
 from specs.norm.rms import RMS_NORM
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
@@ -73,5 +76,9 @@ OPS: dict[str, Op] = {
         TOPK_ROWS_DECODE,
         SPARSE_ATTN_INDEXER,
         RMS_NORM,
+        MHC_POST,
+        MHC_PRE,
+        MHC_FUSED_POST_PRE,
+        HC_HEAD,
     )
 }

@@ -40,4 +40,8 @@ SPEC_SHA256 = {
     "topk_rows_decode": "f482339f896054a59c9ff77fbad3aa2270ac6d9aab35be52c1a03b9baf0ed016",
     "sparse_attn_indexer": "91792ea046f3a62548cbe7013a7734b2956ac7f556bfdade9bce08d0032d12de",
     "rms_norm": "82b2ffc0cd41ed88b40c0b779459245a4458e93e5e17b12beb5ab664629af4ed",
+    "mhc_post": "924350b91d7cb06e6808c1aded0a70b8073daf267bb5f324b8e64e90410b72ca",
+    "mhc_pre": "1bd13e8abc08df7d5fe690f7e9509d1067c78d95936a7967468e3b9ee957dd80",
+    "mhc_fused_post_pre": "2a4539962531cf3b477d7af359dd842fbab70587867303c1814e7098fa4c97fd",
+    "hc_head": "d923255c71d6c83462473813127bcdf0c17f1acfdac7f02de20c625416dfdcb2",
 }

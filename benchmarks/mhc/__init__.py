@@ -1,0 +1,1 @@
+"""Times mHC (see `__main__`)."""
