@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specs.activation.mul import ACT_AND_MUL
 from specs.attention.decode import SPARSE_MLA_DECODE_FP8
 from specs.attention.prefill import SPARSE_MLA_PREFILL
 from specs.cache.combine import COMBINE_TOPK_SWA
@@ -33,6 +34,8 @@ from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_G
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
 from specs.quant.static import STATIC_QUANT_FP8
 from specs.quant.tensor import PER_TENSOR_QUANT_FP8
+from specs.rope.embedding import ROTARY_EMBEDDING
+from specs.rope.qk_norm import QK_NORM_ROPE
 
 OPS: dict[str, Op] = {
     op.name: op
@@ -80,5 +83,8 @@ OPS: dict[str, Op] = {
         MHC_PRE,
         MHC_FUSED_POST_PRE,
         HC_HEAD,
+        ROTARY_EMBEDDING,
+        ACT_AND_MUL,
+        QK_NORM_ROPE,
     )
 }

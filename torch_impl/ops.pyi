@@ -2557,6 +2557,185 @@ def hc_head(
         gives y bf16 [35, 72].
     """
 
+def rotary_embedding(
+    positions: torch.Tensor,
+    q: torch.Tensor,
+    k: torch.Tensor | None = None,
+    cos_sin: torch.Tensor | None = None,
+    *,
+    neox: bool = True,
+    offset: int = 0,
+    inverse: bool = False,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Heads of queries and keys rotated by their positions, in place.
+
+        (a, b) -> (a cos - b sin, b cos + a sin)            float32, one rounding
+
+    for the pairs (a, b) of the `rot` columns from `offset` on, where rot is the number of columns of the table; neox
+    pairs are (x[i], x[i + rot / 2]), the others (x[2 i], x[2 i + 1]). `inverse` rotates by the negative angle. Other
+    columns, and heads of tokens with a position outside the table, are not written. Queries and keys may be slices of
+    one row.
+
+    Source: Su et al., RoFormer (2021)
+
+    Args:
+        positions: position of every token; outside the table: its heads are not rotated, int32 or int64 [T]
+        q: queries; written in place, bf16 or f16 or f32 [T, HQ, D]
+        k: keys; written in place, optional, format of q [T, HK, D]
+        cos_sin: cosines, then sines of every position, as `rope_table` makes them, f32 or bf16 [POSITIONS, ROT]
+        neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
+        offset: first column of a head that is rotated. Default 0.
+        inverse: rotate by the negative angle. Default False.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, k: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (2 + 2) * 2**-24 of
+            the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With positions int32 [5], q bf16 [5, 9, 64], k bf16 [5, 3, 64], cos_sin f32 [97, 64]:
+
+        >>> rotary_embedding(positions, q, k, cos_sin)
+    """
+
+def act_and_mul(
+    x: torch.Tensor,
+    *,
+    kind: Literal["silu", "mul_and_silu", "gelu", "gelu_tanh", "swigluoai", "swigluoai_uninterleaved", "clamp", "swiglustep", "situ"] = "silu",
+    limit: float = 7.0,
+    alpha: float = 1.702,
+    beta: float = 1.0,
+    linear_beta: float = 0.0,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Activation of the gates of every row, times its factors.
+
+    A row x of W columns has the gates g and the factors u, W / 2 of each: the first and the second half, or, in rows
+    of `swigluoai`, the even and the odd columns. With s(x) = 1 / (1 + exp(-x)):
+
+        silu                      g s(g) u                                              Llama, Qwen, DeepSeek-V3
+        mul_and_silu              g u s(u)
+        gelu                      g (1 + erf(g / sqrt 2)) / 2 u                         Gemma
+        gelu_tanh                 g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u   Gemma 2 and 3
+        swigluoai                 g' s(alpha g') (u' + beta)                            gpt-oss
+        swigluoai_uninterleaved   the same of halves
+        clamp                     g' s(g') u'                                           DeepSeek-V4
+        swiglustep                min(g s(g), limit) u'                                 Step
+        situ                      beta tanh(g / beta) s(g) u''                          Kimi
+
+    g' = min(g, limit), without a lower bound; u' = u clamped to -limit .. limit; neither is where limit is 0. u'' =
+    linear_beta tanh(u / linear_beta), or u where linear_beta is 0.
+
+    All steps are float32, with one rounding to the format of x at the end. Gates and factors are finite.
+
+    Source: Shazeer, GLU Variants Improve Transformer (2020)
+
+    Args:
+        x: gates, then factors; in turn for the kind swigluoai, bf16 or f16 or f32 [..M, W]
+        kind: which activation. One of 'silu', 'mul_and_silu', 'gelu', 'gelu_tanh', 'swigluoai',
+            'swigluoai_uninterleaved', 'clamp', 'swiglustep', 'situ'. Default 'silu'.
+        limit: bound of gates and factors for swigluoai, clamp (10 in DeepSeek-V4) and swiglustep; 0 for none. Default
+            7.0.
+        alpha: factor of the gate in the sigmoid of swigluoai. Default 1.702.
+        beta: added to the factor in swigluoai; bound of the gate in situ. Default 1.0.
+        linear_beta: bound of the factor in situ, 0 for none. Default 0.0.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write y into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        y: products, format of x [..M, W // 2]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most 28 * 2**-24 of the sum
+            of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact
+            even where all sums are exact.
+
+    Example:
+        With x bf16 [5, 144]:
+
+        >>> y = act_and_mul(x)
+
+        gives y bf16 [5, 72].
+    """
+
+def qk_norm_rope(
+    qkv: torch.Tensor,
+    q_weight: torch.Tensor,
+    k_weight: torch.Tensor,
+    positions: torch.Tensor,
+    cos_sin: torch.Tensor,
+    *,
+    num_q_heads: int,
+    num_k_heads: int,
+    eps: float = 1e-06,
+    style: Literal["once", "twice", "gemma"] = "once",
+    neox: bool = True,
+    offset: int = 0,
+    inverse: bool = False,
+    round_between: bool = False,
+    implementation: _Implementation | None = None,
+) -> None:
+    """Queries and keys of packed rows normalised head by head and rotated, in place.
+
+        n = rms_norm(head, weight of queries or keys)          as the operation `rms_norm` in this style
+        head = rope(n, position)                               as the operation `rotary_embedding`
+
+    for the first num_q_heads + num_k_heads heads of every row [q heads | k heads | v heads]; values are not touched.
+    All of it is float32 with one rounding at the end; with `round_between` n is rounded to the format of the row
+    first, which gives the bytes of the two operations one after the other. Rows with a position outside the table are
+    unchanged.
+
+    Source: Qwen3 technical report (2025); Su et al., RoFormer (2021)
+
+    Args:
+        qkv: rows of heads: queries, keys, then values; written in place, bf16 or f16 or f32 [T, C]
+        q_weight: factor of every column of a query, bf16 or f16 or f32 [D]
+        k_weight: factor of every column of a key, bf16 or f16 or f32 [D]
+        positions: position of every token; outside the table: its heads are not rotated, int32 or int64 [T]
+        cos_sin: cosines, then sines of every position, as `rope_table` makes them, f32 or bf16 [POSITIONS, ROT]
+        num_q_heads: query heads of a row. Required.
+        num_k_heads: key heads of a row. Required.
+        eps: added to the mean square. Default 1e-06.
+        style: how the weight is applied. One of 'once', 'twice', 'gemma'. Default 'once'.
+        neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
+        offset: first column of a head that is rotated. Default 0.
+        inverse: rotate by the negative angle. Default False.
+        round_between: round normalised heads before they are rotated, as the two operations one after the other do.
+            Default False.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        qkv: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most ((D + 1) // 2 + 16) *
+            2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands).
+
+    Example:
+        With qkv bf16 [5, 512], q_weight bf16 [64], k_weight bf16 [64], positions int32 [5], cos_sin f32 [97, 64]:
+
+        >>> qk_norm_rope(qkv, q_weight, k_weight, positions, cos_sin, num_q_heads=4, num_k_heads=2)
+    """
+
 
 NAMESPACE: str
 

@@ -44,4 +44,7 @@ SPEC_SHA256 = {
     "mhc_pre": "1bd13e8abc08df7d5fe690f7e9509d1067c78d95936a7967468e3b9ee957dd80",
     "mhc_fused_post_pre": "2a4539962531cf3b477d7af359dd842fbab70587867303c1814e7098fa4c97fd",
     "hc_head": "d923255c71d6c83462473813127bcdf0c17f1acfdac7f02de20c625416dfdcb2",
+    "rotary_embedding": "93f75d2ef6ccef58498f35cf6d2935713e7f0bfe8e32990f8982241bdc9df7cc",
+    "act_and_mul": "8bf472deccfbcc32c2d72f893791defc7ad425291be6301e9a4adca824c01ae3",
+    "qk_norm_rope": "c6e30ef7fbf4ed94573b3a6f9f4758282e64704bb466b484b3a19fe92e9e7708",
 }

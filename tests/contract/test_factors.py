@@ -18,14 +18,21 @@ from specs.tile.launch.cases import default_case
 from tests.contract.suite import SEED, available
 
 VALUES = {
+    "alpha": 1.702,
+    "beta": 0.71,
     "eps": 0.0123,
     "head_scale": 128**-0.5,
+    "limit": 1.37,
+    "linear_beta": 0.33,
     "sm_scale": 0.0947,
     "softcap": 2.7,
     "softmax_scale": 128**-0.5,
 }
 """For every attribute that is a float, 0 left as it is where it switches something off."""
-MORE = {"flash_attn_varlen": ("capped", "slopes", "fp8")}
+MORE = {
+    "act_and_mul": ("swigluoai", "clamp", "swiglustep", "situ-linear"),
+    "flash_attn_varlen": ("capped", "slopes", "fp8"),
+}
 """Cases that multiply by other factors than the default one does."""
 
 

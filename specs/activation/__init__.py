@@ -1,0 +1,1 @@
+"""Gated activations, alone and followed by quantisation."""
