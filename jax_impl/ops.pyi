@@ -405,6 +405,56 @@ def nvfp4_quant(
         gives q uint8 [7, 192], scale e4m3 [7, 24].
     """
 
+def gemm(
+    a: _Array,
+    b: _Array,
+    bias: _Array | None = None,
+    *,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Product of unquantised activations and weights.
+
+        C[m, n] = sum_k A[m, k] B[k, n] + bias[n]
+
+    Products are exact where a and b are 16-bit, sums and the bias are float32, and C is rounded once. A float32
+    weight may have 16-bit activations, as that of a router, which asks for float32 logits (out_dtype).
+
+    With invariant=True a row of C has the same bits whatever the number of rows.
+
+    Args:
+        a: activations, bf16 or f16 or f32 [..M, K]
+        b: weight, bf16 or f16 or f32 [K, N] (last two swapped at weight_order="nk")
+        bias: addend, optional, f32 or bf16 or f16 [N]
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order. One of 'kn',
+            'nk'. Default 'kn'.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: result, format of out_dtype [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [1, 200], b bf16 [96, 200]:
+
+        >>> c = gemm(a, b, weight_order="nk", out_dtype="bf16")
+
+        gives c bf16 [1, 96].
+    """
+
 def fp8_gemm(
     a: _Array,
     b: _Array,
@@ -2283,6 +2333,436 @@ def rms_norm(
         >>> y = rms_norm(x, weight)
 
         gives y bf16 [5, 576].
+    """
+
+def moe_route(
+    logits: _Array,
+    correction_bias: _Array | None = None,
+    tid2eid: _Array | None = None,
+    token_ids: _Array | None = None,
+    is_padding: _Array | None = None,
+    *,
+    topk: int,
+    score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax",
+    renormalize: bool = True,
+    n_group: int = 1,
+    topk_group: int = 1,
+    routed_scaling_factor: float = 1.0,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Experts of every token and their weights.
+
+        s      = softmax(x) over all experts, or sigmoid(x), or sqrt(log(1 + exp(x)))       (score), x = logits[t]
+        c      = s + correction_bias, or x itself without                                   what experts are chosen by
+        ids    = the topk largest c, in this order; of equal ones the lowest id
+        w      = s[ids];  w /= sum(w), or 1 if that is 0 (renormalize);  weights = w * routed_scaling_factor
+
+    Scores rise with x, so without a bias x decides, and ids are exact. With one, c is float32 to a few roundings:
+    experts whose c differ by no more than these may be taken in either order. With n_group > 1 only the topk_group
+    best groups of consecutive experts keep their c, the others have -inf: a group is as good as the sum of its two
+    largest c (with bias) or its largest (without), and of equal groups the first ones are kept. The bias is no part
+    of the weights.
+
+    With tid2eid the table of the token's id holds the ids, in its order; the weights are those above. An id out of
+    the table's range gives a row of padding, an entry that is no expert -1 and weight 0. A NaN logit counts as -inf,
+    +inf as the largest number. Rows of padding have ids -1 and weights 0. Softmax over the chosen logits alone is
+    score softmax renormalised.
+
+    Source: DeepSeek-V3 technical report, section 2.1.2; Mixtral, gpt-oss, DeepSeek-V4
+
+    Args:
+        logits: router logits; NaN counts as -inf, f32 [T, E]
+        correction_bias: added to scores to choose, optional, f32 [E]
+        tid2eid: experts of every token id (hash layers), optional, int32 [V, topk]
+        token_ids: every row's token, by which the table is read, optional, int32 or int64 [T]
+        is_padding: rows that have no expert, optional, bool [T]
+        topk: experts per token. Required.
+        score: how logits become scores. One of 'softmax', 'sigmoid', 'sqrtsoftplus'. Default 'softmax'.
+        renormalize: divide the weights by their sum. Default True.
+        n_group: groups of consecutive experts. Default 1.
+        topk_group: groups that experts are chosen from. Default 1.
+        routed_scaling_factor: factor of all weights, applied last. Default 1.0.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        weights: weights; 0 where there is no expert, f32 [T, topk]
+        ids: experts, best first; -1: none, int32 [T, topk]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        weights: relative rounding error 2**-24 (f32); before it at most (E + 24) * 2**-24 of the sum of the absolute
+            values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even where all
+            sums are exact.
+        ids: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [5, 8]:
+
+        >>> weights, ids = moe_route(logits, topk=2)
+
+        gives weights f32 [5, 2], ids int32 [5, 2].
+    """
+
+def moe_permute(
+    ids: _Array,
+    expert_map: _Array | None = None,
+    *,
+    num_experts: int,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Pairs of tokens and experts, sorted by expert.
+
+        pair p = t K + j has expert e(p) = ids[t, j], or expert_map[ids[t, j]] under expert parallelism
+        order     = pairs in the order of (e(p), p)
+        offsets   = first row of every expert in this order; offsets[num_experts]: rows in all
+        inverse   = row of pair (t, j)
+
+    The sort is stable. Pairs whose id, or whose entry of expert_map, is negative or none of the experts are dropped:
+    their inverse is -1, and `order` ends in as many -1. Every other pair is kept, whatever the number of pairs of an
+    expert.
+
+    Source: MegaBlocks (Gale et al., 2022), dropless mixture of experts
+
+    Args:
+        ids: experts of every token; negative: none, as of a token of padding, int32 or int64 [T, K]
+        expert_map: local expert of every expert of all devices; negative: another device's, optional, int32 [GLOBAL]
+        num_experts: experts on this device. Required.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        order: pair t * K + j of every permuted row, experts ascending; -1 after the last, int32 [T * K]
+        offsets: first permuted row of every expert, and the end after the last, int32 [num_experts + 1]
+        inverse: permuted row of every pair; -1 of those that are dropped, int32 [T, K]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        order, offsets, inverse: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With ids int32 [5, 6]:
+
+        >>> order, offsets, inverse = moe_permute(ids, num_experts=384)
+
+        gives order int32 [30], offsets int32 [385], inverse int32 [5, 6].
+    """
+
+def grouped_gemm(
+    a: _Array,
+    b: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' unquantised weights.
+
+        C[r, n] = sum_k A[s(r), k] B[e(r)][k, n] + bias[e(r), n]      s(r) = order[r] // topk, or r without an order
+
+    Expert e has the rows offsets[e] <= r < offsets[e + 1], the first one those from 0 on; it may have none. Rows
+    after the last expert's are zeros. Sums and the bias are float32, and C is rounded once. Entries of the order out
+    of range read the first or the last row of A. With invariant=True a row of C has the same bits whatever the other
+    rows.
+
+    Source: MegaBlocks (Gale et al., 2022), dropless mixture of experts
+
+    Args:
+        a: activations, bf16 or f16 [TA, K]
+        b: weights of experts, format of a [E, K, N] (last two swapped at weight_order="nk")
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order. One of 'kn',
+            'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of a [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most (K + 2) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [5, 96], b bf16 [12, 72, 96], offsets int32 [13], order int32 [30]:
+
+        >>> c = grouped_gemm(a, b, offsets, order, weight_order="nk", topk=6)
+
+        gives c bf16 [30, 72].
+    """
+
+def grouped_gemm_fp8(
+    a: _Array,
+    b: _Array,
+    b_scale: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    a_scale: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    scale_mode: Literal["block", "mx"] = "block",
+    group: Literal[64, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' FP8 weights.
+
+        C[r, n] = sum_k A[s(r), k] sa(s(r), k) B[e(r)][k, n] sb(e(r), k, n) + bias[e(r), n]
+
+    s(r) is order[r] // topk, or r without an order. Expert e has the rows offsets[e] <= r < offsets[e + 1], the first
+    one those from 0 on; it may have none. Rows after the last expert's are zeros. Scales are one per `group` of k,
+    and for b also per `group` of n (scale_mode block), or one per 32 k (mx); 16-bit activations have none. Products
+    are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once. Entries
+    of the order out of range read the first or the last row of A. With invariant=True a row of C has the same bits
+    whatever the other rows.
+
+    Source: DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx
+
+    Args:
+        a: activations, e4m3 or e5m2 or bf16 or f16 [TA, K]
+        b: weights of experts, e4m3 or e5m2 [E, K, N] (last two swapped at weight_order="nk")
+        b_scale: scales of b, in the order of the weight, f32 or e8m0; shape by scale_mode (last two swapped at
+            weight_order="nk"):
+            block  [E, cdiv(K, group), cdiv(N, group)]
+            mx     [E, K // 32, N]
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        a_scale: scales of FP8 activations, optional, f32 or e8m0; shape by scale_mode:
+            block  [TA, cdiv(K, group)]
+            mx     [TA, K // 32]
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        scale_mode: what a scale covers. One of 'block', 'mx'. Default 'block'.
+        group: edge of the square weight blocks. One of 64, 128. Default 128.
+        weight_order: "kn": the weight, and its scales, are passed as [K, N]; "nk": as [N, K], the usual checkpoint
+            order. One of 'kn', 'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of out_dtype [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a e4m3 [5, 256], b e4m3 [12, 160, 256], b_scale f32 [12, 2, 2], offsets int32 [13], order int32 [30],
+            a_scale f32 [5, 2]:
+
+        >>> c = grouped_gemm_fp8(a, b, b_scale, offsets, order, a_scale, weight_order="nk", topk=6)
+
+        gives c bf16 [30, 160].
+    """
+
+def grouped_gemm_int4(
+    a: _Array,
+    b: _Array,
+    b_scale: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    b_zp: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    group_size: Literal[32, 64, 128],
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' INT4 weights in groups along K.
+
+        C[r, n] = sum_k A[s(r), k] (u[e(r)][k, n] - z[e(r)][k // g, n]) sb[e(r)][k // g, n] + bias[e(r), n]
+
+    s(r) is order[r] // topk, or r without an order. Expert e has the rows offsets[e] <= r < offsets[e + 1], the first
+    one those from 0 on; it may have none. Rows after the last expert's are zeros. u, in 0 .. 15, is a nibble of b, g
+    the group_size. Sums, scales and bias are float32, and C is rounded once. Entries of the order out of range read
+    the first or the last row of A. With invariant=True a row of C has the same bits whatever the other rows.
+
+    Source: GPTQ (Frantar et al., 2022); AWQ (Lin et al., 2023)
+
+    Args:
+        a: activations, bf16 or f16 [TA, K]
+        b: weights of experts, two k per byte, uint8 [E, K // 2, N] (last two swapped at weight_order="nk")
+        b_scale: scales of b, in the order of the weight, bf16 or f16 or f32 [E, K // group_size, N] (last two swapped
+            at weight_order="nk")
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        b_zp: zero points, two n per byte; 8 everywhere when left out, optional, uint8 [E, K // group_size, N // 2]
+            (last two swapped at weight_order="nk")
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        group_size: k per scale. One of 32, 64, 128. Required.
+        weight_order: "kn": the weight, its scales and zero points are passed as [K, N]; "nk": as [N, K], the usual
+            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of out_dtype [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [5, 256], b uint8 [12, 72, 128], b_scale bf16 [12, 72, 2], offsets int32 [13], order int32 [30]:
+
+        >>> c = grouped_gemm_int4(a, b, b_scale, offsets, order, weight_order="nk", group_size=128, topk=6)
+
+        gives c bf16 [30, 72].
+    """
+
+def grouped_gemm_mxfp4(
+    a: _Array,
+    b: _Array,
+    b_scale: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    a_scale: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    a_scale_group: Literal[32, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' MXFP4 weights.
+
+        C[r, n] = sum_k A[s(r), k] sa(s(r), k) E2M1(B[e(r)][k, n]) 2**(sb[e(r)][k // 32, n] - 127) + bias[e(r), n]
+
+    s(r) is order[r] // topk, or r without an order. Expert e has the rows offsets[e] <= r < offsets[e + 1], the first
+    one those from 0 on; it may have none. Rows after the last expert's are zeros. FP8 activations have a scale per
+    a_scale_group of k. Sums, scales and bias are float32, and C is rounded once. Entries of the order out of range
+    read the first or the last row of A. With invariant=True a row of C has the same bits whatever the other rows.
+
+    Source: OCP Microscaling Formats (MX) 1.0; gpt-oss, DeepSeek-V4
+
+    Args:
+        a: activations, bf16 or e4m3 [TA, K]
+        b: weights of experts, two k per byte, uint8 [E, K // 2, N] (last two swapped at weight_order="nk")
+        b_scale: scales of b, in the order of the weight, e8m0 [E, K // 32, N] (last two swapped at weight_order="nk")
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        a_scale: scales of FP8 activations, one per a_scale_group of k, optional, f32 or e8m0 [TA, cdiv(K,
+            a_scale_group)]
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        a_scale_group: k per scale of a. One of 32, 128. Default 128.
+        weight_order: "kn": the weight, and its scales, are passed as [K, N]; "nk": as [N, K], the usual checkpoint
+            order. One of 'kn', 'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of out_dtype [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [5, 160], b uint8 [12, 72, 80], b_scale e8m0 [12, 72, 5], offsets int32 [13], order int32 [30]:
+
+        >>> c = grouped_gemm_mxfp4(a, b, b_scale, offsets, order, weight_order="nk", topk=6)
+
+        gives c bf16 [30, 72].
+    """
+
+def moe_combine(
+    rows: _Array,
+    inverse: _Array,
+    weights: _Array | None = None,
+    base: _Array | None = None,
+    *,
+    out_dtype: _Format | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Weighted sums of the rows of every token's experts.
+
+        y[t] = base[t] + sum_j weights[t, j] rows[inverse[t, j]]
+
+    Sums are float32 in the order base, j = 0, 1, .. whatever the order of the rows, and y is rounded once. Slots
+    whose row is negative, or not there, add nothing, as do their weights; without weights every factor is 1. `base`
+    is what a shared expert gives, which all tokens have.
+
+    Source: MegaBlocks (Gale et al., 2022); DeepSeek-V3 technical report, section 2.1.2
+
+    Args:
+        rows: results of the experts, a row per pair, bf16 or f16 or f32 [R, H]
+        inverse: permuted row of every pair; -1 of those that are dropped, int32 [T, K]
+        weights: weight of every slot, optional, f32 [T, K]
+        base: added to the sum, optional, bf16 or f16 or f32 [T, H]
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: sums, format of out_dtype [T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 2) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With rows bf16 [30, 200], inverse int32 [5, 6], weights f32 [5, 6]:
+
+        >>> y = moe_combine(rows, inverse, weights)
+
+        gives y bf16 [5, 200].
     """
 
 

@@ -20,6 +20,7 @@ from tests.contract.suite import SEED, available
 VALUES = {
     "eps": 0.0123,
     "head_scale": 128**-0.5,
+    "routed_scaling_factor": 2.3,
     "sm_scale": 0.0947,
     "softcap": 2.7,
     "softmax_scale": 128**-0.5,
