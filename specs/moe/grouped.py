@@ -7,7 +7,7 @@ of the rows can need, and those without rows do nothing.
     few rows    row tile s begins at row s, if that is the first, or a multiple of BLOCK_M after the first, of an expert
     many rows   expert e has the row tiles from offsets[e] // BLOCK_M + e on
 
-Rows after the last expert's count as those of one more, which has no weight: their results are zeros.
+Rows after the last expert's belong to one more expert, which has no weight: their results are zeros.
 """
 
 from __future__ import annotations
