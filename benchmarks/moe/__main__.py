@@ -69,7 +69,7 @@ def section(
 
 
 def _sets(made: Problem, before: tuple[Any, ...] | None, device: str) -> tuple[list[tuple[Any, ...]], int]:
-    """Input sets that share their weights, with those of the case before; bytes of weights that the first one reads."""
+    """Input sets that share their weights, also with the case before; bytes of weights that the first one reads."""
     import torch
 
     names = [array.name for array in made.op.inputs]
