@@ -35,6 +35,7 @@ OPS = "vllm/v1/attention/ops"
 # File -> names that it has to define.
 FILES: dict[str, tuple[str, ...]] = {
     f"{UTILS}/fp8_utils.py": ("_w8a8_triton_block_scaled_mm", "_per_token_group_quant_fp8"),
+    "vllm/model_executor/layers/fused_moe/fused_moe.py": ("fused_moe_kernel",),
     f"{OPS}/xpu_mla_sparse.py": ("triton_bf16_mla_sparse_interface",),
     f"{OPS}/rocm_aiter_mla_sparse.py": ("_sparse_attn_prefill_ragged_kernel", "_sparse_attn_decode_ragged_kernel"),
     f"{OPS}/triton_attention_helpers.py": (),
@@ -207,6 +208,7 @@ def load(relative: str, folder: Path = FOLDER) -> ModuleType:
 
 
 FP8_UTILS = f"{UTILS}/fp8_utils.py"
+FUSED_MOE = "vllm/model_executor/layers/fused_moe/fused_moe.py"
 
 
 def unpack(wheel: Path, folder: Path = FOLDER) -> list[Path]:

@@ -14,6 +14,7 @@ from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.flash.varlen import FLASH_ATTN_VARLEN
+from specs.gemm.dense import GEMM
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
@@ -29,6 +30,12 @@ from specs.lang.declare.op import Op
 from specs.mhc.head import HC_HEAD
 from specs.mhc.post import MHC_POST
 from specs.mhc.pre import MHC_FUSED_POST_PRE, MHC_PRE
+from specs.moe.combine import MOE_COMBINE
+from specs.moe.grouped_dense import GROUPED_GEMM
+from specs.moe.grouped_fp8 import GROUPED_GEMM_FP8
+from specs.moe.grouped_packed import GROUPED_GEMM_INT4, GROUPED_GEMM_MXFP4
+from specs.moe.permute import MOE_PERMUTE
+from specs.moe.route import MOE_ROUTE
 from specs.norm.rms import RMS_NORM
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
@@ -48,6 +55,7 @@ OPS: dict[str, Op] = {
         MXFP8_QUANT,
         MXFP4_QUANT,
         NVFP4_QUANT,
+        GEMM,
         FP8_GEMM,
         FP8_BMM,
         FP8_GEMM_W8A16,
@@ -86,5 +94,12 @@ OPS: dict[str, Op] = {
         ROTARY_EMBEDDING,
         ACT_AND_MUL,
         QK_NORM_ROPE,
+        MOE_ROUTE,
+        MOE_PERMUTE,
+        GROUPED_GEMM,
+        GROUPED_GEMM_FP8,
+        GROUPED_GEMM_INT4,
+        GROUPED_GEMM_MXFP4,
+        MOE_COMBINE,
     )
 }

@@ -36,7 +36,7 @@ def fp4_gemm(
     BLOCK_M = 64
     BLOCK_N = 64
     GROUP_M = 8
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_m = pl.cdiv(M, BLOCK_M)
     tiles_n = pl.cdiv(N, BLOCK_N)
     # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
@@ -85,7 +85,7 @@ def fp4_gemm(
             jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16),
             preferred_element_type=jnp.float32
         )
-        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:48
+        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:50
         index = a_scale.astype(jnp.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = jnp.where(
@@ -102,4 +102,4 @@ def fp4_gemm(
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:64
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:43
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45

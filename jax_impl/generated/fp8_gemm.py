@@ -40,7 +40,7 @@ def fp8_gemm(
     BLOCK_M = 64
     BLOCK_N = 16
     BLOCK_K = 128
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
@@ -56,7 +56,7 @@ def fp8_gemm(
         offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
         a = plgpu.load(a_ref.at[offs_m[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[offs_n[None, :], offs_k[:, None]])
-        # specs/gemm/tiles.py:48
+        # specs/gemm/tiles.py:50
         b_scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * BLOCK_N, jnp.int32(group)), k])
         a_scale = plgpu.load(a_scale_ref.at[offs_m, k])
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
@@ -65,4 +65,4 @@ def fp8_gemm(
         return (fma(product, scale, acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, pl.cdiv(K, BLOCK_K), step, (acc,))  # specs/gemm/scaled.py:61
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:43
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45

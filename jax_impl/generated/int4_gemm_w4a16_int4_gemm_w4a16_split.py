@@ -39,7 +39,7 @@ def int4_gemm_w4a16_split(
     BLOCK_N = 64
     BLOCK_K = 128
     UNROLL = 2
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))

@@ -42,7 +42,7 @@ def int4_gemm_w4a8_split(
     BLOCK_N = 64
     BLOCK_K = 128
     UNROLL = 2
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
@@ -100,6 +100,6 @@ def int4_gemm_w4a8_split(
         scale_1 = plgpu.load(b_scale_ref.at[k_3, offs_n])
         return (fma(partial_1, scale_1[None, :], acc_3),)
     (acc_1,) = jax.lax.fori_loop(0, steps_1, step, (acc,))  # specs/gemm/int4_tiles.py:64
-    a_scale = plgpu.load(a_scale_ref.at[offs_m])  # specs/gemm/tiles.py:48
+    a_scale = plgpu.load(a_scale_ref.at[offs_m])  # specs/gemm/tiles.py:50
     acc_4 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
     plgpu.store(c_ref.at[split, offs_m[:, None], offs_n[None, :]], acc_4)  # specs/gemm/int4_tiles.py:70

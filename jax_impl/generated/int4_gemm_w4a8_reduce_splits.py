@@ -35,4 +35,4 @@ def reduce_splits(
     partial_2 = plgpu.load(partial_ref.at[jnp.int32(3), offs_m[:, None], offs_n[None, :]])
     acc_3 = acc_2 + partial_2
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16))  # specs/gemm/tiles.py:43
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45

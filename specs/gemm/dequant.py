@@ -112,10 +112,10 @@ def taken(
     op: Op, given: Mapping[str, Any], format_of: Callable[[str, str, object], ElementFormat]
 ) -> tuple[dict[str, Any], dict[str, object]]:
     """Arrays and attributes that a call passes for a weight, None left out; dtypes become element formats."""
-    names = {array.name for array in op.inputs}
+    names, known = {array.name for array in op.inputs}, {a.name for a in op.attributes}
     formats = {a.name for a in op.attributes if a.kind is ElementFormat}
     arrays = {n: x for n, x in given.items() if n in names and x is not None}
-    rest = {n: x for n, x in given.items() if n not in names}
+    rest = {n: x for n, x in given.items() if n not in names and (n in known or x is not None)}
     return arrays, {n: format_of(op.name, n, x) if n in formats and x is not None else x for n, x in rest.items()}
 
 

@@ -11,13 +11,15 @@ from specs.tile.ir import Padding
 from specs.tile.language import ArrayHandle, cdiv, minimum, program_id
 
 
-def tile_position(p: Any, axis: int = 0) -> tuple[Tile, Tile]:
+def tile_position(p: Any, axis: int = 0, row_tiles: Tile | None = None) -> tuple[Tile, Tile]:
     """(row tile, column tile) of this grid point: column-major inside bands of GROUP_M row tiles.
+
+    row_tiles: number of row tiles, where these are not BLOCK_M rows each.
 
     Neighbouring programs then share rows of A and columns of B while these are still in the second-level cache.
     """
     pid = program_id(axis)
-    tiles_m = cdiv(p.M, p.BLOCK_M)
+    tiles_m = cdiv(p.M, p.BLOCK_M) if row_tiles is None else row_tiles
     tiles_n = cdiv(p.N, p.BLOCK_N)
     if p.GROUP_M == 1:
         return pid // tiles_n, pid % tiles_n

@@ -63,18 +63,21 @@ def wild(arrays: dict[str, NDArray], rng: np.random.Generator) -> dict[str, NDAr
 @pytest.mark.parametrize(("op", "case"), CASES)
 def test_no_address_is_outside(op: str, case: str, kind: str, rng: np.random.Generator) -> None:
     spec = specs.get(op)
-    (launch,) = case_launches(spec, spec.case(case), "cpu", strided=True)
     watched = Watched()
     arrays = dict(generate(spec, spec.case(case), "random", 0).arrays)
     if kind == "wild":
         arrays = wild(arrays, rng)
-    buffers = {}
-    for param in launch.program.arrays:
-        memory = launch.arrays[param.name][1]
-        flat = arrays[param.name].reshape(-1) if param.name in arrays else np.zeros(memory.sizes).reshape(-1)
-        buffers[param.name] = Buffer(flat.astype(NUMPY_DTYPES[param.element]), memory.strides)
-    with np.errstate(over="ignore"):  # sums of such indices; what they address is another matter
-        execute(legalise(launch.program, EXECUTOR), watched, buffers, launch.sizes, launch.grid)
+    memories: dict[str, NDArray] = {}
+    for launch in case_launches(spec, spec.case(case), "cpu", strided=True):
+        buffers = {}
+        for param in launch.program.arrays:
+            name, memory = launch.arrays[param.name]
+            flat = arrays[name].reshape(-1) if name in arrays else np.zeros(memory.sizes).reshape(-1)
+            memories.setdefault(name, flat.astype(NUMPY_DTYPES[param.element]))
+            buffers[param.name] = Buffer(memories[name], memory.strides)
+        with np.errstate(over="ignore"):  # sums of such indices; what they address is another matter
+            execute(legalise(launch.program, EXECUTOR), watched, buffers, launch.sizes, launch.grid)
+            memories |= {launch.arrays[param.name][0]: buffers[param.name].data for param in launch.program.arrays}
     assert watched.reads or not all(raw.size for raw in arrays.values())
 
 

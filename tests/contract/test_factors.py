@@ -24,6 +24,7 @@ VALUES = {
     "head_scale": 128**-0.5,
     "limit": 1.37,
     "linear_beta": 0.33,
+    "routed_scaling_factor": 2.3,
     "sm_scale": 0.0947,
     "softcap": 2.7,
     "softmax_scale": 128**-0.5,

@@ -78,7 +78,11 @@ def test_an_infinite_scale_leaves_the_same_results_finite(op: str, name: str, te
             assert finite.any()
 
 
-@pytest.mark.parametrize("op", [name for name in specs.names() if not is_exact(specs.get(name))])
+NO_NAN = ("moe_route",)
+"""Operations that take a NaN for the smallest number."""
+
+
+@pytest.mark.parametrize("op", [n for n in specs.names() if not is_exact(specs.get(n)) and n not in NO_NAN])
 def test_a_nan_reaches_some_results_and_not_all(op: str) -> None:
     spec = specs.get(op)
     case = suite.base_case(spec)

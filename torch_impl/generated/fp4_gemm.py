@@ -37,7 +37,7 @@ def fp4_gemm(
     BLOCK_M: tl.constexpr = 64
     BLOCK_N: tl.constexpr = 64
     GROUP_M: tl.constexpr = 8
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_m = tl.cdiv(M, BLOCK_M)
     tiles_n = tl.cdiv(N, BLOCK_N)
     # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
@@ -84,7 +84,7 @@ def fp4_gemm(
             tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16),
             tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16)
         )
-        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:48
+        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:50
         index = a_scale.to(tl.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = tl.where(
@@ -100,4 +100,4 @@ def fp4_gemm(
         )
         acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:43
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:45

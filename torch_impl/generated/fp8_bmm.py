@@ -42,7 +42,7 @@ def fp8_bmm(
     BLOCK_N: tl.constexpr = 16
     BLOCK_K: tl.constexpr = 128
     batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:41
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
@@ -56,7 +56,7 @@ def fp8_bmm(
         offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
         a = tl.load(a_ptr + (batch_0 * stride_a0 + offs_m[:, None] * stride_a1 + offs_k[None, :]))
         b = tl.load(b_ptr + (batch_0 * stride_b0 + offs_k[:, None] + offs_n[None, :] * stride_b2))
-        # specs/gemm/tiles.py:48
+        # specs/gemm/tiles.py:50
         b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * BLOCK_N // group))
         a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + offs_m * stride_a_scale1 + k))
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
@@ -64,5 +64,5 @@ def fp8_bmm(
         product = tl.dot(a, b)  # specs/gemm/scaled.py:55
         acc = acc + product * scale
     # Rounded once.
-    # specs/gemm/tiles.py:43
+    # specs/gemm/tiles.py:45
     tl.store(c_ptr + (batch_0 * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))

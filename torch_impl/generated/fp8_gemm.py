@@ -41,7 +41,7 @@ def fp8_gemm(
     BLOCK_M: tl.constexpr = 64
     BLOCK_N: tl.constexpr = 16
     BLOCK_K: tl.constexpr = 128
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
@@ -55,11 +55,11 @@ def fp8_gemm(
         offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
         b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))
-        b_scale = tl.load(b_scale_ptr + (k + tile_n * BLOCK_N // group * stride_b_scale1))  # specs/gemm/tiles.py:48
+        b_scale = tl.load(b_scale_ptr + (k + tile_n * BLOCK_N // group * stride_b_scale1))  # specs/gemm/tiles.py:50
         a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))
         scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
         product = tl.dot(a, b)  # specs/gemm/scaled.py:55
         acc = acc + product * scale
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:43
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:45

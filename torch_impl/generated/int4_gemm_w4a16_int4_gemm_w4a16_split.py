@@ -63,7 +63,7 @@ def int4_gemm_w4a16_split(
     BLOCK_N: tl.constexpr = 64
     BLOCK_K: tl.constexpr = 128
     UNROLL: tl.constexpr = 2
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n

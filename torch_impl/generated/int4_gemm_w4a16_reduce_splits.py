@@ -36,4 +36,4 @@ def reduce_splits(
     partial_2 = tl.load(partial_ptr + (3 * (M * N) + offs_m[:, None] * N + offs_n[None, :]))
     acc_3 = acc_2 + partial_2
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_3.to(tl.bfloat16))  # specs/gemm/tiles.py:43
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_3.to(tl.bfloat16))  # specs/gemm/tiles.py:45

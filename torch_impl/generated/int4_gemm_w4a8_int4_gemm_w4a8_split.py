@@ -66,7 +66,7 @@ def int4_gemm_w4a8_split(
     BLOCK_N: tl.constexpr = 64
     BLOCK_K: tl.constexpr = 128
     UNROLL: tl.constexpr = 2
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
@@ -131,6 +131,6 @@ def int4_gemm_w4a8_split(
         partial_1 = tl.dot(a_odd_1, b_odd_1, acc=product_1)
         scale_1 = tl.load(b_scale_ptr + (k_3 * stride_b_scale0 + offs_n))
         acc = acc_1 + partial_1 * scale_1[None, :]
-    a_scale = tl.load(a_scale_ptr + offs_m)  # specs/gemm/tiles.py:48
+    a_scale = tl.load(a_scale_ptr + offs_m)  # specs/gemm/tiles.py:50
     acc_2 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
     tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc_2)  # specs/gemm/int4_tiles.py:70

@@ -1,0 +1,1 @@
+"""Grouped products of experts: our kernels and their peers."""

@@ -1,0 +1,124 @@
+# moe_route, case "v4-flash", target pallas-cuda. Written by `python -m parity emit`: do not edit.
+"""moe_route: Experts of every token and their weights.
+
+Generated. Specialised on
+    topk = 6
+    score = sqrtsoftplus
+    renormalize = True
+    n_group = 1
+    topk_group = 1
+    routed_scaling_factor = 1.5
+    logits = f32
+    correction_bias = f32
+    weights = f32
+    ids = int32
+    E = 256
+    BLOCK_M = 4
+    num_warps = 4
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton as plgpu
+
+from jax_impl.platforms.triton_ops import div_rn, exp2, fma
+
+
+def moe_route(
+    logits_ref, correction_bias_ref,
+    weights_ref, ids_ref,
+    *, T,
+):
+    n_group = 1
+    E = 256
+    BLOCK_M = 4
+    row = pl.program_id(0) * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/route.py:63
+    inside = row < T
+    lane = jnp.arange(256, dtype=jnp.int32)  # specs/moe/route.py:90
+    group = jax.lax.div(lane, jnp.full((256,), 256, jnp.int32))
+    member = jax.lax.rem(lane, jnp.full((256,), 256, jnp.int32))
+    expert = group * E + member
+    exists = (group < n_group) & (member < E)
+    # specs/moe/route.py:66
+    x = plgpu.load(
+        logits_ref.at[row[:, None], expert[None, :]], mask=inside[:, None] & exists[None, :], other=float("-inf")
+    )
+    x_1 = jnp.minimum(jnp.where(x != x, float("-inf"), x), 3.4028234663852886e+38)
+    # log(1 + t) = 2 artanh(t / (2 + t)): unlike a logarithm of 1 + t, it keeps the digits of a small t.
+    t = exp2(jnp.abs(x_1) * -1.4426950408889634)  # -log2(e), specs/moe/route.py:101
+    z = div_rn(t, 2.0 + t)
+    square = z * z
+    series = square * 0.058823529411764705  # 1/17
+    series_1 = square * (series + 0.06666666666666667)  # 1/15
+    series_2 = square * (series_1 + 0.07692307692307693)  # 1/13
+    series_3 = square * (series_2 + 0.09090909090909091)  # 1/11
+    series_4 = square * (series_3 + 0.1111111111111111)  # 1/9
+    series_5 = square * (series_4 + 0.14285714285714285)  # 1/7
+    series_6 = square * (series_5 + 0.2)
+    series_7 = square * (series_6 + 0.3333333333333333)  # 1/3
+    score = jnp.sqrt(fma(2.0, fma(z, series_7, z), jnp.maximum(x_1, 0.0)))
+    correction_bias = plgpu.load(correction_bias_ref.at[expert], mask=exists, other=0.0)  # specs/moe/route.py:121
+    choice = jnp.where(exists[None, :], score + correction_bias[None, :], float("-inf"))
+    bits = jax.lax.bitcast_convert_type(choice, jnp.int32)  # specs/indexer/select.py:122
+    # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+    keys = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
+    keys_1 = jnp.where(exists[None, :], keys, -2147483647)  # -(2**31 - 1), specs/moe/route.py:126
+    largest = jnp.max(keys_1, axis=1)  # specs/moe/route.py:157
+    found = jnp.min(jnp.where(keys_1 == largest[:, None], expert[None, :], 0x40000000), axis=1)  # float32 bits of 2**1
+    mask = expert[None, :] == found[:, None]
+    keys_2 = jnp.where(mask, -2147483648, keys_1)  # -2**31
+    largest_1 = jnp.max(keys_2, axis=1)
+    # 0x40000000 is float32 bits of 2**1
+    found_1 = jnp.min(jnp.where(keys_2 == largest_1[:, None], expert[None, :], 0x40000000), axis=1)
+    mask_1 = expert[None, :] == found_1[:, None]
+    keys_3 = jnp.where(mask_1, -2147483648, keys_2)  # -2**31
+    largest_2 = jnp.max(keys_3, axis=1)
+    # 0x40000000 is float32 bits of 2**1
+    found_2 = jnp.min(jnp.where(keys_3 == largest_2[:, None], expert[None, :], 0x40000000), axis=1)
+    mask_2 = expert[None, :] == found_2[:, None]
+    keys_4 = jnp.where(mask_2, -2147483648, keys_3)  # -2**31
+    largest_3 = jnp.max(keys_4, axis=1)
+    # 0x40000000 is float32 bits of 2**1
+    found_3 = jnp.min(jnp.where(keys_4 == largest_3[:, None], expert[None, :], 0x40000000), axis=1)
+    mask_3 = expert[None, :] == found_3[:, None]
+    keys_5 = jnp.where(mask_3, -2147483648, keys_4)  # -2**31
+    largest_4 = jnp.max(keys_5, axis=1)
+    # 0x40000000 is float32 bits of 2**1
+    found_4 = jnp.min(jnp.where(keys_5 == largest_4[:, None], expert[None, :], 0x40000000), axis=1)
+    mask_4 = expert[None, :] == found_4[:, None]
+    keys_6 = jnp.where(mask_4, -2147483648, keys_5)  # -2**31
+    largest_5 = jnp.max(keys_6, axis=1)
+    # 0x40000000 is float32 bits of 2**1
+    found_5 = jnp.min(jnp.where(keys_6 == largest_5[:, None], expert[None, :], 0x40000000), axis=1)
+    weight = jnp.sum(jnp.where(mask, score, 0.0), axis=1)  # specs/moe/route.py:76
+    weight_1 = jnp.sum(jnp.where(mask_1, score, 0.0), axis=1)
+    weight_2 = jnp.sum(jnp.where(mask_2, score, 0.0), axis=1)
+    weight_3 = jnp.sum(jnp.where(mask_3, score, 0.0), axis=1)
+    weight_4 = jnp.sum(jnp.where(mask_4, score, 0.0), axis=1)
+    weight_5 = jnp.sum(jnp.where(expert[None, :] == found_5[:, None], score, 0.0), axis=1)
+    total = weight + weight_1 + weight_2 + weight_3 + weight_4 + weight_5
+    weight_6 = div_rn(weight, jnp.where(total > 0.0, total, 1.0))
+    weight_7 = div_rn(weight_1, jnp.where(total > 0.0, total, 1.0))
+    weight_8 = div_rn(weight_2, jnp.where(total > 0.0, total, 1.0))
+    weight_9 = div_rn(weight_3, jnp.where(total > 0.0, total, 1.0))
+    weight_10 = div_rn(weight_4, jnp.where(total > 0.0, total, 1.0))
+    weight_11 = div_rn(weight_5, jnp.where(total > 0.0, total, 1.0))
+    live_expert = inside & (found >= 0) & (found < E)
+    plgpu.store(weights_ref.at[row, jnp.int32(0)], jnp.where(live_expert, weight_6 * 1.5, 0.0), mask=inside)
+    plgpu.store(ids_ref.at[row, jnp.int32(0)], jnp.where(live_expert, found, -1), mask=inside)
+    live_expert_1 = inside & (found_1 >= 0) & (found_1 < E)
+    plgpu.store(weights_ref.at[row, jnp.int32(1)], jnp.where(live_expert_1, weight_7 * 1.5, 0.0), mask=inside)
+    plgpu.store(ids_ref.at[row, jnp.int32(1)], jnp.where(live_expert_1, found_1, -1), mask=inside)
+    live_expert_2 = inside & (found_2 >= 0) & (found_2 < E)
+    plgpu.store(weights_ref.at[row, jnp.int32(2)], jnp.where(live_expert_2, weight_8 * 1.5, 0.0), mask=inside)
+    plgpu.store(ids_ref.at[row, jnp.int32(2)], jnp.where(live_expert_2, found_2, -1), mask=inside)
+    live_expert_3 = inside & (found_3 >= 0) & (found_3 < E)
+    plgpu.store(weights_ref.at[row, jnp.int32(3)], jnp.where(live_expert_3, weight_9 * 1.5, 0.0), mask=inside)
+    plgpu.store(ids_ref.at[row, jnp.int32(3)], jnp.where(live_expert_3, found_3, -1), mask=inside)
+    live_expert_4 = inside & (found_4 >= 0) & (found_4 < E)
+    plgpu.store(weights_ref.at[row, jnp.int32(4)], jnp.where(live_expert_4, weight_10 * 1.5, 0.0), mask=inside)
+    plgpu.store(ids_ref.at[row, jnp.int32(4)], jnp.where(live_expert_4, found_4, -1), mask=inside)
+    live_expert_5 = inside & (found_5 >= 0) & (found_5 < E)
+    plgpu.store(weights_ref.at[row, jnp.int32(5)], jnp.where(live_expert_5, weight_11 * 1.5, 0.0), mask=inside)
+    plgpu.store(ids_ref.at[row, jnp.int32(5)], jnp.where(live_expert_5, found_5, -1), mask=inside)

@@ -1,0 +1,1 @@
+"""Mixture of experts: routing, permutation, grouped products, combination."""
