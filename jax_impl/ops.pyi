@@ -1,5 +1,5 @@
 # Written by `python -m parity emit --all --write`: do not edit.
-# ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere
+# ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere
 from contextlib import AbstractContextManager as AbstractContextManager
 from typing import Any, Literal, TypeAlias
 
@@ -850,6 +850,171 @@ def fp4_gemm(
         >>> c = fp4_gemm(a, b, a_scale, b_scale, weight_order="nk")
 
         gives c bf16 [1, 384].
+    """
+
+def gguf_gemm(
+    a: _Array,
+    b: _Array,
+    bias: _Array | None = None,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
+    out_dtype: _Format | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Product of activations and a weight in a block type of GGUF files.
+
+        C[m, n] = sum_k A[m, k] W[n, k] + bias[n]
+        W[n, k] = (d s) q - dmin m
+
+    d, s, q, dmin and m are the scale, the group's scale, the code's value, the scale of minima and the group's
+    minimum in the block of element k of row n, as the block type declares (`specs.lang.formats.ggml`, docs/gguf.md);
+    dmin m is added in Q4_1 and Q5_1, and 0 in types without minima. W is not rounded: sums of A q over a group are
+    scaled in float32, and minima multiply the sums of A over their groups.
+
+    Source: GGUF (ggml): gguf-py 0.19.0, ggml-quants.c
+
+    Args:
+        a: activations, bf16 or f16 or f32 [..M, K]
+        b: weight, a row of blocks per column of c, uint8; shape by quant_type:
+            Q4_0, IQ4_NL  [N, (K // 32) * 18]
+            Q4_1          [N, (K // 32) * 20]
+            Q5_0          [N, (K // 32) * 22]
+            Q5_1          [N, (K // 32) * 24]
+            Q8_0          [N, (K // 32) * 34]
+            Q2_K          [N, (K // 256) * 84]
+            Q3_K          [N, (K // 256) * 110]
+            Q4_K          [N, (K // 256) * 144]
+            Q5_K          [N, (K // 256) * 176]
+            Q6_K          [N, (K // 256) * 210]
+            MXFP4         [N, (K // 32) * 17]
+        bias: addend, optional, bf16 or f16 or f32 [N]
+        quant_type: block type of the weight, as GGUF files name it. One of 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
+            'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: result, format of out_dtype [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [1, 96], b uint8 [40, 54], bias f32 [40]:
+
+        >>> c = gguf_gemm(a, b, bias, quant_type="Q4_0")
+
+        gives c bf16 [1, 40].
+    """
+
+def embedding(
+    ids: _Array,
+    table: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Rows of a dense table by token id; zeros for ids of no row.
+
+        out[t] = table[ids[t]]                                     0 <= ids[t] < V
+        out[t] = 0                                                 any other id
+
+    The table is dense, or its rows are blocks of a type of GGUF files (`quant_type`), decoded in float32 as the block
+    type declares (`specs.lang.formats.ggml`, docs/gguf.md), then rounded once to the format of the result, zeros
+    positive. Ids of no row are not an error: padding, and tokens of other shards of a table, are zeros, whatever they
+    are.
+
+    Source: torch.nn.functional.embedding, vLLM VocabParallelEmbedding
+
+    Args:
+        ids: token ids; any that is no row of the table gives zeros, int32 or int64 [..T]
+        table: one row per id, bf16 or f16 or f32 [V, D]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: a row per token, format of table [..T, D]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With ids int64 [9], table bf16 [33, 96]:
+
+        >>> out = embedding(ids, table)
+
+        gives out bf16 [9, 96].
+    """
+
+def gguf_embedding(
+    ids: _Array,
+    table: _Array,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Rows of a table in a block type of GGUF files by token id, decoded; zeros for ids of no row.
+
+        out[t] = table[ids[t]]                                     0 <= ids[t] < V
+        out[t] = 0                                                 any other id
+
+    The table is dense, or its rows are blocks of a type of GGUF files (`quant_type`), decoded in float32 as the block
+    type declares (`specs.lang.formats.ggml`, docs/gguf.md), then rounded once to the format of the result, zeros
+    positive. Ids of no row are not an error: padding, and tokens of other shards of a table, are zeros, whatever they
+    are.
+
+    Source: GGUF (ggml): gguf-py 0.19.0, ggml-quants.c
+
+    Args:
+        ids: token ids; any that is no row of the table gives zeros, int32 or int64 [..T]
+        table: one row of blocks per id, uint8 [V, ROW_BYTES]
+        quant_type: block type of the weight, as GGUF files name it. One of 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
+            'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: a row per token, format of out_dtype; shape by quant_type:
+            Q4_0, IQ4_NL  [..T, (ROW_BYTES // 18) * 32]
+            Q4_1          [..T, (ROW_BYTES // 20) * 32]
+            Q5_0          [..T, (ROW_BYTES // 22) * 32]
+            Q5_1          [..T, (ROW_BYTES // 24) * 32]
+            Q8_0          [..T, (ROW_BYTES // 34) * 32]
+            Q2_K          [..T, (ROW_BYTES // 84) * 256]
+            Q3_K          [..T, (ROW_BYTES // 110) * 256]
+            Q4_K          [..T, (ROW_BYTES // 144) * 256]
+            Q5_K          [..T, (ROW_BYTES // 176) * 256]
+            Q6_K          [..T, (ROW_BYTES // 210) * 256]
+            MXFP4         [..T, (ROW_BYTES // 17) * 32]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most 4 * 2**-24 of the sum
+            of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With ids int64 [9], table uint8 [33, 36]:
+
+        >>> out = gguf_embedding(ids, table, quant_type="Q4_0")
+
+        gives out bf16 [9, 64].
     """
 
 def quantize_and_insert_k(

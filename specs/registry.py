@@ -19,6 +19,8 @@ from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
 from specs.gemm.int4 import INT4_GEMM_W4A16
 from specs.gemm.int4_w4a8 import INT4_GEMM_W4A8
+from specs.gguf.embedding import EMBEDDING, GGUF_EMBEDDING
+from specs.gguf.gemm import GGUF_GEMM
 from specs.indexer.composite import SPARSE_ATTN_INDEXER
 from specs.indexer.gather import INDEXER_K_GATHER
 from specs.indexer.insert import INDEXER_K_INSERT
@@ -62,6 +64,9 @@ OPS: dict[str, Op] = {
         INT4_GEMM_W4A16,
         INT4_GEMM_W4A8,
         FP4_GEMM,
+        GGUF_GEMM,
+        EMBEDDING,
+        GGUF_EMBEDDING,
         QUANTIZE_AND_INSERT_K,
         QNORM_ROPE_KV_INSERT,
         DEQUANT_GATHER_K,

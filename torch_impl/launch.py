@@ -33,7 +33,7 @@ class Prepared:
 
     fresh: (name, shape, strides, dtype) of allocated tensors: results that are not given, then temporaries.
     results: slots of the results.
-    aligned: caches, with the multiple of bytes that each begins at.
+    aligned: caches and other arrays of bytes, with the multiple of bytes that each begins at.
     op: kept alive, because calls are remembered under its identity.
     arguments: how many it has. mutated: slots of those that are written in place.
     writes: whether the caller gave results, which follow the arguments.
@@ -71,19 +71,23 @@ class Prepared:
 
 
 def misaligned(op: Op, name: str, alignment: int) -> WrongStride:
-    """The refusal of a cache that begins between two elements."""
+    """The refusal of bytes that begin between two elements."""
     expected = f"memory that begins at a multiple of {alignment} bytes"
     return WrongStride(op=op.name, argument=name, expected=expected, actual="a view that begins between")
 
 
 def page_alignments(call: Call) -> tuple[tuple[int, str, int], ...]:
-    """Caches of a call by slot and name, with the multiple of bytes at which their pages begin."""
+    """Caches and other arrays of bytes by slot and name, with the multiple of bytes at which they begin."""
     found: list[tuple[int, str, int]] = []
     for slot, array in enumerate(call.op.inputs):
-        if isinstance(array.layout, Pages) and array.name in call.shapes:
+        if array.name not in call.shapes:
+            continue
+        if isinstance(array.layout, Pages):
             layout = call.attributes[array.layout.layout]
             assert isinstance(layout, Paged)
             found.append((slot, array.name, layout.alignment))
+        elif array.layout.alignment > 1:
+            found.append((slot, array.name, array.layout.alignment))
     return tuple(found)
 
 

@@ -1,14 +1,15 @@
 """Times the quantised matrix products and quantisers: `python -m benchmarks.gemm --help`.
 
 Sections: fp8 (block-scaled FP8 product next to torch's, vLLM's and a bf16 product), int4 (W4A16 at few rows, as a share
-of the copy bandwidth), quant (group quantiser, likewise), overhead (host time per call). Operations that are not
-registered are reported as absent; whatever fails is a line of the table, and the rest still runs.
+of the copy bandwidth), gguf (products with GGUF block types, likewise), quant (group quantiser, likewise), overhead
+(host time per call). Operations that are not registered are reported as absent; whatever fails is a line of the table,
+and the rest still runs.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from benchmarks.harness import contenders
@@ -31,7 +32,8 @@ from benchmarks.overhead import overhead_section
 from benchmarks.resources import resource_rows
 
 VLLM, BF16_MATMUL, COPY = "vllm triton", "bf16 matmul", "copy of as many bytes"
-SECTIONS = ("fp8", "int4", "quant", "overhead")
+SECTIONS = ("fp8", "int4", "gguf", "quant", "overhead")
+GGUF_TYPES = ("Q4_K", "Q6_K", "Q8_0", "Q4_0")
 Shapes = Sequence[Sequence[int]] | None
 
 
@@ -92,15 +94,30 @@ def int4_section(settings: Settings, report: Report, ceilings: Ceilings | None, 
     """
     for given in _problems("int4", "int4_gemm_w4a16", shapes, settings, report):
         with report.guard("int4", given.label):
-            m, n, k = given.sizes.values()
-            sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
-            candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
-            candidates |= _bf16(m, n, k, settings)
-            copies = contenders.copy_calls(given.nbytes("b") // 2, settings.device, len(sets))
-            candidates[COPY] = torch_candidate(copies, settings.device, compare=False)
-            shares = _shares(given.nbytes("b"), 2 * n * k, ceilings)
-            run_case("int4", given.label, candidates, settings, report, shares)
-            resource_rows("int4", given, sets[0], settings.device, report)
+            _read_weight("int4", given.label, given, settings, report, ceilings)
+
+
+def gguf_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
+    """Products with GGUF block types at few rows; figures as of `int4_section`."""
+    for quant_type in GGUF_TYPES:
+        for given in _problems("gguf", "gguf_gemm", shapes, settings, report, {"quant_type": quant_type}):
+            with report.guard("gguf", given.label):
+                _read_weight("gguf", f"{quant_type} {given.label}", given, settings, report, ceilings)
+
+
+def _read_weight(
+    section: str, case: str, given: Problem, settings: Settings, report: Report, ceilings: Ceilings | None
+) -> None:
+    """Times a product whose time goes into reading its weight."""
+    m, n, k = given.sizes.values()
+    sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
+    candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
+    candidates |= _bf16(m, n, k, settings)
+    copies = contenders.copy_calls(given.nbytes("b") // 2, settings.device, len(sets))
+    candidates[COPY] = torch_candidate(copies, settings.device, compare=False)
+    shares = _shares(given.nbytes("b"), 2 * n * k, ceilings)
+    run_case(section, case, candidates, settings, report, shares)
+    resource_rows(section, given, sets[0], settings.device, report)
 
 
 def quant_section(settings: Settings, report: Report, ceilings: Ceilings | None, shapes: Shapes = None) -> None:
@@ -117,7 +134,14 @@ def quant_section(settings: Settings, report: Report, ceilings: Ceilings | None,
             resource_rows("quant", given, sets[0], settings.device, report)
 
 
-def _problems(section: str, name: str, shapes: Shapes, settings: Settings, report: Report) -> Iterator[Problem]:
+def _problems(
+    section: str,
+    name: str,
+    shapes: Shapes,
+    settings: Settings,
+    report: Report,
+    attributes: Mapping[str, object] | None = None,
+) -> Iterator[Problem]:
     """The problems of a section while there is time; a line of the table for each that there cannot be."""
     chosen = list(shapes or FAMILIES[name].shapes)
     for shape in chosen[:1] if settings.quick else chosen:
@@ -127,7 +151,7 @@ def _problems(section: str, name: str, shapes: Shapes, settings: Settings, repor
         elif not report.out_of_time(section, label):
             given: Problem | None = None
             with report.guard(section, label, name):
-                given = make_problem(name, shape, quick=settings.quick)
+                given = make_problem(name, shape, attributes=attributes, quick=settings.quick)
             if given is not None:
                 yield given
 
@@ -166,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ceilings: Ceilings | None = None
     with report.guard("machine"):
         ceilings = measure_ceilings(settings, report)
-    sections = {"fp8": fp8_section, "int4": int4_section, "quant": quant_section}
+    sections = {"fp8": fp8_section, "int4": int4_section, "gguf": gguf_section, "quant": quant_section}
     for name in given.section:
         with report.guard(name):
             if name == "overhead":

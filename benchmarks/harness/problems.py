@@ -9,7 +9,7 @@ import specs
 from benchmarks.harness.inputs import Problem, problem
 from specs.lang.declare.op import Op
 from specs.lang.errors import NotAChoice
-from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.elements import BF16, ElementFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,11 @@ FAMILIES: dict[str, Family] = {
     "int4_gemm_w4a16": Family(
         shapes=((16, 4096, 14336), (16, 28672, 8192), (16, 8192, 28672)),
         attributes={"group_size": 128, "weight_order": "nk"},
+        absent=_OPTIONAL,
+    ),
+    "gguf_gemm": Family(
+        shapes=((1, 4096, 14336), (16, 4096, 14336)),
+        attributes={"quant_type": "Q4_K", "out_dtype": BF16},
         absent=_OPTIONAL,
     ),
     "per_token_group_quant_fp8": Family(shapes=((8192, 7168),), attributes={"group": 128}),

@@ -85,7 +85,7 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
     aliases.append(f"_Implementation: TypeAlias = Literal[{', '.join(map(_quoted, choices))}]")
     lines = [
         "# Written by `python -m parity emit --all --write`: do not edit.",
-        "# ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere",
+        "# ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere",
         *sorted(line for line in own if _is_standard(line)),
         "from typing import Any, Literal, TypeAlias",
         "",

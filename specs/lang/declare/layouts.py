@@ -32,6 +32,8 @@ class Dense:
 
     inner: Inner = Inner.UNIT
     """What the strides of the innermost dimensions may be."""
+    alignment: int = 1
+    """Bytes of which the memory's address is a multiple, for bytes that are read as wider elements."""
 
     def problem(self, shape: tuple[int, ...], strides: tuple[int, ...], *, written: bool) -> str | None:
         """What the layout asks for if these strides (in elements) break it, else None."""

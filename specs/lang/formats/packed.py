@@ -290,24 +290,27 @@ class PackedBlock:
             WrongFormat: not bytes.
             WrongShape: no whole blocks.
         """
-        rows = np.asarray(rows)
-        if rows.dtype != np.uint8:
-            raise WrongFormat(op=self.name, argument="rows", expected="bytes, uint8", actual=rows.dtype)
-        if not rows.ndim or rows.shape[-1] % self.bytes:
+        given: NDArray = np.asarray(rows)
+        if given.dtype != np.uint8:
+            raise WrongFormat(op=self.name, argument="rows", expected="bytes, uint8", actual=given.dtype)
+        if not given.ndim or given.shape[-1] % self.bytes:
             expected = f"rows of whole blocks, {self.bytes} bytes each in {self.name}"
-            raise WrongShape(op=self.name, argument="rows", expected=expected, actual=rows.shape)
-        return rows.reshape(*rows.shape[:-1], rows.shape[-1] // self.bytes, self.bytes)
+            raise WrongShape(op=self.name, argument="rows", expected=expected, actual=given.shape)
+        return given.reshape(*given.shape[:-1], given.shape[-1] // self.bytes, self.bytes)
 
-    def terms(self, rows: Any) -> tuple[NDArray, NDArray]:
-        """The product of d, s and q, and that of dmin and m (0 without a minimum), float32 [.., elements] each."""
+    def terms(self, rows: Any, dtype: type[np.floating[Any]] = np.float32) -> tuple[NDArray, NDArray]:
+        """The product of d, s and q, and that of dmin and m (0 without a minimum), [.., elements] each.
+
+        dtype: in which products are rounded; float64 holds them all.
+        """
         blocks = self.split(rows)
-        q = self.codes.value(self.codes.read(blocks)).astype(np.float32)
+        q = self.codes.value(self.codes.read(blocks)).astype(dtype)
         with np.errstate(all="ignore"):
-            scale = self._of_groups(blocks, self.scale, self.sub_scales)
+            scale = self._of_groups(blocks, self.scale, self.sub_scales, dtype)
             product = scale * q.reshape(*q.shape[:-1], self.groups, self.group)
-            low = np.zeros((1, 1), np.float32)
+            low = np.zeros((1, 1), dtype)
             if self.minimum is not None:
-                low = self._of_groups(blocks, self.minimum, self.sub_minima)
+                low = self._of_groups(blocks, self.minimum, self.sub_minima, dtype)
         shape = (*blocks.shape[:-2], blocks.shape[-2] * self.elements)
         return product.reshape(shape), np.broadcast_to(low, product.shape).reshape(shape)
 
@@ -321,13 +324,13 @@ class PackedBlock:
         with np.errstate(all="ignore"):
             if self.minimum is None:
                 return product
-            return product - low if self.subtracted else product + low  # not -low: the sign of a NaN
+            return np.asarray(product - low if self.subtracted else product + low)  # not -low: the sign of a NaN
 
-    def _of_groups(self, blocks: NDArray, whole: Number, codes: Codes | None) -> NDArray:
-        """A number of the block times the codes of groups, float32 [.., blocks, groups or 1, 1]."""
-        number = whole.read(blocks)[..., None]
+    def _of_groups(self, blocks: NDArray, whole: Number, codes: Codes | None, dtype: type[np.floating[Any]]) -> NDArray:
+        """A number of the block times the codes of groups, [.., blocks, groups or 1, 1]."""
+        number = whole.read(blocks)[..., None].astype(dtype)
         if codes is not None:
-            number = number * codes.value(codes.read(blocks)).astype(np.float32)
+            number = number * codes.value(codes.read(blocks)).astype(dtype)
         return np.asarray(number[..., None])
 
     def pack(

@@ -1,0 +1,166 @@
+"""gguf_gemm: activations times a weight in a block type of GGUF files, read as the file has it.
+
+    C[m, n] = sum_k A[m, k] W[n, k] + bias[n]
+    W[n, k] = (d s) q - dmin m
+
+d, s, q, dmin and m are the scale, the group's scale, the code's value, the scale of minima and the group's minimum in
+the block of element k of row n, as the block type declares (`specs.lang.formats.ggml`, docs/gguf.md); dmin m is added
+in Q4_1 and Q5_1, and 0 in types without minima. W is not rounded: sums of A q over a group are scaled in float32, and
+minima multiply the sums of A over their groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from specs.gemm.scaled import K, M, N, grid, tunables
+from specs.gemm.splits import SPLITS, partial_sums, reduce_splits
+from specs.gguf.product import GGUF_PRODUCT
+from specs.gguf.tiles import gguf_gemm
+from specs.gguf.weights import SOURCE, exact_values, packed_rows, quant_type, sampled_rows, whole_blocks
+from specs.lang.declare.accuracy import Accuracy
+from specs.lang.declare.axes import Ref
+from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
+from specs.lang.declare.layouts import Dense, Inner
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step, definition_of
+from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
+from specs.lang.formats.ggml import BY_NAME
+from specs.tuned import tuned
+
+_FLOATS = (BF16, F16, F32)
+
+
+def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
+    """The definition above, float64."""
+    w, magnitudes = exact_values(BY_NAME[inputs["quant_type"]], np.asarray(inputs["b"]))
+    a, bias = inputs["a"], inputs.get("bias")
+    value, magnitude = a @ w.T, np.abs(a) @ magnitudes.T
+    if bias is not None:
+        value, magnitude = value + bias, magnitude + np.abs(bias)
+    return {"c": Reference(value=value, magnitude=magnitude)}
+
+
+def sample(case: Sample) -> dict[str, Any]:
+    """The weight's bytes."""
+    return {"b": sampled_rows(case, case.sizes["N"], case.sizes["K"])}
+
+
+_ARRAYS = (
+    Array(name="a", doc="activations", shapes=((Rows(M), K),), formats=_FLOATS),
+    packed_rows("b", N, K, "weight, a row of blocks per column of c"),
+    Array(
+        name="bias",
+        doc="addend",
+        shapes=((N,),),
+        formats=_FLOATS,
+        optional=True,
+        layout=Dense(inner=Inner.FREE),
+        role=Role.ADDEND,
+    ),
+    Array(name="c", doc="result", shapes=((Rows(M), N),), formats="out_dtype", access=Access.OUT),
+)
+_ATTRIBUTES = (
+    quant_type(),
+    Attribute(name="out_dtype", kind=ElementFormat, choices=_FLOATS, follows="a", doc="format of the result"),
+)
+_WHOLE = (K % 256).equals(0)
+
+
+def _configs() -> tuple[Config, ...]:
+    # Steps shorter than a block of 256 go through it part by part: programs are shorter, and read scales more often.
+    rows = {"few_rows": (M <= 16).and_(_WHOLE), "few_rows_short": M <= 16, "rest": _WHOLE, "rest_short": None}
+    host = {"whole": _WHOLE, "short": None}
+    return (
+        *tuned("cuda", "gguf_gemm", **rows),
+        *tuned("xpu", "gguf_gemm", **rows),
+        *tuned("cpu", "gguf_gemm", **host),
+        *tuned("interpret", "gguf_gemm", **host),
+    )
+
+
+def _tunables() -> tuple[Tunable, ...]:
+    kept = {tunable.name: tunable for tunable in tunables()}
+    return (
+        kept["BLOCK_M"],
+        kept["BLOCK_N"],
+        Tunable(name="STEP", values=(32, 64, 128, 256), doc="elements of K per step of the loop"),
+        kept["GROUP_M"],
+        Tunable(name="num_warps", values=(1, *kept["num_warps"].values)),
+        kept["num_stages"],
+    )
+
+
+def _kernel(name: str, split: bool) -> Kernel:
+    """The kernel that writes the result, or one sum per split."""
+    arrays = {array.name: array for array in _ARRAYS}
+    if split:
+        del arrays["bias"]
+        arrays["c"] = partial_sums("c", Access.OUT)
+    return Kernel(
+        name=name,
+        doc="Product of activations and a weight in packed blocks.",
+        axes=(M, N, K, SPLITS),
+        arrays=tuple(arrays.values()),
+        attributes=_ATTRIBUTES,
+        tunables=_tunables(),
+        configs=_configs(),
+        static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
+        grid=(*grid(), *((SPLITS,) if split else ())),
+        body=gguf_gemm,
+    )
+
+
+def _case(name: str, form: str, m: int, n: int, k: int, *, bias: bool = False, **fields: Any) -> Case:
+    return Case(
+        name=name,
+        sizes=(("M", m), ("N", n), ("K", k)),
+        attributes=(("quant_type", form), *fields.pop("attributes", ())),
+        absent=() if bias else ("bias",),
+        **fields,
+    )
+
+
+_SPLIT = SPLITS.differs(1)
+
+GGUF_GEMM = Op(
+    name="gguf_gemm",
+    doc="Product of activations and a weight in a block type of GGUF files.",
+    axes=(M, N, K),
+    arrays=_ARRAYS,
+    attributes=_ATTRIBUTES,
+    temporaries=(partial_sums("partial", Access.OUT),),
+    steps=(
+        Step(kernel=_kernel("gguf_gemm", False), when=SPLITS.equals(1)),
+        Step(kernel=_kernel("gguf_gemm_split", True), arrays=(("c", "partial"),), when=_SPLIT),
+        Step(kernel=reduce_splits(_ARRAYS), when=_SPLIT),
+    ),
+    family="gguf",
+    independent=(Independent(M),),
+    definition=definition_of(__doc__),
+    source=SOURCE,
+    constraints=(whole_blocks("a", K),),
+    sample=sample,
+    oracle=oracle,
+    framework_product=GGUF_PRODUCT,
+    accuracy=(("c", Accuracy(terms=K, extra=8)),),
+    cases=(
+        _case("q4-0", "Q4_0", 1, 40, 96, bias=True, formats=(("bias", F32),)),
+        _case("q4-1-f32", "Q4_1", 5, 9, 64, formats=(("a", F32),)),
+        _case("q5-0", "Q5_0", 3, 17, 32, bias=True, formats=(("bias", F16),), attributes=(("out_dtype", F16),)),
+        _case("q5-1-lead", "Q5_1", 6, 20, 64, lead=(2, 3)),
+        _case("q8-0", "Q8_0", 17, 24, 64, formats=(("a", F16),), attributes=(("out_dtype", BF16),)),
+        _case("q2-k", "Q2_K", 2, 8, 256),
+        _case("q3-k", "Q3_K", 2, 8, 256),
+        _case("q4-k-splits", "Q4_K", 2, 9, 2304, bias=True, formats=(("bias", BF16),)),
+        _case("q5-k-rows", "Q5_K", 33, 8, 256, attributes=(("out_dtype", F32),)),
+        _case("q6-k", "Q6_K", 2, 8, 256, formats=(("a", F16),)),
+        _case("iq4-nl", "IQ4_NL", 2, 20, 64),
+        _case("mxfp4", "MXFP4", 2, 20, 64),
+        _case("no-rows", "Q4_K", 0, 16, 256),
+        _case("decode", "Q4_K", 16, 4096, 14336, large=True, golden=True),
+        _case("decode-q6-k", "Q6_K", 1, 4096, 14336, large=True),
+    ),
+)

@@ -1,0 +1,81 @@
+"""The tile program of products with weights in packed blocks: one body, which decodes what the block declares.
+
+The codes q multiply the activations as they are, exact in every 16-bit format, and each group's sum is scaled in
+float32. A minimum multiplies the sum of the activations of its group. So operands are never rounded, whatever the
+range of the scales.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specs.gemm.splits import step_of, steps_of
+from specs.gemm.tiles import finish, span, tile_position
+from specs.lang.formats.elements import F16, F32
+from specs.lang.formats.ggml import BY_NAME
+from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
+from specs.tile.frontend.trace import Tile
+from specs.tile.language import dot, fori_loop, full, minimum, program_id, reduce_sum, rescale, zeros
+from specs.tile.library.packed import PackedTile, segment
+
+_FEW = 16
+"""Rows of A up to which a dot with ones adds them up: the sum has the layout of the other dot at once."""
+
+
+def gguf_gemm(p: Any) -> None:
+    """One [BLOCK_M, BLOCK_N] tile of C, or of one split's share of it."""
+    form = BY_NAME[p.quant_type]
+    tile_m, tile_n = tile_position(p)
+    rows = span(tile_m, p.BLOCK_M)
+    cols = span(tile_n, p.BLOCK_N, UNDEFINED)
+    # Columns after the last are not stored: the last one is read in their place, without a mask.
+    column = cols.indices() if p.even_n else minimum(cols.indices(), p.N - 1)
+    split = program_id(1) if p.SPLITS > 1 else None
+    blocks, parts = max(1, p.STEP // form.elements), max(1, form.elements // p.STEP)
+    steps = steps_of(p.K // p.STEP, split, p.SPLITS)
+
+    def step(k: Tile, acc: Tile) -> Tile:
+        k = step_of(k, split, p.SPLITS)
+        for i in range(blocks):
+            index = k * blocks + i if blocks > 1 else k // parts if parts > 1 else k
+            weight = PackedTile(
+                p.b,
+                form,
+                column,
+                index,
+                part=k % parts if parts > 1 else None,
+                parts=parts,
+                elements_first=True,
+            )
+            acc = product(p, weight, k * p.STEP + i * form.elements, acc, rows)
+        return acc
+
+    acc = fori_loop(0, steps, step, zeros((p.BLOCK_M, p.BLOCK_N)), stages=p.num_stages)
+    if split is None:
+        finish(p, acc, rows, cols)
+    else:
+        store_block(p.c, (split, rows, cols), acc)
+
+
+def product(p: Any, weight: PackedTile, start: Tile, acc: Tile, rows: Slice) -> Tile:
+    """acc plus one block of the contraction, or one part of it, from column `start` of A on."""
+    form = weight.form
+    depth, operand = segment(form), p.a.element
+    for group in range(form.groups // weight.parts):
+        partial = total = None
+        for first in range(group * form.group, (group + 1) * form.group, depth):
+            a = load_block(p.a, (rows, ds(start + first, depth, in_bounds=True)))
+            partial = dot(a, weight.factors(first, depth, operand), partial)
+            if form.minimum is None:
+                continue
+            if p.BLOCK_M <= _FEW:
+                total = dot(a, full((depth, p.BLOCK_N), 1.0, operand), total)
+            else:
+                added = reduce_sum(a.to(F32), axis=1)[:, None]
+                total = added if total is None else total + added
+        assert partial is not None
+        scale = weight.scale(group)[None, :]
+        acc = acc + (partial * scale if form.scale.element == F16 else rescale(partial, scale))
+        if total is not None:
+            acc = acc + total * weight.minimum(group)[None, :]
+    return acc
