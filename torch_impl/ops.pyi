@@ -1232,7 +1232,7 @@ def kv_insert(
             shape by kv_layout:
             separate     [PAGES, PAGE, HKV, D]
             adjacent     [PAGES, PAGE, HKV, D + DV]
-            interleaved  [PAGES, PAGE, 2 * HKV, D]
+            interleaved  [PAGES, PAGE, 2 * HKV, DV]
         value_cache: values in pages; written in place, optional, format of key_cache; shape by kv_layout:
             separate               [PAGES, PAGE, HKV, DV]
             adjacent, interleaved  none
@@ -1432,8 +1432,8 @@ def sparse_mla_decode_fp8(
 def flash_attn_varlen(
     q: torch.Tensor,
     k: torch.Tensor,
-    v: torch.Tensor,
-    cu_seqlens_q: torch.Tensor,
+    v: torch.Tensor | None = None,
+    cu_seqlens_q: torch.Tensor | None = None,
     cu_seqlens_k: torch.Tensor | None = None,
     seqused_k: torch.Tensor | None = None,
     block_table: torch.Tensor | None = None,
@@ -1442,6 +1442,8 @@ def flash_attn_varlen(
     q_descale: torch.Tensor | None = None,
     k_descale: torch.Tensor | None = None,
     v_descale: torch.Tensor | None = None,
+    k_scale_cache: torch.Tensor | None = None,
+    v_scale_cache: torch.Tensor | None = None,
     *,
     max_seqlen_q: int = 0,
     max_seqlen_k: int = 0,
@@ -1451,6 +1453,7 @@ def flash_attn_varlen(
     window_right: int = -1,
     softcap: float = 0.0,
     out_dtype: _Format | None = None,
+    kv_layout: Literal["separate", "adjacent", "interleaved"] = "separate",
     return_softmax_lse: bool = False,
     splits: int = 0,
     implementation: _Implementation | None = None,
@@ -1464,7 +1467,9 @@ def flash_attn_varlen(
     over the keys j of query i's request that it sees: window_left before and window_right after its own position i +
     shift, where shift = keys - queries lets the last of both be level. causal: none after it. Queries and keys are
     multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of
-    the values (of the queries, where values are FP8).
+    the values (of the queries, where values are FP8). With k_scale_cache and v_scale_cache, for INT8 or FP8 codes,
+    keys and values are also multiplied with a scale of their own, and weights times scales are rounded to bfloat16.
+    With a `kv_layout` that has keys and values in one array of pages, k is that array, and v is left out.
 
     Rows of q before cu_seqlens_q[0], and from cu_seqlens_q[-1] on, belong to no request, as in batches that are
     padded to a fixed size: their out is 0 and their lse -inf. Bounds and lengths are clamped to the arrays. Rows of a
@@ -1474,9 +1479,14 @@ def flash_attn_varlen(
 
     Args:
         q: queries, request after request, bf16 or f16 or e4m3 or e5m2 [TQ, HQ, D]
-        k: keys, request after request, or in pages, bf16 or f16 or e4m3 or e5m2 [PAGES, PAGE, HKV, D] or [PAGE, HKV,
-            D]
-        v: values, as keys, format of k [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
+        k: keys, request after request, or in pages; or pages of keys and values, bf16 or f16 or e4m3 or e5m2 or int8;
+            shape by kv_layout:
+            separate     [PAGES, PAGE, HKV, D] or [PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, DV]
+        v: values, as keys, optional, format of k; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
+            adjacent, interleaved  none
         cu_seqlens_q: first query of every request, and the end of the last; other rows of q are of no request, int32
             [BOUNDS]
         cu_seqlens_k: first key of every request, and the end of the last; for keys without pages, optional, int32
@@ -1490,8 +1500,14 @@ def flash_attn_varlen(
         s_aux: score of a key without a value, per head, neither scaled nor capped; -inf for none, optional, f32 or
             bf16 or f16 [HQ]
         q_descale: positive factor of q, per request and key head, optional, f32 [BOUNDS - 1, HKV]
-        k_descale: positive factor of k, per request and key head, optional, f32 [BOUNDS - 1, HKV]
-        v_descale: positive factor of v, per request and key head, optional, f32 [BOUNDS - 1, HKV]
+        k_descale: positive factor of k: one, per key head, or per request and key head, optional, f32 [DESCALE_ROWS,
+            DESCALE_HEADS] or [DESCALE_HEADS] or []
+        v_descale: positive factor of v: one, per key head, or per request and key head, optional, f32 [DESCALE_ROWS,
+            DESCALE_HEADS] or [DESCALE_HEADS] or []
+        k_scale_cache: positive scale of every token and head of the keys, optional, f32 [PAGES, PAGE, HKV] or [PAGE,
+            HKV]
+        v_scale_cache: positive scale of every token and head of the values, optional, f32 [PAGES, PAGE, HKV] or
+            [PAGE, HKV]
         max_seqlen_q: no request has more queries; 0: no limit. Default 0.
         max_seqlen_k: no request has more keys; 0: no limit. Default 0.
         softmax_scale: factor of the scores; None: D ** -0.5. Default None.
@@ -1500,6 +1516,9 @@ def flash_attn_varlen(
         window_right: how many keys after its own position a query sees; -1: all. Default -1.
         softcap: c of c tanh(score / c); 0: no cap. Default 0.0.
         out_dtype: format of the result; that of the queries where left out. One of bf16, f16. Default None.
+        kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
+            interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
+            'separate'.
         return_softmax_lse: whether lse is returned too. Default False.
         splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that the last
             bits of a query's result may depend on the number of requests; any other number: they do not. Default 0.

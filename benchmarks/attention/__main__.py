@@ -1,10 +1,10 @@
 """Times attention and what fills its caches: `python -m benchmarks.attention --help`.
 
 Sections: decode (sparse MLA over FP8 pages), insert (norm and rotation of q, insertion of kv), quantize (insertion of
-k), gather (pages to bf16 rows), prefill (sparse MLA over bf16 rows), causal (flash_attn_varlen on equal requests),
-paged (the same, one query per request over pages), memory (what a sparse decode call allocates). Every case is timed
-twice: with its inputs coming from memory, as in `benchmarks.gemm`, and, as the case "warm", with the same inputs in
-every call. The attention sink is -inf, because one of the peers ignores it.
+k), kv-insert (keys and values of ordinary attention), gather (pages to bf16 rows), prefill (sparse MLA over bf16 rows),
+causal (flash_attn_varlen on equal requests), paged (the same, one query per request over pages), memory (what a sparse
+decode call allocates). Every case is timed twice: with its inputs coming from memory, as in `benchmarks.gemm`, and, as
+the case "warm", with the same inputs in every call. The attention sink is -inf, because one of the peers ignores it.
 """
 
 from __future__ import annotations

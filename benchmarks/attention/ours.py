@@ -23,6 +23,7 @@ REPLACED: Mapping[str, tuple[int, ...]] = {
     "qnorm_rope_kv_insert": (0, 2),
     "quantize_and_insert_k": (1,),
     "dequant_gather_k": (0,),
+    "kv_insert": (2, 3),
 }
 
 

@@ -143,12 +143,30 @@ def _vllm_gather() -> Function:
     return call
 
 
+def _assignment() -> Function:
+    """What torch has: assignment to rows by page and row of each token."""
+    import torch
+
+    def call(
+        key: Any, value: Any, key_cache: Any, value_cache: Any, slots: Any, k_scale: Any = None, v_scale: Any = None
+    ) -> tuple[Any, Any]:
+        slots, size = slots.long(), key_cache.shape[1]
+        for x, cache, scale in ((key, key_cache, k_scale), (value, value_cache, v_scale)):
+            rows = x if scale is None else (x.float() / scale).to(cache.dtype)
+            form = {1: torch.uint8, 2: torch.int16}[cache.element_size()]
+            cache.view(form)[slots // size, slots % size] = rows.contiguous().view(form)
+        return key_cache, value_cache
+
+    return call
+
+
 PEERS: Mapping[str, Mapping[str, Callable[[], Function]]] = {
     "sparse_mla_decode_fp8": {FLASH_MLA: _flash_mla_decode, VLLM: _vllm_decode},
     "sparse_mla_prefill": {FLASH_MLA: _flash_mla_prefill, VLLM: _vllm_prefill},
     "qnorm_rope_kv_insert": {VLLM: _vllm_insert},
     "quantize_and_insert_k": {VLLM: _vllm_quantize},
     "dequant_gather_k": {VLLM: _vllm_gather},
+    "kv_insert": {"torch: assignment": _assignment},
 }
 
 

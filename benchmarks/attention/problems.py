@@ -17,6 +17,7 @@ SCALE = DIM**-0.5
 EPSILON = 1e-6
 POSITIONS = 65536
 CHECKED = 4
+KV_PAGE = 16
 # Cached entries per request, of which a token selects some: 16384 tokens, compressed four to one.
 CONTEXT = 4096
 
@@ -175,6 +176,44 @@ def quantize_case(tokens: int) -> Case:
     )
 
 
+def kv_case(tokens: int, heads: int, columns: int, fp8: bool = False) -> Case:
+    """Keys and values, slices of one row per token, inserted into pages of 16."""
+
+    def make(generator: Any) -> Inputs:
+        import torch
+
+        key, value = _normal((tokens, 2 * heads, columns), generator).split(heads, dim=1)
+        pages, form = -(-tokens // KV_PAGE), torch.float8_e4m3fn if fp8 else torch.bfloat16
+        shape = (pages, KV_PAGE, heads, columns)
+        caches = [torch.zeros(shape, dtype=torch.bfloat16, device=generator.device).to(form) for _ in range(2)]
+        slots = torch.randperm(pages, generator=generator, device=generator.device)[:, None] * KV_PAGE
+        slots = (slots + torch.arange(KV_PAGE, device=generator.device)).flatten()[:tokens].int()
+        scales = [torch.full((1,), 0.5, device=generator.device) for _ in range(2)] if fp8 else [None, None]
+        return key, value, *caches, slots, *scales
+
+    def expected(inputs: Inputs) -> tuple[Any, ...]:
+        import torch
+
+        return tuple(
+            (x[:CHECKED].float() / 0.5).to(torch.float8_e4m3fn).float() if fp8 else x[:CHECKED].float()
+            for x in inputs[:2]
+        )
+
+    def picked(inputs: Inputs, result: Any) -> tuple[Any, ...]:
+        slots = inputs[4][:CHECKED].long()
+        return tuple(cache[slots // KV_PAGE, slots % KV_PAGE].float() for cache in result)
+
+    elements = tokens * 2 * heads * columns
+    return Case(
+        op="kv_insert",
+        label=f"T{tokens} {heads}x{columns}{' fp8' if fp8 else ''}",
+        moved={"rows": elements * 2, "cache": elements * (1 if fp8 else 2), "indices": tokens * 4},
+        make=make,
+        expected=expected,
+        picked=picked,
+    )
+
+
 def gather_case(requests: int, entries: int) -> Case:
     """The cached rows of every request, dequantised into one dense array."""
 
@@ -286,6 +325,7 @@ FAMILIES: Mapping[str, tuple[Case, ...]] = {
     ),
     "insert": (insert_case(8192, 128),),
     "quantize": (quantize_case(8192),),
+    "kv-insert": (kv_case(8192, 28, 128), kv_case(8192, 8, 128), kv_case(8192, 28, 128, fp8=True)),
     "gather": (gather_case(8, 4096),),
     "prefill": (prefill_case(2048, 128, 640, 65536), prefill_case(2048, 128, 1152, 65536)),
 }
@@ -294,6 +334,7 @@ QUICK: Mapping[str, tuple[Case, ...]] = {
     "decode": (decode_case(4, 16, 64, 64),),
     "insert": (insert_case(64, 4),),
     "quantize": (quantize_case(64),),
+    "kv-insert": (kv_case(64, 2, 64),),
     "gather": (gather_case(2, 128),),
     "prefill": (prefill_case(4, 16, 64, 256),),
 }

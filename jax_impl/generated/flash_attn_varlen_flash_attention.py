@@ -8,6 +8,7 @@ Generated. Specialised on
     window_right = -1
     softcap = 0.0
     out_dtype = bf16
+    kv_layout = separate
     return_softmax_lse = False
     splits = 0
     q = bf16
@@ -66,11 +67,11 @@ def flash_attention(
     position = jax.lax.div(row, jnp.full((BLOCK_M,), GROUP, jnp.int32))
     head_1 = head * GROUP + jax.lax.rem(row, jnp.full((BLOCK_M,), GROUP, jnp.int32))
     live = row < queries * GROUP
-    @pl.when(first < queries * GROUP)  # specs/flash/varlen.py:57
+    @pl.when(first < queries * GROUP)  # specs/flash/varlen.py:60
     def branch():
-        live_1 = live[:, None]  # specs/flash/varlen.py:120
+        live_1 = live[:, None]  # specs/flash/varlen.py:128
         token = first_1 + position  # specs/flash/work.py:47
-        token_1 = token[:, None]  # specs/flash/varlen.py:122
+        token_1 = token[:, None]  # specs/flash/varlen.py:130
         index = jnp.arange(CHUNK, dtype=jnp.int32)[None, :]
         part = plgpu.load(
             q_ref.at[token_1, head_1[:, None], index], mask=jnp.broadcast_to(live_1, (BLOCK_M, CHUNK)), other=0.0
@@ -85,21 +86,21 @@ def flash_attention(
         peak = jnp.full((BLOCK_M,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
         total = jnp.full((BLOCK_M,), 0.0, jnp.float32)
         sums_0 = jnp.full((BLOCK_M, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-        def step(tile, carry):  # specs/flash/varlen.py:72
+        def step(tile, carry):  # specs/flash/varlen.py:75
             (peak_2, total_2, sums_0_2) = carry
-            first_2 = tile * BLOCK_N  # specs/flash/keys.py:44
+            first_2 = tile * BLOCK_N  # specs/flash/keys.py:52
             position_1 = first_2 + jnp.arange(BLOCK_N, dtype=jnp.int32)
             page = plgpu.load(
                 block_table_ref.at[number_1, jax.lax.div(position_1, jnp.full((BLOCK_N,), PAGE, jnp.int32))]
             )
-            page_1 = jnp.minimum(jnp.maximum(page, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:33
+            page_1 = jnp.minimum(jnp.maximum(page, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:34
             index_1 = jax.lax.rem(position_1, jnp.full((BLOCK_N,), PAGE, jnp.int32))[:, None]
             columns = plgpu.load(k_ref.at[page_1, index_1, head, index])
             # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
             # specs/attention/softmax.py:78
             product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)
-            chunk = plgpu.load(v_ref.at[page_1, index_1, head, index])  # specs/flash/keys.py:36
-            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:89
+            chunk = plgpu.load(v_ref.at[page_1, index_1, head, index])  # specs/flash/keys.py:38
+            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:96
             peak_3 = jnp.maximum(peak_2, highest_1)
             # no key so far: the difference of infinities is NaN
             base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
@@ -112,18 +113,18 @@ def flash_attention(
             narrow = weight.astype(jnp.bfloat16)
             sums_0_3 = sums_0_2 * decay[:, None] + jnp.dot(narrow, chunk, preferred_element_type=jnp.float32)
             return (peak_3, total_3, sums_0_3)
-        # specs/flash/varlen.py:72
+        # specs/flash/varlen.py:75
         (peak_1, total_1, sums_0_1) = jax.lax.fori_loop(0, end_3, step, (peak, total, sums_0))
         def step_1(tile_1, carry):
             (peak_5, total_5, sums_0_5) = carry
-            first_3 = tile_1 * BLOCK_N  # specs/flash/keys.py:44
+            first_3 = tile_1 * BLOCK_N  # specs/flash/keys.py:52
             position_2 = first_3 + jnp.arange(BLOCK_N, dtype=jnp.int32)
             live_2 = position_2 < keys
             page_2 = plgpu.load(
                 block_table_ref.at[number_1, jax.lax.div(position_2, jnp.full((BLOCK_N,), PAGE, jnp.int32))],
                 mask=live_2, other=0
             )
-            page_3 = jnp.minimum(jnp.maximum(page_2, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:33
+            page_3 = jnp.minimum(jnp.maximum(page_2, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:34
             mask = live_2[:, None]
             index_2 = jax.lax.rem(position_2, jnp.full((BLOCK_N,), PAGE, jnp.int32))[:, None]
             columns_1 = plgpu.load(
@@ -137,11 +138,11 @@ def flash_attention(
             seen = position_3 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)
             score = jnp.where(seen_1, product_1, float("-inf"))
-            # specs/flash/keys.py:36
+            # specs/flash/keys.py:38
             chunk_1 = plgpu.load(
                 v_ref.at[page_3, index_2, head, index], mask=jnp.broadcast_to(mask, (BLOCK_N, CHUNK)), other=0.0
             )
-            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:89
+            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:96
             peak_6 = jnp.maximum(peak_5, highest_2)
             base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)
             weight_1 = exp2(score - base_1[:, None])
@@ -151,18 +152,18 @@ def flash_attention(
             narrow_1 = weight_1.astype(jnp.bfloat16)
             sums_0_6 = sums_0_5 * decay_1[:, None] + jnp.dot(narrow_1, chunk_1, preferred_element_type=jnp.float32)
             return (peak_6, total_6, sums_0_6)
-        # specs/flash/varlen.py:72
+        # specs/flash/varlen.py:75
         (peak_4, total_4, sums_0_4) = jax.lax.fori_loop(end_3, end_2, step_1, (peak_1, total_1, sums_0_1))
         # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
-        known = total_4 > 0.0  # specs/attention/softmax.py:131
+        known = total_4 > 0.0  # specs/attention/softmax.py:140
         factor = jnp.where(known, div_rn(jnp.full((BLOCK_M,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)
-        mean = sums_0_4 * factor[:, None]  # specs/flash/results.py:29
-        # specs/flash/results.py:46
+        mean = sums_0_4 * factor[:, None]  # specs/flash/results.py:30
+        # specs/flash/results.py:47
         plgpu.store(
             out_ref.at[token_1, head_1[:, None], index], mean.astype(jnp.bfloat16),
             mask=jnp.broadcast_to(live_1, (BLOCK_M, CHUNK))
         )
-    @pl.when(number_1 == BOUNDS - 1)  # specs/flash/varlen.py:58
+    @pl.when(number_1 == BOUNDS - 1)  # specs/flash/varlen.py:61
     def branch_1():
         bound_1 = plgpu.load(cu_seqlens_q_ref.at[jnp.int32(0)])  # specs/flash/work.py:101
         first_4 = jnp.minimum(jnp.maximum(bound_1, 0), TQ)  # specs/flash/work.py:107
@@ -180,7 +181,7 @@ def flash_attention(
             head_2 = jax.lax.rem(row_1, jnp.full((BLOCK_M,), HQ, jnp.int32))
             live_3 = row_1 < count
             zero = jnp.full((BLOCK_M, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
-            token_4 = token_3[:, None]  # specs/flash/results.py:43
+            token_4 = token_3[:, None]  # specs/flash/results.py:44
             mask_1 = live_3[:, None]
             plgpu.store(
                 out_ref.at[token_4, head_2[:, None], jnp.arange(CHUNK, dtype=jnp.int32)[None, :]],

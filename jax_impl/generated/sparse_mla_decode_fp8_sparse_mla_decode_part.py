@@ -241,7 +241,7 @@ def sparse_mla_decode_part(
         score_6 = score_5 + jnp.dot(part_6, transposed(columns_6), preferred_element_type=jnp.float32)
         product = score_6 + jnp.dot(part_7, transposed(columns_7), preferred_element_type=jnp.float32)
         score_7 = jnp.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:89
+        highest = jnp.max(score_7, axis=1)  # specs/attention/softmax.py:96
         peak_3 = jnp.maximum(peak_2, highest)
         # no key so far: the difference of infinities is NaN
         base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
@@ -378,7 +378,7 @@ def sparse_mla_decode_part(
         score_14 = score_13 + jnp.dot(part_6, transposed(columns_14), preferred_element_type=jnp.float32)
         product_1 = score_14 + jnp.dot(part_7, transposed(columns_15), preferred_element_type=jnp.float32)
         score_15 = jnp.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
-        highest_1 = jnp.max(score_15, axis=1)  # specs/attention/softmax.py:89
+        highest_1 = jnp.max(score_15, axis=1)  # specs/attention/softmax.py:96
         peak_6 = jnp.maximum(peak_5, highest_1)
         base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)
         weight_1 = exp2(score_15 - base_1[:, None])

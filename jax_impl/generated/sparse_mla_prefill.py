@@ -91,7 +91,7 @@ def sparse_mla_prefill(
             score = jnp.dot(part_1, transposed(columns), preferred_element_type=jnp.float32)
             product = score + jnp.dot(part_2, transposed(columns_1), preferred_element_type=jnp.float32)
             score_1 = jnp.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-            highest = jnp.max(score_1, axis=1)  # specs/attention/softmax.py:89
+            highest = jnp.max(score_1, axis=1)  # specs/attention/softmax.py:96
             peak_3 = jnp.maximum(peak_2, highest)
             # no key so far: the difference of infinities is NaN
             base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
@@ -110,7 +110,7 @@ def sparse_mla_prefill(
         attn_sink = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:245
         sink = attn_sink * 1.4426950408889634  # log2(e)
         # No key at all: -inf - -inf is NaN.
-        base_1 = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:128
+        base_1 = jnp.where(peak_1 == float("-inf"), 0.0, peak_1)  # specs/attention/softmax.py:137
         whole = total_1 + exp2(sink - base_1)
         # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
         known = total_1 > 0.0
@@ -121,12 +121,12 @@ def sparse_mla_prefill(
             mask=jnp.broadcast_to(live[:, None], (BLOCK_H, CHUNK))
         )
         # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
-        lost = (total_1 != total_1) & (peak_1 < float("inf"))  # specs/attention/softmax.py:144
+        lost = (total_1 != total_1) & (peak_1 < float("inf"))  # specs/attention/softmax.py:153
         # Programs that share a row all know its scores; one of them stores.
         # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
         plgpu.store(max_logits_ref.at[token, head], jnp.where(lost, total_1, peak_1 * 0.6931471805599453), mask=live)
         # NaN stays NaN
-        known_1 = total_1 != 0.0  # specs/attention/softmax.py:137
+        known_1 = total_1 != 0.0  # specs/attention/softmax.py:146
         # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
         plgpu.store(
             lse_ref.at[token, head],
@@ -171,7 +171,7 @@ def sparse_mla_prefill(
             score_2 = jnp.dot(part_3, transposed(columns_2), preferred_element_type=jnp.float32)
             product_1 = score_2 + jnp.dot(part_4, transposed(columns_3), preferred_element_type=jnp.float32)
             score_3 = jnp.where(live_2[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
-            highest_1 = jnp.max(score_3, axis=1)  # specs/attention/softmax.py:89
+            highest_1 = jnp.max(score_3, axis=1)  # specs/attention/softmax.py:96
             peak_7 = jnp.maximum(peak_6, highest_1)
             base_2 = jnp.where(peak_7 == float("-inf"), 0.0, peak_7)
             weight_1 = exp2(score_3 - base_2[:, None])
@@ -185,7 +185,7 @@ def sparse_mla_prefill(
         (peak_5, total_5, sums_0_5) = jax.lax.fori_loop(0, upper_1, step_1, (peak_4, total_4, sums_0_4))
         attn_sink_1 = plgpu.load(attn_sink_ref.at[head], mask=live, other=0.0)  # specs/attention/sparse.py:245
         sink_1 = attn_sink_1 * 1.4426950408889634  # log2(e)
-        base_3 = jnp.where(peak_5 == float("-inf"), 0.0, peak_5)  # specs/attention/softmax.py:128
+        base_3 = jnp.where(peak_5 == float("-inf"), 0.0, peak_5)  # specs/attention/softmax.py:137
         whole_1 = total_5 + exp2(sink_1 - base_3)
         known_2 = total_5 > 0.0
         factor_1 = jnp.where(

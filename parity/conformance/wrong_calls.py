@@ -33,7 +33,7 @@ from parity.conformance.page_calls import (
 from parity.judge.inputs import Inputs, Shape, generate, layout_of, raw_dtype
 from specs.lang import errors
 from specs.lang.call.bind import call_env, followed, layout_facts
-from specs.lang.declare.axes import Axis, as_expr
+from specs.lang.declare.axes import Axis, as_expr, solved
 from specs.lang.declare.kernel import Access, Array, Attribute, Dim, Form, Role, Rows, choice_name
 from specs.lang.declare.kernel import Shape as Dims
 from specs.lang.declare.layouts import Dense, Inner, Pages
@@ -123,6 +123,9 @@ def solutions(op: Op, shapes: Mapping[str, Shape], attributes: Mapping[str, obje
                 pairs.append((dims[0].axis, prod(lead)))
             pairs += rest or []
         fits = fits and all(sizes.setdefault(d.name, n) == n for d, n in pairs if isinstance(d, Axis))
+        for dim, size in pairs:
+            part = None if isinstance(dim, (Axis, Rows)) else solved(as_expr(dim), size, {**sizes, **attributes})
+            sizes |= {} if part is None else {part[0].name: part[1]}
         env = {**sizes, **attributes, **layout_facts(attributes)}
         if fits and all(as_expr(dim).evaluate(env) == size for dim, size in pairs):  # type: ignore[arg-type]
             found.append(sizes)

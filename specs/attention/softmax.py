@@ -80,11 +80,18 @@ def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
     return score
 
 
-def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | float | None = None) -> State:
+def weigh(
+    state: State,
+    score: Tile,
+    values: Sequence[Tile],
+    factor: Tile | float | None = None,
+    scales: Tile | None = None,
+) -> State:
     """The state after keys with these scores [heads, keys] and values, a chunk [keys, width] for each of its sums.
 
     values: none in a program without value columns. Exponentials take their format before the dot.
     factor: positive factor that is not yet applied to the scores: row maxima are scaled instead of all scores.
+    scales: of the values, one per key [keys].
     """
     highest = reduce_max(score, axis=1)
     peak = maximum(state.peak, highest if factor is None else highest * factor)
@@ -94,6 +101,8 @@ def weigh(state: State, score: Tile, values: Sequence[Tile], factor: Tile | floa
     decay = exp2(state.peak - base)
     # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
     total = state.total * decay + reduce_sum(weight, axis=1)
+    if scales is not None:
+        weight = weight * scales[None, :]
     narrow = weight.to(values[0].element) if values else weight
     sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
     return State(peak, total, tuple(sums))

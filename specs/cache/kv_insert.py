@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from specs.cache.kv_codes import dynamic_codes, dynamic_reference, given_scale, static_codes, static_reference
-from specs.cache.kv_layouts import ADJACENT, INTERLEAVED, KV_LAYOUT, LAYOUTS, KVLayout, View
+from specs.cache.kv_layouts import ADJACENT, INTERLEAVED, KV_LAYOUT, LAYOUTS, KVLayout, View, one_width
 from specs.cache.write import TS, slot_mapping
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref, cdiv
@@ -200,12 +200,7 @@ CONSTRAINTS = (
         holds=_FP8.or_(_CACHE.equals(INT8)).or_(_CACHE.equals(Ref("key_format"))),
         message="a cache of the format of key, of FP8 or of INT8",
     ),
-    Constraint(
-        argument="key_cache",
-        holds=Ref("kv_layout").differs(INTERLEAVED.name).or_(D.equals(DV)),
-        message="values as wide as keys where heads of both are interleaved",
-        failure="interleaved pages take keys and values of one width, not {D} and {DV} columns",
-    ),
+    one_width("key_cache", D, DV),
     Constraint(
         argument="k_scale_cache",
         holds=_DYNAMIC.equals(Ref("has_v_scale_cache")),

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from specs.lang.declare.axes import Axis, as_expr
-from specs.lang.declare.kernel import Attribute, Shape
+from specs.lang.declare.axes import Axis, Ref, as_expr
+from specs.lang.declare.kernel import Attribute, Constraint, Shape
 from specs.lang.formats.elements import INT32
 from specs.tile.blocks import Slice, ds
 from specs.tile.frontend.trace import Tile, constant
@@ -42,7 +42,9 @@ class KVLayout:
 
     def row(self, heads: Axis, key: Axis, value: Axis) -> Shape:
         """Dimensions of the first array after pages and rows."""
-        return (heads if self.heads == 1 else self.heads * as_expr(heads), key + value if self.beside else key)
+        # With values among its heads the array says how wide they are, as attention knows of no other argument.
+        columns = key + value if self.beside else value if self.fused else key
+        return (heads if self.heads == 1 else self.heads * as_expr(heads), columns)
 
     def views(self, p: Any, keys: str, values: str) -> tuple[View, View]:
         """Keys and values in the arrays of a kernel (names of the two; the second is not looked at where fused)."""
@@ -97,6 +99,17 @@ SEPARATE = KVLayout(name="separate", fused=False)
 ADJACENT = KVLayout(name="adjacent", beside=True)
 INTERLEAVED = KVLayout(name="interleaved", heads=2)
 LAYOUTS = {layout.name: layout for layout in (SEPARATE, ADJACENT, INTERLEAVED)}
+
+
+def one_width(argument: str, key: Axis, value: Axis) -> Constraint:
+    """Heads of one array have one width."""
+    return Constraint(
+        argument=argument,
+        holds=Ref("kv_layout").differs(INTERLEAVED.name).or_(key.equals(value)),
+        message="values as wide as keys where heads of both are interleaved",
+        failure=f"interleaved pages take keys and values of one width, not {{{key.name}}} and {{{value.name}}} columns",
+    )
+
 
 KV_LAYOUT = Attribute(
     name="kv_layout",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from specs.cache.kv_layouts import KV_LAYOUT, LAYOUTS, one_width
 from specs.lang.declare.axes import Axis, Expr, Ref
-from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Role
+from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Role, Shape
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT32, ElementFormat
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, ElementFormat
 
 TQ = Axis(name="TQ", doc="query tokens of all requests")
 HQ = Axis(name="HQ", minimum=1, doc="query heads")
@@ -18,6 +19,9 @@ BOUNDS = Axis(name="BOUNDS", minimum=1, doc="requests + 1")
 TABLE = Axis(name="TABLE", doc="pages that a row of the block table has room for")
 SLOPES = Axis(name="SLOPES", default=1, doc="rows of slopes: one for all requests, or one for each")
 
+DESCALE_ROWS = Axis(name="DESCALE_ROWS", default=1, doc="rows of k_descale: one for all requests, or one for each")
+DESCALE_HEADS = Axis(name="DESCALE_HEADS", default=1, doc="columns of k_descale: one for all heads, or one for each")
+
 REQUESTS = BOUNDS - 1
 GROUP = Axis(name="GROUP", static=True, value=HQ // HKV, doc="query heads per key head")
 _KEYS = Ref("has_block_table") * TABLE * PAGE + Ref("has_block_table").equals(0) * PAGE
@@ -26,7 +30,7 @@ LONGEST_Q = Axis(
 )
 LONGEST_K = Ref("max_seqlen_k") + Ref("max_seqlen_k").equals(0) * _KEYS
 
-AXES = (TQ, HQ, HKV, D, DV, PAGES, PAGE, BOUNDS, TABLE, SLOPES)
+AXES = (TQ, HQ, HKV, D, DV, PAGES, PAGE, BOUNDS, TABLE, SLOPES, DESCALE_ROWS, DESCALE_HEADS)
 DERIVED = (GROUP, LONGEST_Q)
 
 WITH_LSE = "return_softmax_lse"
@@ -47,30 +51,45 @@ def _lengths(name: str, doc: str, size: Expr) -> Array:
     )
 
 
-def _scales(name: str) -> Array:
-    return Array(
-        name=f"{name}_descale",
-        doc=f"positive factor of {name}, per request and key head",
-        shapes=((REQUESTS, HKV),),
-        formats=(F32,),
-        role=Role.SCALE,
-        layout=_FREE,
-        optional=True,
-    )
+def _scales(name: str, doc: str, *shapes: Shape) -> Array:
+    return Array(name=name, doc=doc, shapes=shapes, formats=(F32,), role=Role.SCALE, layout=_FREE, optional=True)
+
+
+def _factors(name: str) -> Array:
+    doc = f"positive factor of {name}: one, per key head, or per request and key head"
+    return _scales(f"{name}_descale", doc, (DESCALE_ROWS, DESCALE_HEADS), (DESCALE_HEADS,), ())
+
+
+def _of_tokens(name: str, what: str) -> Array:
+    doc = f"positive scale of every token and head of the {what}"
+    return _scales(f"{name}_scale_cache", doc, (PAGES, PAGE, HKV), (PAGE, HKV))
+
+
+_KEY_SHAPES = {
+    name: ((PAGES, PAGE, *layout.row(HKV, D, DV)), *(() if layout.fused else ((PAGE, HKV, D),)))
+    for name, layout in LAYOUTS.items()
+}
+_VALUE_SHAPES = {
+    name: () if layout.fused else ((PAGES, PAGE, HKV, DV), (PAGE, HKV, DV)) for name, layout in LAYOUTS.items()
+}
 
 
 ARGUMENTS = (
     Array(name="q", doc="queries, request after request", shapes=((TQ, HQ, D),), formats=(*_WIDE, *_NARROW)),
     Array(
         name="k",
-        doc="keys, request after request, or in pages",
-        shapes=((PAGES, PAGE, HKV, D), (PAGE, HKV, D)),
-        formats=(*_WIDE, *_NARROW),
+        doc="keys, request after request, or in pages; or pages of keys and values",
+        by="kv_layout",
+        shapes_by=tuple(_KEY_SHAPES.items()),
+        formats=(*_WIDE, *_NARROW, INT8),
     ),
     Array(
         name="v",
         doc="values, as keys",
-        shapes=((PAGES, PAGE, HKV, DV), (PAGE, HKV, DV)),
+        by="kv_layout",
+        shapes_by=tuple(_VALUE_SHAPES.items()),
+        optional=True,
+        required_for=tuple(name for name, shapes in _VALUE_SHAPES.items() if shapes),
         formats="k",
     ),
     Array(
@@ -107,7 +126,11 @@ ARGUMENTS = (
         layout=_FREE,
         optional=True,
     ),
-    *(_scales(name) for name in "qkv"),
+    _scales("q_descale", "positive factor of q, per request and key head", (REQUESTS, HKV)),
+    _factors("k"),
+    _factors("v"),
+    _of_tokens("k", "keys"),
+    _of_tokens("v", "values"),
 )
 
 
@@ -152,6 +175,7 @@ ATTRIBUTES = (
         follows="q",
         doc="format of the result; that of the queries where left out",
     ),
+    KV_LAYOUT,
     Attribute(name=WITH_LSE, kind=bool, default=False, doc="whether lse is returned too"),
 )
 
@@ -169,9 +193,33 @@ CONSTRAINTS = (
     ),
     Constraint(
         argument="k",
-        holds=_NARROW_K.or_(_NARROW_Q).or_(_K.equals(_Q)),
-        message="keys of the format of the queries, or FP8",
+        holds=_NARROW_K.or_(_NARROW_Q).or_(_K.equals(_Q)).or_(_K.equals(INT8)),
+        message="keys of the format of the queries, FP8 or INT8",
     ),
+    Constraint(
+        argument="k_scale_cache",
+        holds=_K.differs(INT8).or_(Ref("has_k_scale_cache")),
+        message="k_scale_cache and v_scale_cache for INT8 codes",
+    ),
+    Constraint(
+        argument="k_scale_cache",
+        holds=Ref("has_k_scale_cache").equals(0).or_(_K.equals(INT8)).or_(_NARROW_K),
+        message="scale caches with INT8 or FP8 codes only",
+    ),
+    Constraint(
+        argument="k_scale_cache",
+        holds=Ref("has_k_scale_cache").equals(Ref("has_v_scale_cache")),
+        message="k_scale_cache and v_scale_cache together or not at all",
+    ),
+    *(
+        Constraint(
+            argument="k_descale",
+            holds=count.equals(1).or_(count.equals(whole)),
+            message="one factor, or one for every key head, for all requests or for each",
+        )
+        for count, whole in ((DESCALE_ROWS, REQUESTS), (DESCALE_HEADS, HKV))
+    ),
+    one_width("k", D, DV),
     Constraint(
         argument="out_dtype",
         holds=_OUT.equals(BF16).or_(_OUT.equals(F16)),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from specs.attention.sampling import SCALE
+from specs.cache.kv_layouts import ADJACENT, INTERLEAVED, SEPARATE, KVLayout
 from specs.lang.declare.op import Case
-from specs.lang.formats.elements import BF16, E4M3, E5M2, F16
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, INT8
 
-_OPTIONAL = ("alibi_slopes", "s_aux", "q_descale", "k_descale", "v_descale")
+_OPTIONAL = ("alibi_slopes", "s_aux", "q_descale", "k_descale", "v_descale", "k_scale_cache", "v_scale_cache")
 _LSE = {"return_softmax_lse": True}
+_TOKENS = ("k_scale_cache", "v_scale_cache")
 _PADDED = {"max_seqlen_q": 4, "splits": 3, **_LSE}  # of 40 rows, 12 at most are of requests
 
 
@@ -22,6 +24,8 @@ def _case(
     pages: tuple[int, int, int],
     *with_: str,
     slopes: int = 1,
+    descales: tuple[int, int] = (1, 1),
+    layout: KVLayout = SEPARATE,
     used: bool = False,
     **fields: Any,
 ) -> Case:
@@ -31,9 +35,12 @@ def _case(
     """
     sizes = {"TQ": queries, "HQ": heads[0], "HKV": heads[1], "D": widths[0], "DV": widths[1]}
     sizes |= {"PAGES": pages[0], "PAGE": pages[1], "TABLE": pages[2], "BOUNDS": requests + 1, "SLOPES": slopes}
+    sizes |= {"DESCALE_ROWS": descales[0], "DESCALE_HEADS": descales[1]}
     absent = tuple(name for name in _OPTIONAL if name not in with_)
     absent += ("block_table", *(() if used else ("seqused_k",))) if pages[0] == 1 else ("cu_seqlens_k",)
+    absent += ("v",) if layout.fused else ()
     attributes = {"softmax_scale": SCALE, **fields.pop("attributes", {})}
+    attributes |= {"kv_layout": layout.name} if layout.fused else {}
     return Case(name=name, sizes=tuple(sizes.items()), attributes=tuple(attributes.items()), absent=absent, **fields)
 
 
@@ -76,6 +83,7 @@ CASES = (
         (20, 16, 5),
         "k_descale",
         "v_descale",
+        descales=(1, 2),
         formats=(("k", E4M3),),
         attributes={"causal": True},
     ),
@@ -100,6 +108,7 @@ CASES = (
         "q_descale",
         "k_descale",
         "v_descale",
+        descales=(3, 2),
         formats=(("q", E4M3), ("k", E5M2)),
         attributes={"out_dtype": BF16, "splits": 2},
     ),
@@ -114,6 +123,32 @@ CASES = (
         formats=(("q", F16), ("k", F16), ("s_aux", F16)),
         attributes=_LSE,
     ),
+    _case(
+        "int8-adjacent",
+        3,
+        9,
+        (4, 2),
+        (32, 80),
+        (20, 16, 5),
+        *_TOKENS,
+        layout=ADJACENT,
+        formats=(("k", INT8),),
+        attributes={"causal": True, "max_seqlen_q": 4, "splits": 2, **_LSE},
+    ),
+    _case(
+        "fp8-interleaved",
+        3,
+        20,
+        (6, 3),
+        (40, 40),
+        (20, 7, 6),
+        "k_descale",
+        "v_descale",
+        layout=INTERLEAVED,
+        formats=(("q", F16), ("k", E4M3)),
+    ),
+    _case("fp8-tokens", 2, 9, (4, 2), (32, 32), (9, 64, 2), *_TOKENS, formats=(("q", F16), ("k", E4M3))),
+    _case("adjacent", 2, 9, (4, 2), (48, 32), (9, 64, 2), layout=ADJACENT, attributes={"causal": True}),
     _case("mla", 2, 4, (16, 1), (576, 512), (12, 16, 6), attributes={"max_seqlen_q": 2, "causal": True}),
     _case("no-queries", 2, 0, (4, 2), (32, 32), (1, 20, 1), attributes=_LSE),
     _case("no-requests", 0, 0, (4, 2), (32, 32), (1, 0, 1)),

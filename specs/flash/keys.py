@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.attention.columns import Span
+from specs.cache.kv_layouts import View
 from specs.flash.work import Work
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.blocks import Slice, ds, load_block
@@ -26,14 +27,21 @@ class Keys:
     head: Tile
     live: Tile | None = None
 
-    def chunk(self, array: ArrayHandle, span: Span, wide: ElementFormat) -> Tile:
+    def chunk(self, view: View, span: Span, wide: ElementFormat) -> Tile:
         """Columns of keys or values, [keys, columns] as `wide`; zeros where there is none."""
         if isinstance(self.rows, Slice):
-            return load_block(array, (self.page, self.rows, self.head, ds(span.first, span.count))).to(wide)
+            return load_block(view.array, view.block(self.page, self.rows, self.head, span.first, span.count)).to(wide)
         page = self.page if isinstance(self.page, int) else self.page[:, None]
         inside = span.inside()
         mask = both(None if self.live is None else self.live[:, None], None if inside is None else inside[None, :])
-        return load(array, (page, self.rows[:, None], self.head, span.columns()[None, :]), mask).to(wide)
+        at = view.at(page, self.rows[:, None], self.head, span.columns()[None, :])
+        return load(view.array, at, mask).to(wide)
+
+    def scales(self, array: ArrayHandle) -> Tile:
+        """Scales of the keys or of the values [keys]; zeros where there is none."""
+        if isinstance(self.rows, Slice):
+            return load_block(array, (self.page, self.rows, self.head))
+        return load(array, (self.page, self.rows, self.head), self.live)
 
 
 def keys_of(p: Any, at: Work, tile: Tile, masked: bool) -> Keys:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from specs.attention.oracle import Row, scores, softmax
+from specs.cache.kv_layouts import LAYOUTS
 from specs.lang.declare.op import Reference
 from specs.lang.formats.elements import BF16, ElementFormat
 
@@ -19,7 +20,7 @@ _SLOPE = 4.0  # of slope times distance, in its own
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition, request by request and head by head."""
-    q = inputs["q"]
+    q, inputs = inputs["q"], {**inputs, **_pools(inputs)}
     total, heads, _ = q.shape
     starts = np.clip(np.asarray(inputs["cu_seqlens_q"], np.int64), 0, total)
     width = inputs["v"].shape[-1]
@@ -38,6 +39,15 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     if inputs["return_softmax_lse"]:
         found["lse"] = Reference(value=lse, magnitude=lse_magnitude)
     return found
+
+
+def _pools(inputs: Mapping[str, Any]) -> dict[str, NDArray]:
+    """k and v, of an array with both, and times the scales of their tokens."""
+    pools = LAYOUTS[inputs["kv_layout"]].slices(inputs["k"], inputs.get("v"), inputs["q"].shape[-1])
+    if "k_scale_cache" in inputs:
+        scales = (np.asarray(inputs[f"{name}_scale_cache"], np.float64)[..., None] for name in "kv")
+        pools = tuple(codes * scale for codes, scale in zip(pools, scales, strict=True))
+    return dict(zip("kv", pools, strict=True))
 
 
 def _keys(inputs: Mapping[str, Any], b: int) -> tuple[NDArray, NDArray]:
@@ -59,7 +69,7 @@ def _keys(inputs: Mapping[str, Any], b: int) -> tuple[NDArray, NDArray]:
 
 def _attend(inputs: Mapping[str, Any], b: int, head: int, q: NDArray, keys: NDArray, values: NDArray) -> Row:
     own = head // (inputs["q"].shape[1] // keys.shape[1])
-    factor = {name: float(inputs[name][b, own]) if name in inputs else 1.0 for name in _DESCALES}
+    factor = {name: _descale(inputs[name], b, own) if name in inputs else 1.0 for name in _DESCALES}
     scale = q.shape[-1] ** -0.5 if inputs["softmax_scale"] is None else inputs["softmax_scale"]
     score, error = scores(q, keys[:, own], scale * factor["q_descale"] * factor["k_descale"])
     distance = np.arange(len(keys)) - (np.arange(len(q))[:, None] + len(keys) - len(q))
@@ -76,11 +86,18 @@ def _attend(inputs: Mapping[str, Any], b: int, head: int, q: NDArray, keys: NDAr
     return softmax(np.where(seen, score, -np.inf), error, values[:, own] * factor["v_descale"], sink, _weights(inputs))
 
 
+def _descale(factors: NDArray, b: int, head: int) -> float:
+    rows = np.atleast_2d(factors)
+    return float(rows[min(b, len(rows) - 1), min(head, rows.shape[1] - 1)])
+
+
 _DESCALES = ("q_descale", "k_descale", "v_descale")
 
 
 def _weights(inputs: Mapping[str, Any]) -> ElementFormat:
     """Format that weights are rounded to."""
+    if "v_scale_cache" in inputs:
+        return BF16
     found: list[ElementFormat] = [inputs["formats"][name] for name in "qk" if inputs["formats"][name].bits == 16]
     return found[0] if found else BF16
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from specs.attention.columns import Span
 from specs.attention.softmax import LN_2, LOG2_E, MINUS_INFINITY, State, normaliser
+from specs.flash.scores import descale
 from specs.flash.work import Work
 from specs.lang.formats.elements import F32
 from specs.tile.frontend.trace import Tile
@@ -17,7 +18,7 @@ def sums_of(p: Any, at: Work, state: State) -> tuple[Tile, ...]:
     """Sums of values, which may have a factor of their own."""
     if p.v_descale is None:
         return state.sums
-    factor = load(p.v_descale, (at.request.number, at.head))
+    factor = descale(p, p.v_descale, at)
     return tuple(total * factor for total in state.sums)
 
 

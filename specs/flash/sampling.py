@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from specs.attention.sampling import exact_queries
+from specs.cache.kv_layouts import LAYOUTS
 from specs.lang.declare.op import Sample
+from specs.lang.formats.elements import INT8
 
 NDArray = np.ndarray[Any, Any]
 _VALUES = np.array([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
@@ -106,14 +108,16 @@ def _table(case: Sample, counts: NDArray, queries: NDArray) -> NDArray:
 
 def _descales(case: Sample) -> dict[str, Any]:
     requests, heads = case.sizes["BOUNDS"] - 1, case.sizes["HKV"]
+    own = case.sizes["DESCALE_ROWS"], case.sizes["DESCALE_HEADS"]
     if case.kind != "exact":
-        return {f"{name}_descale": np.exp(case.rng.standard_normal((requests, heads)) / 4) for name in "qkv"}
-    power = case.rng.integers(-2, 3, (requests, heads))
+        shapes = {"q": (requests, heads), "k": own, "v": own}
+        return {f"{name}_descale": np.exp(case.rng.standard_normal(shape) / 4) for name, shape in shapes.items()}
+    power = case.rng.integers(-2, 3, own)
     both = "q_descale" in case.shapes and "k_descale" in case.shapes
     return {
-        "q_descale": np.exp2(power if both else power * 0),
+        "q_descale": np.exp2(np.broadcast_to(power, (requests, heads)) * both),
         "k_descale": np.exp2(-power if both else power * 0),
-        "v_descale": np.exp2(case.rng.integers(-2, 3, (requests, heads))),
+        "v_descale": np.exp2(case.rng.integers(-2, 3, own)),
     }
 
 
@@ -145,5 +149,28 @@ def _numbers(case: Sample, drawn: dict[str, Any], counts: NDArray, paged: bool) 
             used[0, position] = True  # which a table of one page names
         elif drawn["cu_seqlens_q"][b] < drawn["cu_seqlens_q"][b + 1]:
             used[drawn["block_table"][b, position // shape[1]], position % shape[1]] = True
-    k[~used], v[~used] = np.nan, np.nan
-    return {"q": q, "k": k, "v": v, "alibi_slopes": slopes, "s_aux": sinks}
+    k, v, scales = _codes(case, k, v)
+    for array in (k, v, *scales.values()):
+        array[~used] = 77 if array.dtype.kind == "i" else np.nan
+    layout = LAYOUTS[str(case.attributes["kv_layout"])]
+    if layout.fused:
+        pages = np.zeros(case.shapes["k"], k.dtype)
+        for part, array in zip(layout.slices(pages, None, sizes["D"]), (k, v), strict=True):
+            part[...] = array
+        k = pages
+    return {"q": q, "k": k, "v": v, "alibi_slopes": slopes, "s_aux": sinks, **scales}
+
+
+def _codes(case: Sample, k: NDArray, v: NDArray) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
+    """Keys and values, or their INT8 codes, and scales of every token and head."""
+    rng, shape, exact = case.rng, k.shape[:3], case.kind == "exact"
+    scales = {
+        "k_scale_cache": np.ones(shape) if exact else np.exp(rng.standard_normal(shape) / 4),
+        "v_scale_cache": np.exp2(rng.integers(-2, 2, shape)) if exact else np.exp(rng.standard_normal(shape) / 4),
+    }
+    if case.formats["k"] != INT8:
+        return k, v, scales
+    if exact:
+        return k.astype(np.int8), (v * 2).astype(np.int8), scales
+    codes = [np.clip(np.rint(x * 40), -127, 127).astype(np.int8) for x in (k, v)]
+    return codes[0], codes[1], {name: scale / 40 for name, scale in scales.items()}

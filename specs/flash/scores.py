@@ -8,7 +8,7 @@ from typing import Any
 from specs.attention.softmax import LOG2_E, MINUS_INFINITY
 from specs.flash.work import Work
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import absolute, arange, exp2, load, maximum, minimum, where
+from specs.tile.language import ArrayHandle, absolute, arange, exp2, load, maximum, minimum, where
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,20 @@ def _distance(at: Work, tile: Tile, keys: int) -> Tile:
     return (tile * keys + arange(keys))[None, :] - own[:, None]
 
 
+def descale(p: Any, factors: ArrayHandle, at: Work) -> Tile:
+    """The factor of a request's keys or values: one for all requests or heads, or for each."""
+    row = minimum(at.request.number, maximum(p.DESCALE_ROWS, 1) - 1)
+    return load(factors, (row, minimum(at.head, p.DESCALE_HEADS - 1)))
+
+
 def scoring(p: Any, at: Work) -> Scoring:
     """What the arguments ask for."""
     static = p.D**-0.5 if p.softmax_scale is None else p.softmax_scale
     scale: Tile | float = float(static) * (1.0 if p.softcap else LOG2_E)
-    for factors in (p.q_descale, p.k_descale):
-        if factors is not None:
-            scale = load(factors, (at.request.number, at.head)) * scale
+    if p.q_descale is not None:
+        scale = load(p.q_descale, (at.request.number, at.head)) * scale
+    if p.k_descale is not None:
+        scale = descale(p, p.k_descale, at) * scale
     slope = None
     if p.alibi_slopes is not None:
         row = minimum(at.request.number, maximum(p.SLOPES, 1) - 1)

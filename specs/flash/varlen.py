@@ -6,7 +6,9 @@
 over the keys j of query i's request that it sees: window_left before and window_right after its own position
 i + shift, where shift = keys - queries lets the last of both be level. causal: none after it. Queries and keys are
 multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of the
-values (of the queries, where values are FP8).
+values (of the queries, where values are FP8). With k_scale_cache and v_scale_cache, for INT8 or FP8 codes, keys and
+values are also multiplied with a scale of their own, and weights times scales are rounded to bfloat16. With a
+`kv_layout` that has keys and values in one array of pages, k is that array, and v is left out.
 
 Rows of q before cu_seqlens_q[0], and from cu_seqlens_q[-1] on, belong to no request, as in batches that are padded to
 a fixed size: their out is 0 and their lse -inf. Bounds and lengths are clamped to the arrays. Rows of a request after
@@ -22,6 +24,7 @@ from typing import Any
 
 from specs.attention.columns import Span
 from specs.attention.softmax import State, empty, products, weigh
+from specs.cache.kv_layouts import LAYOUTS
 from specs.flash import arrays as declare
 from specs.flash.cases import CASES
 from specs.flash.columns import spans
@@ -94,10 +97,15 @@ def tile_of(p: Any, at: Work, query: Query, rule: Scoring, tile: Tile, state: St
     """The state after one more tile of keys."""
     keys = keys_of(p, at, tile, masked)
     wide = wide_format(p)
-    product = products(query(), [keys.chunk(p.k, span, wide) for span in key_columns(p)])
+    k, v = LAYOUTS[p.kv_layout].views(p, "k", "v")
+    product = products(query(), [keys.chunk(k, span, wide) for span in key_columns(p)])
+    if p.k_scale_cache is not None:
+        product = product * keys.scales(p.k_scale_cache)[None, :]
     score = rule.scores(at, product, tile, p.BLOCK_N, masked)
-    values = [keys.chunk(p.v, span, wide) for span in value_columns(p)]
-    return weigh(state, score, values, rule.scale if rule.plain else None)
+    scales = None if p.v_scale_cache is None else keys.scales(p.v_scale_cache)
+    # Weights times scales have the range of float32, which float16 has not.
+    values = [keys.chunk(v, span, wide if scales is None else BF16) for span in value_columns(p)]
+    return weigh(state, score, values, rule.scale if rule.plain else None, scales)
 
 
 def key_columns(p: Any) -> tuple[Span, ...]:

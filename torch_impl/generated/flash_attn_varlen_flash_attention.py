@@ -8,6 +8,7 @@ Generated. Specialised on
     window_right = -1
     softcap = 0.0
     out_dtype = bf16
+    kv_layout = separate
     return_softmax_lse = False
     splits = 0
     q = bf16
@@ -68,12 +69,12 @@ def flash_attention(
     position = row // GROUP
     head_1 = head * GROUP + row % GROUP
     live = row < queries * GROUP
-    if first < queries * GROUP:  # specs/flash/varlen.py:57
-        live_1 = live[:, None]  # specs/flash/varlen.py:120
+    if first < queries * GROUP:  # specs/flash/varlen.py:60
+        live_1 = live[:, None]  # specs/flash/varlen.py:128
         token = first_1 + position  # specs/flash/work.py:47
-        token_1 = token[:, None]  # specs/flash/varlen.py:122
+        token_1 = token[:, None]  # specs/flash/varlen.py:130
         arange_64 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
-        # specs/flash/varlen.py:123
+        # specs/flash/varlen.py:131
         part = tl.load(
             q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + arange_64[None, :]), mask=live_1, other=0.0
         )
@@ -90,11 +91,11 @@ def flash_attention(
         total = tl.full([BLOCK_M], 0.0, tl.float32)
         sums_0 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
         sums_1 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)
-        for tile in range(end_3):  # specs/flash/varlen.py:72
-            first_2 = tile * BLOCK_N  # specs/flash/keys.py:44
+        for tile in range(end_3):  # specs/flash/varlen.py:75
+            first_2 = tile * BLOCK_N  # specs/flash/keys.py:52
             position_1 = first_2 + tl.arange(0, BLOCK_N)
             page = tl.load(block_table_ptr + (number_1 * stride_block_table0 + position_1 // PAGE))
-            page_1 = tl.minimum(tl.maximum(page, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:33
+            page_1 = tl.minimum(tl.maximum(page, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:34
             index_1 = (position_1 % PAGE)[:, None]
             columns = tl.load(
                 k_ptr + (page_1 * stride_k0 + index_1 * stride_k1 + head * stride_k2 + arange_64[None, :])
@@ -103,10 +104,10 @@ def flash_attention(
             # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
             score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
             product = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)
-            # specs/flash/keys.py:36
+            # specs/flash/keys.py:38
             chunk = tl.load(v_ptr + (page_1 * stride_v0 + index_1 * stride_v1 + head * stride_v2 + arange_64[None, :]))
             chunk_1 = tl.load(v_ptr + (page_1 * stride_v0 + index_1 * stride_v1 + head * stride_v2 + index))
-            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:89
+            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:96
             peak_1 = tl.maximum(peak, highest_1)
             # no key so far: the difference of infinities is NaN
             base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
@@ -123,14 +124,14 @@ def flash_attention(
             total = total_1
             sums_0 = sums_0_1
             sums_1 = sums_1_1
-        for tile_1 in range(end_3, end_2):  # specs/flash/varlen.py:72
-            first_3 = tile_1 * BLOCK_N  # specs/flash/keys.py:44
+        for tile_1 in range(end_3, end_2):  # specs/flash/varlen.py:75
+            first_3 = tile_1 * BLOCK_N  # specs/flash/keys.py:52
             position_2 = first_3 + tl.arange(0, BLOCK_N)
             live_2 = position_2 < keys
             page_2 = tl.load(
                 block_table_ptr + (number_1 * stride_block_table0 + position_2 // PAGE), mask=live_2, other=0
             )
-            page_3 = tl.minimum(tl.maximum(page_2, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:33
+            page_3 = tl.minimum(tl.maximum(page_2, 0), PAGES - 1)[:, None]  # specs/flash/keys.py:34
             mask = live_2[:, None]
             index_2 = (position_2 % PAGE)[:, None]
             columns_2 = tl.load(
@@ -148,7 +149,7 @@ def flash_attention(
             seen = position_3 < keys  # specs/flash/scores.py:44
             seen_1 = seen & (distance <= 0)
             score_2 = tl.where(seen_1, product_1, float("-inf"))
-            # specs/flash/keys.py:36
+            # specs/flash/keys.py:38
             chunk_2 = tl.load(
                 v_ptr + (page_3 * stride_v0 + index_2 * stride_v1 + head * stride_v2 + arange_64[None, :]), mask=mask,
                 other=0.0
@@ -156,7 +157,7 @@ def flash_attention(
             chunk_3 = tl.load(
                 v_ptr + (page_3 * stride_v0 + index_2 * stride_v1 + head * stride_v2 + index), mask=mask, other=0.0
             )
-            highest_2 = tl.max(score_2, axis=1)  # specs/attention/softmax.py:89
+            highest_2 = tl.max(score_2, axis=1)  # specs/attention/softmax.py:96
             peak_2 = tl.maximum(peak, highest_2)
             base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
             weight_1 = tl.exp2(score_2 - base_1[:, None])
@@ -171,18 +172,18 @@ def flash_attention(
             sums_0 = sums_0_2
             sums_1 = sums_1_2
         # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
-        known = total > 0.0  # specs/attention/softmax.py:131
+        known = total > 0.0  # specs/attention/softmax.py:140
         factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)
-        mean = sums_0 * factor[:, None]  # specs/flash/results.py:29
-        # specs/flash/results.py:46
+        mean = sums_0 * factor[:, None]  # specs/flash/results.py:30
+        # specs/flash/results.py:47
         tl.store(
             out_ptr + (token_1 * (HQ * DV) + head_1[:, None] * DV + arange_64[None, :]), mean.to(tl.bfloat16),
             mask=live_1
         )
-        mean_1 = sums_1 * factor[:, None]  # specs/flash/results.py:29
-        # specs/flash/results.py:46
+        mean_1 = sums_1 * factor[:, None]  # specs/flash/results.py:30
+        # specs/flash/results.py:47
         tl.store(out_ptr + (token_1 * (HQ * DV) + head_1[:, None] * DV + index), mean_1.to(tl.bfloat16), mask=live_1)
-    if number_1 == BOUNDS - 1:  # specs/flash/varlen.py:58
+    if number_1 == BOUNDS - 1:  # specs/flash/varlen.py:61
         bound_1 = tl.load(cu_seqlens_q_ptr)  # specs/flash/work.py:101
         first_4 = tl.minimum(tl.maximum(bound_1, 0), TQ)  # specs/flash/work.py:107
         bound_2 = tl.load(cu_seqlens_q_ptr + BOUNDS - 1)  # specs/flash/work.py:102
@@ -199,10 +200,10 @@ def flash_attention(
             live_3 = row_1 < count
             zero = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
             zero_1 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)
-            token_4 = token_3[:, None]  # specs/flash/results.py:43
+            token_4 = token_3[:, None]  # specs/flash/results.py:44
             mask_1 = live_3[:, None]
             arange_64_1 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
-            # specs/flash/results.py:46
+            # specs/flash/results.py:47
             tl.store(
                 out_ptr + (token_4 * (HQ * DV) + head_2[:, None] * DV + arange_64_1[None, :]), zero.to(tl.bfloat16),
                 mask=mask_1

@@ -249,7 +249,7 @@ def sparse_mla_decode_part(
         score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)
         product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)
         score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:89
+        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:96
         peak_1 = tl.maximum(peak, highest)
         # no key so far: the difference of infinities is NaN
         base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
@@ -409,7 +409,7 @@ def sparse_mla_decode_part(
         score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)
         product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)
         score_15 = tl.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
-        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:89
+        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:96
         peak_2 = tl.maximum(peak, highest_1)
         base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
         weight_1 = tl.exp2(score_15 - base_1[:, None])

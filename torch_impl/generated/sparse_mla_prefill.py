@@ -94,7 +94,7 @@ def sparse_mla_prefill(
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)
         product = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
         score_3 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-        highest = tl.max(score_3, axis=1)  # specs/attention/softmax.py:89
+        highest = tl.max(score_3, axis=1)  # specs/attention/softmax.py:96
         peak_1 = tl.maximum(peak, highest)
         # no key so far: the difference of infinities is NaN
         base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
@@ -120,7 +120,7 @@ def sparse_mla_prefill(
     attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/sparse.py:245
     sink = attn_sink * 1.4426950408889634  # log2(e)
     # No key at all: -inf - -inf is NaN.
-    base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:128
+    base_1 = tl.where(peak == float("-inf"), 0.0, peak)  # specs/attention/softmax.py:137
     whole = total + tl.exp2(sink - base_1)
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total > 0.0
@@ -143,12 +143,12 @@ def sparse_mla_prefill(
         mask=live[:, None]
     )
     # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
-    lost = (total != total) & (peak < float("inf"))  # specs/attention/softmax.py:144
+    lost = (total != total) & (peak < float("inf"))  # specs/attention/softmax.py:153
     # Programs that share a row all know its scores; one of them stores.
     # 0.6931471805599453 is ln(2), specs/attention/sparse.py:252
     tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total, peak * 0.6931471805599453), mask=live)
     # NaN stays NaN
-    known_1 = total != 0.0  # specs/attention/softmax.py:137
+    known_1 = total != 0.0  # specs/attention/softmax.py:146
     # 0.6931471805599453 is ln(2), specs/attention/sparse.py:253
     tl.store(
         lse_ptr + (token * H + head),

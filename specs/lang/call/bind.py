@@ -16,7 +16,7 @@ from typing import NoReturn
 from specs.lang import errors
 from specs.lang.call.signature import shape_text
 from specs.lang.call.sizes import SymbolicSize, Undecided, certainly, problem_of
-from specs.lang.declare.axes import Axis, as_expr
+from specs.lang.declare.axes import Axis, as_expr, solved
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Dim, Form, Role, Rows, Shape, swap
 from specs.lang.declare.layouts import Pages, packed_strides
 from specs.lang.declare.op import Op, Pieces
@@ -386,8 +386,19 @@ class _Binder:
                 if _differ(known, size) and not (partly and known is None):
                     self.fail(errors.WrongShape, form, sizes)
 
+    def solve(self) -> None:
+        """Sizes that arrays have only as part of a sum or product, such as columns of two things in one row."""
+        for form, shape, sizes in self.later:
+            _, dims, (_, rest) = _split(shape, sizes)
+            for dim, size in zip(dims, rest, strict=True):
+                known = {**self.sizes, **self.attributes}
+                found = None if isinstance(dim, (Axis, Rows)) else solved(as_expr(dim), size, known)
+                if found is not None:
+                    self.fix(form, *found, sizes)
+
     def finish(self) -> None:
         """Checks the dimensions that are expressions, then the constraints."""
+        self.solve()
         self.check_shapes()
         for axis in self.op.axes:
             if axis.value is None:

@@ -253,6 +253,19 @@ def resolved(expr: Expr, known: Env, literal: Callable[[int], Expr] = Literal) -
     return Ref(expr.name) if isinstance(expr, Axis) else expr
 
 
+def solved(expr: Expr, size: int, known: Env) -> tuple[Axis, int] | None:
+    """The axis without a known size in a sum `known + AXIS` or product `known * AXIS`, and its size where that is
+    `size`, rounded down; None for any other expression.
+    """
+    if not isinstance(expr, BinaryExpr) or expr.operator not in "+*":
+        return None
+    for axis, other in ((expr.right, expr.left), (expr.left, expr.right)):
+        if isinstance(axis, Axis) and axis.name not in known and other.names() <= known.keys():
+            value = other.evaluate(known)
+            return axis, size - value if expr.operator == "+" else size // value
+    return None
+
+
 def show(expr: ExprLike) -> str:
     """The expression as a reader writes it: no outer parentheses."""
     text = str(as_expr(expr))

@@ -1,0 +1,81 @@
+"""Attention over the caches that kv_insert writes: layouts give the same bytes, codes what their values give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from jax_impl import ops as jax_ops
+from parity.judge.frameworks import from_jax, to_jax
+from specs.lang.errors import ArgumentError
+from specs.lang.formats.elements import BF16
+from torch_impl import ops
+
+attention: Any = ops.flash_attn_varlen
+kv_insert: Any = ops.kv_insert
+HEADS, D, PAGES, PAGE, TOKENS = 2, 16, 3, 4, 9
+BOUNDS = torch.tensor([0, 2], dtype=torch.int32)
+CALL = {
+    "seqused_k": torch.tensor([TOKENS], dtype=torch.int32),
+    "block_table": torch.tensor([[2, 0, 1]], dtype=torch.int32),
+}
+SLOTS = torch.tensor([8, 9, 10, 11, 0, 1, 2, 3, 4], dtype=torch.int32)
+
+
+def tokens() -> list[torch.Tensor]:
+    """Queries, keys, values."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = (2, 2 * HEADS, D), (TOKENS, HEADS, D), (TOKENS, HEADS, D)
+    return [torch.randn(shape, generator=generator).to(torch.bfloat16) for shape in shapes]
+
+
+@pytest.mark.parametrize(("layout", "shape"), [("adjacent", (HEADS, 2 * D)), ("interleaved", (2 * HEADS, D))])
+def test_layouts_are_views(layout: str, shape: tuple[int, int]) -> None:
+    q, key, value = tokens()
+    cache = torch.full((PAGES, PAGE, *shape), torch.nan, dtype=torch.bfloat16)
+    kv_insert(key, value, cache, None, SLOTS, kv_layout=layout)
+    views = cache.split(D, -1) if layout == "adjacent" else (cache[:, :, 0::2], cache[:, :, 1::2])
+    declared = attention(q, cache, None, BOUNDS, **CALL, kv_layout=layout, causal=True)
+    strided = attention(q, *views, BOUNDS, **CALL, causal=True)
+    dense = attention(q, key, value, BOUNDS, torch.tensor([0, TOKENS], dtype=torch.int32), causal=True)
+    assert torch.equal(declared, strided)
+    torch.testing.assert_close(declared, dense)
+
+
+@pytest.mark.parametrize("layout", ["adjacent", "interleaved"])
+def test_jax_reads_what_it_has_inserted(layout: str) -> None:
+    q, key, value = tokens()
+    shape = (HEADS, 2 * D) if layout == "adjacent" else (2 * HEADS, D)
+    arrays = [to_jax(x.view(torch.uint16).numpy().view(BF16.numpy_dtype), BF16) for x in (q, key, value)]
+    cache = jnp.zeros((PAGES, PAGE, *shape), jnp.bfloat16)
+    call = {name: jnp.asarray(x.numpy()) for name, x in CALL.items()}
+    cache = jax_ops.kv_insert(arrays[1], arrays[2], cache, None, jnp.asarray(SLOTS.numpy()), kv_layout=layout)
+    bounds = jnp.asarray(BOUNDS.numpy())
+    found = jax_ops.flash_attn_varlen(arrays[0], cache, None, bounds, **call, kv_layout=layout, causal=True)
+    want = attention(q, key, value, BOUNDS, torch.tensor([0, TOKENS], dtype=torch.int32), causal=True)
+    got = torch.from_numpy(np.array(from_jax(found).raw.view(np.uint16))).view(torch.bfloat16)
+    torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("codes", [torch.int8, torch.float8_e4m3fn])
+def test_scales_of_tokens_are_those_of_the_values(codes: torch.dtype) -> None:
+    """Codes times scales, as float32 values that were inserted as they are, give the same up to rounding."""
+    q, key, value = tokens()
+    caches = [torch.zeros(PAGES, PAGE, HEADS, D, dtype=codes) for _ in range(2)]
+    scales = [torch.full((PAGES, PAGE, HEADS), torch.nan) for _ in range(2)]
+    kv_insert(key, value, *caches, SLOTS, k_scale_cache=scales[0], v_scale_cache=scales[1])
+    given = {"k_scale_cache": scales[0], "v_scale_cache": scales[1]}
+    found = attention(q, *caches, BOUNDS, **CALL, **given)
+    whole = [(c.float() * s[..., None]).nan_to_num().to(torch.bfloat16) for c, s in zip(caches, scales, strict=True)]
+    torch.testing.assert_close(found, attention(q, *whole, BOUNDS, **CALL), atol=2e-2, rtol=2e-2)
+    assert not torch.equal(found, attention(q, *caches, BOUNDS, **CALL, **{n: 2 * s for n, s in given.items()}))
+
+
+def test_heads_that_make_no_pairs_are_refused() -> None:
+    q, *_ = tokens()
+    with pytest.raises(ArgumentError, match="'k' has the wrong shape"):
+        attention(q, torch.zeros(PAGES, PAGE, 3, D).to(q.dtype), None, BOUNDS, **CALL, kv_layout="interleaved")
