@@ -28,6 +28,7 @@ from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_G
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
 from specs.quant.static import STATIC_QUANT_FP8
 from specs.quant.tensor import PER_TENSOR_QUANT_FP8
+from specs.sampling.sample import FILTER_LOGITS, SAMPLE
 
 OPS: dict[str, Op] = {
     op.name: op
@@ -69,5 +70,7 @@ OPS: dict[str, Op] = {
         TOPK_ROWS,
         TOPK_ROWS_DECODE,
         SPARSE_ATTN_INDEXER,
+        SAMPLE,
+        FILTER_LOGITS,
     )
 }

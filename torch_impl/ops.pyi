@@ -2162,6 +2162,158 @@ def sparse_attn_indexer(
         ...     slot_mapping=slot_mapping, topk=16, max_model_len=100, block_size=16)
     """
 
+def sample(
+    logits: torch.Tensor,
+    temperature: torch.Tensor,
+    seeds: torch.Tensor,
+    positions: torch.Tensor,
+    table: torch.Tensor,
+    top_k: torch.Tensor | None = None,
+    top_p: torch.Tensor | None = None,
+    min_p: torch.Tensor | None = None,
+    *,
+    order: Literal["vllm", "hf"] = "vllm",
+    stream: Literal["target", "draft"] = "target",
+    vocab_size: int = 0,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """A token per row of logits by exact Gumbel-max, the same in both frameworks.
+
+        z = l * fp32(1 / T)
+        min-p: keep z >= max z + ln(min_p).  top-k: keep l >= the k-th largest l, all of its equals included.
+        top-p: sorted by l, ties by lowest id, keep a token if the mass before it is below p of the whole mass
+        d = l - max l, q = floor(max(fp32(d * fp32(1 / T)), -1000) 2**20)
+        token = the lowest argmax of q + gumbel_q20(threefry2x32(seed, (position, id)))
+
+    The filters take turns in this order, or with order="hf" as top-k, top-p, min-p, each on what the ones before it
+    have left. After the two float32 operations of q everything is integers: masses are exp(q) in Q29 by a table, and
+    are added up exactly; min-p is q >= ln(min_p) in Q20; p is rounded down to a multiple of 2**-24. So JAX and torch
+    draw the same token, bit for bit, whatever the machine, batch, row and padding. Masses are within 1.2e-6 of the
+    exact ones, relative, and tokens below 1e-9 of the largest probability have none, so that the cut of top-p is that
+    of float64 unless the cumulative mass comes within 1.3e-6 + V 2**-30 of p. Where T is below 1e-5 the token is the
+    lowest argmax of the logits and nothing is filtered. NaN counts as -inf; a row without any other number gives
+    token 0.
+
+    Rows are read once from end to end, for the maxima of groups of 32 columns. Of those follow the groups that can
+    have tokens which top-k or min-p keeps (512 at most), and only they are read again, into registers, where the
+    filters are searches for a key. Rows with top-p alone are read twice: their whole mass is needed; so are rows with
+    no filter at all, each column of which gets its noise. Only where more than 512 groups have candidates left, as
+    with top-k above 512 or a nucleus of thousands of tokens, the row is read again for every halving of a search, up
+    to 32 times each.
+
+    Source: Gumbel-max over Threefry-2x32-20 (Salmon et al., 2011); the order of filters is vLLM's
+
+    Args:
+        logits: logits, rows of any stride; NaN counts as -inf, f32 or bf16 or f16 [B, V]
+        temperature: temperature of every row; below 1e-5: greedy, f32 [B]
+        seeds: 64-bit seed of every row as two words, the low one first: an int64 or uint64 array viewed as int32,
+            int32 [B, 2]
+        positions: index of the token in its request (prompt and generated tokens before it), int32 or int64 [B]
+        table: `specs.sampling.tables.sampling_table()`, on the device, int32 [2281]
+        top_k: logits below the k-th largest are dropped; not in [1, V): off, optional, int32 [B]
+        top_p: mass of the nucleus; not below 1: off, optional, f32 [B]
+        min_p: least ratio to the largest probability; not above 0: off, optional, f32 [B]
+        order: "vllm": min-p, top-k, top-p; "hf": top-k, top-p, min-p, so that the nucleus is of the mass before
+            min-p. One of 'vllm', 'hf'. Default 'vllm'.
+        stream: random words: "target", or "draft" for a draft model: at position + 2**30. One of 'target', 'draft'.
+            Default 'target'.
+        vocab_size: columns that are tokens, where the last ones are padding; 0: all. Default 0.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write tokens into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        tokens: token of every row, int32 [B]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        tokens: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [20, 97], temperature f32 [20], seeds int32 [20, 2], positions int32 [20], table int32 [2281],
+            top_k int32 [20], top_p f32 [20], min_p f32 [20]:
+
+        >>> tokens = sample(logits, temperature, seeds, positions, table, top_k, top_p, min_p)
+
+        gives tokens int32 [20].
+    """
+
+def filter_logits(
+    logits: torch.Tensor,
+    temperature: torch.Tensor,
+    table: torch.Tensor,
+    top_k: torch.Tensor | None = None,
+    top_p: torch.Tensor | None = None,
+    min_p: torch.Tensor | None = None,
+    *,
+    order: Literal["vllm", "hf"] = "vllm",
+    vocab_size: int = 0,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Logits by temperature, -inf where min-p, top-k and top-p drop them: what `sample` draws from.
+
+        z = l * fp32(1 / T)
+        min-p: keep z >= max z + ln(min_p).  top-k: keep l >= the k-th largest l, all of its equals included.
+        top-p: sorted by l, ties by lowest id, keep a token if the mass before it is below p of the whole mass
+        d = l - max l, q = floor(max(fp32(d * fp32(1 / T)), -1000) 2**20)
+        token = the lowest argmax of q + gumbel_q20(threefry2x32(seed, (position, id)))
+
+    The filters take turns in this order, or with order="hf" as top-k, top-p, min-p, each on what the ones before it
+    have left. After the two float32 operations of q everything is integers: masses are exp(q) in Q29 by a table, and
+    are added up exactly; min-p is q >= ln(min_p) in Q20; p is rounded down to a multiple of 2**-24. So JAX and torch
+    draw the same token, bit for bit, whatever the machine, batch, row and padding. Masses are within 1.2e-6 of the
+    exact ones, relative, and tokens below 1e-9 of the largest probability have none, so that the cut of top-p is that
+    of float64 unless the cumulative mass comes within 1.3e-6 + V 2**-30 of p. Where T is below 1e-5 the token is the
+    lowest argmax of the logits and nothing is filtered. NaN counts as -inf; a row without any other number gives
+    token 0.
+
+    Rows are read once from end to end, for the maxima of groups of 32 columns. Of those follow the groups that can
+    have tokens which top-k or min-p keeps (512 at most), and only they are read again, into registers, where the
+    filters are searches for a key. Rows with top-p alone are read twice: their whole mass is needed; so are rows with
+    no filter at all, each column of which gets its noise. Only where more than 512 groups have candidates left, as
+    with top-k above 512 or a nucleus of thousands of tokens, the row is read again for every halving of a search, up
+    to 32 times each.
+
+    Source: vLLM's sampler; transformers' with order='hf'
+
+    Args:
+        logits: logits, rows of any stride; NaN counts as -inf, f32 or bf16 or f16 [B, V]
+        temperature: temperature of every row; below 1e-5: greedy, f32 [B]
+        table: `specs.sampling.tables.sampling_table()`, on the device, int32 [2281]
+        top_k: logits below the k-th largest are dropped; not in [1, V): off, optional, int32 [B]
+        top_p: mass of the nucleus; not below 1: off, optional, f32 [B]
+        min_p: least ratio to the largest probability; not above 0: off, optional, f32 [B]
+        order: "vllm": min-p, top-k, top-p; "hf": top-k, top-p, min-p, so that the nucleus is of the mass before
+            min-p. One of 'vllm', 'hf'. Default 'vllm'.
+        vocab_size: columns that are tokens, where the last ones are padding; 0: all. Default 0.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write filtered into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        filtered: logits times 1/T; -inf where they are dropped, f32 [B, V]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        filtered: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [20, 97], temperature f32 [20], table int32 [2281], top_k int32 [20], top_p f32 [20], min_p
+            f32 [20]:
+
+        >>> filtered = filter_logits(logits, temperature, table, top_k, top_p, min_p)
+
+        gives filtered f32 [20, 97].
+    """
+
 
 NAMESPACE: str
 

@@ -38,4 +38,6 @@ SPEC_SHA256 = {
     "topk_rows": "5baa00a14fb3c19bfecf1656c96caa320f800ac79e72e55b79221f89e68daf24",
     "topk_rows_decode": "f482339f896054a59c9ff77fbad3aa2270ac6d9aab35be52c1a03b9baf0ed016",
     "sparse_attn_indexer": "9049b0ce89487a318da3c799a3cc5c9f2685ac224f25c4e18e99e411b6655dbc",
+    "sample": "27357dd83e5a67d6ad16f1a3dbc228a8cd3f21952c27f1d962f5811d13ace79b",
+    "filter_logits": "41aa3bd73941bdd9402a16a7f3c98ec3eaca24638baea3399cc7bf293216e5a3",
 }
