@@ -1,0 +1,124 @@
+# filter_logits, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
+"""choose_groups: Groups of columns that can have tokens.
+
+Generated. Specialised on
+    order = vllm
+    temperature = f32
+    top_k = int32
+    top_p = f32
+    min_p = f32
+    table = int32
+    maxima = int32
+    groups = int32
+    count = int32
+    top = int32
+    bound = int32
+    TILE = 4096
+    num_warps = 8
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def choose_groups(
+    temperature_ptr, top_k_ptr, top_p_ptr, min_p_ptr, table_ptr, maxima_ptr,
+    groups_ptr, count_ptr, top_ptr, bound_ptr,
+    V, vocab_size,
+):
+    TILE: tl.constexpr = 4096
+    row = tl.program_id(0)  # specs/sampling/kernels.py:75
+    group = tl.arange(0, TILE)
+    key = tl.load(maxima_ptr + (row * tl.cdiv(V, 32) + group), mask=group < tl.cdiv(V, 32), other=-2139095040)
+    top = tl.max(key, axis=0)
+    temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
+    # NaN is greedy as well.
+    greedy = ~(temperature >= 1e-05)
+    k = tl.load(top_k_ptr + row)
+    k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(vocab_size > 0, tl.minimum(vocab_size, V), V)), 0, k)
+    share = tl.load(top_p_ptr + row)
+    mask = ~greedy
+    nucleus = (share < 1.0) & mask
+    ratio = tl.load(min_p_ptr + row)
+    # Subnormal numbers are off, and so is NaN.
+    on = (ratio >= 1.1754943508222875e-38) & mask  # 2**-126
+    bits = tl.cast(tl.where(on, tl.minimum(tl.where(on, ratio, 1.0), 1.0), 1.0), tl.int32, bitcast=True)
+    mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:93
+    shift = 150 - (bits >> 23)
+    number = mantissa * 0 + 31  # specs/sampling/integers.py:60
+    small = ((mantissa >> 16) & 65535) == 0
+    x = tl.where(small, mantissa << 16, mantissa)
+    number_1 = tl.where(small, number - 16, number)
+    small_1 = ((x >> 24) & 255) == 0
+    x_1 = tl.where(small_1, x << 8, x)
+    number_2 = tl.where(small_1, number_1 - 8, number_1)
+    small_2 = ((x_1 >> 28) & 15) == 0
+    x_2 = tl.where(small_2, x_1 << 4, x_1)
+    number_3 = tl.where(small_2, number_2 - 4, number_2)
+    small_3 = ((x_2 >> 30) & 3) == 0
+    x_3 = tl.where(small_3, x_2 << 2, x_2)
+    number_4 = tl.where(small_3, number_3 - 2, number_3)
+    small_4 = ((x_3 >> 31) & 1) == 0
+    x_4 = tl.where(small_4, x_3 << 1, x_3)
+    number_5 = tl.where(small_4, number_4 - 1, number_4)
+    piece = (x_4 >> 21) & 1023
+    part = (x_4 >> 6) & 32767
+    whole = number_5 * 0x2c5c860 - ((number_5 * 131 + 512) >> 10)
+    low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:54
+    high = tl.load(table_ptr + piece + 1)
+    # specs/sampling/integers.py:94
+    q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
+    least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
+    # Every one of k groups has a key at or above the smallest of their maxima, so the k-th largest key is, too.
+    goal = tl.where(k_1 > 512, 0, k_1)  # specs/sampling/kernels.py:80
+    partial = nucleus & (k_1 == 0)
+    goal_1 = tl.where(partial, 512, goal)
+    lower = -2139095040  # specs/sampling/items.py:113
+    upper = top
+    for i in range(32):
+        # Common bits plus half of the differing ones: rounds down for negative sums too.
+        # specs/sampling/items.py:109
+        needed = tl.cast((goal_1 > 0) & ((lower & upper) + ((lower ^ upper) >> 1) > lower), tl.int32)
+        lower_1 = lower
+        upper_1 = upper
+        for i_1 in range(needed):
+            middle = (lower_1 & upper_1) + ((lower_1 ^ upper_1) >> 1)  # specs/indexer/select.py:343
+            found = tl.sum((key > middle).to(tl.int32), axis=0)  # specs/sampling/kernels.py:84
+            # With exactly k the search is over, however far the next key is.
+            mask_1 = found < goal_1  # specs/sampling/items.py:105
+            upper_2 = tl.where(mask_1, middle, tl.where(found == goal_1, middle + 1, upper_1))
+            lower_2 = tl.where(mask_1, lower_1, middle)
+            lower_1 = lower_2
+            upper_1 = upper_2
+        lower = lower_1
+        upper = upper_1
+    mask_2 = key == top  # specs/sampling/settings.py:68
+    # -2147483648 is -2**31
+    distance = tl.where(
+        mask_2, 0.0,
+        tl.where(key < 0, -2147483648 - key, key).to(tl.float32, bitcast=True) - tl.cast(
+            tl.where(top < 0, -2147483648 - top, top), tl.float32, bitcast=True
+        )
+    )
+    # Of min-p after top-p the mass of the tokens that it drops is needed as well.
+    # 1048576.0 is 2**20, specs/sampling/kernels.py:86
+    dropped = (
+        tl.maximum(distance * tl.div_rn(1.0, tl.where(greedy, 1.0, temperature)), -1000.0) * 1048576.0
+    ).to(tl.int32) < least
+    near = (key > -2139095040) & ~dropped
+    eligible = near & (key > lower)
+    number_6 = tl.sum(eligible.to(tl.int32), axis=0)
+    index = tl.sum(near.to(tl.int32), axis=0)
+    partial_1 = partial & (number_6 < index)
+    # One group is enough where nothing is drawn: the first with the largest key.
+    first = tl.min(tl.where(mask_2, group, TILE), axis=0)
+    eligible_1 = eligible & (mask | (group == first))
+    count = tl.sum(eligible_1.to(tl.int32), axis=0)
+    index_1 = tl.cumsum(eligible_1.to(tl.int32), axis=0)
+    place = index_1 - 1
+    tl.store(groups_ptr + (row * 512 + place), group, mask=eligible_1 & (place < 512))
+    tl.store(count_ptr + row, count)
+    tl.store(top_ptr + row, top)
+    tl.store(bound_ptr + row, tl.where(partial_1, lower, -2139095040))
