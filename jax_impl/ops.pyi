@@ -1,5 +1,5 @@
 # Written by `python -m parity emit --all --write`: do not edit.
-# ruff: noqa: PYI021 - docstrings are here for editors, which cannot find them elsewhere
+# ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere
 from contextlib import AbstractContextManager as AbstractContextManager
 from typing import Any, Literal, TypeAlias
 
@@ -405,6 +405,56 @@ def nvfp4_quant(
         gives q uint8 [7, 192], scale e4m3 [7, 24].
     """
 
+def gemm(
+    a: _Array,
+    b: _Array,
+    bias: _Array | None = None,
+    *,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Product of unquantised activations and weights.
+
+        C[m, n] = sum_k A[m, k] B[k, n] + bias[n]
+
+    Products are exact where a and b are 16-bit, sums and the bias are float32, and C is rounded once. A float32
+    weight may have 16-bit activations, as that of a router, which asks for float32 logits (out_dtype).
+
+    With invariant=True a row of C has the same bits whatever the number of rows.
+
+    Args:
+        a: activations, bf16 or f16 or f32 [..M, K]
+        b: weight, bf16 or f16 or f32 [K, N] (last two swapped at weight_order="nk")
+        bias: addend, optional, f32 or bf16 or f16 [N]
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order. One of 'kn',
+            'nk'. Default 'kn'.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: result, format of out_dtype [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [1, 200], b bf16 [96, 200]:
+
+        >>> c = gemm(a, b, weight_order="nk", out_dtype="bf16")
+
+        gives c bf16 [1, 96].
+    """
+
 def fp8_gemm(
     a: _Array,
     b: _Array,
@@ -802,6 +852,171 @@ def fp4_gemm(
         gives c bf16 [1, 384].
     """
 
+def gguf_gemm(
+    a: _Array,
+    b: _Array,
+    bias: _Array | None = None,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
+    out_dtype: _Format | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Product of activations and a weight in a block type of GGUF files.
+
+        C[m, n] = sum_k A[m, k] W[n, k] + bias[n]
+        W[n, k] = (d s) q - dmin m
+
+    d, s, q, dmin and m are the scale, the group's scale, the code's value, the scale of minima and the group's
+    minimum in the block of element k of row n, as the block type declares (`specs.lang.formats.ggml`, docs/gguf.md);
+    dmin m is added in Q4_1 and Q5_1, and 0 in types without minima. W is not rounded: sums of A q over a group are
+    scaled in float32, and minima multiply the sums of A over their groups.
+
+    Source: GGUF (ggml): gguf-py 0.19.0, ggml-quants.c
+
+    Args:
+        a: activations, bf16 or f16 or f32 [..M, K]
+        b: weight, a row of blocks per column of c, uint8; shape by quant_type:
+            Q4_0, IQ4_NL  [N, (K // 32) * 18]
+            Q4_1          [N, (K // 32) * 20]
+            Q5_0          [N, (K // 32) * 22]
+            Q5_1          [N, (K // 32) * 24]
+            Q8_0          [N, (K // 32) * 34]
+            Q2_K          [N, (K // 256) * 84]
+            Q3_K          [N, (K // 256) * 110]
+            Q4_K          [N, (K // 256) * 144]
+            Q5_K          [N, (K // 256) * 176]
+            Q6_K          [N, (K // 256) * 210]
+            MXFP4         [N, (K // 32) * 17]
+        bias: addend, optional, bf16 or f16 or f32 [N]
+        quant_type: block type of the weight, as GGUF files name it. One of 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
+            'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: result, format of out_dtype [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [1, 96], b uint8 [40, 54], bias f32 [40]:
+
+        >>> c = gguf_gemm(a, b, bias, quant_type="Q4_0")
+
+        gives c bf16 [1, 40].
+    """
+
+def embedding(
+    ids: _Array,
+    table: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Rows of a dense table by token id; zeros for ids of no row.
+
+        out[t] = table[ids[t]]                                     0 <= ids[t] < V
+        out[t] = 0                                                 any other id
+
+    The table is dense, or its rows are blocks of a type of GGUF files (`quant_type`), decoded in float32 as the block
+    type declares (`specs.lang.formats.ggml`, docs/gguf.md), then rounded once to the format of the result, zeros
+    positive. Ids of no row are not an error: padding, and tokens of other shards of a table, are zeros, whatever they
+    are.
+
+    Source: torch.nn.functional.embedding, vLLM VocabParallelEmbedding
+
+    Args:
+        ids: token ids; any that is no row of the table gives zeros, int32 or int64 [..T]
+        table: one row per id, bf16 or f16 or f32 [V, D]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: a row per token, format of table [..T, D]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With ids int64 [9], table bf16 [33, 96]:
+
+        >>> out = embedding(ids, table)
+
+        gives out bf16 [9, 96].
+    """
+
+def gguf_embedding(
+    ids: _Array,
+    table: _Array,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Rows of a table in a block type of GGUF files by token id, decoded; zeros for ids of no row.
+
+        out[t] = table[ids[t]]                                     0 <= ids[t] < V
+        out[t] = 0                                                 any other id
+
+    The table is dense, or its rows are blocks of a type of GGUF files (`quant_type`), decoded in float32 as the block
+    type declares (`specs.lang.formats.ggml`, docs/gguf.md), then rounded once to the format of the result, zeros
+    positive. Ids of no row are not an error: padding, and tokens of other shards of a table, are zeros, whatever they
+    are.
+
+    Source: GGUF (ggml): gguf-py 0.19.0, ggml-quants.c
+
+    Args:
+        ids: token ids; any that is no row of the table gives zeros, int32 or int64 [..T]
+        table: one row of blocks per id, uint8 [V, ROW_BYTES]
+        quant_type: block type of the weight, as GGUF files name it. One of 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
+            'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        out: a row per token, format of out_dtype; shape by quant_type:
+            Q4_0, IQ4_NL  [..T, (ROW_BYTES // 18) * 32]
+            Q4_1          [..T, (ROW_BYTES // 20) * 32]
+            Q5_0          [..T, (ROW_BYTES // 22) * 32]
+            Q5_1          [..T, (ROW_BYTES // 24) * 32]
+            Q8_0          [..T, (ROW_BYTES // 34) * 32]
+            Q2_K          [..T, (ROW_BYTES // 84) * 256]
+            Q3_K          [..T, (ROW_BYTES // 110) * 256]
+            Q4_K          [..T, (ROW_BYTES // 144) * 256]
+            Q5_K          [..T, (ROW_BYTES // 176) * 256]
+            Q6_K          [..T, (ROW_BYTES // 210) * 256]
+            MXFP4         [..T, (ROW_BYTES // 17) * 32]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most 4 * 2**-24 of the sum
+            of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With ids int64 [9], table uint8 [33, 36]:
+
+        >>> out = gguf_embedding(ids, table, quant_type="Q4_0")
+
+        gives out bf16 [9, 64].
+    """
+
 def quantize_and_insert_k(
     k: _Array,
     cache: _Array,
@@ -967,6 +1182,91 @@ def dequant_gather_k(
         gives out bf16 [3, 32, 512].
     """
 
+def kv_insert(
+    key: _Array,
+    value: _Array,
+    key_cache: _Array,
+    value_cache: _Array | None = None,
+    slot_mapping: _Array | None = None,
+    k_scale: _Array | None = None,
+    v_scale: _Array | None = None,
+    k_scale_cache: _Array | None = None,
+    v_scale_cache: _Array | None = None,
+    *,
+    kv_layout: Literal["separate", "adjacent", "interleaved"] = "separate",
+    implementation: _Implementation | None = None,
+) -> Any:
+    """Keys and values of new tokens written into their slots of a paged cache.
+
+        key_cache[page, row, h]   = encode(key[t, h])          page, row = divmod(slot_mapping[t], page size)
+        value_cache[page, row, h] = encode(value[t, h])        for every t whose slot is in the cache
+
+        same format:      encode(x) = x, bit for bit
+        FP8:              encode(x) = fp8(x / k_scale[h])       v_scale for values; 1 where left out
+        INT8, or FP8 with k_scale_cache and v_scale_cache:
+                          encode(x) = code(x (1 / s)),  s = max(amax / max, 1e-6),  amax = max |x| of token and head
+                          k_scale_cache[page, row, h] = s
+
+    All steps are float32 with one rounding each; max is the largest code (127, 448, 57344). FP8 codes are rounded to
+    nearest even, saturate, and keep NaN; INT8 codes are rounded half away from zero. A NaN makes the scale of its
+    token and head NaN, and all INT8 codes under it 0. Slots that are negative (padding) or after the last page are
+    skipped, rows of key and value after the last slot are padding, and no other byte of the caches changes. With a
+    `kv_layout` that has keys and values in one array, key_cache is that array, and value_cache is left out.
+
+    Source: vLLM, reshape_and_cache_flash
+
+    Args:
+        key: keys of new tokens, bf16 or f16 or f32 [T, HKV, D]
+        value: values of new tokens, format of key [T, HKV, DV]
+        key_cache: keys in pages, or keys and values; not changed: its new value is returned, and it may be donated or
+            a reference (jax.new_ref), bf16 or f16 or f32 or e4m3 or e5m2 or int8; shape by kv_layout:
+            separate     [PAGES, PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, DV]
+        value_cache: values in pages; not changed: its new value is returned, and it may be donated or a reference
+            (jax.new_ref), optional, format of key_cache; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV]
+            adjacent, interleaved  none
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        k_scale: scale of FP8 keys: one, or one per head; 1 where left out, optional, f32 [K_SCALES] or []
+        v_scale: scale of FP8 values: one, or one per head; 1 where left out, optional, f32 [V_SCALES] or []
+        k_scale_cache: scale of every token and head of the keys in pages; not changed: its new value is returned, and
+            it may be donated or a reference (jax.new_ref), optional, f32 [PAGES, PAGE, HKV]
+        v_scale_cache: scale of every token and head of the values in pages; not changed: its new value is returned,
+            and it may be donated or a reference (jax.new_ref), optional, f32 [PAGES, PAGE, HKV]
+        kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
+            interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
+            'separate'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        key_cache: keys in pages, or keys and values, bf16 or f16 or f32 or e4m3 or e5m2 or int8; shape by kv_layout:
+            separate     [PAGES, PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, DV]
+        value_cache: values in pages, optional, format of key_cache; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV]
+            adjacent, interleaved  none
+        k_scale_cache: scale of every token and head of the keys in pages, optional, f32 [PAGES, PAGE, HKV]
+        v_scale_cache: scale of every token and head of the values in pages, optional, f32 [PAGES, PAGE, HKV]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        key_cache, value_cache, k_scale_cache, v_scale_cache: bit-identical to the definition in float64, rounded
+            once.
+
+    Example:
+        With key bf16 [19, 8, 64], value bf16 [19, 8, 64], key_cache bf16 [4, 16, 8, 64], value_cache bf16 [4, 16, 8,
+            64], slot_mapping int32 [17]:
+
+        >>> key_cache, value_cache = kv_insert(key, value, key_cache, value_cache, slot_mapping)
+
+        gives key_cache bf16 [4, 16, 8, 64], value_cache bf16 [4, 16, 8, 64].
+    """
+
 def sparse_mla_prefill(
     q: _Array,
     kv: _Array,
@@ -1129,8 +1429,8 @@ def sparse_mla_decode_fp8(
 def flash_attn_varlen(
     q: _Array,
     k: _Array,
-    v: _Array,
-    cu_seqlens_q: _Array,
+    v: _Array | None = None,
+    cu_seqlens_q: _Array | None = None,
     cu_seqlens_k: _Array | None = None,
     seqused_k: _Array | None = None,
     block_table: _Array | None = None,
@@ -1139,6 +1439,8 @@ def flash_attn_varlen(
     q_descale: _Array | None = None,
     k_descale: _Array | None = None,
     v_descale: _Array | None = None,
+    k_scale_cache: _Array | None = None,
+    v_scale_cache: _Array | None = None,
     *,
     max_seqlen_q: int = 0,
     max_seqlen_k: int = 0,
@@ -1148,6 +1450,7 @@ def flash_attn_varlen(
     window_right: int = -1,
     softcap: float = 0.0,
     out_dtype: _Format | None = None,
+    kv_layout: Literal["separate", "adjacent", "interleaved"] = "separate",
     return_softmax_lse: bool = False,
     splits: int = 0,
     implementation: _Implementation | None = None,
@@ -1160,7 +1463,9 @@ def flash_attn_varlen(
     over the keys j of query i's request that it sees: window_left before and window_right after its own position i +
     shift, where shift = keys - queries lets the last of both be level. causal: none after it. Queries and keys are
     multiplied with their descales first, and the result with that of the values. Weights are rounded to the format of
-    the values (of the queries, where values are FP8).
+    the values (of the queries, where values are FP8). With k_scale_cache and v_scale_cache, for INT8 or FP8 codes,
+    keys and values are also multiplied with a scale of their own, and weights times scales are rounded to bfloat16.
+    With a `kv_layout` that has keys and values in one array of pages, k is that array, and v is left out.
 
     Rows of q before cu_seqlens_q[0], and from cu_seqlens_q[-1] on, belong to no request, as in batches that are
     padded to a fixed size: their out is 0 and their lse -inf. Bounds and lengths are clamped to the arrays. Rows of a
@@ -1170,9 +1475,14 @@ def flash_attn_varlen(
 
     Args:
         q: queries, request after request, bf16 or f16 or e4m3 or e5m2 [TQ, HQ, D]
-        k: keys, request after request, or in pages, bf16 or f16 or e4m3 or e5m2 [PAGES, PAGE, HKV, D] or [PAGE, HKV,
-            D]
-        v: values, as keys, format of k [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
+        k: keys, request after request, or in pages; or pages of keys and values, bf16 or f16 or e4m3 or e5m2 or int8;
+            shape by kv_layout:
+            separate     [PAGES, PAGE, HKV, D] or [PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, DV]
+        v: values, as keys, optional, format of k; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV] or [PAGE, HKV, DV]
+            adjacent, interleaved  none
         cu_seqlens_q: first query of every request, and the end of the last; other rows of q are of no request, int32
             [BOUNDS]
         cu_seqlens_k: first key of every request, and the end of the last; for keys without pages, optional, int32
@@ -1186,8 +1496,14 @@ def flash_attn_varlen(
         s_aux: score of a key without a value, per head, neither scaled nor capped; -inf for none, optional, f32 or
             bf16 or f16 [HQ]
         q_descale: positive factor of q, per request and key head, optional, f32 [BOUNDS - 1, HKV]
-        k_descale: positive factor of k, per request and key head, optional, f32 [BOUNDS - 1, HKV]
-        v_descale: positive factor of v, per request and key head, optional, f32 [BOUNDS - 1, HKV]
+        k_descale: positive factor of k: one, per key head, or per request and key head, optional, f32 [DESCALE_ROWS,
+            DESCALE_HEADS] or [DESCALE_HEADS] or []
+        v_descale: positive factor of v: one, per key head, or per request and key head, optional, f32 [DESCALE_ROWS,
+            DESCALE_HEADS] or [DESCALE_HEADS] or []
+        k_scale_cache: positive scale of every token and head of the keys, optional, f32 [PAGES, PAGE, HKV] or [PAGE,
+            HKV]
+        v_scale_cache: positive scale of every token and head of the values, optional, f32 [PAGES, PAGE, HKV] or
+            [PAGE, HKV]
         max_seqlen_q: no request has more queries; 0: no limit. Default 0.
         max_seqlen_k: no request has more keys; 0: no limit. Default 0.
         softmax_scale: factor of the scores; None: D ** -0.5. Default None.
@@ -1196,6 +1512,9 @@ def flash_attn_varlen(
         window_right: how many keys after its own position a query sees; -1: all. Default -1.
         softcap: c of c tanh(score / c); 0: no cap. Default 0.0.
         out_dtype: format of the result; that of the queries where left out. One of bf16, f16. Default None.
+        kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
+            interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
+            'separate'.
         return_softmax_lse: whether lse is returned too. Default False.
         splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that the last
             bits of a query's result may depend on the number of requests; any other number: they do not. Default 0.
@@ -2139,6 +2458,937 @@ def sparse_attn_indexer(
         ...     k=k, slot_mapping=slot_mapping, topk=16, max_model_len=100, block_size=16)
 
         gives topk_indices int32 [8, 16], cache uint8 [21, 2304].
+    """
+
+def rms_norm(
+    x: _Array,
+    weight: _Array | None = None,
+    residual: _Array | None = None,
+    *,
+    eps: float = 1e-06,
+    style: Literal["once", "twice", "gemma"] = "once",
+    variance_size: int = 0,
+    implementation: _Implementation | None = None,
+) -> Any:
+    """Rows divided by their root mean square and multiplied by a weight.
+
+        s = x, or with a residual: s = x + residual, rounded to the format of x and stored in residual
+        r = 1 / sqrt(mean(s^2) + eps)
+        once:   y = s r w                           the product in float32, one rounding
+        twice:  y = round(s r) w                    s r is rounded to the format of x first, as in Hugging Face's
+            Llama
+        gemma:  y = s r (1 + w)
+
+    The mean is over the first `variance_size` elements, or all where that is 0. Without a weight y = s r. A row of
+    zeros gives zeros; a NaN or an infinity makes NaN of its own row, and of no other. The result of a row does not
+    depend on the number of rows.
+
+    Source: Zhang and Sennrich, Root Mean Square Layer Normalization (2019)
+
+    Args:
+        x: rows; heads are rows too: [T, H, D], bf16 or f16 or f32 [..M, N]
+        weight: factor of every column, optional, bf16 or f16 or f32 [N]
+        residual: added to x before the norm; holds the rounded sum afterwards; not changed: its new value is
+            returned, and it may be donated or a reference (jax.new_ref), optional, format of x [..M, N]
+        eps: added to the mean square. Default 1e-06.
+        style: how the weight is applied. One of 'once', 'twice', 'gemma'. Default 'once'.
+        variance_size: elements in the mean, 0 for all. Default 0.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        residual: added to x before the norm; holds the rounded sum afterwards, optional, format of x [..M, N]
+        y: normalised rows, format of x [..M, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        residual: bit-identical to the definition in float64, rounded once.
+        y: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most ((N + 1) // 2 + 12) *
+            2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands).
+
+    Example:
+        With x bf16 [5, 576], weight bf16 [576]:
+
+        >>> y = rms_norm(x, weight)
+
+        gives y bf16 [5, 576].
+    """
+
+def mhc_post(
+    x: _Array,
+    residual: _Array,
+    post: _Array,
+    comb: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """The layer's output and the residual streams mixed into new streams.
+
+        y[t, j, h] = post[t, j] x[t, h] + sum_i comb[t, i, j] residual[t, i, h]
+
+    float32 in this order, rounded once. The sum is over the first index of comb.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        x: output of the layer, bf16 [..T, H]
+        residual: residual streams, bf16 [..T, 4, H]
+        post: gates of x, f32 [..T, 4, 1]
+        comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: residual streams, bf16 [..T, 4, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16); before it at most (5 + 2) * 2**-24 of the sum of the absolute values
+            that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With x bf16 [5, 200], residual bf16 [5, 4, 200], post f32 [5, 4, 1], comb f32 [5, 4, 4]:
+
+        >>> y = mhc_post(x, residual, post, comb)
+
+        gives y bf16 [5, 4, 200].
+    """
+
+def mhc_pre(
+    residual: _Array,
+    fn: _Array,
+    scale: _Array,
+    base: _Array,
+    norm_weight: _Array | None = None,
+    *,
+    rms_eps: float = 1e-06,
+    pre_eps: float = 1e-06,
+    sinkhorn_eps: float = 1e-06,
+    post_mult: float = 2.0,
+    repeat: int = 20,
+    norm_eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Gates of the residual streams, and the input of the next layer.
+
+        x    = residual[t] as one row of 4 h columns            rs = 1 / sqrt(mean(x^2) + rms_eps)
+        mix  = (x @ fn^T) rs                                    24 columns: 4 pre, 4 post, 16 comb row by row
+        pre  = sigmoid(mix_pre scale[0] + base_pre) + pre_eps
+        post = post_mult sigmoid(mix_post scale[1] + base_post)
+        comb = softmax of the rows of mix_comb scale[2] + base_comb, plus sinkhorn_eps; divided by its column sums
+            plus
+               sinkhorn_eps; then repeat - 1 times by its row sums and by its column sums, each plus sinkhorn_eps
+        layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
+                                                                norm_eps) norm_weight, rounded once
+
+    Everything is float32; products with fn are exact. They are added over 128 columns of each stream, and then over
+    these, so that with generated kernels a row has the same bits whatever other rows a call has.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        residual: residual streams, bf16 [..T, 4, H]
+        fn: weight of the gates, over all streams of a row, f32 [24, H * 4]
+        scale: factor of each kind of gate, f32 [3]
+        base: addend of every gate, f32 [24]
+        norm_weight: weight of the RMS norm of layer_input; no norm where it is left out, optional, f32 or bf16 [H]
+        rms_eps: added to the mean square of a row's streams. Default 1e-06.
+        pre_eps: added to the gates of layer_input. Default 1e-06.
+        sinkhorn_eps: added to comb once, and to the sums that it is divided by. Default 1e-06.
+        post_mult: factor of post. Default 2.0.
+        repeat: Sinkhorn iterations. Default 20.
+        norm_eps: added to the mean square of layer_input, where norm_weight is passed. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        post: gates of the layer's output, f32 [..T, 4, 1]
+        comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
+        layer_input: input of the layer, bf16 [..T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) +
+            32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
+            FP8 operands); inexact even where all sums are exact.
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128))
+            + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
+            for FP8 operands); inexact even where all sums are exact.
+
+    Example:
+        With residual bf16 [35, 4, 72], fn f32 [24, 288], scale f32 [3], base f32 [24]:
+
+        >>> post, comb, layer_input = mhc_pre(residual, fn, scale, base)
+
+        gives post f32 [35, 4, 1], comb f32 [35, 4, 4], layer_input bf16 [35, 72].
+    """
+
+def mhc_fused_post_pre(
+    x: _Array,
+    residual: _Array,
+    prev_post: _Array,
+    prev_comb: _Array,
+    fn: _Array,
+    scale: _Array,
+    base: _Array,
+    norm_weight: _Array | None = None,
+    *,
+    rms_eps: float = 1e-06,
+    pre_eps: float = 1e-06,
+    sinkhorn_eps: float = 1e-06,
+    post_mult: float = 2.0,
+    repeat: int = 20,
+    norm_eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """mhc_post of one layer and mhc_pre of the next one: the streams between them are read once less.
+
+        residual_cur = mhc_post(x, residual, prev_post, prev_comb), rounded to bfloat16
+        post, comb, layer_input = mhc_pre(residual_cur, fn, scale, base)
+
+        x    = residual[t] as one row of 4 h columns            rs = 1 / sqrt(mean(x^2) + rms_eps)
+        mix  = (x @ fn^T) rs                                    24 columns: 4 pre, 4 post, 16 comb row by row
+        pre  = sigmoid(mix_pre scale[0] + base_pre) + pre_eps
+        post = post_mult sigmoid(mix_post scale[1] + base_post)
+        comb = softmax of the rows of mix_comb scale[2] + base_comb, plus sinkhorn_eps; divided by its column sums
+            plus
+               sinkhorn_eps; then repeat - 1 times by its row sums and by its column sums, each plus sinkhorn_eps
+        layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
+                                                                norm_eps) norm_weight, rounded once
+
+    Everything is float32; products with fn are exact. They are added over 128 columns of each stream, and then over
+    these, so that with generated kernels a row has the same bits whatever other rows a call has.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        x: output of the layer before, bf16 [..T, H]
+        residual: residual streams, bf16 [..T, 4, H]
+        prev_post: post of the layer before, f32 [..T, 4, 1]
+        prev_comb: comb of the layer before, f32 [..T, 4, 4]
+        fn: weight of the gates, over all streams of a row, f32 [24, H * 4]
+        scale: factor of each kind of gate, f32 [3]
+        base: addend of every gate, f32 [24]
+        norm_weight: weight of the RMS norm of layer_input; no norm where it is left out, optional, f32 or bf16 [H]
+        rms_eps: added to the mean square of a row's streams. Default 1e-06.
+        pre_eps: added to the gates of layer_input. Default 1e-06.
+        sinkhorn_eps: added to comb once, and to the sums that it is divided by. Default 1e-06.
+        post_mult: factor of post. Default 2.0.
+        repeat: Sinkhorn iterations. Default 20.
+        norm_eps: added to the mean square of layer_input, where norm_weight is passed. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        residual_cur: residual streams, bf16 [..T, 4, H]
+        post: gates of the layer's output, f32 [..T, 4, 1]
+        comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
+        layer_input: input of the layer, bf16 [..T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        residual_cur: relative rounding error 2**-8 (bf16); before it at most (5 + 2) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) +
+            32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
+            FP8 operands); inexact even where all sums are exact.
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128))
+            + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
+            for FP8 operands); inexact even where all sums are exact.
+
+    Example:
+        With x bf16 [35, 72], residual bf16 [35, 4, 72], prev_post f32 [35, 4, 1], prev_comb f32 [35, 4, 4], fn f32
+            [24, 288], scale f32 [3], base f32 [24]:
+
+        >>> residual_cur, post, comb, layer_input = mhc_fused_post_pre(x, residual, prev_post, prev_comb, fn, scale,
+        ...     base)
+
+        gives residual_cur bf16 [35, 4, 72], post f32 [35, 4, 1], comb f32 [35, 4, 4], layer_input bf16 [35, 72].
+    """
+
+def hc_head(
+    residual: _Array,
+    fn: _Array,
+    scale: _Array,
+    base: _Array,
+    *,
+    rms_eps: float = 1e-06,
+    eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """The residual streams after the last layer, weighted by their own gates.
+
+        x = residual[t] as one row of 4 h columns               rs = 1 / sqrt(mean(x^2) + rms_eps)
+        g = sigmoid((x @ fn^T) rs scale + base) + eps
+        y[t] = sum_i g_i residual[t, i]
+
+    Everything is float32, products with fn are exact, and y is rounded once. With generated kernels a row has the
+    same bits whatever other rows a call has.
+
+    Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
+
+    Args:
+        residual: residual streams, bf16 [..T, 4, H]
+        fn: weight of the gates, over all streams of a row, f32 [4, H * 4]
+        scale: factor of each kind of gate, f32 [1]
+        base: addend of every gate, f32 [4]
+        rms_eps: added to the mean square of a row's streams. Default 1e-06.
+        eps: added to the gates. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: weighted sum, bf16 [..T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) + 32) *
+            2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands); inexact even where all sums are exact.
+
+    Example:
+        With residual bf16 [35, 4, 72], fn f32 [4, 288], scale f32 [1], base f32 [4]:
+
+        >>> y = hc_head(residual, fn, scale, base)
+
+        gives y bf16 [35, 72].
+    """
+
+def rotary_embedding(
+    positions: _Array,
+    q: _Array,
+    k: _Array | None = None,
+    cos_sin: _Array | None = None,
+    *,
+    neox: bool = True,
+    offset: int = 0,
+    inverse: bool = False,
+    implementation: _Implementation | None = None,
+) -> Any:
+    """Heads of queries and keys rotated by their positions, in place.
+
+        (a, b) -> (a cos - b sin, b cos + a sin)            float32, one rounding
+
+    for the pairs (a, b) of the `rot` columns from `offset` on, where rot is the number of columns of the table; neox
+    pairs are (x[i], x[i + rot / 2]), the others (x[2 i], x[2 i + 1]). `inverse` rotates by the negative angle. Other
+    columns, and heads of tokens with a position outside the table, are not written. Queries and keys may be slices of
+    one row.
+
+    Source: Su et al., RoFormer (2021)
+
+    Args:
+        positions: position of every token; outside the table: its heads are not rotated, int32 or int64 [T]
+        q: queries; not changed: its new value is returned, and it may be donated or a reference (jax.new_ref), bf16
+            or f16 or f32 [T, HQ, D]
+        k: keys; not changed: its new value is returned, and it may be donated or a reference (jax.new_ref), optional,
+            format of q [T, HK, D]
+        cos_sin: cosines, then sines of every position, as `rope_table` makes them, f32 or bf16 [POSITIONS, ROT]
+        neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
+        offset: first column of a head that is rotated. Default 0.
+        inverse: rotate by the negative angle. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        q: queries, bf16 or f16 or f32 [T, HQ, D]
+        k: keys, optional, format of q [T, HK, D]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, k: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (2 + 2) * 2**-24 of
+            the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With positions int32 [5], q bf16 [5, 9, 64], k bf16 [5, 3, 64], cos_sin f32 [97, 64]:
+
+        >>> q, k = rotary_embedding(positions, q, k, cos_sin)
+
+        gives q bf16 [5, 9, 64], k bf16 [5, 3, 64].
+    """
+
+def act_and_mul(
+    x: _Array,
+    *,
+    kind: Literal["silu", "mul_and_silu", "gelu", "gelu_tanh", "swigluoai", "swigluoai_uninterleaved", "clamp", "swiglustep", "situ"] = "silu",
+    limit: float = 7.0,
+    alpha: float = 1.702,
+    beta: float = 1.0,
+    linear_beta: float = 0.0,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Activation of the gates of every row, times its factors.
+
+    A row x of W columns has the gates g and the factors u, W / 2 of each: the first and the second half, or, in rows
+    of `swigluoai`, the even and the odd columns. With s(x) = 1 / (1 + exp(-x)):
+
+        silu                      g s(g) u                                              Llama, Qwen, DeepSeek-V3
+        mul_and_silu              g u s(u)
+        gelu                      g (1 + erf(g / sqrt 2)) / 2 u                         Gemma
+        gelu_tanh                 g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u   Gemma 2 and 3
+        swigluoai                 g' s(alpha g') (u' + beta)                            gpt-oss
+        swigluoai_uninterleaved   the same of halves
+        clamp                     g' s(g') u'                                           DeepSeek-V4
+        swiglustep                min(g s(g), limit) u'                                 Step
+        situ                      beta tanh(g / beta) s(g) u''                          Kimi
+
+    g' = min(g, limit), without a lower bound; u' = u clamped to -limit .. limit; neither is where limit is 0. u'' =
+    linear_beta tanh(u / linear_beta), or u where linear_beta is 0.
+
+    All steps are float32, with one rounding to the format of x at the end. Gates and factors are finite.
+
+    Source: Shazeer, GLU Variants Improve Transformer (2020)
+
+    Args:
+        x: gates, then factors; in turn for the kind swigluoai, bf16 or f16 or f32 [..M, W]
+        kind: which activation. One of 'silu', 'mul_and_silu', 'gelu', 'gelu_tanh', 'swigluoai',
+            'swigluoai_uninterleaved', 'clamp', 'swiglustep', 'situ'. Default 'silu'.
+        limit: bound of gates and factors for swigluoai, clamp (10 in DeepSeek-V4) and swiglustep; 0 for none. Default
+            7.0.
+        alpha: factor of the gate in the sigmoid of swigluoai. Default 1.702.
+        beta: added to the factor in swigluoai; bound of the gate in situ. Default 1.0.
+        linear_beta: bound of the factor in situ, 0 for none. Default 0.0.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: products, format of x [..M, W // 2]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most 28 * 2**-24 of the sum
+            of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact
+            even where all sums are exact.
+
+    Example:
+        With x bf16 [5, 144]:
+
+        >>> y = act_and_mul(x)
+
+        gives y bf16 [5, 72].
+    """
+
+def qk_norm_rope(
+    qkv: _Array,
+    q_weight: _Array,
+    k_weight: _Array,
+    positions: _Array,
+    cos_sin: _Array,
+    *,
+    num_q_heads: int,
+    num_k_heads: int,
+    eps: float = 1e-06,
+    style: Literal["once", "twice", "gemma"] = "once",
+    neox: bool = True,
+    offset: int = 0,
+    inverse: bool = False,
+    round_between: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Queries and keys of packed rows normalised head by head and rotated, in place.
+
+        n = rms_norm(head, weight of queries or keys)          as the operation `rms_norm` in this style
+        head = rope(n, position)                               as the operation `rotary_embedding`
+
+    for the first num_q_heads + num_k_heads heads of every row [q heads | k heads | v heads]; values are not touched.
+    All of it is float32 with one rounding at the end; with `round_between` n is rounded to the format of the row
+    first, which gives the bytes of the two operations one after the other. Rows with a position outside the table are
+    unchanged.
+
+    Source: Qwen3 technical report (2025); Su et al., RoFormer (2021)
+
+    Args:
+        qkv: rows of heads: queries, keys, then values; not changed: its new value is returned, and it may be donated
+            or a reference (jax.new_ref), bf16 or f16 or f32 [T, C]
+        q_weight: factor of every column of a query, bf16 or f16 or f32 [D]
+        k_weight: factor of every column of a key, bf16 or f16 or f32 [D]
+        positions: position of every token; outside the table: its heads are not rotated, int32 or int64 [T]
+        cos_sin: cosines, then sines of every position, as `rope_table` makes them, f32 or bf16 [POSITIONS, ROT]
+        num_q_heads: query heads of a row. Required.
+        num_k_heads: key heads of a row. Required.
+        eps: added to the mean square. Default 1e-06.
+        style: how the weight is applied. One of 'once', 'twice', 'gemma'. Default 'once'.
+        neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
+        offset: first column of a head that is rotated. Default 0.
+        inverse: rotate by the negative angle. Default False.
+        round_between: round normalised heads before they are rotated, as the two operations one after the other do.
+            Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        qkv: rows of heads: queries, keys, then values, bf16 or f16 or f32 [T, C]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        qkv: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most ((D + 1) // 2 + 16) *
+            2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
+            operands).
+
+    Example:
+        With qkv bf16 [5, 512], q_weight bf16 [64], k_weight bf16 [64], positions int32 [5], cos_sin f32 [97, 64]:
+
+        >>> qkv = qk_norm_rope(qkv, q_weight, k_weight, positions, cos_sin, num_q_heads=4, num_k_heads=2)
+
+        gives qkv bf16 [5, 512].
+    """
+
+def moe_route(
+    logits: _Array,
+    correction_bias: _Array | None = None,
+    tid2eid: _Array | None = None,
+    token_ids: _Array | None = None,
+    is_padding: _Array | None = None,
+    *,
+    topk: int,
+    score: Literal["softmax", "sigmoid", "sqrtsoftplus"] = "softmax",
+    renormalize: bool = True,
+    n_group: int = 1,
+    topk_group: int = 1,
+    routed_scaling_factor: float = 1.0,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Experts of every token and their weights.
+
+        s      = softmax(x) over all experts, or sigmoid(x), or sqrt(log(1 + exp(x)))       (score), x = logits[t]
+        c      = s + correction_bias, or x itself without                                   what experts are chosen by
+        ids    = the topk largest c, in this order; of equal ones the lowest id
+        w      = s[ids];  w /= sum(w), or 1 if that is 0 (renormalize);  weights = w * routed_scaling_factor
+
+    Scores rise with x, so without a bias x decides, and ids are exact. With one, c is float32 to a few roundings:
+    experts whose c differ by no more than these may be taken in either order. With n_group > 1 only the topk_group
+    best groups of consecutive experts keep their c, the others have -inf: a group is as good as the sum of its two
+    largest c (with bias) or its largest (without), and of equal groups the first ones are kept. The bias is no part
+    of the weights.
+
+    With tid2eid the table of the token's id holds the ids, in its order; the weights are those above. An id out of
+    the table's range gives a row of padding, an entry that is no expert -1 and weight 0. A NaN logit counts as -inf,
+    +inf as the largest number. Rows of padding have ids -1 and weights 0. Softmax over the chosen logits alone is
+    score softmax renormalised.
+
+    Source: DeepSeek-V3 technical report, section 2.1.2; Mixtral, gpt-oss, DeepSeek-V4
+
+    Args:
+        logits: router logits; NaN counts as -inf, f32 [T, E]
+        correction_bias: added to scores to choose, optional, f32 [E]
+        tid2eid: experts of every token id (hash layers), optional, int32 [V, topk]
+        token_ids: every row's token, by which the table is read, optional, int32 or int64 [T]
+        is_padding: rows that have no expert, optional, bool [T]
+        topk: experts per token. Required.
+        score: how logits become scores. One of 'softmax', 'sigmoid', 'sqrtsoftplus'. Default 'softmax'.
+        renormalize: divide the weights by their sum. Default True.
+        n_group: groups of consecutive experts. Default 1.
+        topk_group: groups that experts are chosen from. Default 1.
+        routed_scaling_factor: factor of all weights, applied last. Default 1.0.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        weights: weights; 0 where there is no expert, f32 [T, topk]
+        ids: experts, best first; -1: none, int32 [T, topk]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        weights: relative rounding error 2**-24 (f32); before it at most (E + 24) * 2**-24 of the sum of the absolute
+            values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even where all
+            sums are exact.
+        ids: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [5, 8]:
+
+        >>> weights, ids = moe_route(logits, topk=2)
+
+        gives weights f32 [5, 2], ids int32 [5, 2].
+    """
+
+def moe_permute(
+    ids: _Array,
+    expert_map: _Array | None = None,
+    *,
+    num_experts: int,
+    implementation: _Implementation | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Pairs of tokens and experts, sorted by expert.
+
+        pair p = t K + j has expert e(p) = ids[t, j], or expert_map[ids[t, j]] under expert parallelism
+        order     = pairs in the order of (e(p), p)
+        offsets   = first row of every expert in this order; offsets[num_experts]: rows in all
+        inverse   = row of pair (t, j)
+
+    The sort is stable. Pairs whose id, or whose entry of expert_map, is negative or none of the experts are dropped:
+    their inverse is -1, and `order` ends in as many -1. Every other pair is kept, whatever the number of pairs of an
+    expert.
+
+    Source: MegaBlocks (Gale et al., 2022), dropless mixture of experts
+
+    Args:
+        ids: experts of every token; negative: none, as of a token of padding, int32 or int64 [T, K]
+        expert_map: local expert of every expert of all devices; negative: another device's, optional, int32 [GLOBAL]
+        num_experts: experts on this device. Required.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        order: pair t * K + j of every permuted row, experts ascending; -1 after the last, int32 [T * K]
+        offsets: first permuted row of every expert, and the end after the last, int32 [num_experts + 1]
+        inverse: permuted row of every pair; -1 of those that are dropped, int32 [T, K]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        order, offsets, inverse: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With ids int32 [5, 6]:
+
+        >>> order, offsets, inverse = moe_permute(ids, num_experts=384)
+
+        gives order int32 [30], offsets int32 [385], inverse int32 [5, 6].
+    """
+
+def grouped_gemm(
+    a: _Array,
+    b: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' unquantised weights.
+
+        C[r, n] = sum_k A[s(r), k] B[e(r)][k, n] + bias[e(r), n]      s(r) = order[r] // topk, or r without an order
+
+    Expert e has the rows offsets[e] <= r < offsets[e + 1], the first one those from 0 on; it may have none. Rows
+    after the last expert's are zeros. Sums and the bias are float32, and C is rounded once. Entries of the order out
+    of range read the first or the last row of A. With invariant=True a row of C has the same bits whatever the other
+    rows.
+
+    Source: MegaBlocks (Gale et al., 2022), dropless mixture of experts
+
+    Args:
+        a: activations, bf16 or f16 [TA, K]
+        b: weights of experts, format of a [E, K, N] (last two swapped at weight_order="nk")
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order. One of 'kn',
+            'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of a [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16); before it at most (K + 2) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [5, 96], b bf16 [12, 72, 96], offsets int32 [13], order int32 [30]:
+
+        >>> c = grouped_gemm(a, b, offsets, order, weight_order="nk", topk=6)
+
+        gives c bf16 [30, 72].
+    """
+
+def grouped_gemm_fp8(
+    a: _Array,
+    b: _Array,
+    b_scale: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    a_scale: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    scale_mode: Literal["block", "mx"] = "block",
+    group: Literal[64, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' FP8 weights.
+
+        C[r, n] = sum_k A[s(r), k] sa(s(r), k) B[e(r)][k, n] sb(e(r), k, n) + bias[e(r), n]
+
+    s(r) is order[r] // topk, or r without an order. Expert e has the rows offsets[e] <= r < offsets[e + 1], the first
+    one those from 0 on; it may have none. Rows after the last expert's are zeros. Scales are one per `group` of k,
+    and for b also per `group` of n (scale_mode block), or one per 32 k (mx); 16-bit activations have none. Products
+    are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once. Entries
+    of the order out of range read the first or the last row of A. With invariant=True a row of C has the same bits
+    whatever the other rows.
+
+    Source: DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx
+
+    Args:
+        a: activations, e4m3 or e5m2 or bf16 or f16 [TA, K]
+        b: weights of experts, e4m3 or e5m2 [E, K, N] (last two swapped at weight_order="nk")
+        b_scale: scales of b, in the order of the weight, f32 or e8m0; shape by scale_mode (last two swapped at
+            weight_order="nk"):
+            block  [E, cdiv(K, group), cdiv(N, group)]
+            mx     [E, K // 32, N]
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        a_scale: scales of FP8 activations, optional, f32 or e8m0; shape by scale_mode:
+            block  [TA, cdiv(K, group)]
+            mx     [TA, K // 32]
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        scale_mode: what a scale covers. One of 'block', 'mx'. Default 'block'.
+        group: edge of the square weight blocks. One of 64, 128. Default 128.
+        weight_order: "kn": the weight, and its scales, are passed as [K, N]; "nk": as [N, K], the usual checkpoint
+            order. One of 'kn', 'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of out_dtype [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a e4m3 [5, 256], b e4m3 [12, 160, 256], b_scale f32 [12, 2, 2], offsets int32 [13], order int32 [30],
+            a_scale f32 [5, 2]:
+
+        >>> c = grouped_gemm_fp8(a, b, b_scale, offsets, order, a_scale, weight_order="nk", topk=6)
+
+        gives c bf16 [30, 160].
+    """
+
+def grouped_gemm_int4(
+    a: _Array,
+    b: _Array,
+    b_scale: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    b_zp: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    group_size: Literal[32, 64, 128],
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' INT4 weights in groups along K.
+
+        C[r, n] = sum_k A[s(r), k] (u[e(r)][k, n] - z[e(r)][k // g, n]) sb[e(r)][k // g, n] + bias[e(r), n]
+
+    s(r) is order[r] // topk, or r without an order. Expert e has the rows offsets[e] <= r < offsets[e + 1], the first
+    one those from 0 on; it may have none. Rows after the last expert's are zeros. u, in 0 .. 15, is a nibble of b, g
+    the group_size. Sums, scales and bias are float32, and C is rounded once. Entries of the order out of range read
+    the first or the last row of A. With invariant=True a row of C has the same bits whatever the other rows.
+
+    Source: GPTQ (Frantar et al., 2022); AWQ (Lin et al., 2023)
+
+    Args:
+        a: activations, bf16 or f16 [TA, K]
+        b: weights of experts, two k per byte, uint8 [E, K // 2, N] (last two swapped at weight_order="nk")
+        b_scale: scales of b, in the order of the weight, bf16 or f16 or f32 [E, K // group_size, N] (last two swapped
+            at weight_order="nk")
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        b_zp: zero points, two n per byte; 8 everywhere when left out, optional, uint8 [E, K // group_size, N // 2]
+            (last two swapped at weight_order="nk")
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        group_size: k per scale. One of 32, 64, 128. Required.
+        weight_order: "kn": the weight, its scales and zero points are passed as [K, N]; "nk": as [N, K], the usual
+            checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of out_dtype [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [5, 256], b uint8 [12, 72, 128], b_scale bf16 [12, 72, 2], offsets int32 [13], order int32 [30]:
+
+        >>> c = grouped_gemm_int4(a, b, b_scale, offsets, order, weight_order="nk", group_size=128, topk=6)
+
+        gives c bf16 [30, 72].
+    """
+
+def grouped_gemm_mxfp4(
+    a: _Array,
+    b: _Array,
+    b_scale: _Array,
+    offsets: _Array,
+    order: _Array | None = None,
+    a_scale: _Array | None = None,
+    bias: _Array | None = None,
+    *,
+    a_scale_group: Literal[32, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Products of the rows of experts with the experts' MXFP4 weights.
+
+        C[r, n] = sum_k A[s(r), k] sa(s(r), k) E2M1(B[e(r)][k, n]) 2**(sb[e(r)][k // 32, n] - 127) + bias[e(r), n]
+
+    s(r) is order[r] // topk, or r without an order. Expert e has the rows offsets[e] <= r < offsets[e + 1], the first
+    one those from 0 on; it may have none. Rows after the last expert's are zeros. FP8 activations have a scale per
+    a_scale_group of k. Sums, scales and bias are float32, and C is rounded once. Entries of the order out of range
+    read the first or the last row of A. With invariant=True a row of C has the same bits whatever the other rows.
+
+    Source: OCP Microscaling Formats (MX) 1.0; gpt-oss, DeepSeek-V4
+
+    Args:
+        a: activations, bf16 or e4m3 [TA, K]
+        b: weights of experts, two k per byte, uint8 [E, K // 2, N] (last two swapped at weight_order="nk")
+        b_scale: scales of b, in the order of the weight, e8m0 [E, K // 32, N] (last two swapped at weight_order="nk")
+        offsets: first row of every expert, and the end after the last, as moe_permute gives them, int32 [E + 1]
+        order: pair of every row, of which row order[r] // topk of a is read, optional, int32 [ENTRIES]
+        a_scale: scales of FP8 activations, one per a_scale_group of k, optional, f32 or e8m0 [TA, cdiv(K,
+            a_scale_group)]
+        bias: addend of every expert, optional, f32 or bf16 or f16 [E, N]
+        a_scale_group: k per scale of a. One of 32, 128. Default 128.
+        weight_order: "kn": the weight, and its scales, are passed as [K, N]; "nk": as [N, K], the usual checkpoint
+            order. One of 'kn', 'nk'. Default 'kn'.
+        topk: entries of the order per row of a: experts per token. Default 1.
+        out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        c: results; zeros in rows of no expert, format of out_dtype [R, N]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [5, 160], b uint8 [12, 72, 80], b_scale e8m0 [12, 72, 5], offsets int32 [13], order int32 [30]:
+
+        >>> c = grouped_gemm_mxfp4(a, b, b_scale, offsets, order, weight_order="nk", topk=6)
+
+        gives c bf16 [30, 72].
+    """
+
+def moe_combine(
+    rows: _Array,
+    inverse: _Array,
+    weights: _Array | None = None,
+    base: _Array | None = None,
+    *,
+    out_dtype: _Format | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Weighted sums of the rows of every token's experts.
+
+        y[t] = base[t] + sum_j weights[t, j] rows[inverse[t, j]]
+
+    Sums are float32 in the order base, j = 0, 1, .. whatever the order of the rows, and y is rounded once. Slots
+    whose row is negative, or not there, add nothing, as do their weights; without weights every factor is 1. `base`
+    is what a shared expert gives, which all tokens have.
+
+    Source: MegaBlocks (Gale et al., 2022); DeepSeek-V3 technical report, section 2.1.2
+
+    Args:
+        rows: results of the experts, a row per pair, bf16 or f16 or f32 [R, H]
+        inverse: permuted row of every pair; -1 of those that are dropped, int32 [T, K]
+        weights: weight of every slot, optional, f32 [T, K]
+        base: added to the sum, optional, bf16 or f16 or f32 [T, H]
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        y: sums, format of out_dtype [T, H]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 2) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With rows bf16 [30, 200], inverse int32 [5, 6], weights f32 [5, 6]:
+
+        >>> y = moe_combine(rows, inverse, weights)
+
+        gives y bf16 [5, 200].
     """
 
 def sample(

@@ -36,7 +36,7 @@ def gguf_gemm_split(
     BLOCK_M = 16
     BLOCK_N = 64
     STEP = 256
-    pid = pl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))

@@ -43,4 +43,4 @@ def reduce_splits(
     partial_6 = plgpu.load(partial_ref.at[jnp.int32(7), offs_m[:, None], offs_n[None, :]])
     acc_7 = acc_6 + partial_6
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_7.astype(jnp.bfloat16))  # specs/gemm/tiles.py:43
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_7.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45

@@ -54,7 +54,7 @@ def gguf_gemm_split(
     BLOCK_M: tl.constexpr = 16
     BLOCK_N: tl.constexpr = 64
     STEP: tl.constexpr = 256
-    pid = tl.program_id(0)  # specs/gemm/tiles.py:19
+    pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n

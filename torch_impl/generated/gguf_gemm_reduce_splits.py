@@ -44,4 +44,4 @@ def reduce_splits(
     partial_6 = tl.load(partial_ptr + (7 * (M * N) + offs_m[:, None] * N + offs_n[None, :]))
     acc_7 = acc_6 + partial_6
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_7.to(tl.bfloat16))  # specs/gemm/tiles.py:43
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_7.to(tl.bfloat16))  # specs/gemm/tiles.py:45
