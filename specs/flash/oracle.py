@@ -43,11 +43,10 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 
 def _pools(inputs: Mapping[str, Any]) -> dict[str, NDArray]:
     """k and v, of an array with both, and times the scales of their tokens."""
-    pools = LAYOUTS[inputs["kv_layout"]].slices(inputs["k"], inputs.get("v"), inputs["q"].shape[-1])
+    k, v = LAYOUTS[inputs["kv_layout"]].slices(inputs["k"], inputs.get("v"), inputs["q"].shape[-1])
     if "k_scale_cache" in inputs:
-        scales = (np.asarray(inputs[f"{name}_scale_cache"], np.float64)[..., None] for name in "kv")
-        pools = tuple(codes * scale for codes, scale in zip(pools, scales, strict=True))
-    return dict(zip("kv", pools, strict=True))
+        k, v = k * inputs["k_scale_cache"][..., None], v * inputs["v_scale_cache"][..., None]
+    return {"k": k, "v": v}
 
 
 def _keys(inputs: Mapping[str, Any], b: int) -> tuple[NDArray, NDArray]:

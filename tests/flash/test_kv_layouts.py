@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from jax_impl import ops as jax_ops
-from parity.judge.frameworks import from_jax, to_jax
+from parity.judge.frameworks import from_jax, from_torch, to_jax
 from specs.lang.errors import ArgumentError
 from specs.lang.formats.elements import BF16
 from torch_impl import ops
 
 attention: Any = ops.flash_attn_varlen
 kv_insert: Any = ops.kv_insert
+jax_attention: Any = jax_ops.flash_attn_varlen
+jax_insert: Any = jax_ops.kv_insert
 HEADS, D, PAGES, PAGE, TOKENS = 2, 16, 3, 4, 9
 BOUNDS = torch.tensor([0, 2], dtype=torch.int32)
 CALL = {
@@ -50,12 +52,12 @@ def test_layouts_are_views(layout: str, shape: tuple[int, int]) -> None:
 def test_jax_reads_what_it_has_inserted(layout: str) -> None:
     q, key, value = tokens()
     shape = (HEADS, 2 * D) if layout == "adjacent" else (2 * HEADS, D)
-    arrays = [to_jax(x.view(torch.uint16).numpy().view(BF16.numpy_dtype), BF16) for x in (q, key, value)]
+    arrays = [to_jax(from_torch(x).raw, BF16) for x in (q, key, value)]
     cache = jnp.zeros((PAGES, PAGE, *shape), jnp.bfloat16)
     call = {name: jnp.asarray(x.numpy()) for name, x in CALL.items()}
-    cache = jax_ops.kv_insert(arrays[1], arrays[2], cache, None, jnp.asarray(SLOTS.numpy()), kv_layout=layout)
+    cache = jax_insert(arrays[1], arrays[2], cache, None, jnp.asarray(SLOTS.numpy()), kv_layout=layout)
     bounds = jnp.asarray(BOUNDS.numpy())
-    found = jax_ops.flash_attn_varlen(arrays[0], cache, None, bounds, **call, kv_layout=layout, causal=True)
+    found = jax_attention(arrays[0], cache, None, bounds, **call, kv_layout=layout, causal=True)
     want = attention(q, key, value, BOUNDS, torch.tensor([0, TOKENS], dtype=torch.int32), causal=True)
     got = torch.from_numpy(np.array(from_jax(found).raw.view(np.uint16))).view(torch.bfloat16)
     torch.testing.assert_close(got, want)
