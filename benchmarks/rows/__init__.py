@@ -1,0 +1,1 @@
+"""Times operations that read and write rows once: norms, rotations, gated activations."""
