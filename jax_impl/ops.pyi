@@ -3391,6 +3391,68 @@ def moe_combine(
         gives y bf16 [5, 200].
     """
 
+def apply_penalties(
+    logits: _Array,
+    tokens: _Array,
+    prompt_lens: _Array,
+    lens: _Array,
+    repetition: _Array,
+    frequency: _Array,
+    presence: _Array,
+    bias_ids: _Array | None = None,
+    bias_values: _Array | None = None,
+    allowed: _Array | None = None,
+    *,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Logit bias, penalties of tokens that occur, and the mask of allowed tokens, in place.
+
+        l += bias                                              of the listed tokens
+        l = l / repetition if l > 0 else l * repetition        of tokens of the prompt or the output
+        l = l - fp32(frequency * count), l = l - presence      of tokens that the output has `count` > 0 times
+        l = -inf                                               of tokens that are not allowed
+
+    One float32 operation after the other in this order, so results are the same bytes everywhere. Counts follow from
+    the tokens of each request, prompt first, output after it, and from nothing that a step before has left. Ids
+    outside of [0, V) are ignored; of equal ids of a bias the first one counts. Only logits of tokens that occur are
+    read and written, unless there is a mask: L + L * outputs comparisons of ids per row, not V.
+
+    Source: CTRL (Keskar et al., 2019) for repetition; OpenAI's API for frequency and presence; the order is vLLM's
+
+    Args:
+        logits: logits, rows of any stride; not changed: its new value is returned, and it may be donated or a
+            reference (jax.new_ref), f32 [B, V]
+        tokens: token ids of every request: prompt, then output, int32 or int64 [B, L]
+        prompt_lens: tokens of the prompt, int32 [B]
+        lens: tokens of prompt and output; at most L, int32 [B]
+        repetition: repetition penalty of every row; 1: none, f32 [B]
+        frequency: frequency penalty of every row; 0: none, f32 [B]
+        presence: presence penalty of every row; 0: none, f32 [B]
+        bias_ids: token ids with a bias; negative: none, optional, int32 or int64 [B, NB]
+        bias_values: what is added to them, optional, f32 [B, NB]
+        allowed: whether tokens are allowed, optional, bool [B, V]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        logits: logits, rows of any stride, f32 [B, V]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        logits: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With logits f32 [7, 61], tokens int32 [7, 90], prompt_lens int32 [7], lens int32 [7], repetition f32 [7],
+            frequency f32 [7], presence f32 [7], bias_ids int32 [7, 5], bias_values f32 [7, 5], allowed bool [7, 61]:
+
+        >>> logits = apply_penalties(logits, tokens, prompt_lens, lens, repetition, frequency, presence, bias_ids,
+        ...     bias_values, allowed)
+
+        gives logits f32 [7, 61].
+    """
+
 def sample(
     logits: _Array,
     temperature: _Array,

@@ -45,6 +45,7 @@ from specs.quant.static import STATIC_QUANT_FP8
 from specs.quant.tensor import PER_TENSOR_QUANT_FP8
 from specs.rope.embedding import ROTARY_EMBEDDING
 from specs.rope.qk_norm import QK_NORM_ROPE
+from specs.sampling.penalties import APPLY_PENALTIES
 from specs.sampling.sample import FILTER_LOGITS, SAMPLE
 
 OPS: dict[str, Op] = {
@@ -107,6 +108,7 @@ OPS: dict[str, Op] = {
         GROUPED_GEMM_INT4,
         GROUPED_GEMM_MXFP4,
         MOE_COMBINE,
+        APPLY_PENALTIES,
         SAMPLE,
         FILTER_LOGITS,
     )

@@ -58,6 +58,7 @@ SPEC_SHA256 = {
     "grouped_gemm_int4": "56e3f43f4fb5ebd7a3ce1130a0286e691d26c9e1526c53f12ce914d9a1fd0a90",
     "grouped_gemm_mxfp4": "ddb55adf6c48553d975adb2048bc4499d0a093d86b37e98b74929536628c5046",
     "moe_combine": "c8d7852921bf346bdcab144df108cd09d9390f98d4525a2636eb5240f7dbe60c",
-    "sample": "1aa73dd44ba05e4e2824db3a929814f72c4b3c2ec6da90fdba500828e47b7912",
-    "filter_logits": "be5361b47449699195d1321312b0e6fcbc179270b0027a8392fdd812e6a68ee0",
+    "apply_penalties": "2f5c6e86ba2833ae4af91e56fd5a819ed36826d2687e1d2371efdb1e3ad219b6",
+    "sample": "2b40f656b50ae8cc6c9e22040b3d4c9e08521d89675b3e256111da3012f8f30b",
+    "filter_logits": "4de90340d0bcc5ab8a9c61a4258e3554c374495ef182b67fa83ee31b9d8cd05c",
 }
