@@ -25,7 +25,7 @@ SPEC_SHA256 = {
     "kv_insert": "9a2a266c3370999840b261773f7b88bffab80821f6d3b90d75df5dbc7ff88c16",
     "sparse_mla_prefill": "54510dae94be07d4e2a7a288b202ce47fff97175877108341b32c4b37477c848",
     "sparse_mla_decode_fp8": "02f8eac6064c2b797cc171902958e1215fcb10040da57b69b4413549f50f46ac",
-    "flash_attn_varlen": "3d420688a9a6e7620c92376ef787f68f32786875b0a9c6ca5be5f7e415f55309",
+    "flash_attn_varlen": "7be70322a2b95ea99e3b6f99f57ebe1abc89c8087f05cc07929074c55b585482",
     "combine_topk_swa": "52c1c3b939a3cd20f4cf177cb15f3d1715934d05e5808ed5d3c8bdda8338cafe",
     "global_topk": "9ca27d8870c4f5f7c891af99775ba3e1eff6e243b2d82883483b1f1ac259a0cb",
     "token_metadata": "9775bccd748a705be390a7ef89c164a878ac05d96b29bb3515574420dc362367",

@@ -110,12 +110,13 @@ def _device_kind() -> str | None:
 class Dot:
     """One `tt.dot`: MLIR's names of its operands' elements, and the precision that float32 ones are multiplied in.
 
-    products: M N K.
+    results: M N. products: M N K.
     """
 
     a: str
     b: str
     precision: str
+    results: int = field(default=0, compare=False)
     products: int = field(default=0, compare=False)
 
     @property
@@ -127,6 +128,7 @@ class Dot:
         return f"{self.a} x {self.b}" + (f" ({self.precision})" if self.a == "f32" else "")
 
 
+_PART: Final = 8 * 16  # results of a DPAS instruction
 _DOT: Final = re.compile(
     r"= tt\.dot .*?(?:inputPrecision = (\w+).*?)?: tensor<(\d+)x(\d+)x(\w+)> \* tensor<\d+x(\d+)x(\w+)>"
 )
@@ -136,9 +138,19 @@ _MODULE: Final = re.compile(r"^module( @[\w.$-]+)?( attributes \{.*?\})? \{", re
 def dots_of(text: str) -> tuple[Dot, ...]:
     """Dots of Triton IR."""
     return tuple(
-        Dot(a=a, b=b, precision=precision or "ieee", products=int(m) * int(k) * int(n))
+        Dot(a=a, b=b, precision=precision or "ieee", results=int(m) * int(n), products=int(m) * int(k) * int(n))
         for precision, m, k, a, n, b in (found.groups() for found in _DOT.finditer(text))
     )
+
+
+def useful(found: tuple[Dot, ...], warps: int) -> float:
+    """Part of the DPAS instructions of `warps` warps that compute what no other warp computes too, at best.
+
+    Of a result with fewer parts of 8 rows and 16 columns than there are warps, several warps compute the same part.
+    """
+    needed = sum(dot.products for dot in found)
+    executed = sum(dot.products * max(1.0, warps * _PART / dot.results) for dot in found)
+    return needed / executed if executed else 1.0
 
 
 def obstacles(found: tuple[Dot, ...]) -> tuple[str, ...]:

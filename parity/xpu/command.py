@@ -138,13 +138,24 @@ def search(op: Op, backends: Sequence[str], json_file: Path | None, *, matrix_un
 
 
 def _tried(candidates: Sequence[Candidate]) -> Section:
-    columns = ("kernel", "case", "tunables", "spilled bytes per thread", "shared memory", "refused")
+    columns = (
+        "kernel",
+        "case",
+        "tunables",
+        "spilled bytes per thread",
+        "registers",
+        "share of DPAS peak",
+        "shared memory",
+        "refused",
+    )
     rows = tuple(
         (
             one.kernel,
             one.case,
             _values(one.tunables),
             wording.NOTHING if one.spill is None else str(one.spill),
+            str(one.registers),
+            f"{one.share:.0%}" if one.share else wording.NOTHING,
             str(one.shared_memory),
             one.reason[:120],
         )

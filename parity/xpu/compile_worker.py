@@ -58,6 +58,7 @@ class Compiler:
             "ir_lines": one.ir.count("\n"),
             "dots": len(dots),
             "products": min((dot.products for dot in dots), default=0) // (32 * one.num_warps),
+            "useful": matrix_units.useful(dots, one.num_warps),
             "matrix_units": matrix_units.choice().setting,
             "without_matrix_units": matrix_units.obstacles(dots),
             "grid": one.grid,

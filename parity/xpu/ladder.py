@@ -201,7 +201,9 @@ class Ladder:
         answer: Answer = "no" if first.reason else "yes"
         note = "stack calls" if first.stack else ""
         rung = Rung(name=native(card), answer=answer, reason=first.reason, note=note, spill=first.spill)
-        return rung, [code for one in found if (code := _machine_code(one, card)) is not None]
+        return rung, [
+            code for one in found if (code := _machine_code(one, card, launch.get("useful", 1.0))) is not None
+        ]
 
     def _compiler(self) -> Child | None:
         if self._tools.python is None or self._tools.problems:
@@ -256,7 +258,7 @@ def _left_out(launch: Mapping[str, Any], card: str) -> bool:
     return spirv.multiplications(spirv.parse(Path(file).read_bytes())) < int(launch.get("products", 0))
 
 
-def _machine_code(found: offline.Native, card: str) -> MachineCode | None:
+def _machine_code(found: offline.Native, card: str, useful: float) -> MachineCode | None:
     counts = found.counts
     if counts is None:
         return None
@@ -269,7 +271,7 @@ def _machine_code(found: offline.Native, card: str) -> MachineCode | None:
         blocks=counts.blocks,
         spill=found.spill,
         cycles=counts.cycles,
-        dpas_share=counts.dpas_share,
+        dpas_share=counts.dpas_share * useful,
     )
 
 

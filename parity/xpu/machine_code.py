@@ -13,7 +13,8 @@ its matrix unit, for both cards alike unless it is said:
 - messages to memory: one cycle to send.
 
 Vector and matrix instructions of different threads are issued side by side, so that the larger of the two sums counts,
-and the share of DPAS in it is the share of the peak that a kernel could reach at best.
+and the share of DPAS in it is the share of the peak that a kernel could reach at best, if no two warps compute the same
+(see `jax_impl.platforms.matrix_units.useful`).
 """
 
 from __future__ import annotations

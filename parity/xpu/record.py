@@ -82,7 +82,7 @@ class MachineCode:
     cycles: int
     """Estimate: cycles of one hardware thread for one round of the loop around the DPAS instructions."""
     dpas_share: float
-    """Estimate: the share of them in which the matrix unit works at best, between 0 and 1."""
+    """Estimate: the share of them in which the matrix unit works at best, on what no other thread computes too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

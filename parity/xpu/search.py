@@ -1,9 +1,11 @@
 """Tunables for Intel GPUs by what can be known without one: a kernel must be accepted, and should spill nothing.
 
 Registers that do not fit go to memory and back, inside the innermost loops; nothing else that is known here of a
-configuration is as certain to cost time. Speed and occupancy are not known, so a configuration that spills nothing is
-left as it is, and any other is made lighter, one tunable at a time, as long as spills decrease. The result applies to
-every case that uses the configuration, from both sources. A measurement on a card overrules this.
+configuration is as certain to cost time. So a configuration that spills is made lighter, one tunable at a time, until
+it spills nothing with 128 or with 256 registers. One without dots is then left as it is, as speed and occupancy are not
+known. Of those with dots, the estimated share of the peak of the matrix units decides (`machine_code`, without what
+several warps compute), then the larger tile. The result applies to every case that uses the configuration, from both
+sources. A measurement on a card overrules this.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ LEFT_ALONE: Final = ("num_stages", "GROUP_M")
 class Candidate:
     """One configuration of one kernel, and what became of it.
 
-    spill: bytes per hardware thread on the card where it is most; None where a card's compiler refused the kernel.
+    spill: bytes per hardware thread on the card where it is most, with 128 registers or with 256, whichever is less;
+        None where a card's compiler refused the kernel.
+    registers: with which it spills that: 128 where it is the same.
+    share: estimated share of the peak of the matrix units with these, on the card where it is least; 0 without dots.
     reason: why it was refused.
     """
 
@@ -42,6 +47,8 @@ class Candidate:
     spill: int | None
     shared_memory: int
     reason: str
+    registers: int = 128
+    share: float = 0.0
 
     @property
     def work(self) -> int:
@@ -49,11 +56,20 @@ class Candidate:
         return prod(value for name, value in self.tunables.items() if name not in (*LEFT_ALONE, *SPREAD))
 
     @property
-    def rank(self) -> tuple[int, int, int, int]:
-        """Ascending in order of preference: little spilled, much work, little spread; refused ones come last."""
+    def rank(self) -> tuple[float, ...]:
+        """Ascending in order of preference: little spilled, a large share of the peak, much work, little spread.
+
+        Shares are estimates: of equal whole percents, the larger tile is taken. Refused configurations come last.
+        """
         if self.spill is None:
-            return (1, 0, 0, 0)
-        return (0, self.spill, -self.work, prod(1 + self.tunables.get(name, 0) for name in SPREAD))
+            return (1, 0, 0, 0, 0)
+        spread = prod(1 + self.tunables.get(name, 0) for name in SPREAD)
+        return (0, self.spill, -round(self.share, 2), -self.work, spread)
+
+    @property
+    def spills(self) -> tuple[float, ...]:
+        """The part of the rank that all cases have to agree on: whether it is refused, and how much it spills."""
+        return self.rank[:2]
 
 
 def neighbours(kernel: Kernel, now: Mapping[str, int], *, larger: bool = False) -> Iterator[dict[str, int]]:
@@ -116,7 +132,7 @@ def groups(op: Op) -> list[Group]:
 def search(op: Op, tools: Tools, *, backends: Sequence[str], matrix_units: str, progress: Progress) -> list[Found]:
     """The best configuration for every default one that a case of an operation takes. Nothing is run."""
     found: list[Found] = []
-    with Ladder(tools, matrix_units=matrix_units, registers=(None,)) as ladder:
+    with Ladder(tools, matrix_units=matrix_units) as ladder:
         for group in groups(op):
 
             def attempt(tuned: Mapping[str, int], case: Case, backend: str, kernel: Kernel = group.kernel) -> Candidate:
@@ -162,7 +178,7 @@ def settle(
         *others, best = descend(kernel, start, worst)
         tried = [old for old in tried if dict(old.tunables) != dict(best.tunables)] + others
         harder = next(
-            (pair for pair in pairs if pair not in judges and one(best.tunables, pair).rank > best.rank), None
+            (pair for pair in pairs if pair not in judges and one(best.tunables, pair).spills > best.spills), None
         )
         if harder is None:
             return [*tried, best]
@@ -176,7 +192,8 @@ def descend(
     """All that was tried from the present configuration on; the last is the best.
 
     Steps lead to the neighbour that spills least, until none spills less. Where that still spills, steps lead from the
-    lightest configuration to larger ones, for as long as nothing spills.
+    lightest configuration to larger ones. Where nothing spills, and the matrix units are used, steps lead on to
+    neighbours with a larger share of their peak, or with larger tiles.
     """
     tried = [attempt(now)]
     best = _steps(kernel, tried[0], tried, attempt, larger=False)
@@ -185,6 +202,8 @@ def descend(
         if light not in [dict(one.tunables) for one in tried]:
             tried.append(attempt(light))
             best = min(best, _steps(kernel, tried[-1], tried, attempt, larger=True), key=lambda one: one.rank)
+    if best.spill == 0 and best.share:
+        best = _steps(kernel, best, tried, attempt, larger=True)
     return [*(one for one in tried if one is not best), best]
 
 
@@ -215,18 +234,22 @@ _SHARED: Final = min(topology.shared_memory for topology in TOPOLOGIES)
 def candidate(case: str, kernel: str, tuned: Mapping[str, int], row: KernelRow) -> Candidate:
     """What a row says about a configuration."""
     refused = next((rung.reason for rung in row.rungs if rung.answer == "no"), "")
-    spills = [row.rung(native(card)).spill for card in CARDS]
-    known = [spill for spill in spills if spill is not None]
+    known = [spill for card in CARDS if (spill := row.rung(native(card)).spill) is not None]
     shared = row.shared_memory or 0
     if not refused and shared > _SHARED:
         refused = f"{shared} bytes of shared memory, cards have {_SHARED}"
     if not refused and not known:
         refused = "; ".join(row.rung(name).reason for name in _RUNGS if row.rung(name).reason) or "nothing was built"
+    by_registers = {count: [code for code in row.code if code.registers == count] for count in (128, 256)}
+    spills = {count: max(code.spill for code in codes) for count, codes in by_registers.items() if codes}
+    registers = min(spills, key=lambda count: (spills[count], count), default=128)
     return Candidate(
         case=case,
         kernel=kernel,
         tunables=dict(tuned),
-        spill=None if refused else max(known),
+        spill=None if refused else min([max(known), *spills.values()]),
         shared_memory=shared,
         reason=refused,
+        registers=registers,
+        share=min((code.dpas_share for code in by_registers[registers]), default=0.0),
     )

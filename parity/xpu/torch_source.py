@@ -71,6 +71,7 @@ class TorchCompiler:
             "lowered": f"{source['source'].count(chr(10))} lines of Triton source",
             "dots": len(dots),
             "products": min((dot.products for dot in dots), default=0) // reply.get("threads", 1),
+            "useful": matrix_units.useful(dots, launch.tunables.get("num_warps", 4)),
             "matrix_units": setting,
             "without_matrix_units": matrix_units.obstacles(dots),
             "grid": launch.grid,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from specs.flash.arrays import DV, GROUP, LONGEST_Q, D
+from specs.flash.arrays import DV, GROUP, LONGEST_Q, PAGE, PAGES, D
 from specs.lang.declare.kernel import Config, Tunable
 from specs.tuned import tuned
 
@@ -22,6 +22,10 @@ _NARROW = (D <= 128).and_(DV <= 128)
 _MIDDLE = (D <= 256).and_(DV <= 256)
 
 
+# Whose keys do not come as tiles of 32 within a page, which one message loads.
+_SHORT_PAGES = PAGES.differs(1).and_((PAGE % 32).differs(0))
+
+
 def configs(kernel: str) -> tuple[Config, ...]:
     """The configurations of a kernel of this name."""
     return (
@@ -38,7 +42,15 @@ def configs(kernel: str) -> tuple[Config, ...]:
         ),
         # XLA's Triton puts a fence before every dot that Triton's own code has not: there the fewest dots won.
         *tuned("cuda.pallas", "flash_attention", narrow=_NARROW),
-        *tuned("xpu", kernel, small=_SMALL, narrow=_NARROW, rest=None),
+        *tuned(
+            "xpu",
+            kernel,
+            few_rows=_FEW.and_(_NARROW),
+            short_pages=_SHORT_PAGES.and_(_NARROW),
+            small=_SMALL,
+            narrow=_NARROW,
+            rest=None,
+        ),
         *tuned("cpu", "flash_attention", every=None),
         *tuned("interpret", "flash_attention", every=None),
     )

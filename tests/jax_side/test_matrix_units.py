@@ -13,7 +13,7 @@ from jax_impl import ops
 from jax_impl.ahead import lower
 from jax_impl.backends import BACKENDS
 from jax_impl.platforms import custom_call, matrix_units, oneapi
-from jax_impl.platforms.matrix_units import ATTRIBUTE, Dot, annotated, by_device, dots_of, obstacles
+from jax_impl.platforms.matrix_units import ATTRIBUTE, Dot, annotated, by_device, dots_of, obstacles, useful
 from jax_impl.support import lowering_for
 from specs.lang.errors import ArgumentError
 from specs.lang.formats.elements import E5M2, F16, F32
@@ -144,3 +144,13 @@ def test_program_with_a_dot_of_float32_has_all_its_dots_in_float32() -> None:
     none = replace(PALLAS_XPU, dot=frozenset({E5M2}), name="takes only e5m2")
     wide = legalise(launch.program, none)
     assert {dot.operands[0].type.element for dot in walk(wide.ops) if dot.code is Opcode.DOT} == {F32}
+
+
+def test_warps_that_compute_the_same_are_not_useful() -> None:
+    """16 rows and 16 columns are two parts; a second dot with 64 columns has eight."""
+    scores = Dot(a="bf16", b="bf16", precision="ieee", results=16 * 16, products=16 * 16 * 64)
+    sums = Dot(a="bf16", b="bf16", precision="ieee", results=16 * 64, products=16 * 64 * 16)
+    assert useful((scores,), 2) == 1.0
+    assert useful((scores,), 16) == 1 / 8
+    assert useful((scores, sums), 16) == 1 / 5
+    assert useful((), 4) == 1.0

@@ -11,7 +11,7 @@ import pytest
 
 import specs
 from parity.xpu.command import put
-from parity.xpu.record import KERNEL_BACKENDS, KernelRow, Rung, compiled, native
+from parity.xpu.record import KERNEL_BACKENDS, KernelRow, MachineCode, Rung, compiled, native
 from parity.xpu.search import Candidate, Found, candidate, descend, groups, lightest, neighbours, settle
 from specs import tuned
 from specs.lang.declare.kernel import Config, Kernel
@@ -75,6 +75,37 @@ def test_valley_that_is_none_is_left() -> None:
     best = descend(kernel, now, compiler(spill))[-1]
     assert best.spill == 0
     assert best.tunables["BLOCK_M"] * best.tunables["BLOCK_N"] == 1024, "as large as spills nothing"
+
+
+def test_matrix_units_are_used_as_far_as_nothing_spills() -> None:
+    """Warps that compute the same lower the share; of equal shares, the larger tile is taken."""
+    kernel, default = start("fp8_gemm")
+    now = {**default, "BLOCK_M": 16, "BLOCK_N": 16, "BLOCK_K": 32, "num_warps": 16}
+
+    def attempt(tuned: Mapping[str, int]) -> Candidate:
+        tile = tuned["BLOCK_M"] * tuned["BLOCK_N"]
+        spill = 64 if tile // tuned["num_warps"] > 512 or tuned["BLOCK_K"] > 32 else 0
+        share = min(1.0, tile / (128 * tuned["num_warps"])) / 2
+        return Candidate(case="c", kernel="k", tunables=tuned, spill=spill, shared_memory=0, reason="", share=share)
+
+    best = descend(kernel, now, attempt)[-1]
+    assert (best.spill, best.share) == (0, 0.5)
+    assert best.work > 16 * 16 * 32
+
+
+def test_candidate_takes_the_number_of_registers_with_which_it_spills_least() -> None:
+    code = MachineCode(
+        card="B580", registers=128, lanes=32, instructions=9, dpas=1, blocks=0, spill=64, cycles=9, dpas_share=0.5
+    )
+    more = (
+        replace(code, registers=256, spill=0, dpas_share=0.4),
+        replace(code, registers=256, spill=0, dpas_share=0.2),
+    )
+    row = _row(a=Rung(name=native("B580"), answer="yes", spill=64))
+    found = candidate("c", "k", {}, replace(row, code=(code, *more)))
+    assert (found.spill, found.registers, found.share) == (0, 256, 0.2)
+    fits = candidate("c", "k", {}, replace(row, code=(replace(code, spill=0), *more)))
+    assert (fits.spill, fits.registers, fits.share) == (0, 128, 0.5)
 
 
 def test_refused_configuration_is_worse_than_any_spill() -> None:
