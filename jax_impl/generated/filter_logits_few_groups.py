@@ -117,7 +117,7 @@ def few_groups(
         # Rounded to nearest: adds half a unit before the last bits go.
         # specs/sampling/settings.py:121
         mass = jnp.where(key_2 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)
-        def step(i, carry):  # specs/sampling/items.py:113
+        def step(i, carry):  # specs/sampling/items.py:114
             (lower_1, upper_1) = carry
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/sampling/items.py:109
@@ -134,7 +134,7 @@ def few_groups(
                 return (lower_4, upper_4)
             (lower_2, upper_2) = jax.lax.fori_loop(0, needed, step_1, (lower_1, upper_1))  # specs/sampling/items.py:110
             return (lower_2, upper_2)
-        (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:113
+        (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:114
         mass_1 = jnp.where(key_2 > lower, mass, 0)  # specs/sampling/items.py:92
         high_2 = mass_1 >> 17  # specs/sampling/masses.py:39
         low_2 = mass_1 & 0x1ffff  # 2**17 - 1
@@ -142,7 +142,7 @@ def few_groups(
         low_3 = jnp.sum(low_2 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
         high_4 = high_3 + (low_3 >> 17)
         low_4 = low_3 & 0x1ffff  # 2**17 - 1
-        p = jnp.maximum(p24, 1)  # specs/sampling/items.py:174
+        p = jnp.maximum(p24, 1)  # specs/sampling/items.py:175
         limbs_0 = low_4 & 4095  # specs/sampling/masses.py:52
         limbs_1 = (low_4 >> 12) | ((high_4 & 127) << 5)
         limbs_2 = (high_4 >> 7) & 4095
@@ -170,9 +170,9 @@ def few_groups(
         low_6 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
         high_6 = (low_6 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
         low_7 = low_6 & 0x1ffff  # 2**17 - 1
-        def step_2(i_2, carry):  # specs/sampling/items.py:150
+        def step_2(i_2, carry):  # specs/sampling/items.py:151
             (lower_6, upper_6, high_8, low_9) = carry
-            # specs/sampling/items.py:145
+            # specs/sampling/items.py:146
             needed_1 = jnp.asarray(nucleus & ((lower_6 & upper_6) + ((lower_6 ^ upper_6) >> 1) > lower_6), jnp.int32)
             def step_3(i_3, carry):
                 (lower_8, upper_8, high_10, low_11) = carry
@@ -185,20 +185,20 @@ def few_groups(
                 high_13 = high_12 + (low_13 >> 17)
                 low_14 = low_13 & 0x1ffff  # 2**17 - 1
                 below = (high_13 < high_6) | ((high_13 == high_6) & (low_14 < low_7))  # specs/sampling/masses.py:29
-                lower_9 = jnp.where(below, lower_8, middle_1)  # specs/sampling/items.py:138
+                lower_9 = jnp.where(below, lower_8, middle_1)  # specs/sampling/items.py:139
                 upper_9 = jnp.where(below, middle_1, upper_8)
                 high_14 = jnp.where(below, high_13, high_10)
                 low_15 = jnp.where(below, low_14, low_11)
                 return (lower_9, upper_9, high_14, low_15)
-            # specs/sampling/items.py:146
+            # specs/sampling/items.py:147
             (lower_7, upper_7, high_9, low_10) = jax.lax.fori_loop(
                 0, needed_1, step_3, (lower_6, upper_6, high_8, low_9)
             )
             return (lower_7, upper_7, high_9, low_10)
-        # specs/sampling/items.py:150
+        # specs/sampling/items.py:151
         (lower_5, upper_5, high_7, low_8) = jax.lax.fori_loop(0, 32, step_2, (lower, top, jnp.int32(0), jnp.int32(0)))
         key_3 = jnp.where(nucleus, upper_5, lower + 1)
-        mask_4 = key_2 == key_3  # specs/sampling/items.py:152
+        mask_4 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_4.astype(jnp.int32)  # specs/sampling/items.py:86
         equal = jnp.sum(found_2, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
         # -2147483648 is -2**31, specs/sampling/settings.py:68
@@ -220,7 +220,7 @@ def few_groups(
         mantissa_2 = low_16 + (((high_15 - low_16) * part_2 + 1024) >> 11)
         # specs/sampling/settings.py:121
         mass_3 = jnp.where(key_3 > -2139095040, ((mantissa_2 << 1 >> halvings_1) + 1) >> 1, 0)
-        def step_4(i_4, carry):  # specs/sampling/masses.py:100
+        def step_4(i_4, carry):  # specs/sampling/masses.py:101
             (lower_11, upper_11) = carry
             middle_2 = (lower_11 + upper_11 + 1) >> 1  # specs/sampling/masses.py:95
             count_1 = middle_2 - 1
@@ -236,21 +236,21 @@ def few_groups(
             lower_12 = jnp.where(fits, middle_2, lower_11)  # specs/sampling/masses.py:97
             upper_12 = jnp.where(fits, upper_11, count_1)
             return (lower_12, upper_12)
-        (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_4, (jnp.int32(1), equal))  # specs/sampling/masses.py:100
-        room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:155
+        (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_4, (jnp.int32(1), equal))  # specs/sampling/masses.py:101
+        room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
-        mask_5 = room < equal  # specs/sampling/items.py:167
+        mask_5 = room < equal  # specs/sampling/items.py:168
         steps = jnp.asarray(mask_5, jnp.int32) * 18
         def step_5(i_5, carry):
             (lower_14, upper_14) = carry
-            middle_4 = (lower_14 + upper_14) >> 1  # specs/sampling/items.py:162
+            middle_4 = (lower_14 + upper_14) >> 1  # specs/sampling/items.py:163
             found_3 = (mask_4 & (number <= middle_4)).astype(jnp.int32)  # specs/sampling/items.py:86
             found_3_sum = jnp.sum(found_3, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
-            enough = found_3_sum >= room  # specs/sampling/items.py:163
+            enough = found_3_sum >= room  # specs/sampling/items.py:164
             lower_15 = jnp.where(enough, lower_14, middle_4 + 1)
             upper_15 = jnp.where(enough, middle_4, upper_14)
             return (lower_15, upper_15)
-        # 0x3ffff is 2**18 - 1, specs/sampling/items.py:168
+        # 0x3ffff is 2**18 - 1, specs/sampling/items.py:169
         (lower_13, upper_13) = jax.lax.fori_loop(0, steps, step_5, (jnp.int32(0), jnp.int32(0x3ffff)))
         plgpu.store(cut_ref.at[row], key_3)  # specs/sampling/kernels.py:200
         plgpu.store(last_ref.at[row], jnp.where(mask_5, lower_13, 0x7fffffff))  # 2**31 - 1, 2**23 - 1

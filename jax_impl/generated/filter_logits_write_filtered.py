@@ -90,7 +90,7 @@ def write_filtered(
             jnp.where(key_2 < 0, -2147483648 - key_2, key_2), jnp.float32
         ) - jax.lax.bitcast_convert_type(jnp.where(top < 0, -2147483648 - top, top), jnp.float32)
     )
-    inside = (key_2 > key) | ((key_2 == key) & (column <= last))  # specs/sampling/items.py:126
+    inside = (key_2 > key) | ((key_2 == key) & (column <= last))  # specs/sampling/items.py:127
     # 1048576.0 is 2**20
     kept = inside & (key_2 > -2139095040) & (
         (jnp.maximum(distance * inverse, -1000.0) * 1048576.0).astype(jnp.int32) >= least

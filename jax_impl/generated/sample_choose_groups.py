@@ -49,7 +49,7 @@ def choose_groups(
     goal = jnp.where(k_1 > 512, 0, k_1)  # specs/sampling/kernels.py:80
     partial = nucleus & (k_1 == 0)
     goal_1 = jnp.where(partial, 512, goal)
-    def step(i, carry):  # specs/sampling/items.py:113
+    def step(i, carry):  # specs/sampling/items.py:114
         (lower_1, upper_1) = carry
         # Common bits plus half of the differing ones: rounds down for negative sums too.
         # specs/sampling/items.py:109
@@ -65,7 +65,7 @@ def choose_groups(
             return (lower_4, upper_4)
         (lower_2, upper_2) = jax.lax.fori_loop(0, needed, step_1, (lower_1, upper_1))  # specs/sampling/items.py:110
         return (lower_2, upper_2)
-    (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:113
+    (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:114
     mask_2 = key == top  # specs/sampling/settings.py:68
     # -2147483648 is -2**31
     distance = jnp.where(

@@ -28,7 +28,7 @@ def pick_winner(
         # -2147483648 is -2**31, specs/sampling/kernels.py:254
         best = plgpu.load(winners_ref.at[row, span, jnp.int32(0)], mask=there, other=-2147483648)
         token = plgpu.load(winners_ref.at[row, span, jnp.int32(1)], mask=there, other=0)
-        best_1 = jnp.max(best, axis=0)  # specs/sampling/items.py:179
+        best_1 = jnp.max(best, axis=0)  # specs/sampling/items.py:180
         found = jnp.min(jnp.where(best == best_1, token, 0x7fffffff), axis=0)  # 2**31 - 1
         # -2147483648 is -2**31, specs/sampling/kernels.py:257
         plgpu.store(tokens_ref.at[row], jnp.where(best_1 > -2147483648, found, 0))

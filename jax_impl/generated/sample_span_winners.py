@@ -180,10 +180,10 @@ def span_winners(
         # specs/sampling/integers.py:77
         far = 0x481659bd - (whole_1 + (low_3 + (((high_2 - low_3) * part_2 + 16384) >> 15)))
         score = jnp.where(greedy, key_3, q + ((jnp.where(low, near, far) + 32) >> 6))  # specs/sampling/kernels.py:206
-        inside_1 = (key_3 > key) | ((key_3 == key) & (number <= last))  # specs/sampling/items.py:126
+        inside_1 = (key_3 > key) | ((key_3 == key) & (number <= last))  # specs/sampling/items.py:127
         # -2147483648 is -2**31, specs/sampling/kernels.py:207
         score_1 = jnp.where(inside_1 & (key_3 > -2139095040) & mask, score, -2147483648)
-        best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:179
+        best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:180
         token = jnp.min(jnp.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
         plgpu.store(winners_ref.at[row, span, jnp.int32(0)], best)  # specs/sampling/kernels.py:242
         plgpu.store(winners_ref.at[row, span, jnp.int32(1)], token)

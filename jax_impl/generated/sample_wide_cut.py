@@ -49,7 +49,7 @@ def wide_cut(
         scaled = jnp.where((share > 0.0) & (share < 1.0), share, 0.0) * 16777216.0  # 2**24
         p24 = jnp.maximum(jnp.asarray(scaled, jnp.int32), 1)
         inverse = div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature))
-        def step(i, carry):  # specs/sampling/items.py:113
+        def step(i, carry):  # specs/sampling/items.py:114
             (lower_1, upper_1) = carry
             # Common bits plus half of the differing ones: rounds down for negative sums too.
             # specs/sampling/items.py:109
@@ -92,7 +92,7 @@ def wide_cut(
                 return (lower_4, upper_4)
             (lower_2, upper_2) = jax.lax.fori_loop(0, needed, step_1, (lower_1, upper_1))  # specs/sampling/items.py:110
             return (lower_2, upper_2)
-        (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:113
+        (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:114
         key_3 = lower + 1  # specs/sampling/kernels.py:218
         @pl.when(nucleus)
         def branch_1():
@@ -146,7 +146,7 @@ def wide_cut(
             low_1 = jnp.sum(a_3 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
             high_2 = high_1 + (low_1 >> 17)
             low_2 = low_1 & 0x1ffff  # 2**17 - 1
-            p = jnp.maximum(p24, 1)  # specs/sampling/items.py:174
+            p = jnp.maximum(p24, 1)  # specs/sampling/items.py:175
             limbs_0 = low_2 & 4095  # specs/sampling/masses.py:52
             limbs_1 = (low_2 >> 12) | ((high_2 & 127) << 5)
             limbs_2 = (high_2 >> 7) & 4095
@@ -174,9 +174,9 @@ def wide_cut(
             low_4 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
             high_4 = (low_4 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
             low_5 = low_4 & 0x1ffff  # 2**17 - 1
-            def step_4(i_4, carry):  # specs/sampling/items.py:150
+            def step_4(i_4, carry):  # specs/sampling/items.py:151
                 (lower_6, upper_6, high_6, low_7) = carry
-                # specs/sampling/items.py:145
+                # specs/sampling/items.py:146
                 needed_1 = jnp.asarray(
                     nucleus & ((lower_6 & upper_6) + ((lower_6 ^ upper_6) >> 1) > lower_6), jnp.int32
                 )
@@ -235,17 +235,17 @@ def wide_cut(
                     high_11 = high_10 + (low_11 >> 17)
                     low_12 = low_11 & 0x1ffff  # 2**17 - 1
                     below = (high_11 < high_4) | ((high_11 == high_4) & (low_12 < low_5))  # specs/sampling/masses.py:29
-                    lower_9 = jnp.where(below, lower_8, middle_1)  # specs/sampling/items.py:138
+                    lower_9 = jnp.where(below, lower_8, middle_1)  # specs/sampling/items.py:139
                     upper_9 = jnp.where(below, middle_1, upper_8)
                     high_12 = jnp.where(below, high_11, high_8)
                     low_13 = jnp.where(below, low_12, low_9)
                     return (lower_9, upper_9, high_12, low_13)
-                # specs/sampling/items.py:146
+                # specs/sampling/items.py:147
                 (lower_7, upper_7, high_7, low_8) = jax.lax.fori_loop(
                     0, needed_1, step_5, (lower_6, upper_6, high_6, low_7)
                 )
                 return (lower_7, upper_7, high_7, low_8)
-            # specs/sampling/items.py:150
+            # specs/sampling/items.py:151
             (lower_5, upper_5, high_5, low_6) = jax.lax.fori_loop(
                 0, 32, step_4, (lower, top, jnp.int32(0), jnp.int32(0))
             )
@@ -297,7 +297,7 @@ def wide_cut(
             mantissa_2 = low_14 + (((high_13 - low_14) * part_2 + 1024) >> 11)
             # specs/sampling/settings.py:121
             mass_2 = jnp.where(key_10 > -2139095040, ((mantissa_2 << 1 >> halvings_2) + 1) >> 1, 0)
-            def step_8(i_8, carry):  # specs/sampling/masses.py:100
+            def step_8(i_8, carry):  # specs/sampling/masses.py:101
                 (lower_11, upper_11) = carry
                 middle_2 = (lower_11 + upper_11 + 1) >> 1  # specs/sampling/masses.py:95
                 count = middle_2 - 1
@@ -313,15 +313,15 @@ def wide_cut(
                 lower_12 = jnp.where(fits, middle_2, lower_11)  # specs/sampling/masses.py:97
                 upper_12 = jnp.where(fits, upper_11, count)
                 return (lower_12, upper_12)
-            # specs/sampling/masses.py:100
+            # specs/sampling/masses.py:101
             (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_8, (jnp.int32(1), equal))
-            room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:155
+            room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:156
             # Ids have 18 bits; equal logits at the cut are rare in float32.
-            mask_3 = room < equal  # specs/sampling/items.py:167
+            mask_3 = room < equal  # specs/sampling/items.py:168
             steps = jnp.asarray(mask_3, jnp.int32) * 18
             def step_9(i_9, carry):
                 (lower_14, upper_14) = carry
-                middle_4 = (lower_14 + upper_14) >> 1  # specs/sampling/items.py:162
+                middle_4 = (lower_14 + upper_14) >> 1  # specs/sampling/items.py:163
                 limit_4 = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
                 zero_4 = jnp.full((BLOCK,), 0, jnp.int32)  # specs/sampling/items.py:79
                 def step_10(i_10, carry):
@@ -350,11 +350,11 @@ def wide_cut(
                 # specs/sampling/items.py:80
                 (a_16,) = jax.lax.fori_loop(0, jax.lax.div(limit_4 + (BLOCK - 1), jnp.int32(BLOCK)), step_10, (zero_4,))
                 a_16_sum = jnp.sum(a_16, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
-                enough = a_16_sum >= room  # specs/sampling/items.py:163
+                enough = a_16_sum >= room  # specs/sampling/items.py:164
                 lower_15 = jnp.where(enough, lower_14, middle_4 + 1)
                 upper_15 = jnp.where(enough, middle_4, upper_14)
                 return (lower_15, upper_15)
-            # 0x3ffff is 2**18 - 1, specs/sampling/items.py:168
+            # 0x3ffff is 2**18 - 1, specs/sampling/items.py:169
             (lower_13, upper_13) = jax.lax.fori_loop(0, steps, step_9, (jnp.int32(0), jnp.int32(0x3ffff)))
             plgpu.store(cut_ref.at[row], key_10)  # specs/sampling/kernels.py:200
             plgpu.store(last_ref.at[row], jnp.where(mask_3, lower_13, 0x7fffffff))  # 2**31 - 1

@@ -53,11 +53,12 @@ def temperature() -> Array:
 
 def filters() -> tuple[Array, ...]:
     """Thresholds of the filters."""
-    optional = {"optional": True}
     return (
-        parameter("top_k", "logits below the k-th largest are dropped; not in [1, V): off", B, **optional),
-        parameter("top_p", "mass of the nucleus; not below 1: off", B, formats=(F32,), **optional),
-        parameter("min_p", "least ratio to the largest probability; not above 0: off", B, formats=(F32,), **optional),
+        parameter("top_k", "logits below the k-th largest are dropped; not in [1, V): off", B, optional=True),
+        parameter("top_p", "mass of the nucleus; not below 1: off", B, formats=(F32,), optional=True),
+        parameter(
+            "min_p", "least ratio to the largest probability; not above 0: off", B, formats=(F32,), optional=True
+        ),
     )
 
 

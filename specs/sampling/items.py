@@ -110,6 +110,7 @@ def kth_bound(count: Callable[[Tile], Tile], k: Tile, top: Tile) -> Tile:
         found: tuple[Tile, Tile] = fori_loop(0, needed, step, lower, upper)
         return found
 
+    lower: Tile
     lower, _ = fori_loop(0, 32, halve, full((), MINUS_INFINITY, INT32), top)
     return lower
 

@@ -97,5 +97,6 @@ def fitting(mass: Tile, before: Mass, goal: Mass, most: Tile) -> Tile:
         return where(fits, middle, lower), where(fits, upper, middle - 1)
 
     one = full((), 1, INT32)
+    found: Tile
     found, _ = fori_loop(0, 18, halve, one, most)
     return found

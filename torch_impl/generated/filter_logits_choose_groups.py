@@ -75,7 +75,7 @@ def choose_groups(
     goal = tl.where(k_1 > 512, 0, k_1)  # specs/sampling/kernels.py:80
     partial = nucleus & (k_1 == 0)
     goal_1 = tl.where(partial, 512, goal)
-    lower = -2139095040  # specs/sampling/items.py:113
+    lower = -2139095040  # specs/sampling/items.py:114
     upper = top
     for i in range(32):
         # Common bits plus half of the differing ones: rounds down for negative sums too.

@@ -112,7 +112,7 @@ def few_groups(
         # Rounded to nearest: adds half a unit before the last bits go.
         # specs/sampling/settings.py:121
         mass = tl.where(key_2 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)
-        lower = -2139095040  # specs/sampling/items.py:113
+        lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
             # Common bits plus half of the differing ones: rounds down for negative sums too.
@@ -139,7 +139,7 @@ def few_groups(
         low_3 = tl.sum(low_2 & 0x1ffff, axis=0)  # 2**17 - 1
         high_4 = high_3 + (low_3 >> 17)
         low_4 = low_3 & 0x1ffff  # 2**17 - 1
-        p = tl.maximum(p24, 1)  # specs/sampling/items.py:174
+        p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
         limbs_0 = low_4 & 4095  # specs/sampling/masses.py:52
         limbs_1 = (low_4 >> 12) | ((high_4 & 127) << 5)
         limbs_2 = (high_4 >> 7) & 4095
@@ -167,12 +167,12 @@ def few_groups(
         low_6 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
         high_6 = (low_6 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
         low_7 = low_6 & 0x1ffff  # 2**17 - 1
-        lower_3 = lower  # specs/sampling/items.py:150
+        lower_3 = lower  # specs/sampling/items.py:151
         upper_3 = top
         high_7 = 0
         low_8 = 0
         for i_2 in range(32):
-            # specs/sampling/items.py:145
+            # specs/sampling/items.py:146
             needed_1 = tl.cast(nucleus & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
             lower_4 = lower_3
             upper_4 = upper_3
@@ -186,7 +186,7 @@ def few_groups(
                 high_10 = high_9 + (low_10 >> 17)
                 low_11 = low_10 & 0x1ffff  # 2**17 - 1
                 below = (high_10 < high_6) | ((high_10 == high_6) & (low_11 < low_7))  # specs/sampling/masses.py:29
-                lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:138
+                lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
                 upper_5 = tl.where(below, middle_1, upper_4)
                 high_11 = tl.where(below, high_10, high_7)
                 low_12 = tl.where(below, low_11, low_8)
@@ -196,8 +196,8 @@ def few_groups(
                 low_8 = low_12
             lower_3 = lower_4
             upper_3 = upper_4
-        key_3 = tl.where(nucleus, upper_3, lower + 1)  # specs/sampling/items.py:151
-        mask_4 = key_2 == key_3  # specs/sampling/items.py:152
+        key_3 = tl.where(nucleus, upper_3, lower + 1)  # specs/sampling/items.py:152
+        mask_4 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_4.to(tl.int32)  # specs/sampling/items.py:86
         equal = tl.sum(found_2, axis=0)  # specs/sampling/items.py:87
         # -2147483648 is -2**31, specs/sampling/settings.py:68
@@ -219,7 +219,7 @@ def few_groups(
         mantissa_2 = low_13 + (((high_12 - low_13) * part_2 + 1024) >> 11)
         # specs/sampling/settings.py:121
         mass_3 = tl.where(key_3 > -2139095040, ((mantissa_2 << 1 >> halvings_1) + 1) >> 1, 0)
-        lower_6 = 1  # specs/sampling/masses.py:100
+        lower_6 = 1  # specs/sampling/masses.py:101
         upper_6 = equal
         for i_4 in range(18):
             middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
@@ -237,17 +237,17 @@ def few_groups(
             upper_7 = tl.where(fits, upper_6, count_1)
             lower_6 = lower_7
             upper_6 = upper_7
-        room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:155
+        room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
-        mask_5 = room < equal  # specs/sampling/items.py:167
+        mask_5 = room < equal  # specs/sampling/items.py:168
         steps = tl.cast(mask_5, tl.int32) * 18
         lower_8 = 0
         upper_8 = 0x3ffff  # 2**18 - 1
         for i_5 in range(steps):
-            middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:162
+            middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:163
             found_3 = (mask_4 & (number <= middle_4)).to(tl.int32)  # specs/sampling/items.py:86
             found_3_sum = tl.sum(found_3, axis=0)  # specs/sampling/items.py:87
-            enough = found_3_sum >= room  # specs/sampling/items.py:163
+            enough = found_3_sum >= room  # specs/sampling/items.py:164
             lower_9 = tl.where(enough, lower_8, middle_4 + 1)
             upper_9 = tl.where(enough, middle_4, upper_8)
             lower_8 = lower_9

@@ -116,7 +116,7 @@ def most_groups(
         # Rounded to nearest: adds half a unit before the last bits go.
         # specs/sampling/settings.py:121
         mass = tl.where(key_2 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)
-        lower = -2139095040  # specs/sampling/items.py:113
+        lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
             # Common bits plus half of the differing ones: rounds down for negative sums too.
@@ -143,7 +143,7 @@ def most_groups(
         low_3 = tl.sum(low_2 & 0x1ffff, axis=0)  # 2**17 - 1
         high_4 = high_3 + (low_3 >> 17)
         low_4 = low_3 & 0x1ffff  # 2**17 - 1
-        p = tl.maximum(p24, 1)  # specs/sampling/items.py:174
+        p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
         limbs_0 = low_4 & 4095  # specs/sampling/masses.py:52
         limbs_1 = (low_4 >> 12) | ((high_4 & 127) << 5)
         limbs_2 = (high_4 >> 7) & 4095
@@ -218,12 +218,12 @@ def most_groups(
         # 0x1ffff is 2**17 - 1, specs/sampling/kernels.py:165
         ready = ~partial | ~((high_12 < high_9) | ((high_12 == high_9) & ((low_13 & 0x1ffff) < low_11)))
         floor = tl.maximum(lower, bound)
-        lower_3 = floor  # specs/sampling/items.py:150
+        lower_3 = floor  # specs/sampling/items.py:151
         upper_3 = top
         high_13 = 0
         low_14 = 0
         for i_2 in range(32):
-            # specs/sampling/items.py:145
+            # specs/sampling/items.py:146
             needed_1 = tl.cast(nucleus & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
             lower_4 = lower_3
             upper_4 = upper_3
@@ -237,7 +237,7 @@ def most_groups(
                 high_16 = high_15 + (low_16 >> 17)
                 low_17 = low_16 & 0x1ffff  # 2**17 - 1
                 below = (high_16 < high_9) | ((high_16 == high_9) & (low_17 < low_11))  # specs/sampling/masses.py:29
-                lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:138
+                lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
                 upper_5 = tl.where(below, middle_1, upper_4)
                 high_17 = tl.where(below, high_16, high_13)
                 low_18 = tl.where(below, low_17, low_14)
@@ -247,8 +247,8 @@ def most_groups(
                 low_14 = low_18
             lower_3 = lower_4
             upper_3 = upper_4
-        key_3 = tl.where(nucleus, upper_3, floor + 1)  # specs/sampling/items.py:151
-        mask_4 = key_2 == key_3  # specs/sampling/items.py:152
+        key_3 = tl.where(nucleus, upper_3, floor + 1)  # specs/sampling/items.py:152
+        mask_4 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_4.to(tl.int32)  # specs/sampling/items.py:86
         equal = tl.sum(found_2, axis=0)  # specs/sampling/items.py:87
         # -2147483648 is -2**31, specs/sampling/settings.py:68
@@ -270,7 +270,7 @@ def most_groups(
         mantissa_2 = low_19 + (((high_18 - low_19) * part_2 + 1024) >> 11)
         # specs/sampling/settings.py:121
         mass_4 = tl.where(key_3 > -2139095040, ((mantissa_2 << 1 >> halvings_1) + 1) >> 1, 0)
-        lower_6 = 1  # specs/sampling/masses.py:100
+        lower_6 = 1  # specs/sampling/masses.py:101
         upper_6 = equal
         for i_4 in range(18):
             middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
@@ -288,22 +288,22 @@ def most_groups(
             upper_7 = tl.where(fits, upper_6, count_1)
             lower_6 = lower_7
             upper_6 = upper_7
-        room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:155
+        room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
-        mask_5 = room < equal  # specs/sampling/items.py:167
+        mask_5 = room < equal  # specs/sampling/items.py:168
         steps = tl.cast(mask_5, tl.int32) * 18
         lower_8 = 0
         upper_8 = 0x3ffff  # 2**18 - 1
         for i_5 in range(steps):
-            middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:162
+            middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:163
             found_3 = (mask_4 & (number <= middle_4)).to(tl.int32)  # specs/sampling/items.py:86
             found_3_sum = tl.sum(found_3, axis=0)  # specs/sampling/items.py:87
-            enough = found_3_sum >= room  # specs/sampling/items.py:163
+            enough = found_3_sum >= room  # specs/sampling/items.py:164
             lower_9 = tl.where(enough, lower_8, middle_4 + 1)
             upper_9 = tl.where(enough, middle_4, upper_8)
             lower_8 = lower_9
             upper_8 = upper_9
-        last = tl.where(mask_5, lower_8, 0x7fffffff)  # 2**31 - 1, 2**23 - 1, specs/sampling/items.py:169
+        last = tl.where(mask_5, lower_8, 0x7fffffff)  # 2**31 - 1, 2**23 - 1, specs/sampling/items.py:170
         tl.store(pending_ptr + row, tl.where(ready, 0, 1))  # specs/sampling/kernels.py:169
         if ready:
             tl.store(cut_ptr + row, key_3)  # specs/sampling/kernels.py:200

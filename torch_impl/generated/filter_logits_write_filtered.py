@@ -88,7 +88,7 @@ def write_filtered(
             tl.where(top < 0, -2147483648 - top, top), tl.float32, bitcast=True
         )
     )
-    inside = (key_2 > key) | ((key_2 == key) & (column <= last))  # specs/sampling/items.py:126
+    inside = (key_2 > key) | ((key_2 == key) & (column <= last))  # specs/sampling/items.py:127
     # 1048576.0 is 2**20
     kept = inside & (key_2 > -2139095040) & (
         (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32) >= least

@@ -88,7 +88,7 @@ def most_groups(
         mantissa = low + (((high - low) * part + 1024) >> 11)
         # Rounded to nearest: adds half a unit before the last bits go.
         mass = tl.where(mask_3, ((mantissa << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:121
-        lower = -2139095040  # specs/sampling/items.py:113
+        lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
             # Common bits plus half of the differing ones: rounds down for negative sums too.
@@ -115,7 +115,7 @@ def most_groups(
         low_2 = tl.sum(low_1 & 0x1ffff, axis=0)  # 2**17 - 1
         high_3 = high_2 + (low_2 >> 17)
         low_3 = low_2 & 0x1ffff  # 2**17 - 1
-        p = tl.maximum(p24, 1)  # specs/sampling/items.py:174
+        p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
         limbs_0 = low_3 & 4095  # specs/sampling/masses.py:52
         limbs_1 = (low_3 >> 12) | ((high_3 & 127) << 5)
         limbs_2 = (high_3 >> 7) & 4095
@@ -190,12 +190,12 @@ def most_groups(
         # 0x1ffff is 2**17 - 1, specs/sampling/kernels.py:165
         ready = ~partial | ~((high_11 < high_8) | ((high_11 == high_8) & ((low_12 & 0x1ffff) < low_10)))
         floor = tl.maximum(lower, bound)
-        lower_3 = floor  # specs/sampling/items.py:150
+        lower_3 = floor  # specs/sampling/items.py:151
         upper_3 = top
         high_12 = 0
         low_13 = 0
         for i_2 in range(32):
-            # specs/sampling/items.py:145
+            # specs/sampling/items.py:146
             needed_1 = tl.cast(nucleus & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
             lower_4 = lower_3
             upper_4 = upper_3
@@ -209,7 +209,7 @@ def most_groups(
                 high_15 = high_14 + (low_15 >> 17)
                 low_16 = low_15 & 0x1ffff  # 2**17 - 1
                 below = (high_15 < high_8) | ((high_15 == high_8) & (low_16 < low_10))  # specs/sampling/masses.py:29
-                lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:138
+                lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
                 upper_5 = tl.where(below, middle_1, upper_4)
                 high_16 = tl.where(below, high_15, high_12)
                 low_17 = tl.where(below, low_16, low_13)
@@ -219,8 +219,8 @@ def most_groups(
                 low_13 = low_17
             lower_3 = lower_4
             upper_3 = upper_4
-        key_3 = tl.where(nucleus, upper_3, floor + 1)  # specs/sampling/items.py:151
-        mask_5 = key_2 == key_3  # specs/sampling/items.py:152
+        key_3 = tl.where(nucleus, upper_3, floor + 1)  # specs/sampling/items.py:152
+        mask_5 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_5.to(tl.int32)  # specs/sampling/items.py:86
         equal = tl.sum(found_2, axis=0)  # specs/sampling/items.py:87
         # -2147483648 is -2**31, specs/sampling/settings.py:68
@@ -242,7 +242,7 @@ def most_groups(
         mantissa_1 = low_18 + (((high_17 - low_18) * part_1 + 1024) >> 11)
         # specs/sampling/settings.py:121
         mass_4 = tl.where(key_3 > -2139095040, ((mantissa_1 << 1 >> halvings_1) + 1) >> 1, 0)
-        lower_6 = 1  # specs/sampling/masses.py:100
+        lower_6 = 1  # specs/sampling/masses.py:101
         upper_6 = equal
         for i_4 in range(18):
             middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
@@ -260,22 +260,22 @@ def most_groups(
             upper_7 = tl.where(fits, upper_6, count_1)
             lower_6 = lower_7
             upper_6 = upper_7
-        room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:155
+        room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
-        mask_6 = room < equal  # specs/sampling/items.py:167
+        mask_6 = room < equal  # specs/sampling/items.py:168
         steps = tl.cast(mask_6, tl.int32) * 18
         lower_8 = 0
         upper_8 = 0x3ffff  # 2**18 - 1
         for i_5 in range(steps):
-            middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:162
+            middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:163
             found_3 = (mask_5 & (number <= middle_4)).to(tl.int32)  # specs/sampling/items.py:86
             found_3_sum = tl.sum(found_3, axis=0)  # specs/sampling/items.py:87
-            enough = found_3_sum >= room  # specs/sampling/items.py:163
+            enough = found_3_sum >= room  # specs/sampling/items.py:164
             lower_9 = tl.where(enough, lower_8, middle_4 + 1)
             upper_9 = tl.where(enough, middle_4, upper_8)
             lower_8 = lower_9
             upper_8 = upper_9
-        last = tl.where(mask_6, lower_8, 0x7fffffff)  # 2**31 - 1, specs/sampling/items.py:169
+        last = tl.where(mask_6, lower_8, 0x7fffffff)  # 2**31 - 1, specs/sampling/items.py:170
         tl.store(pending_ptr + row, tl.where(ready, 0, 1))  # specs/sampling/kernels.py:169
         if ready:
             position = tl.load(positions_ptr + row)  # specs/sampling/settings.py:111
@@ -391,9 +391,9 @@ def most_groups(
             far = 0x481659bd - (whole_1 + (low_23 + (((high_22 - low_23) * part_4 + 16384) >> 15)))
             # specs/sampling/kernels.py:206
             score = tl.where(greedy, key_2, q + ((tl.where(low_20, near, far) + 32) >> 6))
-            inside_1 = (key_2 > key_3) | (mask_5 & (number <= last))  # specs/sampling/items.py:126
+            inside_1 = (key_2 > key_3) | (mask_5 & (number <= last))  # specs/sampling/items.py:127
             score_1 = tl.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:207
-            best = tl.max(score_1, axis=0)  # specs/sampling/items.py:179
+            best = tl.max(score_1, axis=0)  # specs/sampling/items.py:180
             token = tl.min(tl.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
             tl.store(tokens_ptr + row, tl.where(best > -2147483648, token, 0))  # -2**31, specs/sampling/kernels.py:191
     if count <= 64:  # specs/sampling/kernels.py:138

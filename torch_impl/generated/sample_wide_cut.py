@@ -46,7 +46,7 @@ def wide_cut(
         scaled = tl.where((share > 0.0) & (share < 1.0), share, 0.0) * 16777216.0  # 2**24
         p24 = tl.maximum(tl.cast(scaled, tl.int32), 1)
         inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
-        lower = -2139095040  # specs/sampling/items.py:113
+        lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
             # Common bits plus half of the differing ones: rounds down for negative sums too.
@@ -138,7 +138,7 @@ def wide_cut(
             low_1 = tl.sum(a_1 & 0x1ffff, axis=0)  # 2**17 - 1
             high_2 = high_1 + (low_1 >> 17)
             low_2 = low_1 & 0x1ffff  # 2**17 - 1
-            p = tl.maximum(p24, 1)  # specs/sampling/items.py:174
+            p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
             limbs_0 = low_2 & 4095  # specs/sampling/masses.py:52
             limbs_1 = (low_2 >> 12) | ((high_2 & 127) << 5)
             limbs_2 = (high_2 >> 7) & 4095
@@ -166,12 +166,12 @@ def wide_cut(
             low_4 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
             high_4 = (low_4 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
             low_5 = low_4 & 0x1ffff  # 2**17 - 1
-            lower_3 = lower  # specs/sampling/items.py:150
+            lower_3 = lower  # specs/sampling/items.py:151
             upper_3 = top
             high_5 = 0
             low_6 = 0
             for i_4 in range(32):
-                # specs/sampling/items.py:145
+                # specs/sampling/items.py:146
                 needed_1 = tl.cast(nucleus & ((lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1) > lower_3), tl.int32)
                 lower_4 = lower_3
                 upper_4 = upper_3
@@ -227,7 +227,7 @@ def wide_cut(
                     high_8 = high_7 + (low_8 >> 17)
                     low_9 = low_8 & 0x1ffff  # 2**17 - 1
                     below = (high_8 < high_4) | ((high_8 == high_4) & (low_9 < low_5))  # specs/sampling/masses.py:29
-                    lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:138
+                    lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
                     upper_5 = tl.where(below, middle_1, upper_4)
                     high_9 = tl.where(below, high_8, high_5)
                     low_10 = tl.where(below, low_9, low_6)
@@ -237,7 +237,7 @@ def wide_cut(
                     low_6 = low_10
                 lower_3 = lower_4
                 upper_3 = upper_4
-            key_10 = tl.where(nucleus, upper_3, key_3)  # specs/sampling/items.py:151
+            key_10 = tl.where(nucleus, upper_3, key_3)  # specs/sampling/items.py:152
             limit_3 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
             zero_3 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
             for i_7 in range(tl.cdiv(limit_3, BLOCK)):
@@ -282,7 +282,7 @@ def wide_cut(
             mantissa_2 = low_11 + (((high_10 - low_11) * part_2 + 1024) >> 11)
             # specs/sampling/settings.py:121
             mass_2 = tl.where(key_10 > -2139095040, ((mantissa_2 << 1 >> halvings_2) + 1) >> 1, 0)
-            lower_6 = 1  # specs/sampling/masses.py:100
+            lower_6 = 1  # specs/sampling/masses.py:101
             upper_6 = equal
             for i_8 in range(18):
                 middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
@@ -300,14 +300,14 @@ def wide_cut(
                 upper_7 = tl.where(fits, upper_6, count)
                 lower_6 = lower_7
                 upper_6 = upper_7
-            room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:155
+            room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:156
             # Ids have 18 bits; equal logits at the cut are rare in float32.
-            mask_3 = room < equal  # specs/sampling/items.py:167
+            mask_3 = room < equal  # specs/sampling/items.py:168
             steps = tl.cast(mask_3, tl.int32) * 18
             lower_8 = 0
             upper_8 = 0x3ffff  # 2**18 - 1
             for i_9 in range(steps):
-                middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:162
+                middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:163
                 limit_4 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
                 zero_4 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
                 for i_10 in range(tl.cdiv(limit_4, BLOCK)):
@@ -333,7 +333,7 @@ def wide_cut(
                     b_6 = ((key_16 == key_10) & (number_4 <= middle_4)).to(tl.int32)  # specs/sampling/items.py:86
                     zero_4 = zero_4 + b_6
                 zero_4_sum = tl.sum(zero_4, axis=0)  # specs/sampling/items.py:87
-                enough = zero_4_sum >= room  # specs/sampling/items.py:163
+                enough = zero_4_sum >= room  # specs/sampling/items.py:164
                 lower_9 = tl.where(enough, lower_8, middle_4 + 1)
                 upper_9 = tl.where(enough, middle_4, upper_8)
                 lower_8 = lower_9
