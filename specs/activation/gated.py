@@ -119,8 +119,8 @@ def gated(p: Any, gate: Tile, up: Tile) -> Tile:
         case "swiglustep":
             return _at_most(gate * sigmoid(gate), p.limit) * _between(up, p.limit)
         case "situ":
-            linear = p.linear_beta * tanh(up * (1.0 / p.linear_beta)) if p.linear_beta else up
-            return (p.beta * tanh(gate * (1.0 / p.beta))) * sigmoid(gate) * linear
+            linear = tanh(up * (1.0 / p.linear_beta)) * p.linear_beta if p.linear_beta else up
+            return (tanh(gate * (1.0 / p.beta)) * p.beta) * sigmoid(gate) * linear
         case "clamp":
             gate, up = _at_most(gate, p.limit), _between(up, p.limit)
             return gate * sigmoid(gate) * up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def drawn(rows: int, columns: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-def test_interleaved_columns_are_the_halves_in_turn(implementation: str) -> None:
+def test_interleaved_columns_are_the_halves_in_turn(implementation: Any) -> None:
     x = drawn(5, 200)
     halves = torch.cat([x[:, 0::2], x[:, 1::2]], dim=1)
     y = act_and_mul(x, kind="swigluoai", implementation=implementation)

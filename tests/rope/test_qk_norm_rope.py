@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ def drawn(*shape: int) -> torch.Tensor:
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize(("rot", "offset", "neox"), [(64, 0, True), (32, 16, False)])
 @pytest.mark.parametrize("style", ["once", "twice", "gemma"])
-def test_round_between_is_the_composition(implementation: str, rot: int, offset: int, neox: bool, style: str) -> None:
+def test_round_between_is_the_composition(implementation: Any, rot: int, offset: int, neox: bool, style: Any) -> None:
     qkv, of_q, of_k = drawn(T, (HQ + HK + HV) * D), drawn(D) + 1, drawn(D) * 2
     table, at = rope_table(64, rot), torch.arange(T, dtype=torch.int32) * 7
     q, k, v = (part.clone() for part in qkv.view(T, -1, D).split((HQ, HK, HV), dim=1))
@@ -50,11 +52,11 @@ def test_round_between_is_the_composition(implementation: str, rot: int, offset:
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-def test_rows_outside_the_table_stay(implementation: str) -> None:
+def test_rows_outside_the_table_stay(implementation: Any) -> None:
     qkv, weight = drawn(3, (HQ + HK + HV) * D), drawn(D)
     before = qkv.clone()
     at = torch.tensor([0, 64, -5])
-    heads = {"num_q_heads": HQ, "num_k_heads": HK}
+    heads: Any = {"num_q_heads": HQ, "num_k_heads": HK}
     qk_norm_rope(qkv, weight, weight, at, rope_table(64, 64), **heads, implementation=implementation)
     assert torch.equal(qkv[1:], before[1:])
     assert not torch.equal(qkv[0], before[0])

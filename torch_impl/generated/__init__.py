@@ -49,7 +49,7 @@ SPEC_SHA256 = {
     "mhc_fused_post_pre": "5332f40fca8a351c0b87af97158a1f034b75ce0132ea163527403858d4a7af60",
     "hc_head": "5aefea777ab76d7c53bfc22e8040978ac655c32bca6cdf9a2bd59a55c51dc90e",
     "rotary_embedding": "102f16b8cafc5a9609946f6b33d2409eb9e7685bbfbdd01f0f74fb387ef3fdc0",
-    "act_and_mul": "b31b0fdacff2ea0ac10d272f7b8f4324b8a0bb97464ae1af2522ae468d8d81a3",
+    "act_and_mul": "f34b7f5394cdbd9fff15dca08cfe15c58ef1d7621470b606cb6dde92008de223",
     "qk_norm_rope": "07146082482cfb82fe26ca4b65cc44d4e807c80bafcbdd37f6c3ac01d970359a",
     "moe_route": "b31de768a543c7688de6b019dfc0db59a650dbbf5f90d1f0711d4cc391da5696",
     "moe_permute": "6556780c9ae147710dd6c9b91a2abc41a07e8163417c36c3863adfa3ca2a66e7",
