@@ -2519,6 +2519,57 @@ def rms_norm(
         gives y bf16 [5, 576].
     """
 
+def save_partial_states(
+    kv: _Array,
+    score: _Array,
+    ape: _Array,
+    positions: _Array,
+    state_cache: _Array,
+    slot_mapping: _Array,
+    *,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Keys and scores of a step's tokens, into the state that windows are compressed from.
+
+        state_cache[page, row, :W] = kv[t]
+        state_cache[page, row, W:] = score[t] + ape[positions[t] mod R]        slot_mapping[t] = page * rows + row
+
+    One float32 addition, and one rounding where the state is bfloat16. Tokens whose slot is negative or past the last
+    page, or whose position is negative, are skipped; no other element changes.
+
+    Source: DeepSeek-V4, KV compressor
+
+    Args:
+        kv: keys, f32 [T, W]
+        score: scores, f32 [T, W]
+        ape: bias of the scores, by position in the window, f32 [R, W]
+        positions: position of every token in its request, int32 or int64 [T]
+        state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
+            long; not changed: its new value is returned, and it may be donated or a reference (jax.new_ref), f32 or
+            bf16 [PAGES, ROWS, W * 2]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
+            long, f32 or bf16 [PAGES, ROWS, W * 2]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        state_cache: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With kv f32 [13, 256], score f32 [13, 256], ape f32 [4, 256], positions int32 [13], state_cache f32 [4, 4,
+            512], slot_mapping int32 [13]:
+
+        >>> state_cache = save_partial_states(kv, score, ape, positions, state_cache, slot_mapping)
+
+        gives state_cache f32 [4, 4, 512].
+    """
+
 def mhc_post(
     x: _Array,
     residual: _Array,

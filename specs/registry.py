@@ -13,6 +13,7 @@ from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
+from specs.compressor.save import SAVE_PARTIAL_STATES
 from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.gemm.dense import GEMM
 from specs.gemm.fp4 import FP4_GEMM
@@ -94,6 +95,7 @@ OPS: dict[str, Op] = {
         TOPK_ROWS_DECODE,
         SPARSE_ATTN_INDEXER,
         RMS_NORM,
+        SAVE_PARTIAL_STATES,
         MHC_POST,
         MHC_PRE,
         MHC_FUSED_POST_PRE,

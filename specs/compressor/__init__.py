@@ -1,0 +1,1 @@
+"""The KV compressor: windows of tokens become one entry of a compressed cache."""
