@@ -2,8 +2,8 @@
 
     W[k, n] = (u[k, n] - z[k // g, n]) s[k // g, n]
 
-Each function takes the tensors of one linear layer as numpy arrays and returns an `Int4Weight`, whose `arguments()` are
-those of `int4_gemm_w4a16` and `int4_gemm_w4a8`: codes eight consecutive k per word, [N, K/8]; scales [groups, N] in the
+Each function takes the tensors of one linear layer as numpy arrays and returns an `Int4Weight`, with the `arguments()`
+of `int4_gemm_w4a16` and `int4_gemm_w4a8`: codes eight consecutive k per word, [N, K/8]; scales [groups, N] in the
 format that they have in the checkpoint; zero points eight consecutive n per word, None where all are 8; g_idx under
 act-order. Codes, zero points and scales are moved, never rounded.
 """

@@ -86,7 +86,7 @@ class ArrayBlocks:
         return ops.cast(ops.binary(Opcode.SUB)(total, ops.const(half + codes.offset, INT32)), F32)
 
     def _bits(self, plane: Plane) -> Any:
-        """i32 [rows, blocks, count] whose low bits are those of a plane."""
+        """i32 [rows, blocks, count] whose low bits are the bits of a plane."""
         ops, (n, blocks, _) = self.ops, self.blocks.shape
         shift = ops.binary(Opcode.SHR)
         if not plane.regular or plane.run == 1 or plane.count % (plane.run * (8 // plane.bits)):

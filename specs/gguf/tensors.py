@@ -72,7 +72,7 @@ def byte_count(tensor: str, type_id: int | str, shape: tuple[int, ...]) -> int:
 
     Raises:
         NotAChoice: a type that is not known here.
-        WrongShape: K is no whole number of blocks.
+        WrongShape: blocks do not divide K.
     """
     form = type_of(tensor, type_id)
     if isinstance(form, ElementFormat):

@@ -108,7 +108,8 @@ def test_the_product_takes_it(rng: np.random.Generator) -> None:
     codes, zeros, scales = drawn(rng)
     groups = rng.permutation(np.arange(K) // GROUP).astype(np.int32)
     weight = from_gptq(rows_of_words(codes.T).T, rows_of_words(zeros), scales, groups, checkpoint_format="gptq_v2")
-    given = {n: torch.from_numpy(x) if isinstance(x, np.ndarray) else x for n, x in weight.arguments().items()}
+    arguments = weight.arguments().items()
+    given: dict[str, Any] = {n: torch.from_numpy(x) if isinstance(x, np.ndarray) else x for n, x in arguments}
     a = torch.from_numpy(rng.integers(-2, 3, (3, K)).astype(np.float16))
     given["b_scale"] = torch.ones_like(given["b_scale"])  # sums of integers are exact
     c = ops.int4_gemm_w4a16(a, **given)

@@ -27,7 +27,7 @@ def segment(form: PackedBlock) -> int:
 
 
 def word_bytes(form: PackedBlock) -> int:
-    """Bytes of the words that every block is a whole number of: 1, 2 or 4."""
+    """Bytes of the widest words that divide a block: 1, 2 or 4."""
     return gcd(form.bytes, 4)
 
 
@@ -180,7 +180,7 @@ class PackedTile:
         return code
 
     def _of_plane(self, plane: Plane, first: int, count: int) -> Tile:
-        """i32 whose low bits are those of a plane."""
+        """i32 whose low bits are the bits of a plane."""
         bytes_, shifts = self._spots(plane, first)
         if plane.run % count == 0:
             packed, shift = self._run(bytes_, count).to(INT32), self._of_part(shifts)
