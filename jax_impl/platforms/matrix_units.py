@@ -146,7 +146,7 @@ def dots_of(text: str) -> tuple[Dot, ...]:
 def useful(found: tuple[Dot, ...], warps: int) -> float:
     """Part of the DPAS instructions of `warps` warps that compute what no other warp computes too, at best.
 
-    Of a result with fewer parts of 8 rows and 16 columns than there are warps, several warps compute the same part.
+    Where a result has fewer parts of 8 rows and 16 columns than the program has warps, several compute the same part.
     """
     needed = sum(dot.products for dot in found)
     executed = sum(dot.products * max(1.0, warps * _PART / dot.results) for dot in found)
