@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import specs
 from jax_impl.backends import BACKENDS
 from jax_impl.launch import run
+from jax_impl.platforms.matrix_units import Setting
 from specs.docstring import docstring
 from specs.lang.call.signature import parameters
 from specs.lang.declare.op import Op
@@ -58,7 +59,7 @@ def explain(name: str, platform: str | None = None) -> dict[str, str]:
     from jax_impl.support import platform_called
 
     where = platform_called(specs.get(name).name, platform)  # an unknown name is refused
-    return answers(where, specs.get(name)) | ({"matrix units": str(units.choice())} if where == "oneapi" else {})
+    return answers(where, specs.get(name)) | ({"matrix units": units.described()} if where == "oneapi" else {})
 
 
 def why(name: str, platform: str | None = None) -> str:
@@ -70,23 +71,27 @@ def why(name: str, platform: str | None = None) -> str:
     return WITHOUT_PREFERENCE if row is None else row.reason
 
 
-def matrix_units(setting: Literal["on", "off", "lts"] | None) -> AbstractContextManager[None]:
+def matrix_units(setting: Setting | None, device: str | None = None) -> AbstractContextManager[None]:
     """A context: kernels for oneapi that are traced in it use the matrix units (XMX) of Intel GPUs, or do not.
 
-    Without it they do on Battlemage, Lunar Lake, Panther Lake and Data Center Max, and where there is no device; not on
-    Arc A, Meteor Lake and others, whose compiler refuses the instructions. JAX traces a function again for another
+    Without it they do on Battlemage, Lunar Lake, Panther Lake and Data Center Max, if the device passes a self-test
+    when it is first asked for, and where there is no device; not on Arc A, Meteor Lake and others, whose compiler
+    refuses the instructions. An export for a device that is not here names it. JAX traces a function again for another
     setting.
 
     Args:
         setting: "on"; "off"; "lts", which drivers of long-term support take too; None for what suits the device.
+        device: what the device is called that modules are made for ("Arc B580", "Arc A770", "Data Center GPU Max
+            1100"); None for the first Intel GPU here.
 
     Raises:
-        ArgumentError: there is no such setting.
-        Unsupported: this version of JAX has no Triton for Intel GPUs.
+        ArgumentError: there is no such setting, or no such device is known.
+        Unsupported: this version of JAX has no Triton for Intel GPUs; when traced, "on" or "lts" on a device whose
+            compiler refuses the module.
     """
     from jax_impl.platforms.matrix_units import using
 
-    return using(setting)
+    return using(setting, device)
 
 
 _functions: dict[str, Callable[..., Any]] = {name: _public(specs.get(name)) for name in specs.names()}

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jax.typing import DTypeLike
 
+from jax_impl.platforms.matrix_units import Setting as Setting
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
@@ -3659,4 +3660,4 @@ def explain(name: str, platform: str | None=None) -> dict[str, str]: ...
 
 def why(name: str, platform: str | None=None) -> str: ...
 
-def matrix_units(setting: Literal["on", "off", "lts"] | None) -> AbstractContextManager[None]: ...
+def matrix_units(setting: Setting | None, device: str | None=None) -> AbstractContextManager[None]: ...

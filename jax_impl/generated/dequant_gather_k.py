@@ -52,19 +52,18 @@ def gather_rows(
         page = plgpu.load(block_table_ref.at[request, entry], mask=live_1, other=-1)
         live_2 = live_1 & (page >= 0) & (page < PAGES)
         row_1 = jax.lax.rem(position_1, jnp.full((BLOCK_T,), ROWS, jnp.int32))
-        data = row_1 * 576
+        start = row_1 * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row_1 * 8 + ROWS * 576
+        start_1 = row_1 * 8 + ROWS * 576
         # Chunk by chunk: a whole row of 512 columns at a time would spill. Unread rows keep what `out` had.
         index = jnp.arange(CHUNK, dtype=jnp.int32)
-        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
-        start_1 = data[:, None]
+        start_2 = start[:, None]
         live_3 = live_2[:, None]
         values = load_view(
-            cache_ref, page[:, None], start_1, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        code = load_view(cache_ref, page, start, jnp.int32(0), jnp.int32, mask=live_2)
+        code = load_view(cache_ref, page, start_1, jnp.int32(0), jnp.int32, mask=live_2)
         codes = code & 255
         value = jax.lax.bitcast_convert_type(codes << 23, jnp.float32)
         # E8M0 code 0 is 2**-127, a float32 subnormal: an exponent field of 0 would read as 0.
@@ -75,9 +74,11 @@ def gather_rows(
             out_ref.at[request, row[:, None], index[None, :]], value_2.astype(jnp.bfloat16),
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_2 = (data + CHUNK * 8 // 8)[:, None]
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
+        start_3 = start + CHUNK * 8 // 8
+        start_4 = start_3[:, None]
         values_1 = load_view(
-            cache_ref, page[:, None], start_2, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_1 = code >> 8
@@ -90,9 +91,10 @@ def gather_rows(
             out_ref.at[request, row[:, None], (index + CHUNK)[None, :]], value_5.astype(jnp.bfloat16),
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_5 = start + (CHUNK + CHUNK) * 8 // 8
+        start_6 = start_5[:, None]
         values_2 = load_view(
-            cache_ref, page[:, None], start_3, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_6, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_2 = code >> 16
@@ -105,9 +107,10 @@ def gather_rows(
             out_ref.at[request, row[:, None], (index + (CHUNK + CHUNK))[None, :]], value_8.astype(jnp.bfloat16),
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_4 = (data + 192)[:, None]
+        start_7 = start + 192
+        start_8 = start_7[:, None]
         values_3 = load_view(
-            cache_ref, page[:, None], start_4, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_3 = code >> 24
@@ -120,13 +123,14 @@ def gather_rows(
             out_ref.at[request, row[:, None], (index + (CHUNK + CHUNK + CHUNK))[None, :]],
             value_11.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_5 = (data + 256)[:, None]
+        start_9 = start + 256
+        start_10 = start_9[:, None]
         values_4 = load_view(
-            cache_ref, page[:, None], start_5, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_10, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_6 = start + 4
-        code_4 = load_view(cache_ref, page, start_6, jnp.int32(0), jnp.int32, mask=live_2)
+        start_11 = start_1 + 4
+        code_4 = load_view(cache_ref, page, start_11, jnp.int32(0), jnp.int32, mask=live_2)
         codes_4 = code_4 & 255
         value_12 = jax.lax.bitcast_convert_type(codes_4 << 23, jnp.float32)
         value_13 = jnp.where(codes_4 == 0, 5.877471754111438e-39, value_12)  # 2**-127
@@ -136,9 +140,10 @@ def gather_rows(
             out_ref.at[request, row[:, None], (index + (CHUNK + CHUNK + CHUNK + CHUNK))[None, :]],
             value_14.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_7 = (data + 320)[:, None]
+        start_12 = start + 320
+        start_13 = start_12[:, None]
         values_5 = load_view(
-            cache_ref, page[:, None], start_7, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_13, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_5 = code_4 >> 8
@@ -151,9 +156,10 @@ def gather_rows(
             out_ref.at[request, row[:, None], (index + 320)[None, :]], value_17.astype(jnp.bfloat16),
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_8 = (data + (320 + CHUNK) * 8 // 8)[:, None]
+        start_14 = start + (320 + CHUNK) * 8 // 8
+        start_15 = start_14[:, None]
         values_6 = load_view(
-            cache_ref, page[:, None], start_8, index[None, :], jnp.float8_e4m3fn,
+            cache_ref, page[:, None], start_15, index[None, :], jnp.float8_e4m3fn,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         code_6 = code_4 >> 16
@@ -166,9 +172,10 @@ def gather_rows(
             out_ref.at[request, row[:, None], (index + (320 + CHUNK))[None, :]], value_20.astype(jnp.bfloat16),
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
-        start_9 = (data + 448)[:, None]
+        start_16 = start + 448
+        start_17 = start_16[:, None]
         cache = load_view(
-            cache_ref, page[:, None], start_9, index[None, :], jnp.bfloat16,
+            cache_ref, page[:, None], start_17, index[None, :], jnp.bfloat16,
             mask=jnp.broadcast_to(live_3, (BLOCK_T, CHUNK))
         )
         plgpu.store(

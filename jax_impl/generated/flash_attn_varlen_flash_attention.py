@@ -83,9 +83,9 @@ def flash_attention(
         full_end = jnp.minimum(keys, jnp.maximum(lowest + 1, 0))
         end_2 = jax.lax.div(end_1 + (BLOCK_N - 1), jnp.int32(BLOCK_N))  # specs/flash/work.py:137
         end_3 = jax.lax.div(full_end, jnp.int32(BLOCK_N))
-        peak = jnp.full((BLOCK_M,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:50
+        peak = jnp.full((BLOCK_M,), float("-inf"), jnp.float32)  # specs/attention/softmax.py:65
         total = jnp.full((BLOCK_M,), 0.0, jnp.float32)
-        sums_0 = jnp.full((BLOCK_M, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+        sums_0 = jnp.full((BLOCK_M, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:66
         def step(tile, carry):  # specs/flash/varlen.py:75
             (peak_2, total_2, sums_0_2) = carry
             first_2 = tile * BLOCK_N  # specs/flash/keys.py:52
@@ -97,10 +97,10 @@ def flash_attention(
             index_1 = jax.lax.rem(position_1, jnp.full((BLOCK_N,), PAGE, jnp.int32))[:, None]
             columns = plgpu.load(k_ref.at[page_1, index_1, head, index])
             # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
-            # specs/attention/softmax.py:78
+            # specs/attention/softmax.py:120
             product = jnp.dot(part, transposed(columns), preferred_element_type=jnp.float32)
             chunk = plgpu.load(v_ref.at[page_1, index_1, head, index])  # specs/flash/keys.py:38
-            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:96
+            highest_1 = jnp.max(product, axis=1)  # specs/attention/softmax.py:138
             peak_3 = jnp.maximum(peak_2, highest_1)
             # no key so far: the difference of infinities is NaN
             base = jnp.where(peak_3 == float("-inf"), 0.0, peak_3)
@@ -130,7 +130,7 @@ def flash_attention(
             columns_1 = plgpu.load(
                 k_ref.at[page_3, index_2, head, index], mask=jnp.broadcast_to(mask, (BLOCK_N, CHUNK)), other=0.0
             )
-            # specs/attention/softmax.py:78
+            # specs/attention/softmax.py:120
             product_1 = jnp.dot(part, transposed(columns_1), preferred_element_type=jnp.float32)
             own = position + shift  # specs/flash/scores.py:65
             position_3 = position_2[None, :]
@@ -142,7 +142,7 @@ def flash_attention(
             chunk_1 = plgpu.load(
                 v_ref.at[page_3, index_2, head, index], mask=jnp.broadcast_to(mask, (BLOCK_N, CHUNK)), other=0.0
             )
-            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:96
+            highest_2 = jnp.max(score, axis=1)  # specs/attention/softmax.py:138
             peak_6 = jnp.maximum(peak_5, highest_2)
             base_1 = jnp.where(peak_6 == float("-inf"), 0.0, peak_6)
             weight_1 = exp2(score - base_1[:, None])
@@ -155,7 +155,7 @@ def flash_attention(
         # specs/flash/varlen.py:75
         (peak_4, total_4, sums_0_4) = jax.lax.fori_loop(end_3, end_2, step_1, (peak_1, total_1, sums_0_1))
         # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
-        known = total_4 > 0.0  # specs/attention/softmax.py:140
+        known = total_4 > 0.0  # specs/attention/softmax.py:185
         factor = jnp.where(known, div_rn(jnp.full((BLOCK_M,), 1.0, jnp.float32), jnp.where(known, total_4, 1.0)), 0.0)
         mean = sums_0_4 * factor[:, None]  # specs/flash/results.py:30
         # specs/flash/results.py:47
@@ -180,7 +180,7 @@ def flash_attention(
             token_3 = jnp.where(token_2 < first_4, token_2, token_2 + (end_4 - first_4))
             head_2 = jax.lax.rem(row_1, jnp.full((BLOCK_M,), HQ, jnp.int32))
             live_3 = row_1 < count
-            zero = jnp.full((BLOCK_M, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:51
+            zero = jnp.full((BLOCK_M, CHUNK), 0.0, jnp.float32)  # specs/attention/softmax.py:66
             token_4 = token_3[:, None]  # specs/flash/results.py:44
             mask_1 = live_3[:, None]
             plgpu.store(

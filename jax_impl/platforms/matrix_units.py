@@ -9,14 +9,15 @@ take get the attribute: one other dot turns all dots of its function into multip
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, get_args
 
 import jax
 
+from jax_impl.platforms import defects, environment, self_test
 from specs.lang.errors import NotAChoice, Unsupported
 
 Setting = Literal["on", "off", "lts"]
@@ -39,6 +40,19 @@ _DEVICES: Final = (
     ("Lunar Lake", re.compile(r"\b1[34]0V\b|Lunar Lake|\[0x64", re.IGNORECASE)),
     ("Panther Lake", re.compile(r"\bB3[79]0\b|Panther Lake|Xe3|\[0xb0", re.IGNORECASE)),
 )
+_WITHOUT: Final = (
+    ("Arc A", re.compile(r"Arc\W.*\bA\d{3}M?\b|Alchemist|DG2", re.IGNORECASE)),
+    ("Meteor Lake", re.compile(r"Meteor Lake", re.IGNORECASE)),
+    ("Arrow Lake", re.compile(r"Arrow Lake", re.IGNORECASE)),
+)
+"""Devices whose compiler ends with 'Matrix B argument must have 8 components for targeted HW', or without a message."""
+
+_WITH_UNITS: Final[tuple[Setting, ...]] = ("on", "lts")
+_ADVICE: Final = "trace under matrix_units('off'), or name the device it is for: matrix_units(None, device='Arc B580')"
+_WITHOUT_DEVICE: Final = (
+    "for Battlemage, Lunar Lake, Panther Lake and Data Center Max; drivers of Arc A, Meteor Lake and Arrow Lake refuse "
+    "such a module; matrix_units(None, device=...) names another device"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,33 +66,98 @@ class Choice:
         return f"{self.setting} ({self.reason})"
 
 
-# A part of the keys under which JAX keeps traced programs. Versions without it have no Triton for Intel GPUs.
+# A part of the keys under which JAX keeps traced programs: setting, and name of a device that need not be here.
+# Versions without it have no Triton for Intel GPUs.
 _asked: Any = jax.make_user_context(None) if hasattr(jax, "make_user_context") else None
+_tested: dict[str, Choice] = {}
+"""Device -> what its self-test has shown."""
 
 
-def using(setting: Setting | None) -> AbstractContextManager[None]:
+def using(setting: Setting | None, device: str | None = None) -> AbstractContextManager[None]:
     """What is traced inside uses the matrix units of Intel GPUs, or does not.
 
     Args:
         setting: "on", "off", "lts" (for long-term support drivers), or None for what suits the device.
+        device: name of the device that modules are made for, such as "Arc B580"; None for the first one here.
 
     Raises:
-        ArgumentError: there is no such setting.
+        ArgumentError: there is no such setting, or no such device is known.
         Unsupported: this version of JAX has no Triton for Intel GPUs.
     """
     if setting is not None and setting not in get_args(Setting):
         expected = ", ".join(get_args(Setting))
         raise NotAChoice(op="matrix_units", argument="setting", expected=expected, actual=repr(setting))
+    if device is not None and not any(words.search(device) for _, words in (*_DEVICES, *_WITHOUT)):
+        expected = ", ".join(name for name, _ in (*_DEVICES, *_WITHOUT))
+        raise NotAChoice(op="matrix_units", argument="device", expected=expected, actual=repr(device))
     if _asked is None:
         raise Unsupported("matrix_units", f"jax {jax.__version__} has no contexts of its users")
-    found: AbstractContextManager[None] = _asked(setting)
+    found: AbstractContextManager[None] = _asked((setting, device))
     return found
 
 
 def choice() -> Choice:
-    """What holds here: the setting, else what suits the device, else "on"."""
-    asked = None if _asked is None else _asked.value
-    return Choice(setting=asked, reason="asked for") if asked is not None else _by_device(_device_kind())
+    """What holds here: the setting, else what suits the device that is named, else the first one here, else "on".
+
+    Raises:
+        Unsupported: the units were asked for, and the device has none that take the instructions.
+    """
+    setting, device = (None if _asked is None else _asked.value) or (None, None)
+    kind = device or _device_kind()
+    if setting in ("on", "lts") and kind is not None and any(words.search(kind) for _, words in _WITHOUT):
+        raise Unsupported(f"matrix units {setting!r} on {kind}", f"its compiler refuses the module; {_ADVICE}")
+    if setting is not None:
+        return Choice(setting=setting, reason="asked for")
+    if device is not None:
+        found = by_device(device)
+        return Choice(setting=found.setting, reason=f"for the device that is named, {found.reason}")
+    if kind is None:
+        return Choice(setting="on", reason=f"no device is here and none is named: {_WITHOUT_DEVICE}")
+    found = by_device(kind)
+    if found.setting == "off":
+        return found
+    if kind not in _tested:
+        decide(kind, self_tested)
+    return _tested[kind]
+
+
+def described() -> str:
+    """What holds here, or why it cannot, in words."""
+    try:
+        return str(choice())
+    except Unsupported as error:
+        return str(error)
+
+
+def decide(kind: str, test: Callable[[Setting], tuple[str, ...]]) -> Choice:
+    """What the self-test of a device says: its instructions where they work, else functions, else neither.
+
+    Args:
+        kind: its `device_kind`, one that has matrix units. test: failures under a setting (`self_test.failures`).
+    """
+    failed = ""
+    found: Choice | None = None
+    for setting in _WITH_UNITS:
+        failures = test(setting)
+        if not failures:
+            found = Choice(setting=setting, reason=f"{by_device(kind).reason}; its self-test has passed{failed}")
+            break
+        failed += f"; {setting!r} fails its self-test: {', '.join(failures)}"
+    _tested[kind] = found or Choice(setting="off", reason=f"{by_device(kind).reason}{failed}")
+    return _tested[kind]
+
+
+def self_tested(setting: Setting) -> tuple[str, ...]:
+    """Failures of the self-test under a setting, on the first Intel GPU of this process."""
+    # A function of the user may be being traced.
+    with jax.ensure_compile_time_eval():
+        return self_test.failures(products(setting))
+
+
+def products(setting: Setting) -> self_test.Multiply:
+    """Products on the first Intel GPU of this process, under a setting."""
+    environment.set_defaults(defects.environment())
+    return self_test.on_card(partial(annotated, setting=setting))
 
 
 def by_device(kind: str) -> Choice:
@@ -91,10 +170,6 @@ def by_device(kind: str) -> Choice:
         if words.search(kind):
             return Choice(setting="on", reason=f"{kind}: {name}")
     return Choice(setting="off", reason=f"{kind} is not known to have matrix units of 16 columns")
-
-
-def _by_device(kind: str | None) -> Choice:
-    return Choice(setting="on", reason="there is no device here") if kind is None else by_device(kind)
 
 
 @lru_cache(maxsize=1)
@@ -158,9 +233,9 @@ def obstacles(found: tuple[Dot, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(dot) for dot in found if not dot.qualifies))
 
 
-def attributes(found: tuple[Dot, ...]) -> tuple[str, ...]:
+def attributes(found: tuple[Dot, ...], setting: Setting | None = None) -> tuple[str, ...]:
     """Attributes of a module with these dots; none where the units are not to be used, or cannot be."""
-    return _ATTRIBUTES[choice().setting] if found and not obstacles(found) else ()
+    return _ATTRIBUTES[setting or choice().setting] if found and not obstacles(found) else ()
 
 
 def annotate(module: Any) -> None:
@@ -185,9 +260,9 @@ def _dots(operation: Any) -> Iterator[Dot]:
                 yield from _dots(child.operation)
 
 
-def annotated(text: str) -> str:
-    """Triton IR as text, with its attributes."""
-    found = attributes(dots_of(text))
+def annotated(text: str, setting: Setting | None = None) -> str:
+    """Triton IR as text, with its attributes. setting: None for what holds here."""
+    found = attributes(dots_of(text), setting)
     if not found:
         return text
     (module,) = _MODULE.finditer(text)

@@ -75,9 +75,9 @@ def _matrix_units() -> dict[str, str]:
     """Whether kernels for Intel GPUs would use matrix units here, where JAX is installed."""
     if importlib.util.find_spec("jax") is None:
         return {}
-    from jax_impl.platforms.matrix_units import choice
+    from jax_impl.platforms.matrix_units import described
 
-    return {"matrix units in JAX": str(choice())}
+    return {"matrix units in JAX": described()}
 
 
 def machine() -> dict[str, str]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from parity.judge.frameworks import FRAMEWORKS
+from parity.record.environment import for_child
+from parity.xpu import accumulation
 from parity.xpu.tools import find
 
 _INTEL: Final = "0x8086"
+_SECONDS: Final = 300.0
+_SELF_TEST: Final = (sys.executable, "-m", "parity.xpu.self_test_worker")
+Failures = tuple[str, ...]
 _PACKAGES: Final = ("intel-opencl-icd", "libze-intel-gpu1", "libze1", "libigc2", "libigc1", "intel-level-zero-gpu")
 
 
@@ -47,6 +53,46 @@ def find_cards(sysfs: Path = Path("/sys/class/drm")) -> Cards:
         told.append(f"this interpreter ({sys.executable}) has no oneAPI plugin: use the one of .venv-xpu")
     environment = {f"card {number}": card for number, card in enumerate(cards)} | drivers()
     return Cards(implementations=tuple(usable), told=tuple(told), environment=environment)
+
+
+def test_matrix_units() -> dict[str, str]:
+    """Runs the self-test of JAX's Intel GPU, which kernels then go by, and the probe of how its units add; lines by
+    what they are about. Empty where JAX sees no card.
+    """
+    from jax_impl.platforms import matrix_units
+
+    if FRAMEWORKS["jax"].missing("xpu") is not None:
+        return {}
+    import jax
+
+    kind = str(jax.local_devices(backend="oneapi")[0].device_kind)
+    if matrix_units.by_device(kind).setting == "off":
+        return {"matrix units": str(matrix_units.choice())}
+    chosen = matrix_units.decide(kind, in_child)
+    told = {"matrix units": str(chosen)}
+    if chosen.setting != "off":
+        told["accumulation"] = str(accumulation.probe(matrix_units.products(chosen.setting)))
+    return told
+
+
+def in_child(setting: str, command: Sequence[str] = _SELF_TEST) -> Failures:
+    """Failures of the self-test under a setting, in a process of its own: drivers crash on instructions too."""
+    try:
+        done = subprocess.run(
+            [*command, setting],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+            env=for_child({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}),
+        )
+    except subprocess.TimeoutExpired:
+        return (f"it took more than {_SECONDS:.0f} s",)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [""])[-1][:200]
+        return (f"its process ended with status {done.returncode}: {said}",)
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
 
 
 def kernel_cards(sysfs: Path) -> list[str]:

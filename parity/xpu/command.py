@@ -192,8 +192,11 @@ def real(ops: Sequence[Op], seed: int, json_file: Path | None) -> int:
     if not found.implementations:
         print("not run: no framework here sees an Intel GPU", file=sys.stderr)
         return NOT_RUN
+    units = card.test_matrix_units()
+    for line in units.values():
+        print(line, file=sys.stderr)
     record = comparing.run_cases(ops, seed=seed, implementations=found.implementations, kinds=KINDS, device="xpu")
-    record = replace(record, environment={**record.environment, **found.environment})
+    record = replace(record, environment={**record.environment, **found.environment, **units})
     names = tuple(op.name for op in ops)
     asked = Asked(ops=names if names != specs.names() else (), device="xpu")
     return comparing.deliver(record, json_file or Path("parity-xpu-real.json"), None, asked=asked)

@@ -23,7 +23,7 @@ from specs.lang.declare.kernel import Config, Kernel
 from specs.lang.declare.op import Case, Op
 from specs.tile.launch.cases import case_launches
 
-SPREAD: Final = ("num_warps", "VALUE_PARTS", "RELOAD")
+SPREAD: Final = ("num_warps", "VALUE_PARTS", "RELOAD", "VALUE_CHUNK")
 """Tunables that spread the same work over more threads, programs or loads, so that larger is lighter."""
 
 LEFT_ALONE: Final = ("num_stages", "GROUP_M")

@@ -86,6 +86,7 @@ def tunables() -> tuple[Tunable, ...]:
         Tunable(name="BLOCK_K", values=(16, 32, 64, 128), doc="keys per step"),
         Tunable(name="VALUE_PARTS", values=(1, 2, 4), doc="programs that share the value columns of a row"),
         Tunable(name="CHUNK", values=(16, 32, 64, 128, 256), doc="columns per dot"),
+        Tunable(name="VALUE_CHUNK", values=(0, 64, 128, 256, 512), doc="columns per dot of values; 0: chunks of CHUNK"),
         Tunable(name="RELOAD", values=(0, 1), doc="whether the query is loaded for every key tile, not once"),
         Tunable(name="num_warps", values=(4, 8, 16, 32)),
         Tunable(name="num_stages", values=(1, 2, 3)),

@@ -22,7 +22,7 @@ from specs.attention import arrays as declare
 from specs.attention.arrays import SINKS, VALUES, D, H, T
 from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, Lists, lists, peak_of, queries, rows, sinks
-from specs.attention.sparse import Segment, Source, finish, position, programs, run
+from specs.attention.sparse import Segment, Source, finish, leading, position, programs, run
 from specs.attention.splits import merge_kernel, partials, splits_attribute, splits_axis, store_partial
 from specs.cache.arrays import in_chunks, pages_of, width_of_layout
 from specs.cache.layouts import ALL, BF16_512, NVFP4_MLA, V4, V32, V41, V41_FP4
@@ -46,15 +46,13 @@ SWA_ROWS, COMP_ROWS = (Axis(name=f"{name}_ROWS", static=True, doc="rows of a pag
 SPLITS = splits_axis(W + K)
 
 
-def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, limit: int, wide: ElementFormat) -> Source:
+def pages_source(cache: ArrayHandle, layout: Paged, page_rows: int, wide: ElementFormat) -> Source:
     """Loads rows of a paged cache by slot, as `wide`."""
-    parts = chunks(layout, limit)
 
     def source(slot: Tile, live: Tile) -> Any:
         # Skipped entries are -1; // and % of negative numbers differ between targets.
         slot = maximum(slot, 0)
-        loaded = PageRows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide)
-        return lambda number: loaded.chunk(parts[number])
+        return PageRows(cache, layout, page_rows, slot // page_rows, slot % page_rows, live, wide).chunk
 
     return source
 
@@ -63,16 +61,17 @@ def sparse_mla_decode(p: Any) -> None:
     """BLOCK_H heads of one token, over one part of its keys."""
     at = position(p, p.SPLITS)
     columns = chunks(p.layout, p.CHUNK)
+    values = leading(chunks(p.layout, p.VALUE_CHUNK or p.CHUNK), p.layout.value_width)
     segments = []
     if p.comp_cache is not None:
-        source = pages_source(p.comp_cache, p.layout, p.COMP_ROWS, p.CHUNK, p.q.element)
+        source = pages_source(p.comp_cache, p.layout, p.COMP_ROWS, p.q.element)
         # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
         segments.append(Segment(p.topk_indices, p.topk_lens, p.K, p.COMP_PAGES * p.COMP_ROWS, source))
-    source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.CHUNK, p.q.element)
+    source = pages_source(p.swa_cache, p.layout, p.SWA_ROWS, p.q.element)
     segments.append(Segment(p.swa_indices, p.swa_lens, p.W, p.SWA_PAGES * p.SWA_ROWS, source))
     # A split sees part of the keys only: a second kernel merges partial results, with the sink counted once there.
     store_results = partial(store_partial if p.SPLITS > 1 else finish, p, at)
-    run(p, at, columns, p.layout.value_width, segments, p.SPLITS, store_results)
+    run(p, at, columns, values, segments, p.SPLITS, store_results)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from specs.attention import arrays as declare
 from specs.attention.arrays import SINKS, D, H, T
-from specs.attention.columns import Span, exact_spans
+from specs.attention.columns import exact_spans
 from specs.attention.decode import owners, references
 from specs.attention.oracle import attention
 from specs.attention.sampling import SCALE, lists, queries, rows, sinks
@@ -38,12 +38,12 @@ P = Axis(name="P", doc="entries of a token's list")
 VALUES = Axis(name="VALUES", static=True, value=Ref("d_v"), doc="columns of a key that are its value")
 
 
-def dense_source(kv: ArrayHandle, parts: tuple[Span, ...]) -> Source:
+def dense_source(kv: ArrayHandle) -> Source:
     """Rows of a dense array by index."""
 
     def source(row: Tile, live: Tile) -> Any:
         # Chunks are loaded where a dot takes them: a row of 576 columns does not fit into registers.
-        return lambda number: load(kv, (row[:, None], parts[number].columns()[None, :]), live[:, None])
+        return lambda part: load(kv, (row[:, None], part.columns()[None, :]), live[:, None])
 
     return source
 
@@ -53,8 +53,9 @@ def sparse_mla_prefill(p: Any) -> None:
     at = position(p, 1)
     # A cut at d_v: the first d_v columns of a key are its value, and chunks before the cut serve both dots.
     columns = exact_spans((p.d_v, p.D), p.CHUNK)
-    segment = Segment(p.indices, p.topk_length, p.P, p.S, dense_source(p.kv, columns))
-    run(p, at, columns, p.d_v, (segment,), 1, partial(finish, p, at))
+    values = exact_spans((p.d_v,), p.VALUE_CHUNK or p.CHUNK)
+    segment = Segment(p.indices, p.topk_length, p.P, p.S, dense_source(p.kv))
+    run(p, at, columns, values, (segment,), 1, partial(finish, p, at))
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from specs.lang.formats.elements import F32
+from specs.attention.columns import Run, runs
+from specs.lang.formats.elements import F32, INT32
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import dot, exp2, full, log2, maximum, reduce_max, reduce_sum, where, zeros
+from specs.tile.language import dot, exp2, fori_loop, full, log2, maximum, reduce_max, reduce_sum, where, zeros
 from specs.tile.library.codec import is_nan
 
 LOG2_E = 1.4426950408889634
@@ -37,12 +39,25 @@ class State:
         return (self.peak, self.total, *self.sums)
 
 
+class Columns(Protocol):
+    """Columns of a row that are loaded and multiplied together."""
+
+    @property
+    def count(self) -> int:
+        """Number of columns."""
+
+    def columns(self) -> Tile:
+        """Column indices, i32 [count]."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The query in `count` chunks; chunk: by number, bf16 [heads, width]."""
+    """The query in chunks of `columns`; chunk: bf16 [heads, width]."""
 
-    count: int
-    chunk: Callable[[int], Tile]
+    heads: int
+    columns: Sequence[Columns]
+    chunk: Callable[[Columns], Tile]
+    looped: bool
 
 
 def empty(heads: int, widths: tuple[int, ...]) -> State:
@@ -54,23 +69,50 @@ def empty(heads: int, widths: tuple[int, ...]) -> State:
 def attend(
     state: State,
     query: Query,
-    key: Callable[[int], Tile],
+    key: Callable[[Columns], Tile],
     live: Tile,
     scale: float,
-    values: tuple[int, ...],
+    values: Sequence[Columns],
 ) -> State:
     """Updates the state with one tile of keys.
 
-    key: chunks of the keys, bf16 [keys, width]. values: numbers of the chunks that the state has sums of.
+    key: loads columns of the keys, bf16 [keys, width]. values: columns that the state has sums of, a chunk for each.
     live: which keys count [keys]. scale: of scores, log2(e) included.
     """
-    keys = [key(number) for number in range(query.count)]
+    if not query.looped:
+        keys = {columns: key(columns) for columns in query.columns}
+        score = products(map(query.chunk, query.columns), keys.values())
+        chosen = map(keys.__getitem__, values)
+    else:
+        score, chosen = looped_products(query, key, live), map(key, values)
     # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
-    score = where(live[None, :], products(map(query.chunk, range(query.count)), keys) * scale, MINUS_INFINITY)
-    return weigh(state, score, [keys[i] for i in values])
+    return weigh(state, where(live[None, :], score * scale, MINUS_INFINITY), chosen)
 
 
-def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
+def looped_products(query: Query, key: Callable[[Columns], Tile], live: Tile) -> Tile:
+    """As `products`, with one chunk of queries and keys in registers at a time: loops over chunks of one kind.
+
+    Compilers for Intel GPUs compute the addresses of all loads of a loop over keys before it, and of more than a few
+    they keep them in memory. In a loop inside, addresses depend on its counter.
+    """
+    score: Tile | None = None
+    wanted = reduce_max(live.to(INT32), axis=0)
+    for run in runs(query.columns):
+
+        def step(index: Tile, score: Tile | None, run: Run = run) -> Tile:
+            columns = run.chunk(index)
+            return dot(query.chunk(columns), key(columns).transpose(), score)
+
+        if run.number > 1:
+            first = zeros((query.heads, live.shape[0])) if score is None else score
+            score = fori_loop(0, wanted * run.number, step, first)
+        else:
+            score = dot(query.chunk(run.first), key(run.first).transpose(), score)
+    assert score is not None
+    return score
+
+
+def products(query: Iterable[Tile], keys: Iterable[Tile]) -> Tile:
     """Products of queries and keys [heads, keys], over all chunks; query chunks are loaded one at a time."""
     score = None
     for part, columns in zip(query, keys, strict=True):
@@ -83,13 +125,13 @@ def products(query: Iterable[Tile], keys: Sequence[Tile]) -> Tile:
 def weigh(
     state: State,
     score: Tile,
-    values: Sequence[Tile],
+    values: Iterable[Tile],
     factor: Tile | float | None = None,
     scales: Tile | None = None,
 ) -> State:
     """The state after keys with these scores [heads, keys] and values, a chunk [keys, width] for each of its sums.
 
-    values: none in a program without value columns. Exponentials take their format before the dot.
+    values: none in a program without value columns; taken one at a time. Exponentials take their format before the dot.
     factor: positive factor that is not yet applied to the scores: row maxima are scaled instead of all scores.
     scales: of the values, one per key [keys].
     """
@@ -103,8 +145,11 @@ def weigh(
     total = state.total * decay + reduce_sum(weight, axis=1)
     if scales is not None:
         weight = weight * scales[None, :]
-    narrow = weight.to(values[0].element) if values else weight
-    sums = [dot(narrow, chunk, part * decay[:, None]) for chunk, part in zip(values, state.sums, strict=True)]
+    narrow: Tile | None = None
+    sums: list[Tile] = []
+    for chunk, part in zip(values, state.sums, strict=True):
+        narrow = weight.to(chunk.element) if narrow is None else narrow
+        sums.append(dot(narrow, chunk, part * decay[:, None]))
     return State(peak, total, tuple(sums))
 
 

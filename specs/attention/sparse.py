@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
-from specs.attention.softmax import LOG2_E, Query, State, attend, empty, largest_score, log_sum_exp, normaliser
+from specs.attention.softmax import (
+    LOG2_E,
+    Columns,
+    Query,
+    State,
+    attend,
+    empty,
+    largest_score,
+    log_sum_exp,
+    normaliser,
+)
 from specs.lang.declare.axes import Expr, Ref
 from specs.lang.formats.elements import F32, INT32
 from specs.tile.frontend.trace import Tile, fail
@@ -28,20 +38,8 @@ from specs.tile.language import (
     when,
 )
 
-
-class Columns(Protocol):
-    """Columns of a row that are loaded and multiplied together."""
-
-    @property
-    def count(self) -> int:
-        """Number of columns."""
-
-    def columns(self) -> Tile:
-        """Column indices, i32 [count]."""
-
-
-Source = Callable[[Tile, Tile], Callable[[int], Tile]]
-"""Rows by index and which of them count -> chunk number -> columns [rows, count], in the format of the queries."""
+Source = Callable[[Tile, Tile], Callable[[Any], Tile]]
+"""Rows by index and which of them count -> `Columns` -> elements [rows, count], in the format of the queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +92,23 @@ def run(
     p: Any,
     at: Position,
     columns: Sequence[Columns],
-    values: int,
+    values: Sequence[Columns],
     segments: Sequence[Segment],
     splits: int,
     store_results: Callable[[Results], None],
 ) -> None:
     """Attention of one program over its share of all segments.
 
-    values: columns that are values, from the first. Where a row of sums is too long for the registers of a program,
-    VALUE_PARTS programs share it: each computes all scores, and a part of the values. store_results: stores the partial
-    or final results.
+    columns: chunks of a row for the scores. values: for the sums. Where a row of sums is too long for the registers of
+    a program, VALUE_PARTS programs share it: each computes all scores, and a part of the values. store_results: stores
+    the partial or final results.
     """
-    chosen = value_chunks(columns, values, p.VALUE_PARTS)
+    chosen = shares(values, p.VALUE_PARTS)
     for number, chunks in enumerate(chosen):
 
-        def part(number: int = number, chunks: tuple[int, ...] = chunks) -> None:
+        def part(number: int = number, chunks: tuple[Columns, ...] = chunks) -> None:
             state = softmax(p, at, columns, chunks, segments, splits)
-            store_results(Results(state, tuple(columns[i] for i in chunks), number))
+            store_results(Results(state, chunks, number))
 
         if len(chosen) == 1:
             part()
@@ -119,25 +117,34 @@ def run(
             when(at.part == number, part)
 
 
-def value_chunks(columns: Sequence[Columns], values: int, parts: int) -> list[tuple[int, ...]]:
-    """Indices of the value chunks, cut into `parts` runs of about equal numbers of columns."""
-    ends, covered = [0], 0
-    for number, chunk in enumerate(columns):
-        if covered >= values:
+def leading(columns: Sequence[Columns], values: int) -> tuple[Columns, ...]:
+    """The chunks that make up the first `values` columns."""
+    found: list[Columns] = []
+    for chunk in columns:
+        if sum(one.count for one in found) >= values:
             break
-        covered += chunk.count
-        while covered * parts >= values * len(ends):
-            ends.append(number + 1)
-    if covered != values:
+        found.append(chunk)
+    if sum(one.count for one in found) != values:
         raise fail(f"values end at column {values}, inside a chunk")
-    return [tuple(range(first, last)) for first, last in pairwise(ends)]
+    return tuple(found)
+
+
+def shares(values: Sequence[Columns], parts: int) -> list[tuple[Columns, ...]]:
+    """Value chunks, cut into `parts` runs of about equal numbers of columns."""
+    whole = sum(chunk.count for chunk in values)
+    ends, covered = [0], 0
+    for number, chunk in enumerate(values):
+        covered += chunk.count
+        while covered * parts >= whole * len(ends):
+            ends.append(number + 1)
+    return [tuple(values[first:last]) for first, last in pairwise(ends)]
 
 
 def softmax(
     p: Any,
     at: Position,
     columns: Sequence[Columns],
-    chunks: tuple[int, ...],
+    chunks: tuple[Columns, ...],
     segments: Sequence[Segment],
     splits: int,
 ) -> State:
@@ -147,7 +154,7 @@ def softmax(
     lengths = [length_of(segment, at.token) for segment in segments]
     lower, upper = share([cdiv(length, p.BLOCK_K) for length in lengths], at.split, splits)
     # One state through all segments: a softmax over the union, with no merge.
-    state = empty(p.BLOCK_H, tuple(columns[i].count for i in chunks)).tiles()
+    state = empty(p.BLOCK_H, tuple(chunk.count for chunk in chunks)).tiles()
     for number, segment in enumerate(segments):
         loop = tile_of(p, at.token, segment, lengths[number], query, chunks)
         state = loop(lower[number], upper[number], state)
@@ -161,13 +168,13 @@ def query_of(p: Any, at: Position, columns: Sequence[Columns]) -> Query:
     uses them, it keeps all chunks in registers at once, unless each loop loads its own.
     """
 
-    def chunk(number: int) -> Tile:
-        where = (at.token, at.head[:, None], columns[number].columns()[None, :])
-        return load(p.q, where, at.live[:, None])
+    def chunk(part: Columns) -> Tile:
+        return load(p.q, (at.token, at.head[:, None], part.columns()[None, :]), at.live[:, None])
 
-    if p.RELOAD:
-        return Query(len(columns), chunk)
-    return Query(len(columns), tuple(map(chunk, range(len(columns)))).__getitem__)
+    if p.RELOAD or p.VALUE_CHUNK:
+        return Query(p.BLOCK_H, columns, chunk, p.VALUE_CHUNK > 0)
+    loaded = {part: chunk(part) for part in columns}
+    return Query(p.BLOCK_H, columns, loaded.__getitem__, False)
 
 
 def length_of(segment: Segment, token: Tile) -> Tile:
@@ -202,7 +209,7 @@ def share(tiles: list[Tile], split: Tile | None, splits: int) -> tuple[list[Tile
 Loop = Callable[[Tile | int, Tile, tuple[Tile, ...]], tuple[Tile, ...]]
 
 
-def tile_of(p: Any, token: Tile, segment: Segment, length: Tile, query: Query, chunks: tuple[int, ...]) -> Loop:
+def tile_of(p: Any, token: Tile, segment: Segment, length: Tile, query: Query, chunks: tuple[Columns, ...]) -> Loop:
     """The loop over a segment's tiles of BLOCK_K entries, from state to state.
 
     Where loads are fetched ahead (num_stages), so is the list: each step loads the entries of the next one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from specs.lang.declare.accuracy import TENSOR_FLOAT32, TENSOR_FP8, Accumulator
+from specs.lang.declare.accuracy import DPAS_FLOAT32, TENSOR_FLOAT32, TENSOR_FP8, Accumulator
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, ElementFormat
 
 
@@ -136,6 +136,7 @@ TRITON_XPU = Target(
     has_typed_byte_access=True,
     decodes_fp8_in_half=True,
     detours=_OF_TRITON_ON_INTEL,
+    accumulators=((16, DPAS_FLOAT32),),
     config="xpu",
 )
 # The interpreter multiplies bit patterns of narrow floats and truncates on narrowing casts: give it neither.
@@ -175,7 +176,12 @@ PALLAS_XPU = replace(
 # Without matrix units, dots are multiplications and additions in float32, and bfloat16 operands would only pass through
 # shared memory as a type that drivers' compilers fail on.
 PALLAS_XPU_VECTOR = replace(
-    PALLAS_XPU, name="pallas-xpu-vector", dot=frozenset({F32}), descriptors=None, config="xpu.vector"
+    PALLAS_XPU,
+    name="pallas-xpu-vector",
+    dot=frozenset({F32}),
+    accumulators=(),
+    descriptors=None,
+    config="xpu.vector",
 )
 # Compiled by XLA for the CPU, which moves e5m2 as f16 and so replaces NaN codes: raw codes it leaves alone.
 PALLAS_INTERPRET = Target(

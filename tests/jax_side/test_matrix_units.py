@@ -6,16 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import specs
 from jax_impl import ops
 from jax_impl.ahead import lower
 from jax_impl.backends import BACKENDS
-from jax_impl.platforms import custom_call, matrix_units, oneapi
+from jax_impl.platforms import custom_call, matrix_units, oneapi, self_test
 from jax_impl.platforms.matrix_units import ATTRIBUTE, Dot, annotated, by_device, dots_of, obstacles, useful
 from jax_impl.support import lowering_for
-from specs.lang.errors import ArgumentError
+from specs.lang.errors import ArgumentError, Unsupported
 from specs.lang.formats.elements import E5M2, F16, F32
 from specs.tile.ir import Opcode, walk
 from specs.tile.launch.cases import case_call, default_case
@@ -78,8 +80,87 @@ def test_device_decides_where_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) 
     assert BACKENDS["pallas"].target("oneapi") is PALLAS_XPU_VECTOR
     assert "A770" in ops.explain("fp8_gemm", "oneapi")["matrix units"]
     with ops.matrix_units("on"):
+        assert "its compiler refuses the module" in ops.explain("fp8_gemm", "oneapi")["matrix units"]
+        with pytest.raises(Unsupported, match=r"A770.*device='Arc B580'"):
+            BACKENDS["pallas"].target("oneapi")
+    with ops.matrix_units("on", device="Arc B580"):
         assert ops.explain("fp8_gemm", "oneapi")["matrix units"] == "on (asked for)"
         assert BACKENDS["pallas"].target("oneapi") is PALLAS_XPU
+
+
+@pytest.mark.parametrize(
+    ("device", "setting"),
+    [("Arc B580", "on"), ("Data Center GPU Max 1100", "on"), ("Lunar Lake", "on"), ("Arc A770", "off"), (None, "on")],
+)
+def test_export_without_a_device_is_for_the_one_that_is_named(device: str | None, setting: str) -> None:
+    with ops.matrix_units(None, device=device):
+        said = ops.explain("fp8_gemm", "oneapi")["matrix units"]
+        (kernel,) = lower("fp8_gemm", "one-row", "pallas", platform=oneapi.PLATFORM)
+    assert said.startswith(setting)
+    assert (device or "no device is here and none is named") in said
+    assert (ATTRIBUTE in kernel.ir) == (setting == "on")
+
+
+def test_device_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"device.*Battlemage.*Arc A"):
+        ops.matrix_units(None, device="H200")
+
+
+B580 = "Intel(R) Arc(TM) B580 Graphics"
+
+
+@pytest.mark.parametrize(
+    ("works", "setting", "words"),
+    [
+        ({"on", "lts"}, "on", "its self-test has passed"),
+        ({"lts"}, "lts", "'on' fails its self-test: a product of float16 has 256 wrong numbers of 256"),
+        (set(), "off", "'lts' fails its self-test"),
+    ],
+)
+def test_self_test_decides_on_a_device(
+    works: set[str], setting: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_card(asked: str) -> self_test.Multiply:
+        # The rows of every product are swapped where the card does not work.
+        return lambda _, a, b: a @ b if asked in works else (a @ b)[::-1]
+
+    monkeypatch.setattr(matrix_units, "_device_kind", lambda: B580)
+    monkeypatch.setattr(matrix_units, "_tested", {})
+    monkeypatch.setattr(matrix_units, "products", on_card)
+    said = ops.explain("fp8_gemm", "oneapi")["matrix units"]
+    assert said.startswith(setting)
+    assert "Battlemage" in said
+    assert words.partition(" has 256")[0] in said
+    (kernel,) = lower("fp8_gemm", "one-row", "pallas", platform=oneapi.PLATFORM)
+    assert (ATTRIBUTE in kernel.ir) == (setting != "off")
+
+
+def test_self_test_runs_while_a_function_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_card(asked: str) -> self_test.Multiply:
+        def multiply(form: Any, a: Any, b: Any) -> Any:
+            return np.asarray(jax.jit(jnp.matmul)(*map(jax.device_put, (a, b))))
+
+        return multiply
+
+    monkeypatch.setattr(matrix_units, "_device_kind", lambda: B580)
+    monkeypatch.setattr(matrix_units, "_tested", {})
+    monkeypatch.setattr(matrix_units, "products", on_card)
+    found: list[str] = []
+
+    def traced(x: Any) -> Any:
+        found.append(matrix_units.choice().setting)
+        return x
+
+    jax.eval_shape(jax.jit(traced), jnp.zeros(3))
+    assert found == ["on"]
+
+
+def test_a_refusal_is_a_failure() -> None:
+    def refuses(form: Any, a: Any, b: Any) -> Any:
+        raise RuntimeError("Matrix B argument must have 8 components for targeted HW")
+
+    assert len(found := self_test.failures(refuses)) == 3
+    assert "must have 8 components" in found[0]
 
 
 def test_other_platforms_have_no_say() -> None:

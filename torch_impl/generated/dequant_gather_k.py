@@ -51,23 +51,23 @@ def gather_rows(
         page = tl.load(block_table_ptr + (request * stride_block_table0 + entry), mask=live_1, other=-1)
         live_2 = live_1 & (page >= 0) & (page < PAGES)
         row_1 = position_1 % ROWS
-        data = row_1 * 576
+        start = row_1 * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start = row_1 * 8 + ROWS * 576
+        start_1 = row_1 * 8 + ROWS * 576
         # Chunk by chunk: a whole row of 512 columns at a time would spill. Unread rows keep what `out` had.
         index = tl.arange(0, CHUNK)
         column = index[None, :]
-        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
-        start_1 = data[:, None]
+        start_2 = start[:, None]
         live_3 = live_2[:, None]
         values = tl.load(
             (
-                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1
+                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2
             ).to(tl.pointer_type(tl.float8e4nv)) + column,
             mask=live_3, other=0.0
         )
         code = tl.load(
-            (cache_ptr + page.to(tl.int64) * stride_cache0 + start).to(tl.pointer_type(tl.int32)), mask=live_2, other=0
+            (cache_ptr + page.to(tl.int64) * stride_cache0 + start_1).to(tl.pointer_type(tl.int32)), mask=live_2,
+            other=0
         )
         codes = code & 255
         value = (codes << 23).to(tl.float32, bitcast=True)
@@ -87,10 +87,12 @@ def gather_rows(
             out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + column), value_4.to(tl.bfloat16),
             mask=live_3
         )
-        start_2 = (data + CHUNK * 8 // 8)[:, None]
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
+        start_3 = start + CHUNK * 8 // 8
+        start_4 = start_3[:, None]
         values_1 = tl.load(
             (
-                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_2
+                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_4
             ).to(tl.pointer_type(tl.float8e4nv)) + column,
             mask=live_3, other=0.0
         )
@@ -110,16 +112,17 @@ def gather_rows(
             out_ptr + (request * stride_out0 + row[:, None] * stride_out1 + (index + CHUNK)[None, :]),
             value_9.to(tl.bfloat16), mask=live_3
         )
-        start_3 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_5 = start + (CHUNK + CHUNK) * 8 // 8
+        start_6 = start_5[:, None]
         values_2 = tl.load(
             (
-                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_3
+                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6
             ).to(tl.pointer_type(tl.float8e4nv)) + column,
             mask=live_3, other=0.0
         )
-        start_4 = start + 4
+        start_7 = start_1 + 4
         code_4 = tl.load(
-            (cache_ptr + page.to(tl.int64) * stride_cache0 + start_4).to(tl.pointer_type(tl.int32)), mask=live_2,
+            (cache_ptr + page.to(tl.int64) * stride_cache0 + start_7).to(tl.pointer_type(tl.int32)), mask=live_2,
             other=0
         )
         codes_4 = code_4 & 255
@@ -138,10 +141,11 @@ def gather_rows(
             value_14.to(tl.bfloat16), mask=live_3
         )
         index_1 = tl.arange(0, CHUNK // 2)
-        start_5 = (data + 384)[:, None]
+        start_8 = start + 384
+        start_9 = start_8[:, None]
         values_3 = tl.load(
             (
-                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_5
+                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_9
             ).to(tl.pointer_type(tl.float8e4nv)) + index_1[None, :],
             mask=live_3, other=0.0
         )
@@ -157,10 +161,11 @@ def gather_rows(
             ),
             value_17.to(tl.bfloat16), mask=live_3
         )
-        start_6 = (data + 448)[:, None]
+        start_10 = start + 448
+        start_11 = start_10[:, None]
         cache = tl.load(
             (
-                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_6
+                cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_11
             ).to(tl.pointer_type(tl.bfloat16)) + index_1[None, :],
             mask=live_3, other=0.0
         )

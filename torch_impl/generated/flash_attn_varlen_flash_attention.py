@@ -73,7 +73,7 @@ def flash_attention(
         live_1 = live[:, None]  # specs/flash/varlen.py:128
         token = first_1 + position  # specs/flash/work.py:47
         token_1 = token[:, None]  # specs/flash/varlen.py:130
-        arange_64 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
+        arange_64 = tl.arange(0, CHUNK)  # specs/attention/columns.py:25
         # specs/flash/varlen.py:131
         part = tl.load(
             q_ptr + (token_1 * stride_q0 + head_1[:, None] * stride_q1 + arange_64[None, :]), mask=live_1, other=0.0
@@ -87,9 +87,9 @@ def flash_attention(
         full_end = tl.minimum(keys, tl.maximum(lowest + 1, 0))
         end_2 = tl.cdiv(end_1, BLOCK_N)  # specs/flash/work.py:137
         end_3 = full_end // BLOCK_N
-        peak = tl.full([BLOCK_M], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+        peak = tl.full([BLOCK_M], float("-inf"), tl.float32)  # specs/attention/softmax.py:65
         total = tl.full([BLOCK_M], 0.0, tl.float32)
-        sums_0 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
+        sums_0 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:66
         sums_1 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)
         for tile in range(end_3):  # specs/flash/varlen.py:75
             first_2 = tile * BLOCK_N  # specs/flash/keys.py:52
@@ -102,12 +102,12 @@ def flash_attention(
             )
             columns_1 = tl.load(k_ptr + (page_1 * stride_k0 + index_1 * stride_k1 + head * stride_k2 + index))
             # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
-            score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
+            score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:120
             product = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)
             # specs/flash/keys.py:38
             chunk = tl.load(v_ptr + (page_1 * stride_v0 + index_1 * stride_v1 + head * stride_v2 + arange_64[None, :]))
             chunk_1 = tl.load(v_ptr + (page_1 * stride_v0 + index_1 * stride_v1 + head * stride_v2 + index))
-            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:96
+            highest_1 = tl.max(product, axis=1)  # specs/attention/softmax.py:138
             peak_1 = tl.maximum(peak, highest_1)
             # no key so far: the difference of infinities is NaN
             base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
@@ -141,7 +141,7 @@ def flash_attention(
             columns_3 = tl.load(
                 k_ptr + (page_3 * stride_k0 + index_2 * stride_k1 + head * stride_k2 + index), mask=mask, other=0.0
             )
-            score_1 = tl.dot(part, tl.permute(columns_2, [1, 0]))  # specs/attention/softmax.py:78
+            score_1 = tl.dot(part, tl.permute(columns_2, [1, 0]))  # specs/attention/softmax.py:120
             product_1 = tl.dot(part_1, tl.permute(columns_3, [1, 0]), acc=score_1)
             own = position + shift  # specs/flash/scores.py:65
             position_3 = position_2[None, :]
@@ -157,7 +157,7 @@ def flash_attention(
             chunk_3 = tl.load(
                 v_ptr + (page_3 * stride_v0 + index_2 * stride_v1 + head * stride_v2 + index), mask=mask, other=0.0
             )
-            highest_2 = tl.max(score_2, axis=1)  # specs/attention/softmax.py:96
+            highest_2 = tl.max(score_2, axis=1)  # specs/attention/softmax.py:138
             peak_2 = tl.maximum(peak, highest_2)
             base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
             weight_1 = tl.exp2(score_2 - base_1[:, None])
@@ -172,7 +172,7 @@ def flash_attention(
             sums_0 = sums_0_2
             sums_1 = sums_1_2
         # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
-        known = total > 0.0  # specs/attention/softmax.py:140
+        known = total > 0.0  # specs/attention/softmax.py:185
         factor = tl.where(known, tl.div_rn(1.0, tl.where(known, total, 1.0)), 0.0)
         mean = sums_0 * factor[:, None]  # specs/flash/results.py:30
         # specs/flash/results.py:47
@@ -198,11 +198,11 @@ def flash_attention(
             token_3 = tl.where(token_2 < first_4, token_2, token_2 + (end_4 - first_4))
             head_2 = row_1 % HQ
             live_3 = row_1 < count
-            zero = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
+            zero = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:66
             zero_1 = tl.full([BLOCK_M, CHUNK], 0.0, tl.float32)
             token_4 = token_3[:, None]  # specs/flash/results.py:44
             mask_1 = live_3[:, None]
-            arange_64_1 = tl.arange(0, CHUNK)  # specs/attention/columns.py:21
+            arange_64_1 = tl.arange(0, CHUNK)  # specs/attention/columns.py:25
             # specs/flash/results.py:47
             tl.store(
                 out_ptr + (token_4 * (HQ * DV) + head_2[:, None] * DV + arange_64_1[None, :]), zero.to(tl.bfloat16),

@@ -43,7 +43,7 @@ def merge_parts(
     peak = tl.load(partial_peak_ptr + (token * H + head), mask=live, other=float("-inf"))
     other = tl.load(partial_peak_ptr + (1 * (T * H) + token * H + head), mask=live, other=float("-inf"))
     other_1 = tl.load(partial_peak_ptr + (2 * (T * H) + token * H + head), mask=live, other=float("-inf"))
-    peak_1 = tl.maximum(peak, other)  # specs/attention/softmax.py:118
+    peak_1 = tl.maximum(peak, other)  # specs/attention/softmax.py:163
     peak_2 = tl.maximum(peak_1, other_1)
     base = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
     # In order of the splits, not as they finish: no atomics, so results repeat bit for bit.
@@ -54,7 +54,7 @@ def merge_parts(
         partial_ptr + (token * (H * VALUES) + head[:, None] * VALUES + column[None, :]), mask=inside, other=0.0
     )
     # Products that only the addition uses: both compilers then round once.
-    total = share * weight  # specs/attention/softmax.py:127
+    total = share * weight  # specs/attention/softmax.py:172
     sums = values * weight[:, None]
     weight_1 = tl.exp2(other - base)
     # specs/attention/merging.py:66
@@ -63,7 +63,7 @@ def merge_parts(
         partial_ptr + (1 * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + column[None, :]),
         mask=inside, other=0.0
     )
-    total_1 = total + share_1 * weight_1  # specs/attention/softmax.py:127
+    total_1 = total + share_1 * weight_1  # specs/attention/softmax.py:172
     sums_1 = sums + values_1 * weight_1[:, None]
     weight_2 = tl.exp2(other_1 - base)
     # specs/attention/merging.py:66
@@ -72,12 +72,12 @@ def merge_parts(
         partial_ptr + (2 * (T * H * VALUES) + token * (H * VALUES) + head[:, None] * VALUES + column[None, :]),
         mask=inside, other=0.0
     )
-    total_2 = total_1 + share_2 * weight_2  # specs/attention/softmax.py:127
+    total_2 = total_1 + share_2 * weight_2  # specs/attention/softmax.py:172
     # Here and not in the splits, which would count the sink once each.
     attn_sink = tl.load(attn_sink_ptr + head, mask=live, other=0.0)  # specs/attention/splits.py:63
     sink = attn_sink * 1.4426950408889634  # log2(e)
     # No key at all: -inf - -inf is NaN.
-    base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:137
+    base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)  # specs/attention/softmax.py:182
     whole = total_2 + tl.exp2(sink - base_1)
     # The sink alone gives 0, not 0 / sink: rows of padding are defined as zeros.
     known = total_2 > 0.0
@@ -89,14 +89,14 @@ def merge_parts(
         out_ptr + (token * (H * VALUES) + head[:, None] * VALUES + column[None, :]), mean.to(tl.bfloat16), mask=inside
     )
     # NaN stays NaN
-    known_1 = total_2 != 0.0  # specs/attention/softmax.py:146
+    known_1 = total_2 != 0.0  # specs/attention/softmax.py:191
     # 0.6931471805599453 is ln(2)
     logarithm = tl.where(
         known_1, (peak_2 + tl.log2(tl.where(known_1, total_2, 1.0))) * 0.6931471805599453, float("-inf")
     )
     if tl.program_id(1) == 0:  # specs/attention/splits.py:73
         # Hardware maxima return the number of (number, NaN); the sum has kept the NaN.
-        lost = (total_2 != total_2) & (peak_2 < float("inf"))  # specs/attention/softmax.py:153
+        lost = (total_2 != total_2) & (peak_2 < float("inf"))  # specs/attention/softmax.py:198
         # 0.6931471805599453 is ln(2), specs/attention/splits.py:70
         tl.store(max_logits_ptr + (token * H + head), tl.where(lost, total_2, peak_2 * 0.6931471805599453), mask=live)
         tl.store(lse_ptr + (token * H + head), logarithm, mask=live)

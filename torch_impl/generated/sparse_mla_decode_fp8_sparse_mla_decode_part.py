@@ -26,6 +26,7 @@ Generated. Specialised on
     BLOCK_H = 64
     BLOCK_K = 64
     CHUNK = 64
+    VALUE_CHUNK = 0
     VALUE_PARTS = 1
     RELOAD = 0
     num_warps = 8
@@ -54,7 +55,7 @@ def sparse_mla_decode_part(
     BLOCK_H: tl.constexpr = 64
     BLOCK_K: tl.constexpr = 64
     CHUNK: tl.constexpr = 64
-    tile = tl.program_id(0)  # specs/attention/sparse.py:80
+    tile = tl.program_id(0)  # specs/attention/sparse.py:78
     blocks = tl.cdiv(H, BLOCK_H)
     # Parts of a row, then heads, then tokens: neighbours in the grid read the same keys, from L2.
     head = tile % blocks * BLOCK_H + tl.arange(0, BLOCK_H)
@@ -62,10 +63,10 @@ def sparse_mla_decode_part(
     token = tile // blocks
     live = head < H
     # The compressed cache first, then the window: one softmax runs over both lists, in this order everywhere.
-    total = COMP_PAGES * COMP_ROWS  # specs/attention/decode.py:70
+    total = COMP_PAGES * COMP_ROWS  # specs/attention/decode.py:69
     total_1 = SWA_PAGES * SWA_ROWS
     index = tl.arange(0, CHUNK)
-    # specs/attention/sparse.py:166
+    # specs/attention/sparse.py:172
     part = tl.load(
         q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index[None, :]), mask=live[:, None], other=0.0
     )
@@ -84,13 +85,13 @@ def sparse_mla_decode_part(
     index_7 = (index + 448)[None, :]
     part_7 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_7), mask=live[:, None], other=0.0)
     # A length is user data: above the width it would read the next token's list.
-    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:178
+    topk_lens = tl.load(topk_lens_ptr + token)  # specs/attention/sparse.py:185
     length = tl.minimum(tl.maximum(topk_lens, 0), K)
     swa_lens = tl.load(swa_lens_ptr + token)
     length_1 = tl.minimum(tl.maximum(swa_lens, 0), W)
-    total_2 = tl.cdiv(length, BLOCK_K)  # specs/attention/sparse.py:148
+    total_2 = tl.cdiv(length, BLOCK_K)  # specs/attention/sparse.py:155
     count = tl.cdiv(length_1, BLOCK_K)
-    total_3 = total_2 + count  # specs/attention/sparse.py:190
+    total_3 = total_2 + count  # specs/attention/sparse.py:197
     # Tiles, not keys, are shared out: only the last tile of a list is partly masked.
     start = split * total_3 // SPLITS
     end = (split + 1) * total_3 // SPLITS
@@ -100,9 +101,9 @@ def sparse_mla_decode_part(
     end_1 = end - total_2
     lower_1 = tl.minimum(tl.maximum(start_1, 0), count)
     upper_1 = tl.minimum(tl.maximum(end_1, 0), count)
-    peak = tl.full([BLOCK_H], float("-inf"), tl.float32)  # specs/attention/softmax.py:50
+    peak = tl.full([BLOCK_H], float("-inf"), tl.float32)  # specs/attention/softmax.py:65
     total_4 = tl.full([BLOCK_H], 0.0, tl.float32)
-    sums_0 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:51
+    sums_0 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)  # specs/attention/softmax.py:66
     sums_1 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_2 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_3 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
@@ -110,30 +111,29 @@ def sparse_mla_decode_part(
     sums_5 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_6 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
     sums_7 = tl.full([BLOCK_H, CHUNK], 0.0, tl.float32)
-    for k in range(lower, upper):  # specs/attention/sparse.py:236
-        entry = k * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
+    for k in range(lower, upper):  # specs/attention/sparse.py:243
+        entry = k * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:220
         # Entries past the length are stale; -1 makes them skipped like missing ones.
         index_8 = tl.load(topk_indices_ptr + (token * stride_topk_indices0 + entry), mask=entry < length, other=-1)
         # Compared before narrowing: an int64 index past 2**31 must not wrap to a valid row.
-        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:219
+        live_1 = (index_8 >= 0) & (index_8 < total)  # specs/attention/sparse.py:226
         # Skipped entries are -1; // and % of negative numbers differ between targets.
-        slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:55
+        slot = tl.maximum(index_8, 0)  # specs/attention/decode.py:54
         page = slot // COMP_ROWS
         row = slot % COMP_ROWS
-        data = row * 576
+        start_2 = row * 576
         # Gathered layouts keep all scales of a page after its last row of data.
-        start_2 = row * 8 + COMP_ROWS * 576
-        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
-        start_3 = data[:, None]
+        start_3 = row * 8 + COMP_ROWS * 576
+        start_4 = start_2[:, None]
         live_2 = live_1[:, None]
         values = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_3
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
         code = tl.load(
-            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_2).to(tl.pointer_type(tl.int32)),
+            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_3).to(tl.pointer_type(tl.int32)),
             mask=live_1, other=0
         )
         codes = code & 255
@@ -143,10 +143,12 @@ def sparse_mla_decode_part(
         spread = tl.where(codes == 255, float("nan"), value_1)[:, None]
         value_2 = values.to(tl.float32) * spread
         columns = value_2.to(tl.bfloat16)
-        start_4 = (data + CHUNK * 8 // 8)[:, None]
+        # Bytes from the start of the page, in int32; the page's own offset is added in int64.
+        start_5 = start_2 + CHUNK * 8 // 8
+        start_6 = start_5[:, None]
         values_1 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_4
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_6
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -157,10 +159,11 @@ def sparse_mla_decode_part(
         spread_1 = tl.where(codes_1 == 255, float("nan"), value_4)[:, None]
         value_5 = values_1.to(tl.float32) * spread_1
         columns_1 = value_5.to(tl.bfloat16)
-        start_5 = (data + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_7 = start_2 + (CHUNK + CHUNK) * 8 // 8
+        start_8 = start_7[:, None]
         values_2 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_5
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_8
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -171,10 +174,11 @@ def sparse_mla_decode_part(
         spread_2 = tl.where(codes_2 == 255, float("nan"), value_7)[:, None]
         value_8 = values_2.to(tl.float32) * spread_2
         columns_2 = value_8.to(tl.bfloat16)
-        start_6 = (data + 192)[:, None]
+        start_9 = start_2 + 192
+        start_10 = start_9[:, None]
         values_3 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_6
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_10
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -185,16 +189,17 @@ def sparse_mla_decode_part(
         spread_3 = tl.where(codes_3 == 255, float("nan"), value_10)[:, None]
         value_11 = values_3.to(tl.float32) * spread_3
         columns_3 = value_11.to(tl.bfloat16)
-        start_7 = (data + 256)[:, None]
+        start_11 = start_2 + 256
+        start_12 = start_11[:, None]
         values_4 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_7
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_12
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
-        start_8 = start_2 + 4
+        start_13 = start_3 + 4
         code_4 = tl.load(
-            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_8).to(tl.pointer_type(tl.int32)),
+            (comp_cache_ptr + page.to(tl.int64) * stride_comp_cache0 + start_13).to(tl.pointer_type(tl.int32)),
             mask=live_1, other=0
         )
         codes_4 = code_4 & 255
@@ -203,10 +208,11 @@ def sparse_mla_decode_part(
         spread_4 = tl.where(codes_4 == 255, float("nan"), value_13)[:, None]
         value_14 = values_4.to(tl.float32) * spread_4
         columns_4 = value_14.to(tl.bfloat16)
-        start_9 = (data + 320)[:, None]
+        start_14 = start_2 + 320
+        start_15 = start_14[:, None]
         values_5 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_9
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_15
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -217,10 +223,11 @@ def sparse_mla_decode_part(
         spread_5 = tl.where(codes_5 == 255, float("nan"), value_16)[:, None]
         value_17 = values_5.to(tl.float32) * spread_5
         columns_5 = value_17.to(tl.bfloat16)
-        start_10 = (data + (320 + CHUNK) * 8 // 8)[:, None]
+        start_16 = start_2 + (320 + CHUNK) * 8 // 8
+        start_17 = start_16[:, None]
         values_6 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_10
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_17
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_2, other=0.0
         )
@@ -231,30 +238,31 @@ def sparse_mla_decode_part(
         spread_6 = tl.where(codes_6 == 255, float("nan"), value_19)[:, None]
         value_20 = values_6.to(tl.float32) * spread_6
         columns_6 = value_20.to(tl.bfloat16)
-        start_11 = (data + 448)[:, None]
+        start_18 = start_2 + 448
+        start_19 = start_18[:, None]
         columns_7 = tl.load(
             (
-                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_11
+                comp_cache_ptr + page[:, None].to(tl.int64) * stride_comp_cache0 + start_19
             ).to(tl.pointer_type(tl.bfloat16)) + index[None, :],
             mask=live_2, other=0.0
         )
-        # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
         # One accumulator through all chunks: a sum of separate dots would hold two score tiles.
-        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:78
+        score = tl.dot(part, tl.permute(columns, [1, 0]))  # specs/attention/softmax.py:120
         score_1 = tl.dot(part_1, tl.permute(columns_1, [1, 0]), acc=score)
         score_2 = tl.dot(part_2, tl.permute(columns_2, [1, 0]), acc=score_1)
         score_3 = tl.dot(part_3, tl.permute(columns_3, [1, 0]), acc=score_2)
         score_4 = tl.dot(part_4, tl.permute(columns_4, [1, 0]), acc=score_3)
         score_5 = tl.dot(part_5, tl.permute(columns_5, [1, 0]), acc=score_4)
         score_6 = tl.dot(part_6, tl.permute(columns_6, [1, 0]), acc=score_5)
-        product = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)
-        score_7 = tl.where(live_1[None, :], product, float("-inf"))  # specs/attention/softmax.py:69
-        highest = tl.max(score_7, axis=1)  # specs/attention/softmax.py:96
+        score_7 = tl.dot(part_7, tl.permute(columns_7, [1, 0]), acc=score_6)
+        # Before the maximum: a skipped row was loaded as zeros, whose score 0 would count.
+        score_8 = tl.where(live_1[None, :], score_7, float("-inf"))  # specs/attention/softmax.py:89
+        highest = tl.max(score_8, axis=1)  # specs/attention/softmax.py:138
         peak_1 = tl.maximum(peak, highest)
         # no key so far: the difference of infinities is NaN
         base = tl.where(peak_1 == float("-inf"), 0.0, peak_1)
         # exp2 with log2(e) folded into the scale: one multiplication per score less than exp.
-        weight = tl.exp2(score_7 - base[:, None])
+        weight = tl.exp2(score_8 - base[:, None])
         decay = tl.exp2(peak - base)
         # Summed in float32 before the weights are rounded for the dot, as FlashAttention does.
         weight_sum = tl.sum(weight, axis=1)
@@ -278,25 +286,25 @@ def sparse_mla_decode_part(
         sums_5 = sums_5_1
         sums_6 = sums_6_1
         sums_7 = sums_7_1
-    for k_1 in range(lower_1, upper_1):  # specs/attention/sparse.py:236
-        entry_1 = k_1 * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:213
+    for k_1 in range(lower_1, upper_1):  # specs/attention/sparse.py:243
+        entry_1 = k_1 * BLOCK_K + tl.arange(0, BLOCK_K)  # specs/attention/sparse.py:220
         index_9 = tl.load(swa_indices_ptr + (token * stride_swa_indices0 + entry_1), mask=entry_1 < length_1, other=-1)
-        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:219
-        slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:55
+        live_3 = (index_9 >= 0) & (index_9 < total_1)  # specs/attention/sparse.py:226
+        slot_1 = tl.maximum(index_9, 0)  # specs/attention/decode.py:54
         page_1 = slot_1 // SWA_ROWS
         row_1 = slot_1 % SWA_ROWS
-        data_1 = row_1 * 576
-        start_12 = row_1 * 8 + SWA_ROWS * 576
-        start_13 = data_1[:, None]
+        start_20 = row_1 * 576
+        start_21 = row_1 * 8 + SWA_ROWS * 576
+        start_22 = start_20[:, None]
         live_4 = live_3[:, None]
         values_7 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_13
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_22
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
         code_7 = tl.load(
-            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_12).to(tl.pointer_type(tl.int32)),
+            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_21).to(tl.pointer_type(tl.int32)),
             mask=live_3, other=0
         )
         codes_7 = code_7 & 255
@@ -305,10 +313,11 @@ def sparse_mla_decode_part(
         spread_7 = tl.where(codes_7 == 255, float("nan"), value_22)[:, None]
         value_23 = values_7.to(tl.float32) * spread_7
         columns_8 = value_23.to(tl.bfloat16)
-        start_14 = (data_1 + CHUNK * 8 // 8)[:, None]
+        start_23 = start_20 + CHUNK * 8 // 8
+        start_24 = start_23[:, None]
         values_8 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_14
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_24
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -319,10 +328,11 @@ def sparse_mla_decode_part(
         spread_8 = tl.where(codes_8 == 255, float("nan"), value_25)[:, None]
         value_26 = values_8.to(tl.float32) * spread_8
         columns_9 = value_26.to(tl.bfloat16)
-        start_15 = (data_1 + (CHUNK + CHUNK) * 8 // 8)[:, None]
+        start_25 = start_20 + (CHUNK + CHUNK) * 8 // 8
+        start_26 = start_25[:, None]
         values_9 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_15
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_26
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -333,10 +343,11 @@ def sparse_mla_decode_part(
         spread_9 = tl.where(codes_9 == 255, float("nan"), value_28)[:, None]
         value_29 = values_9.to(tl.float32) * spread_9
         columns_10 = value_29.to(tl.bfloat16)
-        start_16 = (data_1 + 192)[:, None]
+        start_27 = start_20 + 192
+        start_28 = start_27[:, None]
         values_10 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_16
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_28
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -347,16 +358,17 @@ def sparse_mla_decode_part(
         spread_10 = tl.where(codes_10 == 255, float("nan"), value_31)[:, None]
         value_32 = values_10.to(tl.float32) * spread_10
         columns_11 = value_32.to(tl.bfloat16)
-        start_17 = (data_1 + 256)[:, None]
+        start_29 = start_20 + 256
+        start_30 = start_29[:, None]
         values_11 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_17
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_30
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
-        start_18 = start_12 + 4
+        start_31 = start_21 + 4
         code_11 = tl.load(
-            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_18).to(tl.pointer_type(tl.int32)),
+            (swa_cache_ptr + page_1.to(tl.int64) * stride_swa_cache0 + start_31).to(tl.pointer_type(tl.int32)),
             mask=live_3, other=0
         )
         codes_11 = code_11 & 255
@@ -365,10 +377,11 @@ def sparse_mla_decode_part(
         spread_11 = tl.where(codes_11 == 255, float("nan"), value_34)[:, None]
         value_35 = values_11.to(tl.float32) * spread_11
         columns_12 = value_35.to(tl.bfloat16)
-        start_19 = (data_1 + 320)[:, None]
+        start_32 = start_20 + 320
+        start_33 = start_32[:, None]
         values_12 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_19
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_33
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -379,10 +392,11 @@ def sparse_mla_decode_part(
         spread_12 = tl.where(codes_12 == 255, float("nan"), value_37)[:, None]
         value_38 = values_12.to(tl.float32) * spread_12
         columns_13 = value_38.to(tl.bfloat16)
-        start_20 = (data_1 + (320 + CHUNK) * 8 // 8)[:, None]
+        start_34 = start_20 + (320 + CHUNK) * 8 // 8
+        start_35 = start_34[:, None]
         values_13 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_20
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_35
             ).to(tl.pointer_type(tl.float8e4nv)) + index[None, :],
             mask=live_4, other=0.0
         )
@@ -393,26 +407,27 @@ def sparse_mla_decode_part(
         spread_13 = tl.where(codes_13 == 255, float("nan"), value_40)[:, None]
         value_41 = values_13.to(tl.float32) * spread_13
         columns_14 = value_41.to(tl.bfloat16)
-        start_21 = (data_1 + 448)[:, None]
+        start_36 = start_20 + 448
+        start_37 = start_36[:, None]
         columns_15 = tl.load(
             (
-                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_21
+                swa_cache_ptr + page_1[:, None].to(tl.int64) * stride_swa_cache0 + start_37
             ).to(tl.pointer_type(tl.bfloat16)) + index[None, :],
             mask=live_4, other=0.0
         )
-        score_8 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:78
-        score_9 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_8)
-        score_10 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_9)
-        score_11 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_10)
-        score_12 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_11)
-        score_13 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_12)
-        score_14 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_13)
-        product_1 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_14)
-        score_15 = tl.where(live_3[None, :], product_1, float("-inf"))  # specs/attention/softmax.py:69
-        highest_1 = tl.max(score_15, axis=1)  # specs/attention/softmax.py:96
+        score_9 = tl.dot(part, tl.permute(columns_8, [1, 0]))  # specs/attention/softmax.py:120
+        score_10 = tl.dot(part_1, tl.permute(columns_9, [1, 0]), acc=score_9)
+        score_11 = tl.dot(part_2, tl.permute(columns_10, [1, 0]), acc=score_10)
+        score_12 = tl.dot(part_3, tl.permute(columns_11, [1, 0]), acc=score_11)
+        score_13 = tl.dot(part_4, tl.permute(columns_12, [1, 0]), acc=score_12)
+        score_14 = tl.dot(part_5, tl.permute(columns_13, [1, 0]), acc=score_13)
+        score_15 = tl.dot(part_6, tl.permute(columns_14, [1, 0]), acc=score_14)
+        score_16 = tl.dot(part_7, tl.permute(columns_15, [1, 0]), acc=score_15)
+        score_17 = tl.where(live_3[None, :], score_16, float("-inf"))  # specs/attention/softmax.py:89
+        highest_1 = tl.max(score_17, axis=1)  # specs/attention/softmax.py:138
         peak_2 = tl.maximum(peak, highest_1)
         base_1 = tl.where(peak_2 == float("-inf"), 0.0, peak_2)
-        weight_1 = tl.exp2(score_15 - base_1[:, None])
+        weight_1 = tl.exp2(score_17 - base_1[:, None])
         decay_1 = tl.exp2(peak - base_1)
         weight_1_sum = tl.sum(weight_1, axis=1)
         total_6 = total_4 * decay_1 + weight_1_sum

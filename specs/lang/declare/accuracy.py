@@ -56,6 +56,14 @@ TENSOR_FP8 = Accumulator(
 )
 
 
+DPAS_FLOAT32 = Accumulator(
+    name="DPAS float32",
+    roundoff=2.0**-23,
+    doc="exact products of 16-bit operands, added in float32 in any order, each sum rounded or cut (matrix units of "
+    "Intel GPUs; assumed, `parity xpu --real` probes the card)",
+)
+
+
 NO_TERMS = Literal(0)
 
 

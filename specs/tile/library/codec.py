@@ -61,6 +61,8 @@ def decode_half(codes: Tile, form: ElementFormat) -> Tile:
     bits = _narrow(Opcode.AND, _narrow(Opcode.SHL, x, 7), ~0x4000)
     # Only the NaN code carries into the bit above the exponent, which makes float16's largest exponent of it.
     carried = _narrow(Opcode.AND, _narrow(Opcode.ADD, bits, 0x80), 0x4000)
+    # Not left to a scale of the sums: what is below 2**-6 is a subnormal float16 until here, and matrix units may take
+    # subnormal operands for zero.
     return _narrow(Opcode.MUL, _narrow(Opcode.OR, bits, carried).bitcast(F16), 256.0)
 
 

@@ -7,7 +7,8 @@ or in another format of 16 bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 from specs.lang.formats.elements import BF16, E8M0, F32, INT32, UINT8, ElementFormat
 from specs.lang.formats.paged import Paged, Place
@@ -20,19 +21,32 @@ LEAST = 16
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """`number` times `stride` columns, number a scalar such as a loop's counter."""
+
+    number: Tile
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """Columns first, first + step, .. of a row, `count` of them (a power of two), in one field."""
+    """Columns first, first + step, .. of a row, `count` of them (a power of two), in one field.
+
+    shift: by how much further they lie, known at run time only; still in the field.
+    """
 
     place: Place
     first: int
     step: int
     count: int
+    shift: Shift | None = None
 
     def columns(self) -> Tile:
         """Indices of the columns, i32 [count]."""
         index = arange(self.count)
         index = index * self.step if self.step > 1 else index
-        return index + self.first if self.first else index
+        index = index + self.first if self.first else index
+        return index if self.shift is None else index + self.shift.number * self.shift.stride
 
 
 def chunks(layout: Paged, limit: int) -> tuple[Chunk, ...]:
@@ -73,12 +87,22 @@ class PageRows:
         # Gathered layouts keep all scales of a page after its last row of data.
         self.shares = row * layout.share + rows * layout.row_stride if layout.gathered else self.data
         self.live = live
+        self.begin(None)
+
+    def begin(self, shift: Shift | None) -> None:
+        """Chunks from here on lie further by `shift`, whole groups of a scale or inside one; nothing is loaded yet."""
+        # What is loaded in the body of a loop is not there outside.
+        self.shift = shift
         self._words: dict[int, Tile] = {}
         self._scales: dict[tuple[int, int], Tile] = {}
-        self._bytes: dict[int, Tile] = {}
+        self._bytes: dict[tuple[int, int], Tile] = {}
 
     def chunk(self, chunk: Chunk) -> Tile:
         """Columns of one chunk, [rows, count]."""
+        if chunk.shift is not None:
+            further = copy(self)
+            further.begin(chunk.shift)
+            return further.chunk(replace(chunk, shift=None))
         place, form = chunk.place, chunk.place.field.format
         if chunk.step > 1:
             values = self._halves(chunk)
@@ -97,11 +121,14 @@ class PageRows:
             value = value * (1.0 / form.tensor_scale.constant)
         return value.to(self.wide)
 
-    def _elements(self, byte: int, element: ElementFormat, first: int, count: int) -> Tile:
-        """Elements `first` .. of the run that starts at `byte` of every row."""
+    def _elements(self, byte: int, element: ElementFormat, first: int, count: int, step: int = 1) -> Tile:
+        """Elements `first` .. of the run that starts at `byte` of every row; an element has `step` columns."""
         skipped = byte + first * element.storage_bits // 8
         # Bytes from the start of the page, in int32; the page's own offset is added in int64.
-        start = (self.data + skipped if skipped else self.data)[:, None]
+        start = self.data + skipped if skipped else self.data
+        if self.shift is not None:
+            start = start + self.shift.number * (self.shift.stride // step * element.storage_bits // 8)
+        start = start[:, None]
         live = None if self.live is None else self.live[:, None]
         return load_view(self.cache, self.page[:, None], start, arange(count)[None, :], element, live)
 
@@ -111,10 +138,11 @@ class PageRows:
         part = (chunk.first - place.column) % chunk.step
         start = (chunk.first - place.column) // chunk.step
         # Even and odd columns come from the same bytes: loaded once, shifted twice.
-        if start not in self._bytes:
-            self._bytes[start] = self._elements(place.byte, UINT8, start, chunk.count).to(INT32)
+        key = (start, chunk.count)
+        if key not in self._bytes:
+            self._bytes[key] = self._elements(place.byte, UINT8, start, chunk.count, chunk.step).to(INT32)
         # The first column of a byte is its low nibble.
-        codes = self._bytes[start] >> (bits * part) if part else self._bytes[start]
+        codes = self._bytes[key] >> (bits * part) if part else self._bytes[key]
         return codec.decode(codes & ((1 << bits) - 1), place.field.format.element)
 
     def _spread(self, chunk: Chunk) -> Tile:
@@ -135,8 +163,17 @@ class PageRows:
         assert form is not None
         key = (place.byte, index)
         if key not in self._scales:
-            self._scales[key] = self._load_scale(place.scale_byte + index * form.storage_bits // 8, form)
+            byte = place.scale_byte + index * form.storage_bits // 8
+            self._scales[key] = self._load_scale(byte, form) if self.shift is None else self._further(byte, place, form)
         return self._scales[key]
+
+    def _further(self, byte: int, place: Place, form: ElementFormat) -> Tile:
+        """The scale at `byte` of a row, or as much further as columns are."""
+        assert self.shift is not None
+        number, stride, group = self.shift.number, self.shift.stride, place.field.group
+        groups = number * (stride // group) if stride % group == 0 else number * stride // group
+        start = self.shares + (groups * (form.storage_bits // 8) + byte)
+        return load_view(self.cache, self.page, start, 0, form, self.live).to(F32)
 
     def _load_scale(self, byte: int, form: ElementFormat) -> Tile:
         # A word only where it is aligned and inside the row's own bytes.
