@@ -292,11 +292,11 @@ class PallasPrinter(Printer):
     def store(self, op: Operation, depth: int) -> None:
         """`plgpu.store`, or `store` of a descriptor."""
         if op.code is Opcode.STORE_BLOCK:
-            value = str(self.spread(op.operands[3], op.operands[3].type.shape))
+            block = str(self.spread(op.operands[3], op.operands[3].type.shape))
             if self.is_transposed(op):
                 self.extensions.add("transposed")
-                value = f"transposed({value})"
-            self.line(self.block_at(op, "store", value), depth, op)
+                block = f"transposed({block})"
+            self.line(self.block_at(op, "store", block), depth, op)
             return
         param = self.program.array(str(op.attrs["array"]))
         shape: tuple[int, ...] = op.attrs["shape"]  # type: ignore[assignment]
