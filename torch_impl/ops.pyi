@@ -970,7 +970,7 @@ def embedding(
         out: bit-identical to the definition in float64, rounded once.
 
     Example:
-        With ids int64 [9], table bf16 [33, 96]:
+        With ids int32 [9], table bf16 [33, 96]:
 
         >>> out = embedding(ids, table)
 
@@ -1031,7 +1031,7 @@ def gguf_embedding(
             of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
 
     Example:
-        With ids int64 [9], table uint8 [33, 36]:
+        With ids int32 [9], table uint8 [33, 36]:
 
         >>> out = gguf_embedding(ids, table, quant_type="Q4_0")
 
