@@ -34,6 +34,7 @@ from specs.mhc.head import HC_HEAD
 from specs.mhc.post import MHC_POST
 from specs.mhc.pre import MHC_FUSED_POST_PRE, MHC_PRE
 from specs.moe.combine import MOE_COMBINE
+from specs.moe.fused import FUSED_MOE
 from specs.moe.grouped_dense import GROUPED_GEMM
 from specs.moe.grouped_fp8 import GROUPED_GEMM_FP8
 from specs.moe.grouped_packed import GROUPED_GEMM_INT4, GROUPED_GEMM_MXFP4
@@ -110,6 +111,7 @@ OPS: dict[str, Op] = {
         GROUPED_GEMM_INT4,
         GROUPED_GEMM_MXFP4,
         MOE_COMBINE,
+        FUSED_MOE,
         APPLY_PENALTIES,
         SAMPLE,
         FILTER_LOGITS,

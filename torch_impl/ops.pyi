@@ -3460,6 +3460,127 @@ def moe_combine(
         gives y bf16 [5, 200].
     """
 
+def fused_moe(
+    x: torch.Tensor,
+    w13: torch.Tensor,
+    w13_scale: torch.Tensor,
+    w13_zp: torch.Tensor | None = None,
+    w2: torch.Tensor | None = None,
+    w2_scale: torch.Tensor | None = None,
+    w2_zp: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
+    ids: torch.Tensor | None = None,
+    expert_map: torch.Tensor | None = None,
+    w13_bias: torch.Tensor | None = None,
+    w2_bias: torch.Tensor | None = None,
+    shared: torch.Tensor | None = None,
+    *,
+    scheme: Literal["dense", "fp8", "mxfp4", "mxfp4_fp8", "int4"] = "dense",
+    kind: Literal["silu", "gelu", "gelu_tanh", "swigluoai", "swigluoai_uninterleaved", "clamp"] = "silu",
+    limit: float = 7.0,
+    alpha: float = 1.702,
+    beta: float = 1.0,
+    linear_beta: float = 0.0,
+    scale_format: _Format = "f32",
+    group_size: Literal[32, 64, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "nk",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The MLP of the experts of every token, weighted and added up.
+
+        h1 = x w13[e] + w13_bias[e]          a = act(h1)          h2 = a w2[e] + w2_bias[e]
+        y[t] = shared[t] + sum_j weights[t, j] h2[t, j]           e = ids[t, j], or expert_map[ids[t, j]]
+
+    h1, a and h2 are rounded to the format of x, with float32 sums; y is summed in float32 in the order of the slots,
+    and rounded once. Its steps are the operations moe_permute, grouped_gemm (for every `scheme` its own), act_and_mul
+    and moe_combine, with the same bytes. Slots whose id, or whose entry of expert_map, is negative or no expert add
+    nothing: with expert parallelism the results of all devices add up, and `shared` is passed to one of them.
+
+        scheme       weights                            activations
+        dense        in the format of x                 as they are
+        fp8          e4m3, float32 per 128 x 128        e4m3, float32 per 128 (per_token_group_quant_fp8)
+        mxfp4        two e2m1 per byte, e8m0 per 32     as they are
+        mxfp4_fp8    two e2m1 per byte, e8m0 per 32     e4m3, float32 per 128
+        int4         two u4 per byte, per group_size    as they are
+
+    Source: Mixtral, DeepSeek-V3 and V4, gpt-oss; MegaBlocks (Gale et al., 2022)
+
+    Args:
+        x: activations, bf16 [T, H]
+        w13: gates, then factors, of every expert, or in turn (kind swigluoai), bf16 or e4m3 or uint8; shape by scheme
+            (last two swapped at weight_order="nk"):
+            dense, fp8              [E, H, W]
+            mxfp4, mxfp4_fp8, int4  [E, H // 2, W]
+        w13_scale: scales of w13, format of scale_format; shape by scheme (last two swapped at weight_order="nk"):
+            dense             none
+            fp8               [E, cdiv(H, 128), cdiv(W, 128)]
+            mxfp4, mxfp4_fp8  [E, H // 32, W]
+            int4              [E, H // group_size, W]
+        w13_zp: zero points of w13; 8 when left out, optional, uint8; shape by scheme (last two swapped at
+            weight_order="nk"):
+            dense, fp8, mxfp4, mxfp4_fp8  none
+            int4                          [E, H // group_size, W // 2]
+        w2: second weight of every expert, bf16 or e4m3 or uint8; shape by scheme (last two swapped at
+            weight_order="nk"):
+            dense, fp8              [E, W // 2, H]
+            mxfp4, mxfp4_fp8, int4  [E, (W // 2) // 2, H]
+        w2_scale: scales of w2, format of scale_format; shape by scheme (last two swapped at weight_order="nk"):
+            dense             none
+            fp8               [E, cdiv((W // 2), 128), cdiv(H, 128)]
+            mxfp4, mxfp4_fp8  [E, (W // 2) // 32, H]
+            int4              [E, (W // 2) // group_size, H]
+        w2_zp: zero points of w2; 8 when left out, optional, uint8; shape by scheme (last two swapped at
+            weight_order="nk"):
+            dense, fp8, mxfp4, mxfp4_fp8  none
+            int4                          [E, (W // 2) // group_size, H // 2]
+        weights: weight of every slot, f32 [T, SLOTS]
+        ids: experts of every token; negative: none, int32 or int64 [T, SLOTS]
+        expert_map: local expert of every expert of all devices; negative: another device's, optional, int32 [GLOBAL]
+        w13_bias: addend of every expert, optional, f32 or bf16 [E, W]
+        w2_bias: addend of every expert, optional, f32 or bf16 [E, H]
+        shared: result of a shared expert, optional, bf16 or f16 or f32 [T, H]
+        scheme: formats of weights and activations. One of 'dense', 'fp8', 'mxfp4', 'mxfp4_fp8', 'int4'. Default
+            'dense'.
+        kind: which activation. One of 'silu', 'gelu', 'gelu_tanh', 'swigluoai', 'swigluoai_uninterleaved', 'clamp'.
+            Default 'silu'.
+        limit: bound of gates and factors for swigluoai, clamp (10 in DeepSeek-V4) and swiglustep; 0 for none. Default
+            7.0.
+        alpha: factor of the gate in the sigmoid of swigluoai. Default 1.702.
+        beta: added to the factor in swigluoai; bound of the gate in situ. Default 1.0.
+        linear_beta: bound of the factor in situ, 0 for none. Default 0.0.
+        scale_format: format of w13_scale and w2_scale. One of f32, e8m0, bf16, f16. Default 'f32'.
+        group_size: k per scale (scheme int4). One of 32, 64, 128. Default 128.
+        weight_order: "kn": the weight, scales and zero points are passed as [K, N]; "nk": as [N, K], the usual
+            checkpoint order. One of 'kn', 'nk'. Default 'nk'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write y into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        y: results, bf16 [T, H]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        y: relative rounding error 2**-8 (bf16); before it at most 65536 * 2**-24 of the sum of the absolute values
+            that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even where all sums are
+            exact.
+
+    Example:
+        With x bf16 [5, 128], w13 bf16 [4, 256, 128], w2 bf16 [4, 128, 128], weights f32 [5, 2], ids int32 [5, 2],
+            expert_map int32 [6], shared bf16 [5, 128]:
+
+        >>> y = fused_moe(x, w13, w2=w2, weights=weights, ids=ids, expert_map=expert_map, shared=shared, limit=2.0,
+        ...     group_size=64)
+
+        gives y bf16 [5, 128].
+    """
+
 def apply_penalties(
     logits: torch.Tensor,
     tokens: torch.Tensor,

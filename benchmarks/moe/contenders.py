@@ -25,7 +25,7 @@ _NAMES = ("BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_w
 
 
 def configs(rows: int, experts: int) -> dict[str, dict[str, int]]:
-    """Configurations of vLLM's kernel that are worth a try with so many rows per expert, by label."""
+    """Configurations of vLLM's kernel that are worth a try with this number of rows per expert, by label."""
     each = -(-rows // experts)
     chosen = [values for values in CONFIGS if values[0] == 16 or values[0] <= 2 * each]
     return {"x".join(map(str, values)): dict(zip(_NAMES, values, strict=True)) for values in chosen}

@@ -364,7 +364,9 @@ def with_surplus(inputs: Inputs, array: Array) -> WrongCall | None:
     accepted = array.under(inputs.attributes).shapes
     if accepted and (array.name in inputs.arrays or () not in accepted):
         return None
-    form = inputs.formats[array.formats] if isinstance(array.formats, str) else array.formats[0]
+    named = array.formats
+    form = inputs.formats.get(named, inputs.attributes.get(named)) if isinstance(named, str) else named[0]
+    assert isinstance(form, ElementFormat)
     changed = Inputs(
         op=inputs.op,
         arrays={**inputs.arrays, array.name: _filled(() if accepted else (1,), form)},

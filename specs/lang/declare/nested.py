@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from string import Formatter
+from typing import TYPE_CHECKING, NoReturn, TypeGuard
 
 from specs.lang.declare.axes import Axis, Expr, Literal, Ref, as_expr, show, substitute
-from specs.lang.declare.kernel import Array, Attribute, Constraint
+from specs.lang.declare.kernel import Array, Attribute, Constraint, FormatSource
 from specs.lang.declare.terms import LAYOUT_FACTS, Access, substituted
 from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
@@ -165,7 +166,10 @@ class _Inner:
                 there = Literal(int(outer is not None))
                 yield f"has_{array.name}", Ref(f"has_{name}") if outer is not None and outer.optional else there
             if name is not None:
-                yield f"{array.name}_format", Ref(f"{name}_format")
+                given = self.outer.temporaries if name not in {a.name for a in self.outer.arrays} else ()
+                formats = next((a.formats for a in given if a.name == name), ())
+                # What a temporary always has is known, and no argument of a call says it.
+                yield f"{array.name}_format", Literal(formats[0]) if _one(formats) else Ref(f"{name}_format")
 
     def _follow_derived_axes(self) -> None:
         """Axes with a value keep their names unless something in that value has another name outside."""
@@ -255,12 +259,23 @@ class _Inner:
             if (name := axis.name) in self.names
             for holds in _limits(axis)
         ]
+        passed_on = {array.name for array in self.outer.temporaries}
         for constraint in (*self.op.constraints, *limits):
             holds = substitute(constraint.holds, self.names)
             if self.step.when is not None:
                 holds = self.step.when.equals(0).or_(holds)
             argument = self.arrays.get(constraint.argument, constraint.argument)
-            yield replace(constraint, argument=argument, holds=holds)
+            if argument in passed_on:
+                continue  # no argument of a call: the outer operation says what holds of it
+            # A sentence about sizes that have other names outside says nothing there; `message` does.
+            told = {name for _, name, _, _ in Formatter().parse(constraint.failure) if name}
+            failure = "" if told & self.names.keys() else constraint.failure
+            yield replace(constraint, argument=argument, holds=holds, failure=failure)
+
+
+def _one(formats: FormatSource) -> TypeGuard[tuple[ElementFormat, ...]]:
+    """Whether there is one element format."""
+    return isinstance(formats, tuple) and len(formats) == 1
 
 
 def _limits(axis: Axis) -> Iterator[Expr]:

@@ -187,6 +187,8 @@ def _align(canonical: Shape, accepted: Shape, shape: tuple[int, ...], strides: S
     An accepted variant has further dimensions of size 1, or lacks dimensions, which then have that size.
     """
     pairs = list(zip(shape, strides, strict=True))
+    if canonical and isinstance(canonical[0], Rows) and accepted and not isinstance(accepted[0], Rows):
+        accepted = (canonical[0], *accepted[1:])  # rows of a step, of which the operation has one dimension
     split = len(pairs) - (len(accepted) - 1) if accepted and isinstance(accepted[0], Rows) else 0
     wanted = [dim for dim in canonical if not isinstance(dim, Rows)]
     offered = [dim for dim in accepted if not isinstance(dim, Rows)]
