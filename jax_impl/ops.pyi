@@ -2571,6 +2571,83 @@ def save_partial_states(
         gives state_cache f32 [4, 4, 512].
     """
 
+def compress_norm_rope(
+    state_cache: _Array,
+    positions: _Array,
+    token_to_req: _Array,
+    block_table: _Array,
+    slot_mapping: _Array,
+    norm_weight: _Array,
+    cos_sin: _Array,
+    *,
+    ratio: int,
+    overlap: bool,
+    eps: float = 1e-06,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Windows of tokens compressed to rows, normalised and rotated.
+
+    For every token t that ends a window, with pos = positions[t], (pos + 1) mod ratio = 0 and slot_mapping[t] >= 0:
+
+        n     = 2 ratio with overlap, else ratio                      tokens at pos - n + 1 .. pos, without negative
+            ones
+        a     = softmax of their scores, column by column
+        c[d]  = sum_i a[i, d] kv[i, d]
+        y     = c / sqrt(mean(c^2) + eps) norm_weight
+        rows[t] = y, with its last columns, as many as the table has, rotated by the angle of position pos - ratio + 1
+
+    and zeros for any other token. Keys and scores are those that save_partial_states wrote: the token at position i
+    has its row i mod ROWS of page block_table[token_to_req[t], i / ROWS], keys in its first half, scores in its
+    second. With overlap each half is 2 D columns wide, of which the first D count for tokens of the window before,
+    the last D for tokens of this window. A token whose request or page does not exist counts as none; without any, c
+    is 0.
+
+    Everything is float32 and rounded once, to bfloat16. Pairs are interleaved: e' = e cos - o sin, o' = e sin + o
+    cos. A row whose position is outside the table is not rotated.
+
+    Rows go to the cache by `quantize_and_insert_k` (D = 512) or `indexer_k_insert` (D = 128) with the same
+    slot_mapping, which `compressed_slot_mapping` makes.
+
+    Source: DeepSeek-V4, KV compressor
+
+    Args:
+        state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
+            long, f32 or bf16 [PAGES, ROWS, (D * (overlap + 1)) * 2]
+        positions: position of every token in its request, int32 or int64 [T]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        norm_weight: factor of every column, bf16 or f32 [D]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        ratio: tokens of a window. Required.
+        overlap: compress every window together with the one before it. Required.
+        eps: added to the mean square. Default 1e-06.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        rows: compressed rows; zeros for tokens that end no window, bf16 [T, D]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        rows: relative rounding error 2**-8 (bf16); before it at most (D + 256 + 24) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even
+            where all sums are exact.
+
+    Example:
+        With state_cache f32 [9, 4, 2048], positions int32 [17], token_to_req int32 [17], block_table int32 [1, 9],
+            slot_mapping int32 [17], norm_weight bf16 [512], cos_sin f32 [600, 64]:
+
+        >>> rows = compress_norm_rope(state_cache, positions, token_to_req, block_table, slot_mapping, norm_weight,
+        ...     cos_sin, ratio=4, overlap=True)
+
+        gives rows bf16 [17, 512].
+    """
+
 def mhc_post(
     x: _Array,
     residual: _Array,

@@ -13,6 +13,7 @@ from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
+from specs.compressor.compress import COMPRESS_NORM_ROPE
 from specs.compressor.save import SAVE_PARTIAL_STATES
 from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.gemm.dense import GEMM
@@ -97,6 +98,7 @@ OPS: dict[str, Op] = {
         SPARSE_ATTN_INDEXER,
         RMS_NORM,
         SAVE_PARTIAL_STATES,
+        COMPRESS_NORM_ROPE,
         MHC_POST,
         MHC_PRE,
         MHC_FUSED_POST_PRE,

@@ -45,6 +45,7 @@ SPEC_SHA256 = {
     "sparse_attn_indexer": "79e2865907f7aea5c6c261ffabc3f4dc433bc8769bddd3324db5425d4b3a4157",
     "rms_norm": "e2daf08f16d82e3d1226ea364f9f6687a93428dee94d357445afa373c8a1d685",
     "save_partial_states": "f82d84cf948279e1ca9d008f0a231237609b385750dad3f14a2605531b248cb6",
+    "compress_norm_rope": "be7b255050dd3835c299d7ccf31c4c0987bccfd5e563a400afeaad832c526a72",
     "mhc_post": "0e40cb07252d5749ae1ff321b874a38ad2a4515aa9d6d51637a240fa90b4913a",
     "mhc_pre": "1bc2942d03c52ca193065a0ffa71d1e340ada11836611c61a26727dc4fab8c64",
     "mhc_fused_post_pre": "d4dbefbcd2f5507059429058b0493b6f3c4b928467b4e983c561364189d87269",
