@@ -16,7 +16,7 @@ XPU_ARGS ?=
 
 LOCKS := requirements/lock.txt requirements/no-deps.txt
 # Only folders that exist: mypy refuses to start on a missing one.
-SOURCES := $(wildcard specs jax_impl torch_impl parity tests benchmarks examples)
+SOURCES := $(wildcard specs checkpoints jax_impl torch_impl parity tests benchmarks examples)
 
 DEPENDENCIES := $(VENV)/.dependencies.stamp
 INSTALLED := $(VENV)/.installed.stamp

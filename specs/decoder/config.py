@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 Scaling = Mapping[str, Any]
+NormStyle = Literal["once", "twice", "gemma"]
+Activation = Literal["silu", "gelu", "gelu_tanh", "swigluoai"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class MoeConfig:
     experts: int
     top_k: int
     ffn: int
-    score: str = "softmax"
+    score: Literal["softmax", "topk_softmax"] = "softmax"
     renormalize: bool = True
     bias: bool = False
     interleaved: bool = False
@@ -58,7 +60,7 @@ class DecoderConfig:
     qk_norm: RMS norm of every query and key head before the rotation (Qwen3).
     sinks: a learned logit per head that takes part in the softmax and has no value (gpt-oss).
     windows: per layer, how many keys a query sees, its own included; None is all.
-    act: gate of the MLP, see `act_and_mul`; `act_alpha` and `act_limit` are its constants where it has any.
+    act: gate of the MLP, see `act_and_mul`; `act_alpha` and `act_limit` are constants of swigluoai.
     tied: logits are products with the embedding table.
     """
 
@@ -72,15 +74,15 @@ class DecoderConfig:
     max_positions: int
     rope: RopeConfig
     eps: float = 1e-6
-    norm_style: str = "twice"
+    norm_style: NormStyle = "twice"
     qkv_bias: bool = False
     out_bias: bool = False
     qk_norm: bool = False
     sinks: bool = False
     windows: tuple[int | None, ...] = ()
-    act: str = "silu"
-    act_alpha: float | None = None
-    act_limit: float | None = None
+    act: Activation = "silu"
+    act_alpha: float = 1.702
+    act_limit: float = 7.0
     tied: bool = False
     moe: MoeConfig | None = None
 
@@ -130,8 +132,7 @@ class DecoderConfig:
             sinks=oss,
             windows=_windows(config),
             act="swigluoai" if oss else _activation(config),
-            act_alpha=1.702 if oss else None,
-            act_limit=float(config.get("swiglu_limit", 7.0)) if oss else None,
+            act_limit=float(config.get("swiglu_limit", 7.0)),
             tied=bool(config.get("tie_word_embeddings", False)),
             moe=_moe(config),
         )
@@ -140,7 +141,7 @@ class DecoderConfig:
 MODEL_TYPES: Final = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss")
 """Values of `model_type` that `DecoderConfig.from_hf` reads."""
 
-_ACTIVATIONS: Final = {"silu": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
+_ACTIVATIONS: Final[Mapping[str, Activation]] = {"silu": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
 def _rope(config: Mapping[str, Any], head_dim: int) -> RopeConfig:
@@ -162,7 +163,7 @@ def _windows(config: Mapping[str, Any]) -> tuple[int | None, ...]:
     return found if any(found) else ()
 
 
-def _activation(config: Mapping[str, Any]) -> str:
+def _activation(config: Mapping[str, Any]) -> Activation:
     name = str(config.get("hidden_act", "silu"))
     if name not in _ACTIVATIONS:
         raise ValueError(f"hidden_act: expected one of {', '.join(_ACTIVATIONS)}; got {name!r}")

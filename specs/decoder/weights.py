@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from specs.decoder.config import DecoderConfig
+from specs.decoder.config import DecoderConfig, MoeConfig
+from specs.decoder.host import HostArray, HostWeight, PackedWeight, concatenate_rows, describe
 
-HostArray = npt.NDArray[Any]
-Tensors = Mapping[str, HostArray]
+Tensor = HostArray | PackedWeight
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A tensor of a Hugging Face checkpoint."""
+
+    name: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,106 +32,129 @@ class Weight:
 
     shape: [N, K] of a linear, y = x W^T; [E, N, K] of experts; [h] of a norm, bias or sink.
     linear: whether it may be quantised.
-    sources: names in a Hugging Face checkpoint, put together along rows in this order.
+    sources: tensors of the checkpoint, put together along rows in this order.
     join: makes the weight of the sources' arrays, where it is not their concatenation along rows.
     """
 
     shape: tuple[int, ...]
-    sources: tuple[str, ...]
+    sources: tuple[Source, ...]
     linear: bool = False
     join: Callable[[list[HostArray]], HostArray] | None = None
 
-    def assemble(self, tensors: Tensors) -> HostArray:
+    def assemble(self, tensors: Tensors) -> HostWeight:
         """The weight, of the tensors of a checkpoint."""
-        parts = [tensors[name] for name in self.sources]
+        parts = [tensors[source.name] for source in self.sources]
         if self.join is not None:
-            return self.join(parts)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, 0)
+            return self.join([part.decode() if isinstance(part, PackedWeight) else part for part in parts])
+        return parts[0] if len(parts) == 1 else concatenate_rows(parts)
 
 
 Weights = Mapping[str, Weight]
+
+
+class CheckpointError(ValueError):
+    """Tensors of a checkpoint that are missing, unknown, or have another shape than the configuration says."""
+
+
+def check_tensors(config: DecoderConfig, tensors: Tensors) -> None:
+    """Raises CheckpointError with every tensor that does not fit, by name, shape and type."""
+    tables = [model_weights(config), *(layer_weights(config, layer) for layer in range(config.layers))]
+    wanted = {source.name: source.shape for table in tables for weight in table.values() for source in weight.sources}
+    problems = [f"missing: {name} {list(shape)}" for name, shape in wanted.items() if name not in tensors]
+    for name, tensor in tensors.items():
+        if name not in wanted:
+            problems.append(f"unknown: {name}, {describe(tensor)}")
+        elif tuple(tensor.shape) != wanted[name]:
+            problems.append(f"shape: {name}, expected {list(wanted[name])}; got {describe(tensor)}")
+    if problems:
+        raise CheckpointError("the checkpoint does not fit its configuration\n  " + "\n  ".join(problems))
 
 
 def model_weights(config: DecoderConfig) -> Weights:
     """Weights outside the layers."""
     table = (config.vocab, config.hidden)
     found = {
-        "embedding": Weight(shape=table, sources=("model.embed_tokens.weight",), linear=True),
-        "norm": Weight(shape=(config.hidden,), sources=("model.norm.weight",)),
+        "embedding": _plain("model.embed_tokens.weight", *table, linear=True),
+        "norm": _plain("model.norm.weight", config.hidden),
     }
     if not config.tied:
-        found["head"] = Weight(shape=table, sources=("lm_head.weight",), linear=True)
+        found["head"] = _plain("lm_head.weight", *table, linear=True)
     return found
 
 
 def layer_weights(config: DecoderConfig, layer: int) -> Weights:
     """Weights of a layer by the names that `jax_impl.layers` and `torch_impl.layers` have for them."""
     prefix = f"model.layers.{layer}."
-    norm = (config.hidden,)
     return {
-        "attention_norm": Weight(shape=norm, sources=(prefix + "input_layernorm.weight",)),
+        "attention_norm": _plain(prefix + "input_layernorm.weight", config.hidden),
         **_attention(config, prefix + "self_attn."),
-        "ffn_norm": Weight(shape=norm, sources=(prefix + "post_attention_layernorm.weight",)),
-        **(_mlp(config, prefix + "mlp.") if config.moe is None else _experts(config, prefix + "mlp.")),
+        "ffn_norm": _plain(prefix + "post_attention_layernorm.weight", config.hidden),
+        **(_mlp(config, prefix + "mlp.") if config.moe is None else _experts(config, config.moe, prefix + "mlp.")),
     }
+
+
+def _plain(name: str, *shape: int, linear: bool = False) -> Weight:
+    return Weight(shape=shape, sources=(Source(name=name, shape=shape),), linear=linear)
+
+
+def _rows(names: tuple[str, ...], rows: tuple[int, ...], *rest: int, linear: bool = False) -> Weight:
+    """Tensors with `rows` rows each, one below the other."""
+    sources = tuple(Source(name=name, shape=(n, *rest)) for name, n in zip(names, rows, strict=True))
+    return Weight(shape=(sum(rows), *rest), sources=sources, linear=linear)
 
 
 def _attention(config: DecoderConfig, prefix: str) -> dict[str, Weight]:
-    queries = config.heads * config.head_dim
-    rows = sum(config.qkv_rows)
-
-    def of(kind: str, *names: str) -> tuple[str, ...]:
-        return tuple(f"{prefix}{name}_proj.{kind}" for name in names)
-
+    queries, rows = config.heads * config.head_dim, config.qkv_rows
+    names = tuple(f"{prefix}{name}_proj." for name in ("q", "k", "v"))
     found = {
-        "qkv": Weight(shape=(rows, config.hidden), sources=of("weight", "q", "k", "v"), linear=True),
-        "out": Weight(shape=(config.hidden, queries), sources=of("weight", "o"), linear=True),
+        "qkv": _rows(tuple(name + "weight" for name in names), rows, config.hidden, linear=True),
+        "out": _plain(prefix + "o_proj.weight", config.hidden, queries, linear=True),
     }
     if config.qkv_bias:
-        found["qkv_bias"] = Weight(shape=(rows,), sources=of("bias", "q", "k", "v"))
+        found["qkv_bias"] = _rows(tuple(name + "bias" for name in names), rows)
     if config.out_bias:
-        found["out_bias"] = Weight(shape=(config.hidden,), sources=of("bias", "o"))
+        found["out_bias"] = _plain(prefix + "o_proj.bias", config.hidden)
     if config.qk_norm:
-        for name in ("q_norm", "k_norm"):
-            found[name] = Weight(shape=(config.head_dim,), sources=(f"{prefix}{name}.weight",))
+        found |= {name: _plain(f"{prefix}{name}.weight", config.head_dim) for name in ("q_norm", "k_norm")}
     if config.sinks:
-        found["sinks"] = Weight(shape=(config.heads,), sources=(f"{prefix}sinks",))
+        found["sinks"] = _plain(f"{prefix}sinks", config.heads)
     return found
 
 
 def _mlp(config: DecoderConfig, prefix: str) -> dict[str, Weight]:
     gate_up = tuple(f"{prefix}{name}_proj.weight" for name in ("gate", "up"))
     return {
-        "gate_up": Weight(shape=(2 * config.ffn, config.hidden), sources=gate_up, linear=True),
-        "down": Weight(shape=(config.hidden, config.ffn), sources=(f"{prefix}down_proj.weight",), linear=True),
+        "gate_up": _rows(gate_up, (config.ffn, config.ffn), config.hidden, linear=True),
+        "down": _plain(f"{prefix}down_proj.weight", config.hidden, config.ffn, linear=True),
     }
 
 
-def _experts(config: DecoderConfig, prefix: str) -> dict[str, Weight]:
-    moe = config.moe
-    assert moe is not None
+def _experts(config: DecoderConfig, moe: MoeConfig, prefix: str) -> dict[str, Weight]:
     up, down = (moe.experts, 2 * moe.ffn, config.hidden), (moe.experts, config.hidden, moe.ffn)
     if not moe.bias:
+        each = (moe.ffn, config.hidden)
+        gates = tuple(source for e in range(moe.experts) for source in _expert(prefix, e, ("gate", "up"), each))
+        downs = tuple(source for e in range(moe.experts) for source in _expert(prefix, e, ("down",), each[::-1]))
         return {
-            "router": Weight(shape=(moe.experts, config.hidden), sources=(f"{prefix}gate.weight",)),
-            "w13": Weight(
-                shape=up, sources=_each_expert(moe.experts, prefix, "gate", "up"), linear=True, join=_gate_up
-            ),
-            "w2": Weight(shape=down, sources=_each_expert(moe.experts, prefix, "down"), linear=True, join=np.stack),
+            "router": _plain(f"{prefix}gate.weight", moe.experts, config.hidden),
+            "w13": Weight(shape=up, sources=gates, linear=True, join=_gate_up),
+            "w2": Weight(shape=down, sources=downs, linear=True, join=np.stack),
         }
     experts = f"{prefix}experts."
+    up_source = Source(name=f"{experts}gate_up_proj", shape=(up[0], up[2], up[1]))
+    down_source = Source(name=f"{experts}down_proj", shape=(down[0], down[2], down[1]))
     return {
-        "router": Weight(shape=(moe.experts, config.hidden), sources=(f"{prefix}router.weight",)),
-        "router_bias": Weight(shape=(moe.experts,), sources=(f"{prefix}router.bias",)),
-        "w13": Weight(shape=up, sources=(f"{experts}gate_up_proj",), linear=True, join=_transposed),
-        "w13_bias": Weight(shape=up[:2], sources=(f"{experts}gate_up_proj_bias",)),
-        "w2": Weight(shape=down, sources=(f"{experts}down_proj",), linear=True, join=_transposed),
-        "w2_bias": Weight(shape=down[:2], sources=(f"{experts}down_proj_bias",)),
+        "router": _plain(f"{prefix}router.weight", moe.experts, config.hidden),
+        "router_bias": _plain(f"{prefix}router.bias", moe.experts),
+        "w13": Weight(shape=up, sources=(up_source,), linear=True, join=_transposed),
+        "w13_bias": _plain(f"{experts}gate_up_proj_bias", *up[:2]),
+        "w2": Weight(shape=down, sources=(down_source,), linear=True, join=_transposed),
+        "w2_bias": _plain(f"{experts}down_proj_bias", *down[:2]),
     }
 
 
-def _each_expert(experts: int, prefix: str, *names: str) -> tuple[str, ...]:
-    return tuple(f"{prefix}experts.{e}.{name}_proj.weight" for e in range(experts) for name in names)
+def _expert(prefix: str, expert: int, names: tuple[str, ...], shape: tuple[int, ...]) -> list[Source]:
+    return [Source(name=f"{prefix}experts.{expert}.{name}_proj.weight", shape=shape) for name in names]
 
 
 def _gate_up(parts: list[HostArray]) -> HostArray:

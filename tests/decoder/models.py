@@ -64,6 +64,10 @@ MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 """Class of the configuration, and what differs from `COMMON`."""
 
 
+SEEDS: Final = {"gpt_oss": 4, "qwen3_moe": 9}
+"""Of weights for which no token of the tests has two experts whose logits tie within the errors of bfloat16."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """A model of transformers in float32, and what its folder holds."""
@@ -78,8 +82,10 @@ class Checkpoint:
 def checkpoint(name: str) -> Checkpoint:
     """A random model of `MODELS`, saved and read back."""
     kind, fields = MODELS[name]
-    config = getattr(transformers, kind)(**{**COMMON, **fields}, attn_implementation="eager")
-    torch.manual_seed(len(name))
+    config = getattr(transformers, kind)(
+        **{**COMMON, **fields}, attn_implementation="eager", experts_implementation="eager"
+    )
+    torch.manual_seed(SEEDS.get(name, 0))
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     with torch.no_grad():
         for parameter in model.parameters():  # norms and biases start as ones and zeros, which hide mistakes

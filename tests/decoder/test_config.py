@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from specs.decoder.config import DecoderConfig
-from specs.decoder.weights import layer_weights, model_weights
+from specs.decoder.weights import CheckpointError, check_tensors, layer_weights, model_weights
 from tests.decoder.models import MODELS, checkpoint
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_of_a_checkpoint_is_used_once_and_fits(name: str) -> None:
     found = checkpoint(name)
-    tables = [model_weights(found.config), *(layer_weights(found.config, i) for i in range(found.config.layers))]
-    used = [source for table in tables for weight in table.values() for source in weight.sources]
-    assert sorted(used) == sorted(found.tensors)
-    for table in tables:
+    check_tensors(found.config, found.tensors)
+    for table in (model_weights(found.config), *(layer_weights(found.config, i) for i in range(found.config.layers))):
         for label, weight in table.items():
             assert weight.assemble(found.tensors).shape == weight.shape, label
+
+
+def test_tensors_that_do_not_fit_are_listed() -> None:
+    found = checkpoint("llama")
+    tensors = dict(found.tensors)
+    tensors["model.layers.0.mlp.up.weight"] = tensors.pop("model.layers.0.mlp.up_proj.weight")
+    tensors["model.norm.weight"] = np.ones(63, np.float32)
+    with pytest.raises(CheckpointError) as error:
+        check_tensors(found.config, tensors)
+    assert str(error.value).splitlines()[1:] == [
+        "  missing: model.layers.0.mlp.up_proj.weight [128, 64]",
+        "  shape: model.norm.weight, expected [64]; got float32 [63]",
+        "  unknown: model.layers.0.mlp.up.weight, float32 [128, 64]",
+    ]
 
 
 def test_features_follow_the_model_type() -> None:

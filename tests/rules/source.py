@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PACKAGES = ("specs", "jax_impl", "torch_impl", "parity")
+PACKAGES = ("specs", "checkpoints", "jax_impl", "torch_impl", "parity")
 FOLDERS = (*PACKAGES, "tests", "benchmarks", "examples")
 
 

@@ -16,6 +16,7 @@ TOOLS = {"matplotlib", "tokenizers", "hypothesis", "pytest"}
 # Top-level modules that must not be loaded by `import KEY`.
 FORBIDDEN = {
     "specs": FRAMEWORKS | TOOLS | {"jax_impl", "torch_impl", "parity"},
+    "checkpoints": FRAMEWORKS | TOOLS | {"jax_impl", "torch_impl", "parity"},
     "jax_impl": TOOLS | {"torch", "triton", "torch_impl", "parity"},
     "torch_impl": TOOLS | {"jax", "jaxlib", "jax_impl", "parity"},
     "parity": FRAMEWORKS | TOOLS | {"jax_impl", "torch_impl"},

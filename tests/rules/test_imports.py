@@ -22,7 +22,7 @@ class Ban:
     reason: str
 
 
-EVERYWHERE = ("specs", "jax_impl", "torch_impl", "parity", "tests", "benchmarks", "examples")
+EVERYWHERE = ("specs", "checkpoints", "jax_impl", "torch_impl", "parity", "tests", "benchmarks", "examples")
 USERS_OF_PARITY = ("parity", "tests", "benchmarks", "examples")
 
 BANS = (
@@ -37,6 +37,11 @@ BANS = (
         reason="torch_impl runs where jax is not installed",
     ),
     Ban(
+        names=("jax", "jaxlib", "jax_impl", "torch", "torch_impl"),
+        inside=("checkpoints",),
+        reason="checkpoints are read for both frameworks, by either",
+    ),
+    Ban(
         names=("parity",),
         inside=EVERYWHERE,
         outside=USERS_OF_PARITY,
@@ -44,7 +49,7 @@ BANS = (
     ),
     Ban(
         names=("tests", "benchmarks", "examples"),
-        inside=("specs", "jax_impl", "torch_impl", "parity"),
+        inside=("specs", "checkpoints", "jax_impl", "torch_impl", "parity"),
         reason="an installed package has no tests, benchmarks or examples beside it",
     ),
     Ban(
@@ -180,3 +185,35 @@ def test_the_rule_reports(path: str, text: str) -> None:
 @pytest.mark.parametrize(("path", "text"), GOOD)
 def test_the_rule_accepts(path: str, text: str) -> None:
     assert violations(planted(path, text)) == []
+
+
+LAYERS = {
+    "jax_impl/layers": ("jax_impl.ops", "jax_impl.layers"),
+    "torch_impl/layers": ("torch_impl.ops", "torch_impl.layers"),
+    "jax_impl/serving": ("jax_impl.layers", "jax_impl.ops", "jax_impl.serving"),
+}
+"""Folders that are built on what users have too, and what of their own package they use."""
+
+
+def private_uses(module: Module, allowed: tuple[str, ...]) -> list[str]:
+    """Imports from the module's package of anything but `allowed`."""
+    package = module.folder
+    return [
+        module.at(node, f"uses {dotted}")
+        for node, dotted in used_names(module)
+        if dotted.split(".")[0] == package
+        and dotted != package
+        and not any(dotted == name or dotted.startswith(f"{name}.") for name in allowed)
+    ]
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_layers_are_built_of_public_operations(folder: str) -> None:
+    own = [module for module in modules() if module.within(folder)]
+    found = [line for module in own for line in private_uses(module, LAYERS[folder])]
+    assert not found, report(found)
+
+
+def test_an_internal_of_an_operation_is_no_part_of_a_layer() -> None:
+    module = planted("jax_impl/layers/x.py", "from jax_impl.launch import run\nfrom jax_impl import ops\n")
+    assert private_uses(module, LAYERS["jax_impl/layers"]) == ["jax_impl/layers/x.py:1: uses jax_impl.launch.run"]
