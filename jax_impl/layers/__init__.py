@@ -1,0 +1,1 @@
+"""Layers of decoders in JAX, of public operations alone: pure functions of weights, caches and the arrays of a step."""

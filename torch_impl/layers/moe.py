@@ -1,0 +1,70 @@
+"""Mixture of experts: router, permutation by expert, two grouped products, and the weighted sum per token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from torch_impl import ops
+from torch_impl.layers.linear import Dense
+from torch_impl.layers.mlp import activation
+from torch_impl.layers.step import Options, Step
+
+
+def experts(step: Step, weights: Mapping[str, Any], x: torch.Tensor) -> torch.Tensor:
+    """The experts that the router chooses for every token, [T, hidden] -> [T, hidden].
+
+    Logits of the router are float32: bfloat16 ones would change the set of experts of one token in fifty.
+    """
+    moe, how = step.config.moe, step.options.implementation
+    assert moe is not None
+    logits = ops.gemm(
+        x,
+        weights["router"],
+        weights.get("router_bias"),
+        weight_order="nk",
+        out_dtype=torch.float32,
+        invariant=step.options.invariant,
+        implementation=how,
+    )
+    # Softmax over the chosen logits is softmax over all, renormalised.
+    renormalize = moe.renormalize or moe.score == "topk_softmax"
+    scale, ids = ops.moe_route(
+        logits,
+        is_padding=step.batch.slot_mapping < 0,
+        topk=moe.top_k,
+        score="softmax",
+        renormalize=renormalize,
+        implementation=how,
+    )
+    order, offsets, inverse = ops.moe_permute(ids, num_experts=moe.experts, implementation=how)
+    hidden = grouped(x, weights["w13"], offsets, order, weights.get("w13_bias"), topk=moe.top_k, options=step.options)
+    gated = activation(step, hidden)
+    rows = grouped(gated, weights["w2"], offsets, None, weights.get("w2_bias"), topk=1, options=step.options)
+    return ops.moe_combine(rows, inverse, scale, out_dtype=x.dtype, implementation=how)
+
+
+def grouped(
+    x: torch.Tensor,
+    weight: Dense,
+    offsets: torch.Tensor,
+    order: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    *,
+    topk: int,
+    options: Options,
+) -> torch.Tensor:
+    """Products of rows with the weights [E, N, K] of their experts; with an order, of the rows that it names."""
+    return ops.grouped_gemm(
+        x,
+        weight.values,
+        offsets,
+        order,
+        bias,
+        weight_order="nk",
+        topk=topk,
+        invariant=options.invariant,
+        implementation=options.implementation,
+    )
