@@ -63,5 +63,5 @@ SPEC_SHA256 = {
     "fused_moe": "ae60ed84a41a06974fa82493c4169c5d1699f69a4f60cd002d94287ce7b6652c",
     "apply_penalties": "2f5c6e86ba2833ae4af91e56fd5a819ed36826d2687e1d2371efdb1e3ad219b6",
     "sample": "2b40f656b50ae8cc6c9e22040b3d4c9e08521d89675b3e256111da3012f8f30b",
-    "filter_logits": "4de90340d0bcc5ab8a9c61a4258e3554c374495ef182b67fa83ee31b9d8cd05c",
+    "filter_logits": "21b434a9551e7c1eccf30ef333401b468baf38536f04d0338da66ffbc8e764ee",
 }

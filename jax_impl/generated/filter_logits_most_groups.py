@@ -108,8 +108,10 @@ def most_groups(
             ) - jax.lax.bitcast_convert_type(jnp.where(mask_2, -2147483648 - top, top), jnp.float32)
         )
         q_1 = (jnp.maximum(distance * inverse, -1000.0) * 1048576.0).astype(jnp.int32)  # 2**20
-        key_2 = jnp.where(q_1 >= least, key_1, -2139095040)  # specs/sampling/items.py:44
-        q_2 = jnp.minimum(q_1, 0)  # specs/sampling/settings.py:121
+        mask_3 = q_1 >= least  # specs/sampling/items.py:44
+        key_2 = jnp.where(mask_3, key_1, -2139095040)
+        mask_4 = key_2 > -2139095040  # specs/sampling/settings.py:121
+        q_2 = jnp.minimum(q_1, 0)
         twice = jnp.minimum(0 - q_2, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
         halvings = jax.lax.div(twice, jnp.full((16384,), 0x162e43, jnp.int32))
         rest = twice - halvings * 0x162e43
@@ -119,8 +121,7 @@ def most_groups(
         high_1 = plgpu.load(table_ref.at[piece_1 + 1571])
         mantissa_1 = low_1 + (((high_1 - low_1) * part_1 + 1024) >> 11)
         # Rounded to nearest: adds half a unit before the last bits go.
-        # specs/sampling/settings.py:121
-        mass = jnp.where(key_2 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)
+        mass = jnp.where(mask_4, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:121
         def step(i, carry):  # specs/sampling/items.py:114
             (lower_1, upper_1) = carry
             # Common bits plus half of the differing ones: rounds down for negative sums too.
@@ -132,9 +133,9 @@ def most_groups(
                 found = (key_2 > middle).astype(jnp.int32)  # specs/sampling/items.py:86
                 found_1 = jnp.sum(found, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
                 # With exactly k the search is over, however far the next key is.
-                mask_3 = found_1 < k_1  # specs/sampling/items.py:105
-                upper_4 = jnp.where(mask_3, middle, jnp.where(found_1 == k_1, middle + 1, upper_3))
-                lower_4 = jnp.where(mask_3, lower_3, middle)
+                mask_5 = found_1 < k_1  # specs/sampling/items.py:105
+                upper_4 = jnp.where(mask_5, middle, jnp.where(found_1 == k_1, middle + 1, upper_3))
+                lower_4 = jnp.where(mask_5, lower_3, middle)
                 return (lower_4, upper_4)
             (lower_2, upper_2) = jax.lax.fori_loop(0, needed, step_1, (lower_1, upper_1))  # specs/sampling/items.py:110
             return (lower_2, upper_2)
@@ -251,8 +252,8 @@ def most_groups(
         # specs/sampling/items.py:151
         (lower_5, upper_5, high_13, low_14) = jax.lax.fori_loop(0, 32, step_2, (floor, top, jnp.int32(0), jnp.int32(0)))
         key_3 = jnp.where(nucleus, upper_5, floor + 1)
-        mask_4 = key_2 == key_3  # specs/sampling/items.py:153
-        found_2 = mask_4.astype(jnp.int32)  # specs/sampling/items.py:86
+        mask_6 = key_2 == key_3  # specs/sampling/items.py:153
+        found_2 = mask_6.astype(jnp.int32)  # specs/sampling/items.py:86
         equal = jnp.sum(found_2, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
         # -2147483648 is -2**31, specs/sampling/settings.py:68
         distance_1 = jnp.where(
@@ -292,12 +293,12 @@ def most_groups(
         (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_4, (jnp.int32(1), equal))  # specs/sampling/masses.py:101
         room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
-        mask_5 = room < equal  # specs/sampling/items.py:168
-        steps = jnp.asarray(mask_5, jnp.int32) * 18
+        mask_7 = room < equal  # specs/sampling/items.py:168
+        steps = jnp.asarray(mask_7, jnp.int32) * 18
         def step_5(i_5, carry):
             (lower_14, upper_14) = carry
             middle_4 = (lower_14 + upper_14) >> 1  # specs/sampling/items.py:163
-            found_3 = (mask_4 & (number <= middle_4)).astype(jnp.int32)  # specs/sampling/items.py:86
+            found_3 = (mask_6 & (number <= middle_4)).astype(jnp.int32)  # specs/sampling/items.py:86
             found_3_sum = jnp.sum(found_3, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
             enough = found_3_sum >= room  # specs/sampling/items.py:164
             lower_15 = jnp.where(enough, lower_14, middle_4 + 1)
@@ -305,12 +306,17 @@ def most_groups(
             return (lower_15, upper_15)
         # 0x3ffff is 2**18 - 1, specs/sampling/items.py:169
         (lower_13, upper_13) = jax.lax.fori_loop(0, steps, step_5, (jnp.int32(0), jnp.int32(0x3ffff)))
-        last = jnp.where(mask_5, lower_13, 0x7fffffff)  # 2**31 - 1, 2**23 - 1
+        last = jnp.where(mask_7, lower_13, 0x7fffffff)  # 2**31 - 1, 2**23 - 1
         plgpu.store(pending_ref.at[row], jnp.where(ready, jnp.int32(0), jnp.int32(1)))  # specs/sampling/kernels.py:169
         @pl.when(ready)
         def branch_1():
-            plgpu.store(cut_ref.at[row], key_3)  # specs/sampling/kernels.py:200
-            plgpu.store(last_ref.at[row], last)
+            inside_1 = (key_2 > key_3) | (mask_6 & (number <= last))  # specs/sampling/items.py:127
+            # Searches stop short of keys that are not in registers, and those are compared with the cut as well.
+            # 0x7fffffff is 2**31 - 1, 0x7fffff is 2**23 - 1, specs/sampling/kernels.py:197
+            least_1 = jnp.min(jnp.where(inside_1 & mask_4 & mask_3, key_2, 0x7fffffff), axis=0)
+            key_4 = jnp.where(greedy, key_3, jnp.maximum(least_1, key_3))
+            plgpu.store(cut_ref.at[row], key_4)  # specs/sampling/kernels.py:203
+            plgpu.store(last_ref.at[row], jnp.where(key_4 == key_3, last, 0x7fffffff))  # 2**31 - 1, 2**23 - 1
     @pl.when(count <= 64)  # specs/sampling/kernels.py:138
     def branch_2():
         plgpu.store(pending_ref.at[row], jnp.int32(0))  # specs/sampling/kernels.py:138

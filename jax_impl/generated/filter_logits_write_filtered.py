@@ -33,7 +33,7 @@ def write_filtered(
     *, V, vocab_size,
 ):
     BLOCK = 4096
-    row = pl.program_id(0)  # specs/sampling/kernels.py:264
+    row = pl.program_id(0)  # specs/sampling/kernels.py:267
     block = pl.program_id(1)
     column = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
     there = column < V
@@ -71,13 +71,13 @@ def write_filtered(
     q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
     least = jnp.where(on, jnp.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
     inverse = div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature))
-    key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:267
+    key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:270
     last = plgpu.load(last_ref.at[row])
     value = plgpu.load(logits_ref.at[row, column], mask=there, other=0.0)
     bits_1 = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key_1 = jnp.where(bits_1 < 0, -2147483648 - bits_1, bits_1)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:269
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:272
     key_2 = jnp.where(
         column < jnp.where(vocab_size > 0, jnp.minimum(jnp.int32(vocab_size), V), V),
         jnp.where(key_1 > 0x7f800000, -2139095040, jnp.maximum(key_1, -2139095040)), -2139095040
@@ -96,5 +96,5 @@ def write_filtered(
         (jnp.maximum(distance * inverse, -1000.0) * 1048576.0).astype(jnp.int32) >= least
     )
     # One product of float32, with nothing after it.
-    # specs/sampling/kernels.py:273
+    # specs/sampling/kernels.py:276
     plgpu.store(filtered_ref.at[row, column], jnp.where(kept, value * inverse, float("-inf")), mask=there)

@@ -332,11 +332,11 @@ def few_groups(
         high_19 = plgpu.load(table_ref.at[piece_4 + 1])
         # specs/sampling/integers.py:77
         far = 0x481659bd - (whole_1 + (low_20 + (((high_19 - low_20) * part_4 + 16384) >> 15)))
-        # specs/sampling/kernels.py:206
+        # specs/sampling/kernels.py:209
         score = jnp.where(greedy, key_2, q + ((jnp.where(low_17, near, far) + 32) >> 6))
         # 0x7fffffff is 2**31 - 1, specs/sampling/items.py:127
         inside_1 = (key_2 > key_3) | (mask_5 & (number <= jnp.where(mask_6, lower_13, 0x7fffffff)))
-        score_1 = jnp.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:207
+        score_1 = jnp.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:210
         best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:180
         token = jnp.min(jnp.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
         # -2147483648 is -2**31, specs/sampling/kernels.py:191

@@ -35,7 +35,7 @@ def span_winners(
     winners_ref,
     *, V, vocab_size,
 ):
-    row = pl.program_id(0)  # specs/sampling/kernels.py:235
+    row = pl.program_id(0)  # specs/sampling/kernels.py:238
     span = pl.program_id(1)
     pending = plgpu.load(pending_ref.at[row])
     @pl.when(pending > 0)
@@ -43,7 +43,7 @@ def span_winners(
         temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:74
         # NaN is greedy as well.
         greedy = jnp.logical_not(temperature >= 1e-05)
-        key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:239
+        key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:242
         last = plgpu.load(last_ref.at[row])
         number = span * 4096 + jnp.arange(4096, dtype=jnp.int32)  # specs/sampling/kernels.py:119
         inside = number < jnp.where(vocab_size > 0, jnp.minimum(jnp.int32(vocab_size), V), V)
@@ -179,11 +179,11 @@ def span_winners(
         high_2 = plgpu.load(table_ref.at[piece_2 + 1])
         # specs/sampling/integers.py:77
         far = 0x481659bd - (whole_1 + (low_3 + (((high_2 - low_3) * part_2 + 16384) >> 15)))
-        score = jnp.where(greedy, key_3, q + ((jnp.where(low, near, far) + 32) >> 6))  # specs/sampling/kernels.py:206
+        score = jnp.where(greedy, key_3, q + ((jnp.where(low, near, far) + 32) >> 6))  # specs/sampling/kernels.py:209
         inside_1 = (key_3 > key) | ((key_3 == key) & (number <= last))  # specs/sampling/items.py:127
-        # -2147483648 is -2**31, specs/sampling/kernels.py:207
+        # -2147483648 is -2**31, specs/sampling/kernels.py:210
         score_1 = jnp.where(inside_1 & (key_3 > -2139095040) & mask, score, -2147483648)
         best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:180
         token = jnp.min(jnp.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
-        plgpu.store(winners_ref.at[row, span, jnp.int32(0)], best)  # specs/sampling/kernels.py:242
+        plgpu.store(winners_ref.at[row, span, jnp.int32(0)], best)  # specs/sampling/kernels.py:245
         plgpu.store(winners_ref.at[row, span, jnp.int32(1)], token)

@@ -32,11 +32,11 @@ def wide_cut(
     *, V, vocab_size,
 ):
     BLOCK = 4096
-    row = pl.program_id(0)  # specs/sampling/kernels.py:212
+    row = pl.program_id(0)  # specs/sampling/kernels.py:215
     pending = plgpu.load(pending_ref.at[row])
     @pl.when(pending > 0)
     def branch():
-        top = plgpu.load(top_ref.at[row])  # specs/sampling/kernels.py:215
+        top = plgpu.load(top_ref.at[row])  # specs/sampling/kernels.py:218
         temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:74
         # NaN is greedy as well.
         greedy = jnp.logical_not(temperature >= 1e-05)
@@ -93,7 +93,7 @@ def wide_cut(
             (lower_2, upper_2) = jax.lax.fori_loop(0, needed, step_1, (lower_1, upper_1))  # specs/sampling/items.py:110
             return (lower_2, upper_2)
         (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:114
-        key_3 = lower + 1  # specs/sampling/kernels.py:218
+        key_3 = lower + 1  # specs/sampling/kernels.py:221
         @pl.when(nucleus)
         def branch_1():
             limit_1 = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
@@ -356,9 +356,9 @@ def wide_cut(
                 return (lower_15, upper_15)
             # 0x3ffff is 2**18 - 1, specs/sampling/items.py:169
             (lower_13, upper_13) = jax.lax.fori_loop(0, steps, step_9, (jnp.int32(0), jnp.int32(0x3ffff)))
-            plgpu.store(cut_ref.at[row], key_10)  # specs/sampling/kernels.py:200
+            plgpu.store(cut_ref.at[row], key_10)  # specs/sampling/kernels.py:203
             plgpu.store(last_ref.at[row], jnp.where(mask_3, lower_13, 0x7fffffff))  # 2**31 - 1
-        @pl.when(jnp.logical_not(nucleus))  # specs/sampling/kernels.py:228
+        @pl.when(jnp.logical_not(nucleus))  # specs/sampling/kernels.py:231
         def branch_2():
-            plgpu.store(cut_ref.at[row], key_3)  # specs/sampling/kernels.py:200
+            plgpu.store(cut_ref.at[row], key_3)  # specs/sampling/kernels.py:203
             plgpu.store(last_ref.at[row], jnp.int32(0x7fffffff))  # 2**31 - 1

@@ -191,9 +191,12 @@ def draw_token(p: Any, row: Tile, item: Item, cut: Cut, settings: Settings) -> N
     store(p.tokens, (row,), where(best > EXCLUDED, token, 0))
 
 
-def store_cut(p: Any, row: Tile, item: Item, cut: Cut, settings: Settings) -> None:  # noqa: ARG001
+def store_cut(p: Any, row: Tile, item: Item, cut: Cut, settings: Settings) -> None:
     """Stores the cut, for those who mask."""
-    _store_cut(p, row, cut)
+    # Searches stop short of keys that are not in registers, and those are compared with the cut as well.
+    least = reduce_min(where(cut.keeps(item, settings), item.key, LAST), axis=0)
+    key = where(settings.greedy, cut.key, maximum(least, cut.key))
+    _store_cut(p, row, Cut(key, where(key == cut.key, cut.last, LAST)))
 
 
 def _store_cut(p: Any, row: Tile, cut: Cut) -> None:

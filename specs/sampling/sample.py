@@ -53,7 +53,7 @@ from specs.sampling.declared import (
     vocab_size,
 )
 from specs.sampling.oracle import filter_oracle, sample_oracle
-from specs.sampling.settings import CHOSEN, FEW, SPAN, SPANS
+from specs.sampling.settings import CHOSEN, FEW, GROUP, SPAN, SPANS
 from specs.sampling.tables import SIZE, sampling_table
 from specs.tuned import everywhere
 
@@ -201,7 +201,7 @@ def filter_inputs(case: Sample) -> dict[str, Any]:
         x[4::18, width // 2] = 1.5
         x[5::9] = 0.25
         x[6::11, width // 3 :: 50] = np.inf
-    return {
+    values: dict[str, Any] = {
         "logits": x,
         # Without rows nothing reads it, and it is all that a seed could decide.
         "table": sampling_table() if rows else rng.integers(0, 1 << 20, SIZE),
@@ -210,6 +210,12 @@ def filter_inputs(case: Sample) -> dict[str, Any]:
         "top_p": rng.choice([1.0, 1.0, 0.9, 0.5, 0.99, 1e-6, 0.0], rows),
         "min_p": rng.choice([0.0, 0.0, 0.05, 0.3, 1e-4, 1.0], rows),
     }
+    if width > GROUP:
+        # The second peak is dropped, though no key of the group of the first one is near it.
+        x[7::20], x[7::20, 0], x[7::20, -1] = -5.0, 10.0, 9.9
+        for name, value in (("temperature", 1.0), ("top_k", 1), ("top_p", 1.0), ("min_p", 0.0)):
+            values[name][7::20] = value
+    return values
 
 
 def draw_inputs(case: Sample) -> dict[str, Any]:

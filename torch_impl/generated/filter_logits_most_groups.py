@@ -103,8 +103,10 @@ def most_groups(
             )
         )
         q_1 = (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
-        key_2 = tl.where(q_1 >= least, key_1, -2139095040)  # specs/sampling/items.py:44
-        q_2 = tl.minimum(q_1, 0)  # specs/sampling/settings.py:121
+        mask_3 = q_1 >= least  # specs/sampling/items.py:44
+        key_2 = tl.where(mask_3, key_1, -2139095040)
+        mask_4 = key_2 > -2139095040  # specs/sampling/settings.py:121
+        q_2 = tl.minimum(q_1, 0)
         twice = tl.minimum(0 - q_2, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
         halvings = twice // 0x162e43
         rest = twice - halvings * 0x162e43
@@ -114,8 +116,7 @@ def most_groups(
         high_1 = tl.load(table_ptr + piece_1 + 1571)
         mantissa_1 = low_1 + (((high_1 - low_1) * part_1 + 1024) >> 11)
         # Rounded to nearest: adds half a unit before the last bits go.
-        # specs/sampling/settings.py:121
-        mass = tl.where(key_2 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)
+        mass = tl.where(mask_4, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:121
         lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
@@ -129,9 +130,9 @@ def most_groups(
                 found = (key_2 > middle).to(tl.int32)  # specs/sampling/items.py:86
                 found_1 = tl.sum(found, axis=0)  # specs/sampling/items.py:87
                 # With exactly k the search is over, however far the next key is.
-                mask_3 = found_1 < k_1  # specs/sampling/items.py:105
-                upper_2 = tl.where(mask_3, middle, tl.where(found_1 == k_1, middle + 1, upper_1))
-                lower_2 = tl.where(mask_3, lower_1, middle)
+                mask_5 = found_1 < k_1  # specs/sampling/items.py:105
+                upper_2 = tl.where(mask_5, middle, tl.where(found_1 == k_1, middle + 1, upper_1))
+                lower_2 = tl.where(mask_5, lower_1, middle)
                 lower_1 = lower_2
                 upper_1 = upper_2
             lower = lower_1
@@ -248,8 +249,8 @@ def most_groups(
             lower_3 = lower_4
             upper_3 = upper_4
         key_3 = tl.where(nucleus, upper_3, floor + 1)  # specs/sampling/items.py:152
-        mask_4 = key_2 == key_3  # specs/sampling/items.py:153
-        found_2 = mask_4.to(tl.int32)  # specs/sampling/items.py:86
+        mask_6 = key_2 == key_3  # specs/sampling/items.py:153
+        found_2 = mask_6.to(tl.int32)  # specs/sampling/items.py:86
         equal = tl.sum(found_2, axis=0)  # specs/sampling/items.py:87
         # -2147483648 is -2**31, specs/sampling/settings.py:68
         distance_1 = tl.where(
@@ -290,24 +291,29 @@ def most_groups(
             upper_6 = upper_7
         room = tl.where(nucleus, lower_6, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
-        mask_5 = room < equal  # specs/sampling/items.py:168
-        steps = tl.cast(mask_5, tl.int32) * 18
+        mask_7 = room < equal  # specs/sampling/items.py:168
+        steps = tl.cast(mask_7, tl.int32) * 18
         lower_8 = 0
         upper_8 = 0x3ffff  # 2**18 - 1
         for i_5 in range(steps):
             middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:163
-            found_3 = (mask_4 & (number <= middle_4)).to(tl.int32)  # specs/sampling/items.py:86
+            found_3 = (mask_6 & (number <= middle_4)).to(tl.int32)  # specs/sampling/items.py:86
             found_3_sum = tl.sum(found_3, axis=0)  # specs/sampling/items.py:87
             enough = found_3_sum >= room  # specs/sampling/items.py:164
             lower_9 = tl.where(enough, lower_8, middle_4 + 1)
             upper_9 = tl.where(enough, middle_4, upper_8)
             lower_8 = lower_9
             upper_8 = upper_9
-        last = tl.where(mask_5, lower_8, 0x7fffffff)  # 2**31 - 1, 2**23 - 1, specs/sampling/items.py:170
+        last = tl.where(mask_7, lower_8, 0x7fffffff)  # 2**31 - 1, 2**23 - 1, specs/sampling/items.py:170
         tl.store(pending_ptr + row, tl.where(ready, 0, 1))  # specs/sampling/kernels.py:169
         if ready:
-            tl.store(cut_ptr + row, key_3)  # specs/sampling/kernels.py:200
-            tl.store(last_ptr + row, last)
+            inside_1 = (key_2 > key_3) | (mask_6 & (number <= last))  # specs/sampling/items.py:127
+            # Searches stop short of keys that are not in registers, and those are compared with the cut as well.
+            # 0x7fffffff is 2**31 - 1, 0x7fffff is 2**23 - 1, specs/sampling/kernels.py:197
+            least_1 = tl.min(tl.where(inside_1 & mask_4 & mask_3, key_2, 0x7fffffff), axis=0)
+            key_4 = tl.where(greedy, key_3, tl.maximum(least_1, key_3))
+            tl.store(cut_ptr + row, key_4)  # specs/sampling/kernels.py:203
+            tl.store(last_ptr + row, tl.where(key_4 == key_3, last, 0x7fffffff))  # 2**31 - 1, 2**23 - 1
     if count <= 64:  # specs/sampling/kernels.py:138
         tl.store(pending_ptr + row, 0)  # specs/sampling/kernels.py:138
     if count > 512:  # specs/sampling/kernels.py:139

@@ -31,7 +31,7 @@ def write_filtered(
     stride_logits0,
 ):
     BLOCK: tl.constexpr = 4096
-    row = tl.program_id(0)  # specs/sampling/kernels.py:264
+    row = tl.program_id(0)  # specs/sampling/kernels.py:267
     block = tl.program_id(1)
     column = block * BLOCK + tl.arange(0, BLOCK)
     there = column < V
@@ -69,13 +69,13 @@ def write_filtered(
     q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
     least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
     inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
-    key = tl.load(cut_ptr + row)  # specs/sampling/kernels.py:267
+    key = tl.load(cut_ptr + row)  # specs/sampling/kernels.py:270
     last = tl.load(last_ptr + row)
     value = tl.load(logits_ptr + (row * stride_logits0 + column), mask=there, other=0.0)
     bits_1 = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key_1 = tl.where(bits_1 < 0, -2147483648 - bits_1, bits_1)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:269
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:272
     key_2 = tl.where(
         column < tl.where(vocab_size > 0, tl.minimum(vocab_size, V), V),
         tl.where(key_1 > 0x7f800000, -2139095040, tl.maximum(key_1, -2139095040)), -2139095040
@@ -94,5 +94,5 @@ def write_filtered(
         (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32) >= least
     )
     # One product of float32, with nothing after it.
-    # specs/sampling/kernels.py:273
+    # specs/sampling/kernels.py:276
     tl.store(filtered_ptr + (row * V + column), tl.where(kept, value * inverse, float("-inf")), mask=there)

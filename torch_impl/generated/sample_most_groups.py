@@ -389,10 +389,10 @@ def most_groups(
             high_22 = tl.load(table_ptr + piece_4 + 1)
             # specs/sampling/integers.py:77
             far = 0x481659bd - (whole_1 + (low_23 + (((high_22 - low_23) * part_4 + 16384) >> 15)))
-            # specs/sampling/kernels.py:206
+            # specs/sampling/kernels.py:209
             score = tl.where(greedy, key_2, q + ((tl.where(low_20, near, far) + 32) >> 6))
             inside_1 = (key_2 > key_3) | (mask_5 & (number <= last))  # specs/sampling/items.py:127
-            score_1 = tl.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:207
+            score_1 = tl.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:210
             best = tl.max(score_1, axis=0)  # specs/sampling/items.py:180
             token = tl.min(tl.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
             tl.store(tokens_ptr + row, tl.where(best > -2147483648, token, 0))  # -2**31, specs/sampling/kernels.py:191

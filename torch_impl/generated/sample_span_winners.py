@@ -34,14 +34,14 @@ def span_winners(
     stride_logits0,
     stride_seeds0,
 ):
-    row = tl.program_id(0)  # specs/sampling/kernels.py:235
+    row = tl.program_id(0)  # specs/sampling/kernels.py:238
     span = tl.program_id(1)
     pending = tl.load(pending_ptr + row)
     if pending > 0:
         temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
         # NaN is greedy as well.
         greedy = ~(temperature >= 1e-05)
-        key = tl.load(cut_ptr + row)  # specs/sampling/kernels.py:239
+        key = tl.load(cut_ptr + row)  # specs/sampling/kernels.py:242
         last = tl.load(last_ptr + row)
         number = span * 4096 + tl.arange(0, 4096)  # specs/sampling/kernels.py:119
         inside = number < tl.where(vocab_size > 0, tl.minimum(vocab_size, V), V)
@@ -175,11 +175,11 @@ def span_winners(
         high_2 = tl.load(table_ptr + piece_2 + 1)
         # specs/sampling/integers.py:77
         far = 0x481659bd - (whole_1 + (low_3 + (((high_2 - low_3) * part_2 + 16384) >> 15)))
-        score = tl.where(greedy, key_3, q + ((tl.where(low, near, far) + 32) >> 6))  # specs/sampling/kernels.py:206
+        score = tl.where(greedy, key_3, q + ((tl.where(low, near, far) + 32) >> 6))  # specs/sampling/kernels.py:209
         inside_1 = (key_3 > key) | ((key_3 == key) & (number <= last))  # specs/sampling/items.py:127
-        # -2147483648 is -2**31, specs/sampling/kernels.py:207
+        # -2147483648 is -2**31, specs/sampling/kernels.py:210
         score_1 = tl.where(inside_1 & (key_3 > -2139095040) & mask, score, -2147483648)
         best = tl.max(score_1, axis=0)  # specs/sampling/items.py:180
         token = tl.min(tl.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
-        tl.store(winners_ptr + (row * (64 * 2) + span * 2), best)  # specs/sampling/kernels.py:242
+        tl.store(winners_ptr + (row * (64 * 2) + span * 2), best)  # specs/sampling/kernels.py:245
         tl.store(winners_ptr + (row * (64 * 2) + span * 2 + 1), token)

@@ -30,10 +30,10 @@ def wide_cut(
     stride_logits0,
 ):
     BLOCK: tl.constexpr = 4096
-    row = tl.program_id(0)  # specs/sampling/kernels.py:212
+    row = tl.program_id(0)  # specs/sampling/kernels.py:215
     pending = tl.load(pending_ptr + row)
     if pending > 0:
-        top = tl.load(top_ptr + row)  # specs/sampling/kernels.py:215
+        top = tl.load(top_ptr + row)  # specs/sampling/kernels.py:218
         temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
         # NaN is greedy as well.
         greedy = ~(temperature >= 1e-05)
@@ -89,7 +89,7 @@ def wide_cut(
                 upper_1 = upper_2
             lower = lower_1
             upper = upper_1
-        key_3 = lower + 1  # specs/sampling/kernels.py:218
+        key_3 = lower + 1  # specs/sampling/kernels.py:221
         if nucleus:
             limit_1 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
             zero_1 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
@@ -338,8 +338,8 @@ def wide_cut(
                 upper_9 = tl.where(enough, middle_4, upper_8)
                 lower_8 = lower_9
                 upper_8 = upper_9
-            tl.store(cut_ptr + row, key_10)  # specs/sampling/kernels.py:200
+            tl.store(cut_ptr + row, key_10)  # specs/sampling/kernels.py:203
             tl.store(last_ptr + row, tl.where(mask_3, lower_8, 0x7fffffff))  # 2**31 - 1
-        if ~nucleus:  # specs/sampling/kernels.py:228
-            tl.store(cut_ptr + row, key_3)  # specs/sampling/kernels.py:200
+        if ~nucleus:  # specs/sampling/kernels.py:231
+            tl.store(cut_ptr + row, key_3)  # specs/sampling/kernels.py:203
             tl.store(last_ptr + row, 0x7fffffff)  # 2**31 - 1
