@@ -2520,6 +2520,91 @@ def rms_norm(
         gives y bf16 [5, 576].
     """
 
+def rms_norm_quant(
+    x: _Array,
+    weight: _Array | None = None,
+    residual: _Array | None = None,
+    scale_ub: _Array | None = None,
+    *,
+    eps: float = 1e-06,
+    style: Literal["once", "twice", "gemma"] = "once",
+    variance_size: int = 0,
+    group: Literal[0, 32, 64, 128] = 128,
+    scale_format: _Format = "f32",
+    ue8m0: bool = False,
+    scale_layout: Literal["row", "column", "column_tma"] = "row",
+    implementation: _Implementation | None = None,
+) -> Any:
+    """FP8 codes of normalised rows, with one scale per group or per row.
+
+        s = x, or with a residual: s = x + residual, rounded to the format of x and stored in residual
+        r = 1 / sqrt(mean(s^2) + eps)
+        once:   y = s r w                           the product in float32, one rounding
+        twice:  y = round(s r) w                    s r is rounded to the format of x first, as in Hugging Face's
+            Llama
+        gemma:  y = s r (1 + w)
+
+    The mean is over the first `variance_size` elements, or all where that is 0. Without a weight y = s r. A row of
+    zeros gives zeros; a NaN or an infinity makes NaN of its own row, and of no other. The result of a row does not
+    depend on the number of rows.
+
+    y is rounded to the format of x, and quantised:
+
+        amax  = max(|y| of the group, floor)        limited to scale_ub where it is passed
+        scale = amax * fl(1 / 448)                  fl: rounded to float32; rounded up to a power of two under ue8m0
+        q     = round_half_even(y / scale)          to e4m3, saturating at 448
+
+    The floor of groups is 1e-10, of rows (group = 0) 1 / 512. Codes and scales have the bytes that `rms_norm`
+    followed by `per_token_group_quant_fp8`, or by `per_token_quant_fp8`, gives. A NaN makes the scale of its group
+    NaN.
+
+    Source: Zhang and Sennrich, Root Mean Square Layer Normalization (2019); DeepSeek-V3 technical report, section 3.3
+
+    Args:
+        x: rows; heads are rows too: [T, H, D], bf16 or f16 or f32 [..M, N]
+        weight: factor of every column, optional, bf16 or f16 or f32 [N]
+        residual: added to x before the norm; holds the rounded sum afterwards; not changed: its new value is
+            returned, and it may be donated or a reference (jax.new_ref), optional, format of x [..M, N]
+        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates,
+            optional, f32 [] or [1]
+        eps: added to the mean square. Default 1e-06.
+        style: how the weight is applied. One of 'once', 'twice', 'gemma'. Default 'once'.
+        variance_size: elements in the mean, 0 for all. Default 0.
+        group: elements per scale, 0 for one scale per row. One of 0, 32, 64, 128. Default 128.
+        scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
+        ue8m0: round scales up to powers of two. Default False.
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
+            column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
+            'column', 'column_tma'. Default 'row'.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        residual: added to x before the norm; holds the rounded sum afterwards, optional, format of x [..M, N]
+        q: codes, e4m3 [..M, N]
+        scale: scale of every group, format of scale_format; shape by scale_layout:
+            row         [..M, N // (group + ((group == 0) * N))]
+            column      [N // (group + ((group == 0) * N)), M]
+            column_tma  [N // (group + ((group == 0) * N)), ((M + 3) // 4) * 4]
+
+    There is no `out=` here: JAX arrays are immutable, and XLA plans where results lie.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        residual: bit-identical to the definition in float64, rounded once.
+        q, scale: e = (((N + 1) // 2 + 12) u_acc + t_acc) sum|terms|; |q scale - exact| <= scale (h + d), h half a
+            step of the codes, d = e / scale; scale between the scales of amax - e and amax + e.
+
+    Example:
+        With x bf16 [5, 384], weight bf16 [384]:
+
+        >>> q, scale = rms_norm_quant(x, weight)
+
+        gives q e4m3 [5, 384], scale f32 [5, 3].
+    """
+
 def save_partial_states(
     kv: _Array,
     score: _Array,

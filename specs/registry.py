@@ -42,6 +42,7 @@ from specs.moe.grouped_packed import GROUPED_GEMM_INT4, GROUPED_GEMM_MXFP4
 from specs.moe.permute import MOE_PERMUTE
 from specs.moe.route import MOE_ROUTE
 from specs.norm.rms import RMS_NORM
+from specs.norm.rms_quant import RMS_NORM_QUANT
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
 from specs.quant.static import STATIC_QUANT_FP8
@@ -97,6 +98,7 @@ OPS: dict[str, Op] = {
         TOPK_ROWS_DECODE,
         SPARSE_ATTN_INDEXER,
         RMS_NORM,
+        RMS_NORM_QUANT,
         SAVE_PARTIAL_STATES,
         COMPRESS_NORM_ROPE,
         MHC_POST,

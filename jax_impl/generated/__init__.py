@@ -44,6 +44,7 @@ SPEC_SHA256 = {
     "topk_rows_decode": "8c4ef99c5cba267bd36166d3fd53d261f00a2f71ef40bce1e73795baebdc741d",
     "sparse_attn_indexer": "79e2865907f7aea5c6c261ffabc3f4dc433bc8769bddd3324db5425d4b3a4157",
     "rms_norm": "e2daf08f16d82e3d1226ea364f9f6687a93428dee94d357445afa373c8a1d685",
+    "rms_norm_quant": "c7c627e122cdd61bffce3374beaa34806da0226f93a38fcfc55d3823241f225c",
     "save_partial_states": "f82d84cf948279e1ca9d008f0a231237609b385750dad3f14a2605531b248cb6",
     "compress_norm_rope": "be7b255050dd3835c299d7ccf31c4c0987bccfd5e563a400afeaad832c526a72",
     "mhc_post": "0e40cb07252d5749ae1ff321b874a38ad2a4515aa9d6d51637a240fa90b4913a",

@@ -127,6 +127,7 @@ class ExpectedQuantised(Expected):
 
     block: the format of both. codes, scale: the oracle's values before quantisation, and its unrounded scales.
     static: whether the scales are an argument.
+    transposed: the shape of scales that lie group by group, [groups, rows and padding]; None where row by row.
     """
 
     block: BlockFormat
@@ -134,6 +135,7 @@ class ExpectedQuantised(Expected):
     scale: Reference
     scale_form: ElementFormat
     static: bool = False
+    transposed: tuple[int, ...] | None = None
 
     @property
     def is_scale(self) -> bool:
@@ -154,7 +156,7 @@ class ExpectedQuantised(Expected):
         numbers = self._numbers(FLOAT32)
         scale = numbers.stored(numbers.scale)
         if self.is_scale:
-            return encode(scale, self.form)
+            return encode(self._laid_out(scale), self.form)
         with np.errstate(invalid="ignore"):
             codes = self.block.element.encode(numbers.value / numbers.spread(scale))
         if self.block.packing is not None:
@@ -176,7 +178,8 @@ class ExpectedQuantised(Expected):
         raw = other.results[self.name].raw
         if self.is_scale:
             (low, high), (least, greatest) = (n.scales() for n in numbers)
-            return self._scale_rule(decode(raw, self.form), np.minimum(low, least), np.maximum(high, greatest))
+            low, high = self._laid_out(np.minimum(low, least)), self._laid_out(np.maximum(high, greatest))
+            return self._scale_rule(decode(raw, self.form), low, high)
         scales = [self._scale_of(n, side.results) for n, side in zip(numbers, (one, other), strict=True)]
         (first, bound), (second, more) = (n.values(s) for n, s in zip(numbers, scales, strict=True))
         with np.errstate(invalid="ignore"):
@@ -194,7 +197,7 @@ class ExpectedQuantised(Expected):
 
     def _rule(self, numbers: QuantisedBound, results: Results) -> Comparison:
         if self.is_scale:
-            low, high = numbers.scales()
+            low, high = (self._laid_out(end) for end in numbers.scales())
             return self._scale_rule(low / 2 + high / 2, low / 2, high / 2)
         scale = self._scale_of(numbers, results)
         return self._scaled(scale, *numbers.values(scale))
@@ -209,9 +212,20 @@ class ExpectedQuantised(Expected):
         """The scale of every value: the one that was returned, or the oracle's where that has no such shape."""
         assert self.accuracy.quantised is not None
         found = results.get(self.accuracy.quantised.scale)
-        if found is None or found.form != self.scale_form or found.raw.shape != numbers.scale.shape:
+        shape = self.transposed or numbers.scale.shape
+        if found is None or found.form != self.scale_form or found.raw.shape != shape:
             return numbers.spread(numbers.stored(numbers.scale))
-        return numbers.spread(decode(found.raw, found.form))
+        scale = decode(found.raw, found.form)
+        return numbers.spread(scale if self.transposed is None else scale[:, : numbers.rows[0]].T)
+
+    def _laid_out(self, scale: Float64) -> Float64:
+        """Scales, row by row, in the order of the result; what zeros are stored as in rows of padding."""
+        if self.transposed is None:
+            return scale
+        found = np.full(self.transposed, self.scale_form.decode(self.scale_form.encode(np.zeros(()))))
+        columns = scale.reshape(-1, scale.shape[-1]).T
+        found[:, : columns.shape[1]] = columns
+        return found
 
     def _scaled(self, scale: Float64, reference: Float64, bound: Float64) -> Scaled:
         return Scaled(
@@ -258,5 +272,6 @@ def expectations(inputs: Inputs, call: Call) -> dict[str, Expected]:
             scale=references[given.scale] if scale is None else Reference(value=scale),
             scale_form=call.formats[given.scale],
             static=static,
+            transposed=call.shapes[given.scale] if given.transposed(call.attributes) else None,
         )
     return found

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Axis, ExprLike, Ref, cdiv
+from specs.lang.declare.axes import Axis, Expr, ExprLike, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, Step
@@ -107,20 +107,25 @@ def _arrays(group: ExprLike, per_byte: ExprLike, codes: Any, scale: Any) -> tupl
     return (
         Array(name="x", doc="values", shapes=((Rows(M), N),), formats=(BF16, F16, F32)),
         Array(name="q", doc="codes", shapes=((Rows(M), stored),), formats=codes, access=Access.OUT),
-        Array(
-            name="scale",
-            doc="scale of every group",
-            by="scale_layout",
-            shapes_by=(
-                ("row", ((Rows(M), N // group),)),
-                ("column", ((N // group, M),)),
-                ("column_tma", ((N // group, (M + (_ALIGNED - 1)) // _ALIGNED * _ALIGNED),)),
-            ),
-            formats=scale,
-            access=Access.OUT,
-            role=Role.SCALE,
-            layout=Dense(inner=Inner.FREE),
+        scale_array(N // group, scale),
+    )
+
+
+def scale_array(groups: Expr, formats: Any) -> Array:
+    """The result with the scales of a row's groups, in the order that `scale_layout` asks for."""
+    return Array(
+        name="scale",
+        doc="scale of every group",
+        by="scale_layout",
+        shapes_by=(
+            ("row", ((Rows(M), groups),)),
+            ("column", ((groups, M),)),
+            ("column_tma", ((groups, (M + (_ALIGNED - 1)) // _ALIGNED * _ALIGNED),)),
         ),
+        formats=formats,
+        access=Access.OUT,
+        role=Role.SCALE,
+        layout=Dense(inner=Inner.FREE),
     )
 
 
@@ -157,7 +162,7 @@ def _with_global_scale(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
     return (arrays[0], _GLOBAL_SCALE, *arrays[1:])
 
 
-_LAYOUT = _attribute(
+SCALE_LAYOUT = _attribute(
     "scale_layout",
     str,
     "row",
@@ -174,7 +179,7 @@ def _kernel() -> Kernel:
         doc="Scales and codes of groups of consecutive elements.",
         axes=(M, N, ROWS),
         arrays=_with_global_scale(_arrays(_GROUP, _PER_BYTE, "element", "scale_format")),
-        attributes=(*_ATTRIBUTES, _LAYOUT, _attribute("per_byte", int, 1, "codes per byte", (1, 2))),
+        attributes=(*_ATTRIBUTES, SCALE_LAYOUT, _attribute("per_byte", int, 1, "codes per byte", (1, 2))),
         tunables=(
             Tunable(name="BLOCK_M", values=(1, 2, 4, 8, 16)),
             Tunable(name="BLOCK_G", values=(1, 2, 4, 8, 16, 32)),
@@ -227,7 +232,7 @@ def group_quantiser(name: str, form: BlockFormat, doc: str, cases: tuple[Case, .
         independent=(Independent(M),),
         axes=(M, N),
         arrays=arrays if form.tensor_scale is None else _with_global_scale(arrays),
-        attributes=(_LAYOUT,),
+        attributes=(SCALE_LAYOUT,),
         constraints=(
             Constraint(
                 argument="x",
@@ -298,7 +303,7 @@ stated). A NaN or an infinity makes the scale of its group NaN or infinite (in e
     independent=(Independent(M),),
     axes=(M, N),
     arrays=_arrays(_GROUP, 1, "element", "scale_format"),
-    attributes=(*_ATTRIBUTES, _LAYOUT),
+    attributes=(*_ATTRIBUTES, SCALE_LAYOUT),
     constraints=(
         Constraint(
             argument="x",

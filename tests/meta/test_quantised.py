@@ -448,3 +448,25 @@ def test_the_contract_is_said_in_symbols_and_numbers() -> None:
     assert "|q scale - exact| <= scale (h + d)" in contract.formula()
     assert "(0=0+11) * u(float32)=5.96046e-08" in contract.derivation(0, E4M3, FLOAT32)
     assert not contract.same_bytes(exact_sums=True)
+
+
+def test_scales_that_lie_group_by_group() -> None:
+    one = problem(TOKEN_GROUP_128)
+    found, results = one.expected()["scale"], one.results(0)
+    rows = results["scale"].raw
+    padded = np.zeros((rows.shape[1], rows.shape[0] + 3), rows.dtype)
+    padded[:, : rows.shape[0]] = rows.T
+    turned = {n: replace(e, transposed=padded.shape) for n, e in one.expected().items()}
+    given = changed(results, "scale", padded)
+    for name, expected in turned.items():
+        assert expected.rule("random", FLOAT32, given).compare(given[name].raw).passed
+        assert expected.between("random", side(given), side(given)).compare(given[name].raw).passed
+    assert (turned["scale"].raw[:, : rows.shape[0]] == found.raw.T).all()
+    for fault in (np.roll(padded, 1, axis=1), np.where(padded == 0, np.float32(1), padded)):
+        assert not turned["scale"].rule("random", FLOAT32).compare(fault).passed
+    rolled = changed(results, "scale", np.roll(padded, 1, axis=1))
+    assert not turned["q"].rule("random", FLOAT32, rolled).compare(rolled["q"].raw).passed
+
+
+def side(results: Results) -> Side:
+    return Side(results=results, accumulator=FLOAT32)

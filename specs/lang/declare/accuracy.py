@@ -143,6 +143,7 @@ def quantised(
     terms: Expr = NO_TERMS,
     extra: int = 0,
     scale_is_argument: bool = False,
+    scale_layout: str | None = None,
 ) -> tuple[tuple[str, Accuracy], ...]:
     """The contract of codes and scales together, for `Op.accuracy`.
 
@@ -151,6 +152,8 @@ def quantised(
         form: block format, or a function from the attributes of a call to it.
         terms, extra: as in `Accuracy`, of the value before quantisation.
         scale_is_argument: whether the scale is static, and so no result.
+        scale_layout: attribute with the order of the scales, where there is one.
     """
-    contract = Accuracy(terms=terms, extra=extra, quantised=Quantised(codes=codes, scale=scale, form=form))
+    judged = Quantised(codes=codes, scale=scale, form=form, scale_layout=scale_layout)
+    contract = Accuracy(terms=terms, extra=extra, quantised=judged)
     return ((codes, contract),) if scale_is_argument else ((codes, contract), (scale, contract))

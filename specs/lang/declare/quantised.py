@@ -18,7 +18,8 @@ E = max(e over the block) of amax. The scale rule rounds k times (AMAX 2, AMAX_Q
     low, high = (s - E / max) (1 - k u), (s + E / max) (1 + k u)                stored(low) <= s' <= stored(high)
 
 `stored` rounds up to a power of two under POW2_CEIL, and to the scale's format. It is monotonic: an E8M0 scale has one
-right value, and a second one where amax is so near the end of its range that the error decides.
+right value, and a second one where amax is so near the end of its range that the error decides. Where scales lie
+group by group, [groups, rows], rows of padding hold zeros.
 
 Codes, under the scale s' that was returned. y' / s' is a division, or a product with a rounded reciprocal: at most two
 roundings. With h(x) half the distance between neighbouring codes at x (1/2 for integers):
@@ -65,15 +66,22 @@ class Quantised:
     scale: name of a result, whose oracle gives the unrounded scale amax / max (with amax_floor); or of an argument,
         for static scales.
     form: the block format, or a function from the attributes of a call to it.
+    scale_layout: name of the attribute with the order of the scales, "row" or one of the columns'; None for "row". The
+        oracle gives them row by row in any case.
     """
 
     codes: str
     scale: str
     form: BlockFormat | Callable[[Mapping[str, object]], BlockFormat]
+    scale_layout: str | None = None
 
     def form_of(self, attributes: Mapping[str, object]) -> BlockFormat:
         """The format in a call with these attributes."""
         return self.form if isinstance(self.form, BlockFormat) else self.form(attributes)
+
+    def transposed(self, attributes: Mapping[str, object]) -> bool:
+        """Whether scales lie group by group in a call with these attributes."""
+        return self.scale_layout is not None and attributes[self.scale_layout] != "row"
 
     def formula(self) -> str:
         """The bound in symbols (see the module)."""
