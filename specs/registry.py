@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specs.activation.mul import ACT_AND_MUL
+from specs.activation.quant import ACT_AND_MUL_QUANT
 from specs.attention.decode import SPARSE_MLA_DECODE_FP8
 from specs.attention.prefill import SPARSE_MLA_PREFILL
 from specs.cache.combine import COMBINE_TOPK_SWA
@@ -107,6 +108,7 @@ OPS: dict[str, Op] = {
         HC_HEAD,
         ROTARY_EMBEDDING,
         ACT_AND_MUL,
+        ACT_AND_MUL_QUANT,
         QK_NORM_ROPE,
         MOE_ROUTE,
         MOE_PERMUTE,

@@ -3121,6 +3121,96 @@ def act_and_mul(
         gives y bf16 [5, 72].
     """
 
+def act_and_mul_quant(
+    x: torch.Tensor,
+    scale_ub: torch.Tensor | None = None,
+    *,
+    kind: Literal["silu", "mul_and_silu", "gelu", "gelu_tanh", "swigluoai", "swigluoai_uninterleaved", "clamp", "swiglustep", "situ"] = "silu",
+    limit: float = 7.0,
+    alpha: float = 1.702,
+    beta: float = 1.0,
+    linear_beta: float = 0.0,
+    group: Literal[32, 64, 128] = 128,
+    scale_format: _Format = "f32",
+    ue8m0: bool = False,
+    scale_layout: Literal["row", "column", "column_tma"] = "row",
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """FP8 codes of the products of gated activations, with one scale per group.
+
+    A row x of W columns has the gates g and the factors u, W / 2 of each: the first and the second half, or, in rows
+    of `swigluoai`, the even and the odd columns. With s(x) = 1 / (1 + exp(-x)):
+
+        silu                      g s(g) u                                              Llama, Qwen, DeepSeek-V3
+        mul_and_silu              g u s(u)
+        gelu                      g (1 + erf(g / sqrt 2)) / 2 u                         Gemma
+        gelu_tanh                 g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))) / 2 u   Gemma 2 and 3
+        swigluoai                 g' s(alpha g') (u' + beta)                            gpt-oss
+        swigluoai_uninterleaved   the same of halves
+        clamp                     g' s(g') u'                                           DeepSeek-V4
+        swiglustep                min(g s(g), limit) u'                                 Step
+        situ                      beta tanh(g / beta) s(g) u''                          Kimi
+
+    g' = min(g, limit), without a lower bound; u' = u clamped to -limit .. limit; neither is where limit is 0. u'' =
+    linear_beta tanh(u / linear_beta), or u where linear_beta is 0.
+
+    All steps are float32; the product y is rounded to the format of x, and quantised:
+
+        amax  = max(|y| of the group, floor)        limited to scale_ub where it is passed
+        scale = amax * fl(1 / 448)                  fl: rounded to float32; rounded up to a power of two under ue8m0
+        q     = round_half_even(y / scale)          to e4m3, saturating at 448
+
+    The floor is 1e-10. Codes and scales have the bytes that `act_and_mul` followed by `per_token_group_quant_fp8`
+    gives. Gates and factors are finite.
+
+    Source: Shazeer, GLU Variants Improve Transformer (2020); DeepSeek-V3 technical report, section 3.3
+
+    Args:
+        x: gates, then factors; in turn for the kind swigluoai, bf16 or f16 or f32 [..M, W]
+        scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates,
+            optional, f32 [] or [1]
+        kind: which activation. One of 'silu', 'mul_and_silu', 'gelu', 'gelu_tanh', 'swigluoai',
+            'swigluoai_uninterleaved', 'clamp', 'swiglustep', 'situ'. Default 'silu'.
+        limit: bound of gates and factors for swigluoai, clamp (10 in DeepSeek-V4) and swiglustep; 0 for none. Default
+            7.0.
+        alpha: factor of the gate in the sigmoid of swigluoai. Default 1.702.
+        beta: added to the factor in swigluoai; bound of the gate in situ. Default 1.0.
+        linear_beta: bound of the factor in situ, 0 for none. Default 0.0.
+        group: elements per scale. One of 32, 64, 128. Default 128.
+        scale_format: format of the scales; e8m0 implies ue8m0. One of f32, e8m0. Default 'f32'.
+        ue8m0: round scales up to powers of two. Default False.
+        scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
+            column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
+            'column', 'column_tma'. Default 'row'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
+            are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        q: codes, e4m3 [..M, W // 2]
+        scale: scale of every group, format of scale_format; shape by scale_layout:
+            row         [..M, (W // 2) // group]
+            column      [(W // 2) // group, M]
+            column_tma  [(W // 2) // group, ((M + 3) // 4) * 4]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: e = ((0 + 28) u_acc + t_acc) sum|terms|; |q scale - exact| <= scale (h + d), h half a step of the
+            codes, d = e / scale; scale between the scales of amax - e and amax + e.
+
+    Example:
+        With x bf16 [5, 768]:
+
+        >>> q, scale = act_and_mul_quant(x)
+
+        gives q e4m3 [5, 384], scale f32 [5, 3].
+    """
+
 def qk_norm_rope(
     qkv: torch.Tensor,
     q_weight: torch.Tensor,

@@ -53,6 +53,7 @@ SPEC_SHA256 = {
     "hc_head": "72f915ba67d13f40c0126715d05e31dd9b1daae6df0608b8a3093ac5f21dad99",
     "rotary_embedding": "102f16b8cafc5a9609946f6b33d2409eb9e7685bbfbdd01f0f74fb387ef3fdc0",
     "act_and_mul": "f34b7f5394cdbd9fff15dca08cfe15c58ef1d7621470b606cb6dde92008de223",
+    "act_and_mul_quant": "fc7b31d203adf96a22d7c49037b6888d73fb9941b1bdf3be44cf1c8b107bccf5",
     "qk_norm_rope": "07146082482cfb82fe26ca4b65cc44d4e807c80bafcbdd37f6c3ac01d970359a",
     "moe_route": "b31de768a543c7688de6b019dfc0db59a650dbbf5f90d1f0711d4cc391da5696",
     "moe_permute": "6556780c9ae147710dd6c9b91a2abc41a07e8163417c36c3863adfa3ca2a66e7",

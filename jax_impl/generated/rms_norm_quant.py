@@ -54,14 +54,14 @@ def rms_norm_quant(
     weight_1 = weight.astype(jnp.float32)[None, :]
     y_1 = (y * weight_1).astype(jnp.bfloat16)
     y_2 = y_1.reshape(BLOCK_M, 8192 // group, group)  # specs/norm/rms_quant.py:40
-    x_2 = y_2.astype(jnp.float32)  # specs/quant/fused.py:40
+    x_2 = y_2.astype(jnp.float32)  # specs/quant/fused.py:41
     amax = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_2), jnp.int32), axis=2)
     bits = jnp.maximum(amax, 0x2edbe6ff)  # float32 bits of 1e-10, specs/quant/scaling.py:56
     scale = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
     arange_64 = jnp.arange(8192 // group, dtype=jnp.int32)  # specs/quant/group.py:98
     mask_scale1 = arange_64 < 56
     plgpu.store(scale_ref.at[offs_m[:, None], arange_64[None, :]], scale, mask=mask_scale1[None, :])
-    # specs/quant/fused.py:46
+    # specs/quant/fused.py:47
     codes = div_rn(
         x_2, jnp.broadcast_to(scale.reshape(BLOCK_M, 8192 // group, 1), (BLOCK_M, 8192 // group, group))
     ).astype(jnp.float8_e4m3fn)

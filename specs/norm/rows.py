@@ -143,7 +143,8 @@ CLASSES["rest"] = None
 def rounded(value: NDArray, error: NDArray, form: ElementFormat) -> tuple[NDArray, NDArray]:
     """value rounded to a format, and how far from that an error of the value may move it: 0 unless near a tie."""
     nearest, low, high = (form.decode(form.encode(v)) for v in (value, value - error, value + error))
-    return nearest, np.maximum(np.abs(low - nearest), np.abs(high - nearest))
+    same = (low == nearest) & (high == nearest)  # infinities have no difference
+    return nearest, np.where(same, 0.0, np.maximum(np.abs(low - nearest), np.abs(high - nearest)))
 
 
 def definition(values: Mapping[str, Any]) -> tuple[NDArray, NDArray, NDArray]:

@@ -7,6 +7,7 @@ operation and then a quantiser (`per_token_group_quant_fp8`, `per_token_quant_fp
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,4 +115,6 @@ def references(values: Mapping[str, Any], y: Reference) -> dict[str, Reference]:
     amax = np.abs(y.value).reshape(*y.value.shape[:-1], n // size, size).max(-1)
     if values.get("scale_ub") is not None:
         amax = np.where(np.isnan(amax), amax, np.minimum(amax, np.asarray(values["scale_ub"]).item()))
+        # An infinity saturates as any value beyond the bound.
+        y = replace(y, value=np.clip(y.value, F32.min_finite, F32.max_finite))
     return {"q": y, "scale": Reference(value=np.maximum(amax, form.amax_floor) / form.largest)}

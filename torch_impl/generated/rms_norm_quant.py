@@ -55,14 +55,14 @@ def rms_norm_quant(
     weight_1 = weight.to(tl.float32)[None, :]
     y_1 = (y * weight_1).to(tl.bfloat16)
     y_2 = tl.reshape(y_1, [BLOCK_M, 8192 // group, group])  # specs/norm/rms_quant.py:40
-    x_2 = y_2.to(tl.float32)  # specs/quant/fused.py:40
+    x_2 = y_2.to(tl.float32)  # specs/quant/fused.py:41
     amax = tl.max(tl.abs(x_2).to(tl.int32, bitcast=True), axis=2)
     bits = tl.maximum(amax, 0x2edbe6ff)  # float32 bits of 1e-10, specs/quant/scaling.py:56
     scale = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     arange_64 = tl.arange(0, 8192 // group)  # specs/quant/group.py:98
     mask_scale1 = arange_64 < 56
     tl.store(scale_ptr + (offs_m[:, None] * (N // group) + arange_64[None, :]), scale, mask=mask_scale1[None, :])
-    codes = tl.div_rn(x_2, tl.reshape(scale, [BLOCK_M, 8192 // group, 1])).to(tl.float8e4nv)  # specs/quant/fused.py:46
+    codes = tl.div_rn(x_2, tl.reshape(scale, [BLOCK_M, 8192 // group, 1])).to(tl.float8e4nv)  # specs/quant/fused.py:47
     # Stored as groups: codes as rows would have the compiler lay the rows out for them, and add the squares up in
     # another order than rms_norm does.
     row = offs_m[:, None][:, :, None]  # specs/norm/rms_quant.py:43
