@@ -30,9 +30,10 @@ from typing import Any
 
 import numpy as np
 
+from specs.cache.arrays import D
 from specs.cache.declared import NB, B, T, block_table, positions, token_to_req
 from specs.cache.declared import slot_mapping as slots
-from specs.cache.qnorm import LEAST_EPS, POSITIONS, ROPE, D, rope, rope_magnitude, table
+from specs.cache.qnorm import LEAST_EPS, POSITIONS, ROPE, rope, rope_magnitude, table
 from specs.cache.rope import rotate
 from specs.compressor.save import PAGES, ROWS
 from specs.lang.declare.accuracy import Accuracy
@@ -109,7 +110,7 @@ def pooled(p: Any, token: Tile, position: Tile, column: Tile, inside: Tile | Non
         # Entries of pages that were evicted are arbitrary.
         page = load(p.block_table, (request, entry), live, other=-1)
         live = live & (page >= 0) & (page < p.PAGES)
-        mask = both(live[:, None], None if inside is None else inside[None, :])
+        mask = live[:, None] if inside is None else live[:, None] & inside[None, :]
         start = column[None, :]
         if p.overlap:
             start = ((index >= p.ratio).to(INT32) * p.D)[:, None] + start
@@ -125,7 +126,8 @@ def pooled(p: Any, token: Tile, position: Tile, column: Tile, inside: Tile | Non
     blocks, none = -(-count // p.BLOCK_R), zeros(column.shape)
     _, total, acc = fori_loop(0, blocks, step, none + LOWEST, none, none)
     # Columns of padding, and windows without a token: 0, not 0 / 0.
-    return acc / where(total == 0.0, 1.0, total)
+    c: Tile = acc / where(total == 0.0, 1.0, total)
+    return c
 
 
 def normalised(p: Any, c: Tile, column: Tile, inside: Tile | None) -> Tile:
