@@ -17,6 +17,7 @@ from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.compressor.compress import COMPRESS_NORM_ROPE
 from specs.compressor.save import SAVE_PARTIAL_STATES
 from specs.flash.varlen import FLASH_ATTN_VARLEN
+from specs.gemm.batched import BMM
 from specs.gemm.dense import GEMM
 from specs.gemm.fp4 import FP4_GEMM
 from specs.gemm.fp8 import FP8_BMM, FP8_GEMM, FP8_GEMM_W8A16
@@ -44,6 +45,8 @@ from specs.moe.permute import MOE_PERMUTE
 from specs.moe.route import MOE_ROUTE
 from specs.norm.rms import RMS_NORM
 from specs.norm.rms_quant import RMS_NORM_QUANT
+from specs.output.inverse import INV_ROPE_FP8_QUANT
+from specs.output.scales import TMA_ALIGNED_SCALES
 from specs.quant.group import MXFP4_QUANT, MXFP8_QUANT, NVFP4_QUANT, PER_TOKEN_GROUP_QUANT_FP8
 from specs.quant.row import PER_TOKEN_QUANT_FP8, PER_TOKEN_QUANT_INT8
 from specs.quant.static import STATIC_QUANT_FP8
@@ -65,6 +68,7 @@ OPS: dict[str, Op] = {
         MXFP4_QUANT,
         NVFP4_QUANT,
         GEMM,
+        BMM,
         FP8_GEMM,
         FP8_BMM,
         FP8_GEMM_W8A16,
@@ -102,6 +106,8 @@ OPS: dict[str, Op] = {
         RMS_NORM_QUANT,
         SAVE_PARTIAL_STATES,
         COMPRESS_NORM_ROPE,
+        INV_ROPE_FP8_QUANT,
+        TMA_ALIGNED_SCALES,
         MHC_POST,
         MHC_PRE,
         MHC_FUSED_POST_PRE,

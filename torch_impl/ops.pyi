@@ -467,6 +467,59 @@ def gemm(
         gives c bf16 [1, 96].
     """
 
+def bmm(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    *,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Products of unquantised activations, one weight per batch.
+
+        C[m, g, n] = sum_k A[m, g, k] B[g, k, n]
+
+    einsum("mgk,gnk->mgn") with weight_order="nk". Products are exact where a and b are 16-bit, sums are float32, and
+    C is rounded once. With invariant=True a row of C has the same bits whatever the number of rows. `fp8_bmm` is the
+    same with scales, batch after batch: A [g, m, k].
+
+    DeepSeek-V4 projects groups of heads so; a and b are its rotated attention output (`rotary_embedding` with
+    inverse=True) and wo_a.
+
+    Source: DeepSeek-V4, output projection
+
+    Args:
+        a: activations, bf16 or f16 or f32 [M, G, K]
+        b: weight of every batch, format of a [G, K, N] (last two swapped at weight_order="nk")
+        weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order. One of 'kn',
+            'nk'. Default 'kn'.
+        out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write c into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        c: result, format of out_dtype [M, G, N]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        c: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (K + 8) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+
+    Example:
+        With a bf16 [9, 4, 256], b bf16 [4, 96, 256]:
+
+        >>> c = bmm(a, b, weight_order="nk")
+
+        gives c bf16 [9, 4, 96].
+    """
+
 def fp8_gemm(
     a: torch.Tensor,
     b: torch.Tensor,
@@ -2742,6 +2795,106 @@ def compress_norm_rope(
         ...     cos_sin, ratio=4, overlap=True)
 
         gives rows bf16 [17, 512].
+    """
+
+def inv_rope_fp8_quant(
+    o: torch.Tensor,
+    positions: torch.Tensor,
+    cos_sin: torch.Tensor,
+    *,
+    n_groups: int,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention output rotated back and quantised, in the order of a grouped projection.
+
+        y[t, h]  = the last columns of o[t, h], as many as the table has, rotated by minus the angle of positions[t]
+        s        = 2^ceil(log2(max(amax, 1e-10) / 448))          amax: largest magnitude of 128 columns
+        q[g, t]  = e4m3(y / s) of the heads of group g, one after the other
+
+    Pairs are interleaved: e' = e c + o s, o' = o c - e s. Everything is float32, and nothing is rounded before it is
+    quantised. Rows with a position outside the table are not rotated. `fp8_bmm` takes q and scale as they are; for
+    products that read scales token by token, `tma_aligned_scales` reorders them. For a product of bfloat16 (`bmm`) o
+    is rotated in place by rotary_embedding(positions, o, None, cos_sin, neox=False, inverse=True, offset=512 -
+    columns of the table).
+
+    Source: DeepSeek-V4, output projection
+
+    Args:
+        o: output of the heads, bf16 [T, H, 512]
+        positions: position of every token in its request, int32 or int64 [T]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        n_groups: groups of consecutive heads. Required.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
+            format and device of the result; the last dimension is contiguous, other strides are free. Refused where
+            it begins at the address of an argument.
+
+    Returns:
+        q: codes of the heads of every group, e4m3 [n_groups, T, (H // n_groups) * 512]
+        scale: one scale per 128 columns, a power of two, f32 [n_groups, T, (H // n_groups) * 4]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q, scale: e = ((0 + 3) u_acc + t_acc) sum|terms|; |q scale - exact| <= scale (h + d), h half a step of the
+            codes, d = e / scale; scale between the scales of amax - e and amax + e.
+
+    Example:
+        With o bf16 [4, 8, 512], positions int32 [4], cos_sin f32 [97, 64]:
+
+        >>> q, scale = inv_rope_fp8_quant(o, positions, cos_sin, n_groups=2)
+
+        gives q e4m3 [2, 4, 2048], scale f32 [2, 4, 16].
+    """
+
+def tma_aligned_scales(
+    scale: torch.Tensor,
+    *,
+    out_dtype: _Format = "f32",
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Scales token by token, padded, and packed as ue8m0 where asked for.
+
+        float32    out[g, s, t] = scale[g, t, s]
+        int32      out[g, w, t] = sum over i of 0 .. 3:  byte(scale[g, t, 4 w + i]) 2^(8 i)        ue8m0, the first
+            one low
+
+        byte(x) = the exponent bits of x, which are its ue8m0 code where x is a power of two
+
+    Tokens are padded to a multiple of 4, which is 16 bytes, and scales per token to whole words of four: both with
+    zeros. DeepGEMM takes the view out.permute(2, 0, 1), [tokens, groups, scales or words].
+
+    Source: DeepGEMM, layouts of scales
+
+    Args:
+        scale: scales of every token; powers of two where they are packed, f32 [G, T, S]
+        out_dtype: float32 scales, or int32 words of ue8m0. One of f32, int32. Default 'f32'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: an array to write out into, which is then returned: shape, format and device of the result; the last
+            dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    Returns:
+        out: scales, or words of four, of every token in turn, format of out_dtype; shape by out_dtype:
+            f32    [G, S, cdiv(T, 4) * 4]
+            int32  [G, cdiv(S, 4), cdiv(T, 4) * 4]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        out: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With scale f32 [2, 7, 32]:
+
+        >>> out = tma_aligned_scales(scale, out_dtype="int32")
+
+        gives out int32 [2, 8, 8].
     """
 
 def mhc_post(

@@ -36,7 +36,7 @@ def compress_norm_rope(
     D = 512
     ROPE = 64
     BLOCK_R = 8
-    token = pl.program_id(0)  # specs/compressor/compress.py:75
+    token = pl.program_id(0)  # specs/compressor/compress.py:76
     position = plgpu.load(positions_ref.at[token])
     slot = plgpu.load(slot_mapping_ref.at[token])
     # Clamped, because // and % of negatives differ between targets.
@@ -45,7 +45,7 @@ def compress_norm_rope(
     column = jnp.arange(512, dtype=jnp.int32)
     @pl.when((position >= 0) & (slot >= 0) & (phase == ratio - 1))
     def branch():
-        request = plgpu.load(token_to_req_ref.at[token])  # specs/compressor/compress.py:97
+        request = plgpu.load(token_to_req_ref.at[token])  # specs/compressor/compress.py:98
         # A request outside the table has no pages: its row must not be read.
         pages = jnp.where((request >= 0) & (request < B), jnp.int32(NB), jnp.int32(0))
         first = safe - (ratio * 2 - 1)
@@ -53,7 +53,7 @@ def compress_norm_rope(
         top = none + -3.4028234663852886e+38
         def step(k, carry):
             (top_2, total_1, acc_1) = carry
-            index = k * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/compressor/compress.py:103
+            index = k * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/compressor/compress.py:104
             at = index + first
             live = at >= 0
             at_1 = jnp.maximum(at, 0)
@@ -86,15 +86,15 @@ def compress_norm_rope(
             value = jnp.sum(weight_1 * kv, axis=0)
             acc_2 = fma(acc_1, kept, value)
             return (highest, total_2, acc_2)
-        (top_1, total, acc) = jax.lax.fori_loop(0, 1, step, (top, none, none))  # specs/compressor/compress.py:126
+        (top_1, total, acc) = jax.lax.fori_loop(0, 1, step, (top, none, none))  # specs/compressor/compress.py:127
         # Columns of padding, and windows without a token: 0, not 0 / 0.
         c = div_rn(acc, jnp.where(total == 0.0, 1.0, total))
-        value_1 = jnp.sum(c * c, axis=0)  # specs/compressor/compress.py:133
+        value_1 = jnp.sum(c * c, axis=0)  # specs/compressor/compress.py:135
         inverse = div_rn(jnp.float32(1.0), jnp.sqrt(value_1 * 0.001953125 + 1e-06))  # 2**-9
         norm_weight = plgpu.load(norm_weight_ref.at[column])
         y = c * inverse * norm_weight.astype(jnp.float32)
-        position_1 = safe - phase  # specs/compressor/compress.py:85
-        known = position_1 < POSITIONS  # specs/compressor/compress.py:139
+        position_1 = safe - phase  # specs/compressor/compress.py:86
+        known = position_1 < POSITIONS  # specs/compressor/compress.py:141
         pair = jnp.arange(256, dtype=jnp.int32) - (D - ROPE) // 2
         turns = (pair >= 0) & (pair < ROPE // 2) & known
         # Masked lanes index the table too; keep them inside it.
@@ -110,9 +110,9 @@ def compress_norm_rope(
             ],
             axis=-1
         ).reshape(512)
-        plgpu.store(rows_ref.at[token, column], y_1.astype(jnp.bfloat16))  # specs/compressor/compress.py:86
+        plgpu.store(rows_ref.at[token, column], y_1.astype(jnp.bfloat16))  # specs/compressor/compress.py:87
     # Most tokens: they leave after these three loads.
-    none_1 = (position < 0) | (slot < 0) | (phase < ratio - 1)  # specs/compressor/compress.py:90
+    none_1 = (position < 0) | (slot < 0) | (phase < ratio - 1)  # specs/compressor/compress.py:91
     @pl.when(none_1)
     def branch_1():
-        plgpu.store(rows_ref.at[token, column], jnp.full((512,), 0.0, jnp.bfloat16))  # specs/compressor/compress.py:91
+        plgpu.store(rows_ref.at[token, column], jnp.full((512,), 0.0, jnp.bfloat16))  # specs/compressor/compress.py:92

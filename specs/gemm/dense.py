@@ -10,7 +10,7 @@ With invariant=True a row of C has the same bits whatever the number of rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -24,7 +24,7 @@ from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constrai
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, FrameworkProduct, Independent, Op, Reference, definition_of, single
 from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
-from specs.tile.blocks import UNDEFINED, load_block
+from specs.tile.blocks import UNDEFINED, Slice, load_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.interpret.arrayops import ArrayOps
 from specs.tile.language import cdiv, dot, fori_loop, zeros
@@ -37,25 +37,32 @@ def gemm(p: Any) -> None:
     """One [BLOCK_M, BLOCK_N] tile of C."""
     tile_m, tile_n = tile_position(p)
     rows, cols = span(tile_m, p.BLOCK_M, UNDEFINED), span(tile_n, p.BLOCK_N, UNDEFINED)
+    acc = multiplied(p, lambda depth: load_block(p.a, (rows, depth)), lambda depth: load_block(p.b, (depth, cols)))
+    finish(p, acc, rows, cols)
+
+
+def multiplied(p: Any, a_of: Callable[[Slice], Tile], b_of: Callable[[Slice], Tile]) -> Tile:
+    """The sum over K of products of tiles, each loaded for a range of K; float32 [BLOCK_M, BLOCK_N]."""
 
     def step(k: Tile, acc: Tile) -> Tile:
         depth = span(k, p.BLOCK_K)
-        a, b = load_block(p.a, (rows, depth)), load_block(p.b, (depth, cols))
+        a, b = a_of(depth), b_of(depth)
         # A float32 operand makes the other one float32: matrix units would round it.
         wide = F32 if F32 in (a.element, b.element) else a.element
         return dot(a.to(wide), b.to(wide), acc)
 
-    acc = fori_loop(0, cdiv(p.K, p.BLOCK_K), step, zeros((p.BLOCK_M, p.BLOCK_N)))
-    finish(p, acc, rows, cols)
+    acc: Tile = fori_loop(0, cdiv(p.K, p.BLOCK_K), step, zeros((p.BLOCK_M, p.BLOCK_N)))
+    return acc
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     """The definition, float64."""
-    weight = inputs["b"].T if inputs["weight_order"] == "nk" else inputs["b"]
-    return {"c": product(inputs["a"], weight, inputs.get("bias"))}
+    b = inputs["b"].T if inputs["weight_order"] == "nk" else inputs["b"]
+    return {"c": product(inputs["a"], b, inputs.get("bias"))}
 
 
-def _weight(ops: ArrayOps, given: Operands) -> Weight:
+def weight(ops: ArrayOps, given: Operands) -> Weight:
+    """b as float32 [.., K, N]."""
     values = ops.cast(given.arrays["b"], F32)
     values = swap(ops, values) if given.attributes["weight_order"] == "nk" else values
     return Weight(factors=Factors(values=values), group=None, bias=bias_of(ops, given))
@@ -90,6 +97,7 @@ def _configs() -> tuple[Config, ...]:
     )
 
 
+CONFIGS = _configs()
 _FREE = Dense(inner=Inner.FREE)
 _KERNEL = Kernel(
     name="gemm",
@@ -122,7 +130,7 @@ _KERNEL = Kernel(
         invariant(),
     ),
     tunables=tunables(),
-    configs=_configs(),
+    configs=CONFIGS,
     static_conditions=static_conditions(),
     grid=grid(),
     body=gemm,
@@ -148,7 +156,7 @@ GEMM: Op = single(
         ),
     ),
     oracle=oracle,
-    framework_product=FrameworkProduct(weight=_weight, activations=_activations, constant=("b", "bias")),
+    framework_product=FrameworkProduct(weight=weight, activations=_activations, constant=("b", "bias")),
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         _case("one-row", 1, 96, 200, ("bias",), attributes={"out_dtype": BF16}),

@@ -36,10 +36,12 @@ class Factors:
     """One operand: float32 `values` and the scales that belong to it, which are multiplied one after the other.
 
     values: [.., M, K] or [.., K, N]. scales: broadcastable to [.., M, G] or [.., G, N], G the groups of K.
+    order: of activations, dimensions of the product in the order of the result; None where that is [.., M, N].
     """
 
     values: Any
     scales: tuple[Any, ...] = ()
+    order: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +145,10 @@ def bias_of(ops: ArrayOps, given: Operands) -> Any | None:
 
 
 def multiply(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
-    """float32 [.., M, N]: products summed in float32 within a group, then scaled, then the bias."""
+    """float32 [.., M, N], or in the activations' order: products summed within a group, then scaled, then the bias."""
     total = _sum_of_groups(ops, a, weight)
-    return total if weight.bias is None else ops.binary(Opcode.ADD)(total, weight.bias)
+    total = total if weight.bias is None else ops.binary(Opcode.ADD)(total, weight.bias)
+    return total if a.order is None else ops.transpose(total, a.order)
 
 
 def folded(ops: ArrayOps, operand: Factors, group: int, axis: int) -> Factors:

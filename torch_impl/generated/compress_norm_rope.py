@@ -36,7 +36,7 @@ def compress_norm_rope(
     D: tl.constexpr = 512
     ROPE: tl.constexpr = 64
     BLOCK_R: tl.constexpr = 8
-    token = tl.program_id(0)  # specs/compressor/compress.py:75
+    token = tl.program_id(0)  # specs/compressor/compress.py:76
     position = tl.load(positions_ptr + token)
     slot = tl.load(slot_mapping_ptr + token)
     # Clamped, because // and % of negatives differ between targets.
@@ -44,7 +44,7 @@ def compress_norm_rope(
     phase = safe % ratio
     column = tl.arange(0, 512)
     if (position >= 0) & (slot >= 0) & (phase == ratio - 1):
-        request = tl.load(token_to_req_ptr + token)  # specs/compressor/compress.py:97
+        request = tl.load(token_to_req_ptr + token)  # specs/compressor/compress.py:98
         # A request outside the table has no pages: its row must not be read.
         pages = tl.where((request >= 0) & (request < B), NB, 0)
         first = safe - (ratio * 2 - 1)
@@ -53,7 +53,7 @@ def compress_norm_rope(
         total = none
         acc = none
         for k in range(1):
-            index = k * BLOCK_R + tl.arange(0, BLOCK_R)  # specs/compressor/compress.py:103
+            index = k * BLOCK_R + tl.arange(0, BLOCK_R)  # specs/compressor/compress.py:104
             at = index + first
             live = at >= 0
             at_1 = tl.maximum(at, 0)
@@ -90,13 +90,13 @@ def compress_norm_rope(
             total = total_1
             acc = acc_1
         # Columns of padding, and windows without a token: 0, not 0 / 0.
-        c = tl.div_rn(acc, tl.where(total == 0.0, 1.0, total))  # specs/compressor/compress.py:128
-        value_1 = tl.sum(c * c, axis=0)  # specs/compressor/compress.py:133
+        c = tl.div_rn(acc, tl.where(total == 0.0, 1.0, total))  # specs/compressor/compress.py:129
+        value_1 = tl.sum(c * c, axis=0)  # specs/compressor/compress.py:135
         inverse = tl.div_rn(1.0, tl.sqrt(value_1 * 0.001953125 + 1e-06))  # 2**-9
         norm_weight = tl.load(norm_weight_ptr + column)
         y = c * inverse * norm_weight.to(tl.float32)
-        position_1 = safe - phase  # specs/compressor/compress.py:85
-        known = position_1 < POSITIONS  # specs/compressor/compress.py:139
+        position_1 = safe - phase  # specs/compressor/compress.py:86
+        known = position_1 < POSITIONS  # specs/compressor/compress.py:141
         pair = tl.arange(0, 256) - (D - ROPE) // 2
         turns = (pair >= 0) & (pair < ROPE // 2) & known
         # Masked lanes index the table too; keep them inside it.
@@ -111,8 +111,8 @@ def compress_norm_rope(
             ),
             [512]
         )
-        tl.store(rows_ptr + (token * D + column), y_1.to(tl.bfloat16))  # specs/compressor/compress.py:86
+        tl.store(rows_ptr + (token * D + column), y_1.to(tl.bfloat16))  # specs/compressor/compress.py:87
     # Most tokens: they leave after these three loads.
-    none_1 = (position < 0) | (slot < 0) | (phase < ratio - 1)  # specs/compressor/compress.py:90
+    none_1 = (position < 0) | (slot < 0) | (phase < ratio - 1)  # specs/compressor/compress.py:91
     if none_1:
-        tl.store(rows_ptr + (token * D + column), tl.full([512], 0.0, tl.bfloat16))  # specs/compressor/compress.py:91
+        tl.store(rows_ptr + (token * D + column), tl.full([512], 0.0, tl.bfloat16))  # specs/compressor/compress.py:92
