@@ -53,6 +53,7 @@ from specs.quant.static import STATIC_QUANT_FP8
 from specs.quant.tensor import PER_TENSOR_QUANT_FP8
 from specs.rope.embedding import ROTARY_EMBEDDING
 from specs.rope.qk_norm import QK_NORM_ROPE
+from specs.sampling.logprobs import LOGPROBS
 from specs.sampling.penalties import APPLY_PENALTIES
 from specs.sampling.sample import FILTER_LOGITS, SAMPLE
 
@@ -127,5 +128,6 @@ OPS: dict[str, Op] = {
         APPLY_PENALTIES,
         SAMPLE,
         FILTER_LOGITS,
+        LOGPROBS,
     )
 }

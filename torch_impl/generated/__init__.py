@@ -69,4 +69,5 @@ SPEC_SHA256 = {
     "apply_penalties": "2f5c6e86ba2833ae4af91e56fd5a819ed36826d2687e1d2371efdb1e3ad219b6",
     "sample": "2b40f656b50ae8cc6c9e22040b3d4c9e08521d89675b3e256111da3012f8f30b",
     "filter_logits": "21b434a9551e7c1eccf30ef333401b468baf38536f04d0338da66ffbc8e764ee",
+    "logprobs": "44010c3982973a827e07f641ea86c4a5ab878815f5483d4ba591f1bd67f5cbf3",
 }
