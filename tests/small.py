@@ -7,6 +7,7 @@ from math import prod
 
 import specs
 from parity.judge.inputs import layout_of
+from specs.lang.declare.kernel import Rows
 from specs.lang.declare.op import Case, Op
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.ir import walk
@@ -14,6 +15,15 @@ from specs.tile.launch.cases import case_launches
 
 QUICK = 500
 """Operations of a program that compilers take about as long for as for none."""
+
+
+def row_axis(op: Op) -> str | None:
+    """Name of the axis that leading dimensions multiply to, None where an operation has no such axis."""
+    for array in op.arrays:
+        for shape in (*array.shapes, *(s for _, shapes in array.shapes_by for s in shapes)):
+            if shape and isinstance(shape[0], Rows):
+                return shape[0].axis.name
+    return None
 
 
 def rows(case: Case) -> int:

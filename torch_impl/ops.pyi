@@ -2910,7 +2910,7 @@ def mhc_post(
 
         y[t, j, h] = post[t, j] x[t, h] + sum_i comb[t, i, j] residual[t, i, h]
 
-    float32 in this order, rounded once. The sum is over the first index of comb.
+    float32 in this order, rounded once, zeros positive. The sum is over the first index of comb.
 
     Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
 

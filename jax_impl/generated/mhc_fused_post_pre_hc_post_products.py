@@ -35,7 +35,7 @@ def hc_post_products(
     COLS = 24
     BLOCK_T = 128
     BLOCK_H = 32
-    offs_t = pl.program_id(1) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/mhc/products.py:39
+    offs_t = pl.program_id(1) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/mhc/products.py:40
     prev_post = plgpu.load(prev_post_ref.at[offs_t, jnp.int32(0), jnp.int32(0)])
     post_j = prev_post[:, None]
     prev_post_1 = plgpu.load(prev_post_ref.at[offs_t, jnp.int32(1), jnp.int32(0)])
@@ -76,15 +76,15 @@ def hc_post_products(
     comb_ij_14 = prev_comb_14[:, None]
     prev_comb_15 = plgpu.load(prev_comb_ref.at[offs_t, jnp.int32(3), jnp.int32(3)])
     comb_ij_15 = prev_comb_15[:, None]
-    split = pl.program_id(0)  # specs/mhc/products.py:56
+    split = pl.program_id(0)  # specs/mhc/products.py:57
     acc = jnp.full((BLOCK_T, 32), 0.0, jnp.float32)
     squares = jnp.full((BLOCK_T,), 0.0, jnp.float32)
-    arange_32 = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/mhc/products.py:43
-    mask_cols = arange_32 < 24  # specs/mhc/products.py:66
-    def step(k, carry):  # specs/mhc/products.py:72
+    arange_32 = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/mhc/products.py:44
+    mask_cols = arange_32 < 24  # specs/mhc/products.py:67
+    def step(k, carry):  # specs/mhc/products.py:73
         (acc_2, squares_2) = carry
-        index = split * 128 + k * BLOCK_H  # specs/mhc/products.py:59
-        offs_h = index + arange_32  # specs/mhc/products.py:43
+        index = split * 128 + k * BLOCK_H  # specs/mhc/products.py:60
+        offs_h = index + arange_32  # specs/mhc/products.py:44
         x = plgpu.load(x_ref.at[offs_t[:, None], offs_h[None, :]])
         x_1 = x.astype(jnp.float32)
         residual = plgpu.load(residual_ref.at[offs_t[:, None], jnp.int32(0), offs_h[None, :]])
@@ -100,28 +100,32 @@ def hc_post_products(
         y_1 = fma(comb_ij, stream, y)
         y_2 = fma(comb_ij_1, stream_1, y_1)
         y_3 = fma(comb_ij_2, stream_2, y_2)
+        y_4 = fma(comb_ij_3, stream_3, y_3)
         # Rounded before they are multiplied: the products are of the streams as stored.
-        x_2 = fma(comb_ij_3, stream_3, y_3).astype(jnp.bfloat16)  # specs/mhc/products.py:46
-        y_4 = post_j_1 * x_1  # specs/mhc/post.py:45
-        y_5 = fma(comb_ij_4, stream, y_4)
-        y_6 = fma(comb_ij_5, stream_1, y_5)
-        y_7 = fma(comb_ij_6, stream_2, y_6)
-        x_3 = fma(comb_ij_7, stream_3, y_7).astype(jnp.bfloat16)  # specs/mhc/products.py:46
-        y_8 = post_j_2 * x_1  # specs/mhc/post.py:45
-        y_9 = fma(comb_ij_8, stream, y_8)
-        y_10 = fma(comb_ij_9, stream_1, y_9)
-        y_11 = fma(comb_ij_10, stream_2, y_10)
-        x_4 = fma(comb_ij_11, stream_3, y_11).astype(jnp.bfloat16)  # specs/mhc/products.py:46
-        y_12 = post_j_3 * x_1  # specs/mhc/post.py:45
-        y_13 = fma(comb_ij_12, stream, y_12)
-        y_14 = fma(comb_ij_13, stream_1, y_13)
-        y_15 = fma(comb_ij_14, stream_2, y_14)
-        x_5 = fma(comb_ij_15, stream_3, y_15).astype(jnp.bfloat16)  # specs/mhc/products.py:46
+        x_2 = jnp.where(y_4 == 0.0, 0.0, y_4).astype(jnp.bfloat16)  # specs/mhc/products.py:47
+        y_5 = post_j_1 * x_1  # specs/mhc/post.py:45
+        y_6 = fma(comb_ij_4, stream, y_5)
+        y_7 = fma(comb_ij_5, stream_1, y_6)
+        y_8 = fma(comb_ij_6, stream_2, y_7)
+        y_9 = fma(comb_ij_7, stream_3, y_8)
+        x_3 = jnp.where(y_9 == 0.0, 0.0, y_9).astype(jnp.bfloat16)  # specs/mhc/products.py:47
+        y_10 = post_j_2 * x_1  # specs/mhc/post.py:45
+        y_11 = fma(comb_ij_8, stream, y_10)
+        y_12 = fma(comb_ij_9, stream_1, y_11)
+        y_13 = fma(comb_ij_10, stream_2, y_12)
+        y_14 = fma(comb_ij_11, stream_3, y_13)
+        x_4 = jnp.where(y_14 == 0.0, 0.0, y_14).astype(jnp.bfloat16)  # specs/mhc/products.py:47
+        y_15 = post_j_3 * x_1  # specs/mhc/post.py:45
+        y_16 = fma(comb_ij_12, stream, y_15)
+        y_17 = fma(comb_ij_13, stream_1, y_16)
+        y_18 = fma(comb_ij_14, stream_2, y_17)
+        y_19 = fma(comb_ij_15, stream_3, y_18)
+        x_5 = jnp.where(y_19 == 0.0, 0.0, y_19).astype(jnp.bfloat16)  # specs/mhc/products.py:47
         plgpu.store(residual_cur_ref.at[offs_t[:, None], jnp.int32(0), offs_h[None, :]], x_2)
         plgpu.store(residual_cur_ref.at[offs_t[:, None], jnp.int32(1), offs_h[None, :]], x_3)
         plgpu.store(residual_cur_ref.at[offs_t[:, None], jnp.int32(2), offs_h[None, :]], x_4)
         plgpu.store(residual_cur_ref.at[offs_t[:, None], jnp.int32(3), offs_h[None, :]], x_5)
-        wide = x_2.astype(jnp.float32)  # specs/mhc/products.py:61
+        wide = x_2.astype(jnp.float32)  # specs/mhc/products.py:62
         value = jnp.sum(wide * wide, axis=1)
         squares_3 = squares_2 + value
         offs_fn1 = index + H * 0 + arange_32
@@ -129,11 +133,13 @@ def hc_post_products(
             fn_ref.at[arange_32[:, None], offs_fn1[None, :]], mask=jnp.broadcast_to(mask_cols[:, None], (32, BLOCK_H)),
             other=0.0
         )
-        high = weight.astype(jnp.bfloat16)  # specs/mhc/products.py:80
+        high = weight.astype(jnp.bfloat16)  # specs/mhc/products.py:81
         rest = weight - high.astype(jnp.float32)
-        middle = rest.astype(jnp.bfloat16)
-        part = (rest - middle.astype(jnp.float32)).astype(jnp.bfloat16)
-        acc_3 = acc_2 + jnp.dot(x_2, transposed(high), preferred_element_type=jnp.float32)  # specs/mhc/products.py:68
+        # infinities and NaN have no more parts
+        rest_1 = jnp.where(rest != rest, 0.0, rest)
+        middle = rest_1.astype(jnp.bfloat16)
+        part = (rest_1 - middle.astype(jnp.float32)).astype(jnp.bfloat16)
+        acc_3 = acc_2 + jnp.dot(x_2, transposed(high), preferred_element_type=jnp.float32)  # specs/mhc/products.py:69
         acc_4 = acc_3 + jnp.dot(x_2, transposed(middle), preferred_element_type=jnp.float32)
         acc_5 = acc_4 + jnp.dot(x_2, transposed(part), preferred_element_type=jnp.float32)
         wide_1 = x_3.astype(jnp.float32)
@@ -144,11 +150,12 @@ def hc_post_products(
             fn_ref.at[arange_32[:, None], offs_fn1_1[None, :]],
             mask=jnp.broadcast_to(mask_cols[:, None], (32, BLOCK_H)), other=0.0
         )
-        high_1 = weight_1.astype(jnp.bfloat16)  # specs/mhc/products.py:80
-        rest_1 = weight_1 - high_1.astype(jnp.float32)
-        middle_1 = rest_1.astype(jnp.bfloat16)
-        part_1 = (rest_1 - middle_1.astype(jnp.float32)).astype(jnp.bfloat16)
-        acc_6 = acc_5 + jnp.dot(x_3, transposed(high_1), preferred_element_type=jnp.float32)  # specs/mhc/products.py:68
+        high_1 = weight_1.astype(jnp.bfloat16)  # specs/mhc/products.py:81
+        rest_2 = weight_1 - high_1.astype(jnp.float32)
+        rest_3 = jnp.where(rest_2 != rest_2, 0.0, rest_2)
+        middle_1 = rest_3.astype(jnp.bfloat16)
+        part_1 = (rest_3 - middle_1.astype(jnp.float32)).astype(jnp.bfloat16)
+        acc_6 = acc_5 + jnp.dot(x_3, transposed(high_1), preferred_element_type=jnp.float32)  # specs/mhc/products.py:69
         acc_7 = acc_6 + jnp.dot(x_3, transposed(middle_1), preferred_element_type=jnp.float32)
         acc_8 = acc_7 + jnp.dot(x_3, transposed(part_1), preferred_element_type=jnp.float32)
         wide_2 = x_4.astype(jnp.float32)
@@ -159,11 +166,12 @@ def hc_post_products(
             fn_ref.at[arange_32[:, None], offs_fn1_2[None, :]],
             mask=jnp.broadcast_to(mask_cols[:, None], (32, BLOCK_H)), other=0.0
         )
-        high_2 = weight_2.astype(jnp.bfloat16)  # specs/mhc/products.py:80
-        rest_2 = weight_2 - high_2.astype(jnp.float32)
-        middle_2 = rest_2.astype(jnp.bfloat16)
-        part_2 = (rest_2 - middle_2.astype(jnp.float32)).astype(jnp.bfloat16)
-        acc_9 = acc_8 + jnp.dot(x_4, transposed(high_2), preferred_element_type=jnp.float32)  # specs/mhc/products.py:68
+        high_2 = weight_2.astype(jnp.bfloat16)  # specs/mhc/products.py:81
+        rest_4 = weight_2 - high_2.astype(jnp.float32)
+        rest_5 = jnp.where(rest_4 != rest_4, 0.0, rest_4)
+        middle_2 = rest_5.astype(jnp.bfloat16)
+        part_2 = (rest_5 - middle_2.astype(jnp.float32)).astype(jnp.bfloat16)
+        acc_9 = acc_8 + jnp.dot(x_4, transposed(high_2), preferred_element_type=jnp.float32)  # specs/mhc/products.py:69
         acc_10 = acc_9 + jnp.dot(x_4, transposed(middle_2), preferred_element_type=jnp.float32)
         acc_11 = acc_10 + jnp.dot(x_4, transposed(part_2), preferred_element_type=jnp.float32)
         wide_3 = x_5.astype(jnp.float32)
@@ -174,16 +182,17 @@ def hc_post_products(
             fn_ref.at[arange_32[:, None], offs_fn1_3[None, :]],
             mask=jnp.broadcast_to(mask_cols[:, None], (32, BLOCK_H)), other=0.0
         )
-        high_3 = weight_3.astype(jnp.bfloat16)  # specs/mhc/products.py:80
-        rest_3 = weight_3 - high_3.astype(jnp.float32)
-        middle_3 = rest_3.astype(jnp.bfloat16)
-        part_3 = (rest_3 - middle_3.astype(jnp.float32)).astype(jnp.bfloat16)
-        # specs/mhc/products.py:68
+        high_3 = weight_3.astype(jnp.bfloat16)  # specs/mhc/products.py:81
+        rest_6 = weight_3 - high_3.astype(jnp.float32)
+        rest_7 = jnp.where(rest_6 != rest_6, 0.0, rest_6)
+        middle_3 = rest_7.astype(jnp.bfloat16)
+        part_3 = (rest_7 - middle_3.astype(jnp.float32)).astype(jnp.bfloat16)
+        # specs/mhc/products.py:69
         acc_12 = acc_11 + jnp.dot(x_5, transposed(high_3), preferred_element_type=jnp.float32)
         acc_13 = acc_12 + jnp.dot(x_5, transposed(middle_3), preferred_element_type=jnp.float32)
         acc_14 = acc_13 + jnp.dot(x_5, transposed(part_3), preferred_element_type=jnp.float32)
         return (acc_14, squares_6)
-    (acc_1, squares_1) = jax.lax.fori_loop(0, 128 // BLOCK_H, step, (acc, squares))  # specs/mhc/products.py:72
+    (acc_1, squares_1) = jax.lax.fori_loop(0, 128 // BLOCK_H, step, (acc, squares))  # specs/mhc/products.py:73
     # Rows of fn past its last one were zeros: the first column without a product takes the squares.
     acc_15 = jnp.where((jnp.arange(32, dtype=jnp.int32) == COLS)[None, :], squares_1[:, None], acc_1)
     plgpu.store(partial_ref.at[offs_t[:, None], split, arange_32[None, :]], acc_15)

@@ -47,37 +47,41 @@ def mhc_post(
     y_2 = fma(comb_ij_1, stream_1, y_1)
     y_3 = fma(comb_ij_2, stream_2, y_2)
     y_4 = fma(comb_ij_3, stream_3, y_3)
-    plgpu.store(y_ref.at[row, jnp.int32(0), offs_h], y_4.astype(jnp.bfloat16))  # specs/mhc/post.py:39
+    y_5 = jnp.where(y_4 == 0.0, 0.0, y_4)
+    plgpu.store(y_ref.at[row, jnp.int32(0), offs_h], y_5.astype(jnp.bfloat16))  # specs/mhc/post.py:39
     comb_ij_4 = plgpu.load(comb_ref.at[row, jnp.int32(0), jnp.int32(1)])
     comb_ij_5 = plgpu.load(comb_ref.at[row, jnp.int32(1), jnp.int32(1)])
     comb_ij_6 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(1)])
     comb_ij_7 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(1)])
     post_j_1 = plgpu.load(post_ref.at[row, jnp.int32(1), jnp.int32(0)])
-    y_5 = post_j_1 * x_1  # specs/mhc/post.py:45
-    y_6 = fma(comb_ij_4, stream, y_5)
-    y_7 = fma(comb_ij_5, stream_1, y_6)
-    y_8 = fma(comb_ij_6, stream_2, y_7)
-    y_9 = fma(comb_ij_7, stream_3, y_8)
-    plgpu.store(y_ref.at[row, jnp.int32(1), offs_h], y_9.astype(jnp.bfloat16))  # specs/mhc/post.py:39
+    y_6 = post_j_1 * x_1  # specs/mhc/post.py:45
+    y_7 = fma(comb_ij_4, stream, y_6)
+    y_8 = fma(comb_ij_5, stream_1, y_7)
+    y_9 = fma(comb_ij_6, stream_2, y_8)
+    y_10 = fma(comb_ij_7, stream_3, y_9)
+    y_11 = jnp.where(y_10 == 0.0, 0.0, y_10)
+    plgpu.store(y_ref.at[row, jnp.int32(1), offs_h], y_11.astype(jnp.bfloat16))  # specs/mhc/post.py:39
     comb_ij_8 = plgpu.load(comb_ref.at[row, jnp.int32(0), jnp.int32(2)])
     comb_ij_9 = plgpu.load(comb_ref.at[row, jnp.int32(1), jnp.int32(2)])
     comb_ij_10 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(2)])
     comb_ij_11 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(2)])
     post_j_2 = plgpu.load(post_ref.at[row, jnp.int32(2), jnp.int32(0)])
-    y_10 = post_j_2 * x_1  # specs/mhc/post.py:45
-    y_11 = fma(comb_ij_8, stream, y_10)
-    y_12 = fma(comb_ij_9, stream_1, y_11)
-    y_13 = fma(comb_ij_10, stream_2, y_12)
-    y_14 = fma(comb_ij_11, stream_3, y_13)
-    plgpu.store(y_ref.at[row, jnp.int32(2), offs_h], y_14.astype(jnp.bfloat16))  # specs/mhc/post.py:39
+    y_12 = post_j_2 * x_1  # specs/mhc/post.py:45
+    y_13 = fma(comb_ij_8, stream, y_12)
+    y_14 = fma(comb_ij_9, stream_1, y_13)
+    y_15 = fma(comb_ij_10, stream_2, y_14)
+    y_16 = fma(comb_ij_11, stream_3, y_15)
+    y_17 = jnp.where(y_16 == 0.0, 0.0, y_16)
+    plgpu.store(y_ref.at[row, jnp.int32(2), offs_h], y_17.astype(jnp.bfloat16))  # specs/mhc/post.py:39
     comb_ij_12 = plgpu.load(comb_ref.at[row, jnp.int32(0), jnp.int32(3)])
     comb_ij_13 = plgpu.load(comb_ref.at[row, jnp.int32(1), jnp.int32(3)])
     comb_ij_14 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(3)])
     comb_ij_15 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(3)])
     post_j_3 = plgpu.load(post_ref.at[row, jnp.int32(3), jnp.int32(0)])
-    y_15 = post_j_3 * x_1  # specs/mhc/post.py:45
-    y_16 = fma(comb_ij_12, stream, y_15)
-    y_17 = fma(comb_ij_13, stream_1, y_16)
-    y_18 = fma(comb_ij_14, stream_2, y_17)
-    y_19 = fma(comb_ij_15, stream_3, y_18)
-    plgpu.store(y_ref.at[row, jnp.int32(3), offs_h], y_19.astype(jnp.bfloat16))  # specs/mhc/post.py:39
+    y_18 = post_j_3 * x_1  # specs/mhc/post.py:45
+    y_19 = fma(comb_ij_12, stream, y_18)
+    y_20 = fma(comb_ij_13, stream_1, y_19)
+    y_21 = fma(comb_ij_14, stream_2, y_20)
+    y_22 = fma(comb_ij_15, stream_3, y_21)
+    y_23 = jnp.where(y_22 == 0.0, 0.0, y_22)
+    plgpu.store(y_ref.at[row, jnp.int32(3), offs_h], y_23.astype(jnp.bfloat16))  # specs/mhc/post.py:39

@@ -40,15 +40,15 @@ def hc_gates(
     COLS = 24
     BLOCK_R = 16
     BLOCK_H = 4096
-    program = pl.program_id(0)  # specs/mhc/gates.py:60
+    program = pl.program_id(0)  # specs/mhc/gates.py:61
     first = pl.cdiv(T, BLOCK_R)
     @pl.when(program < first)
     def branch():
-        row = program * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/mhc/gates.py:61
-        live = row < T  # specs/mhc/gates.py:72
+        row = program * BLOCK_R + jnp.arange(BLOCK_R, dtype=jnp.int32)  # specs/mhc/gates.py:62
+        live = row < T  # specs/mhc/gates.py:73
         i = jnp.arange(4, dtype=jnp.int32)
         column = jnp.arange(1, dtype=jnp.int32) + COLS
-        total = jnp.full((BLOCK_R, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:152
+        total = jnp.full((BLOCK_R, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:154
         split = jnp.arange(16, dtype=jnp.int32)
         mask = live[:, None][:, :, None]
         partial = plgpu.load(
@@ -63,13 +63,13 @@ def hc_gates(
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 1)), other=0.0
         )
         partial_1_sum = jnp.sum(partial_1, axis=1)
-        squares = (total_1 + partial_1_sum).reshape(BLOCK_R)  # specs/mhc/gates.py:73
+        squares = (total_1 + partial_1_sum).reshape(BLOCK_R)  # specs/mhc/gates.py:74
         inverse = div_rn(
             jnp.full((BLOCK_R,), 1.0, jnp.float32),
             jnp.sqrt(div_rn(squares, jnp.broadcast_to(jnp.asarray(H * 4, jnp.float32), (BLOCK_R,))) + 1e-06)
         )[:, None]
         column_1 = i + 4
-        total_2 = jnp.full((BLOCK_R, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:152
+        total_2 = jnp.full((BLOCK_R, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:154
         partial_2 = plgpu.load(
             partial_ref.at[row[:, None][:, :, None], split[None, :, None], column_1[None, None, :]],
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 4)), other=0.0
@@ -81,7 +81,7 @@ def hc_gates(
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 4)), other=0.0
         )
         partial_3_sum = jnp.sum(partial_3, axis=1)
-        post = (total_3 + partial_3_sum) * inverse  # specs/mhc/gates.py:74
+        post = (total_3 + partial_3_sum) * inverse  # specs/mhc/gates.py:75
         scale = plgpu.load(scale_ref.at[jnp.int32(1)])
         base = plgpu.load(base_ref.at[column_1])
         x = fma(post, scale, base[None, :])
@@ -92,7 +92,7 @@ def hc_gates(
             mask=jnp.broadcast_to(live[:, None], (BLOCK_R, 4))
         )
         column_2 = split + 8
-        total_4 = jnp.full((BLOCK_R, 16), 0.0, jnp.float32)  # specs/mhc/gates.py:152
+        total_4 = jnp.full((BLOCK_R, 16), 0.0, jnp.float32)  # specs/mhc/gates.py:154
         partial_4 = plgpu.load(
             partial_ref.at[row[:, None][:, :, None], split[None, :, None], column_2[None, None, :]],
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 16)), other=0.0
@@ -104,45 +104,46 @@ def hc_gates(
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 16)), other=0.0
         )
         partial_5_sum = jnp.sum(partial_5, axis=1)
-        comb = (total_5 + partial_5_sum) * inverse  # specs/mhc/gates.py:78
+        comb = (total_5 + partial_5_sum) * inverse  # specs/mhc/gates.py:79
         scale_1 = plgpu.load(scale_ref.at[jnp.int32(2)])
         base_1 = plgpu.load(base_ref.at[column_2])
         comb_1 = fma(comb, scale_1, base_1[None, :])
         x_1 = comb_1.reshape(BLOCK_R, 4, 4)
-        x_1_max = jnp.max(x_1, axis=2)  # specs/mhc/gates.py:86
-        comb_2 = exp2((x_1 - x_1_max[:, :, None]) * 1.4426950408889634)  # log2(e)
+        # of numbers: rows with a NaN are NaN by their sum
+        largest = jnp.max(jnp.where(x_1 != x_1, 0.0, x_1), axis=2)  # specs/mhc/gates.py:87
+        comb_2 = exp2((x_1 - largest[:, :, None]) * 1.4426950408889634)  # log2(e)
         comb_2_sum = jnp.sum(comb_2, axis=2)
         comb_3 = div_rn(comb_2, jnp.broadcast_to(comb_2_sum[:, :, None], (BLOCK_R, 4, 4))) + 1e-06
-        comb_3_sum = jnp.sum(comb_3, axis=1)  # specs/mhc/gates.py:90
+        comb_3_sum = jnp.sum(comb_3, axis=1)  # specs/mhc/gates.py:92
         factor = div_rn(jnp.full((BLOCK_R, 4), 1.0, jnp.float32), comb_3_sum + 1e-06)
         comb_4 = comb_3 * factor[:, None, :]
-        def step(_, carry):  # specs/mhc/gates.py:97
+        def step(_, carry):  # specs/mhc/gates.py:99
             (comb_6,) = carry
-            comb_6_sum = jnp.sum(comb_6, axis=2)  # specs/mhc/gates.py:94
+            comb_6_sum = jnp.sum(comb_6, axis=2)  # specs/mhc/gates.py:96
             factor_1 = div_rn(jnp.full((BLOCK_R, 4), 1.0, jnp.float32), comb_6_sum + 1e-06)
             comb_7 = comb_6 * factor_1[:, :, None]
-            comb_7_sum = jnp.sum(comb_7, axis=1)  # specs/mhc/gates.py:90
+            comb_7_sum = jnp.sum(comb_7, axis=1)  # specs/mhc/gates.py:92
             factor_2 = div_rn(jnp.full((BLOCK_R, 4), 1.0, jnp.float32), comb_7_sum + 1e-06)
             return (comb_7 * factor_2[:, None, :],)
-        (comb_5,) = jax.lax.fori_loop(0, repeat - 1, step, (comb_4,))  # specs/mhc/gates.py:97
-        # specs/mhc/gates.py:81
+        (comb_5,) = jax.lax.fori_loop(0, repeat - 1, step, (comb_4,))  # specs/mhc/gates.py:99
+        # specs/mhc/gates.py:82
         plgpu.store(
             comb_ref.at[row[:, None][:, :, None], i[None, :][:, :, None], i[None, :][:, None, :]], comb_5,
             mask=jnp.broadcast_to(mask, (BLOCK_R, 4, 4))
         )
-    arange_4096 = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/mhc/gates.py:110
-    @pl.when(program >= first)  # specs/mhc/gates.py:62
+    arange_4096 = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/mhc/gates.py:112
+    @pl.when(program >= first)  # specs/mhc/gates.py:63
     def branch_1():
-        program_1 = program - first  # specs/mhc/gates.py:62
-        blocks = pl.cdiv(H, BLOCK_H)  # specs/mhc/gates.py:102
+        program_1 = program - first  # specs/mhc/gates.py:63
+        blocks = pl.cdiv(H, BLOCK_H)  # specs/mhc/gates.py:104
         # From the last row to the first: see the module.
         row_1 = T - 1 - jax.lax.div(program_1, jnp.int32(blocks))
         part = jax.lax.rem(program_1, jnp.int32(blocks))
-        arange_1 = jnp.arange(1, dtype=jnp.int32)  # specs/mhc/gates.py:142
+        arange_1 = jnp.arange(1, dtype=jnp.int32)  # specs/mhc/gates.py:144
         rows = row_1 + arange_1
         i_1 = jnp.arange(4, dtype=jnp.int32)
         column_3 = arange_1 + COLS
-        total_6 = jnp.full((1, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:152
+        total_6 = jnp.full((1, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:154
         split_2 = jnp.arange(32, dtype=jnp.int32)
         mask_1 = (rows < T)[:, None, None]
         partial_6 = plgpu.load(
@@ -150,18 +151,18 @@ def hc_gates(
             mask=jnp.broadcast_to(mask_1, (1, 32, 1)), other=0.0
         )
         partial_6_sum = jnp.sum(partial_6, axis=1)
-        squares_1 = (total_6 + partial_6_sum).reshape(1)  # specs/mhc/gates.py:143
+        squares_1 = (total_6 + partial_6_sum).reshape(1)  # specs/mhc/gates.py:145
         inverse_1 = div_rn(
             jnp.full((1,), 1.0, jnp.float32),
             jnp.sqrt(div_rn(squares_1, jnp.broadcast_to(jnp.asarray(H * 4, jnp.float32), (1,))) + 1e-06)
         )[:, None]
-        total_7 = jnp.full((1, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:152
+        total_7 = jnp.full((1, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:154
         partial_7 = plgpu.load(
             partial_ref.at[rows[:, None, None], split_2[None, :, None], i_1[None, None, :]],
             mask=jnp.broadcast_to(mask_1, (1, 32, 4)), other=0.0
         )
         partial_7_sum = jnp.sum(partial_7, axis=1)
-        mix = (total_7 + partial_7_sum) * inverse_1  # specs/mhc/gates.py:144
+        mix = (total_7 + partial_7_sum) * inverse_1  # specs/mhc/gates.py:146
         scale_2 = plgpu.load(scale_ref.at[jnp.int32(0)])
         base_2 = plgpu.load(base_ref.at[i_1])
         x_2 = fma(mix, scale_2, base_2[None, :])
@@ -172,7 +173,7 @@ def hc_gates(
         pre_1 = jnp.sum(jnp.where(i_1 == 1, gates_1, 0.0), axis=0)
         pre_2 = jnp.sum(jnp.where(i_1 == 2, gates_1, 0.0), axis=0)
         pre_3 = jnp.sum(jnp.where(i_1 == 3, gates_1, 0.0), axis=0)
-        offs_h = part * BLOCK_H + arange_4096  # specs/mhc/gates.py:110
+        offs_h = part * BLOCK_H + arange_4096  # specs/mhc/gates.py:112
         residual = plgpu.load(residual_ref.at[row_1, jnp.int32(0), offs_h])
         total_8 = pre_0 * residual.astype(jnp.float32)
         residual_1 = plgpu.load(residual_ref.at[row_1, jnp.int32(1), offs_h])
@@ -181,4 +182,4 @@ def hc_gates(
         total_10 = fma(pre_2, residual_2.astype(jnp.float32), total_9)
         residual_3 = plgpu.load(residual_ref.at[row_1, jnp.int32(3), offs_h])
         y = fma(pre_3, residual_3.astype(jnp.float32), total_10)
-        plgpu.store(layer_input_ref.at[row_1, offs_h], y.astype(jnp.bfloat16))  # specs/mhc/gates.py:119
+        plgpu.store(layer_input_ref.at[row_1, offs_h], y.astype(jnp.bfloat16))  # specs/mhc/gates.py:121

@@ -171,7 +171,7 @@ def _sampled(layout: Layout, case: Case, kind: Kind, seed: int) -> dict[str, Raw
     for name, values in given.items():
         if name in shapes:
             try:
-                arrays[name] = np.ascontiguousarray(_as_raw(values, layout.formats[name]).reshape(shapes[name]))
+                arrays[name] = np.ascontiguousarray(_as_raw(values, layout.formats[name])).reshape(shapes[name])
             except (TypeError, ValueError) as error:
                 raise SpecError(f"the sampler of {op.name} supplies '{name}' wrongly: {error}") from error
     return arrays

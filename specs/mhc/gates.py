@@ -48,6 +48,7 @@ from specs.tile.language import (
     where,
     zeros,
 )
+from specs.tile.library.codec import is_nan
 from specs.tuned import everywhere
 
 LOG2_E = 1.4426950408889634
@@ -83,7 +84,8 @@ def post_and_comb(p: Any, row: Tile) -> None:
 
 def sinkhorn(p: Any, x: Tile) -> Tile:
     """Nearly doubly stochastic matrices from logits [R, 4, 4]: softmax of the rows, then sums scaled to 1 in turn."""
-    comb = exp2((x - reduce_max(x, axis=2)[:, :, None]) * LOG2_E)
+    largest = reduce_max(where(is_nan(x), 0.0, x), axis=2)  # of numbers: rows with a NaN are NaN by their sum
+    comb = exp2((x - largest[:, :, None]) * LOG2_E)
     comb = comb / reduce_sum(comb, axis=2)[:, :, None] + p.sinkhorn_eps
 
     def by_columns(comb: Tile) -> Tile:

@@ -48,7 +48,9 @@ def logits(inputs: Mapping[str, Any], residual: NDArray, slack: NDArray | None, 
         total = total + 2 * moved @ np.abs(fn).T
         total = total + (np.abs(x) * moved).sum(1, keepdims=True) * inverse**2 / x.shape[1] * total
     value = (x @ fn.T) * inverse * scales + base
-    return Reference(value=value, magnitude=total * inverse * np.abs(scales) + np.abs(base))
+    magnitude = total * inverse * np.abs(scales) + np.abs(base)
+    # Gates of infinite logits are finite, and do not move with them.
+    return Reference(value=value, magnitude=np.where(np.isfinite(value), magnitude, 0.0))
 
 
 def sigmoid(x: Reference, factor: float = 1.0, addend: float = 0.0) -> Reference:

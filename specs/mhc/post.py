@@ -2,7 +2,7 @@
 
     y[t, j, h] = post[t, j] x[t, h] + sum_i comb[t, i, j] residual[t, i, h]
 
-float32 in this order, rounded once. The sum is over the first index of comb.
+float32 in this order, rounded once, zeros positive. The sum is over the first index of comb.
 
 Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4.
 """
@@ -22,7 +22,7 @@ from specs.lang.formats.elements import BF16, F32
 from specs.mhc.arrays import SOURCE, STREAMS, H, T, bf16, gate, residual
 from specs.tile.blocks import ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import load, program_id
+from specs.tile.language import load, program_id, where
 from specs.tuned import everywhere
 
 NDArray = np.ndarray[Any, Any]
@@ -45,7 +45,7 @@ def mixed(post_j: Tile, comb_j: Sequence[Tile], x: Tile, streams: Sequence[Tile]
     y = post_j * x
     for comb_ij, stream in zip(comb_j, streams, strict=True):
         y = y + comb_ij * stream
-    return y
+    return where(y == 0.0, 0.0, y)
 
 
 def mixed_reference(post_: NDArray, comb: NDArray, x: NDArray, streams: NDArray) -> Reference:

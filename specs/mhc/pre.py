@@ -184,7 +184,7 @@ MHC_FUSED_POST_PRE = Op(
     accuracy=(("residual_cur", POST_ACCURACY), *_RESULTS),
     cases=(
         _case("ragged", 35, 72),
-        _case("two-chunks", 3, 256),
+        _case("two-chunks", 3, 256, absent=(), formats=(("norm_weight", BF16),)),
         _case("norm-lead", 6, 200, lead=(2, 3), absent=()),
         _case("no-rows", 0, 64),
         _case("large", 2048, 4096, large=True, golden=True),

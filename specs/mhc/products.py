@@ -18,6 +18,7 @@ from specs.mhc.post import mixed
 from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, dot, fori_loop, program_id, reduce_sum, where, zeros
+from specs.tile.library.codec import is_nan
 from specs.tuned import everywhere
 
 Streams = Callable[[Slice, Slice], list[Tile]]
@@ -79,6 +80,7 @@ def three_parts(x: Tile) -> tuple[Tile, Tile, Tile]:
     """float32 as three bfloat16 values that add up to it, exactly where no part is subnormal: 8 bits each of its 24."""
     high = x.to(BF16)
     rest = x - high.to(F32)
+    rest = where(is_nan(rest), 0.0, rest)  # infinities and NaN have no more parts
     middle = rest.to(BF16)
     return high, middle, (rest - middle.to(F32)).to(BF16)
 

@@ -102,9 +102,9 @@ def test_wrong_calls() -> None:
     cache = torch.zeros(PAGES, PAGE, HEADS, D, dtype=torch.bfloat16)
     with pytest.raises(Missing, match="value_cache"):
         kv_insert(key, value, cache, None, SLOTS)
+    pages = torch.zeros(PAGES, PAGE, 2 * HEADS, 8, dtype=torch.bfloat16)
     with pytest.raises(Surplus, match="value_cache"):
-        kv_insert(key, value, cache, cache, SLOTS, kv_layout="interleaved")
-    pages = torch.zeros(PAGES, PAGE, 2 * HEADS, D, dtype=torch.bfloat16)
+        kv_insert(key, value, pages, cache, SLOTS, kv_layout="interleaved")
     codes = torch.zeros(PAGES, PAGE, HEADS, D + 8, dtype=torch.int8)
     with pytest.raises(ConstraintViolated, match="one width"):
         kv_insert(key, value, pages, None, SLOTS, kv_layout="interleaved")

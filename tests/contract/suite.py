@@ -29,6 +29,7 @@ from parity.record.records import CaseResult
 from specs.lang.declare.kernel import Array, Rows
 from specs.lang.declare.op import Case, Op
 from specs.lang.declare.readiness import READY
+from tests.small import row_axis
 from tests.small import rows as rows_of
 
 SEED = 20261121
@@ -102,15 +103,6 @@ def runners(framework: str = "", wanted: Callable[[Op], object] = bool, without:
 def base_case(op: Op) -> Case:
     """The first case with at least three rows, no leading dimensions of its own, and of ordinary size."""
     return next(case for case in op.cases if not case.large and case.lead is None and _rows(op, case) > 2)
-
-
-def row_axis(op: Op) -> str | None:
-    """Name of the axis that leading dimensions multiply to, None where an operation has no such axis."""
-    for array in op.arrays:
-        for shape in (*array.shapes, *(s for _, shapes in array.shapes_by for s in shapes)):
-            if shape and isinstance(shape[0], Rows):
-                return shape[0].axis.name
-    return None
 
 
 def starts_with_rows(array: Array, attributes: Mapping[str, object]) -> bool:

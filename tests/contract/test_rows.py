@@ -8,6 +8,7 @@ import specs
 from parity.judge.inputs import layout_of
 from specs.lang.declare.op import Op
 from tests.contract import suite
+from tests.small import row_axis
 
 FLAT, SPLIT, EMPTY = (12,), (2, 1, 6), (2, 0, 3)
 
@@ -20,13 +21,21 @@ def has_rows(op: Op, name: str) -> bool:
 
 def independent(op: Op) -> bool:
     """Whether no result belongs to several rows together."""
-    return suite.row_axis(op) is not None and all(has_rows(op, array.name) for array in op.outputs)
+    return row_axis(op) is not None and all(has_rows(op, array.name) for array in op.outputs)
 
 
 # The interpreter of JAX sees rows that the launcher has split already; the cases cover it.
 SPLIT_BY_LAUNCHER = ("jax:interpret",)
-ON_ROWS = suite.runners(wanted=suite.row_axis, without=SPLIT_BY_LAUNCHER)
-ON_INDEPENDENT_ROWS = suite.runners(wanted=independent, without=SPLIT_BY_LAUNCHER)
+ON_ROWS = suite.runners(wanted=row_axis, without=SPLIT_BY_LAUNCHER)
+# The framework's own product may add in another order where there are fewer rows.
+DEQUANT = ("torch:dequant", "jax:dequant")
+# XLA compiles their small sums another way for one row; the bits of rows are promised of generated kernels.
+COMPILED_BY_ROWS = (("mhc_pre", "jax:xla"), ("mhc_fused_post_pre", "jax:xla"))
+ON_INDEPENDENT_ROWS = [
+    given
+    for given in suite.runners(wanted=independent, without=(*SPLIT_BY_LAUNCHER, *DEQUANT))
+    if given.values[:2] not in COMPILED_BY_ROWS
+]
 
 
 @pytest.mark.parametrize(("op", "implementation", "device"), ON_ROWS)

@@ -18,6 +18,7 @@ from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Op
 from specs.lang.errors import ArgumentError
 from tests.contract import suite
+from tests.small import row_axis
 
 OTHER = 0xFF
 """Byte between the elements of a strided array: NaN in every 8-bit float format, -1 in integers."""
@@ -122,7 +123,7 @@ def with_outer(op: Op) -> list[str]:
 
 
 def outer_case(op: Op) -> Case:
-    return suite.with_rows(op, (4, 3)) if suite.row_axis(op) else suite.base_case(op)
+    return suite.with_rows(op, (4, 3)) if row_axis(op) else suite.base_case(op)
 
 
 @pytest.mark.parametrize("move", [wide_rows, every_other_row], ids=lambda move: move.__name__)

@@ -78,7 +78,7 @@ def rows_in_rows_out(op: Op) -> Found:
     function, arrays = call(inputs, "xla")
     names = list(inputs.arrays)
     given = [spec_of(found.dims[name], rows) for name in names]
-    out = tuple(spec_of(found.dims[a.name], rows) for a in op.outputs if a.name in found.dims)
+    out = tuple(spec_of(found.dims[a.name], rows) for a in (*op.mutated, *op.outputs) if a.name in found.dims)
     whole = raw(function(*arrays))
     told: Found = {}
     for kind in ("Auto", "Explicit"):

@@ -14,7 +14,7 @@ from parity.judge.frameworks import from_torch, to_torch
 from parity.judge.inputs import generate
 from specs.lang.declare.op import Case
 from specs.lang.formats.elements import ElementFormat
-from tests.small import small_case
+from tests.small import row_axis, small_case
 from torch_impl import ops
 from torch_impl.formats import dtype_of
 from torch_impl.launch import layout_name
@@ -73,6 +73,6 @@ def raw(results: Any) -> list[bytes]:
 
 def with_lead(op: str, lead: tuple[int, ...]) -> Case:
     """The small case with these leading dimensions in place of its rows."""
-    case = small_case(op)
-    sizes = tuple((name, prod(lead) if name == "M" else size) for name, size in case.sizes)
+    case, axis = small_case(op), row_axis(specs.get(op))
+    sizes = tuple((name, prod(lead) if name == axis else size) for name, size in case.sizes)
     return replace(case, sizes=sizes, lead=lead)

@@ -53,7 +53,7 @@ def test_dynamic_rows_compile_once(op: str) -> None:
     compiled = torch.compile(
         lambda *given: public(op)(*given, **attributes), fullgraph=True, dynamic=True, backend=backend
     )
-    for rows in (3, 5, 6):
+    for rows in (13, 14, 17):  # unlike any other size: torch takes sizes for one that are the same in the first call
         tensors, _ = small_call(op, with_lead(op, (rows,)))
         expected = raw(public(op)(*fresh(op, tensors), **attributes))
         assert raw(compiled(*fresh(op, tensors))) == expected

@@ -113,10 +113,8 @@ def test_fake_results_are_like_the_real_ones(op: str) -> None:
 
 @pytest.mark.parametrize("op", ROWS)
 def test_fake_results_keep_leading_dimensions(op: str) -> None:
-    tensors, attributes = small_call(op, with_lead(op, (2, 3)))
-    results = faked(op, tensors, attributes)
-    assert results[0].shape[:2] == (2, 3)
-    assert results[0].ndim == 3
+    split, flat = (faked(op, *small_call(op, with_lead(op, lead))) for lead in ((2, 3), (6,)))
+    assert split[0].shape == (2, 3, *flat[0].shape[1:])
 
 
 def floats(tensors: Tensors) -> tuple[Tensors, list[torch.Tensor]]:

@@ -38,7 +38,7 @@ def hc_post_products(
     SPLITS: tl.constexpr = 32
     BLOCK_T: tl.constexpr = 128
     BLOCK_H: tl.constexpr = 32
-    offs_t = tl.program_id(1) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/mhc/products.py:39
+    offs_t = tl.program_id(1) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/mhc/products.py:40
     prev_post = tl.load(prev_post_ptr + offs_t * stride_prev_post0)
     post_j = prev_post[:, None]
     prev_post_1 = tl.load(prev_post_ptr + (offs_t * stride_prev_post0 + 1 * stride_prev_post1))
@@ -79,14 +79,14 @@ def hc_post_products(
     comb_ij_14 = prev_comb_14[:, None]
     prev_comb_15 = tl.load(prev_comb_ptr + (offs_t * stride_prev_comb0 + 3 * stride_prev_comb1 + 3))
     comb_ij_15 = prev_comb_15[:, None]
-    split = tl.program_id(0)  # specs/mhc/products.py:56
+    split = tl.program_id(0)  # specs/mhc/products.py:57
     acc = tl.full([BLOCK_T, 32], 0.0, tl.float32)
     squares = tl.full([BLOCK_T], 0.0, tl.float32)
-    arange_32 = tl.arange(0, BLOCK_H)  # specs/mhc/products.py:43
-    mask_cols = arange_32 < 24  # specs/mhc/products.py:66
-    for k in range(128 // BLOCK_H):  # specs/mhc/products.py:72
-        index = split * 128 + k * BLOCK_H  # specs/mhc/products.py:59
-        offs_h = index + arange_32  # specs/mhc/products.py:43
+    arange_32 = tl.arange(0, BLOCK_H)  # specs/mhc/products.py:44
+    mask_cols = arange_32 < 24  # specs/mhc/products.py:67
+    for k in range(128 // BLOCK_H):  # specs/mhc/products.py:73
+        index = split * 128 + k * BLOCK_H  # specs/mhc/products.py:60
+        offs_h = index + arange_32  # specs/mhc/products.py:44
         x = tl.load(x_ptr + (offs_t[:, None] * stride_x0 + offs_h[None, :]))
         x_1 = x.to(tl.float32)
         residual = tl.load(residual_ptr + (offs_t[:, None] * stride_residual0 + offs_h[None, :]))
@@ -108,39 +108,45 @@ def hc_post_products(
         y_1 = y + comb_ij * stream
         y_2 = y_1 + comb_ij_1 * stream_1
         y_3 = y_2 + comb_ij_2 * stream_2
+        y_4 = y_3 + comb_ij_3 * stream_3
         # Rounded before they are multiplied: the products are of the streams as stored.
-        x_2 = (y_3 + comb_ij_3 * stream_3).to(tl.bfloat16)  # specs/mhc/products.py:46
-        y_4 = post_j_1 * x_1  # specs/mhc/post.py:45
-        y_5 = y_4 + comb_ij_4 * stream
-        y_6 = y_5 + comb_ij_5 * stream_1
-        y_7 = y_6 + comb_ij_6 * stream_2
-        x_3 = (y_7 + comb_ij_7 * stream_3).to(tl.bfloat16)  # specs/mhc/products.py:46
-        y_8 = post_j_2 * x_1  # specs/mhc/post.py:45
-        y_9 = y_8 + comb_ij_8 * stream
-        y_10 = y_9 + comb_ij_9 * stream_1
-        y_11 = y_10 + comb_ij_10 * stream_2
-        x_4 = (y_11 + comb_ij_11 * stream_3).to(tl.bfloat16)  # specs/mhc/products.py:46
-        y_12 = post_j_3 * x_1  # specs/mhc/post.py:45
-        y_13 = y_12 + comb_ij_12 * stream
-        y_14 = y_13 + comb_ij_13 * stream_1
-        y_15 = y_14 + comb_ij_14 * stream_2
-        x_5 = (y_15 + comb_ij_15 * stream_3).to(tl.bfloat16)  # specs/mhc/products.py:46
+        x_2 = tl.where(y_4 == 0.0, 0.0, y_4).to(tl.bfloat16)  # specs/mhc/products.py:47
+        y_5 = post_j_1 * x_1  # specs/mhc/post.py:45
+        y_6 = y_5 + comb_ij_4 * stream
+        y_7 = y_6 + comb_ij_5 * stream_1
+        y_8 = y_7 + comb_ij_6 * stream_2
+        y_9 = y_8 + comb_ij_7 * stream_3
+        x_3 = tl.where(y_9 == 0.0, 0.0, y_9).to(tl.bfloat16)  # specs/mhc/products.py:47
+        y_10 = post_j_2 * x_1  # specs/mhc/post.py:45
+        y_11 = y_10 + comb_ij_8 * stream
+        y_12 = y_11 + comb_ij_9 * stream_1
+        y_13 = y_12 + comb_ij_10 * stream_2
+        y_14 = y_13 + comb_ij_11 * stream_3
+        x_4 = tl.where(y_14 == 0.0, 0.0, y_14).to(tl.bfloat16)  # specs/mhc/products.py:47
+        y_15 = post_j_3 * x_1  # specs/mhc/post.py:45
+        y_16 = y_15 + comb_ij_12 * stream
+        y_17 = y_16 + comb_ij_13 * stream_1
+        y_18 = y_17 + comb_ij_14 * stream_2
+        y_19 = y_18 + comb_ij_15 * stream_3
+        x_5 = tl.where(y_19 == 0.0, 0.0, y_19).to(tl.bfloat16)  # specs/mhc/products.py:47
         tl.store(residual_cur_ptr + (offs_t[:, None] * (4 * H) + offs_h[None, :]), x_2)
         tl.store(residual_cur_ptr + (offs_t[:, None] * (4 * H) + 1 * H + offs_h[None, :]), x_3)
         tl.store(residual_cur_ptr + (offs_t[:, None] * (4 * H) + 2 * H + offs_h[None, :]), x_4)
         tl.store(residual_cur_ptr + (offs_t[:, None] * (4 * H) + 3 * H + offs_h[None, :]), x_5)
-        wide = x_2.to(tl.float32)  # specs/mhc/products.py:61
+        wide = x_2.to(tl.float32)  # specs/mhc/products.py:62
         value = tl.sum(wide * wide, axis=1)
         squares_1 = squares + value
         offs_fn1 = index + H * 0 + arange_32
         weight = tl.load(
             fn_ptr + (arange_32[:, None] * stride_fn0 + offs_fn1[None, :]), mask=mask_cols[:, None], other=0.0
         )
-        high = weight.to(tl.bfloat16)  # specs/mhc/products.py:80
+        high = weight.to(tl.bfloat16)  # specs/mhc/products.py:81
         rest = weight - high.to(tl.float32)
-        middle = rest.to(tl.bfloat16)
-        part = (rest - middle.to(tl.float32)).to(tl.bfloat16)
-        acc_1 = tl.dot(x_2, tl.permute(high, [1, 0]), acc=acc)  # specs/mhc/products.py:68
+        # infinities and NaN have no more parts
+        rest_1 = tl.where(rest != rest, 0.0, rest)
+        middle = rest_1.to(tl.bfloat16)
+        part = (rest_1 - middle.to(tl.float32)).to(tl.bfloat16)
+        acc_1 = tl.dot(x_2, tl.permute(high, [1, 0]), acc=acc)  # specs/mhc/products.py:69
         acc_2 = tl.dot(x_2, tl.permute(middle, [1, 0]), acc=acc_1)
         acc_3 = tl.dot(x_2, tl.permute(part, [1, 0]), acc=acc_2)
         wide_1 = x_3.to(tl.float32)
@@ -150,11 +156,12 @@ def hc_post_products(
         weight_1 = tl.load(
             fn_ptr + (arange_32[:, None] * stride_fn0 + offs_fn1_1[None, :]), mask=mask_cols[:, None], other=0.0
         )
-        high_1 = weight_1.to(tl.bfloat16)  # specs/mhc/products.py:80
-        rest_1 = weight_1 - high_1.to(tl.float32)
-        middle_1 = rest_1.to(tl.bfloat16)
-        part_1 = (rest_1 - middle_1.to(tl.float32)).to(tl.bfloat16)
-        acc_4 = tl.dot(x_3, tl.permute(high_1, [1, 0]), acc=acc_3)  # specs/mhc/products.py:68
+        high_1 = weight_1.to(tl.bfloat16)  # specs/mhc/products.py:81
+        rest_2 = weight_1 - high_1.to(tl.float32)
+        rest_3 = tl.where(rest_2 != rest_2, 0.0, rest_2)
+        middle_1 = rest_3.to(tl.bfloat16)
+        part_1 = (rest_3 - middle_1.to(tl.float32)).to(tl.bfloat16)
+        acc_4 = tl.dot(x_3, tl.permute(high_1, [1, 0]), acc=acc_3)  # specs/mhc/products.py:69
         acc_5 = tl.dot(x_3, tl.permute(middle_1, [1, 0]), acc=acc_4)
         acc_6 = tl.dot(x_3, tl.permute(part_1, [1, 0]), acc=acc_5)
         wide_2 = x_4.to(tl.float32)
@@ -164,11 +171,12 @@ def hc_post_products(
         weight_2 = tl.load(
             fn_ptr + (arange_32[:, None] * stride_fn0 + offs_fn1_2[None, :]), mask=mask_cols[:, None], other=0.0
         )
-        high_2 = weight_2.to(tl.bfloat16)  # specs/mhc/products.py:80
-        rest_2 = weight_2 - high_2.to(tl.float32)
-        middle_2 = rest_2.to(tl.bfloat16)
-        part_2 = (rest_2 - middle_2.to(tl.float32)).to(tl.bfloat16)
-        acc_7 = tl.dot(x_4, tl.permute(high_2, [1, 0]), acc=acc_6)  # specs/mhc/products.py:68
+        high_2 = weight_2.to(tl.bfloat16)  # specs/mhc/products.py:81
+        rest_4 = weight_2 - high_2.to(tl.float32)
+        rest_5 = tl.where(rest_4 != rest_4, 0.0, rest_4)
+        middle_2 = rest_5.to(tl.bfloat16)
+        part_2 = (rest_5 - middle_2.to(tl.float32)).to(tl.bfloat16)
+        acc_7 = tl.dot(x_4, tl.permute(high_2, [1, 0]), acc=acc_6)  # specs/mhc/products.py:69
         acc_8 = tl.dot(x_4, tl.permute(middle_2, [1, 0]), acc=acc_7)
         acc_9 = tl.dot(x_4, tl.permute(part_2, [1, 0]), acc=acc_8)
         wide_3 = x_5.to(tl.float32)
@@ -178,15 +186,16 @@ def hc_post_products(
         weight_3 = tl.load(
             fn_ptr + (arange_32[:, None] * stride_fn0 + offs_fn1_3[None, :]), mask=mask_cols[:, None], other=0.0
         )
-        high_3 = weight_3.to(tl.bfloat16)  # specs/mhc/products.py:80
-        rest_3 = weight_3 - high_3.to(tl.float32)
-        middle_3 = rest_3.to(tl.bfloat16)
-        part_3 = (rest_3 - middle_3.to(tl.float32)).to(tl.bfloat16)
-        acc_10 = tl.dot(x_5, tl.permute(high_3, [1, 0]), acc=acc_9)  # specs/mhc/products.py:68
+        high_3 = weight_3.to(tl.bfloat16)  # specs/mhc/products.py:81
+        rest_6 = weight_3 - high_3.to(tl.float32)
+        rest_7 = tl.where(rest_6 != rest_6, 0.0, rest_6)
+        middle_3 = rest_7.to(tl.bfloat16)
+        part_3 = (rest_7 - middle_3.to(tl.float32)).to(tl.bfloat16)
+        acc_10 = tl.dot(x_5, tl.permute(high_3, [1, 0]), acc=acc_9)  # specs/mhc/products.py:69
         acc_11 = tl.dot(x_5, tl.permute(middle_3, [1, 0]), acc=acc_10)
         acc_12 = tl.dot(x_5, tl.permute(part_3, [1, 0]), acc=acc_11)
         acc = acc_12
         squares = squares_4
     # Rows of fn past its last one were zeros: the first column without a product takes the squares.
-    acc_13 = tl.where((tl.arange(0, 32) == COLS)[None, :], squares[:, None], acc)  # specs/mhc/products.py:74
+    acc_13 = tl.where((tl.arange(0, 32) == COLS)[None, :], squares[:, None], acc)  # specs/mhc/products.py:75
     tl.store(partial_ptr + (offs_t[:, None] * (SPLITS * 32) + split * 32 + arange_32[None, :]), acc_13)

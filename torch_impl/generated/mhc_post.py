@@ -50,37 +50,41 @@ def mhc_post(
     y_2 = y_1 + comb_ij_1 * stream_1
     y_3 = y_2 + comb_ij_2 * stream_2
     y_4 = y_3 + comb_ij_3 * stream_3
-    tl.store(y_ptr + (row * (4 * H) + offs_h), y_4.to(tl.bfloat16))  # specs/mhc/post.py:39
+    y_5 = tl.where(y_4 == 0.0, 0.0, y_4)
+    tl.store(y_ptr + (row * (4 * H) + offs_h), y_5.to(tl.bfloat16))  # specs/mhc/post.py:39
     comb_ij_4 = tl.load(comb_ptr + (row * stride_comb0 + 1))
     comb_ij_5 = tl.load(comb_ptr + (row * stride_comb0 + 1 * stride_comb1 + 1))
     comb_ij_6 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1 + 1))
     comb_ij_7 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1 + 1))
     post_j_1 = tl.load(post_ptr + (row * stride_post0 + 1 * stride_post1))
-    y_5 = post_j_1 * x_1  # specs/mhc/post.py:45
-    y_6 = y_5 + comb_ij_4 * stream
-    y_7 = y_6 + comb_ij_5 * stream_1
-    y_8 = y_7 + comb_ij_6 * stream_2
-    y_9 = y_8 + comb_ij_7 * stream_3
-    tl.store(y_ptr + (row * (4 * H) + 1 * H + offs_h), y_9.to(tl.bfloat16))  # specs/mhc/post.py:39
+    y_6 = post_j_1 * x_1  # specs/mhc/post.py:45
+    y_7 = y_6 + comb_ij_4 * stream
+    y_8 = y_7 + comb_ij_5 * stream_1
+    y_9 = y_8 + comb_ij_6 * stream_2
+    y_10 = y_9 + comb_ij_7 * stream_3
+    y_11 = tl.where(y_10 == 0.0, 0.0, y_10)
+    tl.store(y_ptr + (row * (4 * H) + 1 * H + offs_h), y_11.to(tl.bfloat16))  # specs/mhc/post.py:39
     comb_ij_8 = tl.load(comb_ptr + (row * stride_comb0 + 2))
     comb_ij_9 = tl.load(comb_ptr + (row * stride_comb0 + 1 * stride_comb1 + 2))
     comb_ij_10 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1 + 2))
     comb_ij_11 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1 + 2))
     post_j_2 = tl.load(post_ptr + (row * stride_post0 + 2 * stride_post1))
-    y_10 = post_j_2 * x_1  # specs/mhc/post.py:45
-    y_11 = y_10 + comb_ij_8 * stream
-    y_12 = y_11 + comb_ij_9 * stream_1
-    y_13 = y_12 + comb_ij_10 * stream_2
-    y_14 = y_13 + comb_ij_11 * stream_3
-    tl.store(y_ptr + (row * (4 * H) + 2 * H + offs_h), y_14.to(tl.bfloat16))  # specs/mhc/post.py:39
+    y_12 = post_j_2 * x_1  # specs/mhc/post.py:45
+    y_13 = y_12 + comb_ij_8 * stream
+    y_14 = y_13 + comb_ij_9 * stream_1
+    y_15 = y_14 + comb_ij_10 * stream_2
+    y_16 = y_15 + comb_ij_11 * stream_3
+    y_17 = tl.where(y_16 == 0.0, 0.0, y_16)
+    tl.store(y_ptr + (row * (4 * H) + 2 * H + offs_h), y_17.to(tl.bfloat16))  # specs/mhc/post.py:39
     comb_ij_12 = tl.load(comb_ptr + (row * stride_comb0 + 3))
     comb_ij_13 = tl.load(comb_ptr + (row * stride_comb0 + 1 * stride_comb1 + 3))
     comb_ij_14 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1 + 3))
     comb_ij_15 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1 + 3))
     post_j_3 = tl.load(post_ptr + (row * stride_post0 + 3 * stride_post1))
-    y_15 = post_j_3 * x_1  # specs/mhc/post.py:45
-    y_16 = y_15 + comb_ij_12 * stream
-    y_17 = y_16 + comb_ij_13 * stream_1
-    y_18 = y_17 + comb_ij_14 * stream_2
-    y_19 = y_18 + comb_ij_15 * stream_3
-    tl.store(y_ptr + (row * (4 * H) + 3 * H + offs_h), y_19.to(tl.bfloat16))  # specs/mhc/post.py:39
+    y_18 = post_j_3 * x_1  # specs/mhc/post.py:45
+    y_19 = y_18 + comb_ij_12 * stream
+    y_20 = y_19 + comb_ij_13 * stream_1
+    y_21 = y_20 + comb_ij_14 * stream_2
+    y_22 = y_21 + comb_ij_15 * stream_3
+    y_23 = tl.where(y_22 == 0.0, 0.0, y_22)
+    tl.store(y_ptr + (row * (4 * H) + 3 * H + offs_h), y_23.to(tl.bfloat16))  # specs/mhc/post.py:39
