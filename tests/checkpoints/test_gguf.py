@@ -11,8 +11,8 @@ import pytest
 from checkpoints.chat import ChatTemplate, ChatTemplateError
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.gguf import unpermute
-from checkpoints.opening import open_checkpoint
 from checkpoints.names import model_path
+from checkpoints.opening import open_checkpoint
 from specs.decoder.host import PackedWeight
 from specs.decoder.weights import CheckpointError
 
