@@ -2718,7 +2718,7 @@ def compress_norm_rope(
     cos_sin: _Array,
     *,
     ratio: int,
-    overlap: bool,
+    overlap: bool = False,
     eps: float = 1e-06,
     implementation: _Implementation | None = None,
 ) -> jax.Array:
@@ -2757,7 +2757,7 @@ def compress_norm_rope(
         norm_weight: factor of every column, bf16 or f32 [D]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         ratio: tokens of a window. Required.
-        overlap: compress every window together with the one before it. Required.
+        overlap: compress every window together with the one before it. Default False.
         eps: added to the mean square. Default 1e-06.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 

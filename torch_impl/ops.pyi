@@ -2729,7 +2729,7 @@ def compress_norm_rope(
     cos_sin: torch.Tensor,
     *,
     ratio: int,
-    overlap: bool,
+    overlap: bool = False,
     eps: float = 1e-06,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
@@ -2769,7 +2769,7 @@ def compress_norm_rope(
         norm_weight: factor of every column, bf16 or f32 [D]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         ratio: tokens of a window. Required.
-        overlap: compress every window together with the one before it. Required.
+        overlap: compress every window together with the one before it. Default False.
         eps: added to the mean square. Default 1e-06.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write rows into, which is then returned: shape, format and device of the result; the last

@@ -47,7 +47,7 @@ SPEC_SHA256 = {
     "rms_norm": "e2daf08f16d82e3d1226ea364f9f6687a93428dee94d357445afa373c8a1d685",
     "rms_norm_quant": "c7c627e122cdd61bffce3374beaa34806da0226f93a38fcfc55d3823241f225c",
     "save_partial_states": "f82d84cf948279e1ca9d008f0a231237609b385750dad3f14a2605531b248cb6",
-    "compress_norm_rope": "be7b255050dd3835c299d7ccf31c4c0987bccfd5e563a400afeaad832c526a72",
+    "compress_norm_rope": "3a697ac60f04a15e4b47467f9add35a80c8c16218bdbda88cb549f2cf643ab12",
     "inv_rope_fp8_quant": "224c2d53a476c0c2ac4bac2321ed7020c40778e545a2f001bb41f508e8705633",
     "tma_aligned_scales": "3e2169a1fd86f609a056d51299f9e734711cf6612de5f02472b5bda429970fa9",
     "mhc_post": "3de665948315989137c9cd5009d5d68d245b0949cf3dfa555f4aa92c60b5cd1a",

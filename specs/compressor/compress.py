@@ -263,7 +263,7 @@ COMPRESS_NORM_ROPE: Op = single(
         attributes=(
             Attribute(name="ratio", kind=int, required=True, minimum=1, maximum=LONGEST, doc="tokens of a window"),
             Attribute(
-                name="overlap", kind=bool, required=True, doc="compress every window together with the one before it"
+                name="overlap", kind=bool, default=False, doc="compress every window together with the one before it"
             ),
             Attribute(name="eps", kind=float, default=1e-6, minimum=LEAST_EPS, doc="added to the mean square"),
         ),
