@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from typing import Any
 
 from benchmarks.harness.contenders import copy_calls
 from benchmarks.harness.queues import torch_queue
 from benchmarks.harness.timing import Timing, interleave
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, float]] = {
     "greedy": {"temperature": 0.0},
     "top-k 50, top-p 0.9": {"top_k": 50, "top_p": 0.9},
     "top-k 50": {"top_k": 50},
@@ -52,7 +53,7 @@ def measure(rows: int, vocabulary: int, rounds: int, device: str) -> None:
     queues = {"copy": torch_queue(copy_calls(rows * vocabulary * 4 // 2, device), device)}
     for label, setting in SETTINGS.items():
         values = {"temperature": 1.0, **setting}
-        given = {
+        given: dict[str, Any] = {
             name: torch.full((rows,), value, device=device, dtype=torch.int32 if name == "top_k" else torch.float32)
             for name, value in values.items()
         }

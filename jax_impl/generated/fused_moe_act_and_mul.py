@@ -41,8 +41,8 @@ def act_and_mul(
     offs_w_1 = start + columns + arange_1024
     x_1 = plgpu.load(x_ref.at[offs_m[:, None], offs_w_1[None, :]])
     up = x_1.astype(jnp.float32)
-    gate_1 = jnp.where(gate > 10.0, 10.0, gate)  # specs/activation/gated.py:133
-    up_1 = jnp.where(up < -10.0, -10.0, jnp.where(up > 10.0, 10.0, up))  # specs/activation/gated.py:137
+    gate_1 = jnp.where(gate > 10.0, 10.0, gate)  # specs/activation/gated.py:136
+    up_1 = jnp.where(up < -10.0, -10.0, jnp.where(up > 10.0, 10.0, up))  # specs/activation/gated.py:140
     # -1.4426950408889634 is -log2(e), specs/activation/gated.py:103
     y = (
         gate_1 * div_rn(jnp.full((BLOCK_M, BLOCK_N), 1.0, jnp.float32), 1.0 + exp2(gate_1 * -1.4426950408889634)) * up_1

@@ -119,13 +119,16 @@ def gated(p: Any, gate: Tile, up: Tile) -> Tile:
         case "swiglustep":
             return _at_most(gate * sigmoid(gate), p.limit) * _between(up, p.limit)
         case "situ":
-            linear = tanh(up * (1.0 / p.linear_beta)) * p.linear_beta if p.linear_beta else up
-            return (tanh(gate * (1.0 / p.beta)) * p.beta) * sigmoid(gate) * linear
+            linear: Tile = tanh(up * (1.0 / p.linear_beta)) * p.linear_beta if p.linear_beta else up
+            bounded: Tile = tanh(gate * (1.0 / p.beta)) * p.beta
+            return bounded * sigmoid(gate) * linear
         case "clamp":
             gate, up = _at_most(gate, p.limit), _between(up, p.limit)
             return gate * sigmoid(gate) * up
     gate, up = _at_most(gate, p.limit), _between(up, p.limit)
-    return gate * sigmoid(gate * p.alpha) * (up + p.beta)
+    gate = gate * sigmoid(gate * p.alpha)
+    shifted: Tile = up + p.beta
+    return gate * shifted
 
 
 def _at_most(x: Tile, limit: float) -> Tile:

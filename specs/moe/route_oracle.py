@@ -90,7 +90,7 @@ def sample(case: Sample) -> dict[str, Any]:
     drawn: dict[str, Any] = {"correction_bias": np.round(rng.standard_normal(experts) * 8) / 32}
     if "correction_bias" in case.shapes:
         given = {**case.attributes, "correction_bias": drawn["correction_bias"]}
-        x, drawn["correction_bias"] = np.float64(np.float32(x)), np.float64(np.float32(drawn["correction_bias"]))
+        x = x.astype(np.float32).astype(np.float64)
         for _ in range(100):
             close = _close(x, given)
             if not close.any():

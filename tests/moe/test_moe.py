@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import pytest
 import torch
 
 from torch_impl import ops
 
-EAGER = "eager"
+EAGER: Final = "eager"
 
 
 def test_known_permutation() -> None:
@@ -23,7 +25,7 @@ def test_known_permutation() -> None:
 def test_bias_chooses_and_weighs_nothing() -> None:
     """The same bytes as a table that names the experts which the bias chooses."""
     logits, bias = torch.tensor([[0.0, 1.0, 2.0, 3.0]]), torch.tensor([9.0, 0.0, 0.0, 0.0])
-    given = {"topk": 2, "score": "sqrtsoftplus", "implementation": EAGER}
+    given: dict[str, Any] = {"topk": 2, "score": "sqrtsoftplus", "implementation": EAGER}
     weights, ids = ops.moe_route(logits, bias, **given)
     assert ids.tolist() == [[0, 3]]
     named, same = ops.moe_route(logits, tid2eid=ids, token_ids=torch.tensor([0], dtype=torch.int32), **given)
@@ -48,7 +50,7 @@ def test_rows_depend_on_no_other_row(rows: int) -> None:
 
     def first(count: int) -> torch.Tensor:
         offsets = torch.tensor([0, count, count], dtype=torch.int32)
-        given = {"weight_order": "nk", "invariant": True, "implementation": EAGER}
+        given: dict[str, Any] = {"weight_order": "nk", "invariant": True, "implementation": EAGER}
         return ops.grouped_gemm(a[:count], b, offsets, **given)[0]
 
     assert torch.equal(first(rows), first(64))
@@ -74,7 +76,7 @@ def test_block_of_experts_is_the_loop_over_tokens() -> None:
     logits = torch.randn((tokens, experts), generator=generator)
     weights, ids = ops.moe_route(logits, topk=topk, implementation=EAGER)
     order, offsets, inverse = ops.moe_permute(ids, num_experts=experts, implementation=EAGER)
-    given = {"weight_order": "nk", "implementation": EAGER}
+    given: dict[str, Any] = {"weight_order": "nk", "implementation": EAGER}
     h = ops.grouped_gemm(x, w1, offsets, order, topk=topk, **given).relu()
     h = ops.grouped_gemm(h, w2, offsets, **given)
     y = ops.moe_combine(h, inverse, weights, implementation=EAGER)

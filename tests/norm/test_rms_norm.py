@@ -23,12 +23,15 @@ def bf16(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def norm(implementation: str, x: np.ndarray[Any, Any], *, weight: Any = None, residual: Any = None, **kw: Any) -> Any:
     """(y, sum or None) as float32, of arrays that hold bfloat16 values."""
-    framework, name = implementation.split(":")
+    framework, _, chosen = implementation.partition(":")
+    name: Any = chosen
     if framework == "torch":
-        arrays = [None if a is None else torch.from_numpy(a).to(torch.bfloat16) for a in (x, weight, residual)]
+        arrays: list[Any] = [
+            None if a is None else torch.from_numpy(a).to(torch.bfloat16) for a in (x, weight, residual)
+        ]
         y = torch_ops.rms_norm(*arrays, **kw, implementation=name)
         return y.float().numpy(), None if arrays[2] is None else arrays[2].float().numpy()
-    given = [None if a is None else jnp.asarray(a, jnp.bfloat16) for a in (x, weight, residual)]
+    given: list[Any] = [None if a is None else jnp.asarray(a, jnp.bfloat16) for a in (x, weight, residual)]
     found = jax_ops.rms_norm(*given, **kw, implementation=name)
     total, y = (None, found) if residual is None else found
     return np.asarray(y, np.float32), None if total is None else np.asarray(total, np.float32)

@@ -41,8 +41,8 @@ def settings(rows: int, seed: int = SEED) -> dict[str, NDArray]:
 
 def draw(logits: NDArray, *, vocab_size: int = 0, **given: NDArray) -> NDArray:
     """Tokens of both frameworks, which are the same."""
-    arrays = {**settings(len(logits)), **given}
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    arrays: dict[str, Any] = {**settings(len(logits)), **given}
+    tensors: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}
     mine = torch_impl.ops.sample(torch.from_numpy(logits), vocab_size=vocab_size, implementation="eager", **tensors)
     other = jax_impl.ops.sample(logits, vocab_size=vocab_size, implementation="xla", **arrays)
     assert mine.tolist() == np.asarray(other).tolist()

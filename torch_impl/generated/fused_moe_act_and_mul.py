@@ -39,8 +39,8 @@ def act_and_mul(
     offs_w_1 = start + columns + arange_1024
     x_1 = tl.load(x_ptr + (offs_m[:, None] * W + offs_w_1[None, :]))
     up = x_1.to(tl.float32)
-    gate_1 = tl.where(gate > 10.0, 10.0, gate)  # specs/activation/gated.py:133
-    up_1 = tl.where(up < -10.0, -10.0, tl.where(up > 10.0, 10.0, up))  # specs/activation/gated.py:137
+    gate_1 = tl.where(gate > 10.0, 10.0, gate)  # specs/activation/gated.py:136
+    up_1 = tl.where(up < -10.0, -10.0, tl.where(up > 10.0, 10.0, up))  # specs/activation/gated.py:140
     # -1.4426950408889634 is -log2(e), specs/activation/gated.py:103
     y = (gate_1 * tl.div_rn(1.0, 1.0 + tl.exp2(gate_1 * -1.4426950408889634)) * up_1).to(tl.bfloat16)
     tl.store(y_ptr + (offs_m[:, None] * (W // 2) + offs_w[None, :]), y)  # specs/activation/mul.py:31
