@@ -56,6 +56,7 @@ from specs.rope.qk_norm import QK_NORM_ROPE
 from specs.sampling.logprobs import LOGPROBS
 from specs.sampling.penalties import APPLY_PENALTIES
 from specs.sampling.sample import FILTER_LOGITS, SAMPLE
+from specs.sampling.verify import VERIFY_DRAFT
 
 OPS: dict[str, Op] = {
     op.name: op
@@ -129,5 +130,6 @@ OPS: dict[str, Op] = {
         SAMPLE,
         FILTER_LOGITS,
         LOGPROBS,
+        VERIFY_DRAFT,
     )
 }

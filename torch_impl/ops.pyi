@@ -4257,6 +4257,57 @@ def logprobs(
         gives ids int32 [8, 6], logprobs f32 [8, 6], rank int32 [8].
     """
 
+def verify_draft(
+    draft: torch.Tensor,
+    sampled: torch.Tensor,
+    lengths: torch.Tensor,
+    *,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draft tokens that the sampled ones confirm.
+
+        accepted[b] = largest m <= lengths[b] with draft[b, j] = sampled[b, j] for all j < m
+        tokens[b, j] = sampled[b, j] for j <= accepted[b], else -1
+
+    `sampled` holds the tokens that the target model has at every position of the draft and one after it: drawn by
+    `sample` from its own seed and position, after its own filters, or the argmax of greedy rows. So decoding without
+    a draft gives the same tokens, bit for bit, whatever the draft was. For drafts without probabilities (n-grams, a
+    greedy draft model) this is rejection sampling: a draft token x is accepted with probability p(x), and else
+    replaced by a token drawn from p without x. Drafts that are sampled from q are accepted with probability sum(p q),
+    less than the sum(min(p, q)) of rejection sampling with q. The last token, sampled[b, accepted[b]], is the
+    replacement or the bonus token.
+
+    Source: speculative sampling (Leviathan et al., 2023; Chen et al., 2023) with drafts of probability 1
+
+    Args:
+        draft: draft tokens of every row, int32 [B, K]
+        sampled: tokens of the target model at the places of the draft, and the one after, int32 [B, K + 1]
+        lengths: number of draft tokens of every row; below 0 as 0, above K as K, int32 [B]
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (tokens, accepted) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
+            where it begins at the address of an argument.
+
+    Returns:
+        tokens: the tokens of every row, accepted[b] + 1 of them; then -1, int32 [B, K + 1]
+        accepted: number of draft tokens that are accepted, int32 [B]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        tokens, accepted: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With draft int32 [19, 5], sampled int32 [19, 6], lengths int32 [19]:
+
+        >>> tokens, accepted = verify_draft(draft, sampled, lengths)
+
+        gives tokens int32 [19, 6], accepted int32 [19].
+    """
+
 
 NAMESPACE: str
 

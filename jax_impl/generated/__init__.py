@@ -67,7 +67,8 @@ SPEC_SHA256 = {
     "moe_combine": "c8d7852921bf346bdcab144df108cd09d9390f98d4525a2636eb5240f7dbe60c",
     "fused_moe": "ae60ed84a41a06974fa82493c4169c5d1699f69a4f60cd002d94287ce7b6652c",
     "apply_penalties": "2f5c6e86ba2833ae4af91e56fd5a819ed36826d2687e1d2371efdb1e3ad219b6",
-    "sample": "2b40f656b50ae8cc6c9e22040b3d4c9e08521d89675b3e256111da3012f8f30b",
-    "filter_logits": "21b434a9551e7c1eccf30ef333401b468baf38536f04d0338da66ffbc8e764ee",
+    "sample": "efb8a3dd7dc4adae0d5f6b5214d86ed3de7c71b603fe37a56c3fb240620c8ec8",
+    "filter_logits": "2b0491001ad0429209ed4faec908cfd1fc8430018d0c5be2d4b8c27576b6ebd2",
     "logprobs": "44010c3982973a827e07f641ea86c4a5ab878815f5483d4ba591f1bd67f5cbf3",
+    "verify_draft": "007451dde964388b80d36dc3ae3a9ca84ed912458ce15d7c1cfc5f3c03f1072b",
 }

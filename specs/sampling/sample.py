@@ -249,9 +249,9 @@ SAMPLE = Op(
     accuracy=(("tokens", Accuracy(exact=True)),),
     cases=(
         _case("small", 20, 97),
-        _case("many-groups", 4, 2100, formats=(("logits", BF16), ("positions", INT64))),
+        _case("many-groups", 2, 2080, formats=(("logits", BF16), ("positions", INT64))),
         _case("wide", 2, 16400, absent=("min_p",)),
-        _case("hf", 12, 130, attributes=(("order", "hf"), ("vocab_size", 121))),
+        _case("hf", 6, 130, attributes=(("order", "hf"), ("vocab_size", 121))),
         _case("draft", 6, 70, absent=("top_p", "min_p"), attributes=(("stream", "draft"),)),
         _case("one-token", 3, 1, absent=_FILTERS, formats=(("logits", F16),)),
         _case("no-rows", 0, 64),
@@ -278,7 +278,7 @@ FILTER_LOGITS = Op(
     accuracy=(("filtered", Accuracy(exact=True)),),
     cases=(
         _case("small", 20, 97),
-        _case("hf", 12, 130, formats=(("logits", BF16),), attributes=(("order", "hf"), ("vocab_size", 121))),
+        _case("hf", 6, 130, formats=(("logits", BF16),), attributes=(("order", "hf"), ("vocab_size", 121))),
         _case("no-filters", 5, 70, absent=_FILTERS, formats=(("logits", F16),)),
         _case("no-rows", 0, 64),
         _case("large", 64, 128256, large=True, golden=True),
