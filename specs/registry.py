@@ -12,6 +12,7 @@ from specs.cache.gather import DEQUANT_GATHER_K
 from specs.cache.kv_insert import KV_INSERT
 from specs.cache.metadata import PREFILL_GATHER_LENS, SWA_DECODE_METADATA, TOKEN_METADATA
 from specs.cache.qnorm import QNORM_ROPE_KV_INSERT
+from specs.cache.rope_kv_insert import ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.compressor.compress import COMPRESS_NORM_ROPE
@@ -84,6 +85,7 @@ OPS: dict[str, Op] = {
         QNORM_ROPE_KV_INSERT,
         DEQUANT_GATHER_K,
         KV_INSERT,
+        ROPE_KV_INSERT,
         SPARSE_MLA_PREFILL,
         SPARSE_MLA_DECODE_FP8,
         FLASH_ATTN_VARLEN,

@@ -1319,6 +1319,94 @@ def kv_insert(
         >>> kv_insert(key, value, key_cache, value_cache, slot_mapping)
     """
 
+def rope_kv_insert(
+    positions: torch.Tensor,
+    q: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    cos_sin: torch.Tensor,
+    key_cache: torch.Tensor,
+    value_cache: torch.Tensor | None = None,
+    slot_mapping: torch.Tensor | None = None,
+    k_scale: torch.Tensor | None = None,
+    v_scale: torch.Tensor | None = None,
+    *,
+    neox: bool = True,
+    offset: int = 0,
+    inverse: bool = False,
+    kv_layout: Literal["separate", "adjacent", "interleaved"] = "separate",
+    implementation: _Implementation | None = None,
+) -> None:
+    """Queries rotated in place; keys, rotated, and values written into their slots of a paged cache.
+
+        q[t, h]                   = rope(q[t, h], positions[t])          as `rotary_embedding`, in place
+        key_cache[page, row, h]   = encode(rope(key[t, h], positions[t]))
+        value_cache[page, row, h] = encode(value[t, h])                  as `kv_insert`, of rotated keys
+
+    page, row = divmod(slot_mapping[t], page size).
+
+        same format:      encode(x) = x
+        FP8:              encode(x) = fp8(x / k_scale[h])       v_scale for values; 1 where left out
+
+    Rotated keys are rounded to the format of key before they are encoded, and `key` itself is not changed. Slots that
+    are negative (padding) or after the last page are skipped, as are keys and values after the last slot; queries are
+    rotated all the same. Heads of tokens with a position outside the table are not rotated. No other byte of the
+    caches changes. With a `kv_layout` that has keys and values in one array, key_cache is that array, and value_cache
+    is left out.
+
+    The arithmetic is that of `rotary_embedding` and `kv_insert`, instruction by instruction, and so are the bytes
+    wherever a compiler contracts products and sums alike in both; a rotated element may otherwise differ in its last
+    bit.
+
+    Source: Su et al., RoFormer (2021); vLLM, reshape_and_cache_flash
+
+    Args:
+        positions: position of every token; outside the table: its heads are not rotated, int32 or int64 [T]
+        q: queries; written in place, bf16 or f16 or f32 [T, HQ, D]
+        key: keys of new tokens, not rotated, format of q [T, HKV, D]
+        value: values of new tokens, format of q [T, HKV, DV]
+        cos_sin: cosines, then sines of every position, as `rope_table` makes them, f32 or bf16 [POSITIONS, ROT]
+        key_cache: keys in pages, or keys and values; written in place, bf16 or f16 or f32 or e4m3 or e5m2; shape by
+            kv_layout:
+            separate     [PAGES, PAGE, HKV, D]
+            adjacent     [PAGES, PAGE, HKV, D + DV]
+            interleaved  [PAGES, PAGE, 2 * HKV, DV]
+        value_cache: values in pages; written in place, optional, format of key_cache; shape by kv_layout:
+            separate               [PAGES, PAGE, HKV, DV]
+            adjacent, interleaved  none
+        slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
+        k_scale: scale of FP8 keys: one, or one per head; 1 where left out, optional, f32 [K_SCALES] or []
+        v_scale: scale of FP8 values: one, or one per head; 1 where left out, optional, f32 [V_SCALES] or []
+        neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
+        offset: first column of a head that is rotated. Default 0.
+        inverse: rotate by the negative angle. Default False.
+        kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
+            interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
+            'separate'.
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        None.
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        q: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (2 + 4) * 2**-24 of the
+            sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        key_cache: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32), 2**-4 (e4m3), 2**-3 (e5m2);
+            before it at most (2 + 4) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor
+            cores, 2**-10 more for FP8 operands).
+        value_cache: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With positions int32 [5], q bf16 [5, 9, 64], key bf16 [5, 3, 64], value bf16 [5, 3, 64], cos_sin f32 [97, 64],
+            key_cache bf16 [2, 8, 3, 64], value_cache bf16 [2, 8, 3, 64], slot_mapping int32 [5]:
+
+        >>> rope_kv_insert(positions, q, key, value, cos_sin, key_cache, value_cache, slot_mapping)
+    """
+
 def sparse_mla_prefill(
     q: torch.Tensor,
     kv: torch.Tensor,

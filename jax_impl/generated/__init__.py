@@ -24,6 +24,7 @@ SPEC_SHA256 = {
     "qnorm_rope_kv_insert": "70ab1de754b135e36ca6ed3e1e00cfa649159f67ec4dbe23668fa8f289b86fdd",
     "dequant_gather_k": "ef40b943d8acbd7442b8333753530d70bc7506d89f3212c0ec33da08e4de760f",
     "kv_insert": "9a2a266c3370999840b261773f7b88bffab80821f6d3b90d75df5dbc7ff88c16",
+    "rope_kv_insert": "53b925856200e9c11167fed3419c66a2d3966f2ac66e8b139ef8e2fe35e75f9d",
     "sparse_mla_prefill": "c3850170504aaf5346bff49a778d4f14ef76aabf6fc78f2bcf8bcc16728e4a8b",
     "sparse_mla_decode_fp8": "fdbadbb21d8d113c8d84a9eb13c2e9e56cfe3df9773ba244fc6e82aeb3b8a196",
     "flash_attn_varlen": "7be70322a2b95ea99e3b6f99f57ebe1abc89c8087f05cc07929074c55b585482",

@@ -49,8 +49,8 @@ def kv_insert(
     page = jax.lax.div(clamped, jnp.full((BLOCK_T,), PAGE, jnp.int32))
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = (slot >= 0) & (page < PAGES)
-    rows = live_1[:, None]  # specs/cache/kv_insert.py:116
-    page_1 = page[:, None]  # specs/cache/kv_insert.py:100
+    rows = live_1[:, None]  # specs/cache/kv_insert.py:130
+    page_1 = page[:, None]  # specs/cache/kv_insert.py:113
     row = jax.lax.rem(clamped, jnp.full((BLOCK_T,), PAGE, jnp.int32))[:, None]
     plgpu.store(
         key_cache_ref.at[page_1[:, :, None], row[:, :, None], head[None, :, None], index], x,

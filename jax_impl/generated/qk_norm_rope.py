@@ -57,8 +57,8 @@ def qk_norm_rope(
     value = jnp.sum(x * x, axis=1)
     mean = div_rn(value, jnp.full((BLOCK_H,), 128.0, jnp.float32))
     inverse = div_rn(jnp.full((BLOCK_H,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]
-    c = pair[None, :]  # specs/rope/rotation.py:82
-    c_1 = c + ROT // 2  # specs/rope/rotation.py:85
+    c = pair[None, :]  # specs/rope/rotation.py:85
+    c_1 = c + ROT // 2  # specs/rope/rotation.py:88
     index_1 = index + c  # specs/rope/qk_norm.py:61
     # specs/rope/rotation.py:68
     qkv_1 = plgpu.load(qkv_ref.at[token, index_1], mask=jnp.broadcast_to(live, (BLOCK_H, 64)), other=0.0)
@@ -82,10 +82,10 @@ def qk_norm_rope(
     weight_1 = jnp.where(mask, of_q_1, of_k_1)
     y_1 = x_2 * inverse
     b = y_1 * weight_1
-    c_2 = cosine[None, :]  # specs/rope/rotation.py:94
+    c_2 = cosine[None, :]  # specs/rope/rotation.py:97
     s = sine[None, :]
     a_1 = fms(a, c_2, b * s)
     b_1 = fma(b, c_2, a * s)
-    # specs/rope/rotation.py:77
+    # specs/rope/rotation.py:76
     plgpu.store(qkv_ref.at[token, index_1], a_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
     plgpu.store(qkv_ref.at[token, index_2], b_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(live, (BLOCK_H, 64)))

@@ -38,42 +38,42 @@ def rotary_embedding(
     there = jnp.broadcast_to(known, (64,))
     cosine = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)
     sine = plgpu.load(cos_sin_ref.at[position, pair + ROT // 2], mask=there, other=0.0)
-    of_q = pl.cdiv(HQ, BLOCK_H)  # specs/rope/embedding.py:69
+    of_q = pl.cdiv(HQ, BLOCK_H)  # specs/rope/embedding.py:58
     @pl.when(part < of_q)
     def branch():
-        head = (part * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32))[:, None]  # specs/rope/embedding.py:57
+        head = (part * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32))[:, None]  # specs/rope/embedding.py:68
         live = (head < HQ) & known
-        c = pair[None, :]  # specs/rope/rotation.py:82
-        c_1 = c + ROT // 2  # specs/rope/rotation.py:85
+        c = pair[None, :]  # specs/rope/rotation.py:85
+        c_1 = c + ROT // 2  # specs/rope/rotation.py:88
         # specs/rope/rotation.py:68
         q = plgpu.load(q_ref.at[token, head, c], mask=jnp.broadcast_to(live, (BLOCK_H, 64)), other=0.0)
         a = q.astype(jnp.float32)
         q_1 = plgpu.load(q_ref.at[token, head, c_1], mask=jnp.broadcast_to(live, (BLOCK_H, 64)), other=0.0)
         b = q_1.astype(jnp.float32)
-        c_2 = cosine[None, :]  # specs/rope/rotation.py:94
+        c_2 = cosine[None, :]  # specs/rope/rotation.py:97
         s = sine[None, :]
         a_1 = fms(a, c_2, b * s)
         b_1 = fma(b, c_2, a * s)
-        # specs/rope/rotation.py:77
+        # specs/rope/rotation.py:76
         plgpu.store(q_ref.at[token, head, c], a_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
         plgpu.store(q_ref.at[token, head, c_1], b_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
-    @pl.when(part >= of_q)  # specs/rope/embedding.py:71
+    @pl.when(part >= of_q)  # specs/rope/embedding.py:60
     def branch_1():
-        block = part - of_q  # specs/rope/embedding.py:71
-        head_1 = (block * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32))[:, None]  # specs/rope/embedding.py:57
+        block = part - of_q  # specs/rope/embedding.py:60
+        head_1 = (block * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32))[:, None]  # specs/rope/embedding.py:68
         live_1 = (head_1 < HK) & known
-        c_3 = pair[None, :]  # specs/rope/rotation.py:82
-        c_4 = c_3 + ROT // 2  # specs/rope/rotation.py:85
+        c_3 = pair[None, :]  # specs/rope/rotation.py:85
+        c_4 = c_3 + ROT // 2  # specs/rope/rotation.py:88
         # specs/rope/rotation.py:68
         k = plgpu.load(k_ref.at[token, head_1, c_3], mask=jnp.broadcast_to(live_1, (BLOCK_H, 64)), other=0.0)
         a_2 = k.astype(jnp.float32)
         k_1 = plgpu.load(k_ref.at[token, head_1, c_4], mask=jnp.broadcast_to(live_1, (BLOCK_H, 64)), other=0.0)
         b_2 = k_1.astype(jnp.float32)
-        c_5 = cosine[None, :]  # specs/rope/rotation.py:94
+        c_5 = cosine[None, :]  # specs/rope/rotation.py:97
         s_1 = sine[None, :]
         a_3 = fms(a_2, c_5, b_2 * s_1)
         b_3 = fma(b_2, c_5, a_2 * s_1)
-        # specs/rope/rotation.py:77
+        # specs/rope/rotation.py:76
         plgpu.store(
             k_ref.at[token, head_1, c_3], a_3.astype(jnp.bfloat16), mask=jnp.broadcast_to(live_1, (BLOCK_H, 64))
         )

@@ -32,7 +32,7 @@ from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
-from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, INT64
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, INT64, ElementFormat
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, both, load, maximum, program_id, store
 from specs.tuned import everywhere
@@ -93,9 +93,22 @@ def load_rows(p: Any, array: ArrayHandle, token: Tile, head: Tile) -> Tile:
 
 
 def insert_rows(
-    p: Any, to: View, at: Slots, head: Tile, x: Tile, given: ArrayHandle | None, count: Tile, cached: ArrayHandle | None
+    p: Any,
+    to: View,
+    at: Slots,
+    head: Tile,
+    x: Tile,
+    given: ArrayHandle | None,
+    count: Tile,
+    cached: ArrayHandle | None = None,
+    *,
+    column: Tile | None = None,
+    kept: Tile | None = None,
 ) -> None:
-    """Encodes rows [tokens, heads, columns] and writes them. given, cached: scales that are passed, and in pages."""
+    """Encodes rows [tokens, heads, columns] and writes them. given, cached: scales that are passed, and in pages.
+
+    column: which columns of a head they are; kept: which of them are written. None: the first ones, and all.
+    """
     form, rows = to.array.element, _rows(p, at.live, head)
     page, row = at.page[:, None], at.row[:, None]
     if cached is not None:
@@ -105,10 +118,11 @@ def insert_rows(
         codes = x
     else:
         codes = static_codes(x.to(F32), None if given is None else given_scale(given, count, head), form)
-    column = arange(x.shape[2])[None, None, :]
-    inside = None if x.shape[2] == to.columns else column < to.columns
+    if column is None:
+        column = arange(x.shape[2])[None, None, :]
+        kept = both(kept, None if x.shape[2] == to.columns else column < to.columns)
     where = to.at(page[:, :, None], row[:, :, None], head[None, :, None], column)
-    store(to.array, where, codes, both(rows[:, :, None], inside))
+    store(to.array, where, codes, both(rows[:, :, None], kept))
 
 
 def _rows(p: Any, live: Tile, head: Tile) -> Tile:
@@ -120,7 +134,9 @@ def _pow2(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def cache_arrays(pages: tuple[Axis, Axis], heads: Axis, key: Axis, value: Axis) -> tuple[Array, Array]:
+def cache_arrays(
+    pages: tuple[Axis, Axis], heads: Axis, key: Axis, value: Axis, codes: tuple[ElementFormat, ...] = (E4M3, E5M2, INT8)
+) -> tuple[Array, Array]:
     """key_cache and value_cache, or one array in place of the first."""
     first = tuple((name, ((*pages, *layout.row(heads, key, value)),)) for name, layout in LAYOUTS.items())
     second = tuple((name, () if layout.fused else ((*pages, heads, value),)) for name, layout in LAYOUTS.items())
@@ -131,7 +147,7 @@ def cache_arrays(pages: tuple[Axis, Axis], heads: Axis, key: Axis, value: Axis) 
             doc="keys in pages, or keys and values",
             by="kv_layout",
             shapes_by=first,
-            formats=(*_WIDE, E4M3, E5M2, INT8),
+            formats=(*_WIDE, *codes),
             access=Access.INOUT,
         ),
         Array(
@@ -188,6 +204,15 @@ _FP8 = _CACHE.equals(E4M3).or_(_CACHE.equals(E5M2))
 _DYNAMIC = Ref("has_k_scale_cache")
 _STATIC = Ref("has_k_scale").or_(Ref("has_v_scale"))
 
+COUNTS_OF_SCALES = tuple(
+    Constraint(
+        argument=f"{name}_scale",
+        holds=count.equals(1).or_(count.equals(HKV)),
+        message="one scale, or one per head",
+        failure=f"{{{count.name}}} scales for {{HKV}} heads",
+    )
+    for name, count in (("k", K_SCALES), ("v", V_SCALES))
+)
 CONSTRAINTS = (
     Constraint(
         argument="slot_mapping",
@@ -221,15 +246,7 @@ CONSTRAINTS = (
         holds=_STATIC.equals(0).or_(_FP8.and_(_DYNAMIC.equals(0))),
         message="k_scale and v_scale with FP8 codes only, and without scale caches",
     ),
-    *(
-        Constraint(
-            argument=f"{name}_scale",
-            holds=count.equals(1).or_(count.equals(HKV)),
-            message="one scale, or one per head",
-            failure=f"{{{count.name}}} scales for {{HKV}} heads",
-        )
-        for name, count in (("k", K_SCALES), ("v", V_SCALES))
-    ),
+    *COUNTS_OF_SCALES,
 )
 
 

@@ -51,24 +51,28 @@ HK = Axis(name="HK", doc="key heads")
 def rotary_embedding(p: Any) -> None:
     """BLOCK_H heads of one token: of its query, or, after the last of them, of its key."""
     token, part = program_id(0), program_id(1)
-    cosine, sine, known = angles(p, token)
-
-    def heads(array: ArrayHandle, count: Tile, block: Tile) -> None:
-        head = (block * p.BLOCK_H + arange(p.BLOCK_H))[:, None]
-        live, pairs = (head < count) & known, Pairs(p, p.offset)
-
-        def place(column: Tile) -> tuple[Tile, Tile, Tile]:
-            return token, head, column
-
-        turned = rotate(*pairs.load(array, place, live), cosine, sine)
-        pairs.store(array, place, live, *turned)
-
+    turned_by = angles(p, token)
     if p.k is None:
-        heads(p.q, p.HQ, part)
+        rotate_in_place(p, p.q, token, p.HQ, part, turned_by)
         return
     of_q = (p.HQ + (p.BLOCK_H - 1)) // p.BLOCK_H
-    when(part < of_q, lambda: heads(p.q, p.HQ, part))
-    when(part >= of_q, lambda: heads(p.k, p.HK, part - of_q))
+    when(part < of_q, lambda: rotate_in_place(p, p.q, token, p.HQ, part, turned_by))
+    when(part >= of_q, lambda: rotate_in_place(p, p.k, token, p.HK, part - of_q, turned_by))
+
+
+def rotate_in_place(
+    p: Any, array: ArrayHandle, token: Tile, count: Tile, block: Tile, turned_by: tuple[Tile, Tile, Tile]
+) -> None:
+    """Rotates BLOCK_H of a token's `count` heads. turned_by: what `angles` gives."""
+    cosine, sine, known = turned_by
+    head = (block * p.BLOCK_H + arange(p.BLOCK_H))[:, None]
+    live, pairs = (head < count) & known, Pairs(p, p.offset)
+
+    def place(column: Tile) -> tuple[Tile, Tile, Tile]:
+        return token, head, column
+
+    turned = rotate(*pairs.load(array, place, live), cosine, sine)
+    pairs.store(array, place, live, *turned)
 
 
 def oracle(values: Mapping[str, Any]) -> dict[str, Reference]:

@@ -72,11 +72,14 @@ class Pairs:
 
     def store(self, array: ArrayHandle, place: Place, live: Tile | None, a: Tile, b: Tile) -> None:
         """Writes them, rounded to the format of the array."""
+        for x, column, exists in self.parts(a, b):
+            store(array, place(column), x.to(array.element), both(live, exists))
+
+    def parts(self, a: Tile, b: Tile) -> list[tuple[Tile, Tile, Tile | None]]:
+        """The rotated elements [heads, n] in contiguous tiles, their columns [1, n], and which of these exist."""
         if self.neox:
-            for column, x in zip(self._halves(), (a, b), strict=True):
-                store(array, place(column), x.to(array.element), self._mask(live))
-            return
-        store(array, place(self._columns(2)), join_pairs(a, b).to(array.element), self._mask(live, 2))
+            return [(x, column, self._mask(None)) for x, column in zip((a, b), self._halves(), strict=True)]
+        return [(join_pairs(a, b), self._columns(2), self._mask(None, 2))]
 
     def _columns(self, times: int = 1) -> Tile:
         return (arange(times * self.width) + self.start)[None, :]

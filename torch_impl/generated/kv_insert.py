@@ -51,8 +51,8 @@ def kv_insert(
     page = clamped // PAGE
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = (slot >= 0) & (page < PAGES)
-    rows = live_1[:, None]  # specs/cache/kv_insert.py:116
-    page_1 = page[:, None]  # specs/cache/kv_insert.py:100
+    rows = live_1[:, None]  # specs/cache/kv_insert.py:130
+    page_1 = page[:, None]  # specs/cache/kv_insert.py:113
     row = (clamped % PAGE)[:, None]
     tl.store(
         key_cache_ptr + (

@@ -56,8 +56,8 @@ def qk_norm_rope(
     value = tl.sum(x * x, axis=1)
     mean = tl.div_rn(value, 128.0)
     inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]
-    c = pair[None, :]  # specs/rope/rotation.py:82
-    c_1 = c + ROT // 2  # specs/rope/rotation.py:85
+    c = pair[None, :]  # specs/rope/rotation.py:85
+    c_1 = c + ROT // 2  # specs/rope/rotation.py:88
     index_1 = index + c  # specs/rope/qk_norm.py:61
     qkv_1 = tl.load(qkv_ptr + (token * stride_qkv0 + index_1), mask=live, other=0.0)  # specs/rope/rotation.py:68
     x_1 = qkv_1.to(tl.float32)
@@ -79,9 +79,9 @@ def qk_norm_rope(
     weight_1 = tl.where(mask, of_q_1, of_k_1)
     y_1 = x_2 * inverse
     b = y_1 * weight_1
-    c_2 = cosine[None, :]  # specs/rope/rotation.py:94
+    c_2 = cosine[None, :]  # specs/rope/rotation.py:97
     s = sine[None, :]
     a_1 = a * c_2 - b * s
     b_1 = b * c_2 + a * s
-    tl.store(qkv_ptr + (token * stride_qkv0 + index_1), a_1.to(tl.bfloat16), mask=live)  # specs/rope/rotation.py:77
+    tl.store(qkv_ptr + (token * stride_qkv0 + index_1), a_1.to(tl.bfloat16), mask=live)  # specs/rope/rotation.py:76
     tl.store(qkv_ptr + (token * stride_qkv0 + index_2), b_1.to(tl.bfloat16), mask=live)
