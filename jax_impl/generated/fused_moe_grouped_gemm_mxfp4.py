@@ -18,11 +18,11 @@ Generated. Specialised on
     even_k = True
     by_row = True
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     BLOCK_K = 128
     GROUP_M = 1
-    num_warps = 4
-    num_stages = 4
+    num_warps = 2
+    num_stages = 3
 """
 
 import jax
@@ -40,7 +40,7 @@ def grouped_gemm_mxfp4(
 ):
     E = 256
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     BLOCK_K = 128
     pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
@@ -68,11 +68,11 @@ def grouped_gemm_mxfp4(
     clamped_ta = jnp.minimum(offs_ta, TA - 1)
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
     arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:48
-    offs_n = tile_n * BLOCK_N + arange_64
+    offs_n = tile_n * BLOCK_N + arange_128
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = jnp.arange(BLOCK_K // 32, dtype=jnp.int32)
     def step(k, carry):  # specs/moe/grouped_packed.py:58
-        k = pipelined(k, 4, warps=4)
+        k = pipelined(k, 3, warps=2)
         (acc_2,) = carry
         offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:108
         a = plgpu.load(a_ref.at[clamped_ta[:, None], offs_k[None, :]])

@@ -7,14 +7,14 @@ Generated. Specialised on
     a = bf16
     b = uint8
     c = f32
-    SPLITS = 8
+    SPLITS = 16
     even_m = True
     even_n = True
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     STEP = 256
     GROUP_M = 1
-    num_warps = 1
+    num_warps = 2
     num_stages = 3
 """
 
@@ -32,9 +32,9 @@ def gguf_gemm_split(
     c_ref,
     *, N, K,
 ):
-    SPLITS = 8
+    SPLITS = 16
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     STEP = 256
     pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
@@ -44,14 +44,14 @@ def gguf_gemm_split(
     column = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)  # specs/gguf/tiles.py:32
     split = pl.program_id(1)
     steps = K // STEP
-    steps_1 = jax.lax.div(steps - split + (SPLITS - 1), jnp.int32(SPLITS))  # specs/gemm/splits.py:36
+    steps_1 = jax.lax.div(steps - split + (SPLITS - 1), jnp.int32(SPLITS))  # specs/gemm/splits.py:43
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gguf/tiles.py:53
     offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gguf/tiles.py:67
     arange_32 = jnp.arange(32, dtype=jnp.int32)
     def step(k, carry):  # specs/gguf/tiles.py:53
-        k = pipelined(k, 3, warps=1)
+        k = pipelined(k, 3, warps=2)
         (acc_2,) = carry
-        k_1 = k * SPLITS + split  # specs/gemm/splits.py:45
+        k_1 = k * SPLITS + split  # specs/gemm/splits.py:52
         start = k_1 * 144
         start_1 = k_1 * STEP  # specs/gguf/tiles.py:50
         offs_k = start_1 + arange_32  # specs/gguf/tiles.py:67

@@ -18,11 +18,11 @@ Generated. Specialised on
     even_k = True
     by_row = True
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     BLOCK_K = 128
     GROUP_M = 1
-    num_warps = 4
-    num_stages = 4
+    num_warps = 2
+    num_stages = 3
     offsets = 64-bit
 """
 
@@ -42,7 +42,7 @@ def grouped_gemm_mxfp4(
     topk = 6
     E = 256
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     BLOCK_K = 128
     pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
@@ -70,11 +70,11 @@ def grouped_gemm_mxfp4(
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:58
     arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:48
-    offs_n = tile_n * BLOCK_N + arange_64
+    offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = jnp.arange(BLOCK_K // 32, dtype=jnp.int32)
     def step(k, carry):  # specs/moe/grouped_packed.py:58
-        k = pipelined(k, 4, warps=4)
+        k = pipelined(k, 3, warps=2)
         (acc_2,) = carry
         # specs/moe/grouped.py:112
         a = plgpu.load(a_ref.at[source[:, None], (k * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32))[None, :]])

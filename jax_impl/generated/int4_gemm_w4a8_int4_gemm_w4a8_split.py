@@ -48,7 +48,7 @@ def int4_gemm_w4a8_split(
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
     split = pl.program_id(1)  # specs/gemm/int4_tiles.py:53
     steps = pl.cdiv(K, BLOCK_K * UNROLL)
-    steps_1 = jax.lax.div(steps - split + (SPLITS - 1), jnp.int32(SPLITS))  # specs/gemm/splits.py:36
+    steps_1 = jax.lax.div(steps - split + (SPLITS - 1), jnp.int32(SPLITS))  # specs/gemm/splits.py:43
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/int4_tiles.py:63
     # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
@@ -60,7 +60,7 @@ def int4_gemm_w4a8_split(
     def step(k, carry):  # specs/gemm/int4_tiles.py:64
         k = pipelined(k, 3, warps=1)
         (acc_2,) = carry
-        k_1 = k * SPLITS + split  # specs/gemm/splits.py:45
+        k_1 = k * SPLITS + split  # specs/gemm/splits.py:52
         k_2 = k_1 * UNROLL  # specs/gemm/int4_tiles.py:60
         offs_k = k_2 * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
         a = plgpu.load(a_ref.at[offs_m[:, None], offs_k[None, :]])

@@ -20,15 +20,22 @@ from specs.tuned import everywhere
 
 _ROWS = 64
 """Up to as many rows the time goes into reading the weight."""
-_COLUMNS, _PROGRAMS, _LEAST, _MOST = 64, 512, 1024, 8
-"""Columns of one tile; programs that a large GPU runs side by side; least K of one part; most parts."""
+_COLUMNS = 64
+"""Columns of one tile."""
 
-SPLITS = Axis(
-    name="SPLITS",
-    static=True,
-    value=emax(1, (M <= _ROWS) * emin(emin(_MOST, K // _LEAST), as_expr(_PROGRAMS) // emax(1, cdiv(N, _COLUMNS)))),
-    doc="parts of K that are summed on their own",
-)
+
+def splits_axis(*, programs: int = 512, least: int = 1024, most: int = 8) -> Axis:
+    """The parts of K that are summed on their own.
+
+    Args:
+        programs: that a large GPU runs side by side. least: K of one part. most: parts.
+    """
+    parts = emin(emin(most, K // least), as_expr(programs) // emax(1, cdiv(N, _COLUMNS)))
+    doc = "parts of K that are summed on their own"
+    return Axis(name="SPLITS", static=True, value=emax(1, (M <= _ROWS) * parts), doc=doc)
+
+
+SPLITS = splits_axis()
 
 
 def steps_of(steps: Tile, split: Tile | None, splits: int) -> Tile:
@@ -45,9 +52,9 @@ def step_of(k: Tile, split: Tile | None, splits: int) -> Tile:
     return k if split is None else k * splits + split
 
 
-def partial_sums(name: str, access: Access) -> Array:
+def partial_sums(name: str, access: Access, splits: Axis = SPLITS) -> Array:
     """The float32 sums of all parts."""
-    return Array(name=name, doc="sum of each part of K", shapes=((SPLITS, M, N),), formats=(F32,), access=access)
+    return Array(name=name, doc="sum of each part of K", shapes=((splits, M, N),), formats=(F32,), access=access)
 
 
 def add_splits(p: Any) -> None:
@@ -61,14 +68,14 @@ def add_splits(p: Any) -> None:
     finish(p, acc, rows, cols)
 
 
-def reduce_splits(arrays: tuple[Array, ...]) -> Kernel:
+def reduce_splits(arrays: tuple[Array, ...], splits: Axis = SPLITS) -> Kernel:
     """The merge kernel of a split-K product whose arguments are `arrays`, of which it takes bias and result."""
     given = {array.name: array for array in arrays}
     return Kernel(
         name="reduce_splits",
         doc="Sum of the parts of a split product, in order.",
-        axes=(M, N, SPLITS),
-        arrays=(partial_sums("partial", Access.IN), given["bias"], given["c"]),
+        axes=(M, N, splits),
+        arrays=(partial_sums("partial", Access.IN, splits), given["bias"], given["c"]),
         tunables=(
             Tunable(name="SUM_ROWS", values=(1, 2, 4, 8, 16, 32)),
             Tunable(name="SUM_COLUMNS", values=(64, 128, 256, 512)),

@@ -7,14 +7,14 @@ Generated. Specialised on
     a = bf16
     b = uint8
     c = f32
-    SPLITS = 8
+    SPLITS = 16
     even_m = True
     even_n = True
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     STEP = 256
     GROUP_M = 1
-    num_warps = 1
+    num_warps = 2
     num_stages = 3
 """
 
@@ -50,9 +50,9 @@ def gguf_gemm_split(
     stride_a0,
     stride_b0,
 ):
-    SPLITS: tl.constexpr = 8
+    SPLITS: tl.constexpr = 16
     BLOCK_M: tl.constexpr = 16
-    BLOCK_N: tl.constexpr = 64
+    BLOCK_N: tl.constexpr = 128
     STEP: tl.constexpr = 256
     pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
@@ -62,12 +62,12 @@ def gguf_gemm_split(
     column = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/gguf/tiles.py:32
     split = tl.program_id(1)
     steps = K // STEP
-    steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/splits.py:36
+    steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/splits.py:43
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gguf/tiles.py:53
     offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gguf/tiles.py:67
     arange_32 = tl.arange(0, 32)
     for k in tl.range(steps_1, num_stages=3):  # specs/gguf/tiles.py:53
-        k_1 = k * SPLITS + split  # specs/gemm/splits.py:45
+        k_1 = k * SPLITS + split  # specs/gemm/splits.py:52
         start = k_1 * 144
         start_1 = k_1 * STEP  # specs/gguf/tiles.py:50
         offs_k = start_1 + arange_32  # specs/gguf/tiles.py:67

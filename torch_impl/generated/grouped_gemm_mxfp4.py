@@ -18,11 +18,11 @@ Generated. Specialised on
     even_k = True
     by_row = True
     BLOCK_M = 16
-    BLOCK_N = 64
+    BLOCK_N = 128
     BLOCK_K = 128
     GROUP_M = 1
-    num_warps = 4
-    num_stages = 4
+    num_warps = 2
+    num_stages = 3
     offsets = 64-bit
 """
 
@@ -67,7 +67,7 @@ def grouped_gemm_mxfp4(
     topk: tl.constexpr = 6
     E: tl.constexpr = 256
     BLOCK_M: tl.constexpr = 16
-    BLOCK_N: tl.constexpr = 64
+    BLOCK_N: tl.constexpr = 128
     BLOCK_K: tl.constexpr = 128
     pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
@@ -95,10 +95,10 @@ def grouped_gemm_mxfp4(
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:58
     arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:48
-    offs_n = tile_n * BLOCK_N + arange_64
+    offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = tl.arange(0, BLOCK_K // 32)
-    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=4):  # specs/moe/grouped_packed.py:58
+    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:58
         # specs/moe/grouped.py:112
         a = tl.load(
             a_ptr + (

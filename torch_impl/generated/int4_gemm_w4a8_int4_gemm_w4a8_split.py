@@ -72,7 +72,7 @@ def int4_gemm_w4a8_split(
     tile_n = pid % tiles_n
     split = tl.program_id(1)  # specs/gemm/int4_tiles.py:53
     steps = tl.cdiv(K, BLOCK_K * UNROLL)
-    steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/splits.py:36
+    steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/splits.py:43
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
     # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
@@ -82,7 +82,7 @@ def int4_gemm_w4a8_split(
     offs_n = tile_n * BLOCK_N + arange_64
     # scales as well as what is multiplied
     for k in tl.range(steps_1, num_stages=3):  # specs/gemm/int4_tiles.py:64
-        k_1 = k * SPLITS + split  # specs/gemm/splits.py:45
+        k_1 = k * SPLITS + split  # specs/gemm/splits.py:52
         k_2 = k_1 * UNROLL  # specs/gemm/int4_tiles.py:60
         offs_k = k_2 * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
