@@ -1,4 +1,4 @@
-"""Times rms_norm, rotary_embedding and act_and_mul next to a copy: `python -m benchmarks.rows --help`.
+"""Times norms, rotations and activations, some with FP8 codes, next to a copy: `python -m benchmarks.rows --help`.
 
 Every operation, from torch and from JAX, takes turns with a device kernel that reads and writes as many bytes in
 total. The share is the copy's time over the operation's, per round: median, least and greatest. Every call of a pass
@@ -31,13 +31,13 @@ POSITIONS = 8192
 class Problem:
     """One operation on [rows, columns] of bfloat16.
 
-    passes: times that rows * columns elements are read or written by a call.
+    passes: times that rows * columns elements are read or written by a call; half of one for FP8 codes.
     written: index of the argument that is written in place; None where there is none.
     """
 
     name: str
     op: str
-    passes: int
+    passes: float
     make: Callable[[int, int, Any], tuple[Any, ...]]
     written: int | None = None
 
@@ -69,6 +69,9 @@ PROBLEMS = (
     Problem(name="rms_norm with residual", op="rms_norm", passes=4, make=_added, written=2),
     Problem(name="rotary_embedding", op="rotary_embedding", passes=2, make=_heads, written=1),
     Problem(name="act_and_mul", op="act_and_mul", passes=3, make=_gated),
+    Problem(name="rms_norm_quant", op="rms_norm_quant", passes=1.5, make=_norm),
+    Problem(name="rms_norm_quant with residual", op="rms_norm_quant", passes=3.5, make=_added, written=2),
+    Problem(name="act_and_mul_quant", op="act_and_mul_quant", passes=2.5, make=_gated),
 )
 
 
@@ -113,7 +116,7 @@ def queues(problem: Problem, rows: int, columns: int, device: str, jax: bool) ->
     def drawn(*shape: int) -> Any:
         return torch.randn(shape, generator=generator, device=device).bfloat16()
 
-    nbytes = problem.passes * rows * columns * 2
+    nbytes = int(problem.passes * rows * columns * 2)
     count = sets_needed(nbytes, cache_bytes(device)) if device != "cpu" else 1
     sets = [problem.make(rows, columns, drawn) for _ in range(count)]
     ours = partial(getattr(torch_impl.ops, problem.op), implementation=generated("torch_impl", device))
