@@ -172,10 +172,11 @@ def example(op: Op) -> str:
     case = example_case(op)
     call = case_call(op, case, strided=False)
     texts: list[str] = []
-    for array in op.inputs:
+    for index, array in enumerate(op.inputs):
         if array.name in call.shapes:
-            skipped = len(texts) < op.inputs.index(array)
-            texts.append(f"{array.name}={array.name}" if skipped else array.name)
+            texts.append(f"{array.name}={array.name}" if len(texts) < index else array.name)
+        elif not any(one.optional for one in op.inputs[: index + 1]):
+            texts.append("None")  # of no default, though this mode takes none
     defaults = {a.name: a.default for a in op.attributes if not a.required}
     texts += [f"{n}={value_text(v)}" for n, v in case.attributes if n not in defaults or defaults[n] != v]
     return f"{op.name}({', '.join(texts)})"

@@ -4070,8 +4070,8 @@ def fused_moe(
         With x bf16 [5, 128], w13 bf16 [4, 256, 128], w2 bf16 [4, 128, 128], weights f32 [5, 2], ids int32 [5, 2],
             expert_map int32 [6], shared bf16 [5, 128]:
 
-        >>> y = fused_moe(x, w13, w2=w2, weights=weights, ids=ids, expert_map=expert_map, shared=shared, limit=2.0,
-        ...     group_size=64)
+        >>> y = fused_moe(x, w13, None, w2=w2, weights=weights, ids=ids, expert_map=expert_map, shared=shared,
+        ...     limit=2.0, group_size=64)
 
         gives y bf16 [5, 128].
     """

@@ -71,7 +71,8 @@ def _product(
         terms = terms + np.abs(inputs[f"{name}_bias"][e])
     unit = (TENSOR_FP8 if fp8 else TENSOR_FLOAT32).roundoff * (a.shape[1] + 8)
     unit += TENSOR_FP8.truncation if fp8 else 0.0
-    return value, felt @ np.abs(weight) + np.abs(value) + terms * (unit / BF16.unit_roundoff)
+    error = felt @ np.abs(weight) + np.abs(value) + terms * (unit / BF16.unit_roundoff)
+    return value, np.where(np.isfinite(value), error, 0.0)
 
 
 def _activated(inputs: Mapping[str, Any], h1: NDArray, felt: NDArray) -> tuple[NDArray, NDArray]:
@@ -81,7 +82,8 @@ def _activated(inputs: Mapping[str, Any], h1: NDArray, felt: NDArray) -> tuple[N
     parts = (
         (slice(0, None, 2), slice(1, None, 2)) if inputs["kind"] == INTERLEAVED else (slice(half), slice(half, None))
     )
-    gate, up = (np.abs(h1[:, part]) for part in parts)
+    # What is infinite counts as the limit: without one the result is not finite either.
+    gate, up = (np.where(np.isfinite(h1[:, part]), np.abs(h1[:, part]), inputs["limit"]) for part in parts)
     by_gate, by_up = (felt[:, part] for part in parts)
     return value, np.abs(value) + _SLOPE * ((up + abs(inputs["beta"])) * by_gate + gate * by_up)
 
@@ -123,7 +125,7 @@ def sample(case: Sample) -> dict[str, Any]:
         packed = case.formats[name].is_integer
         found[name] = rng.integers(0, 256, shape) if packed else rng.standard_normal(shape) / 8
     shape, count = case.shapes["ids"], case.sizes["GLOBAL"]
-    ids = rng.integers(0, count, shape)
+    ids = rng.integers(0, max(count, 1), shape)
     local = rng.permutation(count)
     return found | {
         "x": rng.standard_normal(case.shapes["x"]),
