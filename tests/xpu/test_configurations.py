@@ -17,6 +17,8 @@ from specs.tile.ir import Opcode, walk
 from specs.tile.launch.cases import case_launches
 
 HERE = find()
+TOO_LARGE = "offsets are 32-bit"
+"""Why Pallas refuses arrays of 2**31 elements, whatever the configuration."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,8 @@ def test_configurations_that_ship_compile(name: str, backend: str, ladder: Ladde
     refused = []
     for group, case in [(one, case) for one in with_dots(name) for case in smallest(one)]:
         for row in ladder.climb(Attempt(op=specs.get(name), case=case, backend=backend, tuned={}), ()):
+            if TOO_LARGE in row.rung("lowered").reason:
+                continue
             wrong = [row.rung(compiled(card)).reason for card in CARDS if row.rung(compiled(card)).answer != "yes"]
             refused += [(group.row.name, case.name, row.kernel, reason) for reason in wrong]
     assert not refused
