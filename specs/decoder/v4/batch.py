@@ -1,0 +1,178 @@
+"""The arrays of one step of DeepSeek-V4: tokens of many requests, and pages in several groups of caches.
+
+Decodes, requests with one new token, come first, then parts of prompts, then padding. Groups have pages, and tables of
+pages, of their own. Groups of a window may let go the pages that it has left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.integer[Any]]
+
+NO_PAGE: Final = -1
+"""Entry of a table where a request has no page, or has let it go."""
+NO_SLOT: Final = -1
+"""Slot of tokens that are padding: inserts skip it."""
+PAGE_TOKENS: Final[Mapping[str, int]] = {
+    "window": 64,
+    "c4": 256,
+    "c128": 256,
+    "indexer": 256,
+    "c4_state": 4,
+    "c128_state": 8,
+    "indexer_state": 4,
+}
+"""Tokens of a page in every group. A page of c4, c128 or the indexer has a row per compressed entry."""
+STATES: Final = ("c4_state", "c128_state", "indexer_state")
+
+
+def groups(ratios: Sequence[int]) -> tuple[str, ...]:
+    """Groups of caches that layers with these compression ratios have."""
+    found = ["window"]
+    found += ["c4", "indexer", "c4_state", "indexer_state"] if 4 in ratios else []
+    found += ["c128", "c128_state"] if 128 in ratios else []
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V4Request:
+    """What a step computes of one request.
+
+    computed: tokens that are in the caches already.
+    tokens: ids of the new tokens, at positions computed .. computed + len(tokens) - 1.
+    pages: for every group the pages of the request, in order of its positions; `NO_PAGE` for those it let go.
+    """
+
+    computed: int
+    tokens: Sequence[int]
+    pages: Mapping[str, Sequence[int]]
+
+    @property
+    def length(self) -> int:
+        """Tokens after the step."""
+        return self.computed + len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V4StepBatch:
+    """A step of T tokens of B requests, the first D of which decode one token each; int32 arrays.
+
+    token_ids, positions: [T]. query_start_loc: [B + 1]. seq_lens: [B], tokens of every request after the step.
+    logits_indices: [B], the last token of every request.
+    slot_mapping: [T], slot in the window's pages, -1 in padding. state_slots: the same for every group of states.
+    block_tables: [B, pages] of every group.
+    index_lens: [D, 1], entries of ratio 4 that a decode sees. index_starts: [B - D + 1], where the entries of the
+        others begin when they are gathered one request after the other.
+    index_first, index_end: [T - D], the gathered entries that a token sees.
+    decodes: D. longest_decode, longest_prefill: bounds of `seq_lens` of decodes and of the others. longest_chunk: bound
+        of the new tokens of the others. Sizes of arrays depend on these.
+    """
+
+    token_ids: Ints
+    positions: Ints
+    query_start_loc: Ints
+    seq_lens: Ints
+    logits_indices: Ints
+    slot_mapping: Ints
+    state_slots: Mapping[str, Ints]
+    block_tables: Mapping[str, Ints]
+    index_lens: Ints
+    index_starts: Ints
+    index_first: Ints
+    index_end: Ints
+    decodes: int
+    longest_decode: int
+    longest_prefill: int
+    longest_chunk: int
+
+
+def step_batch(
+    requests: Sequence[V4Request],
+    ratios: Sequence[int],
+    *,
+    tokens: int | None = None,
+    longest: int | None = None,
+    longest_chunk: int | None = None,
+) -> V4StepBatch:
+    """The arrays of a step.
+
+    Args:
+        requests: decodes first. ratios: compression ratios of the layers.
+        tokens: T to pad to. longest, longest_chunk: bounds of the tokens of a request, and of its new ones, so that
+            steps have arrays of the same sizes; the largest of the step when left out.
+
+    Raises:
+        ValueError: a decode after a part of a prompt, too few pages, or sizes too small.
+    """
+    counts = [len(request.tokens) for request in requests]
+    decodes = sum(count == 1 for count in counts)
+    if any(count == 1 for count in counts[decodes:]) or 0 in counts:
+        raise ValueError(f"requests: expected those with one token first, and none without; got {counts}")
+    lengths = np.asarray([request.length for request in requests], np.int32)
+    starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
+    total = int(starts[-1])
+    padded = _size("tokens", tokens, total)
+    owner = np.repeat(np.arange(len(requests)), counts)
+    ids, positions = np.zeros(padded, np.int32), np.zeros(padded, np.int32)
+    ids[:total] = np.concatenate([np.zeros(0, np.int32), *(np.asarray(one.tokens, np.int32) for one in requests)])
+    positions[:total] = lengths[owner] - starts[owner + 1] + np.arange(total)
+    tables = {group: _table(requests, group) for group in groups(ratios)}
+    slots = {
+        group: _slots(table, owner, positions, total, PAGE_TOKENS[group])
+        for group, table in tables.items()
+        if group == "window" or group in STATES
+    }
+    entries = np.concatenate([[0], np.cumsum(lengths[decodes:] // 4, dtype=np.int64)]).astype(np.int32)
+    first, end = np.zeros(padded - decodes, np.int32), np.zeros(padded - decodes, np.int32)
+    first[: total - decodes] = entries[owner[decodes:] - decodes]
+    end[: total - decodes] = first[: total - decodes] + (positions[decodes:total] + 1) // 4
+    chunk = max(counts[decodes:], default=0)
+    return V4StepBatch(
+        token_ids=ids,
+        positions=positions,
+        query_start_loc=starts,
+        seq_lens=lengths,
+        logits_indices=starts[1:] - 1,
+        slot_mapping=slots["window"],
+        state_slots={group: found for group, found in slots.items() if group != "window"},
+        block_tables=tables,
+        index_lens=lengths[:decodes, None] // 4,
+        index_starts=entries,
+        index_first=first,
+        index_end=end,
+        decodes=decodes,
+        longest_decode=_size("longest", longest, int(lengths[:decodes].max(initial=0))),
+        longest_prefill=_size("longest", longest, int(lengths[decodes:].max(initial=0))),
+        longest_chunk=_size("longest_chunk", longest_chunk, chunk),
+    )
+
+
+def _table(requests: Sequence[V4Request], group: str) -> Ints:
+    for index, request in enumerate(requests):
+        needed, have = -(-request.length // PAGE_TOKENS[group]), len(request.pages[group])
+        if have < needed:
+            raise ValueError(f"requests[{index}].pages[{group!r}]: expected at least {needed}; got {have}")
+    width = max((len(request.pages[group]) for request in requests), default=0)
+    found = np.full((len(requests), width), NO_PAGE, np.int32)
+    for row, request in zip(found, requests, strict=True):
+        row[: len(request.pages[group])] = request.pages[group]
+    return found
+
+
+def _slots(table: Ints, owner: Ints, positions: Ints, total: int, size: int) -> Ints:
+    slots = np.full(len(positions), NO_SLOT, np.int32)
+    used = positions[:total]
+    slots[:total] = table[owner, used // size] * size + used % size
+    return slots
+
+
+def _size(name: str, wanted: int | None, needed: int) -> int:
+    if wanted is not None and wanted < needed:
+        raise ValueError(f"{name}: expected at least {needed}; got {wanted}")
+    return needed if wanted is None else wanted

@@ -1,0 +1,122 @@
+"""Compression of keys: windows of tokens become entries of the caches, and the indexer chooses among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from specs.decoder.v4.batch import PAGE_TOKENS
+from specs.decoder.v4.config import INDEX_DIM
+from torch_impl import ops
+from torch_impl.layers.linear import linear
+from torch_impl.layers.v4.step import Step
+
+
+def compressed_rows(
+    step: Step,
+    group: str,
+    ratio: int,
+    weights: Mapping[str, Any],
+    x: torch.Tensor,
+    state: torch.Tensor,
+    *,
+    name: str = "",
+) -> torch.Tensor:
+    """Rows bfloat16 [T, D] of the entries that tokens complete; the state gets the keys and scores of the step.
+
+    group: of the caches that the rows are for. name: prefix of the compressor's weights.
+    """
+    batch, meta, how = step.batch, step.metadata, step.options.implementation
+    assert meta is not None
+    both = linear(x, weights[f"{name}compress"], options=step.options, out_dtype=torch.float32)
+    kv, score = both.chunk(2, -1)
+    ops.save_partial_states(
+        kv,
+        score,
+        weights[f"{name}ape"],
+        batch.positions,
+        state,
+        batch.state_slots[f"{group}_state"],
+        implementation=how,
+    )
+    return ops.compress_norm_rope(
+        state,
+        batch.positions,
+        meta.token_to_req,
+        batch.block_tables[f"{group}_state"],
+        meta.compressed_slots[group],
+        weights[f"{name}compress_norm"],
+        step.compress_cos_sin,
+        ratio=ratio,
+        overlap=ratio == 4,
+        eps=step.config.eps,
+        implementation=how,
+    )
+
+
+def compress(
+    step: Step, ratio: int, weights: Mapping[str, Any], x: torch.Tensor, pages: torch.Tensor, state: torch.Tensor
+) -> None:
+    """Writes the tokens of the step into the pages of compressed entries, and into the state."""
+    group, meta = "c4" if ratio == 4 else "c128", step.metadata
+    assert meta is not None
+    rows = compressed_rows(step, group, ratio, weights, x, state)
+    ops.quantize_and_insert_k(
+        rows,
+        pages,
+        meta.compressed_slots[group],
+        block_size=PAGE_TOKENS[group] // ratio,
+        implementation=step.options.implementation,
+    )
+
+
+def choose(
+    step: Step,
+    weights: Mapping[str, Any],
+    x: torch.Tensor,
+    latent: torch.Tensor,
+    pages: torch.Tensor,
+    state: torch.Tensor,
+) -> torch.Tensor:
+    """Numbers of the entries that tokens attend to, int32 [T, topk]; the indexer's pages and state are written.
+
+    latent: [T, q_lora], what queries are made of.
+    """
+    config, batch, meta, how = step.config, step.batch, step.metadata, step.options.implementation
+    assert meta is not None
+    rows = compressed_rows(step, "indexer", 4, weights, x, state, name="index_")
+    q = linear(latent, weights["index_q_b"], options=step.options).reshape(x.shape[0], -1, INDEX_DIM)
+    q, head_weights = ops.indexer_q_fp8(
+        batch.positions,
+        q.to(torch.bfloat16),
+        step.compress_cos_sin,
+        linear(x, weights["index_weights"], options=step.options, out_dtype=torch.float32),
+        softmax_scale=INDEX_DIM**-0.5,
+        head_scale=config.index_heads**-0.5,
+        implementation=how,
+    )
+    d, table = batch.decodes, batch.block_tables["indexer"]
+    prefills = batch.seq_lens.shape[0] - d
+    chosen = torch.full((x.shape[0], config.index_topk), -1, dtype=torch.int32, device=x.device)
+    ops.sparse_attn_indexer(
+        chosen,
+        pages,
+        q,
+        head_weights,
+        batch.index_lens if d else None,
+        table[:d] if d else None,
+        batch.index_first if prefills else None,
+        batch.index_end if prefills else None,
+        table[d:] if prefills else None,
+        batch.index_starts if prefills else None,
+        rows,
+        meta.compressed_slots["indexer"],
+        topk=config.index_topk,
+        max_model_len=batch.longest_decode // 4,
+        gathered_rows=prefills * (batch.longest_prefill // 4),
+        block_size=PAGE_TOKENS["indexer"] // 4,
+        implementation=how,
+    )
+    return chosen

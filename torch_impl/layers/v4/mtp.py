@@ -1,0 +1,48 @@
+"""Multi-token prediction: a layer of ratio 0 that drafts the token after the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from torch_impl import ops
+from torch_impl.layers.linear import Weight, embed, linear
+from torch_impl.layers.v4.block import Streams, block, head
+from torch_impl.layers.v4.caches import LayerCache
+from torch_impl.layers.v4.step import Step
+
+
+def draft(
+    step: Step,
+    embedding: Weight,
+    weights: Mapping[str, Any],
+    next_ids: torch.Tensor,
+    residual: torch.Tensor,
+    cache: LayerCache,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the block makes of the streams of a step, and of the tokens after its own.
+
+        e = e_proj(norm(embedding[next_ids]))      g = h_proj(norm(residual)), stream by stream
+        streams = layer(g + e)
+
+    Args:
+        embedding: of the model. next_ids: [T], the token after every one of the step.
+        residual: streams of the model after its last layer, or what this function returned, [T, 4, hidden].
+        cache: of the block, in pages of the group "window"; the tokens of the step are written into it.
+
+    Returns:
+        hidden: [T, hidden], input of the model's output projection; its logits are of the token after `next_ids`.
+        residual: streams of the block, from which it drafts one token more.
+    """
+    config, how = step.config, step.options.implementation
+    rows = embed(embedding, next_ids, options=step.options)
+    rows = ops.rms_norm(rows, weights["embedding_norm"], eps=config.eps, implementation=how)
+    normed = ops.rms_norm(residual, weights["hidden_norm"], eps=config.eps, implementation=how)
+    e = linear(rows, weights["embedding_proj"], options=step.options, out_dtype=torch.float32)
+    g = linear(normed, weights["hidden_proj"], options=step.options, out_dtype=torch.float32)
+    entered = Streams(residual=(g + e[:, None]).to(residual.dtype))
+    streams = block(step, 0, weights, entered, cache)
+    complete = streams.complete(step)
+    return head(step, weights, complete), complete
