@@ -1,0 +1,56 @@
+"""`python -m jax_impl.serving --model smollm2`: an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+
+from jax_impl.serving.metrics import Metrics
+from jax_impl.serving.scheduler import Limits
+from jax_impl.serving.server import Server, ServerSettings
+from jax_impl.serving.start import Sizes, prepare, warm
+from jax_impl.serving.worker import EngineWorker
+
+_CONSOLE = Console(stderr=True)
+
+
+def serve(
+    model: Annotated[str, typer.Option(help="smollm2, a .gguf file, or a Hugging Face folder.")] = "smollm2",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 for other machines to connect.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8000,
+    api_key: Annotated[str | None, typer.Option(help="Key that clients have to send; none when left out.")] = None,
+    max_length: Annotated[int, typer.Option(help="Most tokens of a request, prompt and answer.")] = 2048,
+    max_requests: Annotated[int, typer.Option(help="Most requests of a step.")] = 16,
+    max_tokens: Annotated[int, typer.Option(help="Most tokens of a step.")] = 256,
+    queue: Annotated[int, typer.Option(help="Most requests that wait; more are refused with 429.")] = 256,
+    pages: Annotated[int | None, typer.Option(help="Pages of the caches; the memory's room when left out.")] = None,
+    invariant: Annotated[bool, typer.Option(help="Same bits for a request in every batch.")] = False,
+    cache: Annotated[Path | None, typer.Option(help="Folder that keeps compiled programs.")] = None,
+    grace: Annotated[float, typer.Option(help="Seconds that requests have to finish at the end.")] = 30.0,
+) -> None:
+    """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
+    limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
+    ready = prepare(model, Sizes(limits=limits, pages=pages, invariant=invariant), cache=cache, told=_CONSOLE.print)
+    warm(ready.engine, told=_CONSOLE.print)
+    worker = EngineWorker(ready.engine, Metrics())
+    worker.start()
+    server = Server(
+        worker, ready.checkpoint.tokenizer, ready.checkpoint.chat, ServerSettings(model=model, api_key=api_key)
+    )
+    _CONSOLE.print(f"curl http://{host}:{port}/v1/chat/completions -H 'Content-Type: application/json' \\")
+    _CONSOLE.print(f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'')
+    config = uvicorn.Config(
+        server.app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=int(grace)
+    )
+    uvicorn.Server(config).run()
+    worker.stop(grace)
+
+
+if __name__ == "__main__":
+    typer.run(serve)

@@ -1,0 +1,234 @@
+"""The engine: requests in, tokens out, one step after the other.
+
+A step is queued before the tokens of the one before are read: the device never waits for the host. A request that turns
+out to have ended leaves one token too many, which is dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from checkpoints.tokenizer import Tokenizer
+from jax_impl.layers.step import Batch, Step
+from jax_impl.serving.model import Model
+from jax_impl.serving.pages import PagePool
+from jax_impl.serving.programs import Buckets, Programs
+from jax_impl.serving.request import FinishReason, Request, SamplingParams
+from jax_impl.serving.sampler import INVALID, SamplingArrays
+from jax_impl.serving.scheduler import Limits, Part, Scheduler
+from jax_impl.serving.text import TextStream
+from specs.decoder.batch import Request as StepRequest
+from specs.decoder.batch import StepBatch, step_batch
+
+DEPTH: Final = 2
+"""Steps in flight: one that runs, and one that is queued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Sizes of an engine.
+
+    pages, page_size: of the caches. limits: sizes of a step and a request. prefix_cache: whether prefixes are shared.
+    layerwise: whether a step is one program per layer: short to compile, and for CPUs.
+    """
+
+    pages: int
+    page_size: int = 16
+    limits: Limits = field(default_factory=Limits)
+    prefix_cache: bool = True
+    layerwise: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLogprobs:
+    """A token's log probability, its rank (1 is the most likely), and the most likely tokens with theirs."""
+
+    logprob: float
+    rank: int
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a step adds to a request.
+
+    tokens: new ids; none where the request ends without one. text: what is certain of the answer now.
+    finished: why it ended, None while it goes on. error: for people, where it ended with one.
+    """
+
+    request: str
+    tokens: tuple[int, ...] = ()
+    text: str = ""
+    logprobs: TokenLogprobs | None = None
+    finished: FinishReason | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flight:
+    parts: Sequence[Part]
+    drawn: Any
+
+
+class Engine:
+    """Serves requests with one model. Not safe for threads: one thread owns it."""
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, settings: Settings) -> None:
+        """Makes the caches; programs are compiled by `programs.warm`, or when they are needed."""
+        limits, table = settings.limits, -(-settings.limits.length // settings.page_size)
+        self.model: Final = model
+        self.settings: Final = settings
+        self.scheduler: Final = Scheduler(
+            PagePool(settings.pages, settings.page_size), limits, prefix_cache=settings.prefix_cache
+        )
+        self._tokenizer: Final = tokenizer
+        self._caches = model.caches(settings.pages, settings.page_size)
+        buckets = Buckets(tokens=max(limits.tokens, limits.requests), requests=limits.requests, pages=table)
+        self.programs: Final = Programs(model, self._caches, buckets, layerwise=settings.layerwise)
+        self._previous: Any = jnp.zeros(limits.requests, jnp.int32)
+        self._flights: deque[_Flight] = deque()
+        self._live: dict[str, tuple[Request, TextStream]] = {}
+        self._arrivals = 0
+        self.steps = 0
+        self.host_seconds = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self._live or self._flights)
+
+    def add(self, id: str, prompt: Sequence[int], params: SamplingParams) -> None:  # noqa: A002 - OpenAI's word
+        """Puts a request into the queue.
+
+        Raises:
+            ValueError: the id is in use, a token is not in the vocabulary, or the prompt is empty or too long.
+            QueueFull: too many requests are waiting.
+        """
+        if id in self._live:
+            raise ValueError(f"id: expected a new one; {id!r} is in use")
+        for index, token in enumerate(prompt):
+            if not 0 <= token < self.model.config.vocab:
+                raise ValueError(
+                    f"prompt[{index}]: expected a token from 0 to {self.model.config.vocab - 1}; got {token}"
+                )
+        request = Request(id=id, prompt=tuple(prompt), params=params, arrival=self._arrivals)
+        self.scheduler.add(request)
+        self._arrivals += 1
+        self._live[id] = (request, TextStream(self._tokenizer.decode, params.stop))
+
+    def abort(self, id: str) -> None:  # noqa: A002 - OpenAI's word
+        """Ends a request, of which no output follows, and gives back its pages; an unknown one is ignored."""
+        found = self._live.pop(id, None)
+        if found is not None:
+            self.scheduler.finish(found[0], FinishReason.ABORT)
+
+    def step(self) -> list[Output]:
+        """Queues a step if anything can run, and returns the results of the oldest one once enough are queued."""
+        start = time.perf_counter()
+        parts = self.scheduler.schedule()
+        if parts:
+            self._flights.append(self._launch(parts))
+            self.steps += 1
+        self.host_seconds += time.perf_counter() - start
+        if not self._flights or (parts and len(self._flights) < DEPTH):
+            return []
+        return self._retire(self._flights.popleft())
+
+    def _launch(self, parts: Sequence[Part]) -> _Flight:
+        rows = {id(part.request): row for row, part in enumerate(self._flights[-1].parts)} if self._flights else {}
+        general = any(part.request.params.temperature > 0 or part.request.params.logprobs is not None for part in parts)
+        tokens, pages = sum(part.count for part in parts), max(len(part.request.pages) for part in parts)
+        bucket = self.programs.buckets.smallest(tokens, len(parts), pages, general)
+        batch, source = self._batch(parts, bucket.tokens, bucket.requests, bucket.pages, rows)
+        positions = [part.start + part.count for part in parts]
+        sampling = SamplingArrays.of([part.request.params for part in parts], positions, bucket.requests)
+        arrays = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+        step = Step(
+            batch=Batch(**arrays),
+            cos_sin=self.model.cos_sin,
+            config=self.model.config,
+            options=self.model.options,
+        )
+        program = self.programs.get(bucket)
+        drawn, self._caches = program(self.model.weights, self._caches, self._previous, step, source, sampling)
+        self._previous = drawn.tokens
+        return _Flight(parts=parts, drawn=drawn)
+
+    def _batch(
+        self, parts: Sequence[Part], tokens: int, requests: int, pages: int, rows: dict[int, int]
+    ) -> tuple[StepBatch, np.ndarray[Any, Any]]:
+        """The arrays of a step, and which tokens the step before draws."""
+        source = np.full(tokens, -1, np.int32)
+        own, at = [], 0
+        for part in parts:
+            ids = []
+            for position in range(part.start, part.start + part.count):
+                known = position < part.request.known
+                ids.append(part.request.token(position) if known else 0)
+                if not known:
+                    source[at + position - part.start] = rows[id(part.request)]
+            own.append(StepRequest(computed=part.start, tokens=ids, pages=part.request.pages))
+            at += part.count
+        size = self.settings.page_size
+        return step_batch(own, page_size=size, tokens=tokens, batch=requests, table=pages), source
+
+    def _retire(self, flight: _Flight) -> list[Output]:
+        drawn = jax.device_get(flight.drawn)  # waits for the device
+        start, outputs = time.perf_counter(), []
+        for row, part in enumerate(flight.parts):
+            request = part.request
+            token = int(drawn.tokens[row])
+            # Drawn after the request had ended, or while it was preempted and computed again.
+            counts = part.samples and request.finished is None and request.id in self._live
+            self.scheduler.complete(part, token if counts and token != INVALID else None)
+            if counts:
+                outputs.append(self._output(request, token, row, drawn))
+        self.host_seconds += time.perf_counter() - start
+        return outputs
+
+    def _output(self, request: Request, token: int, row: int, drawn: Any) -> Output:
+        stream, params = self._live[request.id][1], request.params
+        if token == INVALID:
+            self._finish(request, FinishReason.ERROR)
+            message = "the model's logits are not numbers (NaN)"
+            return Output(request=request.id, finished=FinishReason.ERROR, error=message)
+        ends = token in params.stop_tokens or (token in self._tokenizer.eos and not params.ignore_eos)
+        text = "" if ends else stream.add(token)
+        full = len(request.output) >= params.max_tokens or request.known >= self.settings.limits.length
+        reason = FinishReason.STOP if ends or stream.stopped else FinishReason.LENGTH if full else None
+        if reason is not None:
+            text += stream.finish()
+            self._finish(request, reason)
+        logprobs = None if params.logprobs is None else _logprobs(drawn, row, params.logprobs)
+        return Output(request=request.id, tokens=(token,), text=text, logprobs=logprobs, finished=reason)
+
+    def _finish(self, request: Request, reason: FinishReason) -> None:
+        del self._live[request.id]
+        self.scheduler.finish(request, reason)
+
+    def generate(self, prompts: Sequence[Sequence[int]], params: SamplingParams) -> list[list[int]]:
+        """Tokens of every prompt, all served together: for scripts and tests."""
+        found: dict[str, list[int]] = {}
+        for index, prompt in enumerate(prompts):
+            found[str(index)] = []
+            self.add(str(index), prompt, params)
+        while self.busy:
+            for output in self.step():
+                if output.error is not None:
+                    raise RuntimeError(f"prompt {output.request}: {output.error}")
+                found[output.request] += output.tokens
+        return list(found.values())
+
+
+def _logprobs(drawn: Any, row: int, count: int) -> TokenLogprobs:
+    ids, values = drawn.ids[row], drawn.logprobs[row]
+    top = tuple((int(ids[1 + i]), float(values[1 + i])) for i in range(count))
+    return TokenLogprobs(logprob=float(values[0]), rank=int(drawn.rank[row]), top=top)

@@ -1,0 +1,187 @@
+"""Which tokens the next step computes: continuous batching with chunked prompts, preemption and a prefix cache.
+
+Requests are served in order of arrival. A step takes one token of every request that generates, then parts of prompts
+until its budget is used. A request that finds no free page makes the youngest one give back its pages; that one is
+computed again later, with the same tokens. The last token of a prompt is always computed, because its logits are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from jax_impl.serving.pages import PagePool
+from jax_impl.serving.request import FinishReason, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes of a step.
+
+    tokens: most tokens of a step. requests: most requests of a step. waiting: most requests in the queue.
+    length: most tokens of a request, prompt and output.
+    """
+
+    tokens: int = 256
+    requests: int = 32
+    waiting: int = 256
+    length: int = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a step computes of one request: `count` tokens from position `start`.
+
+    samples: whether the last of them is the request's last, so that a token is drawn.
+    """
+
+    request: Request
+    start: int
+    count: int
+    samples: bool
+
+
+class QueueFull(RuntimeError):
+    """As many requests are waiting as the queue has room for."""
+
+
+class Scheduler:
+    """Requests that wait and run, and the pages they have."""
+
+    def __init__(self, pool: PagePool, limits: Limits, *, prefix_cache: bool = True) -> None:
+        """A scheduler over the pages of a pool.
+
+        Raises:
+            ValueError: a request of `limits.length` tokens would not fit into the pool.
+        """
+        needed = -(-limits.length // pool.page_size)
+        if needed > pool.pages:
+            message = f"pages: expected at least {needed} for requests of {limits.length} tokens; got {pool.pages}"
+            raise ValueError(message)
+        self.pool: Final = pool
+        self.limits: Final = limits
+        self._prefix_cache: Final = prefix_cache
+        self.waiting: deque[Request] = deque()
+        self.running: list[Request] = []
+        self.preemptions = 0
+        self.cached_tokens = 0
+
+    def add(self, request: Request) -> None:
+        """Puts a request into the queue.
+
+        Raises:
+            QueueFull: the queue has no room. ValueError: the prompt is empty, or leaves no room for an answer.
+        """
+        if not request.prompt:
+            raise ValueError("prompt: expected at least one token; got none")
+        if len(request.prompt) >= self.limits.length:
+            raise ValueError(f"prompt: expected fewer than {self.limits.length} tokens; got {len(request.prompt)}")
+        if len(self.waiting) >= self.limits.waiting:
+            raise QueueFull(f"{self.limits.waiting} requests are waiting")
+        self.waiting.append(request)
+
+    def schedule(self) -> list[Part]:
+        """The parts of the next step: requests that generate first, then prompts; empty where nothing can run."""
+        parts: list[Part] = []
+        budget, preemptions = self.limits.tokens, self.preemptions
+        # A list of its own: preemption takes requests out of `running`.
+        order = sorted(self.running, key=lambda r: (r.length - r.computed > 1, r.arrival))
+        for request in order:
+            count = min(self._left(request), budget)
+            if request.pages and count > 0 and self._grow(request, count):
+                parts.append(self._part(request, count))
+                budget -= count
+        # Preempted while the step was put together: its pages are another request's now.
+        parts = [part for part in parts if part.request.pages]
+        # After a preemption pages are scarce: a request that is admitted now would be the next to lose its own.
+        while self.waiting and preemptions == self.preemptions and len(self.running) < self.limits.requests:
+            count = self._admit(self.waiting[0], budget)
+            if count == 0:
+                break
+            request = self.waiting.popleft()
+            self.running.append(request)
+            parts.append(self._part(request, count))
+            budget -= count
+        for part in parts:
+            part.request.computed += part.count
+            part.request.planned += part.samples
+        return parts
+
+    def complete(self, part: Part, token: int | None) -> None:
+        """Takes in the result of a part: the token drawn, where the part samples, and full pages for later requests."""
+        request = part.request
+        if part.samples and request.planned > 0:
+            request.planned -= 1
+            if token is not None and request.finished is None:
+                request.output.append(token)
+        if self._prefix_cache and request.pages:
+            # A queued step runs on tokens that an earlier one made, and that one is complete: all its tokens are known.
+            size, done = self.pool.page_size, part.start + part.count
+            digests = request.page_digests(size, done)
+            for page in range(part.start // size, done // size):
+                self.pool.publish(request.pages[page], digests[page])
+
+    def finish(self, request: Request, reason: FinishReason) -> None:
+        """Ends a request and gives back its pages. The caller has seen the end of every step that computes it."""
+        request.finished = reason
+        self._free(request)
+        if request in self.running:
+            self.running.remove(request)
+        elif request in self.waiting:
+            self.waiting.remove(request)
+
+    def _left(self, request: Request) -> int:
+        """Tokens of a running request that can be computed; none where all that it may generate are being made."""
+        generated = len(request.output) + request.planned
+        if generated >= request.params.max_tokens or request.length >= self.limits.length:
+            return 0
+        return request.length - request.computed
+
+    def _part(self, request: Request, count: int) -> Part:
+        last = request.computed + count == request.length
+        return Part(request=request, start=request.computed, count=count, samples=last)
+
+    def _grow(self, request: Request, count: int) -> bool:
+        """Pages for `count` more tokens, taken from the youngest requests if none are free."""
+        needed = -(-(request.computed + count) // self.pool.page_size) - len(request.pages)
+        while True:
+            taken = self.pool.take(max(needed, 0))
+            if taken is not None:
+                request.pages.extend(taken)
+                return True
+            youngest = max((r for r in self.running if r.planned == 0), key=lambda r: r.arrival, default=None)
+            if youngest is None or youngest.arrival < request.arrival:
+                return False
+            self._preempt(youngest)
+            if youngest is request:
+                return False
+
+    def _preempt(self, request: Request) -> None:
+        self._free(request)
+        request.computed = 0
+        request.preemptions += 1
+        self.preemptions += 1
+        self.running.remove(request)
+        self.waiting.appendleft(request)
+
+    def _admit(self, request: Request, budget: int) -> int:
+        """Pages for the first part of a waiting request; its tokens, or 0 where it has to wait."""
+        size = self.pool.page_size
+        # The last token is computed even where its page is cached.
+        names = request.page_digests(size, request.known - 1) if self._prefix_cache else []
+        matched = self.pool.match(names)
+        request.computed = len(matched) * size
+        count = min(request.length - request.computed, budget)
+        taken = self.pool.take(-(-(request.computed + count) // size) - len(matched)) if count > 0 else None
+        if taken is None:
+            self.pool.release(matched)
+            request.computed = 0
+            return 0
+        self.cached_tokens += request.computed
+        request.pages = matched + taken
+        return count
+
+    def _free(self, request: Request) -> None:
+        self.pool.release(request.pages)
+        request.pages = []
