@@ -35,7 +35,7 @@ XPU_TORCH := $(XPU_TORCH_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl clean
+.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -110,6 +110,9 @@ $(XPU_TORCH): requirements/xpu-torch.txt $(INSTALLED)
 	@touch $@
 
 xpu-torch: $(XPU_TORCH) ## Add Intel's own Triton, the second compiler of xpu-parity (182 MB, 670 MB unpacked; no GPU).
+
+chat: $(MODEL) ## Talk to SmolLM2-135M, which JAX runs on this machine.
+	$(PY) -m examples.chat_jax smollm2 --cache build/programs
 
 xpu-parity: $(XPU) ## Every kernel through Intel's compilers; write parity-xpu.html and .json.
 	$(PY) -m parity xpu --report parity-xpu.html --json parity-xpu.json $(XPU_ARGS)
