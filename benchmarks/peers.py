@@ -55,6 +55,7 @@ CONFIGS = f"{UTILS}/configs/N={{n}},K={{k}},device_name={{device}},dtype=fp8_w8a
 CONFIG_DEVICES = ("NVIDIA_H200", "NVIDIA_H100_80GB_HBM3")
 
 
+MoEActivation = enum.Enum("MoEActivation", ("SILU", "GELU"))  # defaults of arguments that no benchmark passes
 # What the unified attention compares its mode with; values of our own, only the first is passed.
 KVQuantMode = enum.IntEnum(
     "KVQuantMode", ("NONE", "INT4_PER_TOKEN_HEAD", "INT8_PER_TOKEN_HEAD", "FP8_PER_TOKEN_HEAD"), start=0
@@ -165,6 +166,7 @@ def _known() -> dict[str, dict[str, object]]:
         "vllm.model_executor.warmup.jit_warmup": {"kernel_launcher": _Decorator()},
         "vllm.model_executor.layers.quantization.utils.quant_utils": {"get_fp8_min_max": _fp8_range},
         "vllm.v1.kv_cache_interface": {"KVQuantMode": KVQuantMode},
+        "vllm.model_executor.layers.fused_moe.activation": {"MoEActivation": MoEActivation},
         "vllm.envs": {"VLLM_BATCH_INVARIANT": False},
     }
 
