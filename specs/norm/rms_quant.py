@@ -79,7 +79,7 @@ RMS_NORM_QUANT: Op = single(
     definition=DEFINITION,
     source="Zhang and Sennrich, Root Mean Square Layer Normalization (2019); DeepSeek-V3 technical report, section 3.3",
     independent=(Independent(M),),
-    constraints=(*norm.constraints(), *fused.constraints("x", N, SIZE)),
+    constraints=(*norm.constraints(), *fused.constraints("x", N, SIZE, rows=True)),
     sample=norm.sample,
     oracle=oracle,
     accuracy=(("residual", Accuracy(exact=True)), *fused.accuracy(roundings(N), EXTRA)),

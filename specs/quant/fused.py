@@ -82,9 +82,16 @@ def attributes(*groups: int) -> tuple[Attribute, ...]:
     )
 
 
-def constraints(argument: str, columns: Expr, size: Expr) -> tuple[Constraint, ...]:
-    """Whole groups in a row, and float32 scales of rows. size: elements per scale."""
+def constraints(argument: str, columns: Expr, size: Expr, *, rows: bool = False) -> tuple[Constraint, ...]:
+    """Whole groups in a row. size: elements per scale. rows: whether a scale may be a row's, in float32 then."""
     plain = Ref("scale_format").equals(F32).and_(Ref("ue8m0").equals(False))
+    of_rows = (
+        Constraint(
+            argument="scale_format",
+            holds=GROUP.differs(0).or_(plain),
+            message="scales of rows (group = 0) in float32, without ue8m0",
+        ),
+    )
     return (
         Constraint(
             argument=argument,
@@ -92,11 +99,7 @@ def constraints(argument: str, columns: Expr, size: Expr) -> tuple[Constraint, .
             message="rows of whole groups",
             failure="rows of the result must be a multiple of group = {group}",
         ),
-        Constraint(
-            argument="scale_format",
-            holds=GROUP.differs(0).or_(plain),
-            message="scales of rows (group = 0) in float32, without ue8m0",
-        ),
+        *(of_rows if rows else ()),
     )
 
 

@@ -56,8 +56,8 @@ _RANDOM_INTERPRETED = 2
 def compared(op: str, case: str, kind: Kind, device: str) -> tuple[str, ...]:
     """Implementations that a case runs on.
 
-    Interpreters are slow. They show the memory accesses and masks of the generated sources, for which exact data will do
-    in every case; how they add up, which random data asks, two cases answer.
+    Interpreters are slow. They show the memory accesses and masks of the generated sources, for which exact data will
+    do in every case; how they add up, which random data asks, two cases answer.
     """
     names = available(op, device)
     small = [one.name for one in specs.get(op).cases if not one.large]

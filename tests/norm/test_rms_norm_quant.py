@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from jax_impl import ops as jax_ops
+from specs.lang.errors import ConstraintViolated
 from specs.lang.formats.elements import E8M0
 from torch_impl import ops as torch_ops
 
@@ -98,3 +99,8 @@ def test_what_is_refused() -> None:
         torch_ops.rms_norm_quant(drawn(2, 192))
     with pytest.raises(ValueError, match="scales of rows"):
         torch_ops.rms_norm_quant(drawn(2, 128), group=0, ue8m0=True)
+
+
+def test_a_mean_over_more_than_a_row_is_refused() -> None:
+    with pytest.raises(ConstraintViolated, match="variance_size = 129, rows have N = 128 elements"):
+        torch_ops.rms_norm_quant(drawn(3, 128), variance_size=129)

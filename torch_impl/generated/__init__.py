@@ -57,7 +57,7 @@ SPEC_SHA256 = {
     "hc_head": "4164efd451b81f43b8167299746547d0ce0de9caf53d2f59909a3925b3cb2652",
     "rotary_embedding": "102f16b8cafc5a9609946f6b33d2409eb9e7685bbfbdd01f0f74fb387ef3fdc0",
     "act_and_mul": "f34b7f5394cdbd9fff15dca08cfe15c58ef1d7621470b606cb6dde92008de223",
-    "act_and_mul_quant": "fc7b31d203adf96a22d7c49037b6888d73fb9941b1bdf3be44cf1c8b107bccf5",
+    "act_and_mul_quant": "3f2a229e37fcc4053413f0758afe195fb27a979c5b8ceed95640cce2839a88b8",
     "qk_norm_rope": "07146082482cfb82fe26ca4b65cc44d4e807c80bafcbdd37f6c3ac01d970359a",
     "moe_route": "b31de768a543c7688de6b019dfc0db59a650dbbf5f90d1f0711d4cc391da5696",
     "moe_permute": "6556780c9ae147710dd6c9b91a2abc41a07e8163417c36c3863adfa3ca2a66e7",
