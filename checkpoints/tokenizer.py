@@ -30,14 +30,9 @@ class Tokenizer:
     bos: int | None
     eos: frozenset[int]
 
-    def encode(self, text: str, *, special: bool = True) -> list[int]:
-        """Token ids of a text; special: names of control tokens in it become these tokens."""
-        if special:
-            return list(self.library.encode(text, add_special_tokens=False).ids)
-        # A user's text must not be able to contain control tokens: they are encoded as what they look like.
-        plain: tokenizers.Tokenizer = tokenizers.Tokenizer.from_str(self.library.to_str())
-        plain.encode_special_tokens = True
-        return list(plain.encode(text, add_special_tokens=False).ids)
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text; names of control tokens in it become these tokens, as chat templates need it."""
+        return list(self.library.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int], *, special: bool = False) -> str:
         """Text of token ids; bytes that are no UTF-8 yet become U+FFFD."""

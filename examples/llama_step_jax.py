@@ -11,7 +11,6 @@ No weight is needed: shapes are enough to compile. Sizes are SmolLM2-135M's, wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 
 import jax
@@ -63,7 +62,6 @@ EXPERTS: Final = DecoderConfig(
 )
 
 of = jax.ShapeDtypeStruct
-ints = partial(of, dtype=jnp.int32)
 
 
 def dense(implementation: Implementation | None = None) -> Step:
@@ -116,17 +114,8 @@ def _step(
     )
     pool = of((PAGES, PAGE, config.kv_heads, config.head_dim), jnp.bfloat16)
     caches = tuple(KVCache(keys=pool, values=pool) for _ in range(config.layers))
-    batch = Batch(
-        token_ids=ints((tokens,)),
-        positions=ints((tokens,)),
-        slot_mapping=ints((tokens,)),
-        query_start_loc=ints((requests + 1,)),
-        seq_lens=ints((requests,)),
-        block_table=ints((requests, TABLE)),
-        logits_indices=ints((requests,)),
-    )
     step = Arguments(
-        batch=batch,
+        batch=Batch.structs(tokens=tokens, requests=requests, pages=TABLE),
         cos_sin=of((config.max_positions, config.rope.rot), jnp.float32),
         config=config,
         options=Options(dtype=jnp.bfloat16, implementation=implementation),

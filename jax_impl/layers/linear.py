@@ -65,7 +65,14 @@ def linear(
 
     Returns:
         [T, N].
+
+    Raises:
+        ValueError: invariant=True, and a weight that is not dense.
     """
+    if options.invariant and not isinstance(weight, Dense):
+        # Their tiles follow the number of rows, and the bits of a row with them.
+        expected = "dense weights with invariant=True: decode the checkpoint's"
+        raise ValueError(f"weight: expected {expected}; got {type(weight).__name__}")
     out = x.dtype if out_dtype is None else out_dtype
     how = options.implementation
     match weight:

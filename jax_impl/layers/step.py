@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from specs.decoder.batch import StepBatch
+from specs.decoder.batch import StepBatch, step_batch
 from specs.decoder.config import DecoderConfig
 from specs.rope.tables import rope_table
 
@@ -47,6 +47,12 @@ class Batch:
     def of(cls, batch: StepBatch) -> Batch:
         """The arrays of a step on the default device."""
         return cls(**{name: jnp.asarray(getattr(batch, name)) for name in cls.__dataclass_fields__})
+
+    @classmethod
+    def structs(cls, *, tokens: int, requests: int, pages: int) -> Batch:
+        """Shapes and dtypes of the arrays of a step, for lowering. pages: width of the block table."""
+        empty = step_batch((), page_size=1, tokens=tokens, batch=requests, table=pages)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), cls.of(empty))
 
 
 @jax.tree_util.register_dataclass

@@ -8,6 +8,7 @@ the whole step's: programs between operations only move results.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,15 +18,14 @@ import jax.numpy as jnp
 from jax_impl.layers.attention import KVCache
 from jax_impl.layers.decoder import DecoderWeights, decoder_layer, logits, norm
 from jax_impl.layers.linear import embed
-from jax_impl.layers.step import Batch, Step
+from jax_impl.layers.step import Step
 from jax_impl.serving.sampler import Drawn, SamplingArrays, draw
 
 
 def tokens_of(step: Step, previous: jax.Array, source: jax.Array) -> Step:
     """The step with the tokens that the step before drew in their places."""
     ids = jnp.where(source < 0, step.batch.token_ids, previous[jnp.maximum(source, 0)])
-    arrays = {name: getattr(step.batch, name) for name in Batch.__dataclass_fields__} | {"token_ids": ids}
-    return Step(batch=Batch(**arrays), cos_sin=step.cos_sin, config=step.config, options=step.options)
+    return replace(step, batch=replace(step.batch, token_ids=ids))
 
 
 def _embed(weights: Mapping[str, Any], previous: jax.Array, step: Step, source: jax.Array) -> jax.Array:

@@ -185,15 +185,7 @@ class Programs:
         """Shapes and dtypes of the arguments of a step."""
         model = self._model
         ints = partial(jax.ShapeDtypeStruct, dtype=jnp.int32)
-        batch = Batch(
-            token_ids=ints((bucket.tokens,)),
-            positions=ints((bucket.tokens,)),
-            slot_mapping=ints((bucket.tokens,)),
-            query_start_loc=ints((bucket.requests + 1,)),
-            seq_lens=ints((bucket.requests,)),
-            block_table=ints((bucket.requests, bucket.pages)),
-            logits_indices=ints((bucket.requests,)),
-        )
+        batch = Batch.structs(tokens=bucket.tokens, requests=bucket.requests, pages=bucket.pages)
         step = Step(batch=batch, cos_sin=_struct(model.cos_sin), config=model.config, options=model.options)
         return (
             jax.tree.map(_struct, model.weights),

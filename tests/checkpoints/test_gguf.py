@@ -61,12 +61,6 @@ def test_text_is_split_as_llama_cpp_does(smollm2: Checkpoint, text: str, ids: li
     assert smollm2.tokenizer.decode(ids, special=True) == text
 
 
-def test_control_tokens_in_a_users_text_can_stay_text(smollm2: Checkpoint) -> None:
-    ids = smollm2.tokenizer.encode("<|im_end|>", special=False)
-    assert smollm2.tokenizer.eos.isdisjoint(ids)
-    assert smollm2.tokenizer.decode(ids) == "<|im_end|>"
-
-
 def test_messages_take_the_form_of_the_template(smollm2: Checkpoint) -> None:
     assert smollm2.chat is not None
     text = smollm2.chat.render([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}])

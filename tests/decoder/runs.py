@@ -105,14 +105,17 @@ def jax_run(name: str, ids: Sequence[int], chunks: Sequence[int], *, invariant: 
             x, residual, caches[layer] = jax_decoder.decoder_layer(step, layer, own, x, residual, caches[layer])
             seen.append(x.astype(jnp.float32) + residual.astype(jnp.float32))
         hidden, _ = jax_decoder.norm(step, weights.model["norm"], x, residual)
-        logits.append(np.asarray(jax_decoder.logits(step, weights, hidden), np.float64))
+        found_logits = jax_decoder.logits(step, weights, hidden)
+        assert found_logits.dtype == jnp.float32  # bfloat16 ones would tie
+        logits.append(np.asarray(found_logits, np.float64))
         layers.append([np.asarray(one, np.float64) for one in seen])
     return Run(logits=np.concatenate(logits), layers=tuple(map(np.concatenate, zip(*layers, strict=True))))
 
 
-def torch_run(name: str, ids: Sequence[int], chunks: Sequence[int], *, invariant: bool = False) -> Run:
-    """The layers of torch in bfloat16."""
+def torch_run(name: str, ids: Sequence[int], chunks: Sequence[int], *, invariant: bool = False, **planted: Any) -> Run:
+    """The layers of torch in bfloat16. planted: fields of the configuration that are made wrong."""
     found = checkpoint(name)
+    config = replace(found.config, **planted)
     options = torch_step.Options(dtype=torch.bfloat16, invariant=invariant)
     trees = [
         {
@@ -124,23 +127,25 @@ def torch_run(name: str, ids: Sequence[int], chunks: Sequence[int], *, invariant
         for table, host in tables(name)
     ]
     weights = torch_decoder.DecoderWeights(model=trees[0], layers=tuple(trees[1:]))
-    shape = (PAGES, PAGE, found.config.kv_heads, found.config.head_dim)
+    shape = (PAGES, PAGE, config.kv_heads, config.head_dim)
     caches = [
         torch_attention.KVCache(
             keys=torch.zeros(shape, dtype=torch.bfloat16), values=torch.zeros(shape, dtype=torch.bfloat16)
         )
-        for _ in range(found.config.layers)
+        for _ in range(config.layers)
     ]
     logits, layers = [], []
-    cos_sin = torch_step.rotations(found.config)
+    cos_sin = torch_step.rotations(config)
     for batch in steps(ids, chunks):
-        step = torch_step.Step(config=found.config, options=options, batch=torch_step.Batch.of(batch), cos_sin=cos_sin)
+        step = torch_step.Step(config=config, options=options, batch=torch_step.Batch.of(batch), cos_sin=cos_sin)
         x: Any = torch_linear.embed(weights.model["embedding"], step.batch.token_ids, options=options)
         residual, seen = None, [x.clone()]
         for layer, own in enumerate(weights.layers):
             x, residual = torch_decoder.decoder_layer(step, layer, own, x, residual, caches[layer])
             seen.append(x.float() + residual.float())
         hidden, _ = torch_decoder.norm(step, weights.model["norm"], x, residual)
-        logits.append(torch_decoder.logits(step, weights, hidden).double().numpy())
+        found_logits = torch_decoder.logits(step, weights, hidden)
+        assert found_logits.dtype == torch.float32  # bfloat16 ones would tie
+        logits.append(found_logits.double().numpy())
         layers.append([one.double().numpy() for one in seen])
     return Run(logits=np.concatenate(logits), layers=tuple(map(np.concatenate, zip(*layers, strict=True))))

@@ -38,7 +38,7 @@ def small_call(op: str, implementation: str = "xla") -> tuple[Callable[..., Any]
 
 
 def names_of(op: str) -> tuple[list[str], list[str]]:
-    """Names of the arguments of `small_call`, and of those of them that are written in place."""
+    """Names of the arguments of `small_call`, and names of the ones that are written in place."""
     names = list(generate(specs.get(op), jax_case(op), "random", 0).arrays)
     return names, [array.name for array in specs.get(op).mutated if array.name in names]
 

@@ -16,7 +16,7 @@ NDArray = np.ndarray[Any, Any]
 
 
 def both(logits: NDArray, tokens: NDArray, n: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Results of torch, whose ids and ranks are those of JAX."""
+    """Results of torch, with the same ids and ranks as JAX."""
     mine = torch_impl.ops.logprobs(torch.from_numpy(logits), torch.from_numpy(tokens), n=n, implementation="eager")
     other = jax_impl.ops.logprobs(logits, tokens, n=n, implementation="xla")
     ids, values, rank = (result.numpy() for result in mine)

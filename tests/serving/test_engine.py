@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -86,6 +89,28 @@ def test_an_aborted_request_gives_its_pages_back() -> None:
     one.abort("a")
     while one.busy:
         assert one.step() == []
+    assert one.scheduler.pool.free == one.scheduler.pool.pages
+
+
+def test_logits_that_are_no_numbers_end_their_request_alone(alone: list[list[int]]) -> None:
+    poison = next(token for token in range(96) if all(token not in prompt for prompt in (*PROMPTS, *alone)))
+    sound = model(invariant=True)
+    table = sound.weights.model["embedding"]
+    broken = {**sound.weights.model, "embedding": replace(table, values=table.values.at[poison].set(jnp.nan))}
+    one = engine(model=replace(sound, weights=replace(sound.weights, model=broken)), requests=5)
+    one.add("poisoned", [1, poison, 2], GREEDY)
+    for index, prompt in enumerate(PROMPTS):
+        one.add(str(index), prompt, GREEDY)
+    found: dict[str, list[int]] = {str(index): [] for index in range(len(PROMPTS))}
+    errors = {}
+    while one.busy:
+        for output in one.step():
+            if output.error is None:
+                found[output.request] += output.tokens
+            else:
+                errors[output.request] = (output.finished, output.error)
+    assert errors == {"poisoned": (FinishReason.ERROR, "the model's logits are not numbers (NaN)")}
+    assert list(found.values()) == alone
     assert one.scheduler.pool.free == one.scheduler.pool.pages
 
 

@@ -182,6 +182,18 @@ def test_a_prefix_is_computed_once_and_its_last_token_always() -> None:
     assert one.cached_tokens == 4
 
 
+def test_the_same_tokens_after_another_prefix_are_another_page() -> None:
+    one = scheduler(tokens=16, waiting=3)
+    for arrival, prompt in enumerate([(0, 0, 0, 0, 1, 1, 1, 1, 2), (3, 3, 3, 3, 2)]):
+        known = request(*prompt, arrival=arrival)
+        one.add(known)
+        run(one)
+        one.finish(known, FinishReason.STOP)
+    # Its first page is the second request's; its second has the tokens of the first request's, after other ones.
+    one.add(request(3, 3, 3, 3, 1, 1, 1, 1, 2, arrival=2))
+    assert [(p.start, p.count) for p in one.schedule()] == [(4, 5)]
+
+
 def test_the_youngest_request_gives_its_pages_back() -> None:
     one = scheduler(pages=10, tokens=40)
     old, young = request(*range(20), arrival=0, most=20), request(*range(19, -1, -1), arrival=1, most=20)

@@ -67,7 +67,7 @@ NAMES: Final = (
     (r"\.gate_proj\.", ".wgate."),
     (r"\.e_score_correction_bias$", ".bias"),
 )
-"""Names of transformers, and those of the checkpoint."""
+"""Names in transformers, and names in the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

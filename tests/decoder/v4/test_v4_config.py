@@ -1,4 +1,4 @@
-"""Configuration and weights of DeepSeek-V4 against those of transformers."""
+"""Configuration and weights of DeepSeek-V4 against transformers."""
 
 from __future__ import annotations
 

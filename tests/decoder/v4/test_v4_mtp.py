@@ -34,7 +34,7 @@ STREAMS = torch.from_numpy(RNG.normal(size=(T, 4, HIDDEN))).bfloat16()
 
 
 def tensors() -> dict[str, Any]:
-    """Those of the model with one layer, named as a block, and random ones of its entry."""
+    """Weights of the model with one layer, named as a block, and random ones of its entry."""
     found = checkpoint(draft=True).tensors
     block = {name.replace("layers.0.", "mtp.0.", 1): array for name, array in found.items() if "layers.0." in name}
     block |= {f"mtp.0.{name}": array for name, array in found.items() if name.startswith(("hc_head", "norm."))}
