@@ -12,23 +12,32 @@ from benchmarks import peers
 Calls = list[Callable[[], object]]
 Sets = Sequence[tuple[Any, ...]]
 GROUP = 128
-# (BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, warps, stages): vLLM's defaults for block scales, and neighbours.
+# (BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, warps, stages, operands swapped): vLLM's defaults for block scales and more.
+# On Hopper vLLM swaps the operands of tiles with few rows, so that the columns fill the M of the matrix instruction.
 CONFIGS = (
-    (16, 128, 128, 1, 4, 3),
-    (16, 64, 128, 1, 4, 4),
-    (32, 128, 128, 16, 4, 3),
-    (64, 128, 128, 16, 4, 3),
-    (64, 128, 128, 32, 8, 4),
-    (128, 128, 128, 16, 8, 3),
+    (16, 128, 128, 1, 4, 3, False),
+    (16, 64, 128, 1, 4, 4, False),
+    (16, 64, 128, 1, 4, 4, True),
+    (16, 128, 128, 1, 4, 3, True),
+    (32, 64, 128, 16, 4, 4, True),
+    (32, 128, 128, 16, 4, 3, False),
+    (64, 128, 128, 16, 4, 3, False),
+    (64, 128, 128, 32, 8, 4, False),
+    (128, 128, 128, 16, 8, 3, False),
 )
-_NAMES = ("BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages")
+_NAMES = ("BLOCK_SIZE_M", "BLOCK_SIZE_N", "BLOCK_SIZE_K", "GROUP_SIZE_M", "num_warps", "num_stages", "SWAP_AB")
 
 
 def configs(rows: int, experts: int) -> dict[str, dict[str, int]]:
     """Configurations of vLLM's kernel that are worth a try with this number of rows per expert, by label."""
     each = -(-rows // experts)
     chosen = [values for values in CONFIGS if values[0] == 16 or values[0] <= 2 * each]
-    return {"x".join(map(str, values)): dict(zip(_NAMES, values, strict=True)) for values in chosen}
+    return {_label(values): dict(zip(_NAMES, values, strict=True)) for values in chosen}
+
+
+def _label(config: Sequence[int]) -> str:
+    *sizes, swapped = config
+    return "x".join(map(str, sizes)) + (" swapped" if swapped else "")
 
 
 def aligned(offsets: Any, order: Any, block: int) -> tuple[Any, Any, Any]:
@@ -79,7 +88,8 @@ def vllm_grouped_fp8(sets: Sets, topk: int, config: Mapping[str, int]) -> Calls:
             "per_channel_quant": False, "HAS_BIAS": False,
         }  # fmt: skip
         # Versions of the kernel differ in their arguments: each takes the ones that it has.
-        taken = {name: value for name, value in values.items() if name in kernel.arg_names} | dict(config)
+        taken = {name: value for name, value in values.items() if name in kernel.arg_names}
+        taken |= {name: value for name, value in config.items() if name != "SWAP_AB" or name in kernel.arg_names}
         grid = (-(-rows.numel() // config["BLOCK_SIZE_M"]) * -(-n // config["BLOCK_SIZE_N"]),)
         return partial(_launch, kernel, grid, taken, c)
 
