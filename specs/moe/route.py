@@ -119,11 +119,9 @@ def choice_keys(p: Any, x: Tile, score: Tile, expert: Tile, exists: Tile) -> Til
     choice = x
     if p.correction_bias is not None:
         choice = where(exists[None, :], score + load(p.correction_bias, (expert,), exists)[None, :], MINUS_INFINITY)
-    keys = row_key(choice)
     if p.n_group > 1:
-        kept = groups(p, choice)
-        keys = where(kept, keys, row_key(full((), MINUS_INFINITY, F32)))
-    return where(exists[None, :], keys, LOWEST)
+        choice = where(groups(p, choice), choice, MINUS_INFINITY)
+    return where(exists[None, :], row_key(choice), LOWEST)
 
 
 def groups(p: Any, choice: Tile) -> Tile:

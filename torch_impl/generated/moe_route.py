@@ -62,35 +62,35 @@ def moe_route(
     choice = tl.where(exists[None, :], score + correction_bias[None, :], float("-inf"))
     bits = choice.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-    keys = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-    keys_1 = tl.where(exists[None, :], keys, -2147483647)  # -(2**31 - 1), specs/moe/route.py:126
-    largest = tl.max(keys_1, axis=1)  # specs/moe/route.py:157
-    found = tl.min(tl.where(keys_1 == largest[:, None], expert[None, :], 0x40000000), axis=1)  # float32 bits of 2**1
+    # -2147483647 is -(2**31 - 1), -2147483648 is -2**31, specs/moe/route.py:124
+    keys = tl.where(exists[None, :], tl.where(bits < 0, -2147483648 - bits, bits), -2147483647)
+    largest = tl.max(keys, axis=1)  # specs/moe/route.py:155
+    found = tl.min(tl.where(keys == largest[:, None], expert[None, :], 0x40000000), axis=1)  # float32 bits of 2**1
     mask = expert[None, :] == found[:, None]
-    keys_2 = tl.where(mask, -2147483648, keys_1)  # -2**31
-    largest_1 = tl.max(keys_2, axis=1)
+    keys_1 = tl.where(mask, -2147483648, keys)  # -2**31
+    largest_1 = tl.max(keys_1, axis=1)
     # 0x40000000 is float32 bits of 2**1
-    found_1 = tl.min(tl.where(keys_2 == largest_1[:, None], expert[None, :], 0x40000000), axis=1)
+    found_1 = tl.min(tl.where(keys_1 == largest_1[:, None], expert[None, :], 0x40000000), axis=1)
     mask_1 = expert[None, :] == found_1[:, None]
-    keys_3 = tl.where(mask_1, -2147483648, keys_2)  # -2**31
-    largest_2 = tl.max(keys_3, axis=1)
+    keys_2 = tl.where(mask_1, -2147483648, keys_1)  # -2**31
+    largest_2 = tl.max(keys_2, axis=1)
     # 0x40000000 is float32 bits of 2**1
-    found_2 = tl.min(tl.where(keys_3 == largest_2[:, None], expert[None, :], 0x40000000), axis=1)
+    found_2 = tl.min(tl.where(keys_2 == largest_2[:, None], expert[None, :], 0x40000000), axis=1)
     mask_2 = expert[None, :] == found_2[:, None]
-    keys_4 = tl.where(mask_2, -2147483648, keys_3)  # -2**31
-    largest_3 = tl.max(keys_4, axis=1)
+    keys_3 = tl.where(mask_2, -2147483648, keys_2)  # -2**31
+    largest_3 = tl.max(keys_3, axis=1)
     # 0x40000000 is float32 bits of 2**1
-    found_3 = tl.min(tl.where(keys_4 == largest_3[:, None], expert[None, :], 0x40000000), axis=1)
+    found_3 = tl.min(tl.where(keys_3 == largest_3[:, None], expert[None, :], 0x40000000), axis=1)
     mask_3 = expert[None, :] == found_3[:, None]
-    keys_5 = tl.where(mask_3, -2147483648, keys_4)  # -2**31
-    largest_4 = tl.max(keys_5, axis=1)
+    keys_4 = tl.where(mask_3, -2147483648, keys_3)  # -2**31
+    largest_4 = tl.max(keys_4, axis=1)
     # 0x40000000 is float32 bits of 2**1
-    found_4 = tl.min(tl.where(keys_5 == largest_4[:, None], expert[None, :], 0x40000000), axis=1)
+    found_4 = tl.min(tl.where(keys_4 == largest_4[:, None], expert[None, :], 0x40000000), axis=1)
     mask_4 = expert[None, :] == found_4[:, None]
-    keys_6 = tl.where(mask_4, -2147483648, keys_5)  # -2**31
-    largest_5 = tl.max(keys_6, axis=1)
+    keys_5 = tl.where(mask_4, -2147483648, keys_4)  # -2**31
+    largest_5 = tl.max(keys_5, axis=1)
     # 0x40000000 is float32 bits of 2**1
-    found_5 = tl.min(tl.where(keys_6 == largest_5[:, None], expert[None, :], 0x40000000), axis=1)
+    found_5 = tl.min(tl.where(keys_5 == largest_5[:, None], expert[None, :], 0x40000000), axis=1)
     weight = tl.sum(tl.where(mask, score, 0.0), axis=1)  # specs/moe/route.py:76
     weight_1 = tl.sum(tl.where(mask_1, score, 0.0), axis=1)
     weight_2 = tl.sum(tl.where(mask_2, score, 0.0), axis=1)
