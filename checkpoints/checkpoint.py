@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from checkpoints.chat import ChatTemplate
 from checkpoints.tokenizer import Tokenizer
 from specs.decoder.config import DecoderConfig
 from specs.decoder.host import HostWeight
-from specs.decoder.weights import Tensors, layer_weights, model_weights
+from specs.decoder.weights import Tensors, Weight, layer_weights, model_weights
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +29,12 @@ class Checkpoint:
     tokenizer: Tokenizer
     chat: ChatTemplate | None
     quantisation: str
+
+    def placed(self, place: Callable[[Weight, HostWeight], T]) -> tuple[dict[str, T], tuple[dict[str, T], ...]]:
+        """What `place` makes of every weight and its declaration: outside the layers, and of every layer."""
+        tables = [model_weights(self.config), *(layer_weights(self.config, i) for i in range(self.config.layers))]
+        trees = [{name: place(one, one.assemble(self.tensors)) for name, one in table.items()} for table in tables]
+        return trees[0], tuple(trees[1:])
 
     def model(self) -> Mapping[str, HostWeight]:
         """Weights outside the layers, by the names of `specs.decoder.weights.model_weights`."""

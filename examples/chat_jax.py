@@ -11,7 +11,7 @@ What happens, from the bottom up:
     jax_impl.layers      a decoder layer, made of operations: norm, rotation, attention over pages, products
     jax_impl.serving     an engine: many requests in one step, pages for their keys and values
 
-torch has the same layers: `torch_impl.layers`.
+torch has the same layers, and runs the same model: `chat_torch.py`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ def chat(
 ) -> None:
     """A conversation in the terminal."""
     limits = Limits(tokens=64, requests=1, waiting=1, length=LENGTH)
-    ready = prepare(model, Sizes(limits=limits), cache=cache, told=CONSOLE.print)
+    try:
+        ready = prepare(model, Sizes(limits=limits), cache=cache, told=CONSOLE.print)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
     if ready.checkpoint.chat is None:
         raise typer.BadParameter(f"{model} has no chat template")
     warm(ready.engine, greedy=temperature == 0.0, told=CONSOLE.print)

@@ -104,7 +104,7 @@ def _step(
         return {
             name: linear(name, weight)
             if weight.linear
-            else of(weight.shape, jnp.float32 if name == "sinks" else jnp.bfloat16)
+            else of(weight.shape, jnp.float32 if weight.wide else jnp.bfloat16)
             for name, weight in table.items()
         }
 

@@ -36,7 +36,11 @@ def serve(
 ) -> None:
     """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
-    ready = prepare(model, Sizes(limits=limits, pages=pages, invariant=invariant), cache=cache, told=_CONSOLE.print)
+    sizes = Sizes(limits=limits, pages=pages, invariant=invariant)
+    try:
+        ready = prepare(model, sizes, cache=cache, told=_CONSOLE.print)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
     warm(ready.engine, told=_CONSOLE.print)
     worker = EngineWorker(ready.engine, Metrics())
     worker.start()

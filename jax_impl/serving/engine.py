@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from checkpoints.text import TextStream
 from checkpoints.tokenizer import Tokenizer
 from jax_impl.layers.step import Batch, Step
 from jax_impl.serving.model import Model
@@ -24,7 +25,6 @@ from jax_impl.serving.programs import Buckets, Programs
 from jax_impl.serving.request import FinishReason, Request, SamplingParams
 from jax_impl.serving.sampler import INVALID, SamplingArrays
 from jax_impl.serving.scheduler import Limits, Part, Scheduler
-from jax_impl.serving.text import TextStream
 from specs.decoder.batch import Request as StepRequest
 from specs.decoder.batch import StepBatch, step_batch
 

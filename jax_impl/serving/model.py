@@ -14,7 +14,7 @@ from jax_impl.layers.linear import put
 from jax_impl.layers.step import Options, rotations
 from specs.decoder.config import DecoderConfig
 from specs.decoder.host import HostWeight
-from specs.decoder.weights import layer_weights, model_weights
+from specs.decoder.weights import Weight as Declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class Model:
 
     def caches(self, pages: int, page_size: int) -> tuple[KVCache, ...]:
         """Empty caches of every layer."""
-        shape = (pages, page_size, self.config.kv_heads, self.config.head_dim)
+        shape = self.config.cache_shape(pages, page_size)
         return tuple(
             KVCache(keys=jnp.zeros(shape, self.cache_dtype), values=jnp.zeros(shape, self.cache_dtype))
             for _ in range(self.config.layers)
@@ -52,24 +52,17 @@ def load(checkpoint: Checkpoint, options: Options, *, cache_dtype: Any, decode: 
         cache_dtype: of keys and values, bfloat16 or float16.
         decode: whether quantised weights are decoded to `options.dtype`: more memory, and no decoding in every step.
     """
-    config, tables = checkpoint.config, [model_weights(checkpoint.config)]
-    tables += [layer_weights(config, layer) for layer in range(config.layers)]
-    hosts = [checkpoint.model(), *(checkpoint.layer(layer) for layer in range(config.layers))]
 
-    def on_device(name: str, host: HostWeight, linear: bool) -> Any:
-        if linear:
+    def on_device(declared: Declared, host: HostWeight) -> Any:
+        if declared.linear:
             return put(host, options.dtype, decode=decode)
-        # Norms, biases and sinks are small: float32 keeps what the checkpoint has.
-        return jnp.asarray(host, jnp.float32 if name == "sinks" else options.dtype)
+        return jnp.asarray(declared.array(host), jnp.float32 if declared.wide else options.dtype)
 
-    trees = [
-        {name: on_device(name, host[name], weight.linear) for name, weight in table.items()}
-        for table, host in zip(tables, hosts, strict=True)
-    ]
+    model, layers = checkpoint.placed(on_device)
     return Model(
-        config=config,
+        config=checkpoint.config,
         options=options,
-        weights=DecoderWeights(model=trees[0], layers=tuple(trees[1:])),
-        cos_sin=rotations(config),
+        weights=DecoderWeights(model=model, layers=layers),
+        cos_sin=rotations(checkpoint.config),
         cache_dtype=cache_dtype,
     )

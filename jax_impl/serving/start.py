@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import jax
-import jax.numpy as jnp
 
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.names import model_path
@@ -18,6 +17,7 @@ from jax_impl.serving.engine import Engine, Settings
 from jax_impl.serving.model import Model, load
 from jax_impl.serving.programs import use_compilation_cache
 from jax_impl.serving.scheduler import Limits
+from specs.decoder.precision import precision_of
 
 Told = Callable[[str], None]
 _SHARE: Final = 0.9
@@ -57,12 +57,10 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
     told(f"reading {path.name}")
     checkpoint = open_checkpoint(path)
     platform = jax.default_backend()
-    # On a CPU float32 products are the fast ones, and float16 caches need half the memory traffic; on devices the
-    # weights stay quantised, because decoding is bound by reading them.
-    on_cpu = platform == "cpu"
-    options = Options(dtype=jnp.float32 if on_cpu else jnp.bfloat16, invariant=sizes.invariant)
-    loaded = load(checkpoint, options, cache_dtype=jnp.float16 if on_cpu else jnp.bfloat16, decode=on_cpu)
-    weights = f"{checkpoint.quantisation}{', decoded once to float32' if on_cpu else ''}"
+    chosen = precision_of(platform)
+    options = Options(dtype=chosen.activations.numpy_dtype, invariant=sizes.invariant)
+    loaded = load(checkpoint, options, cache_dtype=chosen.caches.numpy_dtype, decode=chosen.decode)
+    weights = chosen.describe(checkpoint.quantisation)
     told(f"{checkpoint.name}: {loaded.config.layers} layers on {platform}, weights {weights}")
     limits = _limits(sizes.limits, loaded)
     pages = sizes.pages or _pages(loaded, sizes.page_size, limits)
@@ -71,7 +69,7 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
         page_size=sizes.page_size,
         limits=limits,
         prefix_cache=sizes.prefix_cache,
-        layerwise=on_cpu,
+        layerwise=platform == "cpu",
     )
     told(f"caches: {pages} pages of {sizes.page_size} tokens, {pages * loaded.page_bytes(sizes.page_size) >> 20} MiB")
     return Ready(engine=Engine(loaded, checkpoint.tokenizer, settings), checkpoint=checkpoint)

@@ -96,6 +96,10 @@ class DecoderConfig:
         """Rows of the fused projection that are queries, keys and values."""
         return self.heads * self.head_dim, self.kv_heads * self.head_dim, self.kv_heads * self.head_dim
 
+    def cache_shape(self, pages: int, page_size: int) -> tuple[int, int, int, int]:
+        """Shape of the keys, and of the values, of one layer."""
+        return pages, page_size, self.kv_heads, self.head_dim
+
     def window(self, layer: int) -> tuple[int, int] | None:
         """(keys before the query, keys after it) for `flash_attn_varlen`, or None where all are visible."""
         keys = self.windows[layer] if self.windows else None

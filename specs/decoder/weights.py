@@ -7,7 +7,7 @@ are put together when a checkpoint is loaded. In a jitted step XLA would do it a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Weight:
 
     shape: [N, K] of a linear, y = x W^T; [E, N, K] of experts; [h] of a norm, bias or sink.
     linear: whether it may be quantised.
+    wide: whether it is float32, whatever the activations are.
     sources: tensors of the checkpoint, put together along rows in this order.
     join: makes the weight of the sources' arrays, where it is not their concatenation along rows.
     """
@@ -39,6 +40,7 @@ class Weight:
     shape: tuple[int, ...]
     sources: tuple[Source, ...]
     linear: bool = False
+    wide: bool = False
     join: Callable[[list[HostArray]], HostArray] | None = None
 
     def assemble(self, tensors: Tensors) -> HostWeight:
@@ -47,6 +49,16 @@ class Weight:
         if self.join is not None:
             return self.join([part.decode() if isinstance(part, PackedWeight) else part for part in parts])
         return parts[0] if len(parts) == 1 else concatenate_rows(parts)
+
+    def array(self, host: HostWeight) -> HostArray:
+        """The assembled weight of a norm, bias or sink, which is a plain array.
+
+        Raises:
+            CheckpointError: it is quantised.
+        """
+        if not isinstance(host, np.ndarray):
+            raise CheckpointError(f"{self.sources[0].name}: expected a plain array; got {describe(host)}")
+        return host
 
 
 Weights = Mapping[str, Weight]
@@ -117,7 +129,7 @@ def _attention(config: DecoderConfig, prefix: str) -> dict[str, Weight]:
     if config.qk_norm:
         found |= {name: _plain(f"{prefix}{name}.weight", config.head_dim) for name in ("q_norm", "k_norm")}
     if config.sinks:
-        found["sinks"] = _plain(f"{prefix}sinks", config.heads)
+        found["sinks"] = replace(_plain(f"{prefix}sinks", config.heads), wide=True)
     return found
 
 

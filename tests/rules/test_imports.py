@@ -191,6 +191,7 @@ LAYERS = {
     "jax_impl/layers": ("jax_impl.ops", "jax_impl.layers"),
     "torch_impl/layers": ("torch_impl.ops", "torch_impl.layers"),
     "jax_impl/serving": ("jax_impl.layers", "jax_impl.ops", "jax_impl.serving"),
+    "torch_impl/serving": ("torch_impl.layers", "torch_impl.ops", "torch_impl.serving"),
 }
 """Folders that are built on what users have too, and what of their own package they use."""
 

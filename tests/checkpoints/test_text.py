@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_impl.serving.text import TextStream
+from checkpoints.text import TextStream
 
 
 def of_bytes(tokens: object) -> str:
