@@ -32,10 +32,13 @@ XPU_NATIVE := $(XPU_VENV)/native/versions.txt
 XPU_TORCH_VENV := .venv-xpu-torch
 XPU_TORCH_PY := $(XPU_TORCH_VENV)/bin/python
 XPU_TORCH := $(XPU_TORCH_VENV)/.installed.stamp
+VLLM_VENV := .venv-vllm
+VLLM_PY := $(VLLM_VENV)/bin/python
+VLLM := $(VLLM_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl clean
+.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -116,6 +119,18 @@ chat: $(MODEL) ## Talk to SmolLM2-135M, which JAX runs on this machine.
 
 xpu-parity: $(XPU) ## Every kernel through Intel's compilers; write parity-xpu.html and .json.
 	$(PY) -m parity xpu --report parity-xpu.html --json parity-xpu.json $(XPU_ARGS)
+
+# vLLM pins most of what it imports, so it has an environment of its own; the plugin is found by its entry point. There is
+# no JAX there, which the fixtures of the other tests need, and vLLM warns about much.
+$(VLLM): requirements/vllm.txt requirements/model.txt pyproject.toml $(INSTALLED)
+	$(PY) -m venv $(VLLM_VENV)
+	$(VLLM_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps -r requirements/vllm.txt
+	$(VLLM_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps -r requirements/model.txt
+	$(VLLM_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+vllm: $(VLLM) ## The plugin in the real vLLM on this CPU: generation, and `vllm serve` (2.5 GB of packages).
+	$(VLLM_PY) -m pytest tests/vllm --confcutdir=tests/vllm -o filterwarnings=ignore $(PYTEST_ARGS)
 
 # JAX 0.5.0 and numpy 1 under the older plugin for Intel GPUs; the rest comes from .venv.
 $(SYCL): requirements/sycl.txt $(INSTALLED)
