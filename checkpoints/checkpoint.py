@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from checkpoints.chat import ChatTemplate
 from checkpoints.tokenizer import Tokenizer
 from specs.decoder.config import DecoderConfig
@@ -43,3 +45,9 @@ class Checkpoint:
     def layer(self, layer: int) -> Mapping[str, HostWeight]:
         """Weights of a layer, by the names of `specs.decoder.weights.layer_weights`."""
         return {name: weight.assemble(self.tensors) for name, weight in layer_weights(self.config, layer).items()}
+
+
+def formats(tensors: Tensors) -> str:
+    """Formats of the weights with more than one dimension, the most frequent first, for people to read."""
+    kinds = [t.dtype.name if isinstance(t, np.ndarray) else t.format for t in tensors.values() if len(t.shape) > 1]
+    return ", ".join(dict.fromkeys(sorted(kinds, key=kinds.count, reverse=True)))

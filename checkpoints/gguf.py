@@ -15,10 +15,10 @@ import ml_dtypes
 import numpy as np
 
 from checkpoints.chat import ChatTemplate
-from checkpoints.checkpoint import Checkpoint
+from checkpoints.checkpoint import Checkpoint, formats
 from checkpoints.tokenizer import from_gguf
 from specs.decoder.config import DecoderConfig, RopeConfig
-from specs.decoder.host import HostArray, PackedWeight
+from specs.decoder.host import HostArray, PackedWeight, decoded
 from specs.decoder.weights import CheckpointError, Tensor, check_tensors
 from specs.lang.formats.ggml import BY_TYPE
 
@@ -68,14 +68,13 @@ def open_gguf(path: Path) -> Checkpoint:
         for kind in ("bos", "eos")
         if f"tokenizer.ggml.{kind}_token_id" in metadata
     }
-    kinds = [t.form.name if isinstance(t, PackedWeight) else t.dtype.name for t in tensors.values() if len(t.shape) > 1]
     return Checkpoint(
         name=str(metadata.get("general.name", path.stem)),
         config=config,
         tensors=tensors,
         tokenizer=tokenizer,
         chat=None if template is None else ChatTemplate(source=str(template), tokens=special),
-        quantisation=", ".join(dict.fromkeys(sorted(kinds, key=kinds.count, reverse=True))),
+        quantisation=formats(tensors),
     )
 
 
@@ -123,7 +122,7 @@ def unpermute(weight: Tensor, heads: int) -> Tensor:
     """Rows of every head from the order of interleaved pairs, [D/2, 2], back to halves, [2, D/2]."""
     if isinstance(weight, PackedWeight):
         return PackedWeight(form=weight.form, data=_halves(weight.data, heads))
-    return _halves(weight, heads)
+    return _halves(decoded(weight), heads)
 
 
 def _halves(rows: HostArray, heads: int) -> HostArray:

@@ -5,41 +5,58 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from safetensors import safe_open
 
 from checkpoints.chat import ChatTemplate
-from checkpoints.checkpoint import Checkpoint
+from checkpoints.checkpoint import Checkpoint, formats
+from checkpoints.quantisation import assemble, scheme_of
+from checkpoints.tensors import Array, open_tensors
 from checkpoints.tokenizer import from_folder
 from specs.decoder.config import DecoderConfig
-from specs.decoder.weights import CheckpointError, check_tensors
+from specs.decoder.weights import Tensor, Tensors, check_tensors, sources
+
+_DERIVED: Final = ".rotary_emb.inv_freq"
+"""End of the names of tensors that follow from the configuration."""
 
 
 def open_folder(folder: Path) -> Checkpoint:
-    """Opens a folder of the Llama family or gpt-oss.
+    """Opens a folder of the Llama family or gpt-oss; quantised weights stay as `checkpoints.quantisation` says.
 
     Raises:
-        FileNotFoundError: config.json or the tensors are missing. CheckpointError: tensors do not fit.
+        FileNotFoundError: config.json or the tensors are missing. CheckpointError: tensors do not fit, or are quantised
+            in a way that is not supported.
     """
     settings = _json(folder / "config.json")
     config = DecoderConfig.from_hf(settings)
-    tensors = _tensors(folder)
+    quantised = settings.get("quantization_config") or _json(folder / "quantize_config.json", required=False)
+    found = assemble(scheme_of(quantised), _tensors(folder))
     if config.tied:
-        tensors.pop("lm_head.weight", None)  # some writers store it all the same
-    check_tensors(config, tensors)
+        found.tensors.pop("lm_head.weight", None)  # some writers store it all the same
+    tensors = _with_effect(config, found.tensors)
+    check_tensors(config, tensors, found.problems)
     generation = _json(folder / "generation_config.json", required=False)
     tokenizer_settings = _json(folder / "tokenizer_config.json", required=False)
-    kinds = [tensor.dtype.name for tensor in tensors.values() if tensor.ndim > 1]
     return Checkpoint(
         name=folder.resolve().name,
         config=config,
         tensors=tensors,
         tokenizer=from_folder(folder, {**settings, **generation}),
         chat=_template(folder, tokenizer_settings),
-        quantisation=", ".join(dict.fromkeys(sorted(kinds, key=kinds.count, reverse=True))),
+        quantisation=formats(tensors),
     )
+
+
+def _with_effect(config: DecoderConfig, tensors: Tensors) -> dict[str, Tensor]:
+    """Without tensors that some writers store though they change nothing: frequencies, and biases of zeros."""
+    wanted = sources(config)
+
+    def idle(name: str, tensor: Tensor) -> bool:
+        zeros = name.endswith(".bias") and isinstance(tensor, np.ndarray) and not tensor.any()
+        return name not in wanted and (zeros or name.endswith(_DERIVED))
+
+    return {name: tensor for name, tensor in tensors.items() if not idle(name, tensor)}
 
 
 def _json(path: Path, *, required: bool = True) -> dict[str, Any]:
@@ -49,19 +66,15 @@ def _json(path: Path, *, required: bool = True) -> dict[str, Any]:
     return found
 
 
-def _tensors(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _tensors(folder: Path) -> dict[str, Array]:
     index = folder / "model.safetensors.index.json"
     names = sorted(set(_json(index)["weight_map"].values())) if index.exists() else ["model.safetensors"]
-    found = {}
+    found: dict[str, Array] = {}
     for name in names:
         path = folder / name
         if not path.exists():
             raise FileNotFoundError(f"{path}: expected the tensors of the model")
-        try:
-            with safe_open(path, framework="numpy") as file:
-                found.update({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 - no mapping
-        except Exception as error:
-            raise CheckpointError(f"{name}: expected a whole safetensors file; {error}") from error
+        found.update(open_tensors(path))
     return found
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from jax_impl import ops
 from jax_impl.layers.step import Options
-from specs.decoder.host import HostArray, HostWeight, PackedWeight, RowParts
+from specs.decoder.host import HostPart, HostWeight, PackedWeight, RowParts, decoded, describe
+from specs.decoder.quantised import FP8_BLOCK, Fp8Weight, Int4Experts, Int4Groups, Mxfp4Weight
 from specs.lang.formats.packed import PackedBlock
 
 
@@ -26,7 +27,7 @@ class Dense:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fp8Block:
-    """FP8 weight [N, K] and its scales float32 [N / 128, K / 128]; activations are quantised in groups of 128."""
+    """FP8 weight [.., N, K], its scales float32 [.., N / 128, K / 128]; activations are quantised in groups of 128."""
 
     codes: Any
     scale: Any
@@ -43,19 +44,53 @@ class Packed:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Int4:
+    """INT4 weight in groups along K, as `int4_gemm_w4a16` takes it in weight_order "nk"."""
+
+    b: Any
+    b_scale: Any
+    b_zp: Any
+    g_idx: Any
+    group_size: int = field(metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int4Grouped:
+    """INT4 weights of experts, as `grouped_gemm_int4` takes them in weight_order "nk"."""
+
+    b: Any
+    b_scale: Any
+    b_zp: Any
+    group_size: int = field(metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mxfp4Grouped:
+    """MXFP4 weights of experts, uint8 [E, N, K / 2], and their scales float8_e8m0fnu [E, N, K / 32]."""
+
+    b: Any
+    b_scale: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """Weights one below the other in formats of their own."""
 
-    parts: tuple[Dense | Fp8Block | Packed, ...]
+    parts: tuple[Any, ...]
 
 
-Weight = Dense | Fp8Block | Packed | Rows
-GROUP: Final = 128
+Linear = Dense | Fp8Block | Packed | Int4 | Rows
+Grouped = Dense | Fp8Block | Int4Grouped | Mxfp4Grouped
+Weight = Linear | Grouped
+GROUP: Final = FP8_BLOCK
 """Columns that share a scale of FP8 activations."""
 
 
 def linear(
-    x: jax.Array, weight: Weight, bias: jax.Array | None = None, *, options: Options, out_dtype: Any = None
+    x: jax.Array, weight: Linear, bias: jax.Array | None = None, *, options: Options, out_dtype: Any = None
 ) -> jax.Array:
     """x W^T + bias.
 
@@ -87,7 +122,7 @@ def linear(
                 implementation=how,
             )
         case Fp8Block():
-            codes, scale = ops.per_token_group_quant_fp8(x, group=GROUP, implementation=how)
+            codes, scale = quantised(x, options)
             return ops.fp8_gemm(
                 codes,
                 weight.codes,
@@ -101,11 +136,32 @@ def linear(
             )
         case Packed():
             return _packed(x, weight, bias, out, options)
+        case Int4():
+            return ops.int4_gemm_w4a16(
+                x,
+                weight.b,
+                weight.b_scale,
+                weight.b_zp,
+                weight.g_idx,
+                bias,
+                group_size=cast(Any, weight.group_size),
+                weight_order="nk",
+                implementation=how,
+            ).astype(out)
         case Rows():
-            # The bias belongs to all parts; no format that needs parts comes with one.
+            # The bias belongs to all parts; it is added to their rounded results.
             found = [linear(x, part, options=options, out_dtype=out) for part in weight.parts]
             joined = jnp.concatenate(found, -1)
             return joined if bias is None else (joined + bias.astype(out))
+
+
+def quantised(x: jax.Array, options: Options) -> tuple[jax.Array, jax.Array]:
+    """FP8 codes [T, K] and scales [T, K / 128], rounded up, of activations."""
+    columns = x.shape[-1]
+    # Zeros at the end of the last group change neither its largest value nor its codes.
+    padded = jnp.pad(x, ((0, 0), (0, -columns % GROUP)))
+    codes, scale = ops.per_token_group_quant_fp8(padded, group=GROUP, implementation=options.implementation)
+    return codes[:, :columns], scale
 
 
 def _packed(x: jax.Array, weight: Packed, bias: jax.Array | None, out_dtype: Any, options: Options) -> jax.Array:
@@ -133,28 +189,40 @@ def embed(table: Weight, ids: jax.Array, *, options: Options) -> jax.Array:
             raise TypeError(f"embedding: expected a dense or a GGUF table; got {type(table).__name__}")
 
 
-def put(weight: HostWeight, dtype: Any, *, decode: bool = False) -> Weight:
-    """A host's weight on the default device.
+def put(weight: HostWeight, dtype: Any, *, decode: bool = False) -> Any:
+    """A host's weight on the default device, a `Linear` or, with three dimensions, a `Grouped`.
 
     Args:
-        weight: an array [N, K], or blocks of a GGUF file.
-        dtype: of arrays. decode: whether blocks become arrays too; otherwise they stay blocks.
+        weight: [N, K] or [E, N, K], plain or quantised.
+        dtype: of arrays. decode: whether quantised weights become arrays too; otherwise they stay as they are.
+
+    Raises:
+        TypeError: a format that no product takes in this place; decode it.
     """
+    if decode or isinstance(weight, np.ndarray):
+        return Dense(values=jnp.asarray(decoded(weight), dtype))
+    if isinstance(weight, RowParts):
+        return Rows(parts=tuple(put(part, dtype) for part in weight.parts))
+    return _quantised(weight)
+
+
+def _quantised(weight: HostPart) -> Weight:
     match weight:
-        case PackedWeight() if not decode:
-            return Packed(data=jnp.asarray(weight.data), form=weight.form)
         case PackedWeight():
-            return Dense(values=jnp.asarray(weight.decode(), dtype))
-        case RowParts() if not decode:
-            return Rows(parts=tuple(_single(part, dtype) for part in weight.parts))
-        case RowParts():
-            parts = [part.decode() if isinstance(part, PackedWeight) else part for part in weight.parts]
-            return Dense(values=jnp.asarray(np.concatenate(parts, 0), dtype))
+            return Packed(data=jnp.asarray(weight.data), form=weight.form)
+        case Fp8Weight():
+            return Fp8Block(codes=jnp.asarray(weight.codes), scale=jnp.asarray(weight.scale, jnp.float32))
+        case Int4Groups():
+            own = weight.weight
+            arrays = {n: None if x is None else jnp.asarray(x) for n, x in own.arrays().items()}
+            return Int4(**arrays, group_size=own.group_size)
+        case Int4Experts():
+            zero = None if weight.zero is None else jnp.asarray(weight.zero)
+            size = weight.group_size
+            return Int4Grouped(
+                b=jnp.asarray(weight.codes), b_scale=jnp.asarray(weight.scale), b_zp=zero, group_size=size
+            )
+        case Mxfp4Weight() if len(weight.shape) == 3:
+            return Mxfp4Grouped(b=jnp.asarray(weight.codes), b_scale=jnp.asarray(weight.scale))
         case _:
-            return Dense(values=jnp.asarray(weight, dtype))
-
-
-def _single(weight: HostArray | PackedWeight, dtype: Any) -> Dense | Packed:
-    if isinstance(weight, PackedWeight):
-        return Packed(data=jnp.asarray(weight.data), form=weight.form)
-    return Dense(values=jnp.asarray(weight, dtype))
+            raise TypeError(f"weight: expected a format with a product; got {describe(weight)}: decode it")

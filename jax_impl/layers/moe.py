@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_impl import ops
-from jax_impl.layers.linear import Dense
+from jax_impl.layers.linear import Dense, Fp8Block, Grouped, Int4Grouped, Mxfp4Grouped, quantised
 from jax_impl.layers.mlp import activation
 from jax_impl.layers.step import Options, Step
 
@@ -49,7 +49,7 @@ def experts(step: Step, weights: Mapping[str, Any], x: jax.Array) -> jax.Array:
 
 def grouped(
     x: jax.Array,
-    weight: Dense,
+    weight: Grouped,
     offsets: jax.Array,
     order: jax.Array | None,
     bias: jax.Array | None,
@@ -58,14 +58,22 @@ def grouped(
     options: Options,
 ) -> jax.Array:
     """Products of rows with the weights [E, N, K] of their experts; with an order, of the rows that it names."""
-    return ops.grouped_gemm(
-        x,
-        weight.values,
-        offsets,
-        order,
-        bias,
-        weight_order="nk",
-        topk=topk,
-        invariant=options.invariant,
-        implementation=options.implementation,
-    )
+    settings: dict[str, Any] = {
+        "weight_order": "nk",
+        "topk": topk,
+        "invariant": options.invariant,
+        "implementation": options.implementation,
+    }
+    match weight:
+        case Dense():
+            return ops.grouped_gemm(x, weight.values, offsets, order, bias, **settings)
+        case Fp8Block():
+            codes, scale = quantised(x, options)
+            settings["out_dtype"] = x.dtype
+            return ops.grouped_gemm_fp8(codes, weight.codes, weight.scale, offsets, order, scale, bias, **settings)
+        case Int4Grouped():
+            settings["group_size"] = weight.group_size
+            return ops.grouped_gemm_int4(x, weight.b, weight.b_scale, offsets, order, weight.b_zp, bias, **settings)
+        case Mxfp4Grouped():
+            settings["out_dtype"] = x.dtype
+            return ops.grouped_gemm_mxfp4(x, weight.b, weight.b_scale, offsets, order, None, bias, **settings)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from specs.decoder.quantised import Quantised, joined, stacked
 from specs.lang.formats.packed import PackedBlock
 
 HostArray = npt.NDArray[Any]
@@ -29,16 +30,25 @@ class PackedWeight:
         """Shape of the values."""
         return (*self.data.shape[:-1], self.data.shape[-1] // self.form.bytes * self.form.elements)
 
+    @property
+    def format(self) -> str:
+        """Its name, for messages."""
+        return self.form.name
+
     def decode(self) -> npt.NDArray[np.float32]:
         """The values, float32."""
         return np.asarray(self.form.decode(self.data), np.float32)
+
+
+HostPart = HostArray | PackedWeight | Quantised
+"""A weight that is one array, or a few arrays that belong together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowParts:
     """Weights one below the other whose formats differ, so that they cannot be one array: q and k Q4_K, v Q6_K."""
 
-    parts: tuple[HostArray | PackedWeight, ...]
+    parts: tuple[HostPart, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,24 +56,38 @@ class RowParts:
         return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
 
 
-HostWeight = HostArray | PackedWeight | RowParts
+HostWeight = HostPart | RowParts
 
 
-def concatenate_rows(parts: Sequence[HostArray | PackedWeight]) -> HostWeight:
+def concatenate_rows(parts: Sequence[HostPart]) -> HostWeight:
     """The parts one below the other; as one array where their formats are the same."""
-    packed = [part for part in parts if isinstance(part, PackedWeight)]
-    if not packed:
+    if all(isinstance(part, np.ndarray) for part in parts):
         return np.concatenate([np.asarray(part) for part in parts], 0)
+    packed = [part for part in parts if isinstance(part, PackedWeight)]
     if len(packed) == len(parts) and len({part.form.name for part in packed}) == 1:
         return PackedWeight(form=packed[0].form, data=np.concatenate([part.data for part in packed], 0))
-    return RowParts(parts=tuple(parts))
+    others = [part for part in parts if isinstance(part, Quantised)]
+    found = joined(others) if len(others) == len(parts) else None
+    return RowParts(parts=tuple(parts)) if found is None else found
+
+
+def stack_experts(parts: Sequence[HostWeight]) -> HostWeight:
+    """[E, N, K] of weights [N, K]; decoded where no product of experts takes them as they are."""
+    quantised = [part for part in parts if isinstance(part, Quantised)]
+    found = stacked(quantised) if len(quantised) == len(parts) else None
+    return np.stack([decoded(part) for part in parts]) if found is None else found
+
+
+def decoded(weight: HostWeight) -> HostArray:
+    """The values; float32 where the weight is not an array already."""
+    if isinstance(weight, RowParts):
+        return np.concatenate([decoded(part) for part in weight.parts], 0)
+    return weight if isinstance(weight, np.ndarray) else weight.decode()
 
 
 def describe(weight: HostWeight) -> str:
     """Type and shape, for messages."""
-    shape = list(weight.shape)
-    if isinstance(weight, PackedWeight):
-        return f"{weight.form.name} {shape}"
     if isinstance(weight, RowParts):
-        return f"{' + '.join(describe(part) for part in weight.parts)}"
-    return f"{weight.dtype.name} {shape}"
+        return " + ".join(describe(part) for part in weight.parts)
+    kind = weight.dtype.name if isinstance(weight, np.ndarray) else weight.format
+    return f"{kind} {list(weight.shape)}"

@@ -6,24 +6,41 @@ are put together when a checkpoint is loaded. In a jitted step XLA would do it a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from specs.decoder.config import DecoderConfig, MoeConfig
-from specs.decoder.host import HostArray, HostWeight, PackedWeight, concatenate_rows, describe
+from specs.decoder.host import HostArray, HostPart, HostWeight, concatenate_rows, decoded, describe, stack_experts
 
-Tensor = HostArray | PackedWeight
+Tensor = HostPart
 Tensors = Mapping[str, Tensor]
+FLOATS: Final = ("float32", "float16", "bfloat16")
+"""Types of tensors that are not quantised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A tensor of a Hugging Face checkpoint."""
+    """A tensor of a Hugging Face checkpoint.
+
+    quantised: its shape where it is quantised, if that is another one. types: of the tensor where it is not quantised.
+    """
 
     name: str
     shape: tuple[int, ...]
+    quantised: tuple[int, ...] | None = None
+    types: tuple[str, ...] = FLOATS
+
+    def problem(self, tensor: Tensor) -> str | None:
+        """What is wrong with a tensor of this name, for people."""
+        shape = self.shape if isinstance(tensor, np.ndarray) or self.quantised is None else self.quantised
+        if tuple(tensor.shape) != shape:
+            return f"shape: {self.name}, expected {list(shape)}; got {describe(tensor)}"
+        if isinstance(tensor, np.ndarray) and tensor.dtype.name not in self.types:
+            return f"type: {self.name}, expected {', '.join(self.types)}; got {describe(tensor)}"
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +51,20 @@ class Weight:
     linear: whether it may be quantised.
     wide: whether it is float32, whatever the activations are.
     sources: tensors of the checkpoint, put together along rows in this order.
-    join: makes the weight of the sources' arrays, where it is not their concatenation along rows.
+    join: makes the weight of the sources, where it is not their concatenation along rows.
     """
 
     shape: tuple[int, ...]
     sources: tuple[Source, ...]
     linear: bool = False
     wide: bool = False
-    join: Callable[[list[HostArray]], HostArray] | None = None
+    join: Callable[[Sequence[Tensor]], HostWeight] | None = None
 
     def assemble(self, tensors: Tensors) -> HostWeight:
         """The weight, of the tensors of a checkpoint."""
         parts = [tensors[source.name] for source in self.sources]
         if self.join is not None:
-            return self.join([part.decode() if isinstance(part, PackedWeight) else part for part in parts])
+            return self.join(parts)
         return parts[0] if len(parts) == 1 else concatenate_rows(parts)
 
     def array(self, host: HostWeight) -> HostArray:
@@ -68,16 +85,40 @@ class CheckpointError(ValueError):
     """Tensors of a checkpoint that are missing, unknown, or have another shape than the configuration says."""
 
 
-def check_tensors(config: DecoderConfig, tensors: Tensors) -> None:
-    """Raises CheckpointError with every tensor that does not fit, by name, shape and type."""
-    tables = [model_weights(config), *(layer_weights(config, layer) for layer in range(config.layers))]
-    wanted = {source.name: source.shape for table in tables for weight in table.values() for source in weight.sources}
-    problems = [f"missing: {name} {list(shape)}" for name, shape in wanted.items() if name not in tensors]
+def check_tensors(config: DecoderConfig, tensors: Tensors, found: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Raises CheckpointError with every tensor that does not fit, by name, shape and type; see `check_sources`."""
+    check_sources(sources(config), tensors, found)
+
+
+def sources(config: DecoderConfig) -> dict[str, Source]:
+    """The tensors of a checkpoint by name."""
+    return sources_of([model_weights(config), *(layer_weights(config, layer) for layer in range(config.layers))])
+
+
+def sources_of(tables: Iterable[Weights]) -> dict[str, Source]:
+    """The tensors that the weights of some tables are made of, by name."""
+    return {source.name: source for table in tables for weight in table.values() for source in weight.sources}
+
+
+def check_sources(
+    wanted: Mapping[str, Source], tensors: Tensors, found: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Checks that tensors are the wanted ones.
+
+    Args:
+        found: problems that are known already, by the name of the tensor that is not there because of them.
+
+    Raises:
+        CheckpointError: one line for every tensor that does not fit.
+    """
+    known = found or {}
+    problems = [line for lines in known.values() for line in lines]
+    for name, source in wanted.items():
+        if name not in tensors and name not in known:
+            problems.append(f"missing: {name} {list(source.shape)}, {', '.join(source.types)}")
     for name, tensor in tensors.items():
-        if name not in wanted:
-            problems.append(f"unknown: {name}, {describe(tensor)}")
-        elif tuple(tensor.shape) != wanted[name]:
-            problems.append(f"shape: {name}, expected {list(wanted[name])}; got {describe(tensor)}")
+        problem = wanted[name].problem(tensor) if name in wanted else f"unknown: {name}, {describe(tensor)}"
+        problems += [] if problem is None else [problem]
     if problems:
         raise CheckpointError("the checkpoint does not fit its configuration\n  " + "\n  ".join(problems))
 
@@ -149,12 +190,13 @@ def _experts(config: DecoderConfig, moe: MoeConfig, prefix: str) -> dict[str, We
         downs = tuple(source for e in range(moe.experts) for source in _expert(prefix, e, ("down",), each[::-1]))
         return {
             "router": _plain(f"{prefix}gate.weight", moe.experts, config.hidden),
-            "w13": Weight(shape=up, sources=gates, linear=True, join=_gate_up),
-            "w2": Weight(shape=down, sources=downs, linear=True, join=np.stack),
+            "w13": Weight(shape=up, sources=gates, linear=True, join=gate_up),
+            "w2": Weight(shape=down, sources=downs, linear=True, join=stack_experts),
         }
     experts = f"{prefix}experts."
-    up_source = Source(name=f"{experts}gate_up_proj", shape=(up[0], up[2], up[1]))
-    down_source = Source(name=f"{experts}down_proj", shape=(down[0], down[2], down[1]))
+    # Columns first; quantised ones lie rows first.
+    up_source = Source(name=f"{experts}gate_up_proj", shape=(up[0], up[2], up[1]), quantised=up)
+    down_source = Source(name=f"{experts}down_proj", shape=(down[0], down[2], down[1]), quantised=down)
     return {
         "router": _plain(f"{prefix}router.weight", moe.experts, config.hidden),
         "router_bias": _plain(f"{prefix}router.bias", moe.experts),
@@ -169,12 +211,12 @@ def _expert(prefix: str, expert: int, names: tuple[str, ...], shape: tuple[int, 
     return [Source(name=f"{prefix}experts.{expert}.{name}_proj.weight", shape=shape) for name in names]
 
 
-def _gate_up(parts: list[HostArray]) -> HostArray:
+def gate_up(parts: Sequence[Tensor]) -> HostWeight:
     """[E, 2 I, h], of the gate and the up weight [I, h] of one expert after the other."""
-    pairs = zip(parts[::2], parts[1::2], strict=True)
-    return np.stack([np.concatenate(pair, 0) for pair in pairs])
+    return stack_experts([concatenate_rows(pair) for pair in zip(parts[::2], parts[1::2], strict=True)])
 
 
-def _transposed(parts: list[HostArray]) -> HostArray:
-    """[E, N, K] of weights that gpt-oss stores as [E, K, N]."""
-    return np.ascontiguousarray(parts[0].swapaxes(1, 2))
+def _transposed(parts: Sequence[Tensor]) -> HostWeight:
+    """[E, N, K] of weights that gpt-oss stores as [E, K, N]; quantised ones are in order."""
+    (whole,) = parts
+    return np.ascontiguousarray(decoded(whole).swapaxes(1, 2)) if isinstance(whole, np.ndarray) else whole

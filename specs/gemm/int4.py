@@ -32,7 +32,7 @@ from specs.gemm.splits import partial_sums
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.kernel import Access, Array, Rows
 from specs.lang.declare.op import Independent, Op, Reference, definition_of
-from specs.lang.formats.elements import BF16, F16
+from specs.lang.formats.elements import BF16, F16, F32
 
 
 def int4_gemm(p: Any) -> None:
@@ -48,7 +48,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 _ARRAYS = (
     Array(name="a", doc="activations", shapes=((Rows(M), K),), formats=(BF16, F16)),
     weight(),
-    group_scales("a"),
+    group_scales((BF16, F16, F32)),
     *weight_extras(),
     bias(),
     Array(name="c", doc="result", shapes=((Rows(M), N),), formats="a", access=Access.OUT),
@@ -80,9 +80,9 @@ INT4_GEMM_W4A16 = Op(
     accuracy=(("c", Accuracy(terms=K, extra=8)),),
     cases=(
         case("one-row", 1, 384, 384, 128, _SYMMETRIC),
-        case("asymmetric", 33, 96, 256, 128, ("g_idx",)),
+        case("asymmetric", 33, 96, 256, 128, ("g_idx",), formats=(("b_scale", F16),)),
         case("act-order", 17, 64, 256, 64, formats=(("bias", BF16),)),
-        case("group-32", 9, 72, 160, 32, ("g_idx",)),
+        case("group-32", 9, 72, 160, 32, ("g_idx",), formats=(("b_scale", F32),)),
         case("one-group", 20, 40, 136, -1, ("g_idx",)),
         case(
             "kn-f16",

@@ -42,10 +42,13 @@ class Int4Weight:
     group_size: int
     """k per scale, -1 for one group."""
 
+    def arrays(self) -> dict[str, NDArray | None]:
+        """Arrays by the products' names for them."""
+        return {"b": self.b, "b_scale": self.b_scale, "b_zp": self.b_zp, "g_idx": self.g_idx}
+
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of the products, arrays in numpy."""
-        given = {"b": self.b, "b_scale": self.b_scale, "b_zp": self.b_zp, "g_idx": self.g_idx}
-        return {**given, "group_size": self.group_size, "weight_order": "nk"}
+        return {**self.arrays(), "group_size": self.group_size, "weight_order": "nk"}
 
 
 def from_awq(qweight: NDArray, qzeros: NDArray, scales: NDArray) -> Int4Weight:

@@ -27,7 +27,7 @@ def test_tensors_that_do_not_fit_are_listed() -> None:
     with pytest.raises(CheckpointError) as error:
         check_tensors(found.config, tensors)
     assert str(error.value).splitlines()[1:] == [
-        "  missing: model.layers.0.mlp.up_proj.weight [128, 64]",
+        "  missing: model.layers.0.mlp.up_proj.weight [128, 64], float32, float16, bfloat16",
         "  shape: model.norm.weight, expected [64]; got float32 [63]",
         "  unknown: model.layers.0.mlp.up.weight, float32 [128, 64]",
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import ml_dtypes
 import numpy as np
 import torch
 
-from specs.decoder.host import HostArray, HostWeight, PackedWeight, RowParts
+from specs.decoder.host import HostArray, HostPart, HostWeight, PackedWeight, RowParts, decoded, describe
+from specs.decoder.quantised import FP8_BLOCK, Fp8Weight, Int4Experts, Int4Groups, Mxfp4Weight
 from specs.lang.formats.packed import PackedBlock
 from torch_impl import ops
 from torch_impl.layers.step import Options
@@ -24,7 +24,7 @@ class Dense:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fp8Block:
-    """FP8 weight [N, K] and its scales float32 [N / 128, K / 128]; activations are quantised in groups of 128."""
+    """FP8 weight [.., N, K], its scales float32 [.., N / 128, K / 128]; activations are quantised in groups of 128."""
 
     codes: torch.Tensor
     scale: torch.Tensor
@@ -39,20 +39,51 @@ class Packed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Int4:
+    """INT4 weight in groups along K, as `int4_gemm_w4a16` takes it in weight_order "nk"."""
+
+    b: torch.Tensor
+    b_scale: torch.Tensor
+    b_zp: torch.Tensor | None
+    g_idx: torch.Tensor | None
+    group_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Int4Grouped:
+    """INT4 weights of experts, as `grouped_gemm_int4` takes them in weight_order "nk"."""
+
+    b: torch.Tensor
+    b_scale: torch.Tensor
+    b_zp: torch.Tensor | None
+    group_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mxfp4Grouped:
+    """MXFP4 weights of experts, uint8 [E, N, K / 2], and their scales float8_e8m0fnu [E, N, K / 32]."""
+
+    b: torch.Tensor
+    b_scale: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
     """Weights one below the other in formats of their own."""
 
-    parts: tuple[Dense | Fp8Block | Packed, ...]
+    parts: tuple[Any, ...]
 
 
-Weight = Dense | Fp8Block | Packed | Rows
-GROUP: Final = 128
+Linear = Dense | Fp8Block | Packed | Int4 | Rows
+Grouped = Dense | Fp8Block | Int4Grouped | Mxfp4Grouped
+Weight = Linear | Grouped
+GROUP: Final = FP8_BLOCK
 """Columns that share a scale of FP8 activations."""
 
 
 def linear(
     x: torch.Tensor,
-    weight: Weight,
+    weight: Linear,
     bias: torch.Tensor | None = None,
     *,
     options: Options,
@@ -88,7 +119,7 @@ def linear(
                 implementation=how,
             )
         case Fp8Block():
-            codes, scale = ops.per_token_group_quant_fp8(x, group=GROUP, implementation=how)
+            codes, scale = quantised(x, options)
             return ops.fp8_gemm(
                 codes,
                 weight.codes,
@@ -102,11 +133,32 @@ def linear(
             )
         case Packed():
             return _packed(x, weight, bias, out, options)
+        case Int4():
+            return ops.int4_gemm_w4a16(
+                x,
+                weight.b,
+                weight.b_scale,
+                weight.b_zp,
+                weight.g_idx,
+                bias,
+                group_size=cast(Any, weight.group_size),
+                weight_order="nk",
+                implementation=how,
+            ).to(out)
         case Rows():
-            # The bias belongs to all parts; no format that needs parts comes with one.
+            # The bias belongs to all parts; it is added to their rounded results.
             found = [linear(x, part, options=options, out_dtype=out) for part in weight.parts]
             joined = torch.cat(found, -1)
             return joined if bias is None else (joined + bias.to(out))
+
+
+def quantised(x: torch.Tensor, options: Options) -> tuple[torch.Tensor, torch.Tensor]:
+    """FP8 codes [T, K] and scales [T, K / 128], rounded up, of activations."""
+    columns = x.shape[-1]
+    # Zeros at the end of the last group change neither its largest value nor its codes.
+    padded = torch.nn.functional.pad(x, (0, -columns % GROUP)) if columns % GROUP else x
+    codes, scale = ops.per_token_group_quant_fp8(padded, group=GROUP, implementation=options.implementation)
+    return codes[:, :columns], scale
 
 
 def _packed(
@@ -136,35 +188,56 @@ def embed(table: Weight, ids: torch.Tensor, *, options: Options) -> torch.Tensor
             raise TypeError(f"embedding: expected a dense or a GGUF table; got {type(table).__name__}")
 
 
-def put(weight: HostWeight, dtype: torch.dtype, *, decode: bool = False, device: torch.device | str = "cpu") -> Weight:
-    """A host's weight on a device.
+def put(weight: HostWeight, dtype: torch.dtype, *, decode: bool = False, device: torch.device | str = "cpu") -> Any:
+    """A host's weight on a device, a `Linear` or, with three dimensions, a `Grouped`.
 
     Args:
-        weight: an array [N, K], or blocks of a GGUF file.
-        dtype: of arrays. decode: whether blocks become arrays too; otherwise they stay blocks.
+        weight: [N, K] or [E, N, K], plain or quantised.
+        dtype: of arrays. decode: whether quantised weights become arrays too; otherwise they stay as they are.
+
+    Raises:
+        TypeError: a format that no product takes in this place; decode it.
     """
+    if decode or isinstance(weight, np.ndarray):
+        return Dense(values=tensor(decoded(weight), device).to(dtype))
+    if isinstance(weight, RowParts):
+        return Rows(parts=tuple(put(part, dtype, device=device) for part in weight.parts))
+    return _quantised(weight, device)
+
+
+def _quantised(weight: HostPart, device: torch.device | str) -> Weight:
     match weight:
-        case PackedWeight() if not decode:
-            return Packed(data=tensor(weight.data, device), form=weight.form)
         case PackedWeight():
-            return Dense(values=tensor(weight.decode(), device).to(dtype))
-        case RowParts() if not decode:
-            return Rows(parts=tuple(_single(part, dtype, device) for part in weight.parts))
-        case RowParts():
-            parts = [part.decode() if isinstance(part, PackedWeight) else part for part in weight.parts]
-            return Dense(values=torch.cat([tensor(part, device).to(dtype) for part in parts], 0))
+            return Packed(data=tensor(weight.data, device), form=weight.form)
+        case Fp8Weight():
+            scale = tensor(weight.scale.astype(np.float32), device)
+            return Fp8Block(codes=tensor(weight.codes, device), scale=scale)
+        case Int4Groups():
+            own = weight.weight
+            arrays: dict[str, Any] = {n: None if x is None else tensor(x, device) for n, x in own.arrays().items()}
+            return Int4(**arrays, group_size=own.group_size)
+        case Int4Experts():
+            zero = None if weight.zero is None else tensor(weight.zero, device)
+            codes, scale = tensor(weight.codes, device), tensor(weight.scale, device)
+            return Int4Grouped(b=codes, b_scale=scale, b_zp=zero, group_size=weight.group_size)
+        case Mxfp4Weight() if len(weight.shape) == 3:
+            return Mxfp4Grouped(b=tensor(weight.codes, device), b_scale=tensor(weight.scale, device))
         case _:
-            return Dense(values=tensor(weight, device).to(dtype))
+            raise TypeError(f"weight: expected a format with a product; got {describe(weight)}: decode it")
+
+
+_OWN_TYPES: Final = {
+    "bfloat16": torch.bfloat16,
+    "float8_e4m3fn": torch.float8_e4m3fn,
+    "float8_e8m0fnu": torch.float8_e8m0fnu,
+}
+"""Types that numpy has from ml_dtypes, which torch does not read."""
 
 
 def tensor(array: HostArray, device: torch.device | str) -> torch.Tensor:
     """A host's array on a device; a copy, because arrays of memory-mapped files cannot be written."""
-    if array.dtype == ml_dtypes.bfloat16:  # which torch does not know
-        return torch.from_numpy(array.view(np.uint16).copy()).view(torch.bfloat16).to(device)
+    own = _OWN_TYPES.get(array.dtype.name)
+    if own is not None:
+        integers = np.array(array).view(np.uint16 if array.itemsize == 2 else np.uint8)
+        return torch.from_numpy(integers).view(own).to(device)
     return torch.from_numpy(np.array(array)).to(device)
-
-
-def _single(weight: HostArray | PackedWeight, dtype: torch.dtype, device: torch.device | str) -> Dense | Packed:
-    if isinstance(weight, PackedWeight):
-        return Packed(data=tensor(weight.data, device), form=weight.form)
-    return Dense(values=tensor(weight, device).to(dtype))

@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from specs.decoder.host import HostArray
+from specs.decoder.host import stack_experts
 from specs.decoder.v4.config import HEAD_DIM, INDEX_DIM, STREAMS, V4Config
-from specs.decoder.weights import Source, Weight, Weights
+from specs.decoder.weights import Source, Weight, Weights, gate_up
 
 GATES: Final = STREAMS * (STREAMS + 2)
 """Rows of the weight of a hyper-connection: pre, post, and the mixing matrix."""
@@ -154,14 +154,8 @@ def _experts(config: V4Config, prefix: str, *, hashed: bool) -> dict[str, Weight
     return {
         "router": _plain(f"{prefix}gate.weight", count, h),
         **choice,
-        "w13": Weight(shape=(count, 2 * ffn, h), sources=w13, linear=True, join=_gate_up),
-        "w2": Weight(shape=(count, h, ffn), sources=w2, linear=True, join=np.stack),
+        "w13": Weight(shape=(count, 2 * ffn, h), sources=w13, linear=True, join=gate_up),
+        "w2": Weight(shape=(count, h, ffn), sources=w2, linear=True, join=stack_experts),
         "shared_gate_up": _rows(f"{prefix}shared_experts.", ("w1", "w3"), (ffn, ffn), h),
         "shared_down": _plain(f"{prefix}shared_experts.w2.weight", h, ffn, linear=True),
     }
-
-
-def _gate_up(parts: list[HostArray]) -> HostArray:
-    """[E, 2 I, h], of the gate and the up weight [I, h] of one expert after the other."""
-    pairs = zip(parts[::2], parts[1::2], strict=True)
-    return np.stack([np.concatenate(pair, 0) for pair in pairs])
