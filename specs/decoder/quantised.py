@@ -1,6 +1,6 @@
 """Quantised weights on the host as checkpoints of Hugging Face store them: FP8 blocks, INT4 groups, MXFP4.
 
-Nothing is requantised: codes, zero points and scales are moved, and `decode` gives the values that they stand for.
+Nothing is requantised: codes, zero points and scales are moved, and `decode` gives their values.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Source:
     types: tuple[str, ...] = FLOATS
 
     def problem(self, tensor: Tensor) -> str | None:
-        """What is wrong with a tensor of this name, for people."""
+        """How a tensor of this name does not fit, for people; None where it does."""
         shape = self.shape if isinstance(tensor, np.ndarray) or self.quantised is None else self.quantised
         if tuple(tensor.shape) != shape:
             return f"shape: {self.name}, expected {list(shape)}; got {describe(tensor)}"
