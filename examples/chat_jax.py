@@ -86,7 +86,7 @@ def chat(
         raise typer.BadParameter(str(error)) from None
     if ready.checkpoint.chat is None:
         raise typer.BadParameter(f"{model} has no chat template")
-    warm(ready.engine, greedy=temperature == 0.0, told=CONSOLE.print)
+    warm(ready, greedy=temperature == 0.0, told=CONSOLE.print)
     settings, messages = Settings(temperature=temperature, seed=seed, max_tokens=max_tokens), []
     questions = iter([question]) if question else iter(lambda: CONSOLE.input("[bold]> [/bold]"), "")
     try:

@@ -12,6 +12,7 @@ from rich.console import Console
 from jax_impl.serving.metrics import Metrics
 from jax_impl.serving.scheduler import Limits
 from jax_impl.serving.server import Server, ServerSettings
+from jax_impl.serving.shutdown import GracefulServer
 from jax_impl.serving.start import Sizes, prepare, warm
 from jax_impl.serving.worker import EngineWorker
 
@@ -30,18 +31,22 @@ def serve(
     max_tokens: Annotated[int, typer.Option(help="Most tokens of a step.")] = 256,
     queue: Annotated[int, typer.Option(help="Most requests that wait; more are refused with 429.")] = 256,
     pages: Annotated[int | None, typer.Option(help="Pages of the caches; the memory's room when left out.")] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="Share of the memory to use, 0.9 of a device's or 0.5 of a CPU's when left out."),
+    ] = None,
     invariant: Annotated[bool, typer.Option(help="Same bits for a request in every batch.")] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps compiled programs.")] = None,
     grace: Annotated[float, typer.Option(help="Seconds that requests have to finish at the end.")] = 30.0,
 ) -> None:
     """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
-    sizes = Sizes(limits=limits, pages=pages, invariant=invariant)
+    sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant)
     try:
         ready = prepare(model, sizes, cache=cache, told=_CONSOLE.print)
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
-    warm(ready.engine, told=_CONSOLE.print)
+    warm(ready, told=_CONSOLE.print)
     worker = EngineWorker(ready.engine, Metrics())
     worker.start()
     server = Server(
@@ -52,7 +57,7 @@ def serve(
     config = uvicorn.Config(
         server.app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=int(grace)
     )
-    uvicorn.Server(config).run()
+    GracefulServer(config, worker, grace=grace, told=_CONSOLE.print).run()
     worker.stop(grace)
 
 

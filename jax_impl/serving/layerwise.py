@@ -85,6 +85,18 @@ class LayerwiseStep:
         self._head = function.lower(own_head, x, x, step, sampling).compile()
         self._zeros = jnp.zeros(x.shape, x.dtype)
 
+    @property
+    def workspace(self) -> int:
+        """Bytes of temporaries and results of the program that needs most: they are reused from layer to layer."""
+        needs = (program.memory_analysis() for program in {id(p): p for p in self._programs()}.values())
+        return max(
+            int(need.temp_size_in_bytes) + int(need.output_size_in_bytes) - int(need.alias_size_in_bytes)
+            for need in needs
+        )
+
+    def _programs(self) -> list[Any]:
+        return [self._embed, *self._layers, self._head]
+
     def __call__(
         self,
         weights: DecoderWeights,

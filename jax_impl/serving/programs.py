@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -176,6 +175,11 @@ class Programs:
         with self._lock:
             return self._compiled.setdefault(bucket, compiled)
 
+    def workspace(self) -> int:
+        """Bytes that a step of the largest size needs beside weights and caches, as XLA compiles its parts."""
+        *_, largest = self.buckets.all()
+        return LayerwiseStep(*self._arguments(largest), general=largest.general).workspace
+
     def lower(self, bucket: Bucket) -> Any:
         """The lowered program of a whole step."""
         function = jax.jit(partial(serve_step, general=bucket.general), donate_argnums=1)
@@ -199,10 +203,3 @@ class Programs:
 
 def _struct(array: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(array.shape, array.dtype)
-
-
-def use_compilation_cache(folder: Path) -> None:
-    """Keeps compiled programs in a folder from one start to the next."""
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -207,7 +207,7 @@ class Server:
             if answer.finished is None:
                 self._worker.abort(answer.id)
         if answer.error is not None:
-            raise Refused(500, answer.error, INTERNAL)
+            raise Refused(503 if answer.finished is FinishReason.ABORT else 500, answer.error, INTERNAL)
         return JSONResponse(answer.body())
 
     async def _events(self, answer: Answer, mail: asyncio.Queue[Output], *, usage: bool) -> AsyncIterator[str]:
@@ -218,8 +218,8 @@ class Server:
             while answer.finished is None:
                 output = await mail.get()
                 answer.add(output)
-                if output.finished is FinishReason.ERROR:
-                    yield _event(error_body(answer.error or "", INTERNAL))
+                if output.error is not None:
+                    yield _event(error_body(output.error, INTERNAL))
                 else:
                     yield _event(answer.chunk(output))
             if usage:

@@ -30,6 +30,10 @@ class _Add:
     sink: Sink
 
 
+class _EndAll:
+    """Ends every request with an error."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Live:
     sink: Sink
@@ -44,12 +48,13 @@ class EngineWorker:
         """Call `start` before requests come."""
         self.engine: Final = engine
         self.metrics: Final = metrics
-        self._inbox: queue.SimpleQueue[_Add | str | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Add | _EndAll | str | None] = queue.SimpleQueue()
         self._live: dict[str, _Live] = {}
         self._backlog: deque[_Add] = deque()
         self._accepted = 0
         self._lock = threading.Lock()
         self._stopping = False
+        self._ended = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.failure: BaseException | None = None
 
@@ -71,25 +76,27 @@ class EngineWorker:
         limits = self.engine.settings.limits
         with self._lock:
             if not self.alive:
-                raise RuntimeError("the engine is not running")
+                raise RuntimeError("the server is stopping" if self._stopping else "the engine is not running")
             if self._accepted >= limits.requests + limits.waiting:
                 raise QueueFull(f"{self._accepted} requests are running or waiting")
             self._accepted += 1
-        self._inbox.put(_Add(id=id, prompt=prompt, params=params, sink=sink))
+            self._inbox.put(_Add(id=id, prompt=prompt, params=params, sink=sink))
 
     def abort(self, id: str) -> None:  # noqa: A002
         """Ends a request; nothing more is heard of it."""
         self._inbox.put(id)
 
-    def stop(self, timeout: float) -> None:
-        """Accepts nothing more, lets requests finish, and aborts those that have not after `timeout` seconds."""
-        self._stopping = True
+    def stop(self, timeout: float) -> int:
+        """Accepts nothing more and lets requests finish; how many had not after `timeout` seconds, and were ended."""
+        with self._lock:  # whoever is accepted now is in the queue before the message that ends all
+            self._stopping = True
         self._inbox.put(None)
         self._thread.join(timeout)
-        if self._thread.is_alive():
-            for one in list(self._live):
-                self.abort(one)
-            self._thread.join(timeout=10.0)
+        if not self._thread.is_alive():
+            return 0
+        self._inbox.put(_EndAll())
+        self._thread.join(timeout=10.0)
+        return self._ended
 
     def _run(self) -> None:
         try:
@@ -97,7 +104,7 @@ class EngineWorker:
                 self._receive()
                 self._hand_over()
                 if not self.engine.busy:
-                    if self._stopping:
+                    if self._stopping and self._inbox.empty():
                         return
                     continue
                 self._send(self.engine.step())
@@ -118,10 +125,19 @@ class EngineWorker:
             wait = False
             if isinstance(message, _Add):
                 self._accept(message)
+            elif isinstance(message, _EndAll):
+                self._end_all()
             elif message is not None and message in self._live:
                 self.engine.abort(message)
                 self._forget(message)
                 self.metrics.finished(FinishReason.ABORT)
+
+    def _end_all(self) -> None:
+        for id in list(self._live):  # noqa: A001
+            self.engine.abort(id)
+            self.metrics.finished(FinishReason.ABORT)
+            self._ended += 1
+            self._end(Output(request=id, finished=FinishReason.ABORT, error="the server is stopping"))
 
     def _accept(self, message: _Add) -> None:
         self._live[message.id] = _Live(sink=message.sink, arrived=time.perf_counter())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jax_impl.serving.engine import Engine
+from jax_impl.serving.model import Model
 from jax_impl.serving.programs import CompiledTooLate
 from jax_impl.serving.request import FinishReason, SamplingParams
 from tests.decoder.models import logits
@@ -92,12 +93,18 @@ def test_an_aborted_request_gives_its_pages_back() -> None:
     assert one.scheduler.pool.free == one.scheduler.pool.pages
 
 
-def test_logits_that_are_no_numbers_end_their_request_alone(alone: list[list[int]]) -> None:
-    poison = next(token for token in range(96) if all(token not in prompt for prompt in (*PROMPTS, *alone)))
+def poisoned(avoid: list[list[int]]) -> tuple[int, Model]:
+    """A token that is in none of the requests, and a model whose embedding of it is NaN."""
+    poison = next(token for token in range(96) if all(token not in tokens for tokens in avoid))
     sound = model(invariant=True)
     table = sound.weights.model["embedding"]
     broken = {**sound.weights.model, "embedding": replace(table, values=table.values.at[poison].set(jnp.nan))}
-    one = engine(model=replace(sound, weights=replace(sound.weights, model=broken)), requests=5)
+    return poison, replace(sound, weights=replace(sound.weights, model=broken))
+
+
+def test_logits_that_are_no_numbers_end_their_request_alone(alone: list[list[int]]) -> None:
+    poison, broken = poisoned([*PROMPTS, *alone])
+    one = engine(model=broken, requests=5)
     one.add("poisoned", [1, poison, 2], GREEDY)
     for index, prompt in enumerate(PROMPTS):
         one.add(str(index), prompt, GREEDY)
@@ -112,6 +119,19 @@ def test_logits_that_are_no_numbers_end_their_request_alone(alone: list[list[int
     assert errors == {"poisoned": (FinishReason.ERROR, "the model's logits are not numbers (NaN)")}
     assert list(found.values()) == alone
     assert one.scheduler.pool.free == one.scheduler.pool.pages
+
+
+def test_pages_full_of_nan_poison_no_later_request(alone: list[list[int]]) -> None:
+    poison, broken = poisoned([*PROMPTS, *alone])
+    one = engine(model=broken, pages=LENGTH // PAGE)
+    one.add("poisoned", [poison] * (LENGTH - 1), GREEDY)  # every page of the pool
+    outputs = []
+    while one.busy:
+        outputs += one.step()
+    assert [output.finished for output in outputs] == [FinishReason.ERROR]
+    keys = np.asarray(one._caches[0].keys, np.float32)
+    assert np.isnan(keys).any((1, 2, 3)).all()
+    check(one, alone)
 
 
 def test_stop_texts_and_lengths_end_requests() -> None:

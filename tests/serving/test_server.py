@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -14,10 +14,7 @@ import openai
 import pytest
 
 from jax_impl.serving.request import SamplingParams
-from tests.serving.tiny import Served, body, chunks, engine, model, served, tokenizer
-
-MESSAGES = [{"role": "user", "content": "Hello there"}]
-SETTINGS: Final[dict[str, Any]] = {"model": "tiny", "messages": MESSAGES, "temperature": 0.0, "max_tokens": 8}
+from tests.serving.tiny import SETTINGS, Served, body, chunks, engine, model, served, tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +92,24 @@ def test_a_client_that_goes_gives_its_pages_back(running: Served) -> None:
     running.wait_until_idle()
 
 
+def test_a_client_that_does_not_wait_gives_its_pages_back(running: Served) -> None:
+    long = {**SETTINGS, "max_tokens": 80}
+    with pytest.raises(httpx2.TimeoutException):
+        httpx2.post(f"{running.url}/v1/chat/completions", json=long, timeout=0.05)
+    running.wait_until_idle()
+
+
+@pytest.mark.parametrize("prompt", ["", []])
+def test_prompts_without_tokens_are_refused(running: Served, prompt: object) -> None:
+    with pytest.raises(openai.BadRequestError, match="prompt: expected at least one token; got none"):
+        running.client.completions.create(model="tiny", prompt=prompt)
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "param"),
     [
         ({"messages": []}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": ""}]}, 400, "messages"),
         ({"temperature": 3.0}, 400, "temperature"),
         ({"max_tokens": 0}, 400, "max_tokens"),
         ({"max_tokens": 4000}, 400, "messages"),

@@ -30,6 +30,13 @@ from tests.decoder.models import checkpoint
 
 LENGTH: Final = 96
 PAGE: Final = 8
+SETTINGS: Final[dict[str, Any]] = {
+    "model": "tiny",
+    "messages": [{"role": "user", "content": "Hello there"}],
+    "temperature": 0.0,
+    "max_tokens": 8,
+}
+"""A request to `served`."""
 
 
 @cache
