@@ -9,6 +9,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
+from jax_impl.serving.memory import DEVICE_SHARE, HOST_SHARE
 from jax_impl.serving.metrics import Metrics
 from jax_impl.serving.scheduler import Limits
 from jax_impl.serving.server import Server, ServerSettings
@@ -33,7 +34,9 @@ def serve(
     pages: Annotated[int | None, typer.Option(help="Pages of the caches; the memory's room when left out.")] = None,
     memory: Annotated[
         float | None,
-        typer.Option(help="Share of the memory to use, 0.9 of a device's or 0.5 of a CPU's when left out."),
+        typer.Option(
+            help=f"Share of the memory to use; {DEVICE_SHARE} of a device's, {HOST_SHARE} of RAM when left out."
+        ),
     ] = None,
     invariant: Annotated[bool, typer.Option(help="Same bits for a request in every batch.")] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps compiled programs.")] = None,
@@ -44,7 +47,7 @@ def serve(
     sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant)
     try:
         ready = prepare(model, sizes, cache=cache, told=_CONSOLE.print)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:  # no such model, one that does not fit, or too little memory
         raise typer.BadParameter(str(error)) from None
     warm(ready, told=_CONSOLE.print)
     worker = EngineWorker(ready.engine, Metrics())

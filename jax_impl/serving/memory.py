@@ -79,7 +79,7 @@ def plan(model: Model, limits: Limits, page_size: int, memory: Memory, pages: in
     """Pages for the caches of a model that is on the device.
 
     Args:
-        memory: what there is. pages: how many; None for as many as there is room for, and requests can use.
+        memory: what there is. pages: how many; None for as many as fit, and requests can use.
 
     Raises:
         ValueError: no room for one request of `limits.length` tokens.
