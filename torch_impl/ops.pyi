@@ -739,7 +739,7 @@ def int4_gemm_w4a16(
     Args:
         a: activations, bf16 or f16 [..M, K]
         b: weight, eight k per word, int32 [K // 8, N] (last two swapped at weight_order="nk")
-        b_scale: scales, format of a; shape by group_size:
+        b_scale: scales, bf16 or f16 or f32; shape by group_size:
             -1                [1, N]
             32, 64, 128, 256  [cdiv(K, group_size), N]
         b_zp: zero points, eight n per word; 8 everywhere when left out, optional, int32; shape by group_size:
