@@ -18,7 +18,7 @@ from checkpoints.chat import ChatTemplate
 from checkpoints.checkpoint import Checkpoint, formats
 from checkpoints.tokenizer import from_gguf
 from specs.decoder.config import DecoderConfig, RopeConfig
-from specs.decoder.host import HostArray, PackedWeight, decoded
+from specs.decoder.host import HostArray, PackedWeight, values
 from specs.decoder.weights import CheckpointError, Tensor, check_tensors
 from specs.lang.formats.ggml import BY_TYPE
 
@@ -122,7 +122,7 @@ def unpermute(weight: Tensor, heads: int) -> Tensor:
     """Rows of every head from the order of interleaved pairs, [D/2, 2], back to halves, [2, D/2]."""
     if isinstance(weight, PackedWeight):
         return PackedWeight(form=weight.form, data=_halves(weight.data, heads))
-    return _halves(decoded(weight), heads)
+    return _halves(values(weight), heads)
 
 
 def _halves(rows: HostArray, heads: int) -> HostArray:

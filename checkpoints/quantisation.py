@@ -2,11 +2,11 @@
 
 | method in config.json | what follows the name of a linear | weight |
 | --- | --- | --- |
-| fp8, blocks of 128 x 128 | .weight, .weight_scale_inv | `Fp8Weight` |
+| fp8, blocks of 128 x 128 | .weight, .weight_scale_inv | `BlockWeight` |
 | gptq, 4 bits | .qweight, .qzeros, .scales, .g_idx | `Int4Groups` |
 | awq, 4 bits, version gemm | .qweight, .qzeros, .scales | `Int4Groups` |
 | compressed-tensors, pack-quantized, 4 bits | .weight_ packed, scale, shape, zero_point, g_idx | `Int4Groups` |
-| mxfp4 | _blocks, _scales, of experts | `Mxfp4Weight` |
+| mxfp4 | _blocks, _scales, of experts | `BlockWeight` |
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-import ml_dtypes
 import numpy as np
 
 from checkpoints.tensors import Array
-from specs.decoder.host import describe
-from specs.decoder.quantised import FP8_BLOCK, Fp8Weight, Int4Groups, Mxfp4Weight, Quantised
+from specs.decoder.host import BlockWeight, describe
+from specs.decoder.int4 import Int4Groups
 from specs.decoder.weights import FLOATS, CheckpointError, Tensor
 from specs.gemm.repack import Int4Weight, from_awq, from_compressed_tensors, from_gptq
 from specs.lang.errors import ArgumentError, Unsupported, WrongShape
+from specs.lang.formats.named import FP8_BLOCK_128, FP8_BLOCK_128_E8M0, MXFP4
 
 WORDS: Final = ("int32", "uint32")
 BITS: Final = 4
@@ -49,7 +49,7 @@ class Scheme:
 
     name: str
     parts: Mapping[str, Part]
-    make: Callable[..., Quantised]
+    make: Callable[..., Tensor]
     suffix: str = ".weight"
     shared: str | None = None
 
@@ -126,23 +126,21 @@ def _expect(name: str, found: object, *wanted: object) -> None:
 
 
 def _fp8(settings: Mapping[str, Any]) -> Scheme:
-    _expect("weight_block_size", settings.get("weight_block_size"), [FP8_BLOCK, FP8_BLOCK])
+    _expect("weight_block_size", settings.get("weight_block_size"), list(FP8_BLOCK_128.block))
     _expect("activation_scheme", settings.get("activation_scheme", "dynamic"), "dynamic")
     codes = Part(suffix=".weight", types=("float8_e4m3fn",))
     scale = Part(suffix=".weight_scale_inv", types=("float32", "bfloat16", "float8_e8m0fnu"))
-    return Scheme(name="FP8", parts={"codes": codes, "scale": scale}, make=fp8_weight, shared="codes")
+    return Scheme(name="FP8", parts={"codes": codes, "scale": scale}, make=_fp8_weight, shared="codes")
 
 
-def fp8_weight(codes: Array, scale: Array) -> Fp8Weight:
-    """Codes and scales, checked.
-
-    Raises:
-        ArgumentError: their shapes do not fit.
-    """
-    blocks = tuple(-(-size // FP8_BLOCK) for size in codes.shape)
-    if scale.shape != blocks:
-        raise WrongShape(op="FP8 weight", argument="scale", expected=list(blocks), actual=list(scale.shape))
-    return Fp8Weight(codes=codes, scale=scale)
+def _fp8_weight(codes: Array, scale: Array) -> BlockWeight:
+    powers = scale.dtype.name == "float8_e8m0fnu"
+    form = FP8_BLOCK_128_E8M0 if powers else FP8_BLOCK_128
+    wanted = form.storage_shape(codes.shape).scale
+    if scale.shape != wanted:
+        raise WrongShape(op=form.name, argument="scale", expected=list(wanted or ()), actual=list(scale.shape))
+    stored = scale.view(np.uint8) if powers else scale.astype(np.float32, copy=False)
+    return BlockWeight(form=form, data=codes.view(np.uint8), scale=stored)
 
 
 def _gptq(settings: Mapping[str, Any]) -> Scheme:
@@ -180,13 +178,12 @@ def _mxfp4(_: Mapping[str, Any]) -> Scheme:
     return Scheme(name="MXFP4", parts=parts, make=_mxfp4_weight, suffix="")
 
 
-def _mxfp4_weight(blocks: Array, scales: Array) -> Mxfp4Weight:
+def _mxfp4_weight(blocks: Array, scales: Array) -> BlockWeight:
     """gpt-oss: bytes [E, N, K / 32, 16], and exponents of powers of two, [E, N, K / 32]."""
     if blocks.ndim != 4 or blocks.shape[-1] != 16 or blocks.shape[:-1] != scales.shape:
         expected = f"[{', '.join(map(str, scales.shape))}, 16]"
-        raise WrongShape(op="MXFP4 weight", argument="blocks", expected=expected, actual=list(blocks.shape))
-    codes = blocks.reshape(*blocks.shape[:2], -1)
-    return Mxfp4Weight(codes=codes, scale=scales.view(ml_dtypes.float8_e8m0fnu))
+        raise WrongShape(op=MXFP4.name, argument="blocks", expected=expected, actual=list(blocks.shape))
+    return BlockWeight(form=MXFP4, data=blocks.reshape(*blocks.shape[:2], -1), scale=scales)
 
 
 def _int4(repack: Callable[..., Int4Weight]) -> Callable[..., Int4Groups]:

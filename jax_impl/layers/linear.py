@@ -11,8 +11,9 @@ import numpy as np
 
 from jax_impl import ops
 from jax_impl.layers.step import Options
-from specs.decoder.host import HostPart, HostWeight, PackedWeight, RowParts, decoded, describe
-from specs.decoder.quantised import FP8_BLOCK, Fp8Weight, Int4Experts, Int4Groups, Mxfp4Weight
+from specs.decoder.host import BlockWeight, HostWeight, PackedWeight, RowParts, Single, describe, values
+from specs.decoder.int4 import Int4Experts, Int4Groups
+from specs.lang.formats.named import FP8_BLOCK_128, FP8_BLOCK_128_E8M0, MXFP4
 from specs.lang.formats.packed import PackedBlock
 
 
@@ -27,7 +28,10 @@ class Dense:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fp8Block:
-    """FP8 weight [.., N, K], its scales float32 [.., N / 128, K / 128]; activations are quantised in groups of 128."""
+    """FP8 weight [.., N, K] and its scales, float32 or E8M0 [.., ceil(N / 128), ceil(K / 128)].
+
+    Activations are quantised in groups of 128.
+    """
 
     codes: Any
     scale: Any
@@ -67,11 +71,11 @@ class Int4Grouped:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mxfp4Grouped:
-    """MXFP4 weights of experts, uint8 [E, N, K / 2], and their scales float8_e8m0fnu [E, N, K / 32]."""
+class Mxfp4:
+    """Weights of experts in MXFP4: two codes per byte, uint8 [E, N, K / 2], and scales E8M0 [E, N, K / 32]."""
 
-    b: Any
-    b_scale: Any
+    codes: Any
+    scale: Any
 
 
 @jax.tree_util.register_dataclass
@@ -83,9 +87,9 @@ class Rows:
 
 
 Linear = Dense | Fp8Block | Packed | Int4 | Rows
-Grouped = Dense | Fp8Block | Int4Grouped | Mxfp4Grouped
+Grouped = Dense | Fp8Block | Int4Grouped | Mxfp4
 Weight = Linear | Grouped
-GROUP: Final = FP8_BLOCK
+GROUP: Final = 128
 """Columns that share a scale of FP8 activations."""
 
 
@@ -200,18 +204,21 @@ def put(weight: HostWeight, dtype: Any, *, decode: bool = False) -> Any:
         TypeError: a format that no product takes in this place; decode it.
     """
     if decode or isinstance(weight, np.ndarray):
-        return Dense(values=jnp.asarray(decoded(weight), dtype))
+        return Dense(values=jnp.asarray(values(weight), dtype))
     if isinstance(weight, RowParts):
         return Rows(parts=tuple(put(part, dtype) for part in weight.parts))
     return _quantised(weight)
 
 
-def _quantised(weight: HostPart) -> Weight:
+def _quantised(weight: Single) -> Weight:
     match weight:
         case PackedWeight():
             return Packed(data=jnp.asarray(weight.data), form=weight.form)
-        case Fp8Weight():
-            return Fp8Block(codes=jnp.asarray(weight.codes), scale=jnp.asarray(weight.scale, jnp.float32))
+        case BlockWeight(form=form) if form in (FP8_BLOCK_128, FP8_BLOCK_128_E8M0):
+            codes = jnp.asarray(weight.data.view(form.element.numpy_dtype))
+            return Fp8Block(codes=codes, scale=_scale(weight, wide=codes.ndim > 2))
+        case BlockWeight(form=form) if form == MXFP4 and weight.data.ndim > 2:
+            return Mxfp4(codes=jnp.asarray(weight.data), scale=_scale(weight))
         case Int4Groups():
             own = weight.weight
             arrays = {n: None if x is None else jnp.asarray(x) for n, x in own.arrays().items()}
@@ -222,7 +229,14 @@ def _quantised(weight: HostPart) -> Weight:
             return Int4Grouped(
                 b=jnp.asarray(weight.codes), b_scale=jnp.asarray(weight.scale), b_zp=zero, group_size=size
             )
-        case Mxfp4Weight() if len(weight.shape) == 3:
-            return Mxfp4Grouped(b=jnp.asarray(weight.codes), b_scale=jnp.asarray(weight.scale))
         case _:
             raise TypeError(f"weight: expected a format with a product; got {describe(weight)}: decode it")
+
+
+def _scale(weight: BlockWeight, *, wide: bool = False) -> jax.Array:
+    """Scales in their own format, or in float32: products of experts in FP8 take no other."""
+    form = weight.form.scale
+    assert form is not None
+    assert form.numpy_dtype is not None
+    scale = weight.scale.view(form.numpy_dtype)
+    return jnp.asarray(scale.astype(np.float32) if wide else scale)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_impl import ops
-from jax_impl.layers.linear import Dense, Fp8Block, Grouped, Int4Grouped, Mxfp4Grouped, quantised
+from jax_impl.layers.linear import Dense, Fp8Block, Grouped, Int4Grouped, Mxfp4, quantised
 from jax_impl.layers.mlp import activation
 from jax_impl.layers.step import Options, Step
 
@@ -74,6 +74,6 @@ def grouped(
         case Int4Grouped():
             settings["group_size"] = weight.group_size
             return ops.grouped_gemm_int4(x, weight.b, weight.b_scale, offsets, order, weight.b_zp, bias, **settings)
-        case Mxfp4Grouped():
+        case Mxfp4():
             settings["out_dtype"] = x.dtype
-            return ops.grouped_gemm_mxfp4(x, weight.b, weight.b_scale, offsets, order, None, bias, **settings)
+            return ops.grouped_gemm_mxfp4(x, weight.codes, weight.scale, offsets, order, None, bias, **settings)

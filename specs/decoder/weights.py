@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from specs.decoder.config import DecoderConfig, MoeConfig
-from specs.decoder.host import HostArray, HostPart, HostWeight, concatenate_rows, decoded, describe, stack_experts
+from specs.decoder.host import HostArray, HostWeight, Single, concatenate_rows, describe, stack_experts
 
-Tensor = HostPart
+Tensor = Single
 Tensors = Mapping[str, Tensor]
 FLOATS: Final = ("float32", "float16", "bfloat16")
 """Types of tensors that are not quantised."""
@@ -219,4 +219,4 @@ def gate_up(parts: Sequence[Tensor]) -> HostWeight:
 def _transposed(parts: Sequence[Tensor]) -> HostWeight:
     """[E, N, K] of weights that gpt-oss stores as [E, K, N]; quantised ones are in order."""
     (whole,) = parts
-    return np.ascontiguousarray(decoded(whole).swapaxes(1, 2)) if isinstance(whole, np.ndarray) else whole
+    return np.ascontiguousarray(whole.swapaxes(1, 2)) if isinstance(whole, np.ndarray) else whole

@@ -26,10 +26,11 @@ from jax_impl.layers.moe import grouped
 from jax_impl.layers.step import Batch, Options, Step
 from jax_impl.serving.model import load
 from specs.decoder.batch import Request, step_batch
-from specs.decoder.host import decoded
-from specs.decoder.quantised import Fp8Weight, Int4Groups, stacked
+from specs.decoder.host import BlockWeight, stack_experts, values
+from specs.decoder.int4 import Int4Groups
 from specs.decoder.weights import CheckpointError
 from specs.gemm.int4_weights import unpack
+from specs.lang.formats.named import FP8_BLOCK_128
 from tests.checkpoints.quantised import FORMATS, RNG, Array, pair
 
 IDS = RNG.integers(0, 96, 24).tolist()
@@ -41,12 +42,12 @@ CASES += [("gpt_oss", "mxfp4"), ("qwen3_moe", "fp8"), ("qwen3_moe", "awq"), ("qw
 def test_weights_are_the_values_that_were_packed(kind: str, form: str) -> None:
     found, plain = open_checkpoint(pair(kind, form).folder), open_checkpoint(pair(kind, form).plain)
     for name, expected in pair(kind, form).values.items():
-        own = decoded(found.tensors[name])
+        own = values(found.tensors[name])
         assert np.array_equal(own, expected.swapaxes(1, 2) if form == "mxfp4" else expected), name
     # Put together as layers have them, rows and experts in their order.
     for layer in range(found.config.layers):
         for name, weight in found.layer(layer).items():
-            assert np.array_equal(decoded(weight), decoded(plain.layer(layer)[name])), name
+            assert np.array_equal(values(weight), values(plain.layer(layer)[name])), name
 
 
 def test_integers_are_those_that_were_packed() -> None:
@@ -118,10 +119,12 @@ def test_fp8_experts_are_as_many_linears() -> None:
     """Sums of integers, exact: activations are powers of two, scales too."""
     x = np.exp2(RNG.integers(0, 3, (6, 128))).astype(ml_dtypes.bfloat16)
     codes = RNG.integers(-4, 5, (2, 256, 128)).astype(ml_dtypes.float8_e4m3fn)
-    each = [Fp8Weight(codes=one, scale=np.exp2(RNG.integers(-2, 3, (2, 1))).astype(np.float32)) for one in codes]
-    options, both = Options(dtype=jnp.bfloat16), stacked(each)
-    assert both is not None
-    weight = put(both, jnp.bfloat16)
+    scales = np.exp2(RNG.integers(-2, 3, (2, 2, 1))).astype(np.float32)
+    each = [
+        BlockWeight(form=FP8_BLOCK_128, data=one.view(np.uint8), scale=scale)
+        for one, scale in zip(codes, scales, strict=True)
+    ]
+    options, weight = Options(dtype=jnp.bfloat16), put(stack_experts(each), jnp.bfloat16)
     assert isinstance(weight, Fp8Block)
     found = grouped(jnp.asarray(x), weight, jnp.array([0, 2, 6], jnp.int32), None, None, topk=1, options=options)
     rows = (x[:2], x[2:])

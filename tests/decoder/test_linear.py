@@ -16,10 +16,11 @@ import jax_impl.layers.step as jax_step
 import torch_impl.layers.linear as torch_linear
 import torch_impl.layers.moe as torch_moe
 import torch_impl.layers.step as torch_step
-from specs.decoder.host import HostWeight, PackedWeight, RowParts
-from specs.decoder.quantised import Int4Groups, Mxfp4Weight, stacked
+from specs.decoder.host import BlockWeight, HostWeight, PackedWeight, RowParts
+from specs.decoder.int4 import Int4Groups, stacked
 from specs.gemm.repack import Int4Weight
 from specs.lang.formats.ggml import Q4_1, Q8_0
+from specs.lang.formats.named import MXFP4
 from specs.lang.formats.packed import PackedBlock
 from specs.lang.formats.packed_encode import encode
 
@@ -62,10 +63,9 @@ def int4(rows: int, columns: int, *, act_order: bool) -> Int4Groups:
     return Int4Groups(weight=Int4Weight(b=words, b_scale=scale, b_zp=zero, g_idx=order, group_size=32))
 
 
-def mxfp4(rows: int, columns: int) -> Mxfp4Weight:
+def mxfp4(rows: int, columns: int) -> BlockWeight:
     codes = RNG.integers(0, 256, (2, rows, columns // 2)).astype(np.uint8)
-    scale = np.exp2(RNG.integers(-1, 3, (2, rows, columns // 32))).astype(ml_dtypes.float8_e8m0fnu)
-    return Mxfp4Weight(codes=codes, scale=scale)
+    return BlockWeight(form=MXFP4, data=codes, scale=RNG.integers(126, 130, (2, rows, columns // 32)).astype(np.uint8))
 
 
 def rounded(exact: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

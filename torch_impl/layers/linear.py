@@ -8,8 +8,9 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 
-from specs.decoder.host import HostArray, HostPart, HostWeight, PackedWeight, RowParts, decoded, describe
-from specs.decoder.quantised import FP8_BLOCK, Fp8Weight, Int4Experts, Int4Groups, Mxfp4Weight
+from specs.decoder.host import BlockWeight, HostArray, HostWeight, PackedWeight, RowParts, Single, describe, values
+from specs.decoder.int4 import Int4Experts, Int4Groups
+from specs.lang.formats.named import FP8_BLOCK_128, FP8_BLOCK_128_E8M0, MXFP4
 from specs.lang.formats.packed import PackedBlock
 from torch_impl import ops
 from torch_impl.layers.step import Options
@@ -24,7 +25,10 @@ class Dense:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fp8Block:
-    """FP8 weight [.., N, K], its scales float32 [.., N / 128, K / 128]; activations are quantised in groups of 128."""
+    """FP8 weight [.., N, K] and its scales, float32 or E8M0 [.., ceil(N / 128), ceil(K / 128)].
+
+    Activations are quantised in groups of 128.
+    """
 
     codes: torch.Tensor
     scale: torch.Tensor
@@ -60,11 +64,11 @@ class Int4Grouped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mxfp4Grouped:
-    """MXFP4 weights of experts, uint8 [E, N, K / 2], and their scales float8_e8m0fnu [E, N, K / 32]."""
+class Mxfp4:
+    """Weights of experts in MXFP4: two codes per byte, uint8 [E, N, K / 2], and scales E8M0 [E, N, K / 32]."""
 
-    b: torch.Tensor
-    b_scale: torch.Tensor
+    codes: torch.Tensor
+    scale: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,9 +79,9 @@ class Rows:
 
 
 Linear = Dense | Fp8Block | Packed | Int4 | Rows
-Grouped = Dense | Fp8Block | Int4Grouped | Mxfp4Grouped
+Grouped = Dense | Fp8Block | Int4Grouped | Mxfp4
 Weight = Linear | Grouped
-GROUP: Final = FP8_BLOCK
+GROUP: Final = 128
 """Columns that share a scale of FP8 activations."""
 
 
@@ -199,19 +203,21 @@ def put(weight: HostWeight, dtype: torch.dtype, *, decode: bool = False, device:
         TypeError: a format that no product takes in this place; decode it.
     """
     if decode or isinstance(weight, np.ndarray):
-        return Dense(values=tensor(decoded(weight), device).to(dtype))
+        return Dense(values=tensor(values(weight), device).to(dtype))
     if isinstance(weight, RowParts):
         return Rows(parts=tuple(put(part, dtype, device=device) for part in weight.parts))
     return _quantised(weight, device)
 
 
-def _quantised(weight: HostPart, device: torch.device | str) -> Weight:
+def _quantised(weight: Single, device: torch.device | str) -> Weight:
     match weight:
         case PackedWeight():
             return Packed(data=tensor(weight.data, device), form=weight.form)
-        case Fp8Weight():
-            scale = tensor(weight.scale.astype(np.float32), device)
-            return Fp8Block(codes=tensor(weight.codes, device), scale=scale)
+        case BlockWeight(form=form) if form in (FP8_BLOCK_128, FP8_BLOCK_128_E8M0):
+            codes = tensor(weight.data, device).view(torch.float8_e4m3fn)
+            return Fp8Block(codes=codes, scale=_scale(weight, device, wide=codes.ndim > 2))
+        case BlockWeight(form=form) if form == MXFP4 and weight.data.ndim > 2:
+            return Mxfp4(codes=tensor(weight.data, device), scale=_scale(weight, device))
         case Int4Groups():
             own = weight.weight
             arrays: dict[str, Any] = {n: None if x is None else tensor(x, device) for n, x in own.arrays().items()}
@@ -220,10 +226,17 @@ def _quantised(weight: HostPart, device: torch.device | str) -> Weight:
             zero = None if weight.zero is None else tensor(weight.zero, device)
             codes, scale = tensor(weight.codes, device), tensor(weight.scale, device)
             return Int4Grouped(b=codes, b_scale=scale, b_zp=zero, group_size=weight.group_size)
-        case Mxfp4Weight() if len(weight.shape) == 3:
-            return Mxfp4Grouped(b=tensor(weight.codes, device), b_scale=tensor(weight.scale, device))
         case _:
             raise TypeError(f"weight: expected a format with a product; got {describe(weight)}: decode it")
+
+
+def _scale(weight: BlockWeight, device: torch.device | str, *, wide: bool = False) -> torch.Tensor:
+    """Scales in their own format, or in float32: products of experts in FP8 take no other."""
+    form = weight.form.scale
+    assert form is not None
+    assert form.numpy_dtype is not None
+    scale = weight.scale.view(form.numpy_dtype)
+    return tensor(scale.astype(np.float32) if wide else scale, device)
 
 
 _OWN_TYPES: Final = {

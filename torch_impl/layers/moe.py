@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from torch_impl import ops
-from torch_impl.layers.linear import Dense, Fp8Block, Grouped, Int4Grouped, Mxfp4Grouped, quantised
+from torch_impl.layers.linear import Dense, Fp8Block, Grouped, Int4Grouped, Mxfp4, quantised
 from torch_impl.layers.mlp import activation
 from torch_impl.layers.step import Options, Step
 
@@ -73,6 +73,6 @@ def grouped(
         case Int4Grouped():
             settings["group_size"] = weight.group_size
             return ops.grouped_gemm_int4(x, weight.b, weight.b_scale, offsets, order, weight.b_zp, bias, **settings)
-        case Mxfp4Grouped():
+        case Mxfp4():
             settings["out_dtype"] = x.dtype
-            return ops.grouped_gemm_mxfp4(x, weight.b, weight.b_scale, offsets, order, None, bias, **settings)
+            return ops.grouped_gemm_mxfp4(x, weight.codes, weight.scale, offsets, order, None, bias, **settings)

@@ -1,4 +1,4 @@
-"""Quantised weights on the host as checkpoints of Hugging Face store them: FP8 blocks, INT4 groups, MXFP4.
+"""INT4 weights on the host, in groups along K, of linears and of experts; `specs.gemm.repack` makes them.
 
 Nothing is requantised: codes, zero points and scales are moved, and `decode` gives their values.
 """
@@ -7,51 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from specs.gemm.dequant_packed import FP4_GROUPS
 from specs.gemm.fp4 import codes_of
 from specs.gemm.int4_weights import weights
 from specs.gemm.oracle import spread
 from specs.gemm.repack import Int4Weight
-from specs.lang.formats.elements import E2M1, E8M0
-from specs.lang.formats.named import MXFP4
 
 Array = npt.NDArray[Any]
-FP8_BLOCK: Final = 128
-"""Rows, and columns, that share a scale."""
-MX_GROUP: Final = FP4_GROUPS[E8M0]
-"""Columns that share a scale of MXFP4."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fp8Weight:
-    """FP8 weight of shape [.., N, K] with a scale per block of 128 x 128.
-
-    codes: float8_e4m3fn [.., N, K]. scale: float32 or powers of two, [.., N / 128, K / 128], rounded up.
-    """
-
-    codes: Array
-    scale: Array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the values."""
-        return self.codes.shape
-
-    @property
-    def format(self) -> str:
-        """Its name, for messages."""
-        return f"FP8 {FP8_BLOCK}x{FP8_BLOCK}"
-
-    def decode(self) -> npt.NDArray[np.float32]:
-        """The values, float32: code times scale, rounded once."""
-        *_, rows, columns = self.codes.shape
-        scale = spread(spread(self.scale.astype(np.float32), -2, FP8_BLOCK, rows), -1, FP8_BLOCK, columns)
-        return np.asarray(self.codes.astype(np.float32) * scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,71 +83,9 @@ class Int4Experts:
         return np.asarray((codes - zero) * scale, np.float32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mxfp4Weight:
-    """MXFP4 weight of shape [.., N, K].
-
-    codes: uint8 [.., N, K / 2], the even k in the low nibble. scale: float8_e8m0fnu [.., N, K / 32].
-    """
-
-    codes: Array
-    scale: Array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the values."""
-        return (*self.codes.shape[:-1], 2 * self.codes.shape[-1])
-
-    @property
-    def format(self) -> str:
-        """Its name, for messages."""
-        return MXFP4.name.upper()
-
-    def decode(self) -> npt.NDArray[np.float32]:
-        """The values, float32: exact but for scales at the ends of its range."""
-        codes = E2M1.decode(codes_of(self.codes, -1)).astype(np.float32)
-        return np.asarray(codes * spread(self.scale.astype(np.float32), -1, MX_GROUP, codes.shape[-1]))
-
-
-Quantised = Fp8Weight | Int4Groups | Int4Experts | Mxfp4Weight
-
-
-def joined(parts: Sequence[Quantised]) -> Quantised | None:
-    """The parts one below the other, None where they cannot be one array."""
-    if all(isinstance(part, Mxfp4Weight) for part in parts):
-        return Mxfp4Weight(codes=_rows(parts, "codes"), scale=_rows(parts, "scale"))
-    if all(isinstance(part, Fp8Weight) for part in parts):
-        # A block of a part that ends within it would go on in the next part, with another scale.
-        if any(part.shape[-2] % FP8_BLOCK for part in parts[:-1]):
-            return None
-        return Fp8Weight(codes=_rows(parts, "codes"), scale=_rows(parts, "scale"))
-    if all(isinstance(part, Int4Groups) for part in parts):
-        return _joined_int4([part.weight for part in parts if isinstance(part, Int4Groups)])
-    return None
-
-
-def stacked(parts: Sequence[Quantised]) -> Quantised | None:
-    """[E, N, K] of the weights of experts, None where they cannot be one array."""
-    if len({part.shape for part in parts}) > 1:
-        return None
-    if all(isinstance(part, Mxfp4Weight) for part in parts):
-        return Mxfp4Weight(codes=_stack(parts, "codes"), scale=_stack(parts, "scale"))
-    if all(isinstance(part, Fp8Weight) for part in parts):
-        return Fp8Weight(codes=_stack(parts, "codes"), scale=_stack(parts, "scale"))
-    if all(isinstance(part, Int4Groups) for part in parts):
-        return _stacked_int4([part.weight for part in parts if isinstance(part, Int4Groups)])
-    return None
-
-
-def _rows(parts: Sequence[Quantised], name: str) -> Array:
-    return np.concatenate([getattr(part, name) for part in parts], -2)
-
-
-def _stack(parts: Sequence[Quantised], name: str) -> Array:
-    return np.stack([getattr(part, name) for part in parts])
-
-
-def _joined_int4(parts: Sequence[Int4Weight]) -> Int4Groups | None:
+def joined(groups: Sequence[Int4Groups]) -> Int4Groups | None:
+    """The weights one below the other, None where they cannot be one: groups, or the order of columns, differ."""
+    parts = [one.weight for one in groups]
     first = parts[0]
     alike = len({(part.group_size, part.b_scale.dtype) for part in parts}) == 1
     if not alike or any(not _same(part.g_idx, first.g_idx) for part in parts):
@@ -202,7 +106,11 @@ def _joined_int4(parts: Sequence[Int4Weight]) -> Int4Groups | None:
     )
 
 
-def _stacked_int4(parts: Sequence[Int4Weight]) -> Int4Experts | None:
+def stacked(experts: Sequence[Int4Groups]) -> Int4Experts | None:
+    """[E, N, K] of the weights of experts, None where no product takes them."""
+    parts = [one.weight for one in experts]
+    if len({one.shape for one in experts}) > 1:
+        return None
     # The product of experts has no order of columns of its own, and no groups as long as the rows.
     if any(part.g_idx is not None or part.group_size not in (32, 64, 128) for part in parts):
         return None
