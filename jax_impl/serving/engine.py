@@ -21,6 +21,7 @@ from checkpoints.tokenizer import Tokenizer
 from jax_impl.layers.step import Batch, Step
 from jax_impl.serving.model import Model
 from jax_impl.serving.pages import PagePool
+from jax_impl.serving.penalties import PenaltyArrays
 from jax_impl.serving.programs import Buckets, Programs
 from jax_impl.serving.request import FinishReason, Request, SamplingParams
 from jax_impl.serving.sampler import INVALID, SamplingArrays
@@ -144,12 +145,11 @@ class Engine:
 
     def _launch(self, parts: Sequence[Part]) -> _Flight:
         rows = {id(part.request): row for row, part in enumerate(self._flights[-1].parts)} if self._flights else {}
-        general = any(part.request.params.temperature > 0 or part.request.params.logprobs is not None for part in parts)
+        params = [part.request.params for part in parts]
+        general = not all(one.greedy for one in params)
         tokens, pages = sum(part.count for part in parts), max(len(part.request.pages) for part in parts)
         bucket = self.programs.buckets.smallest(tokens, len(parts), pages, general)
         batch, source = self._batch(parts, bucket.tokens, bucket.requests, bucket.pages, rows)
-        positions = [part.start + part.count for part in parts]
-        sampling = SamplingArrays.of([part.request.params for part in parts], positions, bucket.requests)
         arrays = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
         step = Step(
             batch=Batch(**arrays),
@@ -157,8 +157,13 @@ class Engine:
             config=self.model.config,
             options=self.model.options,
         )
-        program = self.programs.get(bucket)
-        drawn, self._caches = program(self.model.weights, self._caches, self._previous, step, source, sampling)
+        arguments: tuple[Any, ...] = (self.model.weights, self._caches, self._previous, step, source)
+        if general:
+            positions, penalties = [part.start + part.count for part in parts], None
+            if any(one.penalised for one in params):
+                penalties = PenaltyArrays.of(parts, rows, bucket.requests, self.programs.length(bucket))
+            arguments += (SamplingArrays.of(params, positions, bucket.requests), penalties)
+        drawn, self._caches = self.programs.get(bucket)(*arguments)
         self._previous = drawn.tokens
         return _Flight(parts=parts, drawn=drawn)
 

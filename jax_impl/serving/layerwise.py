@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -19,7 +18,7 @@ from jax_impl.layers.attention import KVCache
 from jax_impl.layers.decoder import DecoderWeights, decoder_layer, logits, norm
 from jax_impl.layers.linear import embed
 from jax_impl.layers.step import Step
-from jax_impl.serving.sampler import Drawn, SamplingArrays, draw
+from jax_impl.serving.sampler import Drawn, most_likely
 
 
 def tokens_of(step: Step, previous: jax.Array, source: jax.Array) -> Step:
@@ -43,17 +42,30 @@ def _head(
     x: jax.Array,
     residual: jax.Array,
     step: Step,
-    sampling: SamplingArrays,
     *,
     rows: int,
     general: bool,
-) -> Drawn:
+) -> Drawn | jax.Array:
     hidden, _ = norm(step, weights.model["norm"], x, residual)
-    return draw(logits(step, weights, hidden), sampling, rows, general=general)
+    found = logits(step, weights, hidden)
+    return found if general else most_likely(found, rows)
+
+
+# Functions of the module, so that engines of the same sizes in one process share what is compiled.
+_EMBED = jax.jit(_embed)
+# The cache is donated: it is updated where it lies. So are the activations.
+_LAYER = jax.jit(_layer, static_argnames=("layer",), donate_argnums=(1, 2, 3))
+_HEAD = jax.jit(_head, static_argnames=("rows", "general"))
+
+
+def workspace_of(program: Any) -> int:
+    """Bytes of temporaries and results of a compiled program."""
+    need = program.memory_analysis()
+    return int(need.temp_size_in_bytes) + int(need.output_size_in_bytes) - int(need.alias_size_in_bytes)
 
 
 class LayerwiseStep:
-    """Called as the program of a whole step: (weights, caches, previous, step, source, sampling) -> (drawn, caches)."""
+    """Called as the program of a whole step, `jax_impl.serving.programs.forward`."""
 
     def __init__(
         self,
@@ -62,12 +74,11 @@ class LayerwiseStep:
         previous: Any,
         step: Step,
         source: Any,
-        sampling: SamplingArrays,
         *,
         general: bool,
     ) -> None:
         """Compiles the programs. All arguments: shapes and dtypes."""
-        self._embed = jax.jit(_embed).lower(weights.model, previous, step, source).compile()
+        self._embed = _EMBED.lower(weights.model, previous, step, source).compile()
         tokens = step.batch.token_ids.shape[0]
         x = jax.ShapeDtypeStruct((tokens, step.config.hidden), step.options.dtype)
         programs: dict[object, Any] = {}
@@ -76,23 +87,16 @@ class LayerwiseStep:
             leaves, tree = jax.tree.flatten((own, cache))
             key = (step.config.window(layer), tree, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
             if key not in programs:
-                # The cache is donated: it is updated where it lies. So are the activations.
-                function = jax.jit(partial(_layer, layer=layer), donate_argnums=(1, 2, 3))
-                programs[key] = function.lower(own, x, x, cache, step).compile()
+                programs[key] = _LAYER.lower(own, x, x, cache, step, layer=layer).compile()
             self._layers.append(programs[key])
         own_head = DecoderWeights(model=weights.model, layers=())
-        function = jax.jit(partial(_head, rows=previous.shape[0], general=general))
-        self._head = function.lower(own_head, x, x, step, sampling).compile()
+        self._head = _HEAD.lower(own_head, x, x, step, rows=previous.shape[0], general=general).compile()
         self._zeros = jnp.zeros(x.shape, x.dtype)
 
     @property
     def workspace(self) -> int:
         """Bytes of temporaries and results of the program that needs most: they are reused from layer to layer."""
-        needs = (program.memory_analysis() for program in {id(p): p for p in self._programs()}.values())
-        return max(
-            int(need.temp_size_in_bytes) + int(need.output_size_in_bytes) - int(need.alias_size_in_bytes)
-            for need in needs
-        )
+        return max(map(workspace_of, self._programs()))
 
     def _programs(self) -> list[Any]:
         return [self._embed, *self._layers, self._head]
@@ -104,8 +108,7 @@ class LayerwiseStep:
         previous: Any,
         step: Step,
         source: Any,
-        sampling: SamplingArrays,
-    ) -> tuple[Drawn, tuple[KVCache, ...]]:
+    ) -> tuple[Any, tuple[KVCache, ...]]:
         """One step."""
         x = self._embed(weights.model, previous, step, source)
         # The sum of the embedding and zeros is the embedding: the first layer is no program of its own.
@@ -113,5 +116,5 @@ class LayerwiseStep:
         for program, own, cache in zip(self._layers, weights.layers, caches, strict=True):
             x, residual, written = program(own, x, residual, cache, step)
             updated.append(written)
-        drawn = self._head(DecoderWeights(model=weights.model, layers=()), x, residual, step, sampling)
+        drawn = self._head(DecoderWeights(model=weights.model, layers=()), x, residual, step)
         return drawn, tuple(updated)

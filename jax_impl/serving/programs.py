@@ -21,17 +21,18 @@ import jax.numpy as jnp
 from jax_impl.layers.attention import KVCache
 from jax_impl.layers.decoder import DecoderWeights, decode
 from jax_impl.layers.step import Batch, Step
-from jax_impl.serving.layerwise import LayerwiseStep, tokens_of
+from jax_impl.serving.layerwise import LayerwiseStep, tokens_of, workspace_of
 from jax_impl.serving.model import Model
-from jax_impl.serving.sampler import Drawn, SamplingArrays, draw
+from jax_impl.serving.penalties import PenaltyArrays, penalised
+from jax_impl.serving.sampler import Drawn, SamplingArrays, draw, most_likely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Bucket:
     """Sizes of a program.
 
-    tokens, requests, pages: T, B, and the width of the block table. general: whether rows may be sampled and ask for
-    logprobs; otherwise all are greedy.
+    tokens, requests, pages: T, B, and the width of the block table. general: whether rows may be sampled, ask for
+    logprobs and have penalties; otherwise all are greedy.
     """
 
     tokens: int
@@ -93,25 +94,55 @@ def _steps(first: int, last: int, factor: int) -> list[int]:
     return found
 
 
-def serve_step(
+def forward(
     weights: DecoderWeights,
     caches: tuple[KVCache, ...],
     previous: jax.Array,
     step: Step,
     source: jax.Array,
-    sampling: SamplingArrays,
     *,
     general: bool,
-) -> tuple[Drawn, tuple[KVCache, ...]]:
-    """One step of the engine.
+) -> tuple[Any, tuple[KVCache, ...]]:
+    """One step of the engine: what it draws where it is greedy, else its logits, from which `GeneralStep` draws.
 
     Args:
         previous: tokens that the step before drew, int32 [requests of the largest bucket].
         source: for every token the row of `previous` that it is, or -1 where `step.batch` has it, int32 [T].
     """
-    step = tokens_of(step, previous, source)
-    logits, caches = decode(step, weights, caches)
-    return draw(logits, sampling, previous.shape[0], general=general), caches
+    logits, caches = decode(tokens_of(step, previous, source), weights, caches)
+    return (logits if general else most_likely(logits, previous.shape[0])), caches
+
+
+_FORWARD = jax.jit(forward, static_argnames=("general",), donate_argnums=1)
+_DRAW = jax.jit(draw, static_argnames=("rows",))
+_PENALISE = jax.jit(penalised)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneralStep:
+    """A step that draws: three programs, of which buckets of the same batch share the last two.
+
+    forward: to logits. penalise: logits under penalties, in steps that have any. draw: tokens and logprobs.
+    """
+
+    forward: Callable[..., Any]
+    penalise: Callable[..., Any]
+    draw: Callable[..., Any]
+
+    def __call__(
+        self,
+        weights: DecoderWeights,
+        caches: tuple[KVCache, ...],
+        previous: Any,
+        step: Step,
+        source: Any,
+        sampling: SamplingArrays,
+        penalties: PenaltyArrays | None,
+    ) -> tuple[Drawn, tuple[KVCache, ...]]:
+        """One step."""
+        logits, caches = self.forward(weights, caches, previous, step, source)
+        changed = logits if penalties is None else self.penalise(logits, previous, penalties)
+        return self.draw(logits, changed, sampling), caches
 
 
 class CompiledTooLate(RuntimeError):
@@ -131,6 +162,7 @@ class Programs:
         self._caches = jax.tree.map(_struct, caches)
         self.buckets = buckets
         self._compiled: dict[Bucket, Callable[..., Any]] = {}
+        self._shared: dict[tuple[int, ...], Callable[..., Any]] = {}
         self._lock = threading.Lock()
         self.late = 0
         self._forbidden = False
@@ -167,23 +199,51 @@ class Programs:
         with self._lock:
             if bucket in self._compiled:
                 return self._compiled[bucket]
-        arguments = self._arguments(bucket)
         if self._layerwise:
-            compiled: Callable[..., Any] = LayerwiseStep(*arguments, general=bucket.general)
+            compiled: Callable[..., Any] = LayerwiseStep(*self._arguments(bucket), general=bucket.general)
         else:
             compiled = self.lower(bucket).compile()
+        if bucket.general:
+            compiled = GeneralStep(forward=compiled, penalise=self._penalise(bucket), draw=self._draw(bucket))
         with self._lock:
             return self._compiled.setdefault(bucket, compiled)
 
     def workspace(self) -> int:
         """Bytes that a step of the largest size needs beside weights and caches, as XLA compiles its parts."""
         *_, largest = self.buckets.all()
-        return LayerwiseStep(*self._arguments(largest), general=largest.general).workspace
+        parts = LayerwiseStep(*self._arguments(largest), general=largest.general)
+        return max(parts.workspace, workspace_of(self._draw(largest)), workspace_of(self._penalise(largest)))
+
+    def _draw(self, bucket: Bucket) -> Callable[..., Any]:
+        logits, sampling = self._logits(bucket), SamplingArrays.structs(bucket.requests)
+        lowered = partial(_DRAW.lower, logits, logits, sampling, rows=self.buckets.requests)
+        return self._once((bucket.requests,), lowered)
+
+    def _penalise(self, bucket: Bucket) -> Callable[..., Any]:
+        previous = jax.ShapeDtypeStruct((self.buckets.requests,), jnp.int32)
+        given = PenaltyArrays.structs(bucket.requests, self.length(bucket))
+        lowered = partial(_PENALISE.lower, self._logits(bucket), previous, given)
+        return self._once((bucket.requests, bucket.pages), lowered)
+
+    def _once(self, key: tuple[int, ...], lowered: Callable[[], Any]) -> Callable[..., Any]:
+        """A program that several buckets share."""
+        with self._lock:
+            found = self._shared.get(key)
+        if found is None:
+            found = lowered().compile()
+        with self._lock:
+            return self._shared.setdefault(key, found)
+
+    def _logits(self, bucket: Bucket) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((bucket.requests, self._model.config.vocab), jnp.float32)
+
+    def length(self, bucket: Bucket) -> int:
+        """Tokens that the pages of a request have room for."""
+        return bucket.pages * int(self._caches[0].keys.shape[1])
 
     def lower(self, bucket: Bucket) -> Any:
-        """The lowered program of a whole step."""
-        function = jax.jit(partial(serve_step, general=bucket.general), donate_argnums=1)
-        return function.lower(*self._arguments(bucket))
+        """The lowered program of a whole step, or of one to its logits."""
+        return _FORWARD.lower(*self._arguments(bucket), general=bucket.general)
 
     def _arguments(self, bucket: Bucket) -> tuple[Any, ...]:
         """Shapes and dtypes of the arguments of a step."""
@@ -197,7 +257,6 @@ class Programs:
             ints((self.buckets.requests,)),
             step,
             ints((bucket.tokens,)),
-            SamplingArrays.structs(bucket.requests),
         )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from jax_impl.serving.request import MAX_TOP_LOGPROBS, SamplingParams
 
 MOST_STOPS = 4
+_PENALTIES = ("repetition_penalty", "frequency_penalty", "presence_penalty")
 
 
 class _Body(BaseModel):
@@ -24,9 +25,9 @@ class _Body(BaseModel):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     top_k: Annotated[int, Field(ge=0)] = 0
     min_p: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    repetition_penalty: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    repetition_penalty: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    frequency_penalty: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
+    presence_penalty: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=1 << 64)] | None = None
     stop: str | list[str] | None = None
     stream: bool = False
@@ -34,17 +35,10 @@ class _Body(BaseModel):
     ignore_eos: bool = False
     n: Literal[1] = 1
 
-    @field_validator("temperature", "top_p", mode="before")
+    @field_validator("temperature", "top_p", *_PENALTIES, mode="before")
     @classmethod
     def _null_is_default(cls, value: Any, info: Any) -> Any:
         return cls.model_fields[info.field_name].default if value is None else value
-
-    @field_validator("repetition_penalty", "frequency_penalty", "presence_penalty")
-    @classmethod
-    def _no_penalties(cls, value: float | None, info: Any) -> float | None:
-        if value not in (None, 1.0 if info.field_name == "repetition_penalty" else 0.0):
-            raise ValueError("penalties are not supported by this server")
-        return value
 
     @field_validator("stop")
     @classmethod
@@ -63,6 +57,9 @@ class _Body(BaseModel):
             top_k=self.top_k,
             top_p=self.top_p,
             min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
             seed=secrets.randbits(64) if self.seed is None else self.seed,
             stop=stops,
             ignore_eos=self.ignore_eos,

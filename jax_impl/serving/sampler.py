@@ -73,17 +73,16 @@ class Drawn:
     rank: Any = None
 
 
-def draw(logits: jax.Array, sampling: SamplingArrays, rows: int, *, general: bool) -> Drawn:
-    """Tokens of logits float32 [B, V].
+def most_likely(logits: jax.Array, rows: int) -> Drawn:
+    """Tokens of logits float32 [B, V], in a greedy step. rows: of the largest bucket."""
+    # As `sample` at temperature 0: the lowest of equal ones.
+    return Drawn(tokens=_padded(jnp.argmax(logits, -1).astype(jnp.int32), logits, rows))
 
-    general: whether rows may have a temperature and ask for logprobs; otherwise all are greedy.
-    """
-    bad = jnp.isnan(logits).any(-1)
-    if not general:
-        # As `sample` at temperature 0: the lowest of equal ones.
-        return Drawn(tokens=_padded(jnp.argmax(logits, -1).astype(jnp.int32), bad, rows))
+
+def draw(logits: jax.Array, changed: jax.Array, sampling: SamplingArrays, *, rows: int) -> Drawn:
+    """Tokens drawn from `changed`, the logits float32 [B, V] under penalties; logprobs are the model's own."""
     tokens = ops.sample(
-        logits,
+        changed,
         temperature=sampling.temperature,
         seeds=sampling.seeds,
         positions=sampling.positions,
@@ -93,8 +92,9 @@ def draw(logits: jax.Array, sampling: SamplingArrays, rows: int, *, general: boo
         min_p=sampling.min_p,
     )
     ids, logprobs, rank = ops.logprobs(logits, tokens, n=MAX_TOP_LOGPROBS)
-    return Drawn(tokens=_padded(tokens, bad, rows), ids=ids, logprobs=logprobs, rank=rank)
+    return Drawn(tokens=_padded(tokens, logits, rows), ids=ids, logprobs=logprobs, rank=rank)
 
 
-def _padded(tokens: jax.Array, bad: jax.Array, rows: int) -> jax.Array:
+def _padded(tokens: jax.Array, logits: jax.Array, rows: int) -> jax.Array:
+    bad = jnp.isnan(logits).any(-1)
     return jnp.pad(jnp.where(bad, INVALID, tokens), (0, rows - tokens.shape[0]))

@@ -118,7 +118,7 @@ def test_prompts_without_tokens_are_refused(running: Served, prompt: object) -> 
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "stop"),
         ({"top_logprobs": 30, "logprobs": True}, 400, "top_logprobs"),
         ({"n": 2}, 400, "n"),
-        ({"frequency_penalty": 0.5}, 400, "frequency_penalty"),
+        ({"frequency_penalty": 2.5}, 400, "frequency_penalty"),
         ({"model": "other"}, 404, "model"),
     ],
 )
