@@ -79,11 +79,10 @@ assert not {"torch", "jax", "triton"} & set(sys.modules), "emitting loads no fra
 """
 
 
-@pytest.mark.parametrize("seed", ["0", "7"])
-def test_other_processes_give_the_same_text(
-    files: Files, seed: str, subprocess_environment: Callable[..., dict[str, str]]
+def test_another_process_gives_the_same_text(
+    files: Files, subprocess_environment: Callable[..., dict[str, str]]
 ) -> None:
-    environment = subprocess_environment(PYTHONHASHSEED=seed)
+    environment = subprocess_environment(PYTHONHASHSEED="7")  # sets in another order
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

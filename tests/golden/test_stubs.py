@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+from functools import cache
 from types import ModuleType
 
 import pytest
@@ -19,6 +20,7 @@ def module_of(kind: Stub) -> ModuleType:
     return importlib.import_module(f"{kind.package}.ops")
 
 
+@cache
 def defined(kind: Stub) -> dict[str, ast.FunctionDef]:
     """Functions of a stub, by name."""
     tree = ast.parse(stub(kind, [specs.get(name) for name in specs.names()]))
