@@ -23,7 +23,8 @@ def product(call: Call, arrays: Mapping[str, Any]) -> list[Any]:
 
 
 def _multiply(call: Call, given: Operands, weight: Weight) -> Any:
-    total = multiply(JAX_OPS, product_of(call.op).activations(JAX_OPS, given), weight)
+    activations, invariant = product_of(call.op).activations(JAX_OPS, given), bool(call.attributes["invariant"])
+    total = multiply(JAX_OPS, activations, weight, invariant=invariant)
     (result,) = call.op.outputs
     return total.astype(dtype_of(call.formats[result.name])).reshape(call.shapes[result.name])
 

@@ -25,7 +25,7 @@ def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callab
     Args:
         call: as the caller made it, with the weight in the order in which it is passed.
     """
-    operation, ops = product_of(call.op), TorchOps(device)
+    operation, ops, invariant = product_of(call.op), TorchOps(device), bool(call.attributes["invariant"])
     taken = [(array.name, slots[array.name]) for array in call.op.inputs if array.name in call.shapes]
     (output,) = call.op.outputs
     result, shape = slots[output.name], call.shapes[output.name]
@@ -33,7 +33,8 @@ def runner(call: Call, slots: Mapping[str, int], device: torch.device) -> Callab
     def run(tensors: Sequence[Any]) -> None:
         arrays = {name: tensors[slot] for name, slot in taken}
         given = Operands(arrays=arrays, formats=call.formats, attributes=call.attributes)
-        total = multiply(ops, operation.activations(ops, given), operation.weight(ops, given))
+        weight = operation.weight(ops, given)
+        total = multiply(ops, operation.activations(ops, given), weight, invariant=invariant)
         tensors[result].copy_(total.reshape(shape))
 
     return run
@@ -76,7 +77,8 @@ class DequantisedWeight:
             return self._product(self._ops, operands, shape, dtype)
 
     def _product(self, ops: TorchOps, operands: Operands, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        total = multiply(ops, self._activations(ops, operands), self.weight)
+        invariant = bool(operands.attributes["invariant"])
+        total = multiply(ops, self._activations(ops, operands), self.weight, invariant=invariant)
         return (total if total.shape == shape else total.reshape(shape)).to(dtype)
 
     def _checked(self, given: Mapping[str, torch.Tensor]) -> tuple[Call, tuple[int, ...], torch.dtype]:

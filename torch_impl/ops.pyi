@@ -531,6 +531,7 @@ def fp8_gemm(
     group: Literal[32, 64, 128, 256, 512] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
     out_dtype: _Format = "bf16",
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -540,7 +541,8 @@ def fp8_gemm(
 
     Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
     Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or
-    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx). With
+    invariant=True a row of C has the same bits whatever the number of rows.
 
     Source: DeepSeek-V3 technical report, section 3.3 (1x128 by 128x128 scaling); OCP MX 1.0 for mode mx
 
@@ -567,6 +569,7 @@ def fp8_gemm(
         weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
@@ -601,6 +604,7 @@ def fp8_bmm(
     group: Literal[32, 64, 128, 256, 512] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
     out_dtype: _Format = "bf16",
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -610,7 +614,8 @@ def fp8_bmm(
 
     Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
     Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or
-    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx). With
+    invariant=True a row of C has the same bits whatever the number of rows.
 
     Args:
         a: activations, e4m3 or e5m2 [G, M, K]
@@ -635,6 +640,7 @@ def fp8_bmm(
         weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
@@ -667,6 +673,7 @@ def fp8_gemm_w8a16(
     scale_mode: Literal["tensor", "channel", "block"],
     group: Literal[32, 64, 128, 256, 512] = 128,
     weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -676,7 +683,8 @@ def fp8_gemm_w8a16(
 
     Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
     Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or
-    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+    column (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx). With
+    invariant=True a row of C has the same bits whatever the number of rows.
 
     Args:
         a: activations, bf16 or f16 [..M, K]
@@ -692,6 +700,7 @@ def fp8_gemm_w8a16(
         group: edge of the square weight blocks (mode block). One of 32, 64, 128, 256, 512. Default 128.
         weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
@@ -725,6 +734,7 @@ def int4_gemm_w4a16(
     *,
     group_size: Literal[-1, 32, 64, 128, 256],
     weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -732,7 +742,8 @@ def int4_gemm_w4a16(
 
         C[m, n] = sum_k A[m, perm(k)] (u[k, n] - z[k // G, n]) s[k // G, n] + bias[n]
 
-    u, z and s lie as `specs.gemm.int4_weights` says.
+    u, z and s lie as `specs.gemm.int4_weights` says. With invariant=True a row of C has the same bits whatever the
+    number of rows.
 
     Source: GPTQ (Frantar et al., 2022) storage order
 
@@ -750,6 +761,7 @@ def int4_gemm_w4a16(
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
         weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order; scales and
             zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
@@ -786,6 +798,7 @@ def int4_gemm_w4a8(
     *,
     group_size: Literal[-1, 32, 64, 128, 256],
     weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
     scale_mode: Literal["token", "tensor"] = "token",
     out_dtype: _Format = "bf16",
     implementation: _Implementation | None = None,
@@ -798,6 +811,8 @@ def int4_gemm_w4a8(
     A is int8 or uint8 with a scale and, where `a_zp` is passed, a zero point per token (or one for all), as
     `per_token_quant_int8` gives them; or e4m3 with a scale, as `per_token_quant_fp8` does. u, z and s lie as
     `specs.gemm.int4_weights` says; t is a further scale per column, for weights whose group scales are e4m3.
+
+    With invariant=True a row of C has the same bits whatever the number of rows.
 
     Source: GPTQ (Frantar et al., 2022) storage order; QServe (Lin et al., 2024) for int8 activations
 
@@ -823,6 +838,7 @@ def int4_gemm_w4a8(
         group_size: k per scale; -1 is one group for all. One of -1, 32, 64, 128, 256. Required.
         weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order; scales and
             zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         scale_mode: whether a has a scale (and a zero point) per token, or one for all. One of 'token', 'tensor'.
             Default 'token'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
@@ -861,6 +877,7 @@ def fp4_gemm(
     out_dtype: _Format = "bf16",
     weight_order: Literal["kn", "nk"] = "kn",
     scale_format: _Format = "e8m0",
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -873,6 +890,8 @@ def fp4_gemm(
     Formats 1.0), or NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 /
     amax, as vLLM and compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is
     summed and then scaled in float32. The inverses of ga and gb, each rounded, multiply the sum.
+
+    With invariant=True a row of C has the same bits whatever the number of rows.
 
     Source: OCP Microscaling Formats (MX) 1.0; NVIDIA Transformer Engine (NVFP4), vLLM cutlass_scaled_fp4_mm
 
@@ -899,6 +918,7 @@ def fp4_gemm(
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         scale_format: format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one per
             tensor). One of e8m0, e4m3. Default 'e8m0'.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
@@ -930,6 +950,7 @@ def gguf_gemm(
     *,
     quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
     out_dtype: _Format | None = None,
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -942,6 +963,8 @@ def gguf_gemm(
     minimum in the block of element k of row n, as the block type declares (`specs.lang.formats.ggml`, docs/gguf.md);
     dmin m is added in Q4_1 and Q5_1, and 0 in types without minima. W is not rounded: sums of A q over a group are
     scaled in float32, and minima multiply the sums of A over their groups.
+
+    With invariant=True a row of C has the same bits whatever the number of rows.
 
     Source: GGUF (ggml): gguf-py 0.19.0, ggml-quants.c
 
@@ -963,6 +986,7 @@ def gguf_gemm(
         quant_type: block type of the weight, as GGUF files name it. One of 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
             'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
         out_dtype: format of the result. One of bf16, f16, f32. Default None.
+        invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
@@ -1597,6 +1621,7 @@ def flash_attn_varlen(
     kv_layout: Literal["separate", "adjacent", "interleaved"] = "separate",
     return_softmax_lse: bool = False,
     splits: int = 0,
+    invariant: bool = False,
     implementation: _Implementation | None = None,
     out: tuple[torch.Tensor | None, ...] | None = None,
 ) -> Any:
@@ -1663,6 +1688,8 @@ def flash_attn_varlen(
         return_softmax_lse: whether lse is returned too. Default False.
         splits: parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that the last
             bits of a query's result may depend on the number of requests; any other number: they do not. Default 0.
+        invariant: the same tiles for every number of queries, and one part where splits is 0: a query's result has
+            the same bits in every batch. Default False.
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: a tuple of arrays to write (out, lse) into, None for those to allocate, which is then returned: shape,
             format and device of the result; the last dimension is contiguous, other strides are free. Refused where

@@ -11,6 +11,7 @@ Generated. Specialised on
     kv_layout = separate
     return_softmax_lse = False
     splits = 0
+    invariant = False
     q = bf16
     k = bf16
     v = bf16

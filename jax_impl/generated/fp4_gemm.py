@@ -5,6 +5,7 @@ Generated. Specialised on
     out_dtype = bf16
     weight_order = nk
     scale_format = e8m0
+    invariant = False
     a = uint8
     b = uint8
     a_scale = e8m0
@@ -47,16 +48,16 @@ def fp4_gemm(
     inside = jax.lax.rem(pid, jnp.int32(per_band))
     tile_m = first + jax.lax.rem(inside, height)
     tile_n = jax.lax.div(inside, height)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/fp4.py:63
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/fp4.py:65
     # Rows and columns over the edge are not stored, so anything is read for them, without a mask.
-    arange_64 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/fp4.py:53
+    arange_64 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/fp4.py:55
     offs_m = tile_m * BLOCK_M + arange_64
     arange_16 = jnp.arange(16, dtype=jnp.int32)
     offs_n = tile_n * BLOCK_N + arange_64
-    def step(k, carry):  # specs/gemm/fp4.py:64
+    def step(k, carry):  # specs/gemm/fp4.py:66
         (acc_2,) = carry
         # K is a multiple of the block of the format
-        offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
+        offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:55
         a = plgpu.load(a_ref.at[offs_m[:, None], offs_kb[None, :]])
         a_bytes = a.astype(jnp.int32)
         b = plgpu.load(b_ref.at[offs_n[None, :], offs_kb[:, None]])
@@ -100,6 +101,6 @@ def fp4_gemm(
             jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32))
         )
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:64
+    (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:66
     # Rounded once.
     plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45

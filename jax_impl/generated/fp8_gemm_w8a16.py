@@ -5,6 +5,7 @@ Generated. Specialised on
     scale_mode = block
     group = 128
     weight_order = nk
+    invariant = False
     a = bf16
     b = e4m3
     b_scale = f32
@@ -42,22 +43,22 @@ def fp8_gemm_w8a16(
     tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/scaled.py:60
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/scaled.py:62
     # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
     # being asynchronous copies. Past the end of K both operands are zeros.
-    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/scaled.py:50
+    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/scaled.py:52
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
     offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
-    def step(k, carry):  # specs/gemm/scaled.py:61
+    def step(k, carry):  # specs/gemm/scaled.py:63
         k = pipelined(k, 6, warps=4)
         (acc_2,) = carry
-        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:52
         a = plgpu.load(a_ref.at[offs_m[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[offs_n[None, :], offs_k[:, None]])
         scale = plgpu.load(b_scale_ref.at[jax.lax.div(tile_n * BLOCK_N, jnp.int32(group)), k])  # specs/gemm/tiles.py:50
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:55
+        product = jnp.dot(a, b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)  # specs/gemm/scaled.py:57
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, pl.cdiv(K, BLOCK_K), step, (acc,))  # specs/gemm/scaled.py:61
+    (acc_1,) = jax.lax.fori_loop(0, pl.cdiv(K, BLOCK_K), step, (acc,))  # specs/gemm/scaled.py:63
     # Rounded once.
     plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45

@@ -63,20 +63,20 @@ def grouped_gemm_mxfp4(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = jnp.minimum(expert, E - 1)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:58
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:57
     offs_ta = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:108
     clamped_ta = jnp.minimum(offs_ta, TA - 1)
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
-    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:48
+    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:47
     offs_n = tile_n * BLOCK_N + arange_128
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = jnp.arange(BLOCK_K // 32, dtype=jnp.int32)
-    def step(k, carry):  # specs/moe/grouped_packed.py:58
+    def step(k, carry):  # specs/moe/grouped_packed.py:57
         k = pipelined(k, 3, warps=2)
         (acc_2,) = carry
         offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:108
         a = plgpu.load(a_ref.at[clamped_ta[:, None], offs_k[None, :]])
-        # specs/moe/grouped_packed.py:47
+        # specs/moe/grouped_packed.py:46
         even, odd = split_pairs(a.astype(jnp.bfloat16).reshape(BLOCK_M, BLOCK_K // 2, 2))
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_b1[:, None]])
@@ -89,13 +89,13 @@ def grouped_gemm_mxfp4(
             jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32))
         ).astype(jnp.bfloat16)
         factor = jnp.broadcast_to(scale[:, None, :], (BLOCK_K // 32, 16, BLOCK_N)).reshape(BLOCK_K // 2, BLOCK_N)
-        low = low_e2m1_times(packed, factor)  # specs/moe/grouped_packed.py:52
+        low = low_e2m1_times(packed, factor)  # specs/moe/grouped_packed.py:51
         high = high_e2m1_times(packed, factor)
         by_row = plgpu.load(a_scale_ref.at[clamped_ta, k])  # specs/moe/grouped.py:108
-        product = jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:56
+        product = jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:55
         product_1 = product + jnp.dot(odd, high, preferred_element_type=jnp.float32)
         return (fma(product_1, by_row[:, None], acc_2),)
-    # specs/moe/grouped_packed.py:58
+    # specs/moe/grouped_packed.py:57
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))
     acc_3 = acc_1 * 4.0
     mask_r = offs_ta < jnp.where(live, end, 0)  # specs/moe/grouped.py:119

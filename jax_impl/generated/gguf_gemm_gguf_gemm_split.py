@@ -4,6 +4,7 @@
 Generated. Specialised on
     quant_type = Q4_K
     out_dtype = bf16
+    invariant = False
     a = bf16
     b = uint8
     c = f32

@@ -72,17 +72,17 @@ def grouped_gemm(
     row = first_1 + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:89
     pair = plgpu.load(order_ref.at[row], mask=(row >= 0) & (row < R), other=0)
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_dense.py:39
-    arange_64 = jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/moe/grouped_dense.py:37
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_dense.py:38
+    arange_64 = jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/moe/grouped_dense.py:36
     arange_128 = jnp.arange(BLOCK_N, dtype=jnp.int32)
     offs_n = tile_n * BLOCK_N + arange_128
-    def step(k, carry):  # specs/moe/grouped_dense.py:39
+    def step(k, carry):  # specs/moe/grouped_dense.py:38
         (acc_2,) = carry
         offs_k = k * BLOCK_K + arange_64  # specs/moe/grouped.py:112
         a = plgpu.load(a_ref.at[source[:, None], offs_k[None, :]])
-        b = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_k[:, None]])  # specs/moe/grouped_dense.py:37
+        b = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_k[:, None]])  # specs/moe/grouped_dense.py:36
         return (acc_2 + jnp.dot(a, b, preferred_element_type=jnp.float32),)
-    # specs/moe/grouped_dense.py:39
+    # specs/moe/grouped_dense.py:38
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))
     offs_r = first_1 + arange_128  # specs/moe/grouped.py:119
     mask_r = offs_r < jnp.where(live, end, 0)

@@ -68,17 +68,17 @@ def grouped_gemm_mxfp4(
     row = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:89
     pair = plgpu.load(order_ref.at[row], mask=(row >= 0) & (row < R), other=0)
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:58
-    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:48
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:57
+    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:47
     offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = jnp.arange(BLOCK_K // 32, dtype=jnp.int32)
-    def step(k, carry):  # specs/moe/grouped_packed.py:58
+    def step(k, carry):  # specs/moe/grouped_packed.py:57
         k = pipelined(k, 3, warps=2)
         (acc_2,) = carry
         # specs/moe/grouped.py:112
         a = plgpu.load(a_ref.at[source[:, None], (k * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32))[None, :]])
-        even, odd = split_pairs(a.reshape(BLOCK_M, BLOCK_K // 2, 2))  # specs/moe/grouped_packed.py:47
+        even, odd = split_pairs(a.reshape(BLOCK_M, BLOCK_K // 2, 2))  # specs/moe/grouped_packed.py:46
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_b1[:, None]])
         offs_b_scale1 = k * (BLOCK_K // 32) + arange_4
@@ -90,11 +90,11 @@ def grouped_gemm_mxfp4(
             jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32))
         ).astype(jnp.bfloat16)
         factor = jnp.broadcast_to(scale[:, None, :], (BLOCK_K // 32, 16, BLOCK_N)).reshape(BLOCK_K // 2, BLOCK_N)
-        low = low_e2m1_times(packed, factor)  # specs/moe/grouped_packed.py:52
+        low = low_e2m1_times(packed, factor)  # specs/moe/grouped_packed.py:51
         high = high_e2m1_times(packed, factor)
-        product = acc_2 + jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:54
+        product = acc_2 + jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:53
         return (product + jnp.dot(odd, high, preferred_element_type=jnp.float32),)
-    # specs/moe/grouped_packed.py:58
+    # specs/moe/grouped_packed.py:57
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))
     acc_3 = acc_1 * 4.0
     mask_r = row < jnp.where(live, end, 0)  # specs/moe/grouped.py:119

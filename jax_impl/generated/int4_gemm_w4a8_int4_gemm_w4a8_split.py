@@ -4,6 +4,7 @@
 Generated. Specialised on
     group_size = 128
     weight_order = nk
+    invariant = False
     scale_mode = token
     out_dtype = bf16
     a = int8
@@ -101,5 +102,5 @@ def int4_gemm_w4a8_split(
         return (fma(partial_1, scale_1[None, :], acc_3),)
     (acc_1,) = jax.lax.fori_loop(0, steps_1, step, (acc,))  # specs/gemm/int4_tiles.py:64
     a_scale = plgpu.load(a_scale_ref.at[offs_m])  # specs/gemm/tiles.py:50
-    acc_4 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
+    acc_4 = acc_1 * a_scale[:, None]  # specs/gemm/int4_w4a8.py:78
     plgpu.store(c_ref.at[split, offs_m[:, None], offs_n[None, :]], acc_4)  # specs/gemm/int4_tiles.py:70

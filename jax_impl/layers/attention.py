@@ -49,7 +49,7 @@ def attention(
         causal=True,
         window_left=left,
         window_right=right,
-        splits=1 if step.options.invariant else 0,
+        invariant=step.options.invariant,
         implementation=how,
     )
     attended = attended.astype(x.dtype).reshape(x.shape[0], -1)

@@ -104,14 +104,7 @@ def linear(
 
     Returns:
         [T, N].
-
-    Raises:
-        ValueError: invariant=True, and a weight that is not dense.
     """
-    if options.invariant and not isinstance(weight, Dense):
-        # Their tiles follow the number of rows, and the bits of a row with them.
-        expected = "dense weights with invariant=True: decode the checkpoint's"
-        raise ValueError(f"weight: expected {expected}; got {type(weight).__name__}")
     out = x.dtype if out_dtype is None else out_dtype
     how = options.implementation
     match weight:
@@ -136,6 +129,7 @@ def linear(
                 scale_mode="block",
                 weight_order="nk",
                 out_dtype=out,
+                invariant=options.invariant,
                 implementation=how,
             )
         case Packed():
@@ -150,6 +144,7 @@ def linear(
                 bias,
                 group_size=cast(Any, weight.group_size),
                 weight_order="nk",
+                invariant=options.invariant,
                 implementation=how,
             ).astype(out)
         case Rows():
@@ -175,6 +170,7 @@ def _packed(x: jax.Array, weight: Packed, bias: jax.Array | None, out_dtype: Any
         bias,
         quant_type=cast(Any, weight.form.name),
         out_dtype=out_dtype,
+        invariant=options.invariant,
         implementation=options.implementation,
     )
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax_impl.division import divide
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import INT64, ElementFormat
-from specs.tile.interpret.arrayops import NUMPY_DTYPES, LoopBody, ModuleOps
+from specs.tile.interpret.arrayops import NUMPY_DTYPES, LoopBody, ModuleOps, RowFunction
 from specs.tile.ir import Opcode
 
 
@@ -62,6 +62,29 @@ class JaxOps(ModuleOps):
             return tuple(body(k, list(state)))
 
         return list(jax.lax.fori_loop(lower, upper, step, tuple(carried)))
+
+    def by_rows(self, function: RowFunction, arrays: list[Any], size: int) -> Any:
+        """A traced loop, so that one program does for any number of rows."""
+        rows = arrays[0].shape[-2]
+        count = -(-rows // size)
+
+        def parted(array: Any) -> Any:
+            array = jnp.pad(array, [(0, 0)] * (array.ndim - 2) + [(0, (count + 1) * size - rows), (0, 0)])
+            return jnp.moveaxis(array.reshape(*array.shape[:-2], -1, size, array.shape[-1]), -3, 0)
+
+        blocks = [parted(array) for array in arrays]
+        result = jax.eval_shape(function, [block[0] for block in blocks])
+
+        def step(i: Any, out: Any) -> Any:
+            part = [jax.lax.dynamic_index_in_dim(block, i, keepdims=False) for block in blocks]
+            return jax.lax.dynamic_update_index_in_dim(out, function(part), i, 0)
+
+        # XLA takes a single step out of its loop, if it sees that no other runs, or that each reads the same rows.
+        # What is around it then decides about the layout of the weight, the library's kernel, and the bits.
+        steps = jax.lax.optimization_barrier(jnp.asarray(count, jnp.int32))
+        found = jax.lax.fori_loop(0, steps, step, jnp.zeros((blocks[0].shape[0], *result.shape), result.dtype))
+        found = jnp.moveaxis(found, 0, -3)
+        return found.reshape(*found.shape[:-3], -1, found.shape[-1])[..., :rows, :]
 
 
 def _bytes(x: Any) -> Any:

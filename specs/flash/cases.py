@@ -52,7 +52,16 @@ CASES = (
     _case("capped", 2, 30, (2, 1), (40, 24), (1, 60, 1), attributes={"softcap": 3.0, "causal": True}),
     _case("slopes", 3, 30, (4, 2), (32, 32), (1, 60, 1), "alibi_slopes", slopes=1, attributes={"causal": True}),
     _case("slopes-each", 3, 30, (4, 2), (32, 32), (1, 60, 1), "alibi_slopes", slopes=3),
-    _case("paged", 4, 70, (8, 2), (64, 64), (20, 16, 5), "s_aux", attributes={"causal": True, **_LSE}),
+    _case(
+        "paged",
+        4,
+        70,
+        (8, 2),
+        (64, 64),
+        (20, 16, 5),
+        "s_aux",
+        attributes={"causal": True, "invariant": True, **_LSE},
+    ),
     _case("odd-pages", 3, 20, (3, 3), (32, 80), (20, 7, 6), attributes=_LSE),
     _case("decode", 5, 5, (8, 2), (64, 64), (40, 16, 8), "s_aux", attributes={"max_seqlen_q": 1, **_LSE}),
     _case(

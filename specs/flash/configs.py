@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specs.flash.arrays import DV, GROUP, LONGEST_Q, PAGE, PAGES, D
+from specs.lang.declare.axes import Ref
 from specs.lang.declare.kernel import Config, Tunable
 from specs.tuned import tuned
 
@@ -16,7 +17,9 @@ TUNABLES = (
 )
 
 
-_FEW = LONGEST_Q * GROUP <= 16
+FREE_TILES = Ref("invariant").equals(0)
+"""Whether tiles and parts may follow the number of queries."""
+_FEW = FREE_TILES.and_(LONGEST_Q * GROUP <= 16)
 _SMALL = (D <= 64).and_(DV <= 64)
 _NARROW = (D <= 128).and_(DV <= 128)
 _MIDDLE = (D <= 256).and_(DV <= 256)

@@ -9,6 +9,7 @@ from specs.attention.merging import MERGE_TUNABLES, merge_grid, merged, part_arr
 from specs.attention.softmax import MINUS_INFINITY, State, normaliser
 from specs.flash import arrays as declare
 from specs.flash.arrays import DV, GROUP, HKV, HQ, LONGEST_K, LONGEST_Q, REQUESTS, TQ
+from specs.flash.configs import FREE_TILES
 from specs.flash.results import log_sum_exp, sinks, sums_of
 from specs.flash.work import Work, owned_rows
 from specs.lang.declare.axes import Axis, Ref, as_expr, cdiv, emax, emin
@@ -25,7 +26,7 @@ _CHOSEN = emax(1, emin(emin(_MOST, LONGEST_K // _KEYS), _WANTED))
 SPLITS = Axis(
     name="SPLITS",
     static=True,
-    value=Ref("splits").equals(0) * _CHOSEN + Ref("splits"),
+    value=Ref("splits") + Ref("splits").equals(0) * (FREE_TILES * _CHOSEN + Ref("invariant")),
     doc="parts of a row's keys",
 )
 
@@ -35,6 +36,13 @@ def splits_attribute() -> Attribute:
     doc = "parts that the keys of a query are cut into; 0: as many as the batch leaves room for, so that the last bits "
     doc += "of a query's result may depend on the number of requests; any other number: they do not"
     return Attribute(name="splits", kind=int, default=0, minimum=0, maximum=_MOST, doc=doc)
+
+
+def invariant_attribute() -> Attribute:
+    """Whether tiles may follow the number of queries."""
+    doc = "the same tiles for every number of queries, and one part where splits is 0: a query's result has the same "
+    doc += "bits in every batch"
+    return Attribute(name="invariant", kind=bool, default=False, doc=doc)
 
 
 def partials(access: Access) -> tuple[Array, ...]:
@@ -82,7 +90,7 @@ MERGE = Kernel(
     doc="Results of split attention, merged in order.",
     axes=(TQ, HQ, HKV, DV, declare.BOUNDS, declare.PAGE, declare.TABLE, SPLITS),
     arrays=(*partials(Access.IN), *(a for a in declare.ARGUMENTS if a.name in _MERGED), *declare.results()),
-    attributes=(*declare.ATTRIBUTES, splits_attribute()),
+    attributes=(*declare.ATTRIBUTES, splits_attribute(), invariant_attribute()),
     tunables=MERGE_TUNABLES,
     configs=everywhere("flash_merge"),
     grid=merge_grid(TQ, HQ, DV),

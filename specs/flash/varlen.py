@@ -34,7 +34,7 @@ from specs.flash.oracle import oracle
 from specs.flash.results import finish
 from specs.flash.sampling import sample
 from specs.flash.scores import Scoring, scoring
-from specs.flash.splits import MERGE, SPLITS, leave_part, partials, splits_attribute
+from specs.flash.splits import MERGE, SPLITS, invariant_attribute, leave_part, partials, splits_attribute
 from specs.flash.unowned import fill_unowned
 from specs.flash.work import Work, programs, tiles_of, work
 from specs.lang.declare.accuracy import Accuracy
@@ -140,7 +140,7 @@ def kernel(split: bool) -> Kernel:
         doc="Attention of the rows of one request and key head.",
         axes=(*declare.AXES, *declare.DERIVED, SPLITS),
         arrays=(*arguments, *(partials(Access.OUT) if split else declare.results())),
-        attributes=(*declare.ATTRIBUTES, splits_attribute()),
+        attributes=(*declare.ATTRIBUTES, splits_attribute(), invariant_attribute()),
         tunables=TUNABLES,
         configs=configs(name),
         static_conditions=(("WHOLE_TILES", (declare.PAGE % Ref("BLOCK_N")).equals(0)),),
@@ -157,7 +157,7 @@ FLASH_ATTN_VARLEN = Op(
     family="attention",
     axes=declare.AXES,
     arrays=(*declare.ARGUMENTS, *declare.results()),
-    attributes=(*declare.ATTRIBUTES, splits_attribute()),
+    attributes=(*declare.ATTRIBUTES, splits_attribute(), invariant_attribute()),
     temporaries=partials(Access.OUT),
     steps=(
         Step(kernel=kernel(split=False), when=SPLITS.equals(1)),

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from specs.gemm.dense import CONFIGS, WIDE, invariant, multiplied, weight
+from specs.gemm.dense import CONFIGS, WIDE, multiplied, weight
 from specs.gemm.dequant import Factors, Operands
-from specs.gemm.scaled import G, K, M, N, grid, static_conditions, tunables, weight_order
+from specs.gemm.scaled import G, K, M, N, grid, invariant, static_conditions, tunables, weight_order
 from specs.gemm.tiles import span, tile_position
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.kernel import Access, Array, Attribute, Kernel

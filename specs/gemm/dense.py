@@ -16,7 +16,7 @@ from typing import Any
 
 from specs.gemm.dequant import Factors, Operands, Weight, bias_of, swap
 from specs.gemm.oracle import product
-from specs.gemm.scaled import K, M, N, grid, static_conditions, tunables, weight_order
+from specs.gemm.scaled import FREE_TILES, K, M, N, grid, invariant, static_conditions, tunables, weight_order
 from specs.gemm.tiles import finish, span, tile_position
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref
@@ -73,19 +73,12 @@ def _activations(ops: ArrayOps, given: Operands) -> Factors:
     return Factors(values=ops.cast(ops.reshape(a, (prod(a.shape[:-1]), a.shape[-1])), F32))
 
 
-def invariant() -> Attribute:
-    """Whether tiles may depend on the number of rows."""
-    doc = "the same tiles, and so the same bits of a row, for every number of rows"
-    return Attribute(name="invariant", kind=bool, default=False, doc=doc)
-
-
 def _configs() -> tuple[Config, ...]:
-    free = Ref("invariant").equals(0)
     wide = Ref("a_format").equals(F32).or_(Ref("b_format").equals(F32))
     classes: dict[str, Expr | None] = {
         "float32": wide,
-        "few_rows": free.and_(M <= 16),
-        "rows_64": free.and_(M <= 64),
+        "few_rows": FREE_TILES.and_(M <= 16),
+        "rows_64": FREE_TILES.and_(M <= 64),
         "rest": None,
     }
     few: dict[str, Expr | None] = {"float32": wide, "rest": None}

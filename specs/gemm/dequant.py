@@ -8,6 +8,9 @@ the ends of float32's range, they multiply the operands instead, and one product
 of the operation. Written once, over the executor's array namespace (`specs.tile.interpret.arrayops.ArrayOps`): numpy,
 jax.numpy and torch alike.
 
+An invariant call (`FIXED_ROWS`) has products of one shape whatever its number of rows: a library's product of one row
+adds up in another order than that of many. What scales are folded into activations depends on all rows, so none are.
+
 A caller who keeps a weight has it dequantised once (`kept`): that is most of the time of a product of few rows.
 """
 
@@ -25,6 +28,8 @@ from specs.lang.formats.elements import E8M0, F32, INT32, UINT8, ElementFormat
 from specs.tile.interpret.arrayops import ArrayOps
 from specs.tile.ir import Opcode
 
+FIXED_ROWS = 16
+"""Rows of every product of an invariant call. A library's kernels treat all rows of such a product alike."""
 _FAR = 60  # a power of two: codes are in 2**-9 .. 2**16, and products of both operands stay in float32's range
 _UNROLLED = 32  # groups of K that a compiled program multiplies one by one; it would grow with more
 _COMPILED_PARTIALS = 1 << 22  # elements of partial sums that it keeps at a time beyond that
@@ -144,9 +149,12 @@ def bias_of(ops: ArrayOps, given: Operands) -> Any | None:
     return None if bias is None or not bias.shape[0] else ops.cast(bias, F32)
 
 
-def multiply(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
-    """float32 [.., M, N], or in the activations' order: products summed within a group, then scaled, then the bias."""
-    total = _sum_of_groups(ops, a, weight)
+def multiply(ops: ArrayOps, a: Factors, weight: Weight, *, invariant: bool = False) -> Any:
+    """float32 [.., M, N], or in the activations' order: products summed within a group, then scaled, then the bias.
+
+    invariant: whether a row's bits are the same whatever the number of rows.
+    """
+    total = _by_fixed_rows(ops, a, weight) if invariant else _sum_of_groups(ops, a, weight)
     total = total if weight.bias is None else ops.binary(Opcode.ADD)(total, weight.bias)
     return total if a.order is None else ops.transpose(total, a.order)
 
@@ -180,10 +188,32 @@ def _harmless(ops: ArrayOps, scale: Any) -> bool:
     return ops.seen(least >= 2.0**-_FAR) and ops.seen(most <= 2.0**_FAR)
 
 
-def _sum_of_groups(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
+def _by_fixed_rows(ops: ArrayOps, a: Factors, weight: Weight) -> Any:
+    """As `_sum_of_groups`, FIXED_ROWS at a time."""
+    rows = a.values.shape[-2]
+    if rows == 0:
+        return _sum_of_groups(ops, a, weight)
+    by_row = [scale.shape[-2] == rows for scale in a.scales]
+    # Checkpoints have [N, K]. A compiled loop multiplies by that as it lies if it is transposed inside, else by a copy.
+    stored = swap(ops, weight.factors.values)
+
+    def product(parts: list[Any]) -> Any:
+        values, *scales = parts
+        own = iter(scales)
+        taken = tuple(next(own) if moves else scale for moves, scale in zip(by_row, a.scales, strict=True))
+        factors = Factors(values=swap(ops, stored), scales=weight.factors.scales)
+        own_weight = Weight(factors=factors, group=weight.group, bias=weight.bias)
+        return _sum_of_groups(ops, Factors(values=values, scales=taken), own_weight, fold=False)
+
+    moving = [scale for moves, scale in zip(by_row, a.scales, strict=True) if moves]
+    return ops.by_rows(product, [a.values, *moving], FIXED_ROWS)
+
+
+def _sum_of_groups(ops: ArrayOps, a: Factors, weight: Weight, *, fold: bool = True) -> Any:
+    """fold: whether scales of activations may be folded into them."""
     w, size = weight.factors, weight.group
     depth = a.values.shape[-1]
-    if size is not None and size < depth and not w.scales:
+    if fold and size is not None and size < depth and not w.scales:
         a = folded(ops, a, size, -1)
         if not a.scales:
             return ops.matmul(a.values, w.values)

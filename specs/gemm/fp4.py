@@ -7,6 +7,8 @@ declarations of `specs.lang.formats.named` applies: MXFP4 with one E8M0 scale pe
 1.0), or NVFP4 with one e4m3 scale per G = 16 k and one float32 number per tensor, ga and gb (448 * 6 / amax, as vLLM
 and compressed-tensors have it; MXFP4 has none). Products of codes are exact; each block of G is summed and then scaled
 in float32. The inverses of ga and gb, each rounded, multiply the sum.
+
+With invariant=True a row of C has the same bits whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 
 from specs.gemm.dequant_packed import FP4_GROUPS, FP4_PRODUCT
 from specs.gemm.oracle import product, spread
-from specs.gemm.scaled import M, N, grid, tunables, weight_order
+from specs.gemm.scaled import FREE_TILES, M, N, grid, invariant, tunables, weight_order
 from specs.gemm.tiles import finish, scale_at, span, tile_position
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref
@@ -182,11 +184,12 @@ FP4_GEMM: Op = single(
             ),
             weight_order(),
             _SCALE_FORMAT,
+            invariant(),
         ),
         tunables=tunables(),
         configs=(
-            *tuned("cuda", "fp4_gemm", few_rows=M <= 16, rest=None),
-            *tuned("xpu", "fp4_gemm", few_rows=M <= 16, rest=None),
+            *tuned("cuda", "fp4_gemm", few_rows=FREE_TILES.and_(M <= 16), rest=None),
+            *tuned("xpu", "fp4_gemm", few_rows=FREE_TILES.and_(M <= 16), rest=None),
             *tuned("cpu", "fp4_gemm", every=None),
             *tuned("interpret", "fp4_gemm", every=None),
         ),
@@ -219,7 +222,15 @@ FP4_GEMM: Op = single(
         _case("one-row", 1, 384, 384, ("bias",)),
         _case("bias", 33, 96, 160, formats=(("bias", BF16),)),
         _case("one-block", 5, 67, 32, attributes={"weight_order": "kn"}),
-        _case("lead-f16", 12, 64, 96, attributes={"out_dtype": F16}, formats=(("bias", F16),), lead=(3, 4)),
+        _case(
+            "lead-f16",
+            12,
+            64,
+            96,
+            attributes={"out_dtype": F16, "invariant": True},
+            formats=(("bias", F16),),
+            lead=(3, 4),
+        ),
         _case("f32", 70, 130, 64, ("bias",), attributes={"out_dtype": F32}),
         _case("no-rows", 0, 64, 64, ("bias",)),
         _case("nvfp4", 33, 96, 176, attributes=_NVFP4),

@@ -21,7 +21,20 @@ from dataclasses import replace
 
 from specs.gemm.dequant_fp8 import FP8_PRODUCT
 from specs.gemm.oracle import scaled_product
-from specs.gemm.scaled import GROUPED, G, K, M, N, grid, scaled_gemm, static_conditions, tunables, weight_order
+from specs.gemm.scaled import (
+    FREE_TILES,
+    GROUPED,
+    G,
+    K,
+    M,
+    N,
+    grid,
+    invariant,
+    scaled_gemm,
+    static_conditions,
+    tunables,
+    weight_order,
+)
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Literal, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Dim, Kernel, Role, Rows, Shape
@@ -44,6 +57,7 @@ _FORMULA = """
 Products are exact, sums are float32 in any order, scales and bias are applied in float32, and C is rounded once.
 Scales multiply; one that is left out is 1. By scale_mode they are: one value (tensor), one per row (token) or column
 (channel), one per `group` of k (for b, also per `group` of n: block), or one per 32 k (mx).
+With invariant=True a row of C has the same bits whatever the number of rows.
 """
 
 
@@ -159,10 +173,11 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
     mx = Ref("scale_mode").equals("mx")
     small = _GROUP.equals(64).and_(Ref("scale_mode").equals("block"))
     tiny = _GROUP.equals(32).and_(Ref("scale_mode").equals("block"))
+    few, some = FREE_TILES.and_(M <= 16), FREE_TILES.and_(M <= 64)
     on_host: dict[str, Expr | None] = {
         "steps_of_32": mx.or_(tiny),
         "steps_of_64": small,
-        "few_rows": M <= 16,
+        "few_rows": few,
         "rest": None,
     }
     return (
@@ -174,9 +189,9 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
             mx=mx,
             blocks_of_32=tiny,
             blocks_of_64=small,
-            few_rows=M <= 16,
-            rows_64_narrow=(M <= 64).and_(N <= 4096),
-            rows_64=M <= 64,
+            few_rows=few,
+            rows_64_narrow=some.and_(N <= 4096),
+            rows_64=some,
             short=K <= 4096,
             rest=None,
         ),
@@ -186,7 +201,7 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
             **({"mx": mx} if "mx" in modes else {}),
             blocks_of_32=tiny,
             blocks_of_64=small,
-            few_rows=M <= 16,
+            few_rows=few,
             rest=None,
         ),
         *tuned("cpu", "fp8", **on_host),
@@ -199,7 +214,7 @@ def _kernel(name: str, doc: str, batched: bool, scaled_a: bool, modes: tuple[str
     lead: Shape = (G,) if batched else ()
     formats = (E4M3, E5M2) if scaled_a else (BF16, F16)
     arrays = _arrays(rows, lead, formats, "out_dtype" if scaled_a else "a", modes, scaled_a)
-    attributes = (_scale_mode(modes), _GROUP_SIZE, weight_order(), *((_OUT,) if scaled_a else ()))
+    attributes = (_scale_mode(modes), _GROUP_SIZE, weight_order(), *((_OUT,) if scaled_a else ()), invariant())
     return Kernel(
         name=name,
         doc=doc,
@@ -266,7 +281,7 @@ FP8_GEMM: Op = single(
             320,
             "tensor_channel",
             formats=(("bias", F16),),
-            attributes={"out_dtype": F16},
+            attributes={"out_dtype": F16, "invariant": True},
         ),
         _case("unit-scales", 9, 64, 96, "tensor", absent=("a_scale", "b_scale", "bias")),
         _case("mx", 40, 100, 352, "mx", formats=(("a_scale", E8M0), ("b_scale", E8M0))),
@@ -321,7 +336,7 @@ FP8_BMM: Op = single(
             64,
             "tensor_channel",
             formats=(("bias", F16),),
-            attributes={"out_dtype": F16, "weight_order": "kn"},
+            attributes={"out_dtype": F16, "weight_order": "kn", "invariant": True},
         ),
         _batched("group-32", 2, 5, 72, 104, "block", attributes={"group": 32}),
         _batched("group-64", 2, 5, 100, 192, "block", attributes={"group": 64}),
@@ -359,7 +374,7 @@ FP8_GEMM_W8A16: Op = single(
             264,
             "channel",
             formats=(("a", F16), ("b", E5M2), ("bias", F16)),
-            attributes={"weight_order": "kn"},
+            attributes={"weight_order": "kn", "invariant": True},
         ),
         _case("f16-e5m2", 18, 96, 264, "block", formats=(("a", F16), ("b", E5M2))),
         _case("group-32", 5, 72, 104, "block", attributes={"group": 32}),

@@ -2,7 +2,8 @@
 
     C[m, n] = sum_k A[m, perm(k)] (u[k, n] - z[k // G, n]) s[k // G, n] + bias[n]
 
-u, z and s lie as `specs.gemm.int4_weights` says.
+u, z and s lie as `specs.gemm.int4_weights` says. With invariant=True a row of C has the same bits whatever the number
+of rows.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ INT4_GEMM_W4A16 = Op(
             128,
             ("g_idx",),
             formats=(("a", F16), ("bias", F16)),
-            attributes={"weight_order": "kn"},
+            attributes={"weight_order": "kn", "invariant": True},
         ),
         case("lead", 12, 64, 256, 256, ("g_idx",), lead=(2, 3, 2)),
         case("ragged-n", 3, 67, 128, 32, ("b_zp", "g_idx")),

@@ -6,6 +6,8 @@ A is int8 or uint8 with a scale and, where `a_zp` is passed, a zero point per to
 `per_token_quant_int8` gives them; or e4m3 with a scale, as `per_token_quant_fp8` does. u, z and s lie as
 `specs.gemm.int4_weights` says; t is a further scale per column, for weights whose group scales are e4m3.
 
+With invariant=True a row of C has the same bits whatever the number of rows.
+
 Accuracy. Both factors are exact in bfloat16 (integers up to 256, e4m3), so every product is exact. Of integers a block
 of K (256 at most) has an exact sum too, below 256 * 255 * 15 < 2**20. Zero points are taken off per block, as
 za * sum(u - z): both sums are integers in float32, and so is their difference while |za| <= 4369. Beyond that the
@@ -174,7 +176,7 @@ INT4_GEMM_W4A8 = Op(
         case("one-row", 1, 384, 384, 128, _PLAIN),
         case("asymmetric", 33, 96, 256, 128, ("g_idx", "channel_scale"), formats=(("a", UINT8), ("bias", BF16))),
         case("fp8", 17, 72, 256, 128, ("a_zp", "b_zp", "g_idx", "bias"), formats=_F8),
-        case("act-order-f32", 9, 64, 192, 64, attributes={"out_dtype": F32}),
+        case("act-order-f32", 9, 64, 192, 64, attributes={"out_dtype": F32, "invariant": True}),
         case("group-32-kn", 9, 72, 160, 32, ("g_idx",), attributes={"weight_order": "kn"}, formats=_F16),
         case("one-group", 20, 72, 136, -1, ("g_idx",), attributes={"scale_mode": "tensor", "out_dtype": F16}),
         case("lead", 12, 64, 256, 256, ("g_idx", "channel_scale"), lead=(2, 3, 2)),

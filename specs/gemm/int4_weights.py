@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from specs.gemm.int4_tiles import PER_WORD, SYMMETRIC_ZERO
-from specs.gemm.scaled import K, M, N, grid, static_conditions, tunables, weight_order
+from specs.gemm.scaled import FREE_TILES, K, M, N, grid, invariant, static_conditions, tunables, weight_order
 from specs.gemm.splits import SPLITS, partial_sums, reduce_splits
 from specs.lang.declare.axes import Expr, Ref, cdiv
 from specs.lang.declare.kernel import (
@@ -157,7 +157,7 @@ def _order() -> Attribute:
 def attributes() -> tuple[Attribute, ...]:
     """How the weight is grouped and passed."""
     doc = "k per scale; -1 is one group for all"
-    return (Attribute(name="group_size", kind=int, required=True, choices=GROUPS, doc=doc), _order())
+    return (Attribute(name="group_size", kind=int, required=True, choices=GROUPS, doc=doc), _order(), invariant())
 
 
 def constraints() -> tuple[Constraint, ...]:
@@ -193,27 +193,28 @@ def _configs(kernel: str) -> tuple[Config, ...]:
     twice = (K % 256).equals(0)
     # Every warp reads all of A from shared memory: one for 64 columns reads it once. The blocks of one step hide
     # each other's latency, since few warps fit. Weights in words need more registers, so more warps.
-    decode = (M <= 16).and_(_BYTES)
+    few, some = FREE_TILES.and_(M <= 16), FREE_TILES.and_(M <= 32)
+    decode = few.and_(_BYTES)
     cuda: dict[str, Expr | None] = {}
     for g in (32, 64):
         cuda |= {
             f"groups_{g}_decode": decode.and_(_G.equals(g)).and_((K % (4 * g)).equals(0)),
-            f"groups_{g}_few_rows": _G.equals(g).and_(M <= 16),
+            f"groups_{g}_few_rows": _G.equals(g).and_(few),
             f"groups_{g}": _G.equals(g),
         }
     cuda |= {
         "decode": decode.and_(twice),
-        "few_rows_unrolled": (M <= 16).and_(twice),
-        "few_rows": M <= 16,
-        "rows_32_unrolled": (M <= 32).and_(twice),
-        "rows_32": M <= 32,
+        "few_rows_unrolled": few.and_(twice),
+        "few_rows": few,
+        "rows_32_unrolled": some.and_(twice),
+        "rows_32": some,
         "rest": None,
     }
     on_host: dict[str, Expr | None] = {"groups_32": _G.equals(32), "groups_64": _G.equals(64)}
     on_host |= {"unrolled": twice, "rest": None}
     return (
         *tuned("cuda", "int4", **cuda),
-        *tuned("xpu", kernel, few_rows=M <= 16, rest=None),
+        *tuned("xpu", kernel, few_rows=few, rest=None),
         *tuned("cpu", "int4", **on_host),
         *tuned("interpret", "int4", **on_host),
     )

@@ -34,6 +34,8 @@ G = Axis(name="G", doc="batches")
 
 GROUPED = ("block", "mx")
 SMALL_TILE = 64 * 32
+FREE_TILES = Ref("invariant").equals(0)
+"""Whether tiles and parts of K may follow the number of rows."""
 
 
 def scaled_gemm(p: Any) -> None:
@@ -123,6 +125,12 @@ def weight_order(with_scales: str = ", and scales that have both dimensions, are
         choices=("kn", "nk"),
         doc=f'"kn": the weight{with_scales} passed as [K, N]; "nk": as [N, K], the usual checkpoint order',
     )
+
+
+def invariant() -> Attribute:
+    """Whether tiles may depend on the number of rows."""
+    doc = "the same tiles, and so the same bits of a row, for every number of rows"
+    return Attribute(name="invariant", kind=bool, default=False, doc=doc)
 
 
 def tunables() -> tuple[Tunable, ...]:

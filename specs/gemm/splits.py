@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.gemm.scaled import K, M, N
+from specs.gemm.scaled import FREE_TILES, K, M, N, invariant
 from specs.gemm.tiles import finish, span
 from specs.lang.declare.axes import Axis, Ref, as_expr, emax, emin
 from specs.lang.declare.kernel import Access, Array, Kernel, Tunable
@@ -32,7 +32,7 @@ def splits_axis(*, programs: int = 512, least: int = 1024, most: int = 8) -> Axi
     """
     parts = emin(emin(most, K // least), as_expr(programs) // emax(1, cdiv(N, _COLUMNS)))
     doc = "parts of K that are summed on their own"
-    return Axis(name="SPLITS", static=True, value=emax(1, (M <= _ROWS) * parts), doc=doc)
+    return Axis(name="SPLITS", static=True, value=emax(1, FREE_TILES.and_(M <= _ROWS) * parts), doc=doc)
 
 
 SPLITS = splits_axis()
@@ -76,6 +76,7 @@ def reduce_splits(arrays: tuple[Array, ...], splits: Axis = SPLITS) -> Kernel:
         doc="Sum of the parts of a split product, in order.",
         axes=(M, N, splits),
         arrays=(partial_sums("partial", Access.IN, splits), given["bias"], given["c"]),
+        attributes=(invariant(),),
         tunables=(
             Tunable(name="SUM_ROWS", values=(1, 2, 4, 8, 16, 32)),
             Tunable(name="SUM_COLUMNS", values=(64, 128, 256, 512)),

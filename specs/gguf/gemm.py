@@ -7,6 +7,8 @@ d, s, q, dmin and m are the scale, the group's scale, the code's value, the scal
 the block of element k of row n, as the block type declares (`specs.lang.formats.ggml`, docs/gguf.md); dmin m is added
 in Q4_1 and Q5_1, and 0 in types without minima. W is not rounded: sums of A q over a group are scaled in float32, and
 minima multiply the sums of A over their groups.
+
+With invariant=True a row of C has the same bits whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from specs.gemm.scaled import K, M, N, grid, tunables
+from specs.gemm.scaled import FREE_TILES, K, M, N, grid, invariant, tunables
 from specs.gemm.splits import partial_sums, reduce_splits, splits_axis
 from specs.gguf.product import GGUF_PRODUCT
 from specs.gguf.tiles import gguf_gemm
@@ -65,6 +67,7 @@ _ARRAYS = (
 _ATTRIBUTES = (
     quant_type(),
     Attribute(name="out_dtype", kind=ElementFormat, choices=_FLOATS, follows="a", doc="format of the result"),
+    invariant(),
 )
 _WHOLE = (K % 256).equals(0)
 # Decoding blocks takes more instructions than a product has: on an H200 16 parts are 1.3 to 1.9 times as fast as 8.
@@ -73,7 +76,7 @@ SPLITS = splits_axis(programs=1024, least=512, most=16)
 
 def _configs() -> tuple[Config, ...]:
     # Steps shorter than a block of 256 go through it part by part: programs are shorter, and read scales more often.
-    few, small = M <= 16, as_expr(0)
+    few, small = FREE_TILES.and_(M <= 16), as_expr(0)
     for form in BLOCKS:
         small = small.or_(Ref("quant_type").equals(form.name)) if form.elements < 256 else small
     cuda: dict[str, Expr | None] = {
@@ -167,7 +170,7 @@ GGUF_GEMM = Op(
         _case("q2-k", "Q2_K", 2, 8, 256),
         _case("q3-k", "Q3_K", 2, 8, 256),
         _case("q4-k-splits", "Q4_K", 2, 9, 2304, bias=True, formats=(("bias", BF16),)),
-        _case("q5-k-rows", "Q5_K", 33, 8, 256, attributes=(("out_dtype", F32),)),
+        _case("q5-k-rows", "Q5_K", 33, 8, 256, attributes=(("out_dtype", F32), ("invariant", True))),
         _case("q6-k", "Q6_K", 2, 8, 256, formats=(("a", F16),)),
         _case("iq4-nl", "IQ4_NL", 2, 20, 64),
         _case("mxfp4", "MXFP4", 2, 20, 64),

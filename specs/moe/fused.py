@@ -23,8 +23,7 @@ from typing import Any
 
 from specs.activation.mul import ACT_AND_MUL
 from specs.cache.declared import index
-from specs.gemm.dense import invariant
-from specs.gemm.scaled import weight_order
+from specs.gemm.scaled import invariant, weight_order
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Role, Shape

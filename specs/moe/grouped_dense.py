@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from specs.gemm.dense import invariant
-from specs.gemm.scaled import tunables, weight_order
+from specs.gemm.scaled import invariant, tunables, weight_order
 from specs.gemm.tiles import span
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.kernel import Array, Kernel

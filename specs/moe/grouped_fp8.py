@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from specs.gemm.dense import invariant
 from specs.gemm.fp8 import WithoutScaleOfA
 from specs.gemm.oracle import spread
-from specs.gemm.scaled import group_scale, scale_stages, tunables, weight_order
+from specs.gemm.scaled import group_scale, invariant, scale_stages, tunables, weight_order
 from specs.gemm.tiles import span
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref, cdiv

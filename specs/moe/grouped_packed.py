@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from specs.gemm.dense import invariant
 from specs.gemm.fp4 import codes_of
 from specs.gemm.int4_tiles import SYMMETRIC_ZERO
 from specs.gemm.oracle import spread
-from specs.gemm.scaled import tunables, weight_order, within_a_group
+from specs.gemm.scaled import invariant, tunables, weight_order, within_a_group
 from specs.gemm.tiles import scale_at, span
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref, cdiv

@@ -40,13 +40,6 @@ def product(framework: str, x: Any, weight: HostWeight, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("framework", ["jax", "torch"])
-def test_an_invariant_step_refuses_quantised_weights(framework: str) -> None:
-    x = RNG.standard_normal((2, 64)).astype(np.float32)
-    with pytest.raises(ValueError, match=r"weight: expected dense weights with invariant=True.*; got Packed"):
-        product(framework, x, packed(Q8_0, 4, 64), invariant=True)
-
-
-@pytest.mark.parametrize("framework", ["jax", "torch"])
 def test_parts_of_several_formats_are_one_product(framework: str) -> None:
     x = RNG.integers(-4, 5, (3, 64)).astype(np.float32)
     parts = (packed(Q4_1, 5, 64), packed(Q8_0, 7, 64))

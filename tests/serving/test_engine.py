@@ -55,6 +55,16 @@ def test_preemption_changes_no_token(alone: list[list[int]]) -> None:
     assert one.scheduler.preemptions > 0
 
 
+def test_neither_does_any_of_it_with_the_blocks_of_gguf_files() -> None:
+    def one() -> Engine:
+        return engine(model=model(invariant=True, gguf=True), tokens=16, pages=LENGTH // PAGE)
+
+    expected, together = [one().generate([prompt], GREEDY)[0] for prompt in PROMPTS], one()
+    check(together, expected)
+    assert together.scheduler.preemptions > 0
+    assert max(map(len, PROMPTS)) > together.settings.limits.tokens  # in chunks
+
+
 def test_cached_pages_change_no_token(alone: list[list[int]]) -> None:
     one = engine(model=model(invariant=True))
     check(one, alone)

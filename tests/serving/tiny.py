@@ -26,6 +26,9 @@ from jax_impl.serving.model import Model, load
 from jax_impl.serving.scheduler import Limits
 from jax_impl.serving.server import Server, ServerSettings
 from jax_impl.serving.worker import EngineWorker
+from specs.decoder.host import PackedWeight
+from specs.lang.formats.ggml import Q4_1, Q8_0
+from specs.lang.formats.packed_encode import encode
 from tests.decoder.models import checkpoint
 
 LENGTH: Final = 96
@@ -48,14 +51,23 @@ def tokenizer() -> Tokenizer:
     return Tokenizer(library=library, bos=None, eos=frozenset())
 
 
+def packed(name: str, tensor: Any) -> Any:
+    """A projection in blocks of a GGUF file, of two types that one product may have to put together."""
+    if "proj" not in name:
+        return tensor
+    form = Q8_0 if "v_proj" in name or "down" in name else Q4_1
+    return PackedWeight(form=form, data=encode(form, tensor))
+
+
 @cache
-def model(*, invariant: bool = False) -> Model:
-    """The model, on the CPU."""
+def model(*, invariant: bool = False, gguf: bool = False) -> Model:
+    """The model, on the CPU. gguf: with projections in blocks of GGUF files, which stay as they are."""
     found = checkpoint("llama3")
+    tensors = {name: packed(name, tensor) if gguf else tensor for name, tensor in found.tensors.items()}
     opened = Checkpoint(
         name="tiny",
         config=found.config,
-        tensors=found.tensors,
+        tensors=tensors,
         tokenizer=tokenizer(),
         chat=None,
         quantisation="float32",

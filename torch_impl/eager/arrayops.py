@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from specs.lang.formats.elements import INT32, ElementFormat
-from specs.tile.interpret.arrayops import LoopBody
+from specs.tile.interpret.arrayops import LoopBody, RowFunction, parts_of
 from specs.tile.ir import Opcode
 from torch_impl.ambient import in_full_precision
 from torch_impl.formats import DTYPES
@@ -186,3 +186,9 @@ class TorchOps:
         for k in range(int(lower), int(upper)):
             carried = body(self.const(k, INT32), carried)
         return carried
+
+    def by_rows(self, function: RowFunction, arrays: list[Any], size: int) -> torch.Tensor:
+        """A Python loop."""
+        rows = arrays[0].shape[-2]
+        padded = [torch.nn.functional.pad(array, (0, 0, 0, -rows % size)) for array in arrays]
+        return torch.cat([function(part) for part in parts_of(padded, size)], -2)[..., :rows, :]

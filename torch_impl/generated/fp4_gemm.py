@@ -5,6 +5,7 @@ Generated. Specialised on
     out_dtype = bf16
     weight_order = nk
     scale_format = e8m0
+    invariant = False
     a = uint8
     b = uint8
     a_scale = e8m0
@@ -48,15 +49,15 @@ def fp4_gemm(
     inside = pid % per_band
     tile_m = first + inside % height
     tile_n = inside // height
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/fp4.py:63
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/fp4.py:65
     # Rows and columns over the edge are not stored, so anything is read for them, without a mask.
-    arange_64 = tl.arange(0, BLOCK_M)  # specs/gemm/fp4.py:53
+    arange_64 = tl.arange(0, BLOCK_M)  # specs/gemm/fp4.py:55
     offs_m = tile_m * BLOCK_M + arange_64
     arange_16 = tl.arange(0, 16)
     offs_n = tile_n * BLOCK_N + arange_64
-    for k in range(KB // 16):  # specs/gemm/fp4.py:64
+    for k in range(KB // 16):  # specs/gemm/fp4.py:66
         # K is a multiple of the block of the format
-        offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:53
+        offs_kb = k * 16 + arange_16  # specs/gemm/fp4.py:55
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_kb[None, :]))
         a_bytes = a.to(tl.int32)
         b = tl.load(b_ptr + (offs_kb[:, None] + offs_n[None, :] * stride_b1))

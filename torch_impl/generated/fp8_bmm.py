@@ -6,6 +6,7 @@ Generated. Specialised on
     group = 128
     weight_order = nk
     out_dtype = bf16
+    invariant = False
     a = e4m3
     b = e4m3
     a_scale = f32
@@ -41,27 +42,27 @@ def fp8_bmm(
     BLOCK_M: tl.constexpr = 64
     BLOCK_N: tl.constexpr = 16
     BLOCK_K: tl.constexpr = 128
-    batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:41
+    batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:43
     pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:60
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:62
     # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
     # being asynchronous copies. Past the end of K both operands are zeros.
-    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:50
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:52
     arange_128 = tl.arange(0, BLOCK_K)
     offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
-    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=6):  # specs/gemm/scaled.py:61
-        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
+    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=6):  # specs/gemm/scaled.py:63
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:52
         a = tl.load(a_ptr + (batch_0 * stride_a0 + offs_m[:, None] * stride_a1 + offs_k[None, :]))
         b = tl.load(b_ptr + (batch_0 * stride_b0 + offs_k[:, None] + offs_n[None, :] * stride_b2))
         # specs/gemm/tiles.py:50
         b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * BLOCK_N // group))
         a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + offs_m * stride_a_scale1 + k))
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:92
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:94
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = tl.dot(a, b)  # specs/gemm/scaled.py:55
+        product = tl.dot(a, b)  # specs/gemm/scaled.py:57
         acc = acc + product * scale
     # Rounded once.
     # specs/gemm/tiles.py:45

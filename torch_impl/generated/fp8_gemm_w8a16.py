@@ -5,6 +5,7 @@ Generated. Specialised on
     scale_mode = block
     group = 128
     weight_order = nk
+    invariant = False
     a = bf16
     b = e4m3
     b_scale = f32
@@ -42,19 +43,19 @@ def fp8_gemm_w8a16(
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:60
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:62
     # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
     # being asynchronous copies. Past the end of K both operands are zeros.
-    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:50
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:52
     arange_128 = tl.arange(0, BLOCK_K)
     offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
-    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=6):  # specs/gemm/scaled.py:61
-        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:50
+    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=6):  # specs/gemm/scaled.py:63
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:52
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
         b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))
         scale = tl.load(b_scale_ptr + (k + tile_n * BLOCK_N // group * stride_b_scale1))  # specs/gemm/tiles.py:50
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:55
+        product = tl.dot(a, b.to(tl.bfloat16))  # specs/gemm/scaled.py:57
         acc = acc + product * scale
     # Rounded once.
     tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:45

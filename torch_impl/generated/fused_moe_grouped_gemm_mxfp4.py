@@ -88,18 +88,18 @@ def grouped_gemm_mxfp4(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = tl.minimum(expert, E - 1)
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:58
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:57
     offs_ta = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:108
     clamped_ta = tl.minimum(offs_ta, TA - 1)
     arange_128 = tl.arange(0, BLOCK_K)
-    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:48
+    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:47
     offs_n = tile_n * BLOCK_N + arange_128
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = tl.arange(0, BLOCK_K // 32)
-    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:58
+    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:57
         offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:108
         a = tl.load(a_ptr + (clamped_ta[:, None] * K + offs_k[None, :]))
-        # specs/moe/grouped_packed.py:47
+        # specs/moe/grouped_packed.py:46
         even, odd = tl.split(tl.reshape(a.to(tl.bfloat16), [BLOCK_M, BLOCK_K // 2, 2]))
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = tl.load(b_ptr + (expert_1 * stride_b0 + offs_b1[:, None] + offs_n[None, :] * stride_b2))
@@ -114,7 +114,7 @@ def grouped_gemm_mxfp4(
             tl.where(index_1 == 0, 5.877471754111438e-39, (index_1 << 23).to(tl.float32, bitcast=True))
         ).to(tl.bfloat16)
         factor = tl.reshape(tl.broadcast_to(scale[:, None, :], [BLOCK_K // 32, 16, BLOCK_N]), [BLOCK_K // 2, BLOCK_N])
-        # specs/moe/grouped_packed.py:52
+        # specs/moe/grouped_packed.py:51
         low = tl.inline_asm_elementwise(
             LOW_E2M1_TIMES, "=r,r,r", [packed, factor], dtype=tl.bfloat16, is_pure=True, pack=2
         )
@@ -122,9 +122,9 @@ def grouped_gemm_mxfp4(
             HIGH_E2M1_TIMES, "=r,r,r", [packed, factor], dtype=tl.bfloat16, is_pure=True, pack=2
         )
         by_row = tl.load(a_scale_ptr + (clamped_ta * tl.cdiv(K, a_scale_group) + k))  # specs/moe/grouped.py:108
-        product = tl.dot(even, low)  # specs/moe/grouped_packed.py:56
+        product = tl.dot(even, low)  # specs/moe/grouped_packed.py:55
         product_1 = tl.dot(odd, high, acc=product)
         acc = acc + product_1 * by_row[:, None]
-    acc_1 = acc * 4.0  # specs/moe/grouped_packed.py:59
+    acc_1 = acc * 4.0  # specs/moe/grouped_packed.py:58
     mask_r = offs_ta < tl.where(live, end, 0)  # specs/moe/grouped.py:119
     tl.store(c_ptr + (offs_ta[:, None] * N + offs_n[None, :]), acc_1.to(tl.bfloat16), mask=mask_r[:, None])

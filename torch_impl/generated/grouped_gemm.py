@@ -73,14 +73,14 @@ def grouped_gemm(
     row = first_1 + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:89
     pair = tl.load(order_ptr + row.to(tl.int64), mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_dense.py:39
-    arange_64 = tl.arange(0, BLOCK_K)  # specs/moe/grouped_dense.py:37
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_dense.py:38
+    arange_64 = tl.arange(0, BLOCK_K)  # specs/moe/grouped_dense.py:36
     arange_128 = tl.arange(0, BLOCK_N)
     offs_n = tile_n * BLOCK_N + arange_128
-    for k in range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0)):  # specs/moe/grouped_dense.py:39
+    for k in range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0)):  # specs/moe/grouped_dense.py:38
         offs_k = k * BLOCK_K + arange_64  # specs/moe/grouped.py:112
         a = tl.load(a_ptr + (source[:, None].to(tl.int64) * stride_a0 + offs_k[None, :].to(tl.int64)))
-        # specs/moe/grouped_dense.py:37
+        # specs/moe/grouped_dense.py:36
         b = tl.load(
             b_ptr + (
                 tl.cast(

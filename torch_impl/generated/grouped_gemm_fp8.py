@@ -73,13 +73,13 @@ def grouped_gemm_fp8(
     pair = tl.load(order_ptr + row.to(tl.int64), mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
     steps = tl.where(owned, tl.cdiv(K, BLOCK_K), 0)  # specs/moe/grouped.py:96
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_fp8.py:58
-    arange_128 = tl.arange(0, BLOCK_K)  # specs/moe/grouped_fp8.py:49
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_fp8.py:57
+    arange_128 = tl.arange(0, BLOCK_K)  # specs/moe/grouped_fp8.py:48
     offs_n = tile_n * BLOCK_N + arange_128
-    for k in tl.range(steps, num_stages=4):  # specs/moe/grouped_fp8.py:58
+    for k in tl.range(steps, num_stages=4):  # specs/moe/grouped_fp8.py:57
         offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:112
         a = tl.load(a_ptr + (source[:, None].to(tl.int64) * stride_a0 + offs_k[None, :].to(tl.int64)))
-        # specs/moe/grouped_fp8.py:49
+        # specs/moe/grouped_fp8.py:48
         b = tl.load(
             b_ptr + (
                 tl.cast(
@@ -98,7 +98,7 @@ def grouped_gemm_fp8(
         )
         # specs/moe/grouped.py:110
         by_row = tl.load(a_scale_ptr + (source.to(tl.int64) * stride_a_scale0 + tl.cast(k, tl.int64)))
-        scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:53
+        scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:52
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
         product = tl.dot(a, b)
         acc = acc + product * scale_1

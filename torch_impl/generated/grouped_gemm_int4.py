@@ -91,23 +91,23 @@ def grouped_gemm_int4(
     row = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:89
     pair = tl.load(order_ptr + row, mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:75
-    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:69
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:74
+    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:68
     offs_n = tile_n * BLOCK_N + arange_64
-    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:75
+    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:74
         # specs/moe/grouped.py:112
         a = tl.load(a_ptr + (source[:, None] * stride_a0 + (k * BLOCK_K + tl.arange(0, BLOCK_K))[None, :]))
-        even, odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/moe/grouped_packed.py:68
+        even, odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/moe/grouped_packed.py:67
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = tl.load(b_ptr + (expert_1 * stride_b0 + offs_b1[:, None] + offs_n[None, :] * stride_b2))
-        # specs/moe/grouped_packed.py:72
+        # specs/moe/grouped_packed.py:71
         low = tl.inline_asm_elementwise(
             LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4
         )
         high = tl.inline_asm_elementwise(
             HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4
         )
-        product = tl.dot(even, low)  # specs/moe/grouped_packed.py:73
+        product = tl.dot(even, low)  # specs/moe/grouped_packed.py:72
         product_1 = tl.dot(odd, high, acc=product)
         # specs/gemm/tiles.py:50
         b_scale = tl.load(b_scale_ptr + (expert_1 * stride_b_scale0 + k + offs_n * stride_b_scale2))

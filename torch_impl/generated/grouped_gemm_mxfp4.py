@@ -93,19 +93,19 @@ def grouped_gemm_mxfp4(
     row = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:89
     pair = tl.load(order_ptr + row.to(tl.int64), mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:58
-    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:48
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:57
+    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:47
     offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = tl.arange(0, BLOCK_K // 32)
-    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:58
+    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:57
         # specs/moe/grouped.py:112
         a = tl.load(
             a_ptr + (
                 source[:, None].to(tl.int64) * stride_a0 + (k * BLOCK_K + tl.arange(0, BLOCK_K))[None, :].to(tl.int64)
             )
         )
-        even, odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/moe/grouped_packed.py:47
+        even, odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/moe/grouped_packed.py:46
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = tl.load(
             b_ptr + (
@@ -131,16 +131,16 @@ def grouped_gemm_mxfp4(
             tl.where(index_1 == 0, 5.877471754111438e-39, (index_1 << 23).to(tl.float32, bitcast=True))
         ).to(tl.bfloat16)
         factor = tl.reshape(tl.broadcast_to(scale[:, None, :], [BLOCK_K // 32, 16, BLOCK_N]), [BLOCK_K // 2, BLOCK_N])
-        # specs/moe/grouped_packed.py:52
+        # specs/moe/grouped_packed.py:51
         low = tl.inline_asm_elementwise(
             LOW_E2M1_TIMES, "=r,r,r", [packed, factor], dtype=tl.bfloat16, is_pure=True, pack=2
         )
         high = tl.inline_asm_elementwise(
             HIGH_E2M1_TIMES, "=r,r,r", [packed, factor], dtype=tl.bfloat16, is_pure=True, pack=2
         )
-        product = tl.dot(even, low, acc=acc)  # specs/moe/grouped_packed.py:54
+        product = tl.dot(even, low, acc=acc)  # specs/moe/grouped_packed.py:53
         acc = tl.dot(odd, high, acc=product)
-    acc_1 = acc * 4.0  # specs/moe/grouped_packed.py:59
+    acc_1 = acc * 4.0  # specs/moe/grouped_packed.py:58
     mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:119
     tl.store(
         c_ptr + (row[:, None].to(tl.int64) * N + offs_n[None, :].to(tl.int64)), acc_1.to(tl.bfloat16),

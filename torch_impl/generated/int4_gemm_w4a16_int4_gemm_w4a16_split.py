@@ -4,6 +4,7 @@
 Generated. Specialised on
     group_size = 128
     weight_order = nk
+    invariant = False
     a = bf16
     b = uint8
     b_scale = bf16

@@ -2,6 +2,7 @@
 """reduce_splits: Sum of the parts of a split product, in order.
 
 Generated. Specialised on
+    invariant = False
     partial = f32
     c = bf16
     SPLITS = 4

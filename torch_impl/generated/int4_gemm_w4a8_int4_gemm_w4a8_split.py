@@ -4,6 +4,7 @@
 Generated. Specialised on
     group_size = 128
     weight_order = nk
+    invariant = False
     scale_mode = token
     out_dtype = bf16
     a = int8
@@ -132,5 +133,5 @@ def int4_gemm_w4a8_split(
         scale_1 = tl.load(b_scale_ptr + (k_3 * stride_b_scale0 + offs_n))
         acc = acc_1 + partial_1 * scale_1[None, :]
     a_scale = tl.load(a_scale_ptr + offs_m)  # specs/gemm/tiles.py:50
-    acc_2 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:76
+    acc_2 = acc * a_scale[:, None]  # specs/gemm/int4_w4a8.py:78
     tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc_2)  # specs/gemm/int4_tiles.py:70

@@ -43,7 +43,7 @@ def attention(step: Step, layer: int, weights: Mapping[str, Any], x: torch.Tenso
         causal=True,
         window_left=left,
         window_right=right,
-        splits=1 if step.options.invariant else 0,
+        invariant=step.options.invariant,
         implementation=how,
     )
     attended = attended.to(x.dtype).reshape(x.shape[0], -1)

@@ -5,7 +5,7 @@ Arrays are the framework's own; element formats are those the executor's target 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from specs.lang.formats.elements import ALL, INT32, ElementFormat
 from specs.tile.ir import Opcode
 
 LoopBody = Callable[[Any, list[Any]], list[Any]]
+RowFunction = Callable[[list[Any]], Any]
 NUMPY_DTYPES: dict[ElementFormat, Any] = {form: form.numpy_dtype for form in ALL}
 
 
@@ -66,6 +67,9 @@ class ArrayOps(Protocol):
 
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
+
+    def by_rows(self, function: RowFunction, arrays: list[Any], size: int) -> Any:
+        """function of `size` rows of arrays [.., M, *] at a time, zeros after the last; results below each other."""
 
     def seen(self, conditions: Any) -> bool:
         """Whether all elements are known to be true without waiting for a device."""
@@ -182,6 +186,22 @@ class ModuleOps:
         for k in range(int(lower), int(upper)):
             carried = body(self.const(k, INT32), carried)
         return carried
+
+    def by_rows(self, function: RowFunction, arrays: list[Any], size: int) -> Any:
+        """A Python loop."""
+        rows, xp = arrays[0].shape[-2], self.xp
+
+        def padded(array: Any) -> Any:
+            return xp.pad(array, [(0, 0)] * (array.ndim - 2) + [(0, -rows % size), (0, 0)])
+
+        found = [function(part) for part in parts_of([padded(array) for array in arrays], size)]
+        return xp.concatenate(found, axis=-2)[..., :rows, :]
+
+
+def parts_of(arrays: list[Any], size: int) -> Iterator[list[Any]]:
+    """The first `size` rows of all arrays [.., M, *], the next ones, and so on; M is a multiple."""
+    for first in range(0, arrays[0].shape[-2], size):
+        yield [array[..., first : first + size, :] for array in arrays]
 
 
 NUMPY = ModuleOps(np)
