@@ -50,20 +50,24 @@ def available(op: str, device: str) -> tuple[str, ...]:
 
 
 INTERPRETED = ":interpret"
-_RANDOM_INTERPRETED = 2
+_COMPOSITE = 12
+"""Steps from which on an operation is made of others, whose kernels the others' cases interpret."""
+_COMPOSITE_CASES = 3
 
 
 def compared(op: str, case: str, kind: Kind, device: str) -> tuple[str, ...]:
     """Implementations that a case runs on.
 
     Interpreters are slow. They show the memory accesses and masks of the generated sources, for which exact data will
-    do in every case; how they add up, which random data asks, two cases answer.
+    do; how they add up, which random data asks, one case answers, not the first, which often has one row.
     """
-    names = available(op, device)
-    small = [one.name for one in specs.get(op).cases if not one.large]
-    if kind == "exact" or case in small[:_RANDOM_INTERPRETED]:
-        return names
-    return tuple(name for name in names if not name.endswith(INTERPRETED))
+    names, spec = available(op, device), specs.get(op)
+    small = [one.name for one in spec.cases if not one.large]
+    if kind == "random":
+        interpreted = small[1:2] or small
+    else:
+        interpreted = small[:_COMPOSITE_CASES] if len(spec.steps) > _COMPOSITE else small
+    return names if case in interpreted else tuple(name for name in names if not name.endswith(INTERPRETED))
 
 
 def pairs(names: tuple[str, ...]) -> list[str]:
