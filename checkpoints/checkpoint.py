@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from checkpoints.chat import ChatTemplate
 from checkpoints.tokenizer import Tokenizer
 from specs.decoder.config import DecoderConfig
-from specs.decoder.host import HostWeight
+from specs.decoder.host import HostWeight, values
 from specs.decoder.weights import Tensors, Weight, layer_weights, model_weights
 
 T = TypeVar("T")
@@ -31,6 +31,10 @@ class Checkpoint:
     tokenizer: Tokenizer
     chat: ChatTemplate | None
     quantisation: str
+
+    def decoded(self) -> Checkpoint:
+        """The same with every quantised tensor decoded, float32: more memory, and decoded once for many uses."""
+        return replace(self, tensors={name: values(tensor) for name, tensor in self.tensors.items()})
 
     def placed(self, place: Callable[[Weight, HostWeight], T]) -> tuple[dict[str, T], tuple[dict[str, T], ...]]:
         """What `place` makes of every weight and its declaration: outside the layers, and of every layer."""

@@ -392,9 +392,9 @@ def job(
     report: ReportOption = None,
     xpu: LadderOption = None,
 ) -> None:
-    """The main job: a real model quantised in every scheme, and every case.
+    """The main job: a real encoder quantised in every scheme, a real language model token by token, and every case.
 
-    Status 1 when anything failed, 3 when the model, the device or one of the implementations did not run.
+    Status 1 when anything failed, 3 when a model, the device or one of the implementations did not run.
     """
     from parity.commands import comparing
     from parity.commands.status import Asked

@@ -83,20 +83,23 @@ def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: s
 
 
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
-    """The real model under every scheme, and every case of the operations of `JOB_FAMILIES`.
+    """Two real models under every scheme, and every case of the operations of `JOB_FAMILIES`.
 
-    quick: the first scheme, and no cases.
+    quick: the first scheme of each, and no cases.
 
     Raises:
-        Unsupported: the model or a framework is not installed, or a framework does not see the device.
+        Unsupported: a model or a framework is not installed, or a framework does not see the device.
     """
     from parity.commands.job_cases import beside
+    from parity.models.decoder import job as decoder
     from parity.models.minilm import assets, job
     from parity.models.minilm.plain import PLAIN
     from parity.models.minilm.schemes import SCHEMES
 
     watch = Stopwatch()
-    assets.folder()  # before anything is started that would have to be waited for
+    # Before anything is started that would have to be waited for.
+    assets.folder()
+    decoder.check_installed()
     ops = [op for op in map(specs.get, specs.names()) if op.family in JOB_FAMILIES]
     with beside(() if quick else ops, seed=seed, implementations=implementations, device=device) as cases:
         found = job.run(
@@ -105,9 +108,10 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
             schemes=SCHEMES[:1] if quick else (PLAIN, *SCHEMES),
             progress=_tell,
         )
+        language = decoder.run(device=device, schemes=decoder.SCHEMES[:1] if quick else decoder.SCHEMES, progress=_tell)
         _tell("the cases of the operations")
         results = cases.results()
-    return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(),))
+    return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(), language))
 
 
 def _tell(text: str) -> None:

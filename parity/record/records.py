@@ -184,7 +184,7 @@ class Drift:
     """What was compared, such as "torch:eager vs float32" or "torch:eager vs jax:xla"."""
     errors: tuple[float, ...]
     """|x - y| / |y| over all tokens (Frobenius norms), one for each stage of the section; of the last one over all
-    sentences.
+    sentences. Of language models the root mean square of the tokens' own |x - y| / |y|.
     """
 
 
@@ -217,6 +217,49 @@ class Similarity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenResult:
+    """One token of an answer: what every implementation would say there, after the same tokens."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    position: int
+    """Of the token in its request."""
+    text: str
+    """The token that the oracle's logits are largest for, which the text goes on with."""
+    margin: float
+    """Largest minus second largest logit of the oracle."""
+    errors: tuple[float, ...]
+    """Per implementation: how far the difference of any two of its logits is off, at most. An error below the margin
+    cannot change the token.
+    """
+    tokens: tuple[str, ...]
+    """Per implementation: the token that it takes at temperature 0."""
+    verdict: Literal["equal", "tie", "differs"]
+    """Whether all take the oracle's; "tie" where one does not and its error is not below the margin."""
+
+    @property
+    def tied(self) -> bool:
+        """Whether the margin does not exceed the errors, so that either token is right."""
+        return self.margin <= max(self.errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerResult:
+    """The answer of a language model to one question, token by token."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    scheme: str
+    """In which formats the model ran."""
+    question: str
+    """What was asked."""
+    implementations: tuple[str, ...]
+    """What computed it, in the order of `TokenResult.errors`."""
+    tokens: tuple[TokenResult, ...]
+    """In the order of the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSection:
     """What quantisation does to one real model."""
 
@@ -239,7 +282,9 @@ class ModelSection:
     drifts: tuple[Drift, ...] = ()
     """Per scheme: every implementation against the float32 model, then implementations against each other."""
     steps: tuple[StepResult, ...] = ()
-    """Every operation of every stage on the same bytes."""
+    """Every operation of every stage on the same bytes; of language models also hidden states, logits and draws."""
+    answers: tuple[AnswerResult, ...] = ()
+    """Of language models: one per scheme and question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ RIGHT: Final = svg.WIDTH - 22.0
 TOP: Final = 12.0
 BASE: Final = 172.0
 HEIGHT: Final = 212.0
+MAX_TICKS: Final = 16
+"""Stages that are named below a picture; of more, every second or third layer is."""
 SIZES: Final = (5.0, 3.0, 4.0)
 """Half the size of the marks of each line: the first two lie on each other where frameworks agree, and both show."""
 
@@ -41,7 +43,8 @@ def draw(drifts: tuple[Drift, ...], stages: tuple[str, ...], axis: tuple[int, in
             svg.text(LEFT - 10, _y(power, axis) + 4, f"10{wording.superscript(power)}", "tick", "end"),
         )
     ]
-    ticks = [_tick(LEFT + i * step, stage) for i, stage in enumerate(stages)]
+    every = -(-len(stages) // MAX_TICKS)
+    ticks = [_tick(LEFT + i * step, stage) for i, stage in enumerate(stages) if _number(stage) % every == 0]
     lines = [part for i, drift in enumerate(drifts) for part in _line(i, drift, stages, axis, step)]
     return svg.picture(
         name,
@@ -69,6 +72,12 @@ def legend(pairs: tuple[str, ...]) -> Markup:
         sample = tag("svg", stroke, _mark(i, 14, 7), viewBox="0 0 28 14", aria_hidden="true", class_="wide")
         items.append(tag("li", sample, tag("span", pair)))
     return tag("ul", join(*items), class_="legend")
+
+
+def _number(stage: str) -> int:
+    """Number of a layer; 0 for other stages."""
+    name = stage.removeprefix("layer ")
+    return int(name) if name != stage else 0
 
 
 def _tick(x: float, stage: str) -> Markup:

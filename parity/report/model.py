@@ -5,7 +5,7 @@ embeddings.
 from __future__ import annotations
 
 from parity.record.records import LinearResult, ModelSection, Similarity, count
-from parity.report import heatmap, layers, parts, whole
+from parity.report import heatmap, language, layers, parts, whole
 from parity.report.markup import Markup, join, tag
 from parity.show import wording
 
@@ -27,7 +27,7 @@ def section(model: ModelSection, number: int) -> Markup:
         tag("p", model.note) if model.note else "",
         _sentences(model.sentences),
         _linears(model.linears, number),
-        whole.section(model, number),
+        language.section(model, number) if model.answers else whole.section(model, number),
         _similarities(model, number),
     )
 

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from parity.record.records import ModelSection, StepResult, count
 from parity.show import wording
 from parity.show.describe import Row, Section
+from parity.show.language_sections import language_sections
 
 
 def model_sections(model: ModelSection) -> Iterator[Section]:
     """Every table that the section has numbers for."""
+    if model.answers:
+        yield from language_sections(model)
+        return
     yield linears_section(model)
     if model.steps:
         yield stages_section(model)

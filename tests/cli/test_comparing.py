@@ -13,11 +13,12 @@ from typer.testing import CliRunner, Result
 import specs
 from parity.cli import app
 from parity.commands import comparing, job_cases
+from parity.models.decoder import job as decoder
 from parity.models.minilm import assets
 from parity.models.minilm import job as minilm
 from parity.models.minilm.outcomes import JobResult, LinearOutcome
 from parity.record.json import from_json
-from parity.record.records import CaseResult, RunRecord, Status
+from parity.record.records import CaseResult, ModelSection, RunRecord, Status
 from parity.xpu.record import LadderRecord, to_json
 from specs.export import content_hash
 from specs.lang.errors import Unsupported
@@ -161,8 +162,14 @@ def model(monkeypatch: pytest.MonkeyPatch) -> list[Status]:
             seconds=1.0,
         )
 
+    def language(**asked: Any) -> ModelSection:
+        ASKED["language schemes"] = len(asked["schemes"])
+        return ModelSection(name="a language model")
+
     monkeypatch.setattr(minilm, "run", run)
-    monkeypatch.setattr(assets, "folder", Path)  # where the model is not installed too
+    monkeypatch.setattr(decoder, "run", language)
+    monkeypatch.setattr(assets, "folder", Path)  # where the models are not installed too
+    monkeypatch.setattr(decoder, "check_installed", lambda: None)
     return statuses
 
 
@@ -175,7 +182,8 @@ def test_job_is_the_model_and_every_case(found: list[CaseResult], model: list[St
     own = {name for name in specs.names() if specs.get(name).family in ("quant", "gemm")}
     assert set(ASKED["names"]) == own
     assert ASKED["implementations"] == ("torch:eager", "jax:xla")
-    assert len(record.results) == len(record.models) == 1
+    assert len(record.results) == 1
+    assert [one.name for one in record.models] == ["all-MiniLM-L6-v2", "a language model"]
     assert set(record.spec_hashes) >= own
 
 
@@ -184,7 +192,7 @@ def test_quick_job_is_one_scheme_and_no_cases(found: list[CaseResult], model: li
     model.append("passed")
     json_file = tmp_path / "job.json"
     assert parity("job", "--quick", "--json", str(json_file)).exit_code == OK
-    assert ASKED["schemes"] == 1
+    assert ASKED["schemes"] == ASKED["language schemes"] == 1
     assert read(json_file).results == ()
 
 
@@ -219,6 +227,7 @@ def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(minilm, "run", run)
     monkeypatch.setattr(assets, "folder", Path)
+    monkeypatch.setattr(decoder, "check_installed", lambda: None)
     said = parity("job", "--quick")
     assert said.exit_code == NOT_RUN
     assert "not run" in said.output
