@@ -962,7 +962,8 @@ def gguf_gemm(
     d, s, q, dmin and m are the scale, the group's scale, the code's value, the scale of minima and the group's
     minimum in the block of element k of row n, as the block type declares (`specs.lang.formats.ggml`, docs/gguf.md);
     dmin m is added in Q4_1 and Q5_1, and 0 in types without minima. W is not rounded: sums of A q over a group are
-    scaled in float32, and minima multiply the sums of A over their groups.
+    multiplied by s in float32, their sum over the block by d. Minima multiply the sums of A over their groups,
+    likewise m first.
 
     With invariant=True a row of C has the same bits whatever the number of rows.
 

@@ -18,11 +18,11 @@ Generated. Specialised on
     even_k = True
     by_row = True
     BLOCK_M = 16
-    BLOCK_N = 128
+    BLOCK_N = 64
     BLOCK_K = 128
     GROUP_M = 1
     num_warps = 2
-    num_stages = 3
+    num_stages = 4
 """
 
 import jax
@@ -30,7 +30,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import fma, high_e2m1_times, low_e2m1_times, pipelined, split_pairs
+from jax_impl.platforms.triton_ops import fma, high_e2m1_times, low_e2m1_times, pipelined, split_pairs, transposed
 
 
 def grouped_gemm_mxfp4(
@@ -40,13 +40,13 @@ def grouped_gemm_mxfp4(
 ):
     E = 256
     BLOCK_M = 16
-    BLOCK_N = 128
+    BLOCK_N = 64
     BLOCK_K = 128
     pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     slot = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    number = jnp.arange(256, dtype=jnp.int32)  # specs/moe/grouped.py:63
+    number = jnp.arange(256, dtype=jnp.int32)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offsets = plgpu.load(offsets_ref.at[number], mask=exists, other=0)
@@ -63,43 +63,44 @@ def grouped_gemm_mxfp4(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = jnp.minimum(expert, E - 1)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:57
-    offs_ta = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:108
+    acc = jnp.full((BLOCK_N, BLOCK_M), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:68
+    offs_ta = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:116
     clamped_ta = jnp.minimum(offs_ta, TA - 1)
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
-    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:47
-    offs_n = tile_n * BLOCK_N + arange_128
+    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:56
+    offs_n = tile_n * BLOCK_N + arange_64
     # A code times a power of two is exact in BF16, which has the exponents of E8M0: one sum goes over all groups.
     arange_4 = jnp.arange(BLOCK_K // 32, dtype=jnp.int32)
-    def step(k, carry):  # specs/moe/grouped_packed.py:57
-        k = pipelined(k, 3, warps=2)
+    def step(k, carry):  # specs/moe/grouped_packed.py:68
+        k = pipelined(k, 4, warps=2)
         (acc_2,) = carry
-        offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:108
+        offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:116
         a = plgpu.load(a_ref.at[clamped_ta[:, None], offs_k[None, :]])
-        # specs/moe/grouped_packed.py:46
+        # specs/moe/grouped_packed.py:55
         even, odd = split_pairs(a.astype(jnp.bfloat16).reshape(BLOCK_M, BLOCK_K // 2, 2))
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_b1[:, None]])
         offs_b_scale1 = k * (BLOCK_K // 32) + arange_4
         b_scale = plgpu.load(b_scale_ref.at[expert_1, offs_n[None, :], offs_b_scale1[:, None]])
         index_1 = b_scale.astype(jnp.int32)
-        # 5.877471754111438e-39 is 2**-127
-        scale = jnp.where(
-            index_1 == 255, float("nan"),
-            jnp.where(index_1 == 0, 5.877471754111438e-39, jax.lax.bitcast_convert_type(index_1 << 23, jnp.float32))
-        ).astype(jnp.bfloat16)
+        scale = jax.lax.bitcast_convert_type(
+            jnp.where(index_1 == 255, 32704, jnp.maximum(index_1 << 7, 64)).astype(jnp.int16), jnp.bfloat16
+        )
         factor = jnp.broadcast_to(scale[:, None, :], (BLOCK_K // 32, 16, BLOCK_N)).reshape(BLOCK_K // 2, BLOCK_N)
-        low = low_e2m1_times(packed, factor)  # specs/moe/grouped_packed.py:51
+        low = low_e2m1_times(packed, factor)  # specs/moe/grouped_packed.py:60
         high = high_e2m1_times(packed, factor)
-        by_row = plgpu.load(a_scale_ref.at[clamped_ta, k])  # specs/moe/grouped.py:108
-        product = jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:55
-        product_1 = product + jnp.dot(odd, high, preferred_element_type=jnp.float32)
-        return (fma(product_1, by_row[:, None], acc_2),)
-    # specs/moe/grouped_packed.py:57
+        by_row = plgpu.load(a_scale_ref.at[clamped_ta, k])  # specs/moe/grouped.py:116
+        by_row_1 = by_row[None, :]  # specs/moe/grouped_packed.py:64
+        # specs/moe/grouped_packed.py:52
+        acc_3 = jnp.dot(transposed(low), transposed(even), preferred_element_type=jnp.float32)
+        product = acc_3 + jnp.dot(transposed(high), transposed(odd), preferred_element_type=jnp.float32)
+        return (fma(product, by_row_1, acc_2),)
+    # specs/moe/grouped_packed.py:68
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))
-    acc_3 = acc_1 * 4.0
-    mask_r = offs_ta < jnp.where(live, end, 0)  # specs/moe/grouped.py:119
+    acc_4 = acc_1 * 4.0
+    acc_5 = transposed(acc_4)
+    mask_r = offs_ta < jnp.where(live, end, 0)  # specs/moe/grouped.py:126
     plgpu.store(
-        c_ref.at[offs_ta[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16),
+        c_ref.at[offs_ta[:, None], offs_n[None, :]], acc_5.astype(jnp.bfloat16),
         mask=jnp.broadcast_to(mask_r[:, None], (BLOCK_M, BLOCK_N))
     )

@@ -40,7 +40,7 @@ def grouped_gemm(
     BLOCK_N = 128
     BLOCK_K = 64
     GROUP_M = 8
-    row_tiles = R // BLOCK_M + (E + 1)  # specs/moe/grouped.py:62
+    row_tiles = R // BLOCK_M + (E + 1)  # specs/moe/grouped.py:63
     pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
@@ -51,7 +51,7 @@ def grouped_gemm(
     inside = jax.lax.rem(pid, jnp.int32(per_band))
     slot = first + jax.lax.rem(inside, height)
     tile_n = jax.lax.div(inside, height)
-    number = jnp.arange(256, dtype=jnp.int32)  # specs/moe/grouped.py:63
+    number = jnp.arange(256, dtype=jnp.int32)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offset = plgpu.load(offsets_ref.at[number], mask=exists, other=0)
@@ -69,7 +69,7 @@ def grouped_gemm(
     live = starts & (first_1 < end)
     owned = live & (expert < E)
     expert_1 = jnp.minimum(expert, E - 1)
-    row = first_1 + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:89
+    row = first_1 + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:90
     pair = plgpu.load(order_ref.at[row], mask=(row >= 0) & (row < R), other=0)
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_dense.py:38
@@ -78,13 +78,13 @@ def grouped_gemm(
     offs_n = tile_n * BLOCK_N + arange_128
     def step(k, carry):  # specs/moe/grouped_dense.py:38
         (acc_2,) = carry
-        offs_k = k * BLOCK_K + arange_64  # specs/moe/grouped.py:112
+        offs_k = k * BLOCK_K + arange_64  # specs/moe/grouped.py:119
         a = plgpu.load(a_ref.at[source[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_k[:, None]])  # specs/moe/grouped_dense.py:36
         return (acc_2 + jnp.dot(a, b, preferred_element_type=jnp.float32),)
     # specs/moe/grouped_dense.py:38
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))
-    offs_r = first_1 + arange_128  # specs/moe/grouped.py:119
+    offs_r = first_1 + arange_128  # specs/moe/grouped.py:126
     mask_r = offs_r < jnp.where(live, end, 0)
     plgpu.store(
         c_ref.at[offs_r[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),

@@ -51,7 +51,7 @@ def grouped_gemm_fp8(
     tiles_n = pl.cdiv(N, BLOCK_N)
     slot = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    number = jnp.arange(256, dtype=jnp.int32)  # specs/moe/grouped.py:63
+    number = jnp.arange(256, dtype=jnp.int32)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offsets = plgpu.load(offsets_ref.at[number], mask=exists, other=0)
@@ -68,29 +68,29 @@ def grouped_gemm_fp8(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = jnp.minimum(expert, E - 1)
-    row = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:89
+    row = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:90
     pair = plgpu.load(order_ref.at[row], mask=(row >= 0) & (row < R), other=0)
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
-    steps = jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0))  # specs/moe/grouped.py:96
+    steps = jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0))  # specs/moe/grouped.py:97
     acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_fp8.py:57
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/moe/grouped_fp8.py:48
     offs_n = tile_n * BLOCK_N + arange_128
     def step(k, carry):  # specs/moe/grouped_fp8.py:57
         k = pipelined(k, 4, warps=4)
         (acc_2,) = carry
-        offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:112
+        offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:119
         a = plgpu.load(a_ref.at[source[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_k[:, None]])  # specs/moe/grouped_fp8.py:48
         tile_n_1 = jax.lax.div(tile_n * BLOCK_N, jnp.int32(BLOCK_N))
         # specs/gemm/tiles.py:50
         scale = plgpu.load(b_scale_ref.at[expert_1, jax.lax.div(tile_n_1 * BLOCK_N, jnp.int32(group)), k])
-        by_row = plgpu.load(a_scale_ref.at[source, k])  # specs/moe/grouped.py:110
+        by_row = plgpu.load(a_scale_ref.at[source, k])  # specs/moe/grouped.py:118
         scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:52
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
         product = dot_fp8(a, b)
         return (fma(product, scale_1, acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/moe/grouped_fp8.py:57
-    mask_r = row < jnp.where(live, end, 0)  # specs/moe/grouped.py:119
+    mask_r = row < jnp.where(live, end, 0)  # specs/moe/grouped.py:126
     plgpu.store(
         c_ref.at[row[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
         mask=jnp.broadcast_to(mask_r[:, None], (BLOCK_M, BLOCK_N))

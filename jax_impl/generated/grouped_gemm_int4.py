@@ -47,7 +47,7 @@ def grouped_gemm_int4(
     tiles_n = pl.cdiv(N, BLOCK_N)
     slot = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    number = jnp.arange(128, dtype=jnp.int32)  # specs/moe/grouped.py:63
+    number = jnp.arange(128, dtype=jnp.int32)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offsets = plgpu.load(offsets_ref.at[number], mask=exists, other=0)
@@ -64,29 +64,29 @@ def grouped_gemm_int4(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = jnp.minimum(expert, E - 1)
-    row = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:89
+    row = slot + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/moe/grouped.py:90
     pair = plgpu.load(order_ref.at[row], mask=(row >= 0) & (row < R), other=0)
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:74
-    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:68
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_packed.py:85
+    arange_64 = jnp.arange(BLOCK_K // 2, dtype=jnp.int32)  # specs/moe/grouped_packed.py:79
     offs_n = tile_n * BLOCK_N + arange_64
-    def step(k, carry):  # specs/moe/grouped_packed.py:74
+    def step(k, carry):  # specs/moe/grouped_packed.py:85
         k = pipelined(k, 3, warps=4)
         (acc_2,) = carry
-        # specs/moe/grouped.py:112
+        # specs/moe/grouped.py:119
         a = plgpu.load(a_ref.at[source[:, None], (k * BLOCK_K + jnp.arange(BLOCK_K, dtype=jnp.int32))[None, :]])
-        even, odd = split_pairs(a.reshape(BLOCK_M, BLOCK_K // 2, 2))  # specs/moe/grouped_packed.py:67
+        even, odd = split_pairs(a.reshape(BLOCK_M, BLOCK_K // 2, 2))  # specs/moe/grouped_packed.py:78
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_b1[:, None]])
-        low = low_nibbles(packed, jnp.bfloat16)  # specs/moe/grouped_packed.py:71
+        low = low_nibbles(packed, jnp.bfloat16)  # specs/moe/grouped_packed.py:82
         high = high_nibbles(packed, jnp.bfloat16)
-        product = jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:72
+        product = jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:83
         product_1 = product + jnp.dot(odd, high, preferred_element_type=jnp.float32)
         b_scale = plgpu.load(b_scale_ref.at[expert_1, offs_n, k])  # specs/gemm/tiles.py:50
         return (fma(product_1, b_scale.astype(jnp.float32)[None, :], acc_2),)
-    # specs/moe/grouped_packed.py:74
+    # specs/moe/grouped_packed.py:85
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))
-    mask_r = row < jnp.where(live, end, 0)  # specs/moe/grouped.py:119
+    mask_r = row < jnp.where(live, end, 0)  # specs/moe/grouped.py:126
     plgpu.store(
         c_ref.at[row[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
         mask=jnp.broadcast_to(mask_r[:, None], (BLOCK_M, BLOCK_N))

@@ -133,10 +133,13 @@ def invariant() -> Attribute:
     return Attribute(name="invariant", kind=bool, default=False, doc=doc)
 
 
-def tunables() -> tuple[Tunable, ...]:
-    """Tile sizes and launch parameters of the family."""
+def tunables(least_rows: int = 16) -> tuple[Tunable, ...]:
+    """Tile sizes and launch parameters of the family.
+
+    least_rows: of a tile; 8 where rows of A are the columns of matrix instructions.
+    """
     return (
-        Tunable(name="BLOCK_M", values=(16, 32, 64, 128, 256)),
+        Tunable(name="BLOCK_M", values=(*(8,)[: least_rows < 16], 16, 32, 64, 128, 256)),
         Tunable(name="BLOCK_N", values=(16, 32, 64, 128, 256)),
         Tunable(name="BLOCK_K", values=(32, 64, 128, 256)),
         Tunable(name="GROUP_M", values=(1, 8, 16), doc="row tiles per band"),

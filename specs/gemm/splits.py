@@ -10,7 +10,7 @@ from typing import Any
 
 from specs.gemm.scaled import FREE_TILES, K, M, N, invariant
 from specs.gemm.tiles import finish, span
-from specs.lang.declare.axes import Axis, Ref, as_expr, emax, emin
+from specs.lang.declare.axes import Axis, ExprLike, Ref, as_expr, emax, emin
 from specs.lang.declare.kernel import Access, Array, Kernel, Tunable
 from specs.lang.formats.elements import F32
 from specs.tile.blocks import UNDEFINED, load_block
@@ -24,7 +24,7 @@ _COLUMNS = 64
 """Columns of one tile."""
 
 
-def splits_axis(*, programs: int = 512, least: int = 1024, most: int = 8) -> Axis:
+def splits_axis(*, programs: ExprLike = 512, least: int = 1024, most: int = 8) -> Axis:
     """The parts of K that are summed on their own.
 
     Args:

@@ -1,8 +1,11 @@
 """The tile program of products with weights in packed blocks: one body, which decodes what the block declares.
 
 The codes q multiply the activations as they are, exact in every 16-bit format, and each group's sum is scaled in
-float32. A minimum multiplies the sum of the activations of its group. So operands are never rounded, whatever the
-range of the scales.
+float32: by the group's code first, and the sum over the groups by the number of the block. A minimum multiplies the sum
+of the activations of its group. So operands are never rounded, whatever the range of the scales.
+
+Tiles are tiles of the transposed result, W A^T: rows of the weight are the rows of a matrix instruction, where four
+threads share a row and its scales; as columns eight would.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from specs.lang.formats.elements import F16, F32
 from specs.lang.formats.ggml import BY_NAME
 from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import dot, fori_loop, full, minimum, program_id, reduce_sum, rescale, zeros
+from specs.tile.language import dot, fori_loop, minimum, program_id, reduce_sum, rescale, zeros
 from specs.tile.library.packed import PackedTile, segment
 
 _FEW = 16
@@ -45,12 +48,13 @@ def gguf_gemm(p: Any) -> None:
                 index,
                 part=k % parts if parts > 1 else None,
                 parts=parts,
-                elements_first=True,
+                wide=p.WIDE,
             )
             acc = product(p, weight, k * p.STEP + i * form.elements, acc, rows)
         return acc
 
-    acc = fori_loop(0, steps, step, zeros((p.BLOCK_M, p.BLOCK_N)), stages=p.num_stages)
+    acc = fori_loop(0, steps, step, zeros((p.BLOCK_N, p.BLOCK_M)), stages=p.num_stages)
+    acc = acc.transpose()
     if split is None:
         finish(p, acc, rows, cols)
     else:
@@ -58,24 +62,36 @@ def gguf_gemm(p: Any) -> None:
 
 
 def product(p: Any, weight: PackedTile, start: Tile, acc: Tile, rows: Slice) -> Tile:
-    """acc plus one block of the contraction, or one part of it, from column `start` of A on."""
+    """acc, transposed, plus one block of the contraction, or one part of it, from column `start` of A on."""
     form = weight.form
     depth, operand = segment(form), p.a.element
+    sums = lows = None
     for group in range(form.groups // weight.parts):
         partial = total = None
         for first in range(group * form.group, (group + 1) * form.group, depth):
-            a = load_block(p.a, (rows, ds(start + first, depth, in_bounds=True)))
-            partial = dot(a, weight.factors(first, depth, operand), partial)
+            a = load_block(p.a, (rows, ds(start + first, depth, in_bounds=True))).transpose()
+            partial = dot(weight.factors(first, depth, operand), a, partial)
             if form.minimum is None:
                 continue
             if p.BLOCK_M <= _FEW:
-                total = dot(a, full((depth, p.BLOCK_N), 1.0, operand), total)
+                total = dot(weight.ones(first, depth, operand), a, total)
             else:
-                added = reduce_sum(a.to(F32), axis=1)[:, None]
+                added = reduce_sum(a.to(F32), axis=0)[None, :]
                 total = added if total is None else total + added
         assert partial is not None
-        scale = weight.scale(group)[None, :]
-        acc = acc + (partial * scale if form.scale.element == F16 else rescale(partial, scale))
+        sums = _plus(sums, partial, weight.code_of_scale(group))
         if total is not None:
-            acc = acc + total * weight.minimum(group)[None, :]
-    return acc
+            lows = _plus(lows, total, weight.code_of_minimum(group))
+    assert sums is not None
+    scale = weight.number(form.scale)[:, None]
+    acc = acc + (sums * scale if form.scale.element == F16 else rescale(sums, scale))
+    if form.minimum is None or lows is None:
+        return acc
+    low = lows * weight.number(form.minimum)[:, None]
+    return acc - low if form.subtracted else acc + low
+
+
+def _plus(acc: Tile | None, x: Tile, factor: Tile | None) -> Tile:
+    """acc + x * factor, of rows; without a factor x."""
+    x = x if factor is None else x * factor[:, None]
+    return x if acc is None else acc + x

@@ -17,7 +17,8 @@ from specs.lang.formats.packed import Codes, PackedBlock
 NDArray = np.ndarray[Any, Any]
 QUANT_TYPE = Ref("quant_type")
 SOURCE = "GGUF (ggml): gguf-py 0.19.0, ggml-quants.c"
-_SUPER = 256
+SUPER = 256
+"""Elements of a large block."""
 
 
 def quant_type() -> Attribute:
@@ -46,13 +47,13 @@ def packed_rows(name: str, rows: Axis, columns: Axis, doc: str) -> Array:
 
 def whole_blocks(argument: str, columns: Axis) -> Constraint:
     """Rows that blocks divide."""
-    small = (QUANT_TYPE.equals(form.name) for form in BLOCKS if form.elements < _SUPER)
+    small = (QUANT_TYPE.equals(form.name) for form in BLOCKS if form.elements < SUPER)
     in_small = next(small)
     for other in small:
         in_small = in_small.or_(other)
     return Constraint(
         argument=argument,
-        holds=(columns % _SUPER).equals(0).or_(in_small.and_((columns % 32).equals(0))),
+        holds=(columns % SUPER).equals(0).or_(in_small.and_((columns % 32).equals(0))),
         message="rows of whole blocks (32 elements; 256 in types whose names end in _K)",
         failure=f"rows of {{{columns.name}}} elements are not whole {{quant_type}} blocks",
     )

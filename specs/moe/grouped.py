@@ -21,6 +21,7 @@ import numpy as np
 
 from specs.cache.declared import index
 from specs.gemm.oracle import product
+from specs.gemm.scaled import FREE_TILES
 from specs.gemm.tiles import span, tile_position
 from specs.lang.declare.axes import Axis, Expr, Ref, cdiv, emin
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Role
@@ -30,7 +31,7 @@ from specs.lang.formats.elements import BF16, F16, F32, INT32
 from specs.moe.declared import power_of_two
 from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import ArrayHandle, arange, load, maximum, minimum, reduce_sum, where
+from specs.tile.language import ArrayHandle, arange, both, load, maximum, minimum, reduce_sum, where
 
 TA = Axis(name="TA", doc="rows of the activations")
 ENTRIES = Axis(name="ENTRIES", doc="entries of the order")
@@ -97,9 +98,16 @@ def steps_of(p: Any, at: Rows, depth: int) -> Tile:
     return count
 
 
-def activations(p: Any, at: Rows, depth: Slice) -> Tile:
-    """[BLOCK_M, depth] of the activations; rows after the expert's are not stored, so anything is read for them."""
-    return rows_of(p.a, at, depth, None if p.even_k else depth.indices() < p.K)
+def activations(p: Any, at: Rows, depth: Slice, own: bool = False) -> Tile:
+    """[BLOCK_M, depth] of the activations; rows after the expert's are not stored, so anything is read for them.
+
+    own: read nothing for them, where weights are so small that this would be much of what is read.
+    """
+    inside = None if p.even_k else (depth.indices() < p.K)[None, :]
+    if own and at.source is not None:
+        assert at.rows.end is not None
+        inside = both(inside, (at.rows.indices() < at.rows.end)[:, None])
+    return rows_of(p.a, at, depth, inside)
 
 
 def rows_of(array: ArrayHandle, at: Rows, depth: Slice | Tile, inside: Tile | None = None) -> Tile:
@@ -108,8 +116,7 @@ def rows_of(array: ArrayHandle, at: Rows, depth: Slice | Tile, inside: Tile | No
         return load_block(array, (ds(at.rows.start, at.rows.size, padding=UNDEFINED), depth))
     if not isinstance(depth, Slice):
         return load(array, (at.source, depth))
-    mask = None if inside is None else inside[None, :]
-    return load(array, (at.source[:, None], depth.indices()[None, :]), mask)
+    return load(array, (at.source[:, None], depth.indices()[None, :]), inside)
 
 
 def finish(p: Any, acc: Tile, at: Rows, cols: Slice) -> None:
@@ -181,8 +188,12 @@ def grid() -> tuple[Expr, ...]:
 
 def classes(few: int = 16, some: int = 64) -> dict[str, Expr | None]:
     """Classes of calls by rows per expert."""
-    free, each = Ref("invariant").equals(0), cdiv(R, E)
-    return {"few_rows": free.and_(each <= few), "some_rows": free.and_(each <= some), "rest": None}
+    return {"few_rows": up_to(few), "some_rows": up_to(some), "rest": None}
+
+
+def up_to(rows: int) -> Expr:
+    """Calls with at most `rows` rows per expert, whose kernels may depend on how many there are."""
+    return FREE_TILES.and_(cdiv(R, E) <= rows)
 
 
 # -- oracle and sample ------------------------------------------------------------------------------------------------

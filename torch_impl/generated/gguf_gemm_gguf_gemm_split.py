@@ -8,12 +8,13 @@ Generated. Specialised on
     a = bf16
     b = uint8
     c = f32
-    SPLITS = 16
+    SPLITS = 8
     even_m = True
     even_n = True
     BLOCK_M = 16
-    BLOCK_N = 128
+    BLOCK_N = 64
     STEP = 256
+    WIDE = 0
     GROUP_M = 1
     num_warps = 2
     num_stages = 3
@@ -51,283 +52,224 @@ def gguf_gemm_split(
     stride_a0,
     stride_b0,
 ):
-    SPLITS: tl.constexpr = 16
+    SPLITS: tl.constexpr = 8
     BLOCK_M: tl.constexpr = 16
-    BLOCK_N: tl.constexpr = 128
+    BLOCK_N: tl.constexpr = 64
     STEP: tl.constexpr = 256
     pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
     # Columns after the last are not stored: the last one is read in their place, without a mask.
-    column = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/gguf/tiles.py:32
+    column = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)  # specs/gguf/tiles.py:35
     split = tl.program_id(1)
     steps = K // STEP
     steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/splits.py:43
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gguf/tiles.py:53
-    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gguf/tiles.py:67
+    acc = tl.full([BLOCK_N, BLOCK_M], 0.0, tl.float32)  # specs/gguf/tiles.py:56
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gguf/tiles.py:72
     arange_32 = tl.arange(0, 32)
-    for k in tl.range(steps_1, num_stages=3):  # specs/gguf/tiles.py:53
+    for k in tl.range(steps_1, num_stages=3):  # specs/gguf/tiles.py:56
         k_1 = k * SPLITS + split  # specs/gemm/splits.py:52
         start = k_1 * 144
-        start_1 = k_1 * STEP  # specs/gguf/tiles.py:50
-        offs_k = start_1 + arange_32  # specs/gguf/tiles.py:67
+        start_1 = k_1 * STEP  # specs/gguf/tiles.py:53
+        offs_k = start_1 + arange_32  # specs/gguf/tiles.py:72
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
+        a_1 = tl.permute(a, [1, 0])
         zero = tl.full([1, 1], 0.0, tl.bfloat16)
         start_2 = start + 16
-        b = tl.load(b_ptr + column[None, :].to(tl.int64) * stride_b0 + start_2 + arange_32[:, None])
+        b = tl.load(b_ptr + column[:, None].to(tl.int64) * stride_b0 + start_2 + arange_32[None, :])
         partial = tl.dot(
-            a,
             tl.inline_asm_elementwise(
                 LOW_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b, zero + 128.0], dtype=tl.bfloat16, is_pure=True, pack=4
-            )
+            ),
+            a_1
         )
-        total = tl.dot(a, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        word = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + start).to(tl.pointer_type(tl.int32)))
-        index = word & 65535
-        number = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_1 = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + (start + 4)).to(tl.pointer_type(tl.int32)))
-        code = word_1 & 15
-        word_2 = word_1 >> 4
-        part = word_2 & 3
-        part_1 = part << 4
-        code_1 = code | part_1
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale = (number * ((code_1 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_1 = acc + partial * scale
-        word_3 = word >> 16
-        index_1 = word_3 & 65535
-        number_1 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_4 = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + (start + 8)).to(tl.pointer_type(tl.int32)))
-        code_2 = word_4 & 15
-        word_5 = word_4 >> 4
-        part_2 = word_5 & 3
-        part_3 = part_2 << 4
-        code_3 = code_2 | part_3
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low = number_1 * ((code_3 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_2 = acc_1 + total * (low * -1.0)[None, :]
-        offs_k_1 = start_1 + 32 + arange_32
-        a_1 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_1[None, :]))
+        none = b.to(tl.int32) >> 8
+        total = tl.dot((none + 1).to(tl.float32).to(tl.bfloat16), a_1)
+        part = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + (start + 4)).to(tl.pointer_type(tl.int32)))
+        word = part & 0xf0f0f0f
+        part_1 = (part >> 4) & 0x3030303
+        part_2 = part_1 << 4
+        word_1 = word | part_2
+        code = word_1 & 63
+        factor = (code | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        sums = partial * factor[:, None]  # specs/gguf/tiles.py:96
+        part_3 = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + (start + 8)).to(tl.pointer_type(tl.int32)))
+        word_2 = part_3 & 0xf0f0f0f
+        part_4 = (part_3 >> 4) & 0x3030303
+        part_5 = part_4 << 4
+        word_3 = word_2 | part_5
+        code_1 = word_3 & 63
+        factor_1 = (code_1 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        lows = total * factor_1[:, None]
+        offs_k_1 = start_1 + 32 + arange_32  # specs/gguf/tiles.py:72
+        a_2 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_1[None, :]))
+        a_3 = tl.permute(a_2, [1, 0])
         zero_1 = tl.full([1, 1], 0.0, tl.bfloat16)
         partial_1 = tl.dot(
-            a_1,
             tl.inline_asm_elementwise(
                 HIGH_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b, zero_1 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_3
         )
-        total_1 = tl.dot(a_1, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_2 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_6 = word_1 >> 8
-        code_4 = word_6 & 15
-        word_7 = word_1 >> 12
-        part_4 = word_7 & 3
-        part_5 = part_4 << 4
-        code_5 = code_4 | part_5
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_1 = (number_2 * ((code_5 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_3 = acc_2 + partial_1 * scale_1
-        number_3 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_8 = word_4 >> 8
-        code_6 = word_8 & 15
-        word_9 = word_4 >> 12
-        part_6 = word_9 & 3
-        part_7 = part_6 << 4
-        code_7 = code_6 | part_7
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_1 = number_3 * ((code_7 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_4 = acc_3 + total_1 * (low_1 * -1.0)[None, :]
-        offs_k_2 = start_1 + 64 + arange_32
-        a_2 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_2[None, :]))
+        none_1 = b.to(tl.int32) >> 8
+        total_1 = tl.dot((none_1 + 1).to(tl.float32).to(tl.bfloat16), a_3)
+        code_2 = (word_1 >> 8) & 63
+        factor_2 = (code_2 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x = partial_1 * factor_2[:, None]  # specs/gguf/tiles.py:96
+        sums_1 = sums + x
+        code_3 = (word_3 >> 8) & 63
+        factor_3 = (code_3 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_1 = total_1 * factor_3[:, None]
+        lows_1 = lows + x_1
+        offs_k_2 = start_1 + 64 + arange_32  # specs/gguf/tiles.py:72
+        a_4 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_2[None, :]))
+        a_5 = tl.permute(a_4, [1, 0])
         zero_2 = tl.full([1, 1], 0.0, tl.bfloat16)
         start_3 = start + 48
-        b_1 = tl.load(b_ptr + column[None, :].to(tl.int64) * stride_b0 + start_3 + arange_32[:, None])
+        b_1 = tl.load(b_ptr + column[:, None].to(tl.int64) * stride_b0 + start_3 + arange_32[None, :])
         partial_2 = tl.dot(
-            a_2,
             tl.inline_asm_elementwise(
                 LOW_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b_1, zero_2 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_5
         )
-        total_2 = tl.dot(a_2, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_4 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_10 = word_1 >> 16
-        code_8 = word_10 & 15
-        word_11 = word_1 >> 20
-        part_8 = word_11 & 3
-        part_9 = part_8 << 4
-        code_9 = code_8 | part_9
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_2 = (number_4 * ((code_9 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_5 = acc_4 + partial_2 * scale_2
-        number_5 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_12 = word_4 >> 16
-        code_10 = word_12 & 15
-        word_13 = word_4 >> 20
-        part_10 = word_13 & 3
-        part_11 = part_10 << 4
-        code_11 = code_10 | part_11
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_2 = number_5 * ((code_11 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_6 = acc_5 + total_2 * (low_2 * -1.0)[None, :]
-        offs_k_3 = start_1 + 96 + arange_32
-        a_3 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_3[None, :]))
+        none_2 = b_1.to(tl.int32) >> 8
+        total_2 = tl.dot((none_2 + 1).to(tl.float32).to(tl.bfloat16), a_5)
+        code_4 = (word_1 >> 16) & 63
+        factor_4 = (code_4 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_2 = partial_2 * factor_4[:, None]  # specs/gguf/tiles.py:96
+        sums_2 = sums_1 + x_2
+        code_5 = (word_3 >> 16) & 63
+        factor_5 = (code_5 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_3 = total_2 * factor_5[:, None]
+        lows_2 = lows_1 + x_3
+        offs_k_3 = start_1 + 96 + arange_32  # specs/gguf/tiles.py:72
+        a_6 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_3[None, :]))
+        a_7 = tl.permute(a_6, [1, 0])
         zero_3 = tl.full([1, 1], 0.0, tl.bfloat16)
         partial_3 = tl.dot(
-            a_3,
             tl.inline_asm_elementwise(
                 HIGH_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b_1, zero_3 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_7
         )
-        total_3 = tl.dot(a_3, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_6 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_14 = word_1 >> 24
-        code_12 = word_14 & 15
-        word_15 = word_1 >> 28
-        part_12 = word_15 & 3
-        part_13 = part_12 << 4
-        code_13 = code_12 | part_13
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_3 = (number_6 * ((code_13 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_7 = acc_6 + partial_3 * scale_3
-        number_7 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_16 = word_4 >> 24
-        code_14 = word_16 & 15
-        word_17 = word_4 >> 28
-        part_14 = word_17 & 3
-        part_15 = part_14 << 4
-        code_15 = code_14 | part_15
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_3 = number_7 * ((code_15 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_8 = acc_7 + total_3 * (low_3 * -1.0)[None, :]
-        offs_k_4 = start_1 + 128 + arange_32
-        a_4 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_4[None, :]))
+        none_3 = b_1.to(tl.int32) >> 8
+        total_3 = tl.dot((none_3 + 1).to(tl.float32).to(tl.bfloat16), a_7)
+        code_6 = (word_1 >> 24) & 63
+        factor_6 = (code_6 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_4 = partial_3 * factor_6[:, None]  # specs/gguf/tiles.py:96
+        sums_3 = sums_2 + x_4
+        code_7 = (word_3 >> 24) & 63
+        factor_7 = (code_7 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_5 = total_3 * factor_7[:, None]
+        lows_3 = lows_2 + x_5
+        offs_k_4 = start_1 + 128 + arange_32  # specs/gguf/tiles.py:72
+        a_8 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_4[None, :]))
+        a_9 = tl.permute(a_8, [1, 0])
         zero_4 = tl.full([1, 1], 0.0, tl.bfloat16)
         start_4 = start + 80
-        b_2 = tl.load(b_ptr + column[None, :].to(tl.int64) * stride_b0 + start_4 + arange_32[:, None])
+        b_2 = tl.load(b_ptr + column[:, None].to(tl.int64) * stride_b0 + start_4 + arange_32[None, :])
         partial_4 = tl.dot(
-            a_4,
             tl.inline_asm_elementwise(
                 LOW_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b_2, zero_4 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_9
         )
-        total_4 = tl.dot(a_4, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_8 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_18 = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + (start + 12)).to(tl.pointer_type(tl.int32)))
-        code_16 = word_18 & 15
-        word_19 = word_1 >> 6
-        part_16 = word_19 & 3
-        part_17 = part_16 << 4
-        code_17 = code_16 | part_17
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_4 = (number_8 * ((code_17 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_9 = acc_8 + partial_4 * scale_4
-        number_9 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_20 = word_18 >> 4
-        code_18 = word_20 & 15
-        word_21 = word_4 >> 6
-        part_18 = word_21 & 3
-        part_19 = part_18 << 4
-        code_19 = code_18 | part_19
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_4 = number_9 * ((code_19 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_10 = acc_9 + total_4 * (low_4 * -1.0)[None, :]
-        offs_k_5 = start_1 + 160 + arange_32
-        a_5 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_5[None, :]))
+        none_4 = b_2.to(tl.int32) >> 8
+        total_4 = tl.dot((none_4 + 1).to(tl.float32).to(tl.bfloat16), a_9)
+        part_6 = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + (start + 12)).to(tl.pointer_type(tl.int32)))
+        word_4 = part_6 & 0xf0f0f0f
+        part_7 = (part >> 6) & 0x3030303
+        part_8 = part_7 << 4
+        word_5 = word_4 | part_8
+        code_8 = word_5 & 63
+        factor_8 = (code_8 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_6 = partial_4 * factor_8[:, None]  # specs/gguf/tiles.py:96
+        sums_4 = sums_3 + x_6
+        word_6 = (part_6 >> 4) & 0xf0f0f0f
+        part_9 = (part_3 >> 6) & 0x3030303
+        part_10 = part_9 << 4
+        word_7 = word_6 | part_10
+        code_9 = word_7 & 63
+        factor_9 = (code_9 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_7 = total_4 * factor_9[:, None]
+        lows_4 = lows_3 + x_7
+        offs_k_5 = start_1 + 160 + arange_32  # specs/gguf/tiles.py:72
+        a_10 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_5[None, :]))
+        a_11 = tl.permute(a_10, [1, 0])
         zero_5 = tl.full([1, 1], 0.0, tl.bfloat16)
         partial_5 = tl.dot(
-            a_5,
             tl.inline_asm_elementwise(
                 HIGH_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b_2, zero_5 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_11
         )
-        total_5 = tl.dot(a_5, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_10 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_22 = word_18 >> 8
-        code_20 = word_22 & 15
-        word_23 = word_1 >> 14
-        part_20 = word_23 & 3
-        part_21 = part_20 << 4
-        code_21 = code_20 | part_21
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_5 = (number_10 * ((code_21 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_11 = acc_10 + partial_5 * scale_5
-        number_11 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_24 = word_18 >> 12
-        code_22 = word_24 & 15
-        word_25 = word_4 >> 14
-        part_22 = word_25 & 3
-        part_23 = part_22 << 4
-        code_23 = code_22 | part_23
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_5 = number_11 * ((code_23 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_12 = acc_11 + total_5 * (low_5 * -1.0)[None, :]
-        offs_k_6 = start_1 + 192 + arange_32
-        a_6 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_6[None, :]))
+        none_5 = b_2.to(tl.int32) >> 8
+        total_5 = tl.dot((none_5 + 1).to(tl.float32).to(tl.bfloat16), a_11)
+        code_10 = (word_5 >> 8) & 63
+        factor_10 = (code_10 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_8 = partial_5 * factor_10[:, None]  # specs/gguf/tiles.py:96
+        sums_5 = sums_4 + x_8
+        code_11 = (word_7 >> 8) & 63
+        factor_11 = (code_11 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_9 = total_5 * factor_11[:, None]
+        lows_5 = lows_4 + x_9
+        offs_k_6 = start_1 + 192 + arange_32  # specs/gguf/tiles.py:72
+        a_12 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_6[None, :]))
+        a_13 = tl.permute(a_12, [1, 0])
         zero_6 = tl.full([1, 1], 0.0, tl.bfloat16)
         start_5 = start + 112
-        b_3 = tl.load(b_ptr + column[None, :].to(tl.int64) * stride_b0 + start_5 + arange_32[:, None])
+        b_3 = tl.load(b_ptr + column[:, None].to(tl.int64) * stride_b0 + start_5 + arange_32[None, :])
         partial_6 = tl.dot(
-            a_6,
             tl.inline_asm_elementwise(
                 LOW_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b_3, zero_6 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_13
         )
-        total_6 = tl.dot(a_6, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_12 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_26 = word_18 >> 16
-        code_24 = word_26 & 15
-        word_27 = word_1 >> 22
-        part_24 = word_27 & 3
-        part_25 = part_24 << 4
-        code_25 = code_24 | part_25
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_6 = (number_12 * ((code_25 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_13 = acc_12 + partial_6 * scale_6
-        number_13 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_28 = word_18 >> 20
-        code_26 = word_28 & 15
-        word_29 = word_4 >> 22
-        part_26 = word_29 & 3
-        part_27 = part_26 << 4
-        code_27 = code_26 | part_27
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_6 = number_13 * ((code_27 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc_14 = acc_13 + total_6 * (low_6 * -1.0)[None, :]
-        offs_k_7 = start_1 + 224 + arange_32
-        a_7 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_7[None, :]))
+        none_6 = b_3.to(tl.int32) >> 8
+        total_6 = tl.dot((none_6 + 1).to(tl.float32).to(tl.bfloat16), a_13)
+        code_12 = (word_5 >> 16) & 63
+        factor_12 = (code_12 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_10 = partial_6 * factor_12[:, None]  # specs/gguf/tiles.py:96
+        sums_6 = sums_5 + x_10
+        code_13 = (word_7 >> 16) & 63
+        factor_13 = (code_13 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_11 = total_6 * factor_13[:, None]
+        lows_6 = lows_5 + x_11
+        offs_k_7 = start_1 + 224 + arange_32  # specs/gguf/tiles.py:72
+        a_14 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_7[None, :]))
+        a_15 = tl.permute(a_14, [1, 0])
         zero_7 = tl.full([1, 1], 0.0, tl.bfloat16)
         partial_7 = tl.dot(
-            a_7,
             tl.inline_asm_elementwise(
                 HIGH_NIBBLES_MINUS_ZERO_BF16, "=&r,=&r,r,r,r", [b_3, zero_7 + 128.0], dtype=tl.bfloat16, is_pure=True,
                 pack=4
-            )
+            ),
+            a_15
         )
-        total_7 = tl.dot(a_7, tl.full([32, BLOCK_N], 1.0, tl.bfloat16))
-        number_14 = index.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_30 = word_18 >> 24
-        code_28 = word_30 & 15
-        word_31 = word_1 >> 30
-        part_28 = word_31 & 3
-        part_29 = part_28 << 4
-        code_29 = code_28 | part_29
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        scale_7 = (number_14 * ((code_29 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0))[None, :]
-        acc_15 = acc_14 + partial_7 * scale_7
-        number_15 = index_1.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        word_32 = word_18 >> 28
-        code_30 = word_32 & 15
-        word_33 = word_4 >> 30
-        part_30 = word_33 & 3
-        part_31 = part_30 << 4
-        code_31 = code_30 | part_31
-        # 8388608.0 is 2**23, 0x4b000000 is float32 bits of 2**23
-        low_7 = number_15 * ((code_31 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0)
-        acc = acc_15 + total_7 * (low_7 * -1.0)[None, :]
-    tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + column[None, :]), acc)  # specs/gguf/tiles.py:57
+        none_7 = b_3.to(tl.int32) >> 8
+        total_7 = tl.dot((none_7 + 1).to(tl.float32).to(tl.bfloat16), a_15)
+        code_14 = (word_5 >> 24) & 63
+        factor_14 = (code_14 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_12 = partial_7 * factor_14[:, None]  # specs/gguf/tiles.py:96
+        sums_7 = sums_6 + x_12
+        code_15 = (word_7 >> 24) & 63
+        factor_15 = (code_15 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
+        x_13 = total_7 * factor_15[:, None]
+        lows_7 = lows_6 + x_13
+        word_8 = tl.load((b_ptr + column.to(tl.int64) * stride_b0 + start).to(tl.pointer_type(tl.int32)))
+        # specs/gguf/tiles.py:86
+        scale = (word_8 & 65535).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)[:, None]
+        acc_1 = acc + sums_7 * scale
+        word_9 = word_8 >> 16
+        low = lows_7 * (word_9 & 65535).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)[:, None]
+        acc = acc_1 - low
+    acc_2 = tl.permute(acc, [1, 0])  # specs/gguf/tiles.py:57
+    tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + column[None, :]), acc_2)

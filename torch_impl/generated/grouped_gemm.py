@@ -41,7 +41,7 @@ def grouped_gemm(
     BLOCK_N: tl.constexpr = 128
     BLOCK_K: tl.constexpr = 64
     GROUP_M: tl.constexpr = 8
-    row_tiles = R // BLOCK_M + (E + 1)  # specs/moe/grouped.py:62
+    row_tiles = R // BLOCK_M + (E + 1)  # specs/moe/grouped.py:63
     pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     # Bands of row tiles, column by column: neighbours share rows of A and columns of B in L2.
@@ -52,7 +52,7 @@ def grouped_gemm(
     inside = pid % per_band
     slot = first + inside % height
     tile_n = inside // height
-    number = tl.arange(0, 256)  # specs/moe/grouped.py:63
+    number = tl.arange(0, 256)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offset = tl.load(offsets_ptr + number.to(tl.int64), mask=exists, other=0)
@@ -70,7 +70,7 @@ def grouped_gemm(
     live = starts & (first_1 < end)
     owned = live & (expert < E)
     expert_1 = tl.minimum(expert, E - 1)
-    row = first_1 + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:89
+    row = first_1 + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:90
     pair = tl.load(order_ptr + row.to(tl.int64), mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_dense.py:38
@@ -78,7 +78,7 @@ def grouped_gemm(
     arange_128 = tl.arange(0, BLOCK_N)
     offs_n = tile_n * BLOCK_N + arange_128
     for k in range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0)):  # specs/moe/grouped_dense.py:38
-        offs_k = k * BLOCK_K + arange_64  # specs/moe/grouped.py:112
+        offs_k = k * BLOCK_K + arange_64  # specs/moe/grouped.py:119
         a = tl.load(a_ptr + (source[:, None].to(tl.int64) * stride_a0 + offs_k[None, :].to(tl.int64)))
         # specs/moe/grouped_dense.py:36
         b = tl.load(
@@ -89,7 +89,7 @@ def grouped_gemm(
             )
         )
         acc = tl.dot(a, b, acc=acc)
-    offs_r = first_1 + arange_128  # specs/moe/grouped.py:119
+    offs_r = first_1 + arange_128  # specs/moe/grouped.py:126
     mask_r = offs_r < tl.where(live, end, 0)
     tl.store(
         c_ptr + (offs_r[:, None].to(tl.int64) * N + offs_n[None, :].to(tl.int64)), acc.to(tl.bfloat16),

@@ -52,7 +52,7 @@ def grouped_gemm_fp8(
     tiles_n = tl.cdiv(N, BLOCK_N)
     slot = pid // tiles_n
     tile_n = pid % tiles_n
-    number = tl.arange(0, 256)  # specs/moe/grouped.py:63
+    number = tl.arange(0, 256)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offsets = tl.load(offsets_ptr + number.to(tl.int64), mask=exists, other=0)
@@ -69,15 +69,15 @@ def grouped_gemm_fp8(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = tl.minimum(expert, E - 1)
-    row = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:89
+    row = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:90
     pair = tl.load(order_ptr + row.to(tl.int64), mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
-    steps = tl.where(owned, tl.cdiv(K, BLOCK_K), 0)  # specs/moe/grouped.py:96
+    steps = tl.where(owned, tl.cdiv(K, BLOCK_K), 0)  # specs/moe/grouped.py:97
     acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_fp8.py:57
     arange_128 = tl.arange(0, BLOCK_K)  # specs/moe/grouped_fp8.py:48
     offs_n = tile_n * BLOCK_N + arange_128
     for k in tl.range(steps, num_stages=4):  # specs/moe/grouped_fp8.py:57
-        offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:112
+        offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:119
         a = tl.load(a_ptr + (source[:, None].to(tl.int64) * stride_a0 + offs_k[None, :].to(tl.int64)))
         # specs/moe/grouped_fp8.py:48
         b = tl.load(
@@ -96,13 +96,13 @@ def grouped_gemm_fp8(
                 ) * stride_b_scale2
             )
         )
-        # specs/moe/grouped.py:110
+        # specs/moe/grouped.py:118
         by_row = tl.load(a_scale_ptr + (source.to(tl.int64) * stride_a_scale0 + tl.cast(k, tl.int64)))
         scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:52
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
         product = tl.dot(a, b)
         acc = acc + product * scale_1
-    mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:119
+    mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:126
     tl.store(
         c_ptr + (row[:, None].to(tl.int64) * N + offs_n[None, :].to(tl.int64)), acc.to(tl.bfloat16),
         mask=mask_r[:, None]

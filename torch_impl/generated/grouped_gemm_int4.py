@@ -71,7 +71,7 @@ def grouped_gemm_int4(
     tiles_n = tl.cdiv(N, BLOCK_N)
     slot = pid // tiles_n
     tile_n = pid % tiles_n
-    number = tl.arange(0, 128)  # specs/moe/grouped.py:63
+    number = tl.arange(0, 128)  # specs/moe/grouped.py:64
     exists = number < E
     # Keys ascend: the last one that is not above is the expert's; experts without rows come before those with them.
     offsets = tl.load(offsets_ptr + number, mask=exists, other=0)
@@ -88,29 +88,29 @@ def grouped_gemm_int4(
     live = starts & (slot < end)
     owned = live & (expert < E)
     expert_1 = tl.minimum(expert, E - 1)
-    row = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:89
+    row = slot + tl.arange(0, BLOCK_M)  # specs/moe/grouped.py:90
     pair = tl.load(order_ptr + row, mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:74
-    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:68
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_packed.py:85
+    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/moe/grouped_packed.py:79
     offs_n = tile_n * BLOCK_N + arange_64
-    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:74
-        # specs/moe/grouped.py:112
+    for k in tl.range(tl.where(owned, tl.cdiv(K, BLOCK_K), 0), num_stages=3):  # specs/moe/grouped_packed.py:85
+        # specs/moe/grouped.py:119
         a = tl.load(a_ptr + (source[:, None] * stride_a0 + (k * BLOCK_K + tl.arange(0, BLOCK_K))[None, :]))
-        even, odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/moe/grouped_packed.py:67
+        even, odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/moe/grouped_packed.py:78
         offs_b1 = k * (BLOCK_K // 2) + arange_64
         packed = tl.load(b_ptr + (expert_1 * stride_b0 + offs_b1[:, None] + offs_n[None, :] * stride_b2))
-        # specs/moe/grouped_packed.py:71
+        # specs/moe/grouped_packed.py:82
         low = tl.inline_asm_elementwise(
             LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4
         )
         high = tl.inline_asm_elementwise(
             HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4
         )
-        product = tl.dot(even, low)  # specs/moe/grouped_packed.py:72
+        product = tl.dot(even, low)  # specs/moe/grouped_packed.py:83
         product_1 = tl.dot(odd, high, acc=product)
         # specs/gemm/tiles.py:50
         b_scale = tl.load(b_scale_ptr + (expert_1 * stride_b_scale0 + k + offs_n * stride_b_scale2))
         acc = acc + product_1 * b_scale.to(tl.float32)[None, :]
-    mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:119
+    mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:126
     tl.store(c_ptr + (row[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16), mask=mask_r[:, None])

@@ -38,21 +38,24 @@ def nibble(element: ElementFormat, high: bool, zeros: bool) -> str:
     )
 
 
-SCALED_PACK = 2
-"""Elements per piece of `scaled_nibble`: what operands of dots hold side by side."""
-SCALED_CONSTRAINTS = "=r,r,r"
-"""The result; the bytes; the factors."""
+SCALED_PACK = 4
+"""Elements per piece of `scaled_nibble`, as of `nibble`."""
+SCALED_CONSTRAINTS = "=&r,=&r,r,r,r"
+"""Two results, written before the operands are last read; the bytes; the factors."""
 
 
 def scaled_nibble(high: bool) -> str:
-    """Assembly for `Opcode.NIBBLE` of e2m1 codes: the low or high ones of two bytes, times two BF16 over 4, as BF16.
+    """Assembly for `Opcode.NIBBLE` of e2m1 codes: the low or high ones of four bytes, times four BF16 over 4, as BF16.
 
     Sign, exponent and mantissa of a code, put where BF16 has its own, are its value times 2**-126, subnormal where the
     code is. A product of integers, none of whose bits meet, puts them there; one with 2**124, then one with the factor,
     are exact.
     """
-    take, spread = ("0xF0F0", "0x104") if high else ("0x0F0F", "0x1040")
+    take, spread = ("0xF0F0F0F0", "0x104") if high else ("0x0F0F0F0F", "0x1040")
     return (
-        f"{{ .reg .b32 t; .reg .b32 m; mov.b32 m, 0x7D807D80; and.b32 t, $1, {take}; prmt.b32 t, t, 0, 0x4140; "
-        f"mul.lo.u32 t, t, {spread}; and.b32 t, t, 0x81C081C0; mul.bf16x2 t, t, m; mul.bf16x2 $0, t, $2; }}"
+        f"{{ .reg .b32 t; .reg .b32 m; mov.b32 m, 0x7D807D80; and.b32 t, $2, {take}; "
+        "prmt.b32 $0, t, 0, 0x4140; prmt.b32 $1, t, 0, 0x4342; "
+        f"mul.lo.u32 $0, $0, {spread}; mul.lo.u32 $1, $1, {spread}; "
+        "and.b32 $0, $0, 0x81C081C0; and.b32 $1, $1, 0x81C081C0; "
+        "mul.bf16x2 $0, $0, m; mul.bf16x2 $1, $1, m; mul.bf16x2 $0, $0, $3; mul.bf16x2 $1, $1, $4; }"
     )

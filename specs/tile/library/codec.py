@@ -7,7 +7,7 @@ contraction or on the order of evaluation.
 
 from __future__ import annotations
 
-from specs.lang.formats.elements import E4M3, E5M2, F16, F32, INT8, INT16, INT32, ElementFormat, NanRule, Overflow
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT16, INT32, ElementFormat, NanRule, Overflow
 from specs.tile.frontend.trace import Tile, constant, tracer
 from specs.tile.ir import Opcode
 from specs.tile.language import absolute, full, maximum, round_even, where
@@ -46,6 +46,12 @@ def decode(codes: Tile, form: ElementFormat) -> Tile:
         special = where(fraction == 0, full(fraction.shape, float("inf"), F32), float("nan"))
         value = where(biased == (1 << exponent) - 1, special, value)
     return where((codes & (1 << (form.bits - 1))) != 0, -value, value) if form.signed else value
+
+
+def power_of_two(codes: Tile) -> Tile:
+    """bfloat16 values of i32 codes of E8M0, which has the exponents of bfloat16: exact, NaN too."""
+    bits = maximum(codes << 7, 0x40)  # 2**-127 is subnormal
+    return where(codes == 255, 0x7FC0, bits).to(INT16).bitcast(BF16)
 
 
 IN_HALF = (E4M3, E5M2)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from specs.lang.formats.elements import BF16, BOOL, E4M3, F16, F32, INT32, UINT8, ElementFormat, NanRule
+from specs.lang.formats.elements import BF16, BOOL, E4M3, E8M0, F16, F32, INT32, UINT8, ElementFormat, NanRule
 from specs.tile.frontend.trace import Tile, constant, tracing
 from specs.tile.ir import ArrayParam, Opcode, Operation, Program, TileType, Value, walk
 from specs.tile.language import where
@@ -131,6 +131,8 @@ class _Formats(Rewriter):
         if source == goal:
             return x
         if not is_native(source, self.target):
+            if (source, goal) == (E8M0, BF16) and is_native(BF16, self.target):
+                return codec.power_of_two(x.to(INT32))
             if self.target.decodes_fp8_in_half and source in codec.IN_HALF:
                 x, source = codec.decode_half(x, source), F16
             else:
