@@ -54,7 +54,7 @@ def attention(
     )
     attended = attended.astype(x.dtype).reshape(x.shape[0], -1)
     out = linear(attended, weights["out"], weights.get("out_bias"), options=step.options)
-    return out, KVCache(keys=keys, values=values)
+    return step.options.total(out), KVCache(keys=keys, values=values)
 
 
 def projections(step: Step, weights: Mapping[str, Any], x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

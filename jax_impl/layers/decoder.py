@@ -80,8 +80,11 @@ def hidden_states(
 
 def logits(step: Step, weights: DecoderWeights, hidden: jax.Array) -> jax.Array:
     """Logits float32 [B, vocab] of the last token of every request: bfloat16 ones would make ties of near ties."""
-    head = weights.model["embedding" if step.config.tied else "head"]
-    return linear(hidden[step.batch.logits_indices], head, options=step.options, out_dtype=jnp.float32)
+    axis, tied = step.options.axis, step.config.tied
+    head = weights.model["embedding" if tied else "head"]
+    own = linear(hidden[step.batch.logits_indices], head, options=step.options, out_dtype=jnp.float32)
+    # The table of embeddings is on every device, another head's rows are spread.
+    return own if axis is None or tied else jax.lax.all_gather(own, axis, axis=1, tiled=True)
 
 
 def decode(step: Step, weights: DecoderWeights, caches: Sequence[KVCache]) -> tuple[jax.Array, tuple[KVCache, ...]]:

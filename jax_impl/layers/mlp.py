@@ -15,7 +15,7 @@ from jax_impl.layers.step import Step
 def mlp(step: Step, weights: Mapping[str, Any], x: jax.Array) -> jax.Array:
     """down(act(gate(x)) * up(x)), [T, hidden] -> [T, hidden]."""
     gate_up = linear(x, weights["gate_up"], options=step.options)
-    return linear(activation(step, gate_up), weights["down"], options=step.options)
+    return step.options.total(linear(activation(step, gate_up), weights["down"], options=step.options))
 
 
 def activation(step: Step, gate_up: jax.Array) -> jax.Array:

@@ -40,11 +40,23 @@ def experts(step: Step, weights: Mapping[str, Any], x: jax.Array) -> jax.Array:
         renormalize=renormalize,
         implementation=how,
     )
-    order, offsets, inverse = ops.moe_permute(ids, num_experts=moe.experts, implementation=how)
+    order, offsets, inverse = ops.moe_permute(
+        ids, _own_experts(step), num_experts=step.config.held_experts, implementation=how
+    )
     hidden = grouped(x, weights["w13"], offsets, order, weights.get("w13_bias"), topk=moe.top_k, options=step.options)
     gated = activation(step, hidden)
     rows = grouped(gated, weights["w2"], offsets, None, weights.get("w2_bias"), topk=1, options=step.options)
-    return ops.moe_combine(rows, inverse, scale, out_dtype=x.dtype, implementation=how)
+    return step.options.total(ops.moe_combine(rows, inverse, scale, out_dtype=x.dtype, implementation=how))
+
+
+def _own_experts(step: Step) -> jax.Array | None:
+    """The number on this device of every expert, -1 of another device's; None where all are here."""
+    moe, axis = step.config.moe, step.options.axis
+    assert moe is not None
+    if axis is None:
+        return None
+    own = jnp.arange(moe.experts, dtype=jnp.int32) - jax.lax.axis_index(axis) * step.config.held_experts
+    return jnp.where((own >= 0) & (own < step.config.held_experts), own, -1)
 
 
 def grouped(

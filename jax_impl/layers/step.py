@@ -23,11 +23,18 @@ class Options:
     invariant: a request's results have the same bits in every batch: the same tiles for every number of rows, and no
         attention split over keys.
     implementation: of every operation; None for the default of each on the platform.
+    axis: of the mesh, over whose devices heads, columns of the MLP and experts are spread (`specs.decoder.parallel`);
+        None for one device. A step then runs in `jax.shard_map`.
     """
 
     dtype: Any = jnp.bfloat16
     invariant: bool = False
     implementation: Implementation | None = None
+    axis: str | None = None
+
+    def total(self, x: jax.Array) -> jax.Array:
+        """The sum over all devices."""
+        return x if self.axis is None else jax.lax.psum(x, self.axis)
 
 
 @jax.tree_util.register_dataclass

@@ -38,13 +38,14 @@ def serve(
             help=f"Share of the memory to use; {DEVICE_SHARE} of a device's, {HOST_SHARE} of RAM when left out."
         ),
     ] = None,
+    tensor_parallel: Annotated[int, typer.Option(help="Devices over which the model is spread.")] = 1,
     invariant: Annotated[bool, typer.Option(help="Same bits for a request in every batch.")] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps compiled programs.")] = None,
     grace: Annotated[float, typer.Option(help="Seconds that requests have to finish at the end.")] = 30.0,
 ) -> None:
     """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
-    sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant)
+    sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant, devices=tensor_parallel)
     try:
         ready = prepare(model, sizes, cache=cache, told=_CONSOLE.print)
     except (FileNotFoundError, ValueError) as error:  # no such model, one that does not fit, or too little memory

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from checkpoints.text import TextStream
@@ -94,7 +93,7 @@ class Engine:
         self._caches = model.caches(settings.pages, settings.page_size)
         buckets = Buckets(tokens=max(limits.tokens, limits.requests), requests=limits.requests, pages=table)
         self.programs: Final = Programs(model, self._caches, buckets, layerwise=settings.layerwise)
-        self._previous: Any = jnp.zeros(limits.requests, jnp.int32)
+        self._previous: Any = np.zeros(limits.requests, np.int32)
         self._flights: deque[_Flight] = deque()
         self._live: dict[str, tuple[Request, TextStream]] = {}
         self._arrivals = 0

@@ -86,7 +86,8 @@ def plan(model: Model, limits: Limits, page_size: int, memory: Memory, pages: in
     """
     table = -(-limits.length // page_size)
     most, page_bytes = limits.requests * table, model.page_bytes(page_size)
-    weights = sum(leaf.nbytes for leaf in jax.tree.leaves((model.weights, model.cos_sin)))
+    devices = 1 if model.mesh is None else model.mesh.size
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(model.weights)) // devices + model.cos_sin.nbytes
     buckets = Buckets(tokens=max(limits.tokens, limits.requests), requests=limits.requests, pages=table)
     caches = jax.eval_shape(lambda: model.caches(table, page_size))
     workspace = Programs(model, caches, buckets).workspace()

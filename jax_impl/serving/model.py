@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from checkpoints.checkpoint import Checkpoint
 from jax_impl.layers.attention import KVCache
@@ -21,7 +23,8 @@ from specs.decoder.weights import Weight as Declared
 class Model:
     """Weights on the default device, the table of rotations, and how layers compute.
 
-    cache_dtype: of keys and values.
+    cache_dtype: of keys and values. mesh: the devices over which it is spread, see `jax_impl.serving.parallel`; then
+        config is of what one device computes, and weights and caches have an axis of devices in front.
     """
 
     config: DecoderConfig
@@ -29,17 +32,23 @@ class Model:
     weights: DecoderWeights
     cos_sin: Any
     cache_dtype: Any
+    mesh: Mesh | None = None
 
     def caches(self, pages: int, page_size: int) -> tuple[KVCache, ...]:
         """Empty caches of every layer."""
         shape = self.config.cache_shape(pages, page_size)
-        return tuple(
-            KVCache(keys=jnp.zeros(shape, self.cache_dtype), values=jnp.zeros(shape, self.cache_dtype))
-            for _ in range(self.config.layers)
-        )
+
+        def zeros() -> jax.Array:
+            if self.mesh is None:
+                return jnp.zeros(shape, self.cache_dtype)
+            (axis,) = self.mesh.axis_names
+            spread = NamedSharding(self.mesh, PartitionSpec(axis))
+            return jnp.zeros((self.mesh.size, *shape), self.cache_dtype, device=spread)
+
+        return tuple(KVCache(keys=zeros(), values=zeros()) for _ in range(self.config.layers))
 
     def page_bytes(self, page_size: int) -> int:
-        """Bytes of a page in the caches of all layers."""
+        """Bytes of a page in the caches of all layers, on one device."""
         row = 2 * self.config.kv_heads * self.config.head_dim * jnp.dtype(self.cache_dtype).itemsize
         return self.config.layers * page_size * row
 

@@ -23,6 +23,7 @@ from jax_impl.layers.decoder import DecoderWeights, decode
 from jax_impl.layers.step import Batch, Step
 from jax_impl.serving.layerwise import LayerwiseStep, tokens_of, workspace_of
 from jax_impl.serving.model import Model
+from jax_impl.serving.parallel import everywhere, on_every_device
 from jax_impl.serving.penalties import PenaltyArrays, penalised
 from jax_impl.serving.sampler import Drawn, SamplingArrays, draw, most_likely
 
@@ -235,15 +236,21 @@ class Programs:
             return self._shared.setdefault(key, found)
 
     def _logits(self, bucket: Bucket) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((bucket.requests, self._model.config.vocab), jnp.float32)
+        mesh = self._model.mesh
+        sharding = None if mesh is None else everywhere(mesh)
+        return jax.ShapeDtypeStruct((bucket.requests, self._model.config.vocab), jnp.float32, sharding=sharding)
 
     def length(self, bucket: Bucket) -> int:
         """Tokens that the pages of a request have room for."""
-        return bucket.pages * int(self._caches[0].keys.shape[1])
+        return bucket.pages * int(self._caches[0].keys.shape[-3])
 
     def lower(self, bucket: Bucket) -> Any:
         """The lowered program of a whole step, or of one to its logits."""
-        return _FORWARD.lower(*self._arguments(bucket), general=bucket.general)
+        arguments, mesh = self._arguments(bucket), self._model.mesh
+        if mesh is None:
+            return _FORWARD.lower(*arguments, general=bucket.general)
+        step = on_every_device(partial(forward, general=bucket.general), mesh)
+        return jax.jit(step, donate_argnums=1).lower(*arguments)
 
     def _arguments(self, bucket: Bucket) -> tuple[Any, ...]:
         """Shapes and dtypes of the arguments of a step."""
@@ -261,4 +268,6 @@ class Programs:
 
 
 def _struct(array: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+    # Arrays of one device take no sharding: a program is compiled for whichever device its arguments are on.
+    spread = isinstance(array, jax.Array) and isinstance(array.sharding, jax.NamedSharding)
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding if spread else None)

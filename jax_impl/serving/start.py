@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -16,6 +17,7 @@ from jax_impl.layers.step import Options
 from jax_impl.serving.engine import Engine, Settings
 from jax_impl.serving.memory import memory_of, plan
 from jax_impl.serving.model import load
+from jax_impl.serving.parallel import first_devices, load_parallel
 from jax_impl.serving.program_cache import ProgramCache
 from jax_impl.serving.scheduler import Limits
 from specs.decoder.precision import precision_of
@@ -28,6 +30,7 @@ class Sizes:
     """What a user may choose.
 
     pages: None for as many as the memory has room for. memory: the share of it that may be used, None for the default.
+    devices: how many the model is spread over.
     """
 
     limits: Limits
@@ -36,6 +39,7 @@ class Sizes:
     memory: float | None = None
     invariant: bool = False
     prefix_cache: bool = True
+    devices: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +58,7 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
         model: a name or a path. cache: folder of compiled programs. told: is called with a line for every step.
 
     Raises:
-        ValueError: the memory has no room for one request.
+        ValueError: the memory has no room for one request, or the devices cannot share the model evenly.
     """
     kept = None if cache is None else ProgramCache(cache, told)
     if kept is not None:
@@ -65,9 +69,12 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
     platform = jax.default_backend()
     chosen = precision_of(platform)
     options = Options(dtype=chosen.activations.numpy_dtype, invariant=sizes.invariant)
-    loaded = load(checkpoint, options, cache_dtype=chosen.caches.numpy_dtype, decode=chosen.decode)
+    devices = first_devices(sizes.devices)
+    place = partial(load_parallel, devices=devices) if devices else load
+    loaded = place(checkpoint, options, cache_dtype=chosen.caches.numpy_dtype, decode=chosen.decode)
+    where = f"{len(devices)} x {platform}" if devices else platform
     weights = chosen.describe(checkpoint.quantisation)
-    told(f"{checkpoint.name}: {loaded.config.layers} layers on {platform}, weights {weights}")
+    told(f"{checkpoint.name}: {loaded.config.layers} layers on {where}, weights {weights}")
     limits = replace(sizes.limits, length=min(sizes.limits.length, loaded.config.max_positions))
     planned = plan(loaded, limits, sizes.page_size, memory_of(jax.devices()[0], sizes.memory), sizes.pages)
     for line in planned.lines():
@@ -77,7 +84,7 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
         page_size=sizes.page_size,
         limits=limits,
         prefix_cache=sizes.prefix_cache,
-        layerwise=platform == "cpu",
+        layerwise=platform == "cpu" and not devices,
     )
     return Ready(engine=Engine(loaded, checkpoint.tokenizer, settings), checkpoint=checkpoint, cache=kept)
 

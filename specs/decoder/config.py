@@ -62,6 +62,7 @@ class DecoderConfig:
     windows: per layer, how many keys a query sees, its own included; None is all.
     act: gate of the MLP, see `act_and_mul`; `act_alpha` and `act_limit` are constants of swigluoai.
     tied: logits are products with the embedding table.
+    devices: how many the output head and the experts are spread over (`specs.decoder.parallel`).
     """
 
     layers: int
@@ -85,6 +86,12 @@ class DecoderConfig:
     act_limit: float = 7.0
     tied: bool = False
     moe: MoeConfig | None = None
+    devices: int = 1
+
+    @property
+    def held_experts(self) -> int:
+        """Experts on one device: consecutive ones, the same number on each."""
+        return 0 if self.moe is None else self.moe.experts // self.devices
 
     @property
     def scale(self) -> float:

@@ -19,6 +19,8 @@ Tensor = Single
 Tensors = Mapping[str, Tensor]
 FLOATS: Final = ("float32", "float16", "bfloat16")
 """Types of tensors that are not quantised."""
+ROWS, COLUMNS, EXPERTS = 0, 1, 0
+"""Axes of tensors: of a weight [N, K], and of the weights of experts [E, .., ..]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +28,16 @@ class Source:
     """A tensor of a Hugging Face checkpoint.
 
     quantised: its shape where it is quantised, if that is another one. types: of the tensor where it is not quantised.
+    split: the axis that devices share in tensor and expert parallelism; None where every device has all of it.
+    once: an addend of what devices sum up, so that one device alone has it and the others zeros.
     """
 
     name: str
     shape: tuple[int, ...]
     quantised: tuple[int, ...] | None = None
     types: tuple[str, ...] = FLOATS
+    split: int | None = None
+    once: bool = False
 
     def problem(self, tensor: Tensor) -> str | None:
         """How a tensor of this name does not fit, for people; None where it does."""
@@ -131,7 +137,7 @@ def model_weights(config: DecoderConfig) -> Weights:
         "norm": _plain("model.norm.weight", config.hidden),
     }
     if not config.tied:
-        found["head"] = _plain("lm_head.weight", *table, linear=True)
+        found["head"] = _plain("lm_head.weight", config.vocab // config.devices, config.hidden, linear=True, split=ROWS)
     return found
 
 
@@ -146,13 +152,13 @@ def layer_weights(config: DecoderConfig, layer: int) -> Weights:
     }
 
 
-def _plain(name: str, *shape: int, linear: bool = False) -> Weight:
-    return Weight(shape=shape, sources=(Source(name=name, shape=shape),), linear=linear)
+def _plain(name: str, *shape: int, linear: bool = False, split: int | None = None, once: bool = False) -> Weight:
+    return Weight(shape=shape, sources=(Source(name=name, shape=shape, split=split, once=once),), linear=linear)
 
 
 def _rows(names: tuple[str, ...], rows: tuple[int, ...], *rest: int, linear: bool = False) -> Weight:
     """Tensors with `rows` rows each, one below the other."""
-    sources = tuple(Source(name=name, shape=(n, *rest)) for name, n in zip(names, rows, strict=True))
+    sources = tuple(Source(name=name, shape=(n, *rest), split=ROWS) for name, n in zip(names, rows, strict=True))
     return Weight(shape=(sum(rows), *rest), sources=sources, linear=linear)
 
 
@@ -161,16 +167,16 @@ def _attention(config: DecoderConfig, prefix: str) -> dict[str, Weight]:
     names = tuple(f"{prefix}{name}_proj." for name in ("q", "k", "v"))
     found = {
         "qkv": _rows(tuple(name + "weight" for name in names), rows, config.hidden, linear=True),
-        "out": _plain(prefix + "o_proj.weight", config.hidden, queries, linear=True),
+        "out": _plain(prefix + "o_proj.weight", config.hidden, queries, linear=True, split=COLUMNS),
     }
     if config.qkv_bias:
         found["qkv_bias"] = _rows(tuple(name + "bias" for name in names), rows)
     if config.out_bias:
-        found["out_bias"] = _plain(prefix + "o_proj.bias", config.hidden)
+        found["out_bias"] = _plain(prefix + "o_proj.bias", config.hidden, once=True)
     if config.qk_norm:
         found |= {name: _plain(f"{prefix}{name}.weight", config.head_dim) for name in ("q_norm", "k_norm")}
     if config.sinks:
-        found["sinks"] = replace(_plain(f"{prefix}sinks", config.heads), wide=True)
+        found["sinks"] = replace(_plain(f"{prefix}sinks", config.heads, split=ROWS), wide=True)
     return found
 
 
@@ -178,16 +184,18 @@ def _mlp(config: DecoderConfig, prefix: str) -> dict[str, Weight]:
     gate_up = tuple(f"{prefix}{name}_proj.weight" for name in ("gate", "up"))
     return {
         "gate_up": _rows(gate_up, (config.ffn, config.ffn), config.hidden, linear=True),
-        "down": _plain(f"{prefix}down_proj.weight", config.hidden, config.ffn, linear=True),
+        "down": _plain(f"{prefix}down_proj.weight", config.hidden, config.ffn, linear=True, split=COLUMNS),
     }
 
 
 def _experts(config: DecoderConfig, moe: MoeConfig, prefix: str) -> dict[str, Weight]:
-    up, down = (moe.experts, 2 * moe.ffn, config.hidden), (moe.experts, config.hidden, moe.ffn)
+    up, down = (config.held_experts, 2 * moe.ffn, config.hidden), (config.held_experts, config.hidden, moe.ffn)
     if not moe.bias:
         each = (moe.ffn, config.hidden)
-        gates = tuple(source for e in range(moe.experts) for source in _expert(prefix, e, ("gate", "up"), each))
-        downs = tuple(source for e in range(moe.experts) for source in _expert(prefix, e, ("down",), each[::-1]))
+        gates = tuple(source for e in range(config.held_experts) for source in _expert(prefix, e, ("gate", "up"), each))
+        downs = tuple(
+            source for e in range(config.held_experts) for source in _expert(prefix, e, ("down",), each[::-1])
+        )
         return {
             "router": _plain(f"{prefix}gate.weight", moe.experts, config.hidden),
             "w13": Weight(shape=up, sources=gates, linear=True, join=gate_up),
@@ -195,15 +203,15 @@ def _experts(config: DecoderConfig, moe: MoeConfig, prefix: str) -> dict[str, We
         }
     experts = f"{prefix}experts."
     # Columns first; quantised ones lie rows first.
-    up_source = Source(name=f"{experts}gate_up_proj", shape=(up[0], up[2], up[1]), quantised=up)
-    down_source = Source(name=f"{experts}down_proj", shape=(down[0], down[2], down[1]), quantised=down)
+    up_source = Source(name=f"{experts}gate_up_proj", shape=(up[0], up[2], up[1]), quantised=up, split=EXPERTS)
+    down_source = Source(name=f"{experts}down_proj", shape=(down[0], down[2], down[1]), quantised=down, split=EXPERTS)
     return {
         "router": _plain(f"{prefix}router.weight", moe.experts, config.hidden),
         "router_bias": _plain(f"{prefix}router.bias", moe.experts),
         "w13": Weight(shape=up, sources=(up_source,), linear=True, join=_transposed),
-        "w13_bias": _plain(f"{experts}gate_up_proj_bias", *up[:2]),
+        "w13_bias": _plain(f"{experts}gate_up_proj_bias", *up[:2], split=EXPERTS),
         "w2": Weight(shape=down, sources=(down_source,), linear=True, join=_transposed),
-        "w2_bias": _plain(f"{experts}down_proj_bias", *down[:2]),
+        "w2_bias": _plain(f"{experts}down_proj_bias", *down[:2], split=EXPERTS),
     }
 
 
