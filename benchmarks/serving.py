@@ -138,8 +138,8 @@ async def server(model: str, options: list[str]) -> AsyncIterator[tuple[subproce
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    command = [sys.executable, "-m", "jax_impl.serving", "--model", model, "--port", str(port), *options]
-    own = subprocess.Popen(command, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    command = ["env", "JAX_PLATFORMS=cpu", sys.executable, "-m", "jax_impl.serving", "--model", model, "--port", str(port), *options]
+    own = subprocess.Popen(command)
     url = f"http://127.0.0.1:{port}"
     try:
         async with httpx2.AsyncClient(base_url=url) as http:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -50,8 +49,7 @@ def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     port = free_port()
     sizes = ["--max-length", "256", "--max-requests", "1", "--max-tokens", "32"]
     command = [sys.executable, "-m", "jax_impl.serving", "--model", str(folder), "--port", str(port), *sizes]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    own = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    own = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"
     try:
         while True:
