@@ -138,7 +138,18 @@ async def server(model: str, options: list[str]) -> AsyncIterator[tuple[subproce
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    command = ["env", "JAX_PLATFORMS=cpu", sys.executable, "-m", "jax_impl.serving", "--model", model, "--port", str(port), *options]
+    command = [
+        "env",
+        "JAX_PLATFORMS=cpu",
+        sys.executable,
+        "-m",
+        "jax_impl.serving",
+        "--model",
+        model,
+        "--port",
+        str(port),
+        *options,
+    ]
     own = subprocess.Popen(command)
     url = f"http://127.0.0.1:{port}"
     try:
