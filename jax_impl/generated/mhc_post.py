@@ -41,8 +41,7 @@ def mhc_post(
     comb_ij_2 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(0)])
     comb_ij_3 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(0)])
     post_j = plgpu.load(post_ref.at[row, jnp.int32(0), jnp.int32(0)])
-    # In the order of the definition wherever this is computed: mhc_fused_post_pre has the same bits.
-    y = post_j * x_1  # specs/mhc/post.py:45
+    y = post_j * x_1  # specs/mhc/post.py:44
     y_1 = fma(comb_ij, stream, y)
     y_2 = fma(comb_ij_1, stream_1, y_1)
     y_3 = fma(comb_ij_2, stream_2, y_2)
@@ -54,7 +53,7 @@ def mhc_post(
     comb_ij_6 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(1)])
     comb_ij_7 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(1)])
     post_j_1 = plgpu.load(post_ref.at[row, jnp.int32(1), jnp.int32(0)])
-    y_6 = post_j_1 * x_1  # specs/mhc/post.py:45
+    y_6 = post_j_1 * x_1  # specs/mhc/post.py:44
     y_7 = fma(comb_ij_4, stream, y_6)
     y_8 = fma(comb_ij_5, stream_1, y_7)
     y_9 = fma(comb_ij_6, stream_2, y_8)
@@ -66,7 +65,7 @@ def mhc_post(
     comb_ij_10 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(2)])
     comb_ij_11 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(2)])
     post_j_2 = plgpu.load(post_ref.at[row, jnp.int32(2), jnp.int32(0)])
-    y_12 = post_j_2 * x_1  # specs/mhc/post.py:45
+    y_12 = post_j_2 * x_1  # specs/mhc/post.py:44
     y_13 = fma(comb_ij_8, stream, y_12)
     y_14 = fma(comb_ij_9, stream_1, y_13)
     y_15 = fma(comb_ij_10, stream_2, y_14)
@@ -78,7 +77,7 @@ def mhc_post(
     comb_ij_14 = plgpu.load(comb_ref.at[row, jnp.int32(2), jnp.int32(3)])
     comb_ij_15 = plgpu.load(comb_ref.at[row, jnp.int32(3), jnp.int32(3)])
     post_j_3 = plgpu.load(post_ref.at[row, jnp.int32(3), jnp.int32(0)])
-    y_18 = post_j_3 * x_1  # specs/mhc/post.py:45
+    y_18 = post_j_3 * x_1  # specs/mhc/post.py:44
     y_19 = fma(comb_ij_12, stream, y_18)
     y_20 = fma(comb_ij_13, stream_1, y_19)
     y_21 = fma(comb_ij_14, stream_2, y_20)

@@ -16,7 +16,7 @@ Generated. Specialised on
     comb = f32
     layer_input = bf16
     COLS = 24
-    SPLITS = 32
+    SPLITS = 16
     even_h = True
     BLOCK_R = 16
     BLOCK_H = 4096
@@ -48,7 +48,7 @@ def hc_gates(
         live = row < T  # specs/mhc/gates.py:73
         i = jnp.arange(4, dtype=jnp.int32)
         column = jnp.arange(1, dtype=jnp.int32) + COLS
-        total = jnp.full((BLOCK_R, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:154
+        total = jnp.full((BLOCK_R, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:153
         split = jnp.arange(16, dtype=jnp.int32)
         mask = live[:, None][:, :, None]
         partial = plgpu.load(
@@ -56,32 +56,19 @@ def hc_gates(
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 1)), other=0.0
         )
         partial_sum = jnp.sum(partial, axis=1)
-        total_1 = total + partial_sum
-        split_1 = split + 16
-        partial_1 = plgpu.load(
-            partial_ref.at[row[:, None][:, :, None], split_1[None, :, None], column[None, None, :]],
-            mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 1)), other=0.0
-        )
-        partial_1_sum = jnp.sum(partial_1, axis=1)
-        squares = (total_1 + partial_1_sum).reshape(BLOCK_R)  # specs/mhc/gates.py:74
+        squares = (total + partial_sum).reshape(BLOCK_R)  # specs/mhc/gates.py:74
         inverse = div_rn(
             jnp.full((BLOCK_R,), 1.0, jnp.float32),
             jnp.sqrt(div_rn(squares, jnp.broadcast_to(jnp.asarray(H * 4, jnp.float32), (BLOCK_R,))) + 1e-06)
         )[:, None]
         column_1 = i + 4
-        total_2 = jnp.full((BLOCK_R, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:154
-        partial_2 = plgpu.load(
+        total_1 = jnp.full((BLOCK_R, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:153
+        partial_1 = plgpu.load(
             partial_ref.at[row[:, None][:, :, None], split[None, :, None], column_1[None, None, :]],
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 4)), other=0.0
         )
-        partial_2_sum = jnp.sum(partial_2, axis=1)
-        total_3 = total_2 + partial_2_sum
-        partial_3 = plgpu.load(
-            partial_ref.at[row[:, None][:, :, None], split_1[None, :, None], column_1[None, None, :]],
-            mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 4)), other=0.0
-        )
-        partial_3_sum = jnp.sum(partial_3, axis=1)
-        post = (total_3 + partial_3_sum) * inverse  # specs/mhc/gates.py:75
+        partial_1_sum = jnp.sum(partial_1, axis=1)
+        post = (total_1 + partial_1_sum) * inverse  # specs/mhc/gates.py:75
         scale = plgpu.load(scale_ref.at[jnp.int32(1)])
         base = plgpu.load(base_ref.at[column_1])
         x = fma(post, scale, base[None, :])
@@ -92,19 +79,13 @@ def hc_gates(
             mask=jnp.broadcast_to(live[:, None], (BLOCK_R, 4))
         )
         column_2 = split + 8
-        total_4 = jnp.full((BLOCK_R, 16), 0.0, jnp.float32)  # specs/mhc/gates.py:154
-        partial_4 = plgpu.load(
+        total_2 = jnp.full((BLOCK_R, 16), 0.0, jnp.float32)  # specs/mhc/gates.py:153
+        partial_2 = plgpu.load(
             partial_ref.at[row[:, None][:, :, None], split[None, :, None], column_2[None, None, :]],
             mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 16)), other=0.0
         )
-        partial_4_sum = jnp.sum(partial_4, axis=1)
-        total_5 = total_4 + partial_4_sum
-        partial_5 = plgpu.load(
-            partial_ref.at[row[:, None][:, :, None], split_1[None, :, None], column_2[None, None, :]],
-            mask=jnp.broadcast_to(mask, (BLOCK_R, 16, 16)), other=0.0
-        )
-        partial_5_sum = jnp.sum(partial_5, axis=1)
-        comb = (total_5 + partial_5_sum) * inverse  # specs/mhc/gates.py:79
+        partial_2_sum = jnp.sum(partial_2, axis=1)
+        comb = (total_2 + partial_2_sum) * inverse  # specs/mhc/gates.py:79
         scale_1 = plgpu.load(scale_ref.at[jnp.int32(2)])
         base_1 = plgpu.load(base_ref.at[column_2])
         comb_1 = fma(comb, scale_1, base_1[None, :])
@@ -131,38 +112,37 @@ def hc_gates(
             comb_ref.at[row[:, None][:, :, None], i[None, :][:, :, None], i[None, :][:, None, :]], comb_5,
             mask=jnp.broadcast_to(mask, (BLOCK_R, 4, 4))
         )
-    arange_4096 = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/mhc/gates.py:112
+    arange_4096 = jnp.arange(BLOCK_H, dtype=jnp.int32)  # specs/mhc/gates.py:111
     @pl.when(program >= first)  # specs/mhc/gates.py:63
     def branch_1():
         program_1 = program - first  # specs/mhc/gates.py:63
         blocks = pl.cdiv(H, BLOCK_H)  # specs/mhc/gates.py:104
-        # From the last row to the first: see the module.
-        row_1 = T - 1 - jax.lax.div(program_1, jnp.int32(blocks))
+        row_1 = jax.lax.div(program_1, jnp.int32(blocks))
         part = jax.lax.rem(program_1, jnp.int32(blocks))
-        arange_1 = jnp.arange(1, dtype=jnp.int32)  # specs/mhc/gates.py:144
+        arange_1 = jnp.arange(1, dtype=jnp.int32)  # specs/mhc/gates.py:143
         rows = row_1 + arange_1
         i_1 = jnp.arange(4, dtype=jnp.int32)
         column_3 = arange_1 + COLS
-        total_6 = jnp.full((1, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:154
-        split_2 = jnp.arange(32, dtype=jnp.int32)
+        total_3 = jnp.full((1, 1), 0.0, jnp.float32)  # specs/mhc/gates.py:153
+        split_1 = jnp.arange(16, dtype=jnp.int32)
         mask_1 = (rows < T)[:, None, None]
-        partial_6 = plgpu.load(
-            partial_ref.at[rows[:, None, None], split_2[None, :, None], column_3[None, None, :]],
-            mask=jnp.broadcast_to(mask_1, (1, 32, 1)), other=0.0
+        partial_3 = plgpu.load(
+            partial_ref.at[rows[:, None, None], split_1[None, :, None], column_3[None, None, :]],
+            mask=jnp.broadcast_to(mask_1, (1, 16, 1)), other=0.0
         )
-        partial_6_sum = jnp.sum(partial_6, axis=1)
-        squares_1 = (total_6 + partial_6_sum).reshape(1)  # specs/mhc/gates.py:145
+        partial_3_sum = jnp.sum(partial_3, axis=1)
+        squares_1 = (total_3 + partial_3_sum).reshape(1)  # specs/mhc/gates.py:144
         inverse_1 = div_rn(
             jnp.full((1,), 1.0, jnp.float32),
             jnp.sqrt(div_rn(squares_1, jnp.broadcast_to(jnp.asarray(H * 4, jnp.float32), (1,))) + 1e-06)
         )[:, None]
-        total_7 = jnp.full((1, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:154
-        partial_7 = plgpu.load(
-            partial_ref.at[rows[:, None, None], split_2[None, :, None], i_1[None, None, :]],
-            mask=jnp.broadcast_to(mask_1, (1, 32, 4)), other=0.0
+        total_4 = jnp.full((1, 4), 0.0, jnp.float32)  # specs/mhc/gates.py:153
+        partial_4 = plgpu.load(
+            partial_ref.at[rows[:, None, None], split_1[None, :, None], i_1[None, None, :]],
+            mask=jnp.broadcast_to(mask_1, (1, 16, 4)), other=0.0
         )
-        partial_7_sum = jnp.sum(partial_7, axis=1)
-        mix = (total_7 + partial_7_sum) * inverse_1  # specs/mhc/gates.py:146
+        partial_4_sum = jnp.sum(partial_4, axis=1)
+        mix = (total_4 + partial_4_sum) * inverse_1  # specs/mhc/gates.py:145
         scale_2 = plgpu.load(scale_ref.at[jnp.int32(0)])
         base_2 = plgpu.load(base_ref.at[i_1])
         x_2 = fma(mix, scale_2, base_2[None, :])
@@ -173,13 +153,13 @@ def hc_gates(
         pre_1 = jnp.sum(jnp.where(i_1 == 1, gates_1, 0.0), axis=0)
         pre_2 = jnp.sum(jnp.where(i_1 == 2, gates_1, 0.0), axis=0)
         pre_3 = jnp.sum(jnp.where(i_1 == 3, gates_1, 0.0), axis=0)
-        offs_h = part * BLOCK_H + arange_4096  # specs/mhc/gates.py:112
+        offs_h = part * BLOCK_H + arange_4096  # specs/mhc/gates.py:111
         residual = plgpu.load(residual_ref.at[row_1, jnp.int32(0), offs_h])
-        total_8 = pre_0 * residual.astype(jnp.float32)
+        total_5 = pre_0 * residual.astype(jnp.float32)
         residual_1 = plgpu.load(residual_ref.at[row_1, jnp.int32(1), offs_h])
-        total_9 = fma(pre_1, residual_1.astype(jnp.float32), total_8)
+        total_6 = fma(pre_1, residual_1.astype(jnp.float32), total_5)
         residual_2 = plgpu.load(residual_ref.at[row_1, jnp.int32(2), offs_h])
-        total_10 = fma(pre_2, residual_2.astype(jnp.float32), total_9)
+        total_7 = fma(pre_2, residual_2.astype(jnp.float32), total_6)
         residual_3 = plgpu.load(residual_ref.at[row_1, jnp.int32(3), offs_h])
-        y = fma(pre_3, residual_3.astype(jnp.float32), total_10)
-        plgpu.store(layer_input_ref.at[row_1, offs_h], y.astype(jnp.bfloat16))  # specs/mhc/gates.py:121
+        y = fma(pre_3, residual_3.astype(jnp.float32), total_7)
+        plgpu.store(layer_input_ref.at[row_1, offs_h], y.astype(jnp.bfloat16))  # specs/mhc/gates.py:120

@@ -14,7 +14,7 @@ STREAMS = 4
 PRE, POST, COMB = 0, STREAMS, 2 * STREAMS
 """First columns of the three gates in fn, base and the sums of products."""
 GATES = 2 * STREAMS + STREAMS * STREAMS
-CHUNK = 128
+CHUNK = 256
 """Columns of each stream that one partial sum covers; the same for any number of rows, on which no result depends."""
 
 WIDTH = 32

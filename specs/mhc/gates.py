@@ -1,7 +1,7 @@
 """The second kernel of mHC operations: gates of the sums of products, Sinkhorn iterations, and the layer's input.
 
 Some programs make post and comb of many rows; the others make the layer's input of one row each, in the reverse order
-of the first kernel's rows, of which the last ones are still in the second-level cache.
+of the first kernel's rows, of which those that it read last are still in the second-level cache.
 """
 
 from __future__ import annotations
@@ -103,8 +103,7 @@ def layer_input(p: Any, program: Tile, norm: bool) -> None:
     """BLOCK_H columns of a row's layer input, or with a norm all of them."""
     blocks = cdiv(p.H, p.BLOCK_H)
     parts = 1 if norm else blocks
-    # From the last row to the first: see the module.
-    row, part = p.T - 1 - program // parts, program % parts
+    row, part = program // parts, program % parts
     pre = pre_gates(p, row)
 
     def block(k: Tile) -> tuple[Slice, Tile]:

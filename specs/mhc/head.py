@@ -71,7 +71,7 @@ HC_HEAD = Op(
     accuracy=(("y", ACCURACY),),
     cases=(
         _case("ragged", 35, 72),
-        _case("two-chunks-lead", 6, 200, lead=(3, 2)),
+        _case("two-chunks-lead", 6, 300, lead=(3, 2)),
         _case("even", 3, 128, attributes=(("eps", 1e-3),)),
         _case("no-rows", 0, 64),
         _case("large", 2048, 4096, large=True, golden=True),

@@ -41,7 +41,6 @@ def post(p: Any) -> None:
 
 def mixed(post_j: Tile, comb_j: Sequence[Tile], x: Tile, streams: Sequence[Tile]) -> Tile:
     """One new stream, float32; gates broadcast against the columns."""
-    # In the order of the definition wherever this is computed: mhc_fused_post_pre has the same bits.
     y = post_j * x
     for comb_ij, stream in zip(comb_j, streams, strict=True):
         y = y + comb_ij * stream

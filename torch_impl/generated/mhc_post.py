@@ -44,8 +44,7 @@ def mhc_post(
     comb_ij_2 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1))
     comb_ij_3 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1))
     post_j = tl.load(post_ptr + row * stride_post0)
-    # In the order of the definition wherever this is computed: mhc_fused_post_pre has the same bits.
-    y = post_j * x_1  # specs/mhc/post.py:45
+    y = post_j * x_1  # specs/mhc/post.py:44
     y_1 = y + comb_ij * stream
     y_2 = y_1 + comb_ij_1 * stream_1
     y_3 = y_2 + comb_ij_2 * stream_2
@@ -57,7 +56,7 @@ def mhc_post(
     comb_ij_6 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1 + 1))
     comb_ij_7 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1 + 1))
     post_j_1 = tl.load(post_ptr + (row * stride_post0 + 1 * stride_post1))
-    y_6 = post_j_1 * x_1  # specs/mhc/post.py:45
+    y_6 = post_j_1 * x_1  # specs/mhc/post.py:44
     y_7 = y_6 + comb_ij_4 * stream
     y_8 = y_7 + comb_ij_5 * stream_1
     y_9 = y_8 + comb_ij_6 * stream_2
@@ -69,7 +68,7 @@ def mhc_post(
     comb_ij_10 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1 + 2))
     comb_ij_11 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1 + 2))
     post_j_2 = tl.load(post_ptr + (row * stride_post0 + 2 * stride_post1))
-    y_12 = post_j_2 * x_1  # specs/mhc/post.py:45
+    y_12 = post_j_2 * x_1  # specs/mhc/post.py:44
     y_13 = y_12 + comb_ij_8 * stream
     y_14 = y_13 + comb_ij_9 * stream_1
     y_15 = y_14 + comb_ij_10 * stream_2
@@ -81,7 +80,7 @@ def mhc_post(
     comb_ij_14 = tl.load(comb_ptr + (row * stride_comb0 + 2 * stride_comb1 + 3))
     comb_ij_15 = tl.load(comb_ptr + (row * stride_comb0 + 3 * stride_comb1 + 3))
     post_j_3 = tl.load(post_ptr + (row * stride_post0 + 3 * stride_post1))
-    y_18 = post_j_3 * x_1  # specs/mhc/post.py:45
+    y_18 = post_j_3 * x_1  # specs/mhc/post.py:44
     y_19 = y_18 + comb_ij_12 * stream
     y_20 = y_19 + comb_ij_13 * stream_1
     y_21 = y_20 + comb_ij_14 * stream_2

@@ -16,7 +16,7 @@ Generated. Specialised on
     comb = f32
     layer_input = bf16
     COLS = 24
-    SPLITS = 32
+    SPLITS = 16
     even_h = True
     BLOCK_R = 16
     BLOCK_H = 4096
@@ -36,7 +36,7 @@ def hc_gates(
 ):
     repeat: tl.constexpr = 20
     COLS: tl.constexpr = 24
-    SPLITS: tl.constexpr = 32
+    SPLITS: tl.constexpr = 16
     BLOCK_R: tl.constexpr = 16
     BLOCK_H: tl.constexpr = 4096
     program = tl.program_id(0)  # specs/mhc/gates.py:61
@@ -46,7 +46,7 @@ def hc_gates(
         live = row < T  # specs/mhc/gates.py:73
         i = tl.arange(0, 4)
         column = tl.arange(0, 1) + COLS
-        total = tl.full([BLOCK_R, 1], 0.0, tl.float32)  # specs/mhc/gates.py:154
+        total = tl.full([BLOCK_R, 1], 0.0, tl.float32)  # specs/mhc/gates.py:153
         split = tl.arange(0, 16)
         mask = live[:, None][:, :, None]
         partial = tl.load(
@@ -56,58 +56,33 @@ def hc_gates(
             mask=mask, other=0.0
         )
         partial_sum = tl.sum(partial, axis=1)
-        total_1 = total + partial_sum
-        split_1 = split + 16
-        partial_1 = tl.load(
-            partial_ptr + (
-                row[:, None][:, :, None] * (SPLITS * 32) + split_1[None, :, None] * 32 + column[None, None, :]
-            ),
-            mask=mask, other=0.0
-        )
-        partial_1_sum = tl.sum(partial_1, axis=1)
-        squares = tl.reshape(total_1 + partial_1_sum, [BLOCK_R])  # specs/mhc/gates.py:74
+        squares = tl.reshape(total + partial_sum, [BLOCK_R])  # specs/mhc/gates.py:74
         inverse = tl.div_rn(1.0, tl.sqrt(tl.div_rn(squares, tl.cast(H * 4, tl.float32)) + 1e-06))[:, None]
         column_1 = i + 4
-        total_2 = tl.full([BLOCK_R, 4], 0.0, tl.float32)  # specs/mhc/gates.py:154
-        partial_2 = tl.load(
+        total_1 = tl.full([BLOCK_R, 4], 0.0, tl.float32)  # specs/mhc/gates.py:153
+        partial_1 = tl.load(
             partial_ptr + (
                 row[:, None][:, :, None] * (SPLITS * 32) + split[None, :, None] * 32 + column_1[None, None, :]
             ),
             mask=mask, other=0.0
         )
-        partial_2_sum = tl.sum(partial_2, axis=1)
-        total_3 = total_2 + partial_2_sum
-        partial_3 = tl.load(
-            partial_ptr + (
-                row[:, None][:, :, None] * (SPLITS * 32) + split_1[None, :, None] * 32 + column_1[None, None, :]
-            ),
-            mask=mask, other=0.0
-        )
-        partial_3_sum = tl.sum(partial_3, axis=1)
-        post = (total_3 + partial_3_sum) * inverse  # specs/mhc/gates.py:75
+        partial_1_sum = tl.sum(partial_1, axis=1)
+        post = (total_1 + partial_1_sum) * inverse  # specs/mhc/gates.py:75
         scale = tl.load(scale_ptr + 1)
         base = tl.load(base_ptr + column_1)
         x = post * scale + base[None, :]
         post_1 = tl.div_rn(1.0, 1.0 + tl.exp2(x * -1.4426950408889634)) * 2.0  # log2(e), -log2(e)
         tl.store(post_ptr + (row[:, None] * 4 + i[None, :]), post_1, mask=live[:, None])
         column_2 = split + 8
-        total_4 = tl.full([BLOCK_R, 16], 0.0, tl.float32)  # specs/mhc/gates.py:154
-        partial_4 = tl.load(
+        total_2 = tl.full([BLOCK_R, 16], 0.0, tl.float32)  # specs/mhc/gates.py:153
+        partial_2 = tl.load(
             partial_ptr + (
                 row[:, None][:, :, None] * (SPLITS * 32) + split[None, :, None] * 32 + column_2[None, None, :]
             ),
             mask=mask, other=0.0
         )
-        partial_4_sum = tl.sum(partial_4, axis=1)
-        total_5 = total_4 + partial_4_sum
-        partial_5 = tl.load(
-            partial_ptr + (
-                row[:, None][:, :, None] * (SPLITS * 32) + split_1[None, :, None] * 32 + column_2[None, None, :]
-            ),
-            mask=mask, other=0.0
-        )
-        partial_5_sum = tl.sum(partial_5, axis=1)
-        comb = (total_5 + partial_5_sum) * inverse  # specs/mhc/gates.py:79
+        partial_2_sum = tl.sum(partial_2, axis=1)
+        comb = (total_2 + partial_2_sum) * inverse  # specs/mhc/gates.py:79
         scale_1 = tl.load(scale_ptr + 2)
         base_1 = tl.load(base_ptr + column_2)
         comb_1 = comb * scale_1 + base_1[None, :]
@@ -132,34 +107,33 @@ def hc_gates(
             comb_ptr + (row[:, None][:, :, None] * (4 * 4) + i[None, :][:, :, None] * 4 + i[None, :][:, None, :]),
             comb_4, mask=mask
         )
-    arange_4096 = tl.arange(0, BLOCK_H)  # specs/mhc/gates.py:112
+    arange_4096 = tl.arange(0, BLOCK_H)  # specs/mhc/gates.py:111
     if program >= first:  # specs/mhc/gates.py:63
         program_1 = program - first  # specs/mhc/gates.py:63
         blocks = tl.cdiv(H, BLOCK_H)  # specs/mhc/gates.py:104
-        # From the last row to the first: see the module.
-        row_1 = T - 1 - program_1 // blocks
+        row_1 = program_1 // blocks
         part = program_1 % blocks
-        arange_1 = tl.arange(0, 1)  # specs/mhc/gates.py:144
+        arange_1 = tl.arange(0, 1)  # specs/mhc/gates.py:143
         rows = row_1 + arange_1
         i_1 = tl.arange(0, 4)
         column_3 = arange_1 + COLS
-        total_6 = tl.full([1, 1], 0.0, tl.float32)  # specs/mhc/gates.py:154
-        split_2 = tl.arange(0, 32)
+        total_3 = tl.full([1, 1], 0.0, tl.float32)  # specs/mhc/gates.py:153
+        split_1 = tl.arange(0, 16)
         mask_1 = (rows < T)[:, None, None]
-        partial_6 = tl.load(
-            partial_ptr + (rows[:, None, None] * (SPLITS * 32) + split_2[None, :, None] * 32 + column_3[None, None, :]),
+        partial_3 = tl.load(
+            partial_ptr + (rows[:, None, None] * (SPLITS * 32) + split_1[None, :, None] * 32 + column_3[None, None, :]),
             mask=mask_1, other=0.0
         )
-        partial_6_sum = tl.sum(partial_6, axis=1)
-        squares_1 = tl.reshape(total_6 + partial_6_sum, [1])  # specs/mhc/gates.py:145
+        partial_3_sum = tl.sum(partial_3, axis=1)
+        squares_1 = tl.reshape(total_3 + partial_3_sum, [1])  # specs/mhc/gates.py:144
         inverse_1 = tl.div_rn(1.0, tl.sqrt(tl.div_rn(squares_1, tl.cast(H * 4, tl.float32)) + 1e-06))[:, None]
-        total_7 = tl.full([1, 4], 0.0, tl.float32)  # specs/mhc/gates.py:154
-        partial_7 = tl.load(
-            partial_ptr + (rows[:, None, None] * (SPLITS * 32) + split_2[None, :, None] * 32 + i_1[None, None, :]),
+        total_4 = tl.full([1, 4], 0.0, tl.float32)  # specs/mhc/gates.py:153
+        partial_4 = tl.load(
+            partial_ptr + (rows[:, None, None] * (SPLITS * 32) + split_1[None, :, None] * 32 + i_1[None, None, :]),
             mask=mask_1, other=0.0
         )
-        partial_7_sum = tl.sum(partial_7, axis=1)
-        mix = (total_7 + partial_7_sum) * inverse_1  # specs/mhc/gates.py:146
+        partial_4_sum = tl.sum(partial_4, axis=1)
+        mix = (total_4 + partial_4_sum) * inverse_1  # specs/mhc/gates.py:145
         scale_2 = tl.load(scale_ptr)
         base_2 = tl.load(base_ptr + i_1)
         x_2 = mix * scale_2 + base_2[None, :]
@@ -169,13 +143,13 @@ def hc_gates(
         pre_1 = tl.sum(tl.where(i_1 == 1, gates_1, 0.0), axis=0)
         pre_2 = tl.sum(tl.where(i_1 == 2, gates_1, 0.0), axis=0)
         pre_3 = tl.sum(tl.where(i_1 == 3, gates_1, 0.0), axis=0)
-        offs_h = part * BLOCK_H + arange_4096  # specs/mhc/gates.py:112
+        offs_h = part * BLOCK_H + arange_4096  # specs/mhc/gates.py:111
         residual = tl.load(residual_ptr + (row_1 * stride_residual0 + offs_h))
-        total_8 = pre_0 * residual.to(tl.float32)
+        total_5 = pre_0 * residual.to(tl.float32)
         residual_1 = tl.load(residual_ptr + (row_1 * stride_residual0 + 1 * stride_residual1 + offs_h))
-        total_9 = total_8 + pre_1 * residual_1.to(tl.float32)
+        total_6 = total_5 + pre_1 * residual_1.to(tl.float32)
         residual_2 = tl.load(residual_ptr + (row_1 * stride_residual0 + 2 * stride_residual1 + offs_h))
-        total_10 = total_9 + pre_2 * residual_2.to(tl.float32)
+        total_7 = total_6 + pre_2 * residual_2.to(tl.float32)
         residual_3 = tl.load(residual_ptr + (row_1 * stride_residual0 + 3 * stride_residual1 + offs_h))
-        y = total_10 + pre_3 * residual_3.to(tl.float32)
-        tl.store(layer_input_ptr + (row_1 * H + offs_h), y.to(tl.bfloat16))  # specs/mhc/gates.py:121
+        y = total_7 + pre_3 * residual_3.to(tl.float32)
+        tl.store(layer_input_ptr + (row_1 * H + offs_h), y.to(tl.bfloat16))  # specs/mhc/gates.py:120
