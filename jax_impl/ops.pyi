@@ -3081,7 +3081,7 @@ def mhc_pre(
         layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
                                                                 norm_eps) norm_weight, rounded once
 
-    Everything is float32; products with fn are exact. They are added over 128 columns of each stream, and then over
+    Everything is float32; products with fn are exact. They are added over 256 columns of each stream, and then over
     these, so that with generated kernels a row has the same bits whatever other rows a call has.
 
     Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
@@ -3112,10 +3112,10 @@ def mhc_pre(
         Unsupported: the call is right, but the implementation or the device cannot run it.
 
     Accuracy:
-        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) +
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256)) +
             32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
             FP8 operands); inexact even where all sums are exact.
-        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128))
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256))
             + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
             for FP8 operands); inexact even where all sums are exact.
 
@@ -3145,7 +3145,7 @@ def mhc_fused_post_pre(
     norm_eps: float = 1e-06,
     implementation: _Implementation | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """mhc_post of one layer and mhc_pre of the next one: the streams between them are read once less.
+    """mhc_post of one layer and mhc_pre of the next one, which reads the newest streams while they are cached.
 
         residual_cur = mhc_post(x, residual, prev_post, prev_comb), rounded to bfloat16
         post, comb, layer_input = mhc_pre(residual_cur, fn, scale, base)
@@ -3160,7 +3160,7 @@ def mhc_fused_post_pre(
         layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
                                                                 norm_eps) norm_weight, rounded once
 
-    Everything is float32; products with fn are exact. They are added over 128 columns of each stream, and then over
+    Everything is float32; products with fn are exact. They are added over 256 columns of each stream, and then over
     these, so that with generated kernels a row has the same bits whatever other rows a call has.
 
     Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
@@ -3197,10 +3197,10 @@ def mhc_fused_post_pre(
     Accuracy:
         residual_cur: relative rounding error 2**-8 (bf16); before it at most (5 + 2) * 2**-24 of the sum of the
             absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
-        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) +
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256)) +
             32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
             FP8 operands); inexact even where all sums are exact.
-        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128))
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256))
             + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
             for FP8 operands); inexact even where all sums are exact.
 
@@ -3254,7 +3254,7 @@ def hc_head(
         Unsupported: the call is right, but the implementation or the device cannot run it.
 
     Accuracy:
-        y: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 128)) + (2 * cdiv(H, 128)) + 32) *
+        y: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256)) + 32) *
             2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
             operands); inexact even where all sums are exact.
 
@@ -4185,11 +4185,12 @@ def sample(
     token 0.
 
     Rows are read once from end to end, for the maxima of groups of 32 columns. Of those follow the groups that can
-    have tokens which top-k or min-p keeps (512 at most), and only they are read again, into registers, where the
+    have tokens which top-k or min-p keeps (256 at most), and only they are read again, into registers, where the
     filters are searches for a key. Rows with top-p alone are read twice: their whole mass is needed; so are rows with
-    no filter at all, each column of which gets its noise. Only where more than 512 groups have candidates left, as
-    with top-k above 512 or a nucleus of thousands of tokens, the row is read again for every halving of a search, up
-    to 32 times each.
+    no filter at all, each column of which gets its noise. Where more than 256 groups have candidates left, as with
+    top-k above 256 or a nucleus of hundreds of tokens, the row is read three times more, to count candidates by their
+    distance from the largest logit and to collect those among which the cut is; it is read for every halving of a
+    search only where these are more than 8192.
 
     Source: Gumbel-max over Threefry-2x32-20 (Salmon et al., 2011); the order of filters is vLLM's
 
@@ -4261,11 +4262,12 @@ def filter_logits(
     token 0.
 
     Rows are read once from end to end, for the maxima of groups of 32 columns. Of those follow the groups that can
-    have tokens which top-k or min-p keeps (512 at most), and only they are read again, into registers, where the
+    have tokens which top-k or min-p keeps (256 at most), and only they are read again, into registers, where the
     filters are searches for a key. Rows with top-p alone are read twice: their whole mass is needed; so are rows with
-    no filter at all, each column of which gets its noise. Only where more than 512 groups have candidates left, as
-    with top-k above 512 or a nucleus of thousands of tokens, the row is read again for every halving of a search, up
-    to 32 times each.
+    no filter at all, each column of which gets its noise. Where more than 256 groups have candidates left, as with
+    top-k above 256 or a nucleus of hundreds of tokens, the row is read three times more, to count candidates by their
+    distance from the largest logit and to collect those among which the cut is; it is read for every halving of a
+    search only where these are more than 8192.
 
     Source: vLLM's sampler; transformers' with order='hf'
 

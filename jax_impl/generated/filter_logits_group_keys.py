@@ -21,7 +21,7 @@ def group_keys(
     *, V, vocab_size,
 ):
     BLOCK = 4096
-    row = pl.program_id(0)  # specs/sampling/kernels.py:64
+    row = pl.program_id(0)  # specs/sampling/kernels.py:68
     block = pl.program_id(1)
     group = block * (BLOCK // 32) + jnp.arange(BLOCK // 32, dtype=jnp.int32)
     column = group[:, None] * 32 + jnp.arange(32, dtype=jnp.int32)[None, :]
@@ -30,7 +30,7 @@ def group_keys(
     bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:69
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:73
     key_1 = jnp.where(inside, jnp.where(key > 0x7f800000, -2139095040, jnp.maximum(key, -2139095040)), -2139095040)
     key_1_max = jnp.max(key_1, axis=1)
     plgpu.store(maxima_ref.at[row, group], key_1_max, mask=group < pl.cdiv(V, 32))

@@ -33,18 +33,18 @@ def wide_cut(
     *, V, vocab_size,
 ):
     BLOCK = 4096
-    row = pl.program_id(0)  # specs/sampling/kernels.py:215
+    row = pl.program_id(0)  # specs/sampling/wide.py:264
     pending = plgpu.load(pending_ref.at[row])
-    @pl.when(pending > 0)
+    @pl.when(pending == 1)
     def branch():
-        top = plgpu.load(top_ref.at[row])  # specs/sampling/kernels.py:218
-        temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:74
+        top = plgpu.load(top_ref.at[row])  # specs/sampling/wide.py:267
+        temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:76
         # NaN is greedy as well.
         greedy = jnp.logical_not(temperature >= 1e-05)
         k = plgpu.load(top_k_ref.at[row])
-        mask = vocab_size > 0  # specs/sampling/settings.py:47
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
         index = jnp.minimum(jnp.int32(vocab_size), V)
-        k_1 = jnp.where(greedy | (k <= 0) | (k >= jnp.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:81
+        k_1 = jnp.where(greedy | (k <= 0) | (k >= jnp.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
         share = plgpu.load(top_p_ref.at[row])
         mask_1 = jnp.logical_not(greedy)
         nucleus = (share < 1.0) & mask_1
@@ -54,9 +54,9 @@ def wide_cut(
         # Subnormal numbers are off, and so is NaN.
         on = (ratio >= 1.1754943508222875e-38) & mask_1  # 2**-126
         bits = jax.lax.bitcast_convert_type(jnp.where(on, jnp.minimum(jnp.where(on, ratio, 1.0), 1.0), 1.0), jnp.int32)
-        mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:93
+        mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:94
         shift = 150 - (bits >> 23)
-        number = mantissa * 0 + 31  # specs/sampling/integers.py:60
+        number = mantissa * 0 + 31  # specs/sampling/integers.py:61
         small = ((mantissa >> 16) & 65535) == 0
         x = jnp.where(small, mantissa << 16, mantissa)
         number_1 = jnp.where(small, number - 16, number)
@@ -75,11 +75,11 @@ def wide_cut(
         piece = (x_4 >> 21) & 1023
         part = (x_4 >> 6) & 32767
         whole = number_5 * 0x2c5c860 - ((number_5 * 131 + 512) >> 10)
-        low = plgpu.load(table_ref.at[piece])  # specs/sampling/integers.py:54
+        low = plgpu.load(table_ref.at[piece])  # specs/sampling/integers.py:55
         high = plgpu.load(table_ref.at[piece + 1])
-        # specs/sampling/integers.py:94
+        # specs/sampling/integers.py:95
         q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
-        least = jnp.where(on, jnp.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
+        least = jnp.where(on, jnp.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:95
         inverse = div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature))
         def step(i, carry):  # specs/sampling/items.py:114
             (lower_1, upper_1) = carry
@@ -89,7 +89,7 @@ def wide_cut(
             def step_1(i_1, carry):
                 (lower_3, upper_3) = carry
                 middle = (lower_3 & upper_3) + ((lower_3 ^ upper_3) >> 1)  # specs/indexer/select.py:343
-                limit = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
+                limit = jnp.where(mask, index, V)  # specs/sampling/settings.py:49
                 zero = jnp.full((BLOCK,), 0, jnp.int32)  # specs/sampling/items.py:79
                 def step_2(i_2, carry):
                     (a_1,) = carry
@@ -103,7 +103,7 @@ def wide_cut(
                     key_1 = jnp.where(
                         inside, jnp.where(key > 0x7f800000, -2139095040, jnp.maximum(key, -2139095040)), -2139095040
                     )
-                    # -2147483648 is -2**31, specs/sampling/settings.py:68
+                    # -2147483648 is -2**31, specs/sampling/settings.py:70
                     distance = jnp.where(
                         key_1 == top, 0.0,
                         jax.lax.bitcast_convert_type(
@@ -125,10 +125,10 @@ def wide_cut(
             (lower_2, upper_2) = jax.lax.fori_loop(0, needed, step_1, (lower_1, upper_1))  # specs/sampling/items.py:110
             return (lower_2, upper_2)
         (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:114
-        key_3 = lower + 1  # specs/sampling/kernels.py:221
+        key_3 = lower + 1  # specs/sampling/wide.py:270
         @pl.when(nucleus)
         def branch_1():
-            limit_1 = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
+            limit_1 = jnp.where(mask, index, V)  # specs/sampling/settings.py:49
             zero_1 = jnp.full((BLOCK,), 0, jnp.int32)  # specs/sampling/items.py:79
             def step_3(i_3, carry):
                 (a_4, a_5) = carry
@@ -141,7 +141,7 @@ def wide_cut(
                 key_5 = jnp.where(
                     inside_1, jnp.where(key_4 > 0x7f800000, -2139095040, jnp.maximum(key_4, -2139095040)), -2139095040
                 )
-                # -2147483648 is -2**31, specs/sampling/settings.py:68
+                # -2147483648 is -2**31, specs/sampling/settings.py:70
                 distance_1 = jnp.where(
                     key_5 == top, 0.0,
                     jax.lax.bitcast_convert_type(
@@ -150,14 +150,14 @@ def wide_cut(
                 )
                 q_2 = (jnp.maximum(distance_1 * inverse, -1000.0) * 1048576.0).astype(jnp.int32)  # 2**20
                 key_6 = jnp.where(q_2 >= least, key_5, -2139095040)  # specs/sampling/items.py:44
-                q_3 = jnp.minimum(q_2, 0)  # specs/sampling/settings.py:121
-                # 0x1600000 is float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+                q_3 = jnp.minimum(q_2, 0)  # specs/sampling/settings.py:123
+                # 0x1600000 is float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
                 twice = jnp.minimum(0 - q_3, 0x1600000) * 2
                 halvings = jax.lax.div(twice, jnp.full((BLOCK,), 0x162e43, jnp.int32))
                 rest = twice - halvings * 0x162e43
                 piece_1 = rest >> 11
                 part_1 = rest & 2047
-                low_1 = plgpu.load(table_ref.at[piece_1 + 1570])  # specs/sampling/integers.py:54
+                low_1 = plgpu.load(table_ref.at[piece_1 + 1570])  # specs/sampling/integers.py:55
                 high_1 = plgpu.load(table_ref.at[piece_1 + 1571])
                 mantissa_1 = low_1 + (((high_1 - low_1) * part_1 + 1024) >> 11)
                 # Rounded to nearest: adds half a unit before the last bits go.
@@ -165,7 +165,7 @@ def wide_cut(
                 mass = jnp.where(
                     key_6 > lower, jnp.where(key_6 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0), 0
                 )
-                b_1 = mass >> 17  # specs/sampling/masses.py:39
+                b_1 = mass >> 17  # specs/sampling/masses.py:38
                 b_2 = mass & 0x1ffff  # 2**17 - 1
                 a_6 = a_4 + b_1  # specs/sampling/items.py:77
                 a_7 = a_5 + b_2
@@ -174,12 +174,12 @@ def wide_cut(
             (a_2, a_3) = jax.lax.fori_loop(
                 0, jax.lax.div(limit_1 + (BLOCK - 1), jnp.int32(BLOCK)), step_3, (zero_1, zero_1)
             )
-            high_2 = jnp.sum(a_2 + (a_3 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:44
+            high_2 = jnp.sum(a_2 + (a_3 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:48
             low_2 = jnp.sum(a_3 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
-            high_3 = high_2 + (low_2 >> 17)
+            high_3 = high_2 + (low_2 >> 17)  # specs/sampling/masses.py:43
             low_3 = low_2 & 0x1ffff  # 2**17 - 1
             p = jnp.maximum(p24, 1)  # specs/sampling/items.py:175
-            limbs_0 = low_3 & 4095  # specs/sampling/masses.py:52
+            limbs_0 = low_3 & 4095  # specs/sampling/masses.py:55
             limbs_1 = (low_3 >> 12) | ((high_3 & 127) << 5)
             limbs_2 = (high_3 >> 7) & 4095
             limbs_3 = high_3 >> 19
@@ -215,7 +215,7 @@ def wide_cut(
                 def step_5(i_5, carry):
                     (lower_8, upper_8, high_9, low_10) = carry
                     middle_1 = (lower_8 & upper_8) + ((lower_8 ^ upper_8) >> 1)  # specs/indexer/select.py:343
-                    limit_2 = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
+                    limit_2 = jnp.where(mask, index, V)  # specs/sampling/settings.py:49
                     zero_2 = jnp.full((BLOCK,), 0, jnp.int32)  # specs/sampling/items.py:79
                     def step_6(i_6, carry):
                         (a_10, a_11) = carry
@@ -229,7 +229,7 @@ def wide_cut(
                             inside_2, jnp.where(key_7 > 0x7f800000, -2139095040, jnp.maximum(key_7, -2139095040)),
                             -2139095040
                         )
-                        # -2147483648 is -2**31, specs/sampling/settings.py:68
+                        # -2147483648 is -2**31, specs/sampling/settings.py:70
                         distance_2 = jnp.where(
                             key_8 == top, 0.0,
                             jax.lax.bitcast_convert_type(
@@ -238,14 +238,14 @@ def wide_cut(
                         )
                         q_4 = (jnp.maximum(distance_2 * inverse, -1000.0) * 1048576.0).astype(jnp.int32)  # 2**20
                         key_9 = jnp.where(q_4 >= least, key_8, -2139095040)  # specs/sampling/items.py:44
-                        q_5 = jnp.minimum(q_4, 0)  # specs/sampling/settings.py:121
-                        # 0x1600000 is float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+                        q_5 = jnp.minimum(q_4, 0)  # specs/sampling/settings.py:123
+                        # 0x1600000 is float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
                         twice_1 = jnp.minimum(0 - q_5, 0x1600000) * 2
                         halvings_1 = jax.lax.div(twice_1, jnp.full((BLOCK,), 0x162e43, jnp.int32))
                         rest_1 = twice_1 - halvings_1 * 0x162e43
                         piece_2 = rest_1 >> 11
                         part_2 = rest_1 & 2047
-                        low_11 = plgpu.load(table_ref.at[piece_2 + 1570])  # specs/sampling/integers.py:54
+                        low_11 = plgpu.load(table_ref.at[piece_2 + 1570])  # specs/sampling/integers.py:55
                         high_10 = plgpu.load(table_ref.at[piece_2 + 1571])
                         mantissa_2 = low_11 + (((high_10 - low_11) * part_2 + 1024) >> 11)
                         # specs/sampling/items.py:92
@@ -253,7 +253,7 @@ def wide_cut(
                             key_9 > middle_1,
                             jnp.where(key_9 > -2139095040, ((mantissa_2 << 1 >> halvings_1) + 1) >> 1, 0), 0
                         )
-                        b_3 = mass_1 >> 17  # specs/sampling/masses.py:39
+                        b_3 = mass_1 >> 17  # specs/sampling/masses.py:38
                         b_4 = mass_1 & 0x1ffff  # 2**17 - 1
                         a_12 = a_10 + b_3  # specs/sampling/items.py:77
                         a_13 = a_11 + b_4
@@ -262,9 +262,9 @@ def wide_cut(
                     (a_8, a_9) = jax.lax.fori_loop(
                         0, jax.lax.div(limit_2 + (BLOCK - 1), jnp.int32(BLOCK)), step_6, (zero_2, zero_2)
                     )
-                    high_11 = jnp.sum(a_8 + (a_9 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:44
+                    high_11 = jnp.sum(a_8 + (a_9 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:48
                     low_12 = jnp.sum(a_9 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
-                    high_12 = high_11 + (low_12 >> 17)
+                    high_12 = high_11 + (low_12 >> 17)  # specs/sampling/masses.py:43
                     low_13 = low_12 & 0x1ffff  # 2**17 - 1
                     below = (high_12 < high_5) | ((high_12 == high_5) & (low_13 < low_6))  # specs/sampling/masses.py:29
                     lower_9 = jnp.where(below, lower_8, middle_1)  # specs/sampling/items.py:139
@@ -282,7 +282,7 @@ def wide_cut(
                 0, 32, step_4, (lower, top, jnp.int32(0), jnp.int32(0))
             )
             key_10 = jnp.where(nucleus, upper_5, key_3)
-            limit_3 = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
+            limit_3 = jnp.where(mask, index, V)  # specs/sampling/settings.py:49
             zero_3 = jnp.full((BLOCK,), 0, jnp.int32)  # specs/sampling/items.py:79
             def step_7(i_7, carry):
                 (a_15,) = carry
@@ -295,7 +295,7 @@ def wide_cut(
                 key_12 = jnp.where(
                     inside_3, jnp.where(key_11 > 0x7f800000, -2139095040, jnp.maximum(key_11, -2139095040)), -2139095040
                 )
-                # -2147483648 is -2**31, specs/sampling/settings.py:68
+                # -2147483648 is -2**31, specs/sampling/settings.py:70
                 distance_3 = jnp.where(
                     key_12 == top, 0.0,
                     jax.lax.bitcast_convert_type(
@@ -309,8 +309,8 @@ def wide_cut(
             # specs/sampling/items.py:80
             (a_14,) = jax.lax.fori_loop(0, jax.lax.div(limit_3 + (BLOCK - 1), jnp.int32(BLOCK)), step_7, (zero_3,))
             equal = jnp.sum(a_14, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
-            mask_3 = top < 0  # specs/sampling/settings.py:42
-            # -2147483648 is -2**31, specs/sampling/settings.py:68
+            mask_3 = top < 0  # specs/sampling/settings.py:44
+            # -2147483648 is -2**31, specs/sampling/settings.py:70
             distance_4 = jnp.where(
                 key_10 == top, 0.0,
                 jax.lax.bitcast_convert_type(
@@ -318,34 +318,35 @@ def wide_cut(
                 ) - jax.lax.bitcast_convert_type(jnp.where(mask_3, -2147483648 - top, top), jnp.float32)
             )
             q_7 = jnp.asarray(jnp.maximum(distance_4 * inverse, -1000.0) * 1048576.0, jnp.int32)  # 2**20
-            q_8 = jnp.minimum(q_7, 0)  # specs/sampling/settings.py:121
-            twice_2 = jnp.minimum(0 - q_8, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+            q_8 = jnp.minimum(q_7, 0)  # specs/sampling/settings.py:123
+            twice_2 = jnp.minimum(0 - q_8, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
             halvings_2 = jax.lax.div(twice_2, jnp.int32(0x162e43))
             rest_2 = twice_2 - halvings_2 * 0x162e43
             piece_3 = rest_2 >> 11
             part_3 = rest_2 & 2047
-            low_15 = plgpu.load(table_ref.at[piece_3 + 1570])  # specs/sampling/integers.py:54
+            low_15 = plgpu.load(table_ref.at[piece_3 + 1570])  # specs/sampling/integers.py:55
             high_14 = plgpu.load(table_ref.at[piece_3 + 1571])
             mantissa_3 = low_15 + (((high_14 - low_15) * part_3 + 1024) >> 11)
-            # specs/sampling/settings.py:121
+            # specs/sampling/settings.py:123
             mass_2 = jnp.where(key_10 > -2139095040, ((mantissa_3 << 1 >> halvings_2) + 1) >> 1, 0)
-            def step_8(i_8, carry):  # specs/sampling/masses.py:101
+            def step_8(i_8, carry):  # specs/sampling/masses.py:108
                 (lower_11, upper_11) = carry
-                middle_2 = (lower_11 + upper_11 + 1) >> 1  # specs/sampling/masses.py:95
+                middle_2 = (lower_11 + upper_11 + 1) >> 1  # specs/sampling/masses.py:102
                 count = middle_2 - 1
-                parts_0 = (mass_2 & 4095) * count  # specs/sampling/masses.py:74
+                parts_0 = (mass_2 & 4095) * count  # specs/sampling/masses.py:77
                 middle_3 = ((mass_2 >> 12) & 4095) * count + (parts_0 >> 12)
                 high_15 = (mass_2 >> 24) * count + (middle_3 >> 12)
                 # 2**24 high + 2**12 (middle's rest) + the rest of parts[0]
                 rest_3 = ((middle_3 & 4095) << 12) | (parts_0 & 4095)
-                low_16 = low_7 + (rest_3 & 0x1ffff)  # 2**17 - 1, specs/sampling/masses.py:84
-                high_16 = high_6 + ((high_15 << 7) + (rest_3 >> 17)) + (low_16 >> 17)
+                high_16 = high_6 + ((high_15 << 7) + (rest_3 >> 17))  # specs/sampling/masses.py:87
+                low_16 = low_7 + (rest_3 & 0x1ffff)  # 2**17 - 1
+                high_17 = high_16 + (low_16 >> 17)  # specs/sampling/masses.py:43
                 # 0x1ffff is 2**17 - 1, specs/sampling/masses.py:29
-                fits = (high_16 < high_5) | ((high_16 == high_5) & ((low_16 & 0x1ffff) < low_6))
-                lower_12 = jnp.where(fits, middle_2, lower_11)  # specs/sampling/masses.py:97
+                fits = (high_17 < high_5) | ((high_17 == high_5) & ((low_16 & 0x1ffff) < low_6))
+                lower_12 = jnp.where(fits, middle_2, lower_11)  # specs/sampling/masses.py:104
                 upper_12 = jnp.where(fits, upper_11, count)
                 return (lower_12, upper_12)
-            # specs/sampling/masses.py:101
+            # specs/sampling/masses.py:108
             (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_8, (jnp.int32(1), equal))
             room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:156
             # Ids have 18 bits; equal logits at the cut are rare in float32.
@@ -354,7 +355,7 @@ def wide_cut(
             def step_9(i_9, carry):
                 (lower_14, upper_14) = carry
                 middle_4 = (lower_14 + upper_14) >> 1  # specs/sampling/items.py:163
-                limit_4 = jnp.where(mask, index, V)  # specs/sampling/settings.py:47
+                limit_4 = jnp.where(mask, index, V)  # specs/sampling/settings.py:49
                 zero_4 = jnp.full((BLOCK,), 0, jnp.int32)  # specs/sampling/items.py:79
                 def step_10(i_10, carry):
                     (a_17,) = carry
@@ -368,7 +369,7 @@ def wide_cut(
                         inside_4, jnp.where(key_14 > 0x7f800000, -2139095040, jnp.maximum(key_14, -2139095040)),
                         -2139095040
                     )
-                    # -2147483648 is -2**31, specs/sampling/settings.py:68
+                    # -2147483648 is -2**31, specs/sampling/settings.py:70
                     distance_5 = jnp.where(
                         key_15 == top, 0.0,
                         jax.lax.bitcast_convert_type(
@@ -388,9 +389,9 @@ def wide_cut(
                 return (lower_15, upper_15)
             # 0x3ffff is 2**18 - 1, specs/sampling/items.py:169
             (lower_13, upper_13) = jax.lax.fori_loop(0, steps, step_9, (jnp.int32(0), jnp.int32(0x3ffff)))
-            plgpu.store(cut_ref.at[row], key_10)  # specs/sampling/kernels.py:203
+            plgpu.store(cut_ref.at[row], key_10)  # specs/sampling/kernels.py:236
             plgpu.store(last_ref.at[row], jnp.where(mask_4, lower_13, 0x7fffffff))  # 2**31 - 1, 2**23 - 1
-        @pl.when(jnp.logical_not(nucleus))  # specs/sampling/kernels.py:231
+        @pl.when(jnp.logical_not(nucleus))  # specs/sampling/wide.py:280
         def branch_2():
-            plgpu.store(cut_ref.at[row], key_3)  # specs/sampling/kernels.py:203
+            plgpu.store(cut_ref.at[row], key_3)  # specs/sampling/kernels.py:236
             plgpu.store(last_ref.at[row], jnp.int32(0x7fffffff))  # 2**31 - 1, 2**23 - 1

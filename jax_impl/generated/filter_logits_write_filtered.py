@@ -33,20 +33,20 @@ def write_filtered(
     *, V, vocab_size,
 ):
     BLOCK = 4096
-    row = pl.program_id(0)  # specs/sampling/kernels.py:267
+    row = pl.program_id(0)  # specs/sampling/kernels.py:248
     block = pl.program_id(1)
     column = block * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
     there = column < V
-    temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:74
+    temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:76
     # NaN is greedy as well.
     greedy = jnp.logical_not(temperature >= 1e-05)
     ratio = plgpu.load(min_p_ref.at[row])
     # Subnormal numbers are off, and so is NaN.
     on = (ratio >= 1.1754943508222875e-38) & jnp.logical_not(greedy)  # 2**-126
     bits = jax.lax.bitcast_convert_type(jnp.where(on, jnp.minimum(jnp.where(on, ratio, 1.0), 1.0), 1.0), jnp.int32)
-    mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:93
+    mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:94
     shift = 150 - (bits >> 23)
-    number = mantissa * 0 + 31  # specs/sampling/integers.py:60
+    number = mantissa * 0 + 31  # specs/sampling/integers.py:61
     small = ((mantissa >> 16) & 65535) == 0
     x = jnp.where(small, mantissa << 16, mantissa)
     number_1 = jnp.where(small, number - 16, number)
@@ -65,25 +65,25 @@ def write_filtered(
     piece = (x_4 >> 21) & 1023
     part = (x_4 >> 6) & 32767
     whole = number_5 * 0x2c5c860 - ((number_5 * 131 + 512) >> 10)
-    low = plgpu.load(table_ref.at[piece])  # specs/sampling/integers.py:54
+    low = plgpu.load(table_ref.at[piece])  # specs/sampling/integers.py:55
     high = plgpu.load(table_ref.at[piece + 1])
-    # specs/sampling/integers.py:94
+    # specs/sampling/integers.py:95
     q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
-    least = jnp.where(on, jnp.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
+    least = jnp.where(on, jnp.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:95
     inverse = div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature))
-    key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:270
+    key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:251
     last = plgpu.load(last_ref.at[row])
     value = plgpu.load(logits_ref.at[row, column], mask=there, other=0.0)
     bits_1 = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key_1 = jnp.where(bits_1 < 0, -2147483648 - bits_1, bits_1)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:272
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:253
     key_2 = jnp.where(
         column < jnp.where(vocab_size > 0, jnp.minimum(jnp.int32(vocab_size), V), V),
         jnp.where(key_1 > 0x7f800000, -2139095040, jnp.maximum(key_1, -2139095040)), -2139095040
     )
     top = plgpu.load(top_ref.at[row])
-    # -2147483648 is -2**31, specs/sampling/settings.py:68
+    # -2147483648 is -2**31, specs/sampling/settings.py:70
     distance = jnp.where(
         key_2 == top, 0.0,
         jax.lax.bitcast_convert_type(
@@ -96,5 +96,5 @@ def write_filtered(
         (jnp.maximum(distance * inverse, -1000.0) * 1048576.0).astype(jnp.int32) >= least
     )
     # One product of float32, with nothing after it.
-    # specs/sampling/kernels.py:276
+    # specs/sampling/kernels.py:257
     plgpu.store(filtered_ref.at[row, column], jnp.where(kept, value * inverse, float("-inf")), mask=there)

@@ -38,29 +38,29 @@ def logprob_pick(
     top = plgpu.load(tops_ref.at[row, span], mask=there, other=-2139095040)
     key = jnp.max(top, axis=0)
     key_1 = jnp.minimum(key, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-    # -2147483648 is -2**31, specs/sampling/settings.py:42
+    # -2147483648 is -2**31, specs/sampling/settings.py:44
     largest = jax.lax.bitcast_convert_type(jnp.where(key_1 < 0, -2147483648 - key_1, key_1), jnp.float32)
     sums = plgpu.load(sums_ref.at[row, span], mask=there, other=0.0)  # specs/sampling/logprobs.py:120
     key_2 = jnp.minimum(top, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-    # -2147483648 is -2**31, specs/sampling/settings.py:42
+    # -2147483648 is -2**31, specs/sampling/settings.py:44
     x = jax.lax.bitcast_convert_type(jnp.where(key_2 < 0, -2147483648 - key_2, key_2), jnp.float32)
     # 1.4426950408889634 is log2(e), specs/sampling/logprobs.py:120
     part = sums * exp2((x - jnp.where(largest == float("-inf"), 0.0, largest)) * 1.4426950408889634)
     total = jnp.sum(part, axis=0)
     logarithm = jnp.log2(jnp.where(total > 0.0, total, 1.0)) * 0.6931471805599453  # ln(2)
     token = plgpu.load(tokens_ref.at[row])  # specs/sampling/logprobs.py:103
-    mask = vocab_size > 0  # specs/sampling/settings.py:47
+    mask = vocab_size > 0  # specs/sampling/settings.py:49
     index = jnp.minimum(jnp.int32(vocab_size), V)
     known = (token >= 0) & (token < jnp.where(mask, index, V))  # specs/sampling/logprobs.py:104
     value = plgpu.load(logits_ref.at[row, token], mask=known, other=float("-inf"))  # specs/sampling/logprobs.py:124
     bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key_3 = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/settings.py:37
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/settings.py:39
     chosen = jnp.where(key_3 > 0x7f800000, -2139095040, jnp.maximum(key_3, -2139095040))
     plgpu.store(ids_ref.at[row, jnp.int32(0)], jnp.where(known, token, -1))  # specs/sampling/logprobs.py:125
     key_4 = jnp.minimum(chosen, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-    # -2147483648 is -2**31, specs/sampling/settings.py:42
+    # -2147483648 is -2**31, specs/sampling/settings.py:44
     x_1 = jax.lax.bitcast_convert_type(jnp.where(key_4 < 0, -2147483648 - key_4, key_4), jnp.float32)
     # specs/sampling/logprobs.py:126
     plgpu.store(logprobs_ref.at[row, jnp.int32(0)], x_1 - jnp.where(largest == float("-inf"), 0.0, largest) - logarithm)
@@ -81,7 +81,7 @@ def logprob_pick(
         groups_2 = jnp.where((lane == i) & (best > -2147483647), found, groups_1)
         return (keys_2, groups_2)
     (keys, groups) = jax.lax.fori_loop(0, n, step, (maxima, past))  # specs/sampling/logprobs.py:144
-    columns = groups[:, None] * 32 + lane[None, :]  # specs/sampling/settings.py:126
+    columns = groups[:, None] * 32 + lane[None, :]  # specs/sampling/settings.py:128
     number = columns.reshape(1024)
     inside = number < jnp.where(mask, index, V)  # specs/sampling/logprobs.py:146
     value_1 = plgpu.load(logits_ref.at[row, number], mask=inside, other=0.0)
@@ -98,7 +98,7 @@ def logprob_pick(
         plgpu.store(ids_ref.at[row, i_1 + 1], jnp.where(exists, found_1, -1))
         key_6 = jnp.maximum(best_1, -2139095040)
         key_7 = jnp.minimum(key_6, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-        # -2147483648 is -2**31, specs/sampling/settings.py:42
+        # -2147483648 is -2**31, specs/sampling/settings.py:44
         x_2 = jax.lax.bitcast_convert_type(jnp.where(key_7 < 0, -2147483648 - key_7, key_7), jnp.float32)
         # specs/sampling/logprobs.py:153
         plgpu.store(

@@ -35,40 +35,39 @@ def most_groups(
     logits_ref, seeds_ref, positions_ref, temperature_ref, top_k_ref, top_p_ref, table_ref, groups_ref, count_ref,
     top_ref, bound_ref, masses_ref,
     tokens_ref, pending_ref,
-    *, V, vocab_size,
+    *, B, V, vocab_size,
 ):
-    row = pl.program_id(0)  # specs/sampling/kernels.py:134
+    row = pl.program_id(0)  # specs/sampling/kernels.py:161
     count = plgpu.load(count_ref.at[row])
-    @pl.when((count > 64) & (count <= 512))
+    @pl.when((count > 64) & (count <= 256))
     def branch():
-        place = jnp.arange(512, dtype=jnp.int32)  # specs/sampling/kernels.py:145
-        there = place < count
+        place = jnp.arange(256, dtype=jnp.int32)  # specs/sampling/kernels.py:172
         # Groups that were not chosen become columns past every vocabulary.
-        group = plgpu.load(groups_ref.at[row, place], mask=there, other=8192)
-        columns = group[:, None] * 32 + jnp.arange(32, dtype=jnp.int32)[None, :]  # specs/sampling/settings.py:126
-        number = columns.reshape(16384)
-        mask = vocab_size > 0  # specs/sampling/settings.py:47
-        index = jnp.minimum(jnp.int32(vocab_size), V)
-        inside = number < jnp.where(mask, index, V)  # specs/sampling/kernels.py:149
-        value = plgpu.load(logits_ref.at[row, number], mask=inside, other=0.0)
-        bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
-        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-        key = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:150
-        key_1 = jnp.where(inside, jnp.where(key > 0x7f800000, -2139095040, jnp.maximum(key, -2139095040)), -2139095040)
-        top = plgpu.load(top_ref.at[row])
-        temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:74
+        group = plgpu.load(groups_ref.at[row, place], mask=place < count, other=8192)
+        columns = group[:, None] * 32 + jnp.arange(32, dtype=jnp.int32)[None, :]  # specs/sampling/settings.py:128
+        number = columns.reshape(8192)
+        top = plgpu.load(top_ref.at[row])  # specs/sampling/kernels.py:175
+        temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:76
         # NaN is greedy as well.
         greedy = jnp.logical_not(temperature >= 1e-05)
         k = plgpu.load(top_k_ref.at[row])
-        k_1 = jnp.where(greedy | (k <= 0) | (k >= jnp.where(mask, index, V)), 0, k)
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
+        index = jnp.minimum(jnp.int32(vocab_size), V)
+        k_1 = jnp.where(greedy | (k <= 0) | (k >= jnp.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
         share = plgpu.load(top_p_ref.at[row])
         nucleus = (share < 1.0) & jnp.logical_not(greedy)
         scaled = jnp.where((share > 0.0) & (share < 1.0), share, 0.0) * 16777216.0  # 2**24
         p24 = jnp.maximum(jnp.asarray(scaled, jnp.int32), 1)
         inverse = div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature))
-        mask_1 = top < 0  # specs/sampling/settings.py:42
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
+        inside = number < jnp.where(mask, index, V)  # specs/sampling/kernels.py:201
+        value = plgpu.load(logits_ref.at[row, number], mask=inside, other=0.0)
+        bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
+        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+        key = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
+        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:202
+        key_1 = jnp.where(inside, jnp.where(key > 0x7f800000, -2139095040, jnp.maximum(key, -2139095040)), -2139095040)
+        mask_1 = top < 0  # specs/sampling/settings.py:44
+        # -2147483648 is -2**31, specs/sampling/settings.py:70
         distance = jnp.where(
             key_1 == top, 0.0,
             jax.lax.bitcast_convert_type(
@@ -78,18 +77,18 @@ def most_groups(
         q = (jnp.maximum(distance * inverse, -1000.0) * 1048576.0).astype(jnp.int32)  # 2**20
         mask_2 = q >= -1048576001  # specs/sampling/items.py:44
         key_2 = jnp.where(mask_2, key_1, -2139095040)
-        mask_3 = key_2 > -2139095040  # specs/sampling/settings.py:121
+        mask_3 = key_2 > -2139095040  # specs/sampling/settings.py:123
         q_1 = jnp.minimum(q, 0)
-        twice = jnp.minimum(0 - q_1, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
-        halvings = jax.lax.div(twice, jnp.full((16384,), 0x162e43, jnp.int32))
+        twice = jnp.minimum(0 - q_1, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
+        halvings = jax.lax.div(twice, jnp.full((8192,), 0x162e43, jnp.int32))
         rest = twice - halvings * 0x162e43
         piece = rest >> 11
         part = rest & 2047
-        low = plgpu.load(table_ref.at[piece + 1570])  # specs/sampling/integers.py:54
+        low = plgpu.load(table_ref.at[piece + 1570])  # specs/sampling/integers.py:55
         high = plgpu.load(table_ref.at[piece + 1571])
         mantissa = low + (((high - low) * part + 1024) >> 11)
         # Rounded to nearest: adds half a unit before the last bits go.
-        mass = jnp.where(mask_3, ((mantissa << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:121
+        mass = jnp.where(mask_3, ((mantissa << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:123
         def step(i, carry):  # specs/sampling/items.py:114
             (lower_1, upper_1) = carry
             # Common bits plus half of the differing ones: rounds down for negative sums too.
@@ -109,14 +108,14 @@ def most_groups(
             return (lower_2, upper_2)
         (lower, upper) = jax.lax.fori_loop(0, 32, step, (jnp.int32(-2139095040), top))  # specs/sampling/items.py:114
         mass_1 = jnp.where(key_2 > lower, mass, 0)  # specs/sampling/items.py:92
-        high_1 = mass_1 >> 17  # specs/sampling/masses.py:39
+        high_1 = mass_1 >> 17  # specs/sampling/masses.py:38
         low_1 = mass_1 & 0x1ffff  # 2**17 - 1
-        high_2 = jnp.sum(high_1 + (low_1 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:44
+        high_2 = jnp.sum(high_1 + (low_1 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:48
         low_2 = jnp.sum(low_1 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
-        high_3 = high_2 + (low_2 >> 17)
+        high_3 = high_2 + (low_2 >> 17)  # specs/sampling/masses.py:43
         low_3 = low_2 & 0x1ffff  # 2**17 - 1
         p = jnp.maximum(p24, 1)  # specs/sampling/items.py:175
-        limbs_0 = low_3 & 4095  # specs/sampling/masses.py:52
+        limbs_0 = low_3 & 4095  # specs/sampling/masses.py:55
         limbs_1 = (low_3 >> 12) | ((high_3 & 127) << 5)
         limbs_2 = (high_3 >> 7) & 4095
         limbs_3 = high_3 >> 19
@@ -141,18 +140,18 @@ def most_groups(
         inexact = jnp.asarray(((carry_1 & 4095) | (carry_3 & 4095)) != 0, jnp.int32)
         # digits[2] counts 2**24 / 2**24; what is above goes on in the carry.
         low_5 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
-        bound = plgpu.load(bound_ref.at[row])  # specs/sampling/kernels.py:160
+        bound = plgpu.load(bound_ref.at[row])  # specs/sampling/kernels.py:184
         partial = bound > -2139095040
-        span = jnp.arange(64, dtype=jnp.int32)  # specs/sampling/kernels.py:183
-        there_1 = (span < pl.cdiv(V, 4096)) & partial
-        # specs/sampling/kernels.py:185
-        high_5 = plgpu.load(masses_ref.at[row, span, jnp.int32(0)], mask=there_1, other=0)
-        low_6 = plgpu.load(masses_ref.at[row, span, jnp.int32(1)], mask=there_1, other=0)
-        high_6 = jnp.sum(high_5 + (low_6 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:44
+        span = jnp.arange(64, dtype=jnp.int32)  # specs/sampling/kernels.py:215
+        there = (span * jnp.where(jnp.bool_(B >= 64), jnp.int32(4), jnp.int32(1)) < pl.cdiv(V, 4096)) & partial
+        # specs/sampling/kernels.py:217
+        high_5 = plgpu.load(masses_ref.at[row, span, jnp.int32(0)], mask=there, other=0)
+        low_6 = plgpu.load(masses_ref.at[row, span, jnp.int32(1)], mask=there, other=0)
+        high_6 = jnp.sum(high_5 + (low_6 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:48
         low_7 = jnp.sum(low_6 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
-        high_7 = high_6 + (low_7 >> 17)
+        high_7 = high_6 + (low_7 >> 17)  # specs/sampling/masses.py:43
         low_8 = low_7 & 0x1ffff  # 2**17 - 1
-        limbs_0_1 = low_8 & 4095  # specs/sampling/masses.py:52
+        limbs_0_1 = low_8 & 4095  # specs/sampling/masses.py:55
         limbs_1_1 = (low_8 >> 12) | ((high_7 & 127) << 5)
         limbs_2_1 = (high_7 >> 7) & 4095
         limbs_3_1 = high_7 >> 19
@@ -174,7 +173,7 @@ def most_groups(
         carry_21 = carry_20 >> 12
         inexact_1 = jnp.asarray(((carry_12 & 4095) | (carry_14 & 4095)) != 0, jnp.int32)
         low_9 = (carry_16 & 4095) + ((carry_18 & 4095) << 12) + inexact_1
-        # specs/sampling/kernels.py:163
+        # specs/sampling/masses.py:33
         high_8 = jnp.where(
             partial, (low_9 >> 17) + (((carry_21 << 12) | (carry_20 & 4095)) << 7),
             (low_5 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
@@ -182,12 +181,12 @@ def most_groups(
         low_10 = jnp.where(partial, low_9 & 0x1ffff, low_5 & 0x1ffff)  # 2**17 - 1
         # Keys above the bound are all here; of those below it, other groups have some.
         mass_2 = jnp.where(key_2 > bound, mass, 0)  # specs/sampling/items.py:92
-        high_9 = mass_2 >> 17  # specs/sampling/masses.py:39
+        high_9 = mass_2 >> 17  # specs/sampling/masses.py:38
         low_11 = mass_2 & 0x1ffff  # 2**17 - 1
-        high_10 = jnp.sum(high_9 + (low_11 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:44
+        high_10 = jnp.sum(high_9 + (low_11 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:48
         low_12 = jnp.sum(low_11 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
-        high_11 = high_10 + (low_12 >> 17)
-        # 0x1ffff is 2**17 - 1, specs/sampling/kernels.py:165
+        high_11 = high_10 + (low_12 >> 17)  # specs/sampling/masses.py:43
+        # 0x1ffff is 2**17 - 1, specs/sampling/kernels.py:189
         ready = jnp.logical_not(partial) | jnp.logical_not(
             (high_11 < high_8) | ((high_11 == high_8) & ((low_12 & 0x1ffff) < low_10))
         )
@@ -200,11 +199,11 @@ def most_groups(
                 (lower_8, upper_8, high_15, low_16) = carry
                 middle_1 = (lower_8 & upper_8) + ((lower_8 ^ upper_8) >> 1)  # specs/indexer/select.py:343
                 mass_3 = jnp.where(key_2 > middle_1, mass, 0)  # specs/sampling/items.py:92
-                high_16 = mass_3 >> 17  # specs/sampling/masses.py:39
+                high_16 = mass_3 >> 17  # specs/sampling/masses.py:38
                 low_17 = mass_3 & 0x1ffff  # 2**17 - 1
-                high_17 = jnp.sum(high_16 + (low_17 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:44
+                high_17 = jnp.sum(high_16 + (low_17 >> 17), axis=0, dtype=jnp.int32)  # specs/sampling/masses.py:48
                 low_18 = jnp.sum(low_17 & 0x1ffff, axis=0, dtype=jnp.int32)  # 2**17 - 1
-                high_18 = high_17 + (low_18 >> 17)
+                high_18 = high_17 + (low_18 >> 17)  # specs/sampling/masses.py:43
                 low_19 = low_18 & 0x1ffff  # 2**17 - 1
                 below = (high_18 < high_8) | ((high_18 == high_8) & (low_19 < low_10))  # specs/sampling/masses.py:29
                 lower_9 = jnp.where(below, lower_8, middle_1)  # specs/sampling/items.py:139
@@ -223,7 +222,7 @@ def most_groups(
         mask_5 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_5.astype(jnp.int32)  # specs/sampling/items.py:86
         equal = jnp.sum(found_2, axis=0, dtype=jnp.int32)  # specs/sampling/items.py:87
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
+        # -2147483648 is -2**31, specs/sampling/settings.py:70
         distance_1 = jnp.where(
             key_3 == top, 0.0,
             jax.lax.bitcast_convert_type(
@@ -231,34 +230,35 @@ def most_groups(
             ) - jax.lax.bitcast_convert_type(jnp.where(mask_1, -2147483648 - top, top), jnp.float32)
         )
         q_2 = jnp.asarray(jnp.maximum(distance_1 * inverse, -1000.0) * 1048576.0, jnp.int32)  # 2**20
-        q_3 = jnp.minimum(q_2, 0)  # specs/sampling/settings.py:121
-        twice_1 = jnp.minimum(0 - q_3, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+        q_3 = jnp.minimum(q_2, 0)  # specs/sampling/settings.py:123
+        twice_1 = jnp.minimum(0 - q_3, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
         halvings_1 = jax.lax.div(twice_1, jnp.int32(0x162e43))
         rest_1 = twice_1 - halvings_1 * 0x162e43
         piece_1 = rest_1 >> 11
         part_1 = rest_1 & 2047
-        low_21 = plgpu.load(table_ref.at[piece_1 + 1570])  # specs/sampling/integers.py:54
+        low_21 = plgpu.load(table_ref.at[piece_1 + 1570])  # specs/sampling/integers.py:55
         high_20 = plgpu.load(table_ref.at[piece_1 + 1571])
         mantissa_1 = low_21 + (((high_20 - low_21) * part_1 + 1024) >> 11)
-        # specs/sampling/settings.py:121
+        # specs/sampling/settings.py:123
         mass_4 = jnp.where(key_3 > -2139095040, ((mantissa_1 << 1 >> halvings_1) + 1) >> 1, 0)
-        def step_4(i_4, carry):  # specs/sampling/masses.py:101
+        def step_4(i_4, carry):  # specs/sampling/masses.py:108
             (lower_11, upper_11) = carry
-            middle_2 = (lower_11 + upper_11 + 1) >> 1  # specs/sampling/masses.py:95
+            middle_2 = (lower_11 + upper_11 + 1) >> 1  # specs/sampling/masses.py:102
             count_1 = middle_2 - 1
-            parts_0 = (mass_4 & 4095) * count_1  # specs/sampling/masses.py:74
+            parts_0 = (mass_4 & 4095) * count_1  # specs/sampling/masses.py:77
             middle_3 = ((mass_4 >> 12) & 4095) * count_1 + (parts_0 >> 12)
             high_21 = (mass_4 >> 24) * count_1 + (middle_3 >> 12)
             # 2**24 high + 2**12 (middle's rest) + the rest of parts[0]
             rest_2 = ((middle_3 & 4095) << 12) | (parts_0 & 4095)
-            low_22 = low_13 + (rest_2 & 0x1ffff)  # 2**17 - 1, specs/sampling/masses.py:84
-            high_22 = high_12 + ((high_21 << 7) + (rest_2 >> 17)) + (low_22 >> 17)
+            high_22 = high_12 + ((high_21 << 7) + (rest_2 >> 17))  # specs/sampling/masses.py:87
+            low_22 = low_13 + (rest_2 & 0x1ffff)  # 2**17 - 1
+            high_23 = high_22 + (low_22 >> 17)  # specs/sampling/masses.py:43
             # 0x1ffff is 2**17 - 1, specs/sampling/masses.py:29
-            fits = (high_22 < high_8) | ((high_22 == high_8) & ((low_22 & 0x1ffff) < low_10))
-            lower_12 = jnp.where(fits, middle_2, lower_11)  # specs/sampling/masses.py:97
+            fits = (high_23 < high_8) | ((high_23 == high_8) & ((low_22 & 0x1ffff) < low_10))
+            lower_12 = jnp.where(fits, middle_2, lower_11)  # specs/sampling/masses.py:104
             upper_12 = jnp.where(fits, upper_11, count_1)
             return (lower_12, upper_12)
-        (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_4, (jnp.int32(1), equal))  # specs/sampling/masses.py:101
+        (lower_10, upper_10) = jax.lax.fori_loop(0, 18, step_4, (jnp.int32(1), equal))  # specs/sampling/masses.py:108
         room = jnp.where(nucleus, lower_10, equal)  # specs/sampling/items.py:156
         # Ids have 18 bits; equal logits at the cut are rare in float32.
         mask_6 = room < equal  # specs/sampling/items.py:168
@@ -275,13 +275,13 @@ def most_groups(
         # 0x3ffff is 2**18 - 1, specs/sampling/items.py:169
         (lower_13, upper_13) = jax.lax.fori_loop(0, steps, step_5, (jnp.int32(0), jnp.int32(0x3ffff)))
         last = jnp.where(mask_6, lower_13, 0x7fffffff)  # 2**31 - 1
-        plgpu.store(pending_ref.at[row], jnp.where(ready, jnp.int32(0), jnp.int32(1)))  # specs/sampling/kernels.py:169
+        plgpu.store(pending_ref.at[row], jnp.where(ready, jnp.int32(0), jnp.int32(1)))  # specs/sampling/kernels.py:193
         @pl.when(ready)
         def branch_1():
-            position = plgpu.load(positions_ref.at[row])  # specs/sampling/settings.py:111
+            position = plgpu.load(positions_ref.at[row])  # specs/sampling/settings.py:113
             seed_0 = plgpu.load(seeds_ref.at[row, jnp.int32(0)])
             seed_1 = plgpu.load(seeds_ref.at[row, jnp.int32(1)])
-            keys_2 = seed_0 ^ seed_1 ^ 0x1bd11bda  # specs/sampling/integers.py:41
+            keys_2 = seed_0 ^ seed_1 ^ 0x1bd11bda  # specs/sampling/integers.py:42
             x = position + seed_0
             y = number + seed_1
             x_1 = x + y
@@ -332,11 +332,11 @@ def most_groups(
             y_23 = ((y_22 << 26) | ((y_22 >> 6) & 0x3ffffff)) ^ x_23  # 2**26 - 1, 2**18 - 1
             x_24 = x_23 + y_23
             x_25 = x_24 + keys_2
-            low_23 = x_25 >= 0  # specs/sampling/integers.py:71
+            low_23 = x_25 >= 0  # specs/sampling/integers.py:72
             twice_2 = x_25 << 1
             # u below 1/2: -ln(1 - u) is u and a small correction, which keeps its resolution down to the smallest u.
             x_26 = jnp.where(low_23, twice_2 | 1, twice_2 ^ -1)
-            number_1 = x_26 * 0 + 31  # specs/sampling/integers.py:60
+            number_1 = x_26 * 0 + 31  # specs/sampling/integers.py:61
             small = ((x_26 >> 16) & 65535) == 0
             x_27 = jnp.where(small, x_26 << 16, x_26)
             number_2 = jnp.where(small, number_1 - 16, number_1)
@@ -355,18 +355,18 @@ def most_groups(
             piece_2 = (x_31 >> 21) & 1023
             part_2 = (x_31 >> 6) & 32767
             whole = number_6 * 0x2c5c860 - ((number_6 * 131 + 512) >> 10)
-            low_24 = plgpu.load(table_ref.at[piece_2])  # specs/sampling/integers.py:54
-            high_23 = plgpu.load(table_ref.at[piece_2 + 1])
-            # specs/sampling/integers.py:66
-            logarithm = whole + (low_24 + (((high_23 - low_24) * part_2 + 16384) >> 15))
-            piece_3 = (twice_2 >> 23) & 511  # specs/sampling/integers.py:75
+            low_24 = plgpu.load(table_ref.at[piece_2])  # specs/sampling/integers.py:55
+            high_24 = plgpu.load(table_ref.at[piece_2 + 1])
+            # specs/sampling/integers.py:67
+            logarithm = whole + (low_24 + (((high_24 - low_24) * part_2 + 16384) >> 15))
+            piece_3 = (twice_2 >> 23) & 511  # specs/sampling/integers.py:76
             part_3 = (twice_2 >> 8) & 32767
             index_1 = 0x5b7ed45c - logarithm
-            low_25 = plgpu.load(table_ref.at[piece_3 + 1025])  # specs/sampling/integers.py:54
-            high_24 = plgpu.load(table_ref.at[piece_3 + 1026])
-            near = index_1 - (low_25 + (((high_24 - low_25) * part_3 + 16384) >> 15))  # specs/sampling/integers.py:76
+            low_25 = plgpu.load(table_ref.at[piece_3 + 1025])  # specs/sampling/integers.py:55
+            high_25 = plgpu.load(table_ref.at[piece_3 + 1026])
+            near = index_1 - (low_25 + (((high_25 - low_25) * part_3 + 16384) >> 15))  # specs/sampling/integers.py:77
             x_32 = jnp.maximum(index_1, 1)
-            number_7 = x_32 * 0 + 31  # specs/sampling/integers.py:60
+            number_7 = x_32 * 0 + 31  # specs/sampling/integers.py:61
             small_5 = ((x_32 >> 16) & 65535) == 0
             x_33 = jnp.where(small_5, x_32 << 16, x_32)
             number_8 = jnp.where(small_5, number_7 - 16, number_7)
@@ -385,21 +385,21 @@ def most_groups(
             piece_4 = (x_37 >> 21) & 1023
             part_4 = (x_37 >> 6) & 32767
             whole_1 = number_12 * 0x2c5c860 - ((number_12 * 131 + 512) >> 10)
-            low_26 = plgpu.load(table_ref.at[piece_4])  # specs/sampling/integers.py:54
-            high_25 = plgpu.load(table_ref.at[piece_4 + 1])
-            # specs/sampling/integers.py:77
-            far = 0x481659bd - (whole_1 + (low_26 + (((high_25 - low_26) * part_4 + 16384) >> 15)))
-            # specs/sampling/kernels.py:209
+            low_26 = plgpu.load(table_ref.at[piece_4])  # specs/sampling/integers.py:55
+            high_26 = plgpu.load(table_ref.at[piece_4 + 1])
+            # specs/sampling/integers.py:78
+            far = 0x481659bd - (whole_1 + (low_26 + (((high_26 - low_26) * part_4 + 16384) >> 15)))
+            # specs/sampling/kernels.py:242
             score = jnp.where(greedy, key_2, q + ((jnp.where(low_23, near, far) + 32) >> 6))
             inside_1 = (key_2 > key_3) | (mask_5 & (number <= last))  # specs/sampling/items.py:127
-            score_1 = jnp.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:210
+            score_1 = jnp.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:243
             best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:180
             token = jnp.min(jnp.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
-            # -2147483648 is -2**31, specs/sampling/kernels.py:191
+            # -2147483648 is -2**31, specs/sampling/kernels.py:223
             plgpu.store(tokens_ref.at[row], jnp.where(best > -2147483648, token, 0))
-    @pl.when(count <= 64)  # specs/sampling/kernels.py:138
+    @pl.when(count <= 64)  # specs/sampling/kernels.py:165
     def branch_2():
-        plgpu.store(pending_ref.at[row], jnp.int32(0))  # specs/sampling/kernels.py:138
-    @pl.when(count > 512)  # specs/sampling/kernels.py:139
+        plgpu.store(pending_ref.at[row], jnp.int32(0))  # specs/sampling/kernels.py:165
+    @pl.when(count > 256)  # specs/sampling/kernels.py:166
     def branch_3():
-        plgpu.store(pending_ref.at[row], jnp.int32(1))  # specs/sampling/kernels.py:139
+        plgpu.store(pending_ref.at[row], jnp.int32(1))  # specs/sampling/kernels.py:166

@@ -19,16 +19,15 @@ def pick_winner(
     tokens_ref,
     *, V,
 ):
-    row = pl.program_id(0)  # specs/sampling/kernels.py:253
+    row = pl.program_id(0)  # specs/sampling/wide.py:303
     span = jnp.arange(64, dtype=jnp.int32)
     there = span < pl.cdiv(V, 4096)
     pending = plgpu.load(pending_ref.at[row])
     @pl.when(pending > 0)
     def branch():
-        # -2147483648 is -2**31, specs/sampling/kernels.py:257
+        # -2147483648 is -2**31, specs/sampling/wide.py:307
         best = plgpu.load(winners_ref.at[row, span, jnp.int32(0)], mask=there, other=-2147483648)
         token = plgpu.load(winners_ref.at[row, span, jnp.int32(1)], mask=there, other=0)
         best_1 = jnp.max(best, axis=0)  # specs/sampling/items.py:180
         found = jnp.min(jnp.where(best == best_1, token, 0x7fffffff), axis=0)  # 2**31 - 1
-        # -2147483648 is -2**31, specs/sampling/kernels.py:260
-        plgpu.store(tokens_ref.at[row], jnp.where(best_1 > -2147483648, found, 0))
+        plgpu.store(tokens_ref.at[row], jnp.where(best_1 > -2147483648, found, 0))  # -2**31, specs/sampling/wide.py:310

@@ -15,8 +15,11 @@ Generated. Specialised on
     pending = int32
     cut = int32
     last = int32
+    listed = int32
+    number = int32
     winners = int32
     TILE = 8192
+    PROGRAMS = 528
     num_warps = 8
     num_stages = 1
 """
@@ -31,159 +34,171 @@ from jax_impl.platforms.triton_ops import div_rn
 
 def span_winners(
     logits_ref, seeds_ref, positions_ref, temperature_ref, top_k_ref, top_p_ref, table_ref, top_ref, pending_ref,
-    cut_ref, last_ref,
+    cut_ref, last_ref, listed_ref, number_ref,
     winners_ref,
     *, V, vocab_size,
 ):
-    row = pl.program_id(0)  # specs/sampling/kernels.py:238
-    span = pl.program_id(1)
-    pending = plgpu.load(pending_ref.at[row])
-    @pl.when(pending > 0)
-    def branch():
-        temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:74
+    PROGRAMS = 528
+    spans = pl.cdiv(V, 4096)  # specs/sampling/wide.py:69
+    number = plgpu.load(number_ref.at[jnp.int32(0)])
+    def step(i, carry):
+        () = carry
+        item = pl.program_id(0) + i * PROGRAMS  # specs/sampling/wide.py:72
+        row = plgpu.load(listed_ref.at[jax.lax.div(item, jnp.int32(spans))])
+        span = jax.lax.rem(item, jnp.int32(spans))
+        temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:76
         # NaN is greedy as well.
         greedy = jnp.logical_not(temperature >= 1e-05)
-        key = plgpu.load(cut_ref.at[row])  # specs/sampling/kernels.py:242
-        last = plgpu.load(last_ref.at[row])
-        number = span * 4096 + jnp.arange(4096, dtype=jnp.int32)  # specs/sampling/kernels.py:119
-        inside = number < jnp.where(vocab_size > 0, jnp.minimum(jnp.int32(vocab_size), V), V)
-        value = plgpu.load(logits_ref.at[row, number], mask=inside, other=0.0)
-        bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
-        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-        key_1 = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:121
-        key_2 = jnp.where(
-            inside, jnp.where(key_1 > 0x7f800000, -2139095040, jnp.maximum(key_1, -2139095040)), -2139095040
-        )
-        top = plgpu.load(top_ref.at[row])
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
-        distance = jnp.where(
-            key_2 == top, 0.0,
-            jax.lax.bitcast_convert_type(
-                jnp.where(key_2 < 0, -2147483648 - key_2, key_2), jnp.float32
-            ) - jax.lax.bitcast_convert_type(jnp.where(top < 0, -2147483648 - top, top), jnp.float32)
-        )
-        # 1048576.0 is 2**20
-        q = (
-            jnp.maximum(distance * div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature)), -1000.0) * 1048576.0
-        ).astype(jnp.int32)
-        mask = q >= -1048576001  # specs/sampling/items.py:44
-        key_3 = jnp.where(mask, key_2, -2139095040)
-        position = plgpu.load(positions_ref.at[row])  # specs/sampling/settings.py:111
-        seed_0 = plgpu.load(seeds_ref.at[row, jnp.int32(0)])
-        seed_1 = plgpu.load(seeds_ref.at[row, jnp.int32(1)])
-        keys_2 = seed_0 ^ seed_1 ^ 0x1bd11bda  # specs/sampling/integers.py:41
-        x = position + seed_0
-        y = number + seed_1
-        x_1 = x + y
-        y_1 = ((y << 13) | ((y >> 19) & 8191)) ^ x_1
-        x_2 = x_1 + y_1
-        y_2 = ((y_1 << 15) | ((y_1 >> 17) & 32767)) ^ x_2
-        x_3 = x_2 + y_2
-        y_3 = ((y_2 << 26) | ((y_2 >> 6) & 0x3ffffff)) ^ x_3  # 2**26 - 1
-        x_4 = x_3 + y_3
-        y_4 = ((y_3 << 6) | ((y_3 >> 26) & 63)) ^ x_4
-        x_5 = x_4 + seed_1
-        y_5 = y_4 + (keys_2 + 1)
-        x_6 = x_5 + y_5
-        y_6 = ((y_5 << 17) | ((y_5 >> 15) & 0x1ffff)) ^ x_6  # 2**17 - 1
-        x_7 = x_6 + y_6
-        y_7 = ((y_6 << 29) | ((y_6 >> 3) & 0x1fffffff)) ^ x_7  # 2**29 - 1, 2**17 - 1
-        x_8 = x_7 + y_7
-        y_8 = ((y_7 << 16) | ((y_7 >> 16) & 65535)) ^ x_8
-        x_9 = x_8 + y_8
-        y_9 = ((y_8 << 24) | ((y_8 >> 8) & 0xffffff)) ^ x_9  # 2**24 - 1
-        x_10 = x_9 + keys_2
-        y_10 = y_9 + (seed_0 + 2)
-        x_11 = x_10 + y_10
-        y_11 = ((y_10 << 13) | ((y_10 >> 19) & 8191)) ^ x_11
-        x_12 = x_11 + y_11
-        y_12 = ((y_11 << 15) | ((y_11 >> 17) & 32767)) ^ x_12
-        x_13 = x_12 + y_12
-        y_13 = ((y_12 << 26) | ((y_12 >> 6) & 0x3ffffff)) ^ x_13  # 2**26 - 1
-        x_14 = x_13 + y_13
-        y_14 = ((y_13 << 6) | ((y_13 >> 26) & 63)) ^ x_14
-        x_15 = x_14 + seed_0
-        y_15 = y_14 + (seed_1 + 3)
-        x_16 = x_15 + y_15
-        y_16 = ((y_15 << 17) | ((y_15 >> 15) & 0x1ffff)) ^ x_16  # 2**17 - 1
-        x_17 = x_16 + y_16
-        y_17 = ((y_16 << 29) | ((y_16 >> 3) & 0x1fffffff)) ^ x_17  # 2**29 - 1, 2**17 - 1
-        x_18 = x_17 + y_17
-        y_18 = ((y_17 << 16) | ((y_17 >> 16) & 65535)) ^ x_18
-        x_19 = x_18 + y_18
-        y_19 = ((y_18 << 24) | ((y_18 >> 8) & 0xffffff)) ^ x_19  # 2**24 - 1
-        x_20 = x_19 + seed_1
-        y_20 = y_19 + (keys_2 + 4)
-        x_21 = x_20 + y_20
-        y_21 = ((y_20 << 13) | ((y_20 >> 19) & 8191)) ^ x_21
-        x_22 = x_21 + y_21
-        y_22 = ((y_21 << 15) | ((y_21 >> 17) & 32767)) ^ x_22
-        x_23 = x_22 + y_22
-        y_23 = ((y_22 << 26) | ((y_22 >> 6) & 0x3ffffff)) ^ x_23  # 2**26 - 1
-        x_24 = x_23 + y_23
-        x_25 = x_24 + keys_2
-        low = x_25 >= 0  # specs/sampling/integers.py:71
-        twice = x_25 << 1
-        # u below 1/2: -ln(1 - u) is u and a small correction, which keeps its resolution down to the smallest u.
-        x_26 = jnp.where(low, twice | 1, twice ^ -1)
-        number_1 = x_26 * 0 + 31  # specs/sampling/integers.py:60
-        small = ((x_26 >> 16) & 65535) == 0
-        x_27 = jnp.where(small, x_26 << 16, x_26)
-        number_2 = jnp.where(small, number_1 - 16, number_1)
-        small_1 = ((x_27 >> 24) & 255) == 0
-        x_28 = jnp.where(small_1, x_27 << 8, x_27)
-        number_3 = jnp.where(small_1, number_2 - 8, number_2)
-        small_2 = ((x_28 >> 28) & 15) == 0
-        x_29 = jnp.where(small_2, x_28 << 4, x_28)
-        number_4 = jnp.where(small_2, number_3 - 4, number_3)
-        small_3 = ((x_29 >> 30) & 3) == 0
-        x_30 = jnp.where(small_3, x_29 << 2, x_29)
-        number_5 = jnp.where(small_3, number_4 - 2, number_4)
-        small_4 = ((x_30 >> 31) & 1) == 0
-        x_31 = jnp.where(small_4, x_30 << 1, x_30)
-        number_6 = jnp.where(small_4, number_5 - 1, number_5)
-        piece = (x_31 >> 21) & 1023
-        part = (x_31 >> 6) & 32767
-        whole = number_6 * 0x2c5c860 - ((number_6 * 131 + 512) >> 10)
-        low_1 = plgpu.load(table_ref.at[piece])  # specs/sampling/integers.py:54
-        high = plgpu.load(table_ref.at[piece + 1])
-        logarithm = whole + (low_1 + (((high - low_1) * part + 16384) >> 15))  # specs/sampling/integers.py:66
-        piece_1 = (twice >> 23) & 511  # specs/sampling/integers.py:75
-        part_1 = (twice >> 8) & 32767
-        index = 0x5b7ed45c - logarithm
-        low_2 = plgpu.load(table_ref.at[piece_1 + 1025])  # specs/sampling/integers.py:54
-        high_1 = plgpu.load(table_ref.at[piece_1 + 1026])
-        near = index - (low_2 + (((high_1 - low_2) * part_1 + 16384) >> 15))  # specs/sampling/integers.py:76
-        x_32 = jnp.maximum(index, 1)
-        number_7 = x_32 * 0 + 31  # specs/sampling/integers.py:60
-        small_5 = ((x_32 >> 16) & 65535) == 0
-        x_33 = jnp.where(small_5, x_32 << 16, x_32)
-        number_8 = jnp.where(small_5, number_7 - 16, number_7)
-        small_6 = ((x_33 >> 24) & 255) == 0
-        x_34 = jnp.where(small_6, x_33 << 8, x_33)
-        number_9 = jnp.where(small_6, number_8 - 8, number_8)
-        small_7 = ((x_34 >> 28) & 15) == 0
-        x_35 = jnp.where(small_7, x_34 << 4, x_34)
-        number_10 = jnp.where(small_7, number_9 - 4, number_9)
-        small_8 = ((x_35 >> 30) & 3) == 0
-        x_36 = jnp.where(small_8, x_35 << 2, x_35)
-        number_11 = jnp.where(small_8, number_10 - 2, number_10)
-        small_9 = ((x_36 >> 31) & 1) == 0
-        x_37 = jnp.where(small_9, x_36 << 1, x_36)
-        number_12 = jnp.where(small_9, number_11 - 1, number_11)
-        piece_2 = (x_37 >> 21) & 1023
-        part_2 = (x_37 >> 6) & 32767
-        whole_1 = number_12 * 0x2c5c860 - ((number_12 * 131 + 512) >> 10)
-        low_3 = plgpu.load(table_ref.at[piece_2])  # specs/sampling/integers.py:54
-        high_2 = plgpu.load(table_ref.at[piece_2 + 1])
-        # specs/sampling/integers.py:77
-        far = 0x481659bd - (whole_1 + (low_3 + (((high_2 - low_3) * part_2 + 16384) >> 15)))
-        score = jnp.where(greedy, key_3, q + ((jnp.where(low, near, far) + 32) >> 6))  # specs/sampling/kernels.py:209
-        inside_1 = (key_3 > key) | ((key_3 == key) & (number <= last))  # specs/sampling/items.py:127
-        # -2147483648 is -2**31, specs/sampling/kernels.py:210
-        score_1 = jnp.where(inside_1 & (key_3 > -2139095040) & mask, score, -2147483648)
-        best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:180
-        token = jnp.min(jnp.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
-        plgpu.store(winners_ref.at[row, span, jnp.int32(0)], best)  # specs/sampling/kernels.py:245
-        plgpu.store(winners_ref.at[row, span, jnp.int32(1)], token)
+        inverse = div_rn(jnp.float32(1.0), jnp.where(greedy, 1.0, temperature))
+        pending = plgpu.load(pending_ref.at[row])  # specs/sampling/wide.py:296
+        @pl.when(pending > 0)
+        def branch():
+            key = plgpu.load(cut_ref.at[row])  # specs/sampling/wide.py:290
+            last = plgpu.load(last_ref.at[row])
+            number_1 = span * 4096 + jnp.arange(4096, dtype=jnp.int32)  # specs/sampling/kernels.py:149
+            top = plgpu.load(top_ref.at[row])
+            # specs/sampling/kernels.py:201
+            inside = number_1 < jnp.where(vocab_size > 0, jnp.minimum(jnp.int32(vocab_size), V), V)
+            value = plgpu.load(logits_ref.at[row, number_1], mask=inside, other=0.0)
+            bits = jax.lax.bitcast_convert_type(value, jnp.int32)  # specs/indexer/select.py:122
+            # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+            key_1 = jnp.where(bits < 0, -2147483648 - bits, bits)  # -2**31
+            # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:202
+            key_2 = jnp.where(
+                inside, jnp.where(key_1 > 0x7f800000, -2139095040, jnp.maximum(key_1, -2139095040)), -2139095040
+            )
+            # -2147483648 is -2**31, specs/sampling/settings.py:70
+            distance = jnp.where(
+                key_2 == top, 0.0,
+                jax.lax.bitcast_convert_type(
+                    jnp.where(key_2 < 0, -2147483648 - key_2, key_2), jnp.float32
+                ) - jax.lax.bitcast_convert_type(jnp.where(top < 0, -2147483648 - top, top), jnp.float32)
+            )
+            q = (jnp.maximum(distance * inverse, -1000.0) * 1048576.0).astype(jnp.int32)  # 2**20
+            mask = q >= -1048576001  # specs/sampling/items.py:44
+            key_3 = jnp.where(mask, key_2, -2139095040)
+            position = plgpu.load(positions_ref.at[row])  # specs/sampling/settings.py:113
+            seed_0 = plgpu.load(seeds_ref.at[row, jnp.int32(0)])
+            seed_1 = plgpu.load(seeds_ref.at[row, jnp.int32(1)])
+            keys_2 = seed_0 ^ seed_1 ^ 0x1bd11bda  # specs/sampling/integers.py:42
+            x = position + seed_0
+            y = number_1 + seed_1
+            x_1 = x + y
+            y_1 = ((y << 13) | ((y >> 19) & 8191)) ^ x_1
+            x_2 = x_1 + y_1
+            y_2 = ((y_1 << 15) | ((y_1 >> 17) & 32767)) ^ x_2
+            x_3 = x_2 + y_2
+            y_3 = ((y_2 << 26) | ((y_2 >> 6) & 0x3ffffff)) ^ x_3  # 2**26 - 1
+            x_4 = x_3 + y_3
+            y_4 = ((y_3 << 6) | ((y_3 >> 26) & 63)) ^ x_4
+            x_5 = x_4 + seed_1
+            y_5 = y_4 + (keys_2 + 1)
+            x_6 = x_5 + y_5
+            y_6 = ((y_5 << 17) | ((y_5 >> 15) & 0x1ffff)) ^ x_6  # 2**17 - 1
+            x_7 = x_6 + y_6
+            y_7 = ((y_6 << 29) | ((y_6 >> 3) & 0x1fffffff)) ^ x_7  # 2**29 - 1, 2**17 - 1
+            x_8 = x_7 + y_7
+            y_8 = ((y_7 << 16) | ((y_7 >> 16) & 65535)) ^ x_8
+            x_9 = x_8 + y_8
+            y_9 = ((y_8 << 24) | ((y_8 >> 8) & 0xffffff)) ^ x_9  # 2**24 - 1
+            x_10 = x_9 + keys_2
+            y_10 = y_9 + (seed_0 + 2)
+            x_11 = x_10 + y_10
+            y_11 = ((y_10 << 13) | ((y_10 >> 19) & 8191)) ^ x_11
+            x_12 = x_11 + y_11
+            y_12 = ((y_11 << 15) | ((y_11 >> 17) & 32767)) ^ x_12
+            x_13 = x_12 + y_12
+            y_13 = ((y_12 << 26) | ((y_12 >> 6) & 0x3ffffff)) ^ x_13  # 2**26 - 1
+            x_14 = x_13 + y_13
+            y_14 = ((y_13 << 6) | ((y_13 >> 26) & 63)) ^ x_14
+            x_15 = x_14 + seed_0
+            y_15 = y_14 + (seed_1 + 3)
+            x_16 = x_15 + y_15
+            y_16 = ((y_15 << 17) | ((y_15 >> 15) & 0x1ffff)) ^ x_16  # 2**17 - 1
+            x_17 = x_16 + y_16
+            y_17 = ((y_16 << 29) | ((y_16 >> 3) & 0x1fffffff)) ^ x_17  # 2**29 - 1, 2**17 - 1
+            x_18 = x_17 + y_17
+            y_18 = ((y_17 << 16) | ((y_17 >> 16) & 65535)) ^ x_18
+            x_19 = x_18 + y_18
+            y_19 = ((y_18 << 24) | ((y_18 >> 8) & 0xffffff)) ^ x_19  # 2**24 - 1
+            x_20 = x_19 + seed_1
+            y_20 = y_19 + (keys_2 + 4)
+            x_21 = x_20 + y_20
+            y_21 = ((y_20 << 13) | ((y_20 >> 19) & 8191)) ^ x_21
+            x_22 = x_21 + y_21
+            y_22 = ((y_21 << 15) | ((y_21 >> 17) & 32767)) ^ x_22
+            x_23 = x_22 + y_22
+            y_23 = ((y_22 << 26) | ((y_22 >> 6) & 0x3ffffff)) ^ x_23  # 2**26 - 1
+            x_24 = x_23 + y_23
+            x_25 = x_24 + keys_2
+            low = x_25 >= 0  # specs/sampling/integers.py:72
+            twice = x_25 << 1
+            # u below 1/2: -ln(1 - u) is u and a small correction, which keeps its resolution down to the smallest u.
+            x_26 = jnp.where(low, twice | 1, twice ^ -1)
+            number_2 = x_26 * 0 + 31  # specs/sampling/integers.py:61
+            small = ((x_26 >> 16) & 65535) == 0
+            x_27 = jnp.where(small, x_26 << 16, x_26)
+            number_3 = jnp.where(small, number_2 - 16, number_2)
+            small_1 = ((x_27 >> 24) & 255) == 0
+            x_28 = jnp.where(small_1, x_27 << 8, x_27)
+            number_4 = jnp.where(small_1, number_3 - 8, number_3)
+            small_2 = ((x_28 >> 28) & 15) == 0
+            x_29 = jnp.where(small_2, x_28 << 4, x_28)
+            number_5 = jnp.where(small_2, number_4 - 4, number_4)
+            small_3 = ((x_29 >> 30) & 3) == 0
+            x_30 = jnp.where(small_3, x_29 << 2, x_29)
+            number_6 = jnp.where(small_3, number_5 - 2, number_5)
+            small_4 = ((x_30 >> 31) & 1) == 0
+            x_31 = jnp.where(small_4, x_30 << 1, x_30)
+            number_7 = jnp.where(small_4, number_6 - 1, number_6)
+            piece = (x_31 >> 21) & 1023
+            part = (x_31 >> 6) & 32767
+            whole = number_7 * 0x2c5c860 - ((number_7 * 131 + 512) >> 10)
+            low_1 = plgpu.load(table_ref.at[piece])  # specs/sampling/integers.py:55
+            high = plgpu.load(table_ref.at[piece + 1])
+            logarithm = whole + (low_1 + (((high - low_1) * part + 16384) >> 15))  # specs/sampling/integers.py:67
+            piece_1 = (twice >> 23) & 511  # specs/sampling/integers.py:76
+            part_1 = (twice >> 8) & 32767
+            index = 0x5b7ed45c - logarithm
+            low_2 = plgpu.load(table_ref.at[piece_1 + 1025])  # specs/sampling/integers.py:55
+            high_1 = plgpu.load(table_ref.at[piece_1 + 1026])
+            near = index - (low_2 + (((high_1 - low_2) * part_1 + 16384) >> 15))  # specs/sampling/integers.py:77
+            x_32 = jnp.maximum(index, 1)
+            number_8 = x_32 * 0 + 31  # specs/sampling/integers.py:61
+            small_5 = ((x_32 >> 16) & 65535) == 0
+            x_33 = jnp.where(small_5, x_32 << 16, x_32)
+            number_9 = jnp.where(small_5, number_8 - 16, number_8)
+            small_6 = ((x_33 >> 24) & 255) == 0
+            x_34 = jnp.where(small_6, x_33 << 8, x_33)
+            number_10 = jnp.where(small_6, number_9 - 8, number_9)
+            small_7 = ((x_34 >> 28) & 15) == 0
+            x_35 = jnp.where(small_7, x_34 << 4, x_34)
+            number_11 = jnp.where(small_7, number_10 - 4, number_10)
+            small_8 = ((x_35 >> 30) & 3) == 0
+            x_36 = jnp.where(small_8, x_35 << 2, x_35)
+            number_12 = jnp.where(small_8, number_11 - 2, number_11)
+            small_9 = ((x_36 >> 31) & 1) == 0
+            x_37 = jnp.where(small_9, x_36 << 1, x_36)
+            number_13 = jnp.where(small_9, number_12 - 1, number_12)
+            piece_2 = (x_37 >> 21) & 1023
+            part_2 = (x_37 >> 6) & 32767
+            whole_1 = number_13 * 0x2c5c860 - ((number_13 * 131 + 512) >> 10)
+            low_3 = plgpu.load(table_ref.at[piece_2])  # specs/sampling/integers.py:55
+            high_2 = plgpu.load(table_ref.at[piece_2 + 1])
+            # specs/sampling/integers.py:78
+            far = 0x481659bd - (whole_1 + (low_3 + (((high_2 - low_3) * part_2 + 16384) >> 15)))
+            # specs/sampling/kernels.py:242
+            score = jnp.where(greedy, key_3, q + ((jnp.where(low, near, far) + 32) >> 6))
+            inside_1 = (key_3 > key) | ((key_3 == key) & (number_1 <= last))  # specs/sampling/items.py:127
+            # -2147483648 is -2**31, specs/sampling/kernels.py:243
+            score_1 = jnp.where(inside_1 & (key_3 > -2139095040) & mask, score, -2147483648)
+            best = jnp.max(score_1, axis=0)  # specs/sampling/items.py:180
+            token = jnp.min(jnp.where(score_1 == best, number_1, 0x7fffffff), axis=0)  # 2**31 - 1
+            plgpu.store(winners_ref.at[row, span, jnp.int32(0)], best)  # specs/sampling/wide.py:293
+            plgpu.store(winners_ref.at[row, span, jnp.int32(1)], token)
+        return ()
+    # specs/sampling/wide.py:76
+    () = jax.lax.fori_loop(
+        0, jnp.maximum(jax.lax.div(number * spans - pl.program_id(0) + (PROGRAMS - 1), jnp.int32(PROGRAMS)), 0), step,
+        ()
+    )

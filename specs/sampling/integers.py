@@ -12,7 +12,8 @@ from specs.sampling.tables import CORR_AT, EXP_AT, LN_AT
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import load, maximum, minimum, where
 
-ONE_Q20 = 1 << 20
+ONE_BITS = 20
+ONE_Q20 = 1 << ONE_BITS
 LOWEST_Q20 = -1000 * ONE_Q20
 """Logits further than 1000 below the largest count as 1000 below it."""
 _PARITY = 0x1BD11BDA

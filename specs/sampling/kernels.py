@@ -1,4 +1,4 @@
-"""The kernels of sampling (see `specs.sampling.sample`), one after the other."""
+"""The first kernels of sampling (see `specs.sampling.sample`), one after the other; `specs.sampling.wide` goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from specs.sampling.items import (
     Held,
     Item,
     Items,
-    Scanned,
     filtered,
     goal_of,
     kth_bound,
@@ -20,7 +19,7 @@ from specs.sampling.items import (
     number_of,
     winner,
 )
-from specs.sampling.masses import Mass, summed
+from specs.sampling.masses import Mass, added, summed
 from specs.sampling.settings import (
     CHOSEN,
     FEW,
@@ -42,6 +41,7 @@ from specs.tile.language import (
     arange,
     cdiv,
     cumsum,
+    fori_loop,
     full,
     load,
     maximum,
@@ -54,6 +54,10 @@ from specs.tile.language import (
     where,
 )
 
+SPREAD = 8
+"""Groups that share a maximum while the bound of a few keys is searched for."""
+MANY_ROWS, TURNS = 64, 4
+"""Rows from which on a program of `span_masses` adds up several spans, and how many."""
 Finish = Callable[[Any, Tile, Item, Cut, Settings], None]
 EXCLUDED = -(1 << 31)
 """Score of a token that is not kept."""
@@ -81,7 +85,16 @@ def choose_groups(p: Any) -> None:
     partial = settings.nucleus & (settings.k == 0)
     if p.TILE > CHOSEN:
         goal = where(partial, CHOSEN, goal)
-    bound = kth_bound(lambda middle: reduce_sum((key > middle).to(INT32), axis=0), goal, top)
+    if p.TILE < SPREAD * FEW:
+        bound = _bound(key, goal, top)
+    else:
+        # A few keys are found among the maxima of several groups as well, which are fewer, and taken from all over the
+        # row so that tokens next to each other are not one. What lies above their bound is hardly more.
+        few = goal <= FEW
+        bound = maximum(
+            _bound(reduce_max(key.reshape(SPREAD, p.TILE // SPREAD), axis=0), where(few, goal, 0), top),
+            _bound(key, where(few, 0, goal), top),
+        )
     # Of min-p after top-p the mass of the tokens that it drops is needed as well.
     dropped = settings.quantised(key, top) < settings.least
     if p.order != "vllm":
@@ -101,25 +114,39 @@ def choose_groups(p: Any) -> None:
     store(p.bound, (row,), where(partial, bound, MINUS_INFINITY))
 
 
+def _bound(key: Tile, goal: Tile, top: Tile) -> Tile:
+    """A key that `goal` of a tile's keys are above."""
+    return kth_bound(lambda middle: reduce_sum((key > middle).to(INT32), axis=0), goal, top)
+
+
 def span_masses(p: Any) -> None:
-    """Mass of a span of columns, for rows whose nucleus is a part of the whole row."""
-    row, span = program_id(0), program_id(1)
+    """Mass of some spans of columns, for rows whose nucleus is a part of the whole row."""
+    row, part = program_id(0), program_id(1)
     partial = load(p.bound, (row,)) > MINUS_INFINITY
 
     def add_up() -> None:
-        items = _span(p, row, span, settings_of(p, row))
-        mass = mass_above(items, full((), MINUS_INFINITY, INT32))
-        store(p.masses, (row, span, 0), mass.high)
-        store(p.masses, (row, span, 1), mass.low)
+        settings, bound = settings_of(p, row), full((), MINUS_INFINITY, INT32)
+
+        def add(i: Tile, high: Tile, low: Tile) -> tuple[Tile, Tile]:
+            mass = added(Mass(high, low), mass_above(span_of(p, row, part * turns_of(p) + i, settings), bound))
+            return mass.high, mass.low
+
+        zero = full((), 0, INT32)
+        high, low = fori_loop(0, turns_of(p), add, zero, zero)
+        store(p.masses, (row, part, 0), high)
+        store(p.masses, (row, part, 1), low)
 
     when(partial, add_up)
 
 
-def _span(p: Any, row: Tile, span: Tile, settings: Settings) -> Held:
-    number = span * SPAN + arange(SPAN)
-    inside = number < vocabulary(p)
-    key = where(inside, key_of(load(p.logits, (row, number), inside)), MINUS_INFINITY)
-    return Held(filtered(p, settings, number, key, load(p.top, (row,))))
+def turns_of(p: Any) -> Tile:
+    """Spans of a program of `span_masses`: in large batches fewer programs have nothing to do."""
+    return where(p.B >= MANY_ROWS, TURNS, full((), 1, INT32))
+
+
+def span_of(p: Any, row: Tile, span: Tile, settings: Settings) -> Held:
+    """The columns of a span."""
+    return held_of(p, row, span * SPAN + arange(SPAN), load(p.top, (row,)), settings)
 
 
 def few_groups(p: Any, finish: Finish) -> None:
@@ -143,14 +170,11 @@ def _settle(p: Any, row: Tile, count: Tile, capacity: int, finish: Finish) -> No
     """Cut and token of a row with all candidates in registers."""
     wider = capacity == CHOSEN and p.TILE > CHOSEN
     place = arange(capacity)
-    there = place < count
     # Groups that were not chosen become columns past every vocabulary.
-    number = group_columns(load(p.groups, (row, place), there, other=LONGEST // GROUP))
-    inside = number < vocabulary(p)
-    key = where(inside, key_of(load(p.logits, (row, number), inside)), MINUS_INFINITY)
+    number = group_columns(load(p.groups, (row, place), place < count, other=LONGEST // GROUP))
     top, settings = load(p.top, (row,)), settings_of(p, row)
-    held = Held(filtered(p, settings, number, key, top))
-    floor = _top_k_bound(p, held, settings, top)
+    held = held_of(p, row, number, top, settings)
+    floor = top_k_bound(p, held, settings, top)
     ready = full((), 1, INT32) > 0
     if p.top_p is None:
         cut = Cut(floor + 1, full((), LAST, INT32))
@@ -160,7 +184,7 @@ def _settle(p: Any, row: Tile, count: Tile, capacity: int, finish: Finish) -> No
             bound = load(p.bound, (row,))
             partial = bound > MINUS_INFINITY
             whole = goal_of(settings, _whole_mass(p, row, partial))
-            goal = Mass(where(partial, whole.high, goal.high), where(partial, whole.low, goal.low))
+            goal = goal.unless(partial, whole)
             # Keys above the bound are all here; of those below it, other groups have some.
             ready = ~partial | ~mass_above(held, bound).below(goal)
             floor = maximum(floor, bound)
@@ -172,7 +196,15 @@ def _settle(p: Any, row: Tile, count: Tile, capacity: int, finish: Finish) -> No
         finish(p, row, held.item, cut, settings)
 
 
-def _top_k_bound(p: Any, items: Items, settings: Settings, top: Tile) -> Tile:
+def held_of(p: Any, row: Tile, number: Tile, top: Tile, settings: Settings) -> Held:
+    """Candidates of a row by their columns, into registers."""
+    inside = number < vocabulary(p)
+    key = where(inside, key_of(load(p.logits, (row, number), inside)), MINUS_INFINITY)
+    return Held(filtered(p, settings, number, key, top))
+
+
+def top_k_bound(p: Any, items: Items, settings: Settings, top: Tile) -> Tile:
+    """A key that all which top-k keeps are above."""
     if p.top_k is None:
         return full((), MINUS_INFINITY, INT32)
     return kth_bound(lambda middle: number_of(items, lambda item: item.key > middle), settings.k, top)
@@ -181,7 +213,7 @@ def _top_k_bound(p: Any, items: Items, settings: Settings, top: Tile) -> Tile:
 def _whole_mass(p: Any, row: Tile, partial: Tile) -> Mass:
     """The mass of a whole row, from its spans."""
     span = arange(SPANS)
-    there = (span < cdiv(p.V, SPAN)) & partial
+    there = (span * turns_of(p) < cdiv(p.V, SPAN)) & partial
     return summed(*(load(p.masses, (row, span, half), there) for half in (0, 1)))
 
 
@@ -196,10 +228,11 @@ def store_cut(p: Any, row: Tile, item: Item, cut: Cut, settings: Settings) -> No
     # Searches stop short of keys that are not in registers, and those are compared with the cut as well.
     least = reduce_min(where(cut.keeps(item, settings), item.key, LAST), axis=0)
     key = where(settings.greedy, cut.key, maximum(least, cut.key))
-    _store_cut(p, row, Cut(key, where(key == cut.key, cut.last, LAST)))
+    put_cut(p, row, Cut(key, where(key == cut.key, cut.last, LAST)))
 
 
-def _store_cut(p: Any, row: Tile, cut: Cut) -> None:
+def put_cut(p: Any, row: Tile, cut: Cut) -> None:
+    """Stores a cut."""
     store(p.cut, (row,), cut.key)
     store(p.last, (row,), cut.last)
 
@@ -208,58 +241,6 @@ def scores(p: Any, row: Tile, item: Item, cut: Cut, settings: Settings) -> Tile:
     """Quantised logits plus noise of the tokens that are kept."""
     score = where(settings.greedy, item.key, item.q + noise_of(p, row).of(p.table, item.number))
     return where(cut.keeps(item, settings), score, EXCLUDED)
-
-
-def wide_cut(p: Any) -> None:
-    """The cut of a row whose candidates do not fit into registers: reads it for every halving."""
-    row = program_id(0)
-
-    def search() -> None:
-        top, settings = load(p.top, (row,)), settings_of(p, row)
-        items = Scanned(p, row, top, settings)
-        floor = _top_k_bound(p, items, settings, top)
-        above_floor = Cut(floor + 1, full((), LAST, INT32))
-        if p.top_p is None:
-            _store_cut(p, row, above_floor)
-            return
-
-        def nucleus() -> None:
-            goal = goal_of(settings, mass_above(items, floor))
-            _store_cut(p, row, nucleus_cut(p, items, settings, goal, floor, top))
-
-        when(settings.nucleus, nucleus)
-        when(~settings.nucleus, lambda: _store_cut(p, row, above_floor))
-
-    when(load(p.pending, (row,)) > 0, search)
-
-
-def span_winners(p: Any) -> None:
-    """The largest score of a span of columns, in rows of many candidates."""
-    row, span = program_id(0), program_id(1)
-
-    def draw() -> None:
-        settings = settings_of(p, row)
-        cut = Cut(load(p.cut, (row,)), load(p.last, (row,)))
-        item = _span(p, row, span, settings).item
-        best, token = winner(scores(p, row, item, cut, settings), item.number)
-        store(p.winners, (row, span, 0), best)
-        store(p.winners, (row, span, 1), token)
-
-    when(load(p.pending, (row,)) > 0, draw)
-
-
-def pick_winner(p: Any) -> None:
-    """The token of a row of many candidates."""
-    row, span = program_id(0), arange(SPANS)
-    there = span < cdiv(p.V, SPAN)
-
-    def pick() -> None:
-        best = load(p.winners, (row, span, 0), there, other=EXCLUDED)
-        token = load(p.winners, (row, span, 1), there, other=0)
-        score, found = winner(best, token)
-        store(p.tokens, (row,), where(score > EXCLUDED, found, 0))
-
-    when(load(p.pending, (row,)) > 0, pick)
 
 
 def write_filtered(p: Any) -> None:

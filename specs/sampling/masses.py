@@ -28,10 +28,9 @@ class Mass:
         """self < other."""
         return (self.high < other.high) | ((self.high == other.high) & (self.low < other.low))
 
-
-def zero_mass(like: Tile) -> tuple[Tile, Tile]:
-    """Halves of zeros of a tile's shape."""
-    return like * 0, like * 0
+    def unless(self, condition: Tile, other: Mass) -> Mass:
+        """self, or where a condition holds the other mass."""
+        return Mass(where(condition, other.high, self.high), where(condition, other.low, self.low))
 
 
 def halves(mass: Tile) -> tuple[Tile, Tile]:
@@ -39,11 +38,15 @@ def halves(mass: Tile) -> tuple[Tile, Tile]:
     return mass >> LOW_BITS, mass & _LOW
 
 
+def carried(high: Tile, low: Tile) -> Mass:
+    """high * 2**17 + low of any low half."""
+    return Mass(high + (low >> LOW_BITS), low & _LOW)
+
+
 def summed(high: Tile, low: Tile) -> Mass:
     """The sum of a tile of halves, each below 2**31 over the number of elements once low ones are carried."""
     high = reduce_sum(high + (low >> LOW_BITS), axis=0)
-    low = reduce_sum(low & _LOW, axis=0)
-    return Mass(high + (low >> LOW_BITS), low & _LOW)
+    return carried(high, reduce_sum(low & _LOW, axis=0))
 
 
 def share(total: Mass, p: Tile) -> Mass:
@@ -81,8 +84,12 @@ def times(mass: Tile, count: Tile) -> Mass:
 
 def added(a: Mass, b: Mass) -> Mass:
     """a + b."""
-    low = a.low + b.low
-    return Mass(a.high + b.high + (low >> LOW_BITS), low & _LOW)
+    return carried(a.high + b.high, a.low + b.low)
+
+
+def subtracted(a: Mass, b: Mass) -> Mass:
+    """a - b, of which b is not the larger one."""
+    return carried(a.high - b.high, a.low - b.low)
 
 
 def fitting(mass: Tile, before: Mass, goal: Mass, most: Tile) -> Tile:

@@ -15,10 +15,12 @@ cumulative mass comes within 1.3e-6 + V 2**-30 of p. Where T is below 1e-5 the t
 and nothing is filtered. NaN counts as -inf; a row without any other number gives token 0.
 
 Rows are read once from end to end, for the maxima of groups of 32 columns. Of those follow the groups that can have
-tokens which top-k or min-p keeps (512 at most), and only they are read again, into registers, where the filters are
+tokens which top-k or min-p keeps (256 at most), and only they are read again, into registers, where the filters are
 searches for a key. Rows with top-p alone are read twice: their whole mass is needed; so are rows with no filter at all,
-each column of which gets its noise. Only where more than 512 groups have candidates left, as with top-k above 512 or a
-nucleus of thousands of tokens, the row is read again for every halving of a search, up to 32 times each.
+each column of which gets its noise. Where more than 256 groups have candidates left, as with top-k above 256 or a
+nucleus of hundreds of tokens, the row is read three times more, to count candidates by their distance from the largest
+logit and to collect those among which the cut is; it is read for every halving of a search only where these are more
+than 8192.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ import numpy as np
 
 from specs.indexer.topk import named
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Ref, cdiv
+from specs.lang.declare.axes import Literal, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Kernel
 from specs.lang.declare.op import Case, Independent, Op, Sample, Step, definition_of
 from specs.lang.formats.elements import BF16, F16, F32, INT64
-from specs.sampling import kernels
+from specs.sampling import kernels, wide
 from specs.sampling.declared import (
     GROUPS,
     TILE,
@@ -53,8 +55,9 @@ from specs.sampling.declared import (
     vocab_size,
 )
 from specs.sampling.oracle import filter_oracle, sample_oracle
-from specs.sampling.settings import CHOSEN, FEW, GROUP, SPAN, SPANS
+from specs.sampling.settings import CHOSEN, FEW, GROUP, HELD, SPAN, SPANS
 from specs.sampling.tables import SIZE, sampling_table
+from specs.sampling.wide import BINS, KINDS
 from specs.tuned import everywhere
 
 _TEMPORARIES: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -64,9 +67,14 @@ _TEMPORARIES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "top": ("largest key of every row", (B,)),
     "bound": ("key below which candidates are missing; that of -inf: none are", (B,)),
     "masses": ("mass of every span of columns, high and low half", (B, SPANS, 2)),
-    "pending": ("1 where a row is not finished by its groups", (B,)),
+    "pending": ("1 where a row is not finished, 2 where its cut is known", (B,)),
     "cut": ("least key that is kept", (B,)),
     "last": ("last token of this key that is kept", (B,)),
+    "listed": ("rows that their groups do not finish", (B,)),
+    "number": ("how many these are", (1,)),
+    "coarse": ("candidates of every span by their distance, their number and mass", (B, SPANS, KINDS, BINS)),
+    "fine": ("the same of one of these distances", (B, SPANS, KINDS, BINS)),
+    "collected": ("candidates that are near enough, ascending", (B, HELD)),
     "winners": ("best score of every span, and its token", (B, SPANS, 2)),
 }
 
@@ -99,8 +107,9 @@ def _kernel(name: str, doc: str, body: Any, reads: str, writes: tuple[Array, ...
 
 
 _BLOCK = tunables(BLOCK=(256, 512, 1024, 2048, 4096, 8192, 16384))
-_SPANNED = (B, cdiv(V, SPAN))
-_FOUND = ("groups", "count", "top", "bound", "masses")
+_TURNS = 1 + (B >= kernels.MANY_ROWS) * (kernels.TURNS - 1)
+_IN_TURN: dict[str, Any] = {"grid": (Ref("PROGRAMS"),), "tunables": tunables(PROGRAMS=(8, 32, 264, 528, 1056))}
+_WIDE = GROUPS > CHOSEN
 
 
 def _maxima() -> Kernel:
@@ -127,7 +136,7 @@ def _settling(draws: bool) -> tuple[Step, ...]:
         "few_groups", "Rows of few candidates.", partial(kernels.few_groups, finish=finish),
         "groups count top", results, table="sample_few", **noise,
     )  # fmt: skip
-    many, wide = (
+    many, most = (
         _kernel(
             name, "Rows of more candidates.", partial(kernels.many_groups, finish=finish),
             reads, (*results, *more), table="sample_many", **noise,
@@ -143,21 +152,54 @@ def _settling(draws: bool) -> tuple[Step, ...]:
     )  # fmt: skip
     masses = _kernel(
         "span_masses", "Masses of spans of columns.", kernels.span_masses, "top bound",
-        _temporaries("masses"), table="sample_masses", grid=_SPANNED,
+        _temporaries("masses"), table="sample_masses", grid=(B, cdiv(V, SPAN * _TURNS)),
     )  # fmt: skip
     return (
         Step(kernel=_maxima()),
         Step(kernel=choose),
-        Step(kernel=masses, when=GROUPS > CHOSEN),
+        Step(kernel=masses, when=_WIDE),
         Step(kernel=few),
         Step(kernel=many, when=(GROUPS > FEW) * (GROUPS <= CHOSEN)),
-        Step(kernel=wide, when=GROUPS > CHOSEN),
-        Step(
-            kernel=_kernel(
-                "wide_cut", "Cuts of rows of most candidates.", kernels.wide_cut, "top pending",
-                _temporaries("cut", "last"), table="sample_wide", tunables=_BLOCK,
-            ),
-            when=GROUPS > CHOSEN,
+        Step(kernel=most, when=_WIDE),
+        *(Step(kernel=kernel, when=_WIDE) for kernel in _wide(results if draws else (), finish, noise)),
+    )  # fmt: skip
+
+
+def _wide(results: tuple[Array, ...], finish: kernels.Finish, noise: dict[str, Any]) -> tuple[Kernel, ...]:
+    """The rows that are left: candidates near enough, and the cuts of rows where even they are too many."""
+    listing = Kernel(
+        name="list_pending",
+        doc="Rows that are not finished.",
+        axes=(B,),
+        arrays=(*_temporaries("pending", access=Access.IN), *_temporaries("listed", "number")),
+        tunables=tunables(),
+        configs=everywhere("sample_list"),
+        grid=(Literal(1),),
+        body=wide.list_pending,
+    )
+    return (
+        listing,
+        _kernel(
+            "count_coarse", "Candidates by their distance.", wide.count_coarse, "top listed number",
+            _temporaries("coarse"), table="sample_count", **_IN_TURN,
+        ),
+        _kernel(
+            "count_fine", "Candidates of one distance.", wide.count_fine, "top listed number coarse",
+            _temporaries("fine"), table="sample_count", **_IN_TURN,
+        ),
+        _kernel(
+            "collect", "Candidates that are near enough.", wide.collect, "top listed number coarse fine",
+            _temporaries("collected"), table="sample_collect", **_IN_TURN,
+        ),
+        _kernel(
+            "settle_collected", "Rows of collected candidates.", partial(wide.settle_collected, finish=finish),
+            "top coarse fine collected",
+            (*_temporaries("pending", access=Access.INOUT), *_temporaries("cut", "last"), *results),
+            table="sample_many", **noise,
+        ),
+        _kernel(
+            "wide_cut", "Cuts of rows of most candidates.", wide.wide_cut, "top pending",
+            _temporaries("cut", "last"), table="sample_wide", tunables=_BLOCK,
         ),
     )  # fmt: skip
 
@@ -165,9 +207,9 @@ def _settling(draws: bool) -> tuple[Step, ...]:
 def _drawing() -> tuple[Step, ...]:
     """Tokens of rows of most candidates."""
     winners = _kernel(
-        "span_winners", "Best scores of spans of columns.", kernels.span_winners, "top pending cut last",
-        _temporaries("winners"), table="sample_spans", grid=_SPANNED,
-        attributes=(stream(),), first=(logits(), *randomness()),
+        "span_winners", "Best scores of spans of columns.", wide.span_winners, "top pending cut last listed number",
+        _temporaries("winners"), table="sample_spans", attributes=(stream(),), first=(logits(), *randomness()),
+        **_IN_TURN,
     )  # fmt: skip
     pick = Kernel(
         name="pick_winner",
@@ -177,9 +219,9 @@ def _drawing() -> tuple[Step, ...]:
         tunables=tunables(),
         configs=everywhere("sample_pick"),
         grid=(B,),
-        body=kernels.pick_winner,
+        body=wide.pick_winner,
     )
-    return tuple(Step(kernel=kernel, when=GROUPS > CHOSEN) for kernel in (winners, pick))
+    return tuple(Step(kernel=kernel, when=_WIDE) for kernel in (winners, pick))
 
 
 _WRITE = _kernel(
@@ -250,7 +292,7 @@ SAMPLE = Op(
     cases=(
         _case("small", 20, 97),
         _case("many-groups", 2, 2080, formats=(("logits", BF16), ("positions", INT64))),
-        _case("wide", 2, 16400, absent=("min_p",)),
+        _case("wide", 3, 8230, absent=("min_p",)),
         _case("hf", 6, 130, attributes=(("order", "hf"), ("vocab_size", 121))),
         _case("draft", 6, 70, absent=("top_p", "min_p"), attributes=(("stream", "draft"),)),
         _case("one-token", 3, 1, absent=_FILTERS, formats=(("logits", F16),)),

@@ -16,8 +16,10 @@ GROUP = 32
 """Columns of a group, by whose maximum it is chosen."""
 FEW = 64
 """Groups that a small program has in registers."""
-CHOSEN = 512
+CHOSEN = 256
 """Groups that a program has in registers at most."""
+HELD = CHOSEN * GROUP
+"""Candidates that a program has in registers at most."""
 MINUS_INFINITY = -0x7F800000
 """Key of -inf: no token. NaN counts as -inf."""
 INFINITY = 0x7F800000

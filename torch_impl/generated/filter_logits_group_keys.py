@@ -21,7 +21,7 @@ def group_keys(
     stride_logits0,
 ):
     BLOCK: tl.constexpr = 4096
-    row = tl.program_id(0)  # specs/sampling/kernels.py:64
+    row = tl.program_id(0)  # specs/sampling/kernels.py:68
     block = tl.program_id(1)
     group = block * (BLOCK // 32) + tl.arange(0, BLOCK // 32)
     column = group[:, None] * 32 + tl.arange(0, 32)[None, :]
@@ -30,7 +30,7 @@ def group_keys(
     bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:69
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:73
     key_1 = tl.where(inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040)
     key_1_max = tl.max(key_1, axis=1)
     tl.store(maxima_ptr + (row * tl.cdiv(V, 32) + group), key_1_max, mask=group < tl.cdiv(V, 32))

@@ -31,33 +31,25 @@ def most_groups(
     logits_ptr, temperature_ptr, top_k_ptr, top_p_ptr, min_p_ptr, table_ptr, groups_ptr, count_ptr, top_ptr, bound_ptr,
     masses_ptr,
     cut_ptr, last_ptr, pending_ptr,
-    V, vocab_size,
+    B, V, vocab_size,
     stride_logits0,
 ):
-    row = tl.program_id(0)  # specs/sampling/kernels.py:134
+    row = tl.program_id(0)  # specs/sampling/kernels.py:161
     count = tl.load(count_ptr + row)
-    if (count > 64) & (count <= 512):
-        place = tl.arange(0, 512)  # specs/sampling/kernels.py:145
-        there = place < count
+    if (count > 64) & (count <= 256):
+        place = tl.arange(0, 256)  # specs/sampling/kernels.py:172
         # Groups that were not chosen become columns past every vocabulary.
-        group = tl.load(groups_ptr + (row * 512 + place), mask=there, other=8192)
-        columns = group[:, None] * 32 + tl.arange(0, 32)[None, :]  # specs/sampling/settings.py:126
-        number = tl.reshape(columns, [16384])
-        mask = vocab_size > 0  # specs/sampling/settings.py:47
-        index = tl.minimum(vocab_size, V)
-        inside = number < tl.where(mask, index, V)  # specs/sampling/kernels.py:149
-        value = tl.load(logits_ptr + (row * stride_logits0 + number), mask=inside, other=0.0)
-        bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
-        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-        key = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:150
-        key_1 = tl.where(inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040)
-        top = tl.load(top_ptr + row)
-        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
+        group = tl.load(groups_ptr + (row * 256 + place), mask=place < count, other=8192)
+        columns = group[:, None] * 32 + tl.arange(0, 32)[None, :]  # specs/sampling/settings.py:128
+        number = tl.reshape(columns, [8192])
+        top = tl.load(top_ptr + row)  # specs/sampling/kernels.py:175
+        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
         # NaN is greedy as well.
         greedy = ~(temperature >= 1e-05)
         k = tl.load(top_k_ptr + row)
-        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
+        index = tl.minimum(vocab_size, V)
+        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
         share = tl.load(top_p_ptr + row)
         mask_1 = ~greedy
         nucleus = (share < 1.0) & mask_1
@@ -66,10 +58,10 @@ def most_groups(
         ratio = tl.load(min_p_ptr + row)
         # Subnormal numbers are off, and so is NaN.
         on = (ratio >= 1.1754943508222875e-38) & mask_1  # 2**-126
-        bits_1 = tl.cast(tl.where(on, tl.minimum(tl.where(on, ratio, 1.0), 1.0), 1.0), tl.int32, bitcast=True)
-        mantissa = (bits_1 & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:93
-        shift = 150 - (bits_1 >> 23)
-        number_1 = mantissa * 0 + 31  # specs/sampling/integers.py:60
+        bits = tl.cast(tl.where(on, tl.minimum(tl.where(on, ratio, 1.0), 1.0), 1.0), tl.int32, bitcast=True)
+        mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:94
+        shift = 150 - (bits >> 23)
+        number_1 = mantissa * 0 + 31  # specs/sampling/integers.py:61
         small = ((mantissa >> 16) & 65535) == 0
         x = tl.where(small, mantissa << 16, mantissa)
         number_2 = tl.where(small, number_1 - 16, number_1)
@@ -88,14 +80,21 @@ def most_groups(
         piece = (x_4 >> 21) & 1023
         part = (x_4 >> 6) & 32767
         whole = number_6 * 0x2c5c860 - ((number_6 * 131 + 512) >> 10)
-        low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:54
+        low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:55
         high = tl.load(table_ptr + piece + 1)
-        # specs/sampling/integers.py:94
+        # specs/sampling/integers.py:95
         q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
-        least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
+        least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:95
         inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
-        mask_2 = top < 0  # specs/sampling/settings.py:42
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
+        inside = number < tl.where(mask, index, V)  # specs/sampling/kernels.py:201
+        value = tl.load(logits_ptr + (row * stride_logits0 + number), mask=inside, other=0.0)
+        bits_1 = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
+        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+        key = tl.where(bits_1 < 0, -2147483648 - bits_1, bits_1)  # -2**31
+        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:202
+        key_1 = tl.where(inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040)
+        mask_2 = top < 0  # specs/sampling/settings.py:44
+        # -2147483648 is -2**31, specs/sampling/settings.py:70
         distance = tl.where(
             key_1 == top, 0.0,
             tl.where(key_1 < 0, -2147483648 - key_1, key_1).to(tl.float32, bitcast=True) - tl.cast(
@@ -105,18 +104,18 @@ def most_groups(
         q_1 = (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
         mask_3 = q_1 >= least  # specs/sampling/items.py:44
         key_2 = tl.where(mask_3, key_1, -2139095040)
-        mask_4 = key_2 > -2139095040  # specs/sampling/settings.py:121
+        mask_4 = key_2 > -2139095040  # specs/sampling/settings.py:123
         q_2 = tl.minimum(q_1, 0)
-        twice = tl.minimum(0 - q_2, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+        twice = tl.minimum(0 - q_2, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
         halvings = twice // 0x162e43
         rest = twice - halvings * 0x162e43
         piece_1 = rest >> 11
         part_1 = rest & 2047
-        low_1 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:54
+        low_1 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:55
         high_1 = tl.load(table_ptr + piece_1 + 1571)
         mantissa_1 = low_1 + (((high_1 - low_1) * part_1 + 1024) >> 11)
         # Rounded to nearest: adds half a unit before the last bits go.
-        mass = tl.where(mask_4, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:121
+        mass = tl.where(mask_4, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:123
         lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
@@ -138,14 +137,14 @@ def most_groups(
             lower = lower_1
             upper = upper_1
         mass_1 = tl.where(key_2 > lower, mass, 0)  # specs/sampling/items.py:92
-        high_2 = mass_1 >> 17  # specs/sampling/masses.py:39
+        high_2 = mass_1 >> 17  # specs/sampling/masses.py:38
         low_2 = mass_1 & 0x1ffff  # 2**17 - 1
-        high_3 = tl.sum(high_2 + (low_2 >> 17), axis=0)  # specs/sampling/masses.py:44
+        high_3 = tl.sum(high_2 + (low_2 >> 17), axis=0)  # specs/sampling/masses.py:48
         low_3 = tl.sum(low_2 & 0x1ffff, axis=0)  # 2**17 - 1
-        high_4 = high_3 + (low_3 >> 17)
+        high_4 = high_3 + (low_3 >> 17)  # specs/sampling/masses.py:43
         low_4 = low_3 & 0x1ffff  # 2**17 - 1
         p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
-        limbs_0 = low_4 & 4095  # specs/sampling/masses.py:52
+        limbs_0 = low_4 & 4095  # specs/sampling/masses.py:55
         limbs_1 = (low_4 >> 12) | ((high_4 & 127) << 5)
         limbs_2 = (high_4 >> 7) & 4095
         limbs_3 = high_4 >> 19
@@ -170,18 +169,17 @@ def most_groups(
         inexact = tl.cast(((carry_1 & 4095) | (carry_3 & 4095)) != 0, tl.int32)
         # digits[2] counts 2**24 / 2**24; what is above goes on in the carry.
         low_6 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
-        bound = tl.load(bound_ptr + row)  # specs/sampling/kernels.py:160
+        bound = tl.load(bound_ptr + row)  # specs/sampling/kernels.py:184
         partial = bound > -2139095040
-        span = tl.arange(0, 64)  # specs/sampling/kernels.py:183
-        there_1 = (span < tl.cdiv(V, 4096)) & partial
-        # specs/sampling/kernels.py:185
-        high_6 = tl.load(masses_ptr + (row * (64 * 2) + span * 2), mask=there_1, other=0)
-        low_7 = tl.load(masses_ptr + (row * (64 * 2) + span * 2 + 1), mask=there_1, other=0)
-        high_7 = tl.sum(high_6 + (low_7 >> 17), axis=0)  # specs/sampling/masses.py:44
+        span = tl.arange(0, 64)  # specs/sampling/kernels.py:215
+        there = (span * tl.where(B >= 64, 4, 1) < tl.cdiv(V, 4096)) & partial
+        high_6 = tl.load(masses_ptr + (row * (64 * 2) + span * 2), mask=there, other=0)  # specs/sampling/kernels.py:217
+        low_7 = tl.load(masses_ptr + (row * (64 * 2) + span * 2 + 1), mask=there, other=0)
+        high_7 = tl.sum(high_6 + (low_7 >> 17), axis=0)  # specs/sampling/masses.py:48
         low_8 = tl.sum(low_7 & 0x1ffff, axis=0)  # 2**17 - 1
-        high_8 = high_7 + (low_8 >> 17)
+        high_8 = high_7 + (low_8 >> 17)  # specs/sampling/masses.py:43
         low_9 = low_8 & 0x1ffff  # 2**17 - 1
-        limbs_0_1 = low_9 & 4095  # specs/sampling/masses.py:52
+        limbs_0_1 = low_9 & 4095  # specs/sampling/masses.py:55
         limbs_1_1 = (low_9 >> 12) | ((high_8 & 127) << 5)
         limbs_2_1 = (high_8 >> 7) & 4095
         limbs_3_1 = high_8 >> 19
@@ -203,7 +201,7 @@ def most_groups(
         carry_21 = carry_20 >> 12
         inexact_1 = tl.cast(((carry_12 & 4095) | (carry_14 & 4095)) != 0, tl.int32)
         low_10 = (carry_16 & 4095) + ((carry_18 & 4095) << 12) + inexact_1
-        # specs/sampling/kernels.py:163
+        # specs/sampling/masses.py:33
         high_9 = tl.where(
             partial, (low_10 >> 17) + (((carry_21 << 12) | (carry_20 & 4095)) << 7),
             (low_6 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
@@ -211,12 +209,12 @@ def most_groups(
         low_11 = tl.where(partial, low_10 & 0x1ffff, low_6 & 0x1ffff)  # 2**17 - 1
         # Keys above the bound are all here; of those below it, other groups have some.
         mass_2 = tl.where(key_2 > bound, mass, 0)  # specs/sampling/items.py:92
-        high_10 = mass_2 >> 17  # specs/sampling/masses.py:39
+        high_10 = mass_2 >> 17  # specs/sampling/masses.py:38
         low_12 = mass_2 & 0x1ffff  # 2**17 - 1
-        high_11 = tl.sum(high_10 + (low_12 >> 17), axis=0)  # specs/sampling/masses.py:44
+        high_11 = tl.sum(high_10 + (low_12 >> 17), axis=0)  # specs/sampling/masses.py:48
         low_13 = tl.sum(low_12 & 0x1ffff, axis=0)  # 2**17 - 1
-        high_12 = high_11 + (low_13 >> 17)
-        # 0x1ffff is 2**17 - 1, specs/sampling/kernels.py:165
+        high_12 = high_11 + (low_13 >> 17)  # specs/sampling/masses.py:43
+        # 0x1ffff is 2**17 - 1, specs/sampling/kernels.py:189
         ready = ~partial | ~((high_12 < high_9) | ((high_12 == high_9) & ((low_13 & 0x1ffff) < low_11)))
         floor = tl.maximum(lower, bound)
         lower_3 = floor  # specs/sampling/items.py:151
@@ -231,11 +229,11 @@ def most_groups(
             for i_3 in range(needed_1):
                 middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
                 mass_3 = tl.where(key_2 > middle_1, mass, 0)  # specs/sampling/items.py:92
-                high_14 = mass_3 >> 17  # specs/sampling/masses.py:39
+                high_14 = mass_3 >> 17  # specs/sampling/masses.py:38
                 low_15 = mass_3 & 0x1ffff  # 2**17 - 1
-                high_15 = tl.sum(high_14 + (low_15 >> 17), axis=0)  # specs/sampling/masses.py:44
+                high_15 = tl.sum(high_14 + (low_15 >> 17), axis=0)  # specs/sampling/masses.py:48
                 low_16 = tl.sum(low_15 & 0x1ffff, axis=0)  # 2**17 - 1
-                high_16 = high_15 + (low_16 >> 17)
+                high_16 = high_15 + (low_16 >> 17)  # specs/sampling/masses.py:43
                 low_17 = low_16 & 0x1ffff  # 2**17 - 1
                 below = (high_16 < high_9) | ((high_16 == high_9) & (low_17 < low_11))  # specs/sampling/masses.py:29
                 lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
@@ -252,7 +250,7 @@ def most_groups(
         mask_6 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_6.to(tl.int32)  # specs/sampling/items.py:86
         equal = tl.sum(found_2, axis=0)  # specs/sampling/items.py:87
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
+        # -2147483648 is -2**31, specs/sampling/settings.py:70
         distance_1 = tl.where(
             key_3 == top, 0.0,
             tl.cast(
@@ -260,32 +258,33 @@ def most_groups(
             ) - tl.cast(tl.where(mask_2, -2147483648 - top, top), tl.float32, bitcast=True)
         )
         q_3 = tl.cast(tl.maximum(distance_1 * inverse, -1000.0) * 1048576.0, tl.int32)  # 2**20
-        q_4 = tl.minimum(q_3, 0)  # specs/sampling/settings.py:121
-        twice_1 = tl.minimum(0 - q_4, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+        q_4 = tl.minimum(q_3, 0)  # specs/sampling/settings.py:123
+        twice_1 = tl.minimum(0 - q_4, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
         halvings_1 = twice_1 // 0x162e43
         rest_1 = twice_1 - halvings_1 * 0x162e43
         piece_2 = rest_1 >> 11
         part_2 = rest_1 & 2047
-        low_19 = tl.load(table_ptr + piece_2 + 1570)  # specs/sampling/integers.py:54
+        low_19 = tl.load(table_ptr + piece_2 + 1570)  # specs/sampling/integers.py:55
         high_18 = tl.load(table_ptr + piece_2 + 1571)
         mantissa_2 = low_19 + (((high_18 - low_19) * part_2 + 1024) >> 11)
-        # specs/sampling/settings.py:121
+        # specs/sampling/settings.py:123
         mass_4 = tl.where(key_3 > -2139095040, ((mantissa_2 << 1 >> halvings_1) + 1) >> 1, 0)
-        lower_6 = 1  # specs/sampling/masses.py:101
+        lower_6 = 1  # specs/sampling/masses.py:108
         upper_6 = equal
         for i_4 in range(18):
-            middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
+            middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:102
             count_1 = middle_2 - 1
-            parts_0 = (mass_4 & 4095) * count_1  # specs/sampling/masses.py:74
+            parts_0 = (mass_4 & 4095) * count_1  # specs/sampling/masses.py:77
             middle_3 = ((mass_4 >> 12) & 4095) * count_1 + (parts_0 >> 12)
             high_19 = (mass_4 >> 24) * count_1 + (middle_3 >> 12)
             # 2**24 high + 2**12 (middle's rest) + the rest of parts[0]
             rest_2 = ((middle_3 & 4095) << 12) | (parts_0 & 4095)
-            low_20 = low_14 + (rest_2 & 0x1ffff)  # 2**17 - 1, specs/sampling/masses.py:84
-            high_20 = high_13 + ((high_19 << 7) + (rest_2 >> 17)) + (low_20 >> 17)
+            high_20 = high_13 + ((high_19 << 7) + (rest_2 >> 17))  # specs/sampling/masses.py:87
+            low_20 = low_14 + (rest_2 & 0x1ffff)  # 2**17 - 1
+            high_21 = high_20 + (low_20 >> 17)  # specs/sampling/masses.py:43
             # 0x1ffff is 2**17 - 1, specs/sampling/masses.py:29
-            fits = (high_20 < high_9) | ((high_20 == high_9) & ((low_20 & 0x1ffff) < low_11))
-            lower_7 = tl.where(fits, middle_2, lower_6)  # specs/sampling/masses.py:97
+            fits = (high_21 < high_9) | ((high_21 == high_9) & ((low_20 & 0x1ffff) < low_11))
+            lower_7 = tl.where(fits, middle_2, lower_6)  # specs/sampling/masses.py:104
             upper_7 = tl.where(fits, upper_6, count_1)
             lower_6 = lower_7
             upper_6 = upper_7
@@ -305,16 +304,16 @@ def most_groups(
             lower_8 = lower_9
             upper_8 = upper_9
         last = tl.where(mask_7, lower_8, 0x7fffffff)  # 2**31 - 1, 2**23 - 1, specs/sampling/items.py:170
-        tl.store(pending_ptr + row, tl.where(ready, 0, 1))  # specs/sampling/kernels.py:169
+        tl.store(pending_ptr + row, tl.where(ready, 0, 1))  # specs/sampling/kernels.py:193
         if ready:
             inside_1 = (key_2 > key_3) | (mask_6 & (number <= last))  # specs/sampling/items.py:127
             # Searches stop short of keys that are not in registers, and those are compared with the cut as well.
-            # 0x7fffffff is 2**31 - 1, 0x7fffff is 2**23 - 1, specs/sampling/kernels.py:197
+            # 0x7fffffff is 2**31 - 1, 0x7fffff is 2**23 - 1, specs/sampling/kernels.py:229
             least_1 = tl.min(tl.where(inside_1 & mask_4 & mask_3, key_2, 0x7fffffff), axis=0)
             key_4 = tl.where(greedy, key_3, tl.maximum(least_1, key_3))
-            tl.store(cut_ptr + row, key_4)  # specs/sampling/kernels.py:203
+            tl.store(cut_ptr + row, key_4)  # specs/sampling/kernels.py:236
             tl.store(last_ptr + row, tl.where(key_4 == key_3, last, 0x7fffffff))  # 2**31 - 1, 2**23 - 1
-    if count <= 64:  # specs/sampling/kernels.py:138
-        tl.store(pending_ptr + row, 0)  # specs/sampling/kernels.py:138
-    if count > 512:  # specs/sampling/kernels.py:139
-        tl.store(pending_ptr + row, 1)  # specs/sampling/kernels.py:139
+    if count <= 64:  # specs/sampling/kernels.py:165
+        tl.store(pending_ptr + row, 0)  # specs/sampling/kernels.py:165
+    if count > 256:  # specs/sampling/kernels.py:166
+        tl.store(pending_ptr + row, 1)  # specs/sampling/kernels.py:166

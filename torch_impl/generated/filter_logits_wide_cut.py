@@ -31,17 +31,17 @@ def wide_cut(
     stride_logits0,
 ):
     BLOCK: tl.constexpr = 4096
-    row = tl.program_id(0)  # specs/sampling/kernels.py:215
+    row = tl.program_id(0)  # specs/sampling/wide.py:264
     pending = tl.load(pending_ptr + row)
-    if pending > 0:
-        top = tl.load(top_ptr + row)  # specs/sampling/kernels.py:218
-        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
+    if pending == 1:
+        top = tl.load(top_ptr + row)  # specs/sampling/wide.py:267
+        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
         # NaN is greedy as well.
         greedy = ~(temperature >= 1e-05)
         k = tl.load(top_k_ptr + row)
-        mask = vocab_size > 0  # specs/sampling/settings.py:47
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
         index = tl.minimum(vocab_size, V)
-        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:81
+        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
         share = tl.load(top_p_ptr + row)
         mask_1 = ~greedy
         nucleus = (share < 1.0) & mask_1
@@ -51,9 +51,9 @@ def wide_cut(
         # Subnormal numbers are off, and so is NaN.
         on = (ratio >= 1.1754943508222875e-38) & mask_1  # 2**-126
         bits = tl.cast(tl.where(on, tl.minimum(tl.where(on, ratio, 1.0), 1.0), 1.0), tl.int32, bitcast=True)
-        mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:93
+        mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:94
         shift = 150 - (bits >> 23)
-        number = mantissa * 0 + 31  # specs/sampling/integers.py:60
+        number = mantissa * 0 + 31  # specs/sampling/integers.py:61
         small = ((mantissa >> 16) & 65535) == 0
         x = tl.where(small, mantissa << 16, mantissa)
         number_1 = tl.where(small, number - 16, number)
@@ -72,11 +72,11 @@ def wide_cut(
         piece = (x_4 >> 21) & 1023
         part = (x_4 >> 6) & 32767
         whole = number_5 * 0x2c5c860 - ((number_5 * 131 + 512) >> 10)
-        low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:54
+        low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:55
         high = tl.load(table_ptr + piece + 1)
-        # specs/sampling/integers.py:94
+        # specs/sampling/integers.py:95
         q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
-        least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
+        least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:95
         inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
         lower = -2139095040  # specs/sampling/items.py:114
         upper = top
@@ -88,7 +88,7 @@ def wide_cut(
             upper_1 = upper
             for i_1 in range(needed):
                 middle = (lower_1 & upper_1) + ((lower_1 ^ upper_1) >> 1)  # specs/indexer/select.py:343
-                limit = tl.where(mask, index, V)  # specs/sampling/settings.py:47
+                limit = tl.where(mask, index, V)  # specs/sampling/settings.py:49
                 zero = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
                 for i_2 in range(tl.cdiv(limit, BLOCK)):
                     number_6 = i_2 * BLOCK + tl.arange(0, BLOCK)  # specs/sampling/items.py:73
@@ -101,7 +101,7 @@ def wide_cut(
                     key_1 = tl.where(
                         inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040
                     )
-                    # -2147483648 is -2**31, specs/sampling/settings.py:68
+                    # -2147483648 is -2**31, specs/sampling/settings.py:70
                     distance = tl.where(
                         key_1 == top, 0.0,
                         tl.where(key_1 < 0, -2147483648 - key_1, key_1).to(tl.float32, bitcast=True) - tl.cast(
@@ -121,9 +121,9 @@ def wide_cut(
                 upper_1 = upper_2
             lower = lower_1
             upper = upper_1
-        key_3 = lower + 1  # specs/sampling/kernels.py:221
+        key_3 = lower + 1  # specs/sampling/wide.py:270
         if nucleus:
-            limit_1 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
+            limit_1 = tl.where(mask, index, V)  # specs/sampling/settings.py:49
             zero_1 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
             a = zero_1
             a_1 = zero_1
@@ -137,7 +137,7 @@ def wide_cut(
                 key_5 = tl.where(
                     inside_1, tl.where(key_4 > 0x7f800000, -2139095040, tl.maximum(key_4, -2139095040)), -2139095040
                 )
-                # -2147483648 is -2**31, specs/sampling/settings.py:68
+                # -2147483648 is -2**31, specs/sampling/settings.py:70
                 distance_1 = tl.where(
                     key_5 == top, 0.0,
                     tl.where(key_5 < 0, -2147483648 - key_5, key_5).to(tl.float32, bitcast=True) - tl.cast(
@@ -146,13 +146,13 @@ def wide_cut(
                 )
                 q_2 = (tl.maximum(distance_1 * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
                 key_6 = tl.where(q_2 >= least, key_5, -2139095040)  # specs/sampling/items.py:44
-                q_3 = tl.minimum(q_2, 0)  # specs/sampling/settings.py:121
-                twice = tl.minimum(0 - q_3, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+                q_3 = tl.minimum(q_2, 0)  # specs/sampling/settings.py:123
+                twice = tl.minimum(0 - q_3, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
                 halvings = twice // 0x162e43
                 rest = twice - halvings * 0x162e43
                 piece_1 = rest >> 11
                 part_1 = rest & 2047
-                low_1 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:54
+                low_1 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:55
                 high_1 = tl.load(table_ptr + piece_1 + 1571)
                 mantissa_1 = low_1 + (((high_1 - low_1) * part_1 + 1024) >> 11)
                 # Rounded to nearest: adds half a unit before the last bits go.
@@ -160,18 +160,18 @@ def wide_cut(
                 mass = tl.where(
                     key_6 > lower, tl.where(key_6 > -2139095040, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0), 0
                 )
-                b_1 = mass >> 17  # specs/sampling/masses.py:39
+                b_1 = mass >> 17  # specs/sampling/masses.py:38
                 b_2 = mass & 0x1ffff  # 2**17 - 1
                 a_2 = a + b_1  # specs/sampling/items.py:77
                 a_3 = a_1 + b_2
                 a = a_2
                 a_1 = a_3
-            high_2 = tl.sum(a + (a_1 >> 17), axis=0)  # specs/sampling/masses.py:44
+            high_2 = tl.sum(a + (a_1 >> 17), axis=0)  # specs/sampling/masses.py:48
             low_2 = tl.sum(a_1 & 0x1ffff, axis=0)  # 2**17 - 1
-            high_3 = high_2 + (low_2 >> 17)
+            high_3 = high_2 + (low_2 >> 17)  # specs/sampling/masses.py:43
             low_3 = low_2 & 0x1ffff  # 2**17 - 1
             p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
-            limbs_0 = low_3 & 4095  # specs/sampling/masses.py:52
+            limbs_0 = low_3 & 4095  # specs/sampling/masses.py:55
             limbs_1 = (low_3 >> 12) | ((high_3 & 127) << 5)
             limbs_2 = (high_3 >> 7) & 4095
             limbs_3 = high_3 >> 19
@@ -209,7 +209,7 @@ def wide_cut(
                 upper_4 = upper_3
                 for i_5 in range(needed_1):
                     middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
-                    limit_2 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
+                    limit_2 = tl.where(mask, index, V)  # specs/sampling/settings.py:49
                     zero_2 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
                     a_4 = zero_2
                     a_5 = zero_2
@@ -224,7 +224,7 @@ def wide_cut(
                             inside_2, tl.where(key_7 > 0x7f800000, -2139095040, tl.maximum(key_7, -2139095040)),
                             -2139095040
                         )
-                        # -2147483648 is -2**31, specs/sampling/settings.py:68
+                        # -2147483648 is -2**31, specs/sampling/settings.py:70
                         distance_2 = tl.where(
                             key_8 == top, 0.0,
                             tl.where(key_8 < 0, -2147483648 - key_8, key_8).to(tl.float32, bitcast=True) - tl.cast(
@@ -233,14 +233,14 @@ def wide_cut(
                         )
                         q_4 = (tl.maximum(distance_2 * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
                         key_9 = tl.where(q_4 >= least, key_8, -2139095040)  # specs/sampling/items.py:44
-                        q_5 = tl.minimum(q_4, 0)  # specs/sampling/settings.py:121
-                        # 0x1600000 is float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+                        q_5 = tl.minimum(q_4, 0)  # specs/sampling/settings.py:123
+                        # 0x1600000 is float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
                         twice_1 = tl.minimum(0 - q_5, 0x1600000) * 2
                         halvings_1 = twice_1 // 0x162e43
                         rest_1 = twice_1 - halvings_1 * 0x162e43
                         piece_2 = rest_1 >> 11
                         part_2 = rest_1 & 2047
-                        low_8 = tl.load(table_ptr + piece_2 + 1570)  # specs/sampling/integers.py:54
+                        low_8 = tl.load(table_ptr + piece_2 + 1570)  # specs/sampling/integers.py:55
                         high_7 = tl.load(table_ptr + piece_2 + 1571)
                         mantissa_2 = low_8 + (((high_7 - low_8) * part_2 + 1024) >> 11)
                         # specs/sampling/items.py:92
@@ -248,15 +248,15 @@ def wide_cut(
                             key_9 > middle_1,
                             tl.where(key_9 > -2139095040, ((mantissa_2 << 1 >> halvings_1) + 1) >> 1, 0), 0
                         )
-                        b_3 = mass_1 >> 17  # specs/sampling/masses.py:39
+                        b_3 = mass_1 >> 17  # specs/sampling/masses.py:38
                         b_4 = mass_1 & 0x1ffff  # 2**17 - 1
                         a_6 = a_4 + b_3  # specs/sampling/items.py:77
                         a_7 = a_5 + b_4
                         a_4 = a_6
                         a_5 = a_7
-                    high_8 = tl.sum(a_4 + (a_5 >> 17), axis=0)  # specs/sampling/masses.py:44
+                    high_8 = tl.sum(a_4 + (a_5 >> 17), axis=0)  # specs/sampling/masses.py:48
                     low_9 = tl.sum(a_5 & 0x1ffff, axis=0)  # 2**17 - 1
-                    high_9 = high_8 + (low_9 >> 17)
+                    high_9 = high_8 + (low_9 >> 17)  # specs/sampling/masses.py:43
                     low_10 = low_9 & 0x1ffff  # 2**17 - 1
                     below = (high_9 < high_5) | ((high_9 == high_5) & (low_10 < low_6))  # specs/sampling/masses.py:29
                     lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
@@ -270,7 +270,7 @@ def wide_cut(
                 lower_3 = lower_4
                 upper_3 = upper_4
             key_10 = tl.where(nucleus, upper_3, key_3)  # specs/sampling/items.py:152
-            limit_3 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
+            limit_3 = tl.where(mask, index, V)  # specs/sampling/settings.py:49
             zero_3 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
             for i_7 in range(tl.cdiv(limit_3, BLOCK)):
                 number_9 = i_7 * BLOCK + tl.arange(0, BLOCK)  # specs/sampling/items.py:73
@@ -282,7 +282,7 @@ def wide_cut(
                 key_12 = tl.where(
                     inside_3, tl.where(key_11 > 0x7f800000, -2139095040, tl.maximum(key_11, -2139095040)), -2139095040
                 )
-                # -2147483648 is -2**31, specs/sampling/settings.py:68
+                # -2147483648 is -2**31, specs/sampling/settings.py:70
                 distance_3 = tl.where(
                     key_12 == top, 0.0,
                     tl.where(key_12 < 0, -2147483648 - key_12, key_12).to(tl.float32, bitcast=True) - tl.cast(
@@ -294,8 +294,8 @@ def wide_cut(
                 b_5 = (key_13 == key_10).to(tl.int32)  # specs/sampling/items.py:86
                 zero_3 = zero_3 + b_5
             equal = tl.sum(zero_3, axis=0)  # specs/sampling/items.py:87
-            mask_3 = top < 0  # specs/sampling/settings.py:42
-            # -2147483648 is -2**31, specs/sampling/settings.py:68
+            mask_3 = top < 0  # specs/sampling/settings.py:44
+            # -2147483648 is -2**31, specs/sampling/settings.py:70
             distance_4 = tl.where(
                 key_10 == top, 0.0,
                 tl.cast(
@@ -303,32 +303,33 @@ def wide_cut(
                 ) - tl.cast(tl.where(mask_3, -2147483648 - top, top), tl.float32, bitcast=True)
             )
             q_7 = tl.cast(tl.maximum(distance_4 * inverse, -1000.0) * 1048576.0, tl.int32)  # 2**20
-            q_8 = tl.minimum(q_7, 0)  # specs/sampling/settings.py:121
-            twice_2 = tl.minimum(0 - q_8, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+            q_8 = tl.minimum(q_7, 0)  # specs/sampling/settings.py:123
+            twice_2 = tl.minimum(0 - q_8, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
             halvings_2 = twice_2 // 0x162e43
             rest_2 = twice_2 - halvings_2 * 0x162e43
             piece_3 = rest_2 >> 11
             part_3 = rest_2 & 2047
-            low_12 = tl.load(table_ptr + piece_3 + 1570)  # specs/sampling/integers.py:54
+            low_12 = tl.load(table_ptr + piece_3 + 1570)  # specs/sampling/integers.py:55
             high_11 = tl.load(table_ptr + piece_3 + 1571)
             mantissa_3 = low_12 + (((high_11 - low_12) * part_3 + 1024) >> 11)
-            # specs/sampling/settings.py:121
+            # specs/sampling/settings.py:123
             mass_2 = tl.where(key_10 > -2139095040, ((mantissa_3 << 1 >> halvings_2) + 1) >> 1, 0)
-            lower_6 = 1  # specs/sampling/masses.py:101
+            lower_6 = 1  # specs/sampling/masses.py:108
             upper_6 = equal
             for i_8 in range(18):
-                middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
+                middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:102
                 count = middle_2 - 1
-                parts_0 = (mass_2 & 4095) * count  # specs/sampling/masses.py:74
+                parts_0 = (mass_2 & 4095) * count  # specs/sampling/masses.py:77
                 middle_3 = ((mass_2 >> 12) & 4095) * count + (parts_0 >> 12)
                 high_12 = (mass_2 >> 24) * count + (middle_3 >> 12)
                 # 2**24 high + 2**12 (middle's rest) + the rest of parts[0]
                 rest_3 = ((middle_3 & 4095) << 12) | (parts_0 & 4095)
-                low_13 = low_7 + (rest_3 & 0x1ffff)  # 2**17 - 1, specs/sampling/masses.py:84
-                high_13 = high_6 + ((high_12 << 7) + (rest_3 >> 17)) + (low_13 >> 17)
+                high_13 = high_6 + ((high_12 << 7) + (rest_3 >> 17))  # specs/sampling/masses.py:87
+                low_13 = low_7 + (rest_3 & 0x1ffff)  # 2**17 - 1
+                high_14 = high_13 + (low_13 >> 17)  # specs/sampling/masses.py:43
                 # 0x1ffff is 2**17 - 1, specs/sampling/masses.py:29
-                fits = (high_13 < high_5) | ((high_13 == high_5) & ((low_13 & 0x1ffff) < low_6))
-                lower_7 = tl.where(fits, middle_2, lower_6)  # specs/sampling/masses.py:97
+                fits = (high_14 < high_5) | ((high_14 == high_5) & ((low_13 & 0x1ffff) < low_6))
+                lower_7 = tl.where(fits, middle_2, lower_6)  # specs/sampling/masses.py:104
                 upper_7 = tl.where(fits, upper_6, count)
                 lower_6 = lower_7
                 upper_6 = upper_7
@@ -340,7 +341,7 @@ def wide_cut(
             upper_8 = 0x3ffff  # 2**18 - 1
             for i_9 in range(steps):
                 middle_4 = (lower_8 + upper_8) >> 1  # specs/sampling/items.py:163
-                limit_4 = tl.where(mask, index, V)  # specs/sampling/settings.py:47
+                limit_4 = tl.where(mask, index, V)  # specs/sampling/settings.py:49
                 zero_4 = tl.full([BLOCK], 0, tl.int32)  # specs/sampling/items.py:79
                 for i_10 in range(tl.cdiv(limit_4, BLOCK)):
                     number_10 = i_10 * BLOCK + tl.arange(0, BLOCK)  # specs/sampling/items.py:73
@@ -353,7 +354,7 @@ def wide_cut(
                         inside_4, tl.where(key_14 > 0x7f800000, -2139095040, tl.maximum(key_14, -2139095040)),
                         -2139095040
                     )
-                    # -2147483648 is -2**31, specs/sampling/settings.py:68
+                    # -2147483648 is -2**31, specs/sampling/settings.py:70
                     distance_5 = tl.where(
                         key_15 == top, 0.0,
                         tl.where(key_15 < 0, -2147483648 - key_15, key_15).to(tl.float32, bitcast=True) - tl.cast(
@@ -370,8 +371,8 @@ def wide_cut(
                 upper_9 = tl.where(enough, middle_4, upper_8)
                 lower_8 = lower_9
                 upper_8 = upper_9
-            tl.store(cut_ptr + row, key_10)  # specs/sampling/kernels.py:203
+            tl.store(cut_ptr + row, key_10)  # specs/sampling/kernels.py:236
             tl.store(last_ptr + row, tl.where(mask_4, lower_8, 0x7fffffff))  # 2**31 - 1, 2**23 - 1
-        if ~nucleus:  # specs/sampling/kernels.py:231
-            tl.store(cut_ptr + row, key_3)  # specs/sampling/kernels.py:203
+        if ~nucleus:  # specs/sampling/wide.py:280
+            tl.store(cut_ptr + row, key_3)  # specs/sampling/kernels.py:236
             tl.store(last_ptr + row, 0x7fffffff)  # 2**31 - 1, 2**23 - 1

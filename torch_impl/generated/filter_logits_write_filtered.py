@@ -31,20 +31,20 @@ def write_filtered(
     stride_logits0,
 ):
     BLOCK: tl.constexpr = 4096
-    row = tl.program_id(0)  # specs/sampling/kernels.py:267
+    row = tl.program_id(0)  # specs/sampling/kernels.py:248
     block = tl.program_id(1)
     column = block * BLOCK + tl.arange(0, BLOCK)
     there = column < V
-    temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
+    temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
     # NaN is greedy as well.
     greedy = ~(temperature >= 1e-05)
     ratio = tl.load(min_p_ptr + row)
     # Subnormal numbers are off, and so is NaN.
     on = (ratio >= 1.1754943508222875e-38) & ~greedy  # 2**-126
     bits = tl.cast(tl.where(on, tl.minimum(tl.where(on, ratio, 1.0), 1.0), 1.0), tl.int32, bitcast=True)
-    mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:93
+    mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:94
     shift = 150 - (bits >> 23)
-    number = mantissa * 0 + 31  # specs/sampling/integers.py:60
+    number = mantissa * 0 + 31  # specs/sampling/integers.py:61
     small = ((mantissa >> 16) & 65535) == 0
     x = tl.where(small, mantissa << 16, mantissa)
     number_1 = tl.where(small, number - 16, number)
@@ -63,25 +63,25 @@ def write_filtered(
     piece = (x_4 >> 21) & 1023
     part = (x_4 >> 6) & 32767
     whole = number_5 * 0x2c5c860 - ((number_5 * 131 + 512) >> 10)
-    low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:54
+    low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:55
     high = tl.load(table_ptr + piece + 1)
-    # specs/sampling/integers.py:94
+    # specs/sampling/integers.py:95
     q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
-    least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:93
+    least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:95
     inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
-    key = tl.load(cut_ptr + row)  # specs/sampling/kernels.py:270
+    key = tl.load(cut_ptr + row)  # specs/sampling/kernels.py:251
     last = tl.load(last_ptr + row)
     value = tl.load(logits_ptr + (row * stride_logits0 + column), mask=there, other=0.0)
     bits_1 = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key_1 = tl.where(bits_1 < 0, -2147483648 - bits_1, bits_1)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:272
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:253
     key_2 = tl.where(
         column < tl.where(vocab_size > 0, tl.minimum(vocab_size, V), V),
         tl.where(key_1 > 0x7f800000, -2139095040, tl.maximum(key_1, -2139095040)), -2139095040
     )
     top = tl.load(top_ptr + row)
-    # -2147483648 is -2**31, specs/sampling/settings.py:68
+    # -2147483648 is -2**31, specs/sampling/settings.py:70
     distance = tl.where(
         key_2 == top, 0.0,
         tl.where(key_2 < 0, -2147483648 - key_2, key_2).to(tl.float32, bitcast=True) - tl.cast(
@@ -94,5 +94,5 @@ def write_filtered(
         (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32) >= least
     )
     # One product of float32, with nothing after it.
-    # specs/sampling/kernels.py:276
+    # specs/sampling/kernels.py:257
     tl.store(filtered_ptr + (row * V + column), tl.where(kept, value * inverse, float("-inf")), mask=there)

@@ -36,18 +36,18 @@ def logprob_pick(
     top = tl.load(tops_ptr + (row * 64 + span), mask=there, other=-2139095040)
     key = tl.max(top, axis=0)
     key_1 = tl.minimum(key, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-    # -2147483648 is -2**31, specs/sampling/settings.py:42
+    # -2147483648 is -2**31, specs/sampling/settings.py:44
     largest = tl.cast(tl.where(key_1 < 0, -2147483648 - key_1, key_1), tl.float32, bitcast=True)
     sums = tl.load(sums_ptr + (row * 64 + span), mask=there, other=0.0)  # specs/sampling/logprobs.py:120
     key_2 = tl.minimum(top, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-    # -2147483648 is -2**31, specs/sampling/settings.py:42
+    # -2147483648 is -2**31, specs/sampling/settings.py:44
     x = tl.where(key_2 < 0, -2147483648 - key_2, key_2).to(tl.float32, bitcast=True)
     # 1.4426950408889634 is log2(e), specs/sampling/logprobs.py:120
     part = sums * tl.exp2((x - tl.where(largest == float("-inf"), 0.0, largest)) * 1.4426950408889634)
     total = tl.sum(part, axis=0)
     logarithm = tl.log2(tl.where(total > 0.0, total, 1.0)) * 0.6931471805599453  # ln(2)
     token = tl.load(tokens_ptr + row)  # specs/sampling/logprobs.py:103
-    mask = vocab_size > 0  # specs/sampling/settings.py:47
+    mask = vocab_size > 0  # specs/sampling/settings.py:49
     index = tl.minimum(vocab_size, V)
     known = (token >= 0) & (token < tl.where(mask, index, V))  # specs/sampling/logprobs.py:104
     # specs/sampling/logprobs.py:124
@@ -55,11 +55,11 @@ def logprob_pick(
     bits = tl.cast(value, tl.int32, bitcast=True)  # specs/indexer/select.py:122
     # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
     key_3 = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-    # 0x7f800000 is float32 bits of infinity, specs/sampling/settings.py:37
+    # 0x7f800000 is float32 bits of infinity, specs/sampling/settings.py:39
     chosen = tl.where(key_3 > 0x7f800000, -2139095040, tl.maximum(key_3, -2139095040))
     tl.store(ids_ptr + row * (n + 1), tl.where(known, token, -1))  # specs/sampling/logprobs.py:125
     key_4 = tl.minimum(chosen, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-    # -2147483648 is -2**31, specs/sampling/settings.py:42
+    # -2147483648 is -2**31, specs/sampling/settings.py:44
     x_1 = tl.cast(tl.where(key_4 < 0, -2147483648 - key_4, key_4), tl.float32, bitcast=True)
     # specs/sampling/logprobs.py:126
     tl.store(logprobs_ptr + row * (n + 1), x_1 - tl.where(largest == float("-inf"), 0.0, largest) - logarithm)
@@ -80,7 +80,7 @@ def logprob_pick(
         groups = tl.where((lane == i) & (best > -2147483647), found, past)
         maxima = keys
         past = groups
-    columns = past[:, None] * 32 + lane[None, :]  # specs/sampling/settings.py:126
+    columns = past[:, None] * 32 + lane[None, :]  # specs/sampling/settings.py:128
     number = tl.reshape(columns, [1024])
     inside = number < tl.where(mask, index, V)  # specs/sampling/logprobs.py:146
     value_1 = tl.load(logits_ptr + (row * stride_logits0 + number), mask=inside, other=0.0)
@@ -96,7 +96,7 @@ def logprob_pick(
         tl.store(ids_ptr + (row * (n + 1) + i_1 + 1), tl.where(exists, found_1, -1))
         key_6 = tl.maximum(best_1, -2139095040)
         key_7 = tl.minimum(key_6, 0x7f7fffff)  # specs/sampling/logprobs.py:74
-        # -2147483648 is -2**31, specs/sampling/settings.py:42
+        # -2147483648 is -2**31, specs/sampling/settings.py:44
         x_2 = tl.cast(tl.where(key_7 < 0, -2147483648 - key_7, key_7), tl.float32, bitcast=True)
         # specs/sampling/logprobs.py:153
         tl.store(

@@ -16,7 +16,7 @@ Generated. Specialised on
     top = int32
     tokens = int32
     TILE = 8192
-    num_warps = 4
+    num_warps = 8
     num_stages = 1
 """
 
@@ -33,37 +33,36 @@ def few_groups(
     stride_logits0,
     stride_seeds0,
 ):
-    row = tl.program_id(0)  # specs/sampling/kernels.py:127
+    row = tl.program_id(0)  # specs/sampling/kernels.py:154
     count = tl.load(count_ptr + row)
     if count <= 64:
-        place = tl.arange(0, 64)  # specs/sampling/kernels.py:145
-        there = place < count
+        place = tl.arange(0, 64)  # specs/sampling/kernels.py:172
         # Groups that were not chosen become columns past every vocabulary.
-        group = tl.load(groups_ptr + (row * 512 + place), mask=there, other=8192)
-        columns = group[:, None] * 32 + tl.arange(0, 32)[None, :]  # specs/sampling/settings.py:126
+        group = tl.load(groups_ptr + (row * 256 + place), mask=place < count, other=8192)
+        columns = group[:, None] * 32 + tl.arange(0, 32)[None, :]  # specs/sampling/settings.py:128
         number = tl.reshape(columns, [2048])
-        mask = vocab_size > 0  # specs/sampling/settings.py:47
-        index = tl.minimum(vocab_size, V)
-        inside = number < tl.where(mask, index, V)  # specs/sampling/kernels.py:149
-        value = tl.load(logits_ptr + (row * stride_logits0 + number), mask=inside, other=0.0)
-        bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
-        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
-        key = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
-        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:150
-        key_1 = tl.where(inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040)
-        top = tl.load(top_ptr + row)
-        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:74
+        top = tl.load(top_ptr + row)  # specs/sampling/kernels.py:175
+        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
         # NaN is greedy as well.
         greedy = ~(temperature >= 1e-05)
         k = tl.load(top_k_ptr + row)
-        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
+        index = tl.minimum(vocab_size, V)
+        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
         share = tl.load(top_p_ptr + row)
         nucleus = (share < 1.0) & ~greedy
         scaled = tl.where((share > 0.0) & (share < 1.0), share, 0.0) * 16777216.0  # 2**24
         p24 = tl.maximum(tl.cast(scaled, tl.int32), 1)
         inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
-        mask_1 = top < 0  # specs/sampling/settings.py:42
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
+        inside = number < tl.where(mask, index, V)  # specs/sampling/kernels.py:201
+        value = tl.load(logits_ptr + (row * stride_logits0 + number), mask=inside, other=0.0)
+        bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
+        # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+        key = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
+        # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:202
+        key_1 = tl.where(inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040)
+        mask_1 = top < 0  # specs/sampling/settings.py:44
+        # -2147483648 is -2**31, specs/sampling/settings.py:70
         distance = tl.where(
             key_1 == top, 0.0,
             tl.where(key_1 < 0, -2147483648 - key_1, key_1).to(tl.float32, bitcast=True) - tl.cast(
@@ -73,18 +72,18 @@ def few_groups(
         q = (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
         mask_2 = q >= -1048576001  # specs/sampling/items.py:44
         key_2 = tl.where(mask_2, key_1, -2139095040)
-        mask_3 = key_2 > -2139095040  # specs/sampling/settings.py:121
+        mask_3 = key_2 > -2139095040  # specs/sampling/settings.py:123
         q_1 = tl.minimum(q, 0)
-        twice = tl.minimum(0 - q_1, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+        twice = tl.minimum(0 - q_1, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
         halvings = twice // 0x162e43
         rest = twice - halvings * 0x162e43
         piece = rest >> 11
         part = rest & 2047
-        low = tl.load(table_ptr + piece + 1570)  # specs/sampling/integers.py:54
+        low = tl.load(table_ptr + piece + 1570)  # specs/sampling/integers.py:55
         high = tl.load(table_ptr + piece + 1571)
         mantissa = low + (((high - low) * part + 1024) >> 11)
         # Rounded to nearest: adds half a unit before the last bits go.
-        mass = tl.where(mask_3, ((mantissa << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:121
+        mass = tl.where(mask_3, ((mantissa << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:123
         lower = -2139095040  # specs/sampling/items.py:114
         upper = top
         for i in range(32):
@@ -106,14 +105,14 @@ def few_groups(
             lower = lower_1
             upper = upper_1
         mass_1 = tl.where(key_2 > lower, mass, 0)  # specs/sampling/items.py:92
-        high_1 = mass_1 >> 17  # specs/sampling/masses.py:39
+        high_1 = mass_1 >> 17  # specs/sampling/masses.py:38
         low_1 = mass_1 & 0x1ffff  # 2**17 - 1
-        high_2 = tl.sum(high_1 + (low_1 >> 17), axis=0)  # specs/sampling/masses.py:44
+        high_2 = tl.sum(high_1 + (low_1 >> 17), axis=0)  # specs/sampling/masses.py:48
         low_2 = tl.sum(low_1 & 0x1ffff, axis=0)  # 2**17 - 1
-        high_3 = high_2 + (low_2 >> 17)
+        high_3 = high_2 + (low_2 >> 17)  # specs/sampling/masses.py:43
         low_3 = low_2 & 0x1ffff  # 2**17 - 1
         p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
-        limbs_0 = low_3 & 4095  # specs/sampling/masses.py:52
+        limbs_0 = low_3 & 4095  # specs/sampling/masses.py:55
         limbs_1 = (low_3 >> 12) | ((high_3 & 127) << 5)
         limbs_2 = (high_3 >> 7) & 4095
         limbs_3 = high_3 >> 19
@@ -152,11 +151,11 @@ def few_groups(
             for i_3 in range(needed_1):
                 middle_1 = (lower_4 & upper_4) + ((lower_4 ^ upper_4) >> 1)  # specs/indexer/select.py:343
                 mass_2 = tl.where(key_2 > middle_1, mass, 0)  # specs/sampling/items.py:92
-                high_7 = mass_2 >> 17  # specs/sampling/masses.py:39
+                high_7 = mass_2 >> 17  # specs/sampling/masses.py:38
                 low_8 = mass_2 & 0x1ffff  # 2**17 - 1
-                high_8 = tl.sum(high_7 + (low_8 >> 17), axis=0)  # specs/sampling/masses.py:44
+                high_8 = tl.sum(high_7 + (low_8 >> 17), axis=0)  # specs/sampling/masses.py:48
                 low_9 = tl.sum(low_8 & 0x1ffff, axis=0)  # 2**17 - 1
-                high_9 = high_8 + (low_9 >> 17)
+                high_9 = high_8 + (low_9 >> 17)  # specs/sampling/masses.py:43
                 low_10 = low_9 & 0x1ffff  # 2**17 - 1
                 below = (high_9 < high_5) | ((high_9 == high_5) & (low_10 < low_6))  # specs/sampling/masses.py:29
                 lower_5 = tl.where(below, lower_4, middle_1)  # specs/sampling/items.py:139
@@ -173,7 +172,7 @@ def few_groups(
         mask_5 = key_2 == key_3  # specs/sampling/items.py:153
         found_2 = mask_5.to(tl.int32)  # specs/sampling/items.py:86
         equal = tl.sum(found_2, axis=0)  # specs/sampling/items.py:87
-        # -2147483648 is -2**31, specs/sampling/settings.py:68
+        # -2147483648 is -2**31, specs/sampling/settings.py:70
         distance_1 = tl.where(
             key_3 == top, 0.0,
             tl.cast(
@@ -181,32 +180,33 @@ def few_groups(
             ) - tl.cast(tl.where(mask_1, -2147483648 - top, top), tl.float32, bitcast=True)
         )
         q_2 = tl.cast(tl.maximum(distance_1 * inverse, -1000.0) * 1048576.0, tl.int32)  # 2**20
-        q_3 = tl.minimum(q_2, 0)  # specs/sampling/settings.py:121
-        twice_1 = tl.minimum(0 - q_3, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:83
+        q_3 = tl.minimum(q_2, 0)  # specs/sampling/settings.py:123
+        twice_1 = tl.minimum(0 - q_3, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
         halvings_1 = twice_1 // 0x162e43
         rest_1 = twice_1 - halvings_1 * 0x162e43
         piece_1 = rest_1 >> 11
         part_1 = rest_1 & 2047
-        low_12 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:54
+        low_12 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:55
         high_11 = tl.load(table_ptr + piece_1 + 1571)
         mantissa_1 = low_12 + (((high_11 - low_12) * part_1 + 1024) >> 11)
-        # specs/sampling/settings.py:121
+        # specs/sampling/settings.py:123
         mass_3 = tl.where(key_3 > -2139095040, ((mantissa_1 << 1 >> halvings_1) + 1) >> 1, 0)
-        lower_6 = 1  # specs/sampling/masses.py:101
+        lower_6 = 1  # specs/sampling/masses.py:108
         upper_6 = equal
         for i_4 in range(18):
-            middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:95
+            middle_2 = (lower_6 + upper_6 + 1) >> 1  # specs/sampling/masses.py:102
             count_1 = middle_2 - 1
-            parts_0 = (mass_3 & 4095) * count_1  # specs/sampling/masses.py:74
+            parts_0 = (mass_3 & 4095) * count_1  # specs/sampling/masses.py:77
             middle_3 = ((mass_3 >> 12) & 4095) * count_1 + (parts_0 >> 12)
             high_12 = (mass_3 >> 24) * count_1 + (middle_3 >> 12)
             # 2**24 high + 2**12 (middle's rest) + the rest of parts[0]
             rest_2 = ((middle_3 & 4095) << 12) | (parts_0 & 4095)
-            low_13 = low_7 + (rest_2 & 0x1ffff)  # 2**17 - 1, specs/sampling/masses.py:84
-            high_13 = high_6 + ((high_12 << 7) + (rest_2 >> 17)) + (low_13 >> 17)
+            high_13 = high_6 + ((high_12 << 7) + (rest_2 >> 17))  # specs/sampling/masses.py:87
+            low_13 = low_7 + (rest_2 & 0x1ffff)  # 2**17 - 1
+            high_14 = high_13 + (low_13 >> 17)  # specs/sampling/masses.py:43
             # 0x1ffff is 2**17 - 1, specs/sampling/masses.py:29
-            fits = (high_13 < high_5) | ((high_13 == high_5) & ((low_13 & 0x1ffff) < low_6))
-            lower_7 = tl.where(fits, middle_2, lower_6)  # specs/sampling/masses.py:97
+            fits = (high_14 < high_5) | ((high_14 == high_5) & ((low_13 & 0x1ffff) < low_6))
+            lower_7 = tl.where(fits, middle_2, lower_6)  # specs/sampling/masses.py:104
             upper_7 = tl.where(fits, upper_6, count_1)
             lower_6 = lower_7
             upper_6 = upper_7
@@ -225,10 +225,10 @@ def few_groups(
             upper_9 = tl.where(enough, middle_4, upper_8)
             lower_8 = lower_9
             upper_8 = upper_9
-        position = tl.load(positions_ptr + row)  # specs/sampling/settings.py:111
+        position = tl.load(positions_ptr + row)  # specs/sampling/settings.py:113
         seed_0 = tl.load(seeds_ptr + row * stride_seeds0)
         seed_1 = tl.load(seeds_ptr + (row * stride_seeds0 + 1))
-        keys_2 = seed_0 ^ seed_1 ^ 0x1bd11bda  # specs/sampling/integers.py:41
+        keys_2 = seed_0 ^ seed_1 ^ 0x1bd11bda  # specs/sampling/integers.py:42
         x = position + seed_0
         y = number + seed_1
         x_1 = x + y
@@ -279,11 +279,11 @@ def few_groups(
         y_23 = ((y_22 << 26) | ((y_22 >> 6) & 0x3ffffff)) ^ x_23  # 2**26 - 1, 2**18 - 1
         x_24 = x_23 + y_23
         x_25 = x_24 + keys_2
-        low_14 = x_25 >= 0  # specs/sampling/integers.py:71
+        low_14 = x_25 >= 0  # specs/sampling/integers.py:72
         twice_2 = x_25 << 1
         # u below 1/2: -ln(1 - u) is u and a small correction, which keeps its resolution down to the smallest u.
         x_26 = tl.where(low_14, twice_2 | 1, twice_2 ^ -1)
-        number_1 = x_26 * 0 + 31  # specs/sampling/integers.py:60
+        number_1 = x_26 * 0 + 31  # specs/sampling/integers.py:61
         small = ((x_26 >> 16) & 65535) == 0
         x_27 = tl.where(small, x_26 << 16, x_26)
         number_2 = tl.where(small, number_1 - 16, number_1)
@@ -302,17 +302,17 @@ def few_groups(
         piece_2 = (x_31 >> 21) & 1023
         part_2 = (x_31 >> 6) & 32767
         whole = number_6 * 0x2c5c860 - ((number_6 * 131 + 512) >> 10)
-        low_15 = tl.load(table_ptr + piece_2)  # specs/sampling/integers.py:54
-        high_14 = tl.load(table_ptr + piece_2 + 1)
-        logarithm = whole + (low_15 + (((high_14 - low_15) * part_2 + 16384) >> 15))  # specs/sampling/integers.py:66
-        piece_3 = (twice_2 >> 23) & 511  # specs/sampling/integers.py:75
+        low_15 = tl.load(table_ptr + piece_2)  # specs/sampling/integers.py:55
+        high_15 = tl.load(table_ptr + piece_2 + 1)
+        logarithm = whole + (low_15 + (((high_15 - low_15) * part_2 + 16384) >> 15))  # specs/sampling/integers.py:67
+        piece_3 = (twice_2 >> 23) & 511  # specs/sampling/integers.py:76
         part_3 = (twice_2 >> 8) & 32767
         index_1 = 0x5b7ed45c - logarithm
-        low_16 = tl.load(table_ptr + piece_3 + 1025)  # specs/sampling/integers.py:54
-        high_15 = tl.load(table_ptr + piece_3 + 1026)
-        near = index_1 - (low_16 + (((high_15 - low_16) * part_3 + 16384) >> 15))  # specs/sampling/integers.py:76
+        low_16 = tl.load(table_ptr + piece_3 + 1025)  # specs/sampling/integers.py:55
+        high_16 = tl.load(table_ptr + piece_3 + 1026)
+        near = index_1 - (low_16 + (((high_16 - low_16) * part_3 + 16384) >> 15))  # specs/sampling/integers.py:77
         x_32 = tl.maximum(index_1, 1)
-        number_7 = x_32 * 0 + 31  # specs/sampling/integers.py:60
+        number_7 = x_32 * 0 + 31  # specs/sampling/integers.py:61
         small_5 = ((x_32 >> 16) & 65535) == 0
         x_33 = tl.where(small_5, x_32 << 16, x_32)
         number_8 = tl.where(small_5, number_7 - 16, number_7)
@@ -331,14 +331,14 @@ def few_groups(
         piece_4 = (x_37 >> 21) & 1023
         part_4 = (x_37 >> 6) & 32767
         whole_1 = number_12 * 0x2c5c860 - ((number_12 * 131 + 512) >> 10)
-        low_17 = tl.load(table_ptr + piece_4)  # specs/sampling/integers.py:54
-        high_16 = tl.load(table_ptr + piece_4 + 1)
-        # specs/sampling/integers.py:77
-        far = 0x481659bd - (whole_1 + (low_17 + (((high_16 - low_17) * part_4 + 16384) >> 15)))
-        score = tl.where(greedy, key_2, q + ((tl.where(low_14, near, far) + 32) >> 6))  # specs/sampling/kernels.py:209
+        low_17 = tl.load(table_ptr + piece_4)  # specs/sampling/integers.py:55
+        high_17 = tl.load(table_ptr + piece_4 + 1)
+        # specs/sampling/integers.py:78
+        far = 0x481659bd - (whole_1 + (low_17 + (((high_17 - low_17) * part_4 + 16384) >> 15)))
+        score = tl.where(greedy, key_2, q + ((tl.where(low_14, near, far) + 32) >> 6))  # specs/sampling/kernels.py:242
         # 0x7fffffff is 2**31 - 1, specs/sampling/items.py:127
         inside_1 = (key_2 > key_3) | (mask_5 & (number <= tl.where(mask_6, lower_8, 0x7fffffff)))
-        score_1 = tl.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:210
+        score_1 = tl.where(inside_1 & mask_3 & mask_2, score, -2147483648)  # -2**31, specs/sampling/kernels.py:243
         best = tl.max(score_1, axis=0)  # specs/sampling/items.py:180
         token = tl.min(tl.where(score_1 == best, number, 0x7fffffff), axis=0)  # 2**31 - 1
-        tl.store(tokens_ptr + row, tl.where(best > -2147483648, token, 0))  # -2**31, specs/sampling/kernels.py:191
+        tl.store(tokens_ptr + row, tl.where(best > -2147483648, token, 0))  # -2**31, specs/sampling/kernels.py:223

@@ -1,0 +1,139 @@
+# filter_logits, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
+"""count_coarse: Candidates by their distance.
+
+Generated. Specialised on
+    order = vllm
+    logits = f32
+    temperature = f32
+    top_k = int32
+    top_p = f32
+    min_p = f32
+    table = int32
+    top = int32
+    listed = int32
+    number = int32
+    coarse = int32
+    TILE = 4096
+    PROGRAMS = 1056
+    num_warps = 4
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def count_coarse(
+    logits_ptr, temperature_ptr, top_k_ptr, top_p_ptr, min_p_ptr, table_ptr, top_ptr, listed_ptr, number_ptr,
+    coarse_ptr,
+    V, vocab_size,
+    stride_logits0,
+):
+    PROGRAMS: tl.constexpr = 1056
+    spans = tl.cdiv(V, 4096)  # specs/sampling/wide.py:69
+    number = tl.load(number_ptr)
+    for i in range(tl.maximum(tl.cdiv(number * spans - tl.program_id(0), PROGRAMS), 0)):
+        item = tl.program_id(0) + i * PROGRAMS  # specs/sampling/wide.py:72
+        row = tl.load(listed_ptr + item // spans)
+        span = item % spans
+        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
+        # NaN is greedy as well.
+        greedy = ~(temperature >= 1e-05)
+        k = tl.load(top_k_ptr + row)
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
+        index = tl.minimum(vocab_size, V)
+        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
+        share = tl.load(top_p_ptr + row)
+        mask_1 = ~greedy
+        nucleus = (share < 1.0) & mask_1
+        ratio = tl.load(min_p_ptr + row)
+        # Subnormal numbers are off, and so is NaN.
+        on = (ratio >= 1.1754943508222875e-38) & mask_1  # 2**-126
+        bits = tl.cast(tl.where(on, tl.minimum(tl.where(on, ratio, 1.0), 1.0), 1.0), tl.int32, bitcast=True)
+        mantissa = (bits & 0x7fffff) | 0x800000  # 2**23, 2**23 - 1, specs/sampling/integers.py:94
+        shift = 150 - (bits >> 23)
+        number_1 = mantissa * 0 + 31  # specs/sampling/integers.py:61
+        small = ((mantissa >> 16) & 65535) == 0
+        x = tl.where(small, mantissa << 16, mantissa)
+        number_2 = tl.where(small, number_1 - 16, number_1)
+        small_1 = ((x >> 24) & 255) == 0
+        x_1 = tl.where(small_1, x << 8, x)
+        number_3 = tl.where(small_1, number_2 - 8, number_2)
+        small_2 = ((x_1 >> 28) & 15) == 0
+        x_2 = tl.where(small_2, x_1 << 4, x_1)
+        number_4 = tl.where(small_2, number_3 - 4, number_3)
+        small_3 = ((x_2 >> 30) & 3) == 0
+        x_3 = tl.where(small_3, x_2 << 2, x_2)
+        number_5 = tl.where(small_3, number_4 - 2, number_4)
+        small_4 = ((x_3 >> 31) & 1) == 0
+        x_4 = tl.where(small_4, x_3 << 1, x_3)
+        number_6 = tl.where(small_4, number_5 - 1, number_5)
+        piece = (x_4 >> 21) & 1023
+        part = (x_4 >> 6) & 32767
+        whole = number_6 * 0x2c5c860 - ((number_6 * 131 + 512) >> 10)
+        low = tl.load(table_ptr + piece)  # specs/sampling/integers.py:55
+        high = tl.load(table_ptr + piece + 1)
+        # specs/sampling/integers.py:95
+        q = ((whole + (low + (((high - low) * part + 16384) >> 15)) + 32) >> 6) - (shift * 0xb1721 + (shift >> 1))
+        least = tl.where(on, tl.minimum(q, 0), -1048576001)  # specs/sampling/settings.py:95
+        inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
+        if nucleus | (k_1 > 0):  # specs/sampling/wide.py:175
+            open_ = 0 == 0  # specs/sampling/wide.py:175
+            top = tl.load(top_ptr + row)  # specs/sampling/wide.py:196
+            arange_16 = tl.arange(0, 16)
+            b = arange_16[:, None]
+            x_5 = tl.full([16, 256], 0, tl.int32)
+            x_6 = x_5
+            x_7 = x_5
+            for i_1 in range(16):
+                number_7 = span * 4096 + i_1 * 256 + tl.arange(0, 256)  # specs/sampling/wide.py:199
+                inside = number_7 < tl.where(mask, index, V)  # specs/sampling/kernels.py:201
+                value = tl.load(logits_ptr + (row * stride_logits0 + number_7), mask=inside, other=0.0)
+                bits_1 = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
+                # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+                key = tl.where(bits_1 < 0, -2147483648 - bits_1, bits_1)  # -2**31
+                # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:202
+                key_1 = tl.where(
+                    inside, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040
+                )
+                # -2147483648 is -2**31, specs/sampling/settings.py:70
+                distance = tl.where(
+                    key_1 == top, 0.0,
+                    tl.where(key_1 < 0, -2147483648 - key_1, key_1).to(tl.float32, bitcast=True) - tl.cast(
+                        tl.where(top < 0, -2147483648 - top, top), tl.float32, bitcast=True
+                    )
+                )
+                q_1 = (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
+                key_2 = tl.where(q_1 >= least, key_1, -2139095040)  # specs/sampling/items.py:44
+                mask_2 = key_2 > -2139095040  # specs/sampling/settings.py:123
+                q_2 = tl.minimum(q_1, 0)
+                twice = tl.minimum(0 - q_2, 0x1600000) * 2  # float32 bits of 7 * 2**-127, specs/sampling/integers.py:84
+                halvings = twice // 0x162e43
+                rest = twice - halvings * 0x162e43
+                piece_1 = rest >> 11
+                part_1 = rest & 2047
+                low_1 = tl.load(table_ptr + piece_1 + 1570)  # specs/sampling/integers.py:55
+                high_1 = tl.load(table_ptr + piece_1 + 1571)
+                mantissa_1 = low_1 + (((high_1 - low_1) * part_1 + 1024) >> 11)
+                # Rounded to nearest: adds half a unit before the last bits go.
+                mass = tl.where(mask_2, ((mantissa_1 << 1 >> halvings) + 1) >> 1, 0)  # specs/sampling/settings.py:123
+                found = (0 - q_1) >> 20  # specs/sampling/wide.py:200
+                found_1 = tl.where(mask_2, tl.where(open_, tl.minimum(found, 15), found), -1)
+                here = found_1[None, :] == b
+                high_2 = mass >> 17  # specs/sampling/masses.py:38
+                low_2 = mass & 0x1ffff  # 2**17 - 1
+                # A column of the loop has at most 16 candidates, and halves of 12 bits: their sums share a word.
+                part_2 = high_2 + 0x100000  # 2**20, specs/sampling/wide.py:205
+                x_8 = x_6 + tl.where(here, part_2[None, :], 0)  # specs/sampling/wide.py:206
+                x_9 = x_7 + tl.where(here, low_2[None, :], 0)
+                x_6 = x_8
+                x_7 = x_9
+            high_3 = tl.sum(x_6 & 0xfffff, axis=1)  # 2**20 - 1, specs/sampling/wide.py:209
+            low_3 = tl.sum(x_7, axis=1)
+            value_1 = high_3 + (low_3 >> 17)  # specs/sampling/masses.py:43
+            value_2 = low_3 & 0x1ffff  # 2**17 - 1
+            value_3 = tl.sum(x_6 >> 20, axis=1)  # specs/sampling/wide.py:210
+            tl.store(coarse_ptr + (row * (64 * 3 * 16) + span * (3 * 16) + arange_16), value_3)
+            tl.store(coarse_ptr + (row * (64 * 3 * 16) + span * (3 * 16) + 1 * 16 + arange_16), value_1)
+            tl.store(coarse_ptr + (row * (64 * 3 * 16) + span * (3 * 16) + 2 * 16 + arange_16), value_2)

@@ -1,0 +1,198 @@
+# sample, case "large", target triton-cuda. Written by `python -m parity emit`: do not edit.
+"""collect: Candidates that are near enough.
+
+Generated. Specialised on
+    order = vllm
+    logits = f32
+    temperature = f32
+    top_k = int32
+    top_p = f32
+    table = int32
+    top = int32
+    listed = int32
+    number = int32
+    coarse = int32
+    fine = int32
+    collected = int32
+    TILE = 8192
+    PROGRAMS = 1056
+    num_warps = 4
+    num_stages = 1
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def collect(
+    logits_ptr, temperature_ptr, top_k_ptr, top_p_ptr, table_ptr, top_ptr, listed_ptr, number_ptr, coarse_ptr, fine_ptr,
+    collected_ptr,
+    V, vocab_size,
+    stride_logits0,
+):
+    PROGRAMS: tl.constexpr = 1056
+    spans = tl.cdiv(V, 4096)  # specs/sampling/wide.py:69
+    number = tl.load(number_ptr)
+    for i in range(tl.maximum(tl.cdiv(number * spans - tl.program_id(0), PROGRAMS), 0)):
+        item = tl.program_id(0) + i * PROGRAMS  # specs/sampling/wide.py:72
+        row = tl.load(listed_ptr + item // spans)
+        span = item % spans
+        temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
+        # NaN is greedy as well.
+        greedy = ~(temperature >= 1e-05)
+        k = tl.load(top_k_ptr + row)
+        mask = vocab_size > 0  # specs/sampling/settings.py:49
+        index = tl.minimum(vocab_size, V)
+        k_1 = tl.where(greedy | (k <= 0) | (k >= tl.where(mask, index, V)), 0, k)  # specs/sampling/settings.py:83
+        share = tl.load(top_p_ptr + row)
+        nucleus = (share < 1.0) & ~greedy
+        scaled = tl.where((share > 0.0) & (share < 1.0), share, 0.0) * 16777216.0  # 2**24
+        p24 = tl.maximum(tl.cast(scaled, tl.int32), 1)
+        inverse = tl.div_rn(1.0, tl.where(greedy, 1.0, temperature))
+        mask_1 = k_1 > 0  # specs/sampling/wide.py:81
+        if nucleus | mask_1:  # specs/sampling/wide.py:230
+            there = 1 > 0  # specs/sampling/wide.py:133
+            span_1 = tl.arange(0, 64)  # specs/sampling/wide.py:106
+            b = tl.arange(0, 16)
+            mask_2 = (span_1 < spans)[:, None]
+            inside = mask_2 & there
+            b_1 = b[None, :]  # specs/sampling/wide.py:108
+            spans_1 = tl.load(
+                coarse_ptr + (row * (64 * 3 * 16) + span_1[:, None] * (3 * 16) + b_1), mask=inside, other=0
+            )
+            part = tl.load(
+                coarse_ptr + (row * (64 * 3 * 16) + span_1[:, None] * (3 * 16) + 1 * 16 + b_1), mask=inside, other=0
+            )
+            part_1 = tl.load(
+                coarse_ptr + (row * (64 * 3 * 16) + span_1[:, None] * (3 * 16) + 2 * 16 + b_1), mask=inside, other=0
+            )
+            # Low halves are carried in every span: their sums have 23 bits, and 27 over the bins.
+            part_sum = tl.sum(part, axis=0)
+            high = tl.cumsum(part_sum, axis=0)
+            part_1_sum = tl.sum(part_1, axis=0)
+            low = tl.cumsum(part_1_sum, axis=0)
+            x = high + (low >> 17)  # specs/sampling/masses.py:43
+            x_1 = low & 0x1ffff  # 2**17 - 1
+            spans_1_sum = tl.sum(spans_1, axis=0)  # specs/sampling/wide.py:111
+            x_2 = tl.cumsum(spans_1_sum, axis=0)
+            here = b == 15  # specs/sampling/wide.py:94
+            high_1 = tl.sum(tl.where(here, x, 0), axis=0)  # specs/sampling/wide.py:95
+            low_1 = tl.sum(tl.where(here, x_1, 0), axis=0)
+            p = tl.maximum(p24, 1)  # specs/sampling/items.py:175
+            limbs_0 = low_1 & 4095  # specs/sampling/masses.py:55
+            limbs_1 = (low_1 >> 12) | ((high_1 & 127) << 5)
+            limbs_2 = (high_1 >> 7) & 4095
+            limbs_3 = high_1 >> 19
+            low_2 = p & 4095
+            high_2 = p >> 12
+            column = limbs_0 * low_2
+            column_1 = limbs_1 * low_2 + limbs_0 * high_2
+            column_2 = limbs_2 * low_2 + limbs_1 * high_2
+            column_3 = limbs_3 * low_2 + limbs_2 * high_2
+            column_4 = limbs_3 * high_2
+            carry = column * 0
+            carry_1 = carry + column
+            carry_2 = carry_1 >> 12
+            carry_3 = carry_2 + column_1
+            carry_4 = carry_3 >> 12
+            carry_5 = carry_4 + column_2
+            carry_6 = carry_5 >> 12
+            carry_7 = carry_6 + column_3
+            carry_8 = carry_7 >> 12
+            carry_9 = carry_8 + column_4
+            carry_10 = carry_9 >> 12
+            inexact = tl.cast(((carry_1 & 4095) | (carry_3 & 4095)) != 0, tl.int32)
+            # digits[2] counts 2**24 / 2**24; what is above goes on in the carry.
+            low_3 = (carry_5 & 4095) + ((carry_7 & 4095) << 12) + inexact
+            high_3 = (low_3 >> 17) + (((carry_10 << 12) | (carry_9 & 4095)) << 7)
+            low_4 = low_3 & 0x1ffff  # 2**17 - 1
+            # specs/sampling/wide.py:100
+            enough = tl.where(
+                mask_1, (x_2 >= k_1).to(tl.int32), 1 - ((x < high_3) | ((x == high_3) & (x_1 < low_4))).to(tl.int32)
+            )
+            first = tl.min(tl.where(enough > 0, b, 15), axis=0)
+            here_1 = b == first  # specs/sampling/wide.py:94
+            index_1 = tl.sum(tl.where(here_1, x_2, 0), axis=0)  # specs/sampling/wide.py:95
+            enough_1 = index_1 <= 8192  # specs/sampling/wide.py:141
+            there_1 = ~enough_1
+            place = first - 1
+            here_2 = b == place  # specs/sampling/wide.py:94
+            nearer_0 = tl.sum(tl.where(here_2, x_2, 0), axis=0)  # specs/sampling/wide.py:95
+            high_4 = tl.sum(tl.where(here_2, x, 0), axis=0)
+            low_5 = tl.sum(tl.where(here_2, x_1, 0), axis=0)
+            inside_1 = mask_2 & there_1  # specs/sampling/wide.py:107
+            # specs/sampling/wide.py:108
+            spans_2 = tl.load(
+                fine_ptr + (row * (64 * 3 * 16) + span_1[:, None] * (3 * 16) + b_1), mask=inside_1, other=0
+            )
+            part_2 = tl.load(
+                fine_ptr + (row * (64 * 3 * 16) + span_1[:, None] * (3 * 16) + 1 * 16 + b_1), mask=inside_1, other=0
+            )
+            part_3 = tl.load(
+                fine_ptr + (row * (64 * 3 * 16) + span_1[:, None] * (3 * 16) + 2 * 16 + b_1), mask=inside_1, other=0
+            )
+            part_2_sum = tl.sum(part_2, axis=0)
+            high_5 = tl.cumsum(part_2_sum, axis=0)
+            part_3_sum = tl.sum(part_3, axis=0)
+            low_6 = tl.cumsum(part_3_sum, axis=0)
+            spans_2_sum = tl.sum(spans_2, axis=0)  # specs/sampling/wide.py:111
+            until = tl.cumsum(spans_2_sum, axis=0)
+            x_3 = until + nearer_0
+            high_6 = high_5 + (low_6 >> 17) + high_4  # specs/sampling/masses.py:87
+            low_7 = (low_6 & 0x1ffff) + low_5  # 2**17 - 1
+            x_4 = high_6 + (low_7 >> 17)  # specs/sampling/masses.py:43
+            x_5 = low_7 & 0x1ffff  # 2**17 - 1
+            # specs/sampling/wide.py:100
+            enough_2 = tl.where(
+                mask_1, (x_3 >= k_1).to(tl.int32), 1 - ((x_4 < high_3) | ((x_4 == high_3) & (x_5 < low_4))).to(tl.int32)
+            )
+            second = tl.min(tl.where(enough_2 > 0, b, 15), axis=0)
+            place_1 = second - 1  # specs/sampling/wide.py:144
+            here_3 = b == place_1  # specs/sampling/wide.py:94
+            number_1 = tl.sum(tl.where(here_3, x_3, 0), axis=0)  # specs/sampling/wide.py:95
+            # Before the second pass's first bin there are those that the first pass has counted.
+            at_first = second == 0  # specs/sampling/wide.py:146
+            number_first = tl.sum(tl.where(here_2, x_2, 0), axis=0)  # specs/sampling/wide.py:95
+            number_2 = tl.where(at_first, number_first, number_1)  # specs/sampling/wide.py:147
+            here_4 = b == second  # specs/sampling/wide.py:94
+            last = tl.sum(tl.where(here_4, x_3, 0), axis=0)  # specs/sampling/wide.py:95
+            whole = enough_1 | (last <= 8192)  # specs/sampling/wide.py:149
+            # Top-k and top-p: the cut of the second one may lie nearer.
+            alone = ~whole & (last - number_2 <= 8192) & ~(nucleus & mask_1)
+            start = (first << 20) + (second << 16)
+            # The last bin has all that is farther.
+            farthest = (first == 15) & (enough_1 | (second == 15))
+            # 0x7fffffff is 2**31 - 1, 0x10000 is 2**16
+            end = tl.where(farthest, 0x7fffffff, tl.where(enough_1, (first + 1) << 20, start + 0x10000))
+            here_5 = tl.where(whole, b_1 <= tl.where(enough_1, first, place), b_1 < 0)
+            spans_3 = tl.where(here_5, spans_1, 0) + tl.where((b_1 == second) | (whole & (b_1 < second)), spans_2, 0)
+            begin = tl.where(whole, 0, start)
+            spans_4 = tl.sum(spans_3, axis=1)
+            if whole | alone:  # specs/sampling/wide.py:228
+                number_3 = span * 4096 + tl.arange(0, 4096)  # specs/sampling/kernels.py:149
+                top = tl.load(top_ptr + row)
+                inside_2 = number_3 < tl.where(mask, index, V)  # specs/sampling/kernels.py:201
+                value = tl.load(logits_ptr + (row * stride_logits0 + number_3), mask=inside_2, other=0.0)
+                bits = value.to(tl.int32, bitcast=True)  # specs/indexer/select.py:122
+                # IEEE bits order like sign-magnitude integers: negative ones are mirrored, and -0 becomes 0.
+                key = tl.where(bits < 0, -2147483648 - bits, bits)  # -2**31
+                # 0x7f800000 is float32 bits of infinity, specs/sampling/kernels.py:202
+                key_1 = tl.where(
+                    inside_2, tl.where(key > 0x7f800000, -2139095040, tl.maximum(key, -2139095040)), -2139095040
+                )
+                # -2147483648 is -2**31, specs/sampling/settings.py:70
+                distance = tl.where(
+                    key_1 == top, 0.0,
+                    tl.where(key_1 < 0, -2147483648 - key_1, key_1).to(tl.float32, bitcast=True) - tl.cast(
+                        tl.where(top < 0, -2147483648 - top, top), tl.float32, bitcast=True
+                    )
+                )
+                q = (tl.maximum(distance * inverse, -1000.0) * 1048576.0).to(tl.int32)  # 2**20
+                key_2 = tl.where(q >= -1048576001, key_1, -2139095040)  # specs/sampling/items.py:44
+                first_1 = tl.sum(tl.where(span_1 < span, spans_4, 0), axis=0)  # specs/sampling/wide.py:222
+                distance_1 = 0 - q
+                kept = (key_2 > -2139095040) & (distance_1 >= begin) & (distance_1 < end)
+                index_2 = tl.cumsum(kept.to(tl.int32), axis=0)
+                place_2 = first_1 + index_2 - 1
+                tl.store(collected_ptr + (row * 8192 + place_2), number_3, mask=kept)
