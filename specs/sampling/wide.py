@@ -2,9 +2,9 @@
 
 Such rows are listed first. Two passes count candidates and their mass by their distance from the largest logit, in
 steps of 1 and of 1/16 after temperature. So there is a distance within which all tokens lie that top-k or top-p can
-keep, and not many more: these are collected, and settled in registers. Where they are too many, those of the last 1/16
+keep, and not many more: these are collected, and settled in registers. Where they are too many, the last 1/16's
 are collected, among which the cut is, and the token is drawn by spans. Only where even these are too many, as with
-logits that are all but equal, the row is read for every halving of a search.
+logits that are nearly equal, the row is read for every halving of a search.
 
 Programs take turns with the spans of the rows on the list: without any, a kernel ends at once.
 """
@@ -83,7 +83,7 @@ def _searched(settings: Settings) -> Tile:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Candidates of every span and bin; those of a row up to every bin, and their mass."""
+    """Candidates of every span and bin; the row's up to every bin, and their mass."""
 
     spans: Tile
     until: Tile
