@@ -10,7 +10,7 @@ import pytest
 from parity.commands.status import FAILED, NOT_RUN, OK
 from parity.xpu import command, tools
 from parity.xpu.record import COMPILED, NATIVE
-from parity.xpu.step import Attempt, attempts, matrix_units_of, row
+from parity.xpu.step import Attempt, attempts, compile_steps, matrix_units_of, row
 from parity.xpu.step_record import COPIES, IN_PLACE, LARGE, OWN, STEP_RUNGS, XLA, StepKernel, from_json, to_json
 from parity.xpu.step_table import page
 from parity.xpu.tools import Tools
@@ -138,3 +138,15 @@ def test_the_example_comes_up_every_rung() -> None:
         assert found.aliased == found.caches > LARGE
         assert found.launches.own == 9  # four quantisers, four products, attention
     assert command.deliver_steps(record, None, None) == OK
+
+
+def test_a_step_of_deepseek_v4_comes_up_every_rung() -> None:
+    if HERE.problems:
+        pytest.skip("; ".join(HERE.problems))
+    attempt = Attempt(step="examples.v4_step_jax:quantised", implementation="pallas", card="B580")
+    (found,) = compile_steps([attempt], HERE, matrix_units="on", progress=lambda _: None)
+    assert {rung.name: rung.answer for rung in found.rungs if rung.answer == "no"} == {}
+    assert found.aliased == found.caches > LARGE
+    assert found.launches.own == 137
+    if "B580" in HERE.offline:
+        assert {one.name for one in found.kernels if one.source == OWN and one.dots and not one.dpas} == set()

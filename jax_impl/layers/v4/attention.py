@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_impl import ops
-from jax_impl.layers.linear import Dense, linear
+from jax_impl.layers.linear import Dense, Fp8Block, linear
 from jax_impl.layers.v4.caches import LayerCache
 from jax_impl.layers.v4.compression import choose, compress
 from jax_impl.layers.v4.step import Step
@@ -158,7 +158,17 @@ def prefill(
 
 def output(step: Step, ratio: int, weights: Mapping[str, Any], attended: jax.Array) -> jax.Array:
     """[T, heads, 512] -> [T, hidden]: rotated back, projected per group of heads, then all groups together."""
-    config, tokens = step.config, attended.shape[0]
+    match weights["out_a"]:
+        case Fp8Block() as weight:
+            latent = _quantised_groups(step, ratio, weight, attended)
+        case weight:
+            latent = _groups(step, ratio, weight, attended)
+    return linear(latent, weights["out_b"], options=step.options)
+
+
+def _groups(step: Step, ratio: int, weight: Dense, attended: jax.Array) -> jax.Array:
+    """Latents of all groups of heads, [T, groups * out_lora]."""
+    config, how = step.config, step.options.implementation
     unrotated = ops.rotary_embedding(
         step.batch.positions,
         attended,
@@ -167,23 +177,32 @@ def output(step: Step, ratio: int, weights: Mapping[str, Any], attended: jax.Arr
         neox=False,
         offset=HEAD_DIM - ROPE_DIM,
         inverse=True,
-        implementation=step.options.implementation,
+        implementation=how,
     )
-    weight: Dense = weights["out_a"]
-    groups = config.out_groups
-    # One product per group, as that of an expert: group g has rows g, g + groups, .. of [T groups, columns].
-    order = jnp.arange(groups * tokens, dtype=jnp.int32).reshape(tokens, groups).T.reshape(-1)
-    found = ops.grouped_gemm(
-        unrotated.reshape(tokens * groups, -1),
-        weight.values.reshape(groups, config.out_lora, -1),
-        jnp.arange(groups + 1, dtype=jnp.int32) * tokens,
-        order,
+    rows, groups = unrotated.reshape(attended.shape[0], config.out_groups, -1), (config.out_groups, config.out_lora, -1)
+    found = ops.bmm(
+        rows, weight.values.reshape(groups), weight_order="nk", invariant=step.options.invariant, implementation=how
+    )
+    return found.reshape(attended.shape[0], -1)
+
+
+def _quantised_groups(step: Step, ratio: int, weight: Fp8Block, attended: jax.Array) -> jax.Array:
+    """The same with a weight in FP8; a group has whole blocks of 128 rows."""
+    config, how = step.config, step.options.implementation
+    codes, scale = ops.inv_rope_fp8_quant(
+        attended, step.batch.positions, step.rotations(ratio), n_groups=config.out_groups, implementation=how
+    )
+    found = ops.fp8_bmm(
+        codes,
+        weight.codes.reshape(config.out_groups, config.out_lora, -1),
+        scale,
+        weight.scale.reshape(config.out_groups, -1, weight.scale.shape[-1]),
+        scale_mode="block",
         weight_order="nk",
         invariant=step.options.invariant,
-        implementation=step.options.implementation,
+        implementation=how,
     )
-    joined = found.reshape(groups, tokens, -1).swapaxes(0, 1).reshape(tokens, -1)
-    return linear(joined, weights["out_b"], options=step.options)
+    return found.swapaxes(0, 1).reshape(attended.shape[0], -1)
 
 
 def _padded(attended: jax.Array, like: jax.Array) -> jax.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 from jax_impl import ops
 from jax_impl.layers.step import Options
 from specs.decoder.config import RopeConfig
-from specs.decoder.v4.batch import PAGE_TOKENS, V4StepBatch
+from specs.decoder.v4.batch import PAGE_TOKENS, V4StepBatch, step_batch
 from specs.decoder.v4.config import V4Config
 from specs.rope.tables import rope_table
 
@@ -45,6 +46,15 @@ class Batch:
         """The arrays of a step on the default device."""
         found = {name: getattr(batch, name) for name in cls.__dataclass_fields__}
         return cls(**{k: v if k in STATIC else jax.tree.map(jnp.asarray, v) for k, v in found.items()})
+
+    @classmethod
+    def structs(
+        cls, ratios: Sequence[int], *, tokens: int, decodes: int, prefills: int, longest: int, longest_chunk: int
+    ) -> Batch:
+        """Shapes and dtypes of the arrays of a step, for lowering; the sizes are arguments of `step_batch`."""
+        sizes = {"tokens": tokens, "decodes": decodes, "prefills": prefills}
+        empty = cls.of(step_batch((), ratios, **sizes, longest=longest, longest_chunk=longest_chunk))
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), empty)
 
 
 @jax.tree_util.register_dataclass

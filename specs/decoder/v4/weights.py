@@ -14,6 +14,8 @@ import numpy as np
 from specs.decoder.host import stack_experts
 from specs.decoder.v4.config import HEAD_DIM, INDEX_DIM, STREAMS, V4Config
 from specs.decoder.weights import Source, Weight, Weights, gate_up
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.named import FP8_BLOCK_128_E8M0, MXFP4
 
 GATES: Final = STREAMS * (STREAMS + 2)
 """Rows of the weight of a hyper-connection: pre, post, and the mixing matrix."""
@@ -35,6 +37,15 @@ FORMATS: Final[Mapping[str, type[np.generic]]] = {
     "experts_of_token": np.int32,
 }
 """Weights whose format does not follow that of the activations."""
+
+_FP8: Final = ("qkv_a", "q_b", "out_a", "out_b", "index_q_b", "shared_gate_up", "shared_down")
+_FP8_OF_MTP: Final = ("embedding_proj", "hidden_proj")
+PUBLISHED: Final[Mapping[str, BlockFormat]] = {
+    **dict.fromkeys((*_FP8, *_FP8_OF_MTP), FP8_BLOCK_128_E8M0),
+    "w13": MXFP4,
+    "w2": MXFP4,
+}
+"""Formats of the quantised weights of V4-Flash; its other linears, the compressors' too, are bfloat16."""
 
 
 def model_weights(config: V4Config) -> Weights:

@@ -7,30 +7,35 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
 import transformers
 
+from specs.decoder.v4.checkpoint import with_scales
 from specs.decoder.v4.config import V4Config
+from specs.decoder.v4.weights import PUBLISHED, layer_weights
 from specs.decoder.weights import Tensors
+from specs.lang.formats.blocks import BlockFormat
+from specs.lang.formats.named import FP8_BLOCK_128
 
 FIELDS: Final[dict[str, Any]] = {
     "vocab_size": 96,
     "hidden_size": 128,
-    "moe_intermediate_size": 64,
+    "moe_intermediate_size": 128,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
-    "q_lora_rank": 64,
+    "q_lora_rank": 128,
     "n_routed_experts": 8,
     "num_experts_per_tok": 2,
     "o_groups": 2,
-    "o_lora_rank": 32,
+    "o_lora_rank": 128,
     "index_n_heads": 8,
-    "index_topk": 16,
+    "index_topk": 4,
     "hc_sinkhorn_iters": 4,
     "max_position_embeddings": 512,
+    "rms_norm_eps": 0.125,  # seen next to squares of about one, as 1e-6 is not
     "layer_types": ["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"],
     "mlp_layer_types": ["hash_moe", "moe", "moe"],
     "rope_parameters": {
@@ -70,12 +75,20 @@ NAMES: Final = (
 """Names in transformers, and names in the checkpoint."""
 
 
+Kind = Literal["published", "fp8"]
+"""Formats of quantised weights: as V4-Flash has them, or all FP8 with float32 scales."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model of transformers in float32, all of whose weights are bfloat16 numbers, and its tensors."""
+    """A model of transformers in float32, all of whose weights are bfloat16 numbers, or what quantised ones stand for.
+
+    dense: its tensors. tensors: the same, those that the published checkpoint quantises as codes with scales.
+    """
 
     model: Any
     config: V4Config
+    dense: Tensors
     tensors: Tensors
 
 
@@ -88,7 +101,7 @@ DRAFT: Final[dict[str, Any]] = {
 
 
 @cache
-def checkpoint(*, draft: bool = False) -> Checkpoint:
+def checkpoint(*, draft: bool = False, kind: Kind = "published") -> Checkpoint:
     """The model of `FIELDS`; norms, biases and tables are random too, because ones and zeros hide mistakes."""
     fields = copy.deepcopy({**FIELDS, **(DRAFT if draft else {})})  # transformers writes into nested dictionaries
     fields |= {"attn_implementation": "eager", "experts_implementation": "eager"}
@@ -98,9 +111,23 @@ def checkpoint(*, draft: bool = False) -> Checkpoint:
     with torch.no_grad():
         for name, value in model.state_dict().items():
             value.copy_(_values(name, value))
-    return Checkpoint(
-        model=model, config=V4Config.from_hf(config.to_dict()), tensors=dict(_tensors(model.state_dict()))
-    )
+    read, dense = V4Config.from_hf(config.to_dict()), dict(_tensors(model.state_dict()))
+    published = dict(dense)
+    for layer in range(read.layers):
+        for key, weight in layer_weights(read, layer).items():
+            for source in weight.sources if key in PUBLISHED else ():
+                form = PUBLISHED[key] if kind == "published" else FP8_BLOCK_128
+                published |= _quantise(source.name, dense[source.name], form)
+    return Checkpoint(model=model, config=read, dense=dense, tensors=with_scales(published))
+
+
+def _quantise(name: str, values: Any, form: BlockFormat) -> dict[str, np.ndarray[Any, Any]]:
+    """Codes and scales of a weight, whose values become what they stand for."""
+    found = form.encode(values)
+    values[...] = form.decode(found)  # part of the model's own memory
+    assert found.scale is not None
+    codes = found.data if form.packing else found.data.view(form.element.numpy_dtype)
+    return {name: codes, name.replace(".weight", ".scale"): found.scale}
 
 
 def _values(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -114,6 +141,8 @@ def _values(name: str, value: torch.Tensor) -> torch.Tensor:
         found = torch.randn_like(value) * 0.5 + 4.0  # a share of the softmax that is seen next to a hundred keys
     elif name.endswith(("base", "bias")):
         found = torch.randn_like(value) * 0.5
+    elif name.endswith("self_attn.compressor.kv_norm.weight"):
+        found = torch.randn_like(value) * 0.25 + 3.0  # compressed keys outweigh the window's, which are many more
     elif value.ndim == 1:
         found = torch.randn_like(value) * 0.08 + 1.0
     else:

@@ -13,11 +13,11 @@ def test_every_tensor_is_used_once_and_fits() -> None:
     found = checkpoint()
     tables = [model_weights(found.config), *(layer_weights(found.config, i) for i in range(found.config.layers))]
     used = [source for table in tables for weight in table.values() for source in weight.sources]
-    assert sorted(source.name for source in used) == sorted(found.tensors)
-    assert {source.name: source.shape for source in used} == {k: v.shape for k, v in found.tensors.items()}
+    assert sorted(source.name for source in used) == sorted(found.dense)
+    assert {source.name: source.shape for source in used} == {k: v.shape for k, v in found.dense.items()}
     for table in tables:
         for label, weight in table.items():
-            assert weight.assemble(found.tensors).shape == weight.shape, label
+            assert weight.assemble(found.dense).shape == weight.shape, label
 
 
 def test_the_published_configuration_reads_as_that_of_transformers() -> None:
@@ -34,7 +34,6 @@ def test_the_published_configuration_reads_as_that_of_transformers() -> None:
         "sliding_window": 128,
         "routed_scaling_factor": 1.5,
         "swiglu_limit": 10.0,
-        "rms_norm_eps": 1e-6,
         "hc_sinkhorn_iters": 4,
         "hc_eps": 1e-6,
         "num_nextn_predict_layers": 1,

@@ -23,11 +23,12 @@ import torch_impl.layers.v4.mtp as torch_mtp
 import torch_impl.layers.v4.step as torch_step
 from specs.decoder.v4.batch import V4Request, V4StepBatch, step_batch
 from specs.decoder.v4.weights import model_weights, mtp_weights
-from tests.decoder.v4.models import checkpoint
-from tests.decoder.v4.runs import Array, jax_weights, rows_in_fp8, torch_weights
-from tests.decoder.v4.test_v4_layers import rms
+from tests.decoder.v4.frameworks import Array, jax_weights, torch_weights
+from tests.decoder.v4.models import FIELDS, checkpoint
+from tests.decoder.v4.reference import rows_in_fp8
+from tests.decoder.v4.runs import rms
 
-T, HIDDEN = 66, 128
+T, HIDDEN, EPS = 66, 128, FIELDS["rms_norm_eps"]
 RNG = np.random.default_rng(8)
 NEXT = RNG.integers(0, 96, T).astype(np.int32)
 STREAMS = torch.from_numpy(RNG.normal(size=(T, 4, HIDDEN))).bfloat16()
@@ -35,7 +36,7 @@ STREAMS = torch.from_numpy(RNG.normal(size=(T, 4, HIDDEN))).bfloat16()
 
 def tensors() -> dict[str, Any]:
     """Weights of the model with one layer, named as a block, and random ones of its entry."""
-    found = checkpoint(draft=True).tensors
+    found = checkpoint(draft=True).dense
     block = {name.replace("layers.0.", "mtp.0.", 1): array for name, array in found.items() if "layers.0." in name}
     block |= {f"mtp.0.{name}": array for name, array in found.items() if name.startswith(("hc_head", "norm."))}
     for name, shape in (
@@ -62,7 +63,7 @@ def logits_of_transformers(dtype: torch.dtype) -> Array:
 
     def norm(x: torch.Tensor, name: str) -> torch.Tensor:
         wide = x.double()
-        return (wide / (wide.square().mean(-1, keepdim=True) + 1e-6).sqrt() * weight[name].double()).to(dtype)
+        return (wide / (wide.square().mean(-1, keepdim=True) + EPS).sqrt() * weight[name].double()).to(dtype)
 
     ids = torch.from_numpy(NEXT).long()
     e = norm(model.model.embed_tokens(ids), "enorm") @ proj["e_proj"].T
@@ -103,7 +104,7 @@ def jax_logits() -> Array:
         options=options,
     )
     declared = model_weights(config)
-    model = jax_weights(declared, {k: w.assemble(checkpoint(draft=True).tensors) for k, w in declared.items()})
+    model = jax_weights(declared, {k: w.assemble(checkpoint(draft=True).dense) for k, w in declared.items()})
     cache = jax_caches.LayerCache.empty(0, {"window": 3})
     streams = jnp.asarray(STREAMS.float().numpy(), jnp.bfloat16)
     hidden, _, _ = jax_mtp.draft(step, model["embedding"], jax_weights(TABLE, HOST), jnp.asarray(NEXT), streams, cache)
@@ -123,7 +124,7 @@ def torch_logits() -> Array:
         options=options,
     )
     declared = model_weights(config)
-    model = torch_weights(declared, {k: w.assemble(checkpoint(draft=True).tensors) for k, w in declared.items()})
+    model = torch_weights(declared, {k: w.assemble(checkpoint(draft=True).dense) for k, w in declared.items()})
     cache = torch_caches.LayerCache.empty(0, {"window": 3})
     hidden, _ = torch_mtp.draft(
         step, model["embedding"], torch_weights(TABLE, HOST), torch.from_numpy(NEXT), STREAMS.clone(), cache

@@ -14,7 +14,7 @@ import torch
 from specs.decoder.v4.batch import PAGE_TOKENS
 from specs.decoder.v4.config import HEAD_DIM, ROPE_DIM
 from torch_impl import ops
-from torch_impl.layers.linear import Dense, linear
+from torch_impl.layers.linear import Dense, Fp8Block, linear
 from torch_impl.layers.v4.caches import LayerCache
 from torch_impl.layers.v4.compression import choose, compress
 from torch_impl.layers.v4.step import Step
@@ -154,8 +154,19 @@ def prefill(
 
 
 def output(step: Step, ratio: int, weights: Mapping[str, Any], attended: torch.Tensor) -> torch.Tensor:
-    """[T, heads, 512] -> [T, hidden]: rotated back, in place; projected per group of heads, then together."""
-    config, tokens = step.config, attended.shape[0]
+    """[T, heads, 512] -> [T, hidden]: rotated back, projected per group of heads, then all groups together."""
+    match weights["out_a"]:
+        case Fp8Block() as weight:
+            latent = _quantised_groups(step, ratio, weight, attended)
+        case weight:
+            latent = _groups(step, ratio, weight, attended)
+    return linear(latent, weights["out_b"], options=step.options)
+
+
+def _groups(step: Step, ratio: int, weight: Dense, attended: torch.Tensor) -> torch.Tensor:
+    """Latents of all groups of heads, [T, groups * out_lora]."""
+    config, how = step.config, step.options.implementation
+    # In place: nothing else reads what heads gave.
     ops.rotary_embedding(
         step.batch.positions,
         attended,
@@ -164,20 +175,29 @@ def output(step: Step, ratio: int, weights: Mapping[str, Any], attended: torch.T
         neox=False,
         offset=HEAD_DIM - ROPE_DIM,
         inverse=True,
-        implementation=step.options.implementation,
+        implementation=how,
     )
-    weight: Dense = weights["out_a"]
-    groups = config.out_groups
-    # One product per group, as that of an expert: group g has rows g, g + groups, .. of [T groups, columns].
-    order = torch.arange(groups * tokens, dtype=torch.int32, device=attended.device)
-    found = ops.grouped_gemm(
-        attended.reshape(tokens * groups, -1),
-        weight.values.reshape(groups, config.out_lora, -1),
-        torch.arange(groups + 1, dtype=torch.int32, device=attended.device) * tokens,
-        order.reshape(tokens, groups).T.reshape(-1),
+    rows, groups = attended.reshape(attended.shape[0], config.out_groups, -1), (config.out_groups, config.out_lora, -1)
+    found = ops.bmm(
+        rows, weight.values.reshape(groups), weight_order="nk", invariant=step.options.invariant, implementation=how
+    )
+    return found.reshape(attended.shape[0], -1)
+
+
+def _quantised_groups(step: Step, ratio: int, weight: Fp8Block, attended: torch.Tensor) -> torch.Tensor:
+    """The same with a weight in FP8; a group has whole blocks of 128 rows."""
+    config, how = step.config, step.options.implementation
+    codes, scale = ops.inv_rope_fp8_quant(
+        attended, step.batch.positions, step.rotations(ratio), n_groups=config.out_groups, implementation=how
+    )
+    found = ops.fp8_bmm(
+        codes,
+        weight.codes.reshape(config.out_groups, config.out_lora, -1),
+        scale,
+        weight.scale.reshape(config.out_groups, -1, weight.scale.shape[-1]),
+        scale_mode="block",
         weight_order="nk",
         invariant=step.options.invariant,
-        implementation=step.options.implementation,
+        implementation=how,
     )
-    joined = found.reshape(groups, tokens, -1).transpose(0, 1).reshape(tokens, -1)
-    return linear(joined, weights["out_b"], options=step.options)
+    return found.transpose(0, 1).reshape(attended.shape[0], -1)

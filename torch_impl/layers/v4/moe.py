@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 import torch
 
+from specs.lang.formats.elements import E8M0, F32, ElementFormat
 from torch_impl import ops
-from torch_impl.layers.linear import linear
-from torch_impl.layers.moe import grouped
+from torch_impl.layers.linear import Dense, Fp8Block, Mxfp4, linear
 from torch_impl.layers.v4.step import Step
+
+Scheme = Literal["dense", "fp8", "mxfp4_fp8"]
+SCHEMES: Final[Mapping[type, tuple[Scheme, ElementFormat]]] = {
+    Dense: ("dense", F32),
+    Fp8Block: ("fp8", F32),
+    Mxfp4: ("mxfp4_fp8", E8M0),
+}
+"""`fused_moe`'s formats of weights and activations, and of the weights' scales, by the type of the weights."""
 
 
 def experts(step: Step, weights: Mapping[str, Any], x: torch.Tensor) -> torch.Tensor:
@@ -40,12 +48,42 @@ def experts(step: Step, weights: Mapping[str, Any], x: torch.Tensor) -> torch.Te
         routed_scaling_factor=config.route_scale,
         implementation=how,
     )
-    order, offsets, inverse = ops.moe_permute(ids, num_experts=config.experts, implementation=how)
-    hidden = grouped(x, weights["w13"], offsets, order, None, topk=config.top_k, options=step.options)
-    rows = grouped(activation(step, hidden), weights["w2"], offsets, None, None, topk=1, options=step.options)
     shared = activation(step, linear(x, weights["shared_gate_up"], options=step.options))
-    shared = linear(shared, weights["shared_down"], options=step.options)
-    return ops.moe_combine(rows, inverse, scale, shared, out_dtype=x.dtype, implementation=how)
+    scheme, scale_format = scheme_of(weights["w13"])
+    settings: dict[str, Any] = {**arrays("w13", weights["w13"]), **arrays("w2", weights["w2"])}
+    found: torch.Tensor = ops.fused_moe(
+        x,
+        weights=scale,
+        ids=ids,
+        shared=linear(shared, weights["shared_down"], options=step.options),
+        scheme=scheme,
+        scale_format=scale_format,
+        kind="clamp",
+        limit=config.act_limit,
+        invariant=step.options.invariant,
+        implementation=how,
+        **settings,
+    )
+    return found
+
+
+def scheme_of(weight: object) -> tuple[Scheme, ElementFormat]:
+    """An entry of `SCHEMES`.
+
+    Raises:
+        TypeError: another type of weight.
+    """
+    if type(weight) not in SCHEMES:
+        expected = ", ".join(one.__name__ for one in SCHEMES)
+        raise TypeError(f"w13: expected {expected}; got {type(weight).__name__}")
+    return SCHEMES[type(weight)]
+
+
+def arrays(name: str, weight: Dense | Fp8Block | Mxfp4) -> dict[str, Any]:
+    """A weight of experts as `fused_moe` takes it."""
+    if isinstance(weight, Dense):
+        return {name: weight.values, f"{name}_scale": None}
+    return {name: weight.codes, f"{name}_scale": weight.scale}
 
 
 def activation(step: Step, gate_up: torch.Tensor) -> torch.Tensor:
