@@ -125,8 +125,10 @@ def _quantise(name: str, values: Any, form: BlockFormat) -> dict[str, np.ndarray
     """Codes and scales of a weight, whose values become what they stand for."""
     found = form.encode(values)
     values[...] = form.decode(found)  # part of the model's own memory
+    dtype = form.element.numpy_dtype
     assert found.scale is not None
-    codes = found.data if form.packing else found.data.view(form.element.numpy_dtype)
+    assert dtype is not None
+    codes = found.data if form.packing else found.data.view(dtype)
     return {name: codes, name.replace(".weight", ".scale"): found.scale}
 
 

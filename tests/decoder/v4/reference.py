@@ -67,7 +67,7 @@ def activations_in_fp8(model: Any) -> Iterator[None]:
         return torch.from_numpy(back).to(x.dtype)
 
     torch.nn.functional.linear = lambda x, weight, *rest: linear(rounded(x, weight), weight, *rest)
-    torch.bmm = lambda x, weight: product(rounded(x, weight), weight)
+    torch.bmm = lambda x, weight: product(rounded(x, weight), weight)  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ def test_weights_of_the_checkpoint_stay_quantised_and_decode_to_the_model(kind: 
             assert isinstance(host, BlockWeight) == (key in PUBLISHED), key
             if isinstance(host, BlockWeight):
                 assert host.form == (PUBLISHED[key] if kind == "published" else FP8_BLOCK_128), key
-                np.testing.assert_array_equal(host.decode(), weight.assemble(found.dense))  # type: ignore[arg-type]
+                np.testing.assert_array_equal(host.decode(), weight.assemble(found.dense))
 
 
 def test_scales_without_their_type_are_bytes() -> None:
