@@ -39,11 +39,12 @@ def span_winners(
     *, V, vocab_size,
 ):
     PROGRAMS = 528
-    spans = pl.cdiv(V, 4096)  # specs/sampling/wide.py:69
+    program = pl.program_id(0)  # specs/sampling/wide.py:69
+    spans = pl.cdiv(V, 4096)
     number = plgpu.load(number_ref.at[jnp.int32(0)])
     def step(i, carry):
         () = carry
-        item = pl.program_id(0) + i * PROGRAMS  # specs/sampling/wide.py:72
+        item = program + i * PROGRAMS  # specs/sampling/wide.py:72
         row = plgpu.load(listed_ref.at[jax.lax.div(item, jnp.int32(spans))])
         span = jax.lax.rem(item, jnp.int32(spans))
         temperature = plgpu.load(temperature_ref.at[row])  # specs/sampling/settings.py:76
@@ -199,6 +200,5 @@ def span_winners(
         return ()
     # specs/sampling/wide.py:76
     () = jax.lax.fori_loop(
-        0, jnp.maximum(jax.lax.div(number * spans - pl.program_id(0) + (PROGRAMS - 1), jnp.int32(PROGRAMS)), 0), step,
-        ()
+        0, jnp.maximum(jax.lax.div(number * spans - program + (PROGRAMS - 1), jnp.int32(PROGRAMS)), 0), step, ()
     )

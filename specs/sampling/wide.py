@@ -66,14 +66,14 @@ def list_pending(p: Any) -> None:
 
 def _in_turn(p: Any, body: Callable[[Tile, Tile, Settings], None]) -> None:
     """Runs `body` of row, span and settings, for the spans of listed rows that are this program's turn."""
-    spans = cdiv(p.V, SPAN)
+    program, spans = program_id(0), cdiv(p.V, SPAN)
 
     def turn(i: Tile) -> None:
-        item = program_id(0) + i * p.PROGRAMS
+        item = program + i * p.PROGRAMS
         row = load(p.listed, (item // spans,))
         body(row, item % spans, settings_of(p, row))
 
-    fori_loop(0, maximum(cdiv(load(p.number, (0,)) * spans - program_id(0), p.PROGRAMS), 0), turn)
+    fori_loop(0, maximum(cdiv(load(p.number, (0,)) * spans - program, p.PROGRAMS), 0), turn)
 
 
 def _searched(settings: Settings) -> Tile:

@@ -34,10 +34,11 @@ def collect(
     stride_logits0,
 ):
     PROGRAMS: tl.constexpr = 1056
-    spans = tl.cdiv(V, 4096)  # specs/sampling/wide.py:69
+    program = tl.program_id(0)  # specs/sampling/wide.py:69
+    spans = tl.cdiv(V, 4096)
     number = tl.load(number_ptr)
-    for i in range(tl.maximum(tl.cdiv(number * spans - tl.program_id(0), PROGRAMS), 0)):
-        item = tl.program_id(0) + i * PROGRAMS  # specs/sampling/wide.py:72
+    for i in range(tl.maximum(tl.cdiv(number * spans - program, PROGRAMS), 0)):
+        item = program + i * PROGRAMS  # specs/sampling/wide.py:72
         row = tl.load(listed_ptr + item // spans)
         span = item % spans
         temperature = tl.load(temperature_ptr + row)  # specs/sampling/settings.py:76
