@@ -20,6 +20,10 @@ from jax_impl.serving.worker import EngineWorker
 _CONSOLE = Console(stderr=True)
 
 
+def _told(line: str) -> None:
+    _CONSOLE.print(line, soft_wrap=True)  # whole lines in a log
+
+
 def serve(
     model: Annotated[str, typer.Option(help="smollm2, a .gguf file, or a Hugging Face folder.")] = "smollm2",
     host: Annotated[
@@ -47,10 +51,10 @@ def serve(
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
     sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant, devices=tensor_parallel)
     try:
-        ready = prepare(model, sizes, cache=cache, told=_CONSOLE.print)
+        ready = prepare(model, sizes, cache=cache, told=_told)
     except (FileNotFoundError, ValueError) as error:  # no such model, one that does not fit, or too little memory
         raise typer.BadParameter(str(error)) from None
-    warm(ready, told=_CONSOLE.print)
+    warm(ready, told=_told)
     worker = EngineWorker(ready.engine, Metrics())
     worker.start()
     server = Server(
@@ -61,7 +65,7 @@ def serve(
     config = uvicorn.Config(
         server.app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=int(grace)
     )
-    GracefulServer(config, worker, grace=grace, told=_CONSOLE.print).run()
+    GracefulServer(config, worker, grace=grace, told=_told).run()
     worker.stop(grace)
 
 

@@ -23,7 +23,10 @@ _CONTROL_GROUP: Final = Path("/sys/fs/cgroup/memory.max")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """total: bytes. share: of them that may be used. used: bytes that are taken already. kind: whose memory it is."""
+    """total: bytes, 0 where it is not known. share: of them that may be used. used: bytes that are taken already.
+
+    kind: whose memory it is.
+    """
 
     total: int
     share: float
@@ -60,8 +63,10 @@ def memory_of(device: Any, share: float | None) -> Memory:
     """The memory of a device, or of this machine for a CPU, which reports none."""
     stats: dict[str, Any] = device.memory_stats() or {}
     limit = stats.get("bytes_limit")
-    if limit is None:
+    if limit is None and device.platform == "cpu":
         return Memory(total=host_bytes(), share=share or HOST_SHARE, used=0, kind="RAM")
+    if limit is None:
+        return Memory(total=0, share=share or DEVICE_SHARE, used=0, kind=f"{device.device_kind}, which reports none")
     used = int(stats.get("bytes_in_use", 0))
     return Memory(total=int(limit), share=share or DEVICE_SHARE, used=used, kind=str(device.device_kind))
 
@@ -82,8 +87,10 @@ def plan(model: Model, limits: Limits, page_size: int, memory: Memory, pages: in
         memory: what there is. pages: how many; None for as many as fit, and requests can use.
 
     Raises:
-        ValueError: no room for one request of `limits.length` tokens.
+        ValueError: no room for one request of `limits.length` tokens, or a device that does not say what it has.
     """
+    if pages is None and memory.total == 0:
+        raise ValueError(f"memory: expected a device that reports its own; got {memory.kind}: give --pages")
     table = -(-limits.length // page_size)
     most, page_bytes = limits.requests * table, model.page_bytes(page_size)
     devices = 1 if model.mesh is None else model.mesh.size

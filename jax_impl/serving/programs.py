@@ -244,6 +244,10 @@ class Programs:
         """Tokens that the pages of a request have room for."""
         return bucket.pages * int(self._caches[0].keys.shape[-3])
 
+    def function(self, bucket: Bucket) -> tuple[Any, tuple[Any, ...]]:
+        """What `lower` lowers, and the shapes of its arguments; the second, the caches, are donated."""
+        return jax.jit(partial(forward, general=bucket.general), donate_argnums=1), self._arguments(bucket)
+
     def lower(self, bucket: Bucket) -> Any:
         """The lowered program of a whole step, or of one to its logits."""
         arguments, mesh = self._arguments(bucket), self._model.mesh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import jax
@@ -55,12 +55,23 @@ def test_a_cpu_has_the_memory_of_the_machine() -> None:
     assert memory_of(jax.devices("cpu")[0], 0.25).share == 0.25
 
 
+@dataclass(frozen=True)
+class Card:
+    stats: dict[str, int] | None
+    device_kind: str = "Arc"
+    platform: str = "oneapi"
+
+    def memory_stats(self) -> dict[str, int] | None:
+        return self.stats
+
+
 def test_a_device_says_what_it_has() -> None:
-    class Card:
-        device_kind = "Arc"
-
-        def memory_stats(self) -> dict[str, int]:
-            return {"bytes_limit": 1000, "bytes_in_use": 300}
-
-    found = memory_of(Card(), None)
+    found = memory_of(Card({"bytes_limit": 1000, "bytes_in_use": 300}), None)
     assert (found.total, found.used, found.kind) == (1000, 300, "Arc")
+
+
+def test_a_device_that_says_nothing_needs_a_number_of_pages() -> None:
+    silent = memory_of(Card(None), None)
+    with pytest.raises(ValueError, match="got Arc, which reports none: give --pages"):
+        plan(model(), LIMITS, PAGE, silent)
+    assert plan(model(), LIMITS, PAGE, silent, pages=7).pages == 7
