@@ -3,9 +3,10 @@
     python -m benchmarks.serving                        two minutes, and a table in Markdown
     python -m benchmarks.serving --seconds 10 --clients 8 --max-requests 4     tries the program
 
-The server is a process of its own, `python -m jax_impl.serving`. Prompts have 8 to 400 tokens with common beginnings,
-answers 4 to 96, half of them are streams, and one client in eight goes away in the middle. Status 1 where a request is
-lost (sent is not finished + refused + aborted), a page is, or a program was compiled after warm-up.
+The server is a process of its own, `python -m jax_impl.serving`. Prompts have common beginnings and 4 words to a third
+of `--max-length`, answers 4 to 96 tokens, half of them are streams, and one client in eight goes away in the middle.
+Status 1 where a request is lost (sent is not finished + refused + aborted), a page is, or a program was compiled after
+warm-up.
 """
 
 from __future__ import annotations
@@ -49,19 +50,20 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """clients: at a time. seconds: that they send for. model: as the server takes it."""
+    """clients: at a time. seconds: that they send for. model: as the server takes it. words: most of a prompt."""
 
     clients: int
     seconds: float
     model: str
+    words: int
 
 
-def request(draw: random.Random, model: str) -> dict[str, Any]:
+def request(draw: random.Random, load: Load) -> dict[str, Any]:
     """A request with a common beginning and an end of its own."""
-    count = int(np.clip(draw.lognormvariate(3.5, 0.9), 4, 360))
+    count = int(np.clip(draw.lognormvariate(3.5, 0.9), 4, load.words))
     text = draw.choice(TOPICS) + " ".join(draw.choice(WORDS) for _ in range(count))
     return {
-        "model": model,
+        "model": load.model,
         "messages": [{"role": "user", "content": text}],
         "max_tokens": draw.choice((4, 16, 32, 48, 96)),
         "temperature": draw.choice((0.0, 0.8)),
@@ -73,7 +75,7 @@ async def client(http: httpx2.AsyncClient, number: int, load: Load, until: float
     """Sends one request after the other."""
     draw = random.Random(number)  # noqa: S311 - no secret
     while time.perf_counter() < until:
-        body, goes = request(draw, load.model), draw.random() < 0.125
+        body, goes = request(draw, load), draw.random() < 0.125
         seen.ended["sent"] += 1
         try:
             ended = await (streamed(http, body, seen, goes) if body["stream"] else answered(http, body, seen, goes))
@@ -245,14 +247,17 @@ def main(
     seconds: Annotated[float, typer.Option(help="Seconds that they send for.")] = 120.0,
     max_requests: Annotated[int, typer.Option(help="Most requests of a step.")] = 16,
     queue: Annotated[int, typer.Option(help="Most requests that wait.")] = 32,
+    max_length: Annotated[
+        int, typer.Option(help="Most tokens of a request; prompts have a third as many words.")
+    ] = 1024,
     pages: Annotated[int | None, typer.Option(help="Pages; few of them cause preemption.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of compiled programs.")] = None,
 ) -> None:
     """Drives a server and prints a table; status 1 where something was lost."""
-    options = ["--max-requests", str(max_requests), "--queue", str(queue), "--max-length", "1024"]
+    options = ["--max-requests", str(max_requests), "--queue", str(queue), "--max-length", str(max_length)]
     options += [] if pages is None else ["--pages", str(pages)]
     options += [] if cache is None else ["--cache", str(cache)]
-    load = Load(clients=clients, seconds=seconds, model=model)
+    load = Load(clients=clients, seconds=seconds, model=model, words=max_length // 3)
     seen, samples, took = asyncio.run(drive(load, options))
     print(table(load, seen, samples, took))
     found = problems(seen, samples[-1][1])

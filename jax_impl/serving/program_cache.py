@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 _ENTRIES: Final = "*-cache"
 _SUMS: Final = "sums.json"
+_OFTEN: Final = 8
 _FAILURES: Final = ("Error writing persistent compilation cache", "Error reading persistent compilation cache")
 """Beginnings of JAX's warnings, one for every program."""
 
@@ -32,13 +33,15 @@ class ProgramCache:
         self._folder: Final = folder
         self._told: Final = told
         self._usable = False
+        self._whole: dict[str, str] = {}
+        """Sums of the entries that were there before the last compiles."""
 
     def open(self) -> None:
         """Removes damaged programs, and points JAX at the folder; without it where it cannot be used."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            removed = self._remove_damaged()
-            self._record()
+            removed = self._remove_all_but(self._read())
+            self._whole = self._record()
         except OSError as error:
             self._told(f"{self._folder}: programs cannot be kept, and are compiled at every start: {error}")
             return
@@ -65,28 +68,38 @@ class ProgramCache:
         reason = str(failures[0].message) if failures else None
         try:
             if failures:
-                self._remove_damaged()  # it is not known which of the new ones are whole
-            self._record()
+                self._remove_all_but(self._whole)  # it is not known which of the new ones are whole
+            self._whole = self._record()
         except OSError as error:
             reason = reason or str(error)
         if reason is not None:
             self._told(f"{self._folder}: new programs were not kept, and are compiled at the next start: {reason}")
 
-    def _remove_damaged(self) -> int:
+    def progress(self, done: int, _: int) -> None:
+        """Writes the sums of what is there, every few programs: a start that is cut short is not for nothing."""
+        if self._usable and done % _OFTEN == 0:
+            with suppress(OSError):  # told when all are compiled
+                self._record()
+
+    def _read(self) -> dict[str, str]:
         try:
-            sums = dict(json.loads((self._folder / _SUMS).read_text(encoding="utf-8")))
+            return dict(json.loads((self._folder / _SUMS).read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
-            sums = {}
+            return {}
+
+    def _remove_all_but(self, sums: Mapping[str, str]) -> int:
         damaged = [path for path in self._folder.glob(_ENTRIES) if sums.get(path.name) != _sum(path)]
         for path in damaged:
             path.unlink(missing_ok=True)  # another server may have removed it
         return len(damaged)
 
-    def _record(self) -> None:
-        sums = {path.name: _sum(path) for path in sorted(self._folder.glob(_ENTRIES))}
+    def _record(self) -> dict[str, str]:
+        found = ((path.name, _sum(path)) for path in sorted(self._folder.glob(_ENTRIES)))
+        sums = {name: own for name, own in found if own is not None}
         unfinished = self._folder / f"{_SUMS}.new"
         unfinished.write_text(json.dumps(sums, indent=0), encoding="utf-8")
         unfinished.replace(self._folder / _SUMS)
+        return sums
 
 
 def _sum(path: Path) -> str | None:

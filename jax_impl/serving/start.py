@@ -93,6 +93,7 @@ def warm(ready: Ready, *, greedy: bool = False, threads: int = 2, told: Told = p
     """Compiles every program; greedy: only those for temperature 0."""
     programs = ready.engine.programs
     wanted = [bucket for bucket in programs.buckets.all() if not (greedy and bucket.general)]
-    with nullcontext() if ready.cache is None else ready.cache.compiling():
-        seconds = programs.warm(wanted, threads)
+    kept = ready.cache
+    with nullcontext() if kept is None else kept.compiling():
+        seconds = programs.warm(wanted, threads, None if kept is None else kept.progress)
     told(f"compiled {len(wanted)} programs in {seconds:.1f} s")

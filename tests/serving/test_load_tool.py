@@ -19,7 +19,7 @@ ENDED = {"sent": 6, "finished": 3, "refused": 2, "aborted": 1}
 def test_a_sound_run_has_no_problems_and_a_table() -> None:
     seen = Seen(ended=Counter(ENDED), first=[0.1, 0.3], between=[0.01] * 4, whole=[1.0])
     assert problems(seen, SOUND) == []
-    found = table(Load(clients=4, seconds=10.0, model="tiny"), seen, [(100.0, SOUND)] * 3, 10.0)
+    found = table(Load(clients=4, seconds=10.0, model="tiny", words=9), seen, [(100.0, SOUND)] * 3, 10.0)
     assert "| finished + refused (429) + aborted | 3 + 2 + 1 |" in found
     assert "| pages leaked | 0 of 8 |" in found
     assert "| tokens generated | 50, 5.0 per second |" in found

@@ -80,6 +80,16 @@ def test_a_full_disk_is_told_once_and_leaves_nothing_unfinished(tmp_path: Path, 
     assert len(said) == 1
 
 
+def test_a_start_that_is_cut_short_keeps_its_programs(tmp_path: Path, said: list[str]) -> None:
+    cache = ProgramCache(tmp_path, said.append)
+    cache.open()
+    compiled(6)
+    cache.progress(8, 54)
+    ProgramCache(tmp_path, said.append).open()
+    assert len(entries(tmp_path)) == 1
+    assert said == []
+
+
 @pytest.mark.parametrize("damage", ["a byte", "the end", "the sums"])
 def test_damaged_programs_are_compiled_again(damage: str, tmp_path: Path, said: list[str]) -> None:
     cache = ProgramCache(tmp_path, said.append)
