@@ -50,12 +50,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """clients: at a time. seconds: that they send for. model: as the server takes it. words: most of a prompt."""
+    """clients: at a time. seconds: that they send for. model: as the server takes it. words: most of a prompt.
+
+    greedy: whether all requests have temperature 0; else half of them.
+    """
 
     clients: int
     seconds: float
     model: str
     words: int
+    greedy: bool = False
 
 
 def request(draw: random.Random, load: Load) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def request(draw: random.Random, load: Load) -> dict[str, Any]:
         "model": load.model,
         "messages": [{"role": "user", "content": text}],
         "max_tokens": draw.choice((4, 16, 32, 48, 96)),
-        "temperature": draw.choice((0.0, 0.8)),
+        "temperature": 0.0 if load.greedy else draw.choice((0.0, 0.8)),
         "stream": draw.random() < 0.5,
     }
 
@@ -250,14 +254,16 @@ def main(
     max_length: Annotated[
         int, typer.Option(help="Most tokens of a request; prompts have a third as many words.")
     ] = 1024,
+    greedy: Annotated[bool, typer.Option(help="Temperature 0 alone: half the programs to compile.")] = False,
     pages: Annotated[int | None, typer.Option(help="Pages; few of them cause preemption.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder of compiled programs.")] = None,
 ) -> None:
     """Drives a server and prints a table; status 1 where something was lost."""
     options = ["--max-requests", str(max_requests), "--queue", str(queue), "--max-length", str(max_length)]
     options += [] if pages is None else ["--pages", str(pages)]
+    options += ["--greedy"] if greedy else []
     options += [] if cache is None else ["--cache", str(cache)]
-    load = Load(clients=clients, seconds=seconds, model=model, words=max_length // 3)
+    load = Load(clients=clients, seconds=seconds, model=model, words=max_length // 3, greedy=greedy)
     seen, samples, took = asyncio.run(drive(load, options))
     print(table(load, seen, samples, took))
     found = problems(seen, samples[-1][1])

@@ -44,6 +44,10 @@ def serve(
     ] = None,
     tensor_parallel: Annotated[int, typer.Option(help="Devices over which the model is spread.")] = 1,
     invariant: Annotated[bool, typer.Option(help="Same bits for a request in every batch.")] = False,
+    greedy: Annotated[
+        bool,
+        typer.Option(help="Compile at the start what requests of temperature 0 need; the rest when it is asked for."),
+    ] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps compiled programs.")] = None,
     grace: Annotated[float, typer.Option(help="Seconds that requests have to finish at the end.")] = 30.0,
 ) -> None:
@@ -54,7 +58,7 @@ def serve(
         ready = prepare(model, sizes, cache=cache, told=_told)
     except (FileNotFoundError, ValueError) as error:  # no such model, one that does not fit, or too little memory
         raise typer.BadParameter(str(error)) from None
-    warm(ready, told=_told)
+    warm(ready, greedy=greedy, told=_told)
     worker = EngineWorker(ready.engine, Metrics())
     worker.start()
     server = Server(
