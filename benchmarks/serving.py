@@ -240,7 +240,6 @@ def table(load: Load, seen: Seen, samples: list[tuple[float, dict[str, float]]],
         "between tokens": percentiles(seen.between),
         "whole answers": percentiles(seen.whole),
         "server's memory at the start, middle, end": f"{rss[0]:.0f}, {middle:.0f}, {rss[-1]:.0f} MiB",
-        "host's share of the time": f"{last['host_seconds'] / seconds:.1%}",
     }
     return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
 
