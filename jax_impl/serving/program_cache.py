@@ -76,7 +76,7 @@ class ProgramCache:
             self._told(f"{self._folder}: new programs were not kept, and are compiled at the next start: {reason}")
 
     def progress(self, done: int, _: int) -> None:
-        """Writes the sums of what is there, every few programs: a start that is cut short is not for nothing."""
+        """Writes the sums every few programs, so that a start that is cut short keeps what it compiled."""
         if self._usable and done % _OFTEN == 0:
             with suppress(OSError):  # told when all are compiled
                 self._record()
