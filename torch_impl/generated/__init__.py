@@ -68,8 +68,8 @@ SPEC_SHA256 = {
     "moe_combine": "c8d7852921bf346bdcab144df108cd09d9390f98d4525a2636eb5240f7dbe60c",
     "fused_moe": "d0eb918cefc14dc0261f25f9b707831948ef48fffe44c12eb510ada4016f826c",
     "apply_penalties": "2f5c6e86ba2833ae4af91e56fd5a819ed36826d2687e1d2371efdb1e3ad219b6",
-    "sample": "20831ee9951e50f7dddf3c28c87b6ba74069afe2b28e30fc0a3517bab8698f8e",
-    "filter_logits": "5107af5d4a3c4414c28794fd54ddc1bd48633f03fe692370fc024b67bced479f",
+    "sample": "ecb06ce61f9d27d6b1096dd7f61c2ed79459205254ad9f5affb645eee01e6dcb",
+    "filter_logits": "51c15bea0b41075903f515ce13271810ded4a450e80e96f41b1baf7c19fa3f1a",
     "logprobs": "44010c3982973a827e07f641ea86c4a5ab878815f5483d4ba591f1bd67f5cbf3",
     "verify_draft": "007451dde964388b80d36dc3ae3a9ca84ed912458ce15d7c1cfc5f3c03f1072b",
 }
