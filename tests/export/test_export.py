@@ -197,9 +197,11 @@ def expressions(form: dict[str, Any]) -> Iterator[str]:
 
 def names_known(form: dict[str, Any]) -> set[str]:
     """Names that expressions of a form may use."""
-    known = {f"has_{array['name']}" for array in form["arrays"] if array["optional"]}
-    known |= {f"{array['name']}_format" for array in form["arrays"]}
+    known: set[str] = set()
+    # Conditions of a kernel's configurations may be about its own arrays, which a composite's call does not have.
     for owner in (form, *form["kernels"]):
+        known |= {f"has_{array['name']}" for array in owner["arrays"] if array["optional"]}
+        known |= {f"{array['name']}_format" for array in owner["arrays"]}
         known |= {item["name"] for key in ("axes", "attributes", "tunables") for item in owner.get(key, ())}
         layouts = [item["name"] for item in owner["attributes"] if item["kind"] == "layout"]
         known |= {f"{name}_{fact}" for name in layouts for fact in LAYOUT_FACTS}
