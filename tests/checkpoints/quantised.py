@@ -1,4 +1,4 @@
-"""Tiny random folders of Hugging Face with quantised linears, and the same models with the values that these stand for.
+"""Tiny random folders of Hugging Face with quantised linears, and the same models with the values of these.
 
 Every format is packed here by numpy alone: readers are compared with it.
 """

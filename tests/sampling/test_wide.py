@@ -45,7 +45,7 @@ def test_draws() -> None:
         (far, 0, 0.999),
         (np.round(normal(0.3) * 2) / 2, 0, 0.8),  # a cut among equals
         (normal(), 1000, 0.5),
-        (normal(0.01), 0, 0.97),  # those of a sixteenth do not fit: the row is read again and again
+        (normal(0.01), 0, 0.97),  # the tokens of a sixteenth do not fit: the row is read again and again
         (normal(), 0, 1.0),  # no filter
     )
     tensors: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}

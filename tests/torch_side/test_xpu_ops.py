@@ -67,6 +67,28 @@ def test_the_scales_say_the_mode(
     assert torch.equal(result, same)
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_few_tokens_have_scales_of_their_own_too(provided: Any, rows: int) -> None:
+    a, b = codes(M, K), codes(K, N)
+    arguments = (b, torch.bfloat16, scales(M, 1)[:rows], scales(N), None)
+    alone = provided.fp8_gemm(a[:rows], *arguments)
+    same = ops.fp8_gemm(a[:rows], b, scales(M)[:rows], scales(N), scale_mode="token_channel", out_dtype=torch.bfloat16)
+    assert alone.shape == (rows, N)
+    assert torch.equal(alone, same)
+
+
+def test_eight_columns_have_one_word_of_zero_points(provided: Any) -> None:
+    words = torch.randint(-(2**31), 2**31 - 1, (K // 8, 8), dtype=torch.int32)
+    a, scale, zeros = (
+        torch.randn(M, K).bfloat16(),
+        scales(1, 8).bfloat16(),
+        torch.tensor([[0x1234567]], dtype=torch.int32),
+    )
+    result = provided.int4_gemm_w4a16(a, words, None, scale, zeros, -1, None)
+    assert torch.equal(result, ops.int4_gemm_w4a16(a, words, scale, zeros, group_size=-1))
+    assert not torch.equal(result, ops.int4_gemm_w4a16(a, words, scale, group_size=-1))
+
+
 def test_blocks_of_64(provided: Any) -> None:
     a, b, a_scale, b_scale = codes(M, K), codes(K, N), scales(M, K // 64), scales(K // 64, N // 64)
     result = provided.fp8_gemm(a, b, torch.float16, a_scale, b_scale, None)

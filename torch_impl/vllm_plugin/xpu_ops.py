@@ -20,7 +20,6 @@ from torch_impl import ops
 NAMESPACE = "_xpu_C"
 Mode = Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"]
 GroupSize = Literal[-1, 32, 64, 128, 256]  # which the operation checks
-_SYMMETRIC = 1  # elements of a zero point that is 8 everywhere
 _EDGE = 128  # of blocks, where the mode has none
 
 
@@ -161,7 +160,8 @@ def scale_mode(a: Tensor, b: Tensor, a_scale: Tensor | None, b_scale: Tensor | N
         return "mx", _EDGE
     if b_scale is not None and b_scale.dim() == 2 and b_scale.numel() not in (1, columns):
         return "block", k // b_scale.shape[0]
-    token = a_scale is not None and a_scale.numel() == rows > 1
+    # [M, 1] for every M, so that a row's bits do not depend on whether it is alone.
+    token = a_scale is not None and a_scale.dim() == 2 and a_scale.shape[0] == rows
     if b_scale is not None and b_scale.numel() == columns > 1:
         return "token_channel" if token else "tensor_channel", _EDGE
     return "token_tensor" if token else "tensor", _EDGE
@@ -178,8 +178,8 @@ def given(tensor: Tensor | None) -> Tensor | None:
 
 
 def zero_points(packed: Tensor) -> Tensor | None:
-    """None where all are 8, which vLLM passes as one int8."""
-    return None if packed.numel() == _SYMMETRIC else packed
+    """None where all are 8, which vLLM passes as one int8; packed ones are words of int32."""
+    return None if packed.dtype == torch.int8 else packed
 
 
 def _numbers(rms_eps: float, pre_eps: float, sinkhorn_eps: float, post_mult: float, repeat: int) -> dict[str, Any]:

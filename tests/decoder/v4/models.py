@@ -81,7 +81,7 @@ Kind = Literal["published", "fp8"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model of transformers in float32, all of whose weights are bfloat16 numbers, or what quantised ones stand for.
+    """A model of transformers in float32, all of whose weights are bfloat16 numbers, or values of quantised ones.
 
     dense: its tensors. tensors: the same, those that the published checkpoint quantises as codes with scales.
     """
@@ -122,7 +122,7 @@ def checkpoint(*, draft: bool = False, kind: Kind = "published") -> Checkpoint:
 
 
 def _quantise(name: str, values: Any, form: BlockFormat) -> dict[str, np.ndarray[Any, Any]]:
-    """Codes and scales of a weight, whose values become what they stand for."""
+    """Codes and scales of a weight, whose values become the decoded ones."""
     found = form.encode(values)
     values[...] = form.decode(found)  # part of the model's own memory
     dtype = form.element.numpy_dtype

@@ -36,7 +36,7 @@ class Run:
 
 @cache
 def run(framework: str, quantised: bool) -> Run:
-    """All steps. Those of JAX are padded, so that they are one program."""
+    """All steps. In JAX they are padded, so that they are one program."""
     model = MODELS[framework](checkpoint(), PAGES, quantised=quantised)
     steps, before = [], {}
     for number, arrays in enumerate(batches(lean=framework == "torch")[: STEPS[quantised]]):
