@@ -210,10 +210,13 @@ class Programs:
             return self._compiled.setdefault(bucket, compiled)
 
     def workspace(self) -> int:
-        """Bytes that a step of the largest size needs beside weights and caches, as XLA compiles its parts."""
+        """Bytes that a step of the largest size needs beside weights and caches on one device, as XLA compiles it."""
         *_, largest = self.buckets.all()
-        parts = LayerwiseStep(*self._arguments(largest), general=largest.general)
-        return max(parts.workspace, workspace_of(self._draw(largest)), workspace_of(self._penalise(largest)))
+        if self._model.mesh is None:
+            step = LayerwiseStep(*self._arguments(largest), general=largest.general).workspace
+        else:  # of a step on several devices there is only the whole
+            step = workspace_of(self.lower(largest).compile())
+        return max(step, workspace_of(self._draw(largest)), workspace_of(self._penalise(largest)))
 
     def _draw(self, bucket: Bucket) -> Callable[..., Any]:
         logits, sampling = self._logits(bucket), SamplingArrays.structs(bucket.requests)

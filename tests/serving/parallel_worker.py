@@ -21,6 +21,7 @@ from checkpoints.checkpoint import Checkpoint
 from checkpoints.tokenizer import Tokenizer
 from jax_impl.layers.step import Options
 from jax_impl.serving.engine import Engine, Settings
+from jax_impl.serving.memory import Memory, plan
 from jax_impl.serving.model import load
 from jax_impl.serving.parallel import load_parallel
 from jax_impl.serving.programs import Bucket
@@ -52,6 +53,7 @@ def run(folder: Path) -> dict[str, Any]:
     else:
         model = load_parallel(checkpoint, options, devices, cache_dtype=jnp.float16)
     limits = Limits(tokens=16, requests=2, length=64)
+    planned = plan(model, limits, 8, Memory(total=1 << 30, share=0.5, used=0, kind="RAM"))
     engine = Engine(model, checkpoint.tokenizer, Settings(pages=24, page_size=8, limits=limits))
     greedy = engine.generate(PROMPTS, SamplingParams(max_tokens=5))
     sampled = engine.generate(PROMPTS, SamplingParams(max_tokens=3, temperature=0.8, seed=11))
@@ -64,6 +66,7 @@ def run(folder: Path) -> dict[str, Any]:
         "sampled": sampled,
         "sums": text.count(" all-reduce("),
         "gathers": text.count(" all-gather("),
+        "planned": [planned.weights, planned.workspace, planned.page_bytes],
         "aliased": memory.alias_size_in_bytes,
         "caches": sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(engine._caches)),
     }

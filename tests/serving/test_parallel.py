@@ -59,6 +59,11 @@ def test_two_devices_generate_what_one_does(model: str) -> None:
     # One sum after attention and one after the MLP; the head's rows once.
     assert (one["sums"], two["sums"], two["gathers"]) == (0, 2 * LAYERS, 1)
     assert two["aliased"] >= two["caches"] == one["caches"] // 2
+    weights, workspace, page_bytes = two["planned"]
+    # Of one device: half of the pages' heads, and not half of the embedding, which each has whole.
+    assert page_bytes == one["planned"][2] // 2
+    assert one["planned"][0] // 2 < weights < one["planned"][0]
+    assert workspace > 0
 
 
 def test_two_processes_generate_what_one_does() -> None:
