@@ -129,7 +129,7 @@ $(VLLM): requirements/vllm.txt requirements/model.txt pyproject.toml $(INSTALLED
 	$(VLLM_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-vllm: $(VLLM) ## The plugin in the real vLLM on this CPU: generation, and `vllm serve` (2.5 GB of packages).
+vllm: $(VLLM) ## The plugin in the real vLLM on this CPU: generation, and its OpenAI server (2.5 GB of packages).
 	$(VLLM_PY) -m pytest tests/vllm --confcutdir=tests/vllm -o filterwarnings=ignore $(PYTEST_ARGS)
 
 # JAX 0.5.0 and numpy 1 under the older plugin for Intel GPUs; the rest comes from .venv.

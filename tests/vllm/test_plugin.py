@@ -126,11 +126,11 @@ def same_outside_ties(own: Any, other: Any) -> None:
 
 @pytest.fixture(scope="module")
 def server(model: Path) -> Iterator[str]:
-    """`vllm serve` on loopback, with our attention."""
+    """What `vllm serve` starts, on loopback, with our attention; the command itself looks for a package named vllm."""
     port = "18431"
     settings = (f"{name}={value}" for name, value in ENVIRONMENT.items())
     command = (
-        *("env", *settings, sys.executable, "-m", "vllm.entrypoints.cli.main", "serve", str(model)),
+        *("env", *settings, sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)),
         *("--host", "127.0.0.1", "--port", port, "--dtype", "bfloat16", "--max-model-len", "256"),
         *("--enforce-eager", "--served-model-name", "smollm2", "--attention-backend", "CUSTOM"),
     )
@@ -157,7 +157,7 @@ def wait_for(address: str, process: subprocess.Popen[bytes], seconds: float = 60
     raise TimeoutError(address)
 
 
-def test_vllm_serve_and_the_openai_client(server: str, plain: Sequence[Any]) -> None:
+def test_the_server_and_the_openai_client(server: str, plain: Sequence[Any]) -> None:
     from openai import OpenAI
 
     client = OpenAI(base_url=f"{server}/v1", api_key="none")
