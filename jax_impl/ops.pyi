@@ -1356,6 +1356,8 @@ def rope_kv_insert(
     slot_mapping: _Array | None = None,
     k_scale: _Array | None = None,
     v_scale: _Array | None = None,
+    k_scale_cache: _Array | None = None,
+    v_scale_cache: _Array | None = None,
     *,
     neox: bool = True,
     offset: int = 0,
@@ -1373,6 +1375,9 @@ def rope_kv_insert(
 
         same format:      encode(x) = x
         FP8:              encode(x) = fp8(x / k_scale[h])       v_scale for values; 1 where left out
+        INT8, or FP8 with k_scale_cache and v_scale_cache:
+                          encode(x) = code(x / s), a scale per token and head as in `kv_insert`
+                          k_scale_cache[page, row, h] = s
 
     Rotated keys are rounded to the format of key before they are encoded, and `key` itself is not changed. Slots that
     are negative (padding) or after the last page are skipped, as are keys and values after the last slot; queries are
@@ -1394,7 +1399,7 @@ def rope_kv_insert(
         value: values of new tokens, format of q [T, HKV, DV]
         cos_sin: cosines, then sines of every position, as `rope_table` makes them, f32 or bf16 [POSITIONS, ROT]
         key_cache: keys in pages, or keys and values; not changed: its new value is returned, and it may be donated or
-            a reference (jax.new_ref), bf16 or f16 or f32 or e4m3 or e5m2; shape by kv_layout:
+            a reference (jax.new_ref), bf16 or f16 or f32 or e4m3 or e5m2 or int8; shape by kv_layout:
             separate     [PAGES, PAGE, HKV, D]
             adjacent     [PAGES, PAGE, HKV, D + DV]
             interleaved  [PAGES, PAGE, 2 * HKV, DV]
@@ -1405,6 +1410,10 @@ def rope_kv_insert(
         slot_mapping: slot = page * rows + row of every row; negative to skip it, int32 or int64 [TS]
         k_scale: scale of FP8 keys: one, or one per head; 1 where left out, optional, f32 [K_SCALES] or []
         v_scale: scale of FP8 values: one, or one per head; 1 where left out, optional, f32 [V_SCALES] or []
+        k_scale_cache: scale of every token and head of the keys in pages; not changed: its new value is returned, and
+            it may be donated or a reference (jax.new_ref), optional, f32 [PAGES, PAGE, HKV]
+        v_scale_cache: scale of every token and head of the values in pages; not changed: its new value is returned,
+            and it may be donated or a reference (jax.new_ref), optional, f32 [PAGES, PAGE, HKV]
         neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
         offset: first column of a head that is rotated. Default 0.
         inverse: rotate by the negative angle. Default False.
@@ -1415,13 +1424,15 @@ def rope_kv_insert(
 
     Returns:
         q: queries, bf16 or f16 or f32 [T, HQ, D]
-        key_cache: keys in pages, or keys and values, bf16 or f16 or f32 or e4m3 or e5m2; shape by kv_layout:
+        key_cache: keys in pages, or keys and values, bf16 or f16 or f32 or e4m3 or e5m2 or int8; shape by kv_layout:
             separate     [PAGES, PAGE, HKV, D]
             adjacent     [PAGES, PAGE, HKV, D + DV]
             interleaved  [PAGES, PAGE, 2 * HKV, DV]
         value_cache: values in pages, optional, format of key_cache; shape by kv_layout:
             separate               [PAGES, PAGE, HKV, DV]
             adjacent, interleaved  none
+        k_scale_cache: scale of every token and head of the keys in pages, optional, f32 [PAGES, PAGE, HKV]
+        v_scale_cache: scale of every token and head of the values in pages, optional, f32 [PAGES, PAGE, HKV]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -1430,10 +1441,12 @@ def rope_kv_insert(
     Accuracy:
         q: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32); before it at most (2 + 4) * 2**-24 of the
             sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
-        key_cache: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32), 2**-4 (e4m3), 2**-3 (e5m2);
-            before it at most (2 + 4) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor
-            cores, 2**-10 more for FP8 operands).
-        value_cache: bit-identical to the definition in float64, rounded once.
+        key_cache: relative rounding error 2**-8 (bf16), 2**-11 (f16), 2**-24 (f32), 2**-4 (e4m3), 2**-3 (e5m2),
+            absolute 1/2 (int8); before it at most (2 + 4) * 2**-24 of the sum of the absolute values that are added
+            up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        k_scale_cache: relative rounding error 2**-24 (f32); before it at most (2 + 4) * 2**-24 of the sum of the
+            absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
+        value_cache, v_scale_cache: bit-identical to the definition in float64, rounded once.
 
     Example:
         With positions int32 [5], q bf16 [5, 9, 64], key bf16 [5, 3, 64], value bf16 [5, 3, 64], cos_sin f32 [97, 64],

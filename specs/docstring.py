@@ -137,7 +137,9 @@ def accuracy_text(op: Op, array: Array, contract: Accuracy) -> str:
     if contract.quantised is not None:
         return f"{contract.formula()}."
     forms = _formats(op, array)
-    rounded = ", ".join(f"{_power(form.unit_roundoff)} ({form.name})" for form in forms)
+    rounded = ", ".join(f"{_power(form.unit_roundoff)} ({form.name})" for form in forms if form.is_float)
+    if whole := ", ".join(form.name for form in forms if not form.is_float):
+        rounded += f", absolute 1/2 ({whole})"
     steps = str(contract.extra) if show(contract.terms) == "0" else f"({show(contract.terms)} + {contract.extra})"
     summed = f"{steps} * {_power(FLOAT32.roundoff)} of the sum of the absolute values that are added up"
     cores = f"{_power(TENSOR_FLOAT32.roundoff)} on tensor cores, {_power(TENSOR_FP8.truncation)} more for FP8 operands"

@@ -30,9 +30,9 @@ def kv_insert(
 ):
     BLOCK_T = 4
     BLOCK_H = 8
-    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/kv_insert.py:76
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/kv_insert.py:85
     head = pl.program_id(1) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
-    index = jnp.arange(128, dtype=jnp.int32)[None, None, :]  # specs/cache/kv_insert.py:89
+    index = jnp.arange(128, dtype=jnp.int32)[None, None, :]  # specs/cache/kv_insert.py:98
     live = token < TS
     mask = live[:, None, None]
     x = plgpu.load(
@@ -43,14 +43,14 @@ def kv_insert(
         value_ref.at[token[:, None, None], head[None, :, None], index],
         mask=jnp.broadcast_to(mask, (BLOCK_T, BLOCK_H, 128)), other=0.0
     )
-    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/kv_insert.py:65
+    slot = plgpu.load(slot_mapping_ref.at[token], mask=live, other=-1)  # specs/cache/kv_insert.py:74
     # Clamped because // and % of negative numbers differ between targets; such slots are masked.
     clamped = jnp.maximum(slot, 0)
     page = jax.lax.div(clamped, jnp.full((BLOCK_T,), PAGE, jnp.int32))
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = (slot >= 0) & (page < PAGES)
-    rows = live_1[:, None]  # specs/cache/kv_insert.py:130
-    page_1 = page[:, None]  # specs/cache/kv_insert.py:113
+    rows = live_1[:, None]  # specs/cache/kv_insert.py:143
+    page_1 = page[:, None]  # specs/cache/kv_insert.py:122
     row = jax.lax.rem(clamped, jnp.full((BLOCK_T,), PAGE, jnp.int32))[:, None]
     plgpu.store(
         key_cache_ref.at[page_1[:, :, None], row[:, :, None], head[None, :, None], index], x,

@@ -38,7 +38,7 @@ def rope_kv_insert(
 ):
     ROT = 128
     BLOCK_H = 16
-    token = pl.program_id(0)  # specs/cache/rope_kv_insert.py:83
+    token = pl.program_id(0)  # specs/cache/rope_kv_insert.py:91
     part = pl.program_id(1)
     position = plgpu.load(positions_ref.at[token])  # specs/rope/rotation.py:32
     known = (position >= 0) & (position < POSITIONS)
@@ -46,7 +46,7 @@ def rope_kv_insert(
     there = jnp.broadcast_to(known, (64,))
     cosine = plgpu.load(cos_sin_ref.at[position, pair], mask=there, other=0.0)
     sine = plgpu.load(cos_sin_ref.at[position, pair + ROT // 2], mask=there, other=0.0)
-    of_q = pl.cdiv(HQ, BLOCK_H)  # specs/cache/rope_kv_insert.py:85
+    of_q = pl.cdiv(HQ, BLOCK_H)  # specs/cache/rope_kv_insert.py:93
     @pl.when(part < of_q)
     def branch():
         head = (part * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32))[:, None]  # specs/rope/embedding.py:68
@@ -65,20 +65,20 @@ def rope_kv_insert(
         # specs/rope/rotation.py:76
         plgpu.store(q_ref.at[token, head, c], a_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
         plgpu.store(q_ref.at[token, head, c_1], b_1.astype(jnp.bfloat16), mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
-    @pl.when(part >= of_q)  # specs/cache/rope_kv_insert.py:87
+    @pl.when(part >= of_q)  # specs/cache/rope_kv_insert.py:95
     def branch_1():
-        block = part - of_q  # specs/cache/rope_kv_insert.py:87
+        block = part - of_q  # specs/cache/rope_kv_insert.py:95
         # A tile of one token: `insert_rows` works on tiles of tokens.
-        row = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/rope_kv_insert.py:95
+        row = token + jnp.arange(1, dtype=jnp.int32)  # specs/cache/rope_kv_insert.py:103
         head_1 = block * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
-        live_1 = row < TS  # specs/cache/kv_insert.py:65
+        live_1 = row < TS  # specs/cache/kv_insert.py:74
         slot = plgpu.load(slot_mapping_ref.at[row], mask=live_1, other=-1)
         # Clamped because // and % of negative numbers differ between targets; such slots are masked.
         clamped = jnp.maximum(slot, 0)
         page = jax.lax.div(clamped, jnp.full((1,), PAGE, jnp.int32))
         # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
         live_2 = (slot >= 0) & (page < PAGES)
-        mask = head_1 < HKV  # specs/cache/rope_kv_insert.py:97
+        mask = head_1 < HKV  # specs/cache/rope_kv_insert.py:105
         live_3 = mask[:, None]
         c_3 = pair[None, :]  # specs/rope/rotation.py:85
         c_4 = c_3 + ROT // 2  # specs/rope/rotation.py:88
@@ -95,32 +95,29 @@ def rope_kv_insert(
         s_1 = sine[None, :]
         new = fms(a_2, c_5, b_2 * s_1)
         new_1 = fma(b_2, c_5, a_2 * s_1)
-        a_3 = jnp.where(known, new, a_2)  # specs/cache/rope_kv_insert.py:99
+        a_3 = jnp.where(known, new, a_2)  # specs/cache/rope_kv_insert.py:107
         b_3 = jnp.where(known, new_1, b_2)
-        x = a_3.astype(jnp.bfloat16)[None, :, :]  # specs/cache/rope_kv_insert.py:103
-        column = c_3[None, :, :]
-        rows = live_2[:, None] & mask[None, :]  # specs/cache/kv_insert.py:130
-        page_1 = page[:, None]  # specs/cache/kv_insert.py:113
+        codes = a_3.astype(jnp.bfloat16)[None, :, :]  # specs/cache/rope_kv_insert.py:111
+        codes_1 = b_3.astype(jnp.bfloat16)[None, :, :]
+        rows = live_2[:, None] & mask[None, :]  # specs/cache/kv_insert.py:143
+        page_1 = page[:, None]  # specs/cache/kv_insert.py:122
         row_1 = jax.lax.rem(clamped, jnp.full((1,), PAGE, jnp.int32))[:, None]
         plgpu.store(
-            key_cache_ref.at[page_1[:, :, None], row_1[:, :, None], head_1[None, :, None], column], x,
+            key_cache_ref.at[page_1[:, :, None], row_1[:, :, None], head_1[None, :, None], c_3[None, :, :]], codes,
             mask=jnp.broadcast_to(rows[:, :, None], (1, BLOCK_H, 64))
         )
-        x_1 = b_3.astype(jnp.bfloat16)[None, :, :]  # specs/cache/rope_kv_insert.py:103
-        column_1 = c_4[None, :, :]
-        # specs/cache/kv_insert.py:125
         plgpu.store(
-            key_cache_ref.at[page_1[:, :, None], row_1[:, :, None], head_1[None, :, None], column_1], x_1,
+            key_cache_ref.at[page_1[:, :, None], row_1[:, :, None], head_1[None, :, None], c_4[None, :, :]], codes_1,
             mask=jnp.broadcast_to(rows[:, :, None], (1, BLOCK_H, 64))
         )
-        index = jnp.arange(128, dtype=jnp.int32)[None, None, :]  # specs/cache/kv_insert.py:89
+        index = jnp.arange(128, dtype=jnp.int32)[None, None, :]  # specs/cache/kv_insert.py:98
         mask_1 = (live_1[:, None] & mask[None, :])[:, :, None]
-        x_2 = plgpu.load(
+        x = plgpu.load(
             value_ref.at[row[:, None, None], head_1[None, :, None], index],
             mask=jnp.broadcast_to(mask_1, (1, BLOCK_H, 128)), other=0.0
         )
-        # specs/cache/kv_insert.py:125
+        # specs/cache/kv_insert.py:134
         plgpu.store(
-            value_cache_ref.at[page_1[:, :, None], row_1[:, :, None], head_1[None, :, None], index], x_2,
+            value_cache_ref.at[page_1[:, :, None], row_1[:, :, None], head_1[None, :, None], index], x,
             mask=jnp.broadcast_to(rows[:, :, None], (1, BLOCK_H, 128))
         )

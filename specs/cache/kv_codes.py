@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from specs.lang.formats.elements import F32, INT8, ElementFormat
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import ArrayHandle, divide, floor, load, minimum, reduce_max, where
+from specs.tile.language import ArrayHandle, divide, floor, load, maximum, minimum, reduce_max, where
 from specs.tile.library.codec import is_nan, magnitude_bits
 
 NDArray = np.ndarray[Any, Any]
@@ -27,13 +29,17 @@ def static_codes(x: Tile, scale: Tile | None, form: ElementFormat) -> Tile:
     return (x if scale is None else divide(x, scale[None, :, None])).to(form)
 
 
-def dynamic_codes(x: Tile, form: ElementFormat) -> tuple[Tile, Tile]:
-    """Codes of x [tokens, heads, columns] under a scale per token and head, and these scales [tokens, heads]."""
-    amax = reduce_max(magnitude_bits(x), axis=2).bitcast(F32)
+def dynamic_codes(parts: Sequence[Tile], form: ElementFormat) -> tuple[list[Tile], Tile]:
+    """Codes under one scale per token and head, and these scales [tokens, heads].
+
+    parts: the columns of rows, float32 [tokens, heads, columns] each.
+    """
+    amax = reduce(maximum, (reduce_max(magnitude_bits(x), axis=2) for x in parts)).bitcast(F32)
     scale = amax / form.max_finite
     scale = where(scale < LEAST_SCALE, LEAST_SCALE, scale)  # NaN stays NaN
-    y = x * (1.0 / scale)[:, :, None]
-    return (_half_away(y) if form == INT8 else y).to(form), scale
+    inverse = (1.0 / scale)[:, :, None]
+    quotients = [x * inverse for x in parts]
+    return [(_half_away(y) if form == INT8 else y).to(form) for y in quotients], scale
 
 
 def _half_away(y: Tile) -> Tile:

@@ -18,7 +18,7 @@ and values in one array, key_cache is that array, and value_cache is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, INT64, ElementFormat
 from specs.tile.frontend.trace import Tile
-from specs.tile.language import ArrayHandle, arange, both, load, maximum, program_id, store
+from specs.tile.language import ArrayHandle, arange, both, load, maximum, program_id, store, where
 from specs.tuned import everywhere
 
 T = Axis(name="T", doc="rows of key and value")
@@ -49,6 +49,15 @@ AXES = (T, TS, HKV, D, DV, PAGES, PAGE, K_SCALES, V_SCALES)
 
 _WIDE = (BF16, F16, F32)
 _FREE = Dense(inner=Inner.FREE)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Columns of rows [tokens, heads, columns]. column: which ones of a head; kept: which are written, None for all."""
+
+    x: Tile
+    column: Tile
+    kept: Tile | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +88,8 @@ def kv_insert(p: Any) -> None:
     # Loaded whether or not the token has a slot, so that loads do not wait for that of the slot.
     x, y = (load_rows(p, array, token, head) for array in (p.key, p.value))
     at = slots_of(p, token)
-    insert_rows(p, keys, at, head, x, p.k_scale, p.K_SCALES, p.k_scale_cache)
-    insert_rows(p, values, at, head, y, p.v_scale, p.V_SCALES, p.v_scale_cache)
+    insert_rows(p, keys, at, head, [whole(x, keys)], p.k_scale, p.K_SCALES, p.k_scale_cache)
+    insert_rows(p, values, at, head, [whole(y, values)], p.v_scale, p.V_SCALES, p.v_scale_cache)
 
 
 def load_rows(p: Any, array: ArrayHandle, token: Tile, head: Tile) -> Tile:
@@ -92,37 +101,41 @@ def load_rows(p: Any, array: ArrayHandle, token: Tile, head: Tile) -> Tile:
     return load(array, (token[:, None, None], head[None, :, None], index), mask)
 
 
+def whole(x: Tile, to: View) -> Part:
+    """All columns of rows, after which there may be padding."""
+    column = arange(x.shape[2])[None, None, :]
+    return Part(x, column, None if x.shape[2] == to.columns else column < to.columns)
+
+
 def insert_rows(
     p: Any,
     to: View,
     at: Slots,
     head: Tile,
-    x: Tile,
+    parts: Sequence[Part],
     given: ArrayHandle | None,
     count: Tile,
-    cached: ArrayHandle | None = None,
-    *,
-    column: Tile | None = None,
-    kept: Tile | None = None,
+    cached: ArrayHandle | None,
 ) -> None:
-    """Encodes rows [tokens, heads, columns] and writes them. given, cached: scales that are passed, and in pages.
-
-    column: which columns of a head they are; kept: which of them are written. None: the first ones, and all.
-    """
+    """Encodes rows, which come in parts, and writes them. given, cached: scales that are passed, and in pages."""
     form, rows = to.array.element, _rows(p, at.live, head)
     page, row = at.page[:, None], at.row[:, None]
     if cached is not None:
-        codes, scale = dynamic_codes(x.to(F32), form)
+        # What is not kept has no part in the scale.
+        found, scale = dynamic_codes([_or_zero(part.x.to(F32), part.kept) for part in parts], form)
         store(cached, (page, row, head[None, :]), scale, rows)
-    elif form == x.element:
-        codes = x
+    elif form == parts[0].x.element:
+        found = [part.x for part in parts]
     else:
-        codes = static_codes(x.to(F32), None if given is None else given_scale(given, count, head), form)
-    if column is None:
-        column = arange(x.shape[2])[None, None, :]
-        kept = both(kept, None if x.shape[2] == to.columns else column < to.columns)
-    where = to.at(page[:, :, None], row[:, :, None], head[None, :, None], column)
-    store(to.array, where, codes, both(rows[:, :, None], kept))
+        scales = None if given is None else given_scale(given, count, head)
+        found = [static_codes(part.x.to(F32), scales, form) for part in parts]
+    for codes, part in zip(found, parts, strict=True):
+        place = to.at(page[:, :, None], row[:, :, None], head[None, :, None], part.column)
+        store(to.array, place, codes, both(rows[:, :, None], part.kept))
+
+
+def _or_zero(x: Tile, kept: Tile | None) -> Tile:
+    return x if kept is None else where(kept, x, 0.0)
 
 
 def _rows(p: Any, live: Tile, head: Tile) -> Tile:

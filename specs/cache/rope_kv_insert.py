@@ -8,6 +8,9 @@ page, row = divmod(slot_mapping[t], page size).
 
     same format:      encode(x) = x
     FP8:              encode(x) = fp8(x / k_scale[h])       v_scale for values; 1 where left out
+    INT8, or FP8 with k_scale_cache and v_scale_cache:
+                      encode(x) = code(x / s), a scale per token and head as in `kv_insert`
+                      k_scale_cache[page, row, h] = s
 
 Rotated keys are rounded to the format of key before they are encoded, and `key` itself is not changed. Slots that are
 negative (padding) or after the last page are skipped, as are keys and values after the last slot; queries are rotated
@@ -21,34 +24,36 @@ a compiler contracts products and sums alike in both; a rotated element may othe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from specs.cache import kv_insert
-from specs.cache.kv_codes import static_reference
+from specs.cache.kv_codes import LEAST_SCALE, dynamic_reference, static_reference
 from specs.cache.kv_insert import (
     DV,
     HKV,
     K_SCALES,
     PAGE,
     PAGES,
+    SCALE_CACHES,
     SCALES,
     V_SCALES,
+    Part,
     cache_arrays,
     insert_rows,
     load_rows,
     scale_arrays,
     slots_of,
+    whole,
 )
-from specs.cache.kv_layouts import ADJACENT, INTERLEAVED, KV_LAYOUT, LAYOUTS, KVLayout, one_width
+from specs.cache.kv_layouts import ADJACENT, INTERLEAVED, KV_LAYOUT, LAYOUTS, KVLayout
 from specs.cache.write import TS, slot_mapping
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Literal, Ref, cdiv
-from specs.lang.declare.kernel import Access, Array, Constraint, Kernel, Tunable
+from specs.lang.declare.kernel import Access, Array, Kernel, Tunable
 from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
-from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT64
+from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT64, ElementFormat
 from specs.norm.rows import rounded
 from specs.rope.embedding import rotate_in_place
 from specs.rope.rotation import (
@@ -74,8 +79,11 @@ from specs.tile.frontend.trace import Tile
 from specs.tile.language import arange, program_id, when, where
 from specs.tuned import everywhere
 
+NDArray = np.ndarray[Any, Any]
 HQ = Axis(name="HQ", doc="query heads")
 TERMS, EXTRA = Literal(2), 4
+UNIT = (TERMS.evaluate({}) + EXTRA) * F32.unit_roundoff
+"""Error of a rotated element, relative to its magnitude."""
 
 
 def rope_kv_insert(p: Any) -> None:
@@ -97,15 +105,18 @@ def _insert(p: Any, token: Tile, block: Tile, turned_by: tuple[Tile, Tile, Tile]
     live = None if p.even_heads else (head < p.HKV)[:, None]
     a, b = pairs.load(p.key, lambda column: (token, head[:, None], column), live)
     turned = (where(known, new, old) for new, old in zip(rotate(a, b, cosine, sine), (a, b), strict=True))
-    put = partial(insert_rows, p, keys, at, head, given=p.k_scale, count=p.K_SCALES)
+    parts = []
     for x, column, exists in pairs.parts(*turned):
         kept = None if exists is None else exists[None, :, :]
-        put(x=x.to(p.key.element)[None, :, :], column=column[None, :, :], kept=kept)
+        parts.append(Part(x.to(p.key.element)[None, :, :], column[None, :, :], kept))
     if p.ROT < p.D:
         x = load_rows(p, p.key, row, head)
         column = arange(x.shape[2])[None, None, :]
-        put(x=x, kept=(column < p.offset) | (column >= p.offset + p.ROT))
-    insert_rows(p, values, at, head, load_rows(p, p.value, row, head), p.v_scale, p.V_SCALES)
+        outside = (column < p.offset) | (column >= p.offset + p.ROT)
+        parts.append(Part(x, column, outside if x.shape[2] == p.D else outside & (column < p.D)))
+    insert_rows(p, keys, at, head, parts, p.k_scale, p.K_SCALES, p.k_scale_cache)
+    value = whole(load_rows(p, p.value, row, head), values)
+    insert_rows(p, values, at, head, [value], p.v_scale, p.V_SCALES, p.v_scale_cache)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -126,13 +137,20 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     page, row = slots[token] // size, slots[token] % size
     key, magnitude = (x[token] for x in rotated(inputs["key"], table, at, **options))
     value = np.asarray(inputs["value"], np.float64)[token]
+    scales = {name: np.array(inputs[name]) for name in SCALE_CACHES if name in inputs}
+    of_scale = np.zeros(np.shape(scales.get("k_scale_cache", ())))
     with np.errstate(all="ignore"):
         if form.bits == 8:
-            unit = (TERMS.evaluate({}) + EXTRA) * F32.unit_roundoff
-            key, moved = rounded(key, unit * magnitude, inputs["formats"]["key"])
+            key, moved = rounded(key, UNIT * magnitude, inputs["formats"]["key"])
+        if scales:
+            key, magnitude, *of_key = _per_token(key, moved, form)
+            scales["k_scale_cache"][page, row], of_scale[page, row] = of_key
+            codes, scales["v_scale_cache"][page, row] = dynamic_reference(value, form)
+            value = form.decode(codes)
+        elif form.bits == 8:
             scale = np.asarray(1.0 if (given := inputs.get("k_scale")) is None else given, np.float32).reshape(1, -1, 1)
             key = np.clip((key.astype(np.float32) / scale).astype(np.float64), form.min_finite, form.max_finite)
-            magnitude = moved / unit / scale
+            magnitude = moved / UNIT / scale
             value = form.decode(static_reference(value, inputs.get("v_scale"), form))
         views[0][page, row], felt[0][page, row] = key, magnitude
         views[1][page, row] = value
@@ -140,45 +158,41 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
     if "value_cache" in caches:
         exact = caches["value_cache"]
         found["value_cache"] = Reference(value=form.encode(exact) if form.bits == 8 else exact)
+    if scales:
+        found["k_scale_cache"] = Reference(value=scales["k_scale_cache"], magnitude=of_scale)
+        found["v_scale_cache"] = Reference(value=scales["v_scale_cache"])
     return found
+
+
+def _per_token(key: NDArray, moved: NDArray, form: ElementFormat) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Codes of rotated keys and their magnitude, and the scales of tokens and heads and theirs.
+
+    moved: how far the keys may be from here, for their rounding. A key near a tie may be the largest of its row, and
+    moves the scale and with it all codes of the row; other rows have the bytes of `kv_insert`.
+    """
+    codes, scale = dynamic_reference(key, form)
+    far = np.where(np.isfinite(scale), np.nan_to_num(moved).max(-1, initial=0), 0.0)
+    of_scale = far / form.max_finite
+    wide, y = scale.astype(np.float64)[..., None], key / np.maximum(scale, LEAST_SCALE).astype(np.float64)[..., None]
+    error = (np.nan_to_num(moved) + np.abs(y) * of_scale[..., None]) / (wide - of_scale[..., None])
+    # The scale, its reciprocal and the product round.
+    error = error + 3 * F32.unit_roundoff * (np.abs(y) + error)
+    near = far[..., None] > 0
+    value = np.where(near, np.clip(y, form.min_finite, form.max_finite), form.decode(codes))
+    return value, np.where(near, error / UNIT, 0.0), scale.astype(np.float64), of_scale / UNIT
 
 
 def sample(case: Sample) -> dict[str, Any]:
     """Positions, the table and slots; for exact data no zeros, whose sign a sum loses."""
     drawn = {"positions": drawn_positions(case), "cos_sin": drawn_table(case), **kv_insert.sample(case)}
     if case.kind == "exact":
-        names = ("q", "key", "value", "key_cache", "value_cache")
+        names = ("q", "key", "value", *(() if case.formats["key_cache"] == INT8 else ("key_cache", "value_cache")))
         drawn |= {name: drawn_heads(case, name) for name in names if name in case.shapes}
     return drawn
 
 
 def _heads(name: str, doc: str, *shape: Axis, formats: Any = "q", **fields: Any) -> Array:
     return Array(name=name, doc=doc, shapes=((T, *shape),), formats=formats, **fields)
-
-
-_CACHE = Ref("key_cache_format")
-_FP8 = _CACHE.equals(E4M3).or_(_CACHE.equals(E5M2))
-CONSTRAINTS = (
-    fits("cos_sin", Ref("offset")),
-    Constraint(
-        argument="slot_mapping",
-        holds=TS <= T,
-        message="no more slots than rows of key",
-        failure="{TS} slots for {T} rows of key",
-    ),
-    Constraint(
-        argument="key_cache",
-        holds=_FP8.or_(_CACHE.equals(Ref("key_format"))),
-        message="a cache of the format of key, or of FP8",
-    ),
-    one_width("key_cache", D, DV),
-    Constraint(
-        argument="k_scale",
-        holds=Ref("has_k_scale").or_(Ref("has_v_scale")).equals(0).or_(_FP8),
-        message="k_scale and v_scale with FP8 codes only",
-    ),
-    *kv_insert.COUNTS_OF_SCALES,
-)
 
 
 def _case(
@@ -196,7 +210,7 @@ def _case(
     """tokens: of queries, and slots. heads: of queries and keys. widths: of keys, values, and rotated columns."""
     sizes = dict(zip(("T", "TS", "HQ", "HKV", "D", "DV", "ROT"), (*tokens, *heads, *widths), strict=True))
     sizes |= {"PAGES": pages[0], "PAGE": pages[1], "K_SCALES": scales, "V_SCALES": scales, "POSITIONS": 97}
-    absent = tuple(name for name in SCALES if name not in with_)
+    absent = tuple(name for name in (*SCALES, *SCALE_CACHES) if name not in with_)
     attributes = attributes if layout is None else (*attributes, ("kv_layout", layout.name))
     return Case(name=name, sizes=tuple(sizes.items()), absent=absent, attributes=attributes, **fields)
 
@@ -218,9 +232,9 @@ ROPE_KV_INSERT: Op = single(
             _heads("key", "keys of new tokens, not rotated", HKV, D),
             _heads("value", "values of new tokens", HKV, DV),
             cos_sin(),
-            *cache_arrays((PAGES, PAGE), HKV, D, DV, (E4M3, E5M2)),
+            *cache_arrays((PAGES, PAGE), HKV, D, DV),
             slot_mapping(),
-            *scale_arrays()[:2],
+            *scale_arrays(),
         ),
         attributes=(NEOX, OFFSET, INVERSE, KV_LAYOUT),
         tunables=(
@@ -236,10 +250,13 @@ ROPE_KV_INSERT: Op = single(
     family="cache",
     definition=definition_of(__doc__),
     source="Su et al., RoFormer (2021); vLLM, reshape_and_cache_flash",
-    constraints=CONSTRAINTS,
+    constraints=(fits("cos_sin", Ref("offset")), *kv_insert.CONSTRAINTS),
     sample=sample,
     oracle=oracle,
-    accuracy=(("q", _ROUNDED), ("key_cache", _ROUNDED), ("value_cache", Accuracy(exact=True))),
+    accuracy=(
+        *((name, _ROUNDED) for name in ("q", "key_cache", "k_scale_cache")),
+        *((name, Accuracy(exact=True)) for name in ("value_cache", "v_scale_cache")),
+    ),
     cases=(
         _case("llama", (5, 5), (9, 3), (64, 64, 64), (2, 8)),
         _case(
@@ -265,6 +282,18 @@ ROPE_KV_INSERT: Op = single(
         ),
         _case("fp8-heads", (9, 9), (6, 3), (32, 16, 16), (3, 5), *SCALES, scales=3, formats=(("key_cache", E4M3),)),
         _case(
+            "int8-tail",
+            (6, 6),
+            (2, 3),
+            (40, 24, 24),
+            (3, 4),
+            *SCALE_CACHES,
+            layout=ADJACENT,
+            formats=(("key_cache", INT8),),
+            attributes=_set(offset=8),
+        ),
+        _case("fp8-tokens", (5, 5), (4, 2), (16, 16, 16), (2, 4), *SCALE_CACHES, formats=(("key_cache", E4M3),)),
+        _case(
             "f32",
             (3, 3),
             (2, 1),
@@ -280,7 +309,7 @@ ROPE_KV_INSERT: Op = single(
                 *(("T", 8192), ("TS", 8190), ("HQ", 32), ("HKV", 8), ("D", 128), ("DV", 128), ("ROT", 128)),
                 *(("POSITIONS", 131072), ("PAGES", 600), ("PAGE", 16), ("K_SCALES", 1), ("V_SCALES", 1)),
             ),
-            absent=SCALES,
+            absent=(*SCALES, *SCALE_CACHES),
             large=True,
             golden=True,
         ),

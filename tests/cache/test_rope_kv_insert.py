@@ -48,6 +48,7 @@ def raw(x: torch.Tensor) -> torch.Tensor:
     ("separate", torch.bfloat16, True, 0),
     ("adjacent", torch.float8_e4m3fn, True, 8),
     ("interleaved", torch.float8_e5m2, False, 8),
+    ("adjacent", torch.int8, True, 8),
 ])  # fmt: skip
 def test_it_is_the_rotation_and_then_the_insert(
     implementation: Any, layout: Any, form: torch.dtype, neox: bool, offset: int
@@ -55,17 +56,24 @@ def test_it_is_the_rotation_and_then_the_insert(
     q, key, value = heads()
     apart, turned = q.clone(), key.clone()
     cos_sin, before = table(24 if offset else D), key.clone()
-    scales = [None, None] if form == torch.bfloat16 else [torch.tensor([0.01, 0.5, 3.0]), torch.tensor([0.25])]
-    found, expected = caches(layout, form), caches(layout, form)
+    given = form.is_floating_point and form != torch.bfloat16
+    scales = [torch.tensor([0.01, 0.5, 3.0]), torch.tensor([0.25])] if given else [None, None]
+    found, expected = (
+        [*caches(layout, form), *(None if form != torch.int8 else torch.zeros(PAGES, PAGE, HKV) for _ in "kv")]
+        for _ in range(2)
+    )
     rotary_embedding(POSITIONS, apart, turned, cos_sin, neox=neox, offset=offset, implementation=implementation)
-    kv_insert(turned, value, *expected, SLOTS, *scales, kv_layout=layout, implementation=implementation)
+    kv_insert(
+        turned, value, *expected[:2], SLOTS, *scales, *expected[2:], kv_layout=layout, implementation=implementation
+    )
     options = {"neox": neox, "offset": offset, "kv_layout": layout, "implementation": implementation}
-    rope_kv_insert(POSITIONS, q, key, value, cos_sin, *found, SLOTS, *scales, **options)
+    rope_kv_insert(POSITIONS, q, key, value, cos_sin, *found[:2], SLOTS, *scales, *found[2:], **options)
     assert torch.equal(q, apart)
     assert torch.equal(key, before)
     for one, other in zip(found, expected, strict=True):
         assert (one is None) == (other is None)
         assert one is None or other is None or torch.equal(raw(one), raw(other))
+    assert all(one is None or bool(one.any()) for one in found[2:])
 
 
 @pytest.mark.parametrize("implementation", ["xla", "interpret"])

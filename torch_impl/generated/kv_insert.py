@@ -33,9 +33,9 @@ def kv_insert(
 ):
     BLOCK_T: tl.constexpr = 4
     BLOCK_H: tl.constexpr = 8
-    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/kv_insert.py:76
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/kv_insert.py:85
     head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)
-    index = tl.arange(0, 128)[None, None, :]  # specs/cache/kv_insert.py:89
+    index = tl.arange(0, 128)[None, None, :]  # specs/cache/kv_insert.py:98
     live = token < TS
     mask = live[:, None, None]
     x = tl.load(
@@ -45,14 +45,14 @@ def kv_insert(
         value_ptr + (token[:, None, None] * stride_value0 + head[None, :, None] * stride_value1 + index), mask=mask,
         other=0.0
     )
-    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/kv_insert.py:65
+    slot = tl.load(slot_mapping_ptr + token, mask=live, other=-1)  # specs/cache/kv_insert.py:74
     # Clamped because // and % of negative numbers differ between targets; such slots are masked.
     clamped = tl.maximum(slot, 0)
     page = clamped // PAGE
     # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
     live_1 = (slot >= 0) & (page < PAGES)
-    rows = live_1[:, None]  # specs/cache/kv_insert.py:130
-    page_1 = page[:, None]  # specs/cache/kv_insert.py:113
+    rows = live_1[:, None]  # specs/cache/kv_insert.py:143
+    page_1 = page[:, None]  # specs/cache/kv_insert.py:122
     row = (clamped % PAGE)[:, None]
     tl.store(
         key_cache_ptr + (

@@ -41,7 +41,7 @@ def rope_kv_insert(
 ):
     ROT: tl.constexpr = 128
     BLOCK_H: tl.constexpr = 16
-    token = tl.program_id(0)  # specs/cache/rope_kv_insert.py:83
+    token = tl.program_id(0)  # specs/cache/rope_kv_insert.py:91
     part = tl.program_id(1)
     position = tl.load(positions_ptr + token)  # specs/rope/rotation.py:32
     known = (position >= 0) & (position < POSITIONS)
@@ -49,7 +49,7 @@ def rope_kv_insert(
     there = tl.broadcast_to(known, [64])
     cosine = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair), mask=there, other=0.0)
     sine = tl.load(cos_sin_ptr + (position * stride_cos_sin0 + pair + ROT // 2), mask=there, other=0.0)
-    of_q = tl.cdiv(HQ, BLOCK_H)  # specs/cache/rope_kv_insert.py:85
+    of_q = tl.cdiv(HQ, BLOCK_H)  # specs/cache/rope_kv_insert.py:93
     if part < of_q:
         head = (part * BLOCK_H + tl.arange(0, BLOCK_H))[:, None]  # specs/rope/embedding.py:68
         live = (head < HQ) & known
@@ -67,19 +67,19 @@ def rope_kv_insert(
         # specs/rope/rotation.py:76
         tl.store(q_ptr + (token * stride_q0 + head * stride_q1 + c), a_1.to(tl.bfloat16), mask=live)
         tl.store(q_ptr + (token * stride_q0 + head * stride_q1 + c_1), b_1.to(tl.bfloat16), mask=live)
-    if part >= of_q:  # specs/cache/rope_kv_insert.py:87
-        block = part - of_q  # specs/cache/rope_kv_insert.py:87
+    if part >= of_q:  # specs/cache/rope_kv_insert.py:95
+        block = part - of_q  # specs/cache/rope_kv_insert.py:95
         # A tile of one token: `insert_rows` works on tiles of tokens.
-        row = token + tl.arange(0, 1)  # specs/cache/rope_kv_insert.py:95
+        row = token + tl.arange(0, 1)  # specs/cache/rope_kv_insert.py:103
         head_1 = block * BLOCK_H + tl.arange(0, BLOCK_H)
-        live_1 = row < TS  # specs/cache/kv_insert.py:65
+        live_1 = row < TS  # specs/cache/kv_insert.py:74
         slot = tl.load(slot_mapping_ptr + row, mask=live_1, other=-1)
         # Clamped because // and % of negative numbers differ between targets; such slots are masked.
         clamped = tl.maximum(slot, 0)
         page = clamped // PAGE
         # Compared in the slots' own format: an int64 slot may exceed int32 before the page is known to exist.
         live_2 = (slot >= 0) & (page < PAGES)
-        mask = head_1 < HKV  # specs/cache/rope_kv_insert.py:97
+        mask = head_1 < HKV  # specs/cache/rope_kv_insert.py:105
         live_3 = mask[:, None]
         c_3 = pair[None, :]  # specs/rope/rotation.py:85
         c_4 = c_3 + ROT // 2  # specs/rope/rotation.py:88
@@ -92,44 +92,41 @@ def rope_kv_insert(
         s_1 = sine[None, :]
         new = a_2 * c_5 - b_2 * s_1
         new_1 = b_2 * c_5 + a_2 * s_1
-        a_3 = tl.where(known, new, a_2)  # specs/cache/rope_kv_insert.py:99
+        a_3 = tl.where(known, new, a_2)  # specs/cache/rope_kv_insert.py:107
         b_3 = tl.where(known, new_1, b_2)
-        x = a_3.to(tl.bfloat16)[None, :, :]  # specs/cache/rope_kv_insert.py:103
-        column = c_3[None, :, :]
-        rows = live_2[:, None] & mask[None, :]  # specs/cache/kv_insert.py:130
-        page_1 = page[:, None]  # specs/cache/kv_insert.py:113
+        codes = a_3.to(tl.bfloat16)[None, :, :]  # specs/cache/rope_kv_insert.py:111
+        codes_1 = b_3.to(tl.bfloat16)[None, :, :]
+        rows = live_2[:, None] & mask[None, :]  # specs/cache/kv_insert.py:143
+        page_1 = page[:, None]  # specs/cache/kv_insert.py:122
         row_1 = (clamped % PAGE)[:, None]
         tl.store(
             key_cache_ptr + (
                 page_1[:, :, None] * stride_key_cache0 + row_1[:, :, None] * stride_key_cache1 + head_1[
                     None, :, None
-                ] * stride_key_cache2 + column
+                ] * stride_key_cache2 + c_3[None, :, :]
             ),
-            x, mask=rows[:, :, None]
+            codes, mask=rows[:, :, None]
         )
-        x_1 = b_3.to(tl.bfloat16)[None, :, :]  # specs/cache/rope_kv_insert.py:103
-        column_1 = c_4[None, :, :]
-        # specs/cache/kv_insert.py:125
         tl.store(
             key_cache_ptr + (
                 page_1[:, :, None] * stride_key_cache0 + row_1[:, :, None] * stride_key_cache1 + head_1[
                     None, :, None
-                ] * stride_key_cache2 + column_1
+                ] * stride_key_cache2 + c_4[None, :, :]
             ),
-            x_1, mask=rows[:, :, None]
+            codes_1, mask=rows[:, :, None]
         )
-        index = tl.arange(0, 128)[None, None, :]  # specs/cache/kv_insert.py:89
+        index = tl.arange(0, 128)[None, None, :]  # specs/cache/kv_insert.py:98
         mask_1 = (live_1[:, None] & mask[None, :])[:, :, None]
-        x_2 = tl.load(
+        x = tl.load(
             value_ptr + (row[:, None, None] * stride_value0 + head_1[None, :, None] * stride_value1 + index),
             mask=mask_1, other=0.0
         )
-        # specs/cache/kv_insert.py:125
+        # specs/cache/kv_insert.py:134
         tl.store(
             value_cache_ptr + (
                 page_1[:, :, None] * stride_value_cache0 + row_1[:, :, None] * stride_value_cache1 + head_1[
                     None, :, None
                 ] * stride_value_cache2 + index
             ),
-            x_2, mask=rows[:, :, None]
+            x, mask=rows[:, :, None]
         )
