@@ -1,6 +1,7 @@
 """Public operations: `jax_impl.ops.NAME`, one per spec. They work under jit, eval_shape, shard_map and export.
 
-Signature and docstring come from the spec. Arguments that an operation writes are not changed: their new values are
+Signature and docstring come from the spec. Operations that other packages register (`specs.register`) are here as well,
+from then on. Arguments that an operation writes are not changed: their new values are
 returned, first of the results. A reference (`jax.new_ref`) in place of one is written and not returned. Derivatives are
 refused with a clear message, and so is vmap where calls are not independent.
 """
@@ -19,6 +20,7 @@ from specs.docstring import docstring
 from specs.lang.call.signature import parameters
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import WITHOUT_PREFERENCE
+from specs.registration import REGISTRY
 
 
 def _call(op: Op, arrays: tuple[Any, ...], attributes: tuple[object, ...], implementation: str | None) -> Any:
@@ -94,6 +96,23 @@ def matrix_units(setting: Setting | None, device: str | None = None) -> Abstract
     return using(setting, device)
 
 
-_functions: dict[str, Callable[..., Any]] = {name: _public(specs.get(name)) for name in specs.names()}
-globals().update(_functions)
-__all__ = [*_functions, "explain", "matrix_units", "why"]  # noqa: PLE0604 - names of operations
+def function(op: Op | str) -> Callable[..., Any]:
+    """The public function of an operation, for packages whose operations no stub declares.
+
+    Raises:
+        KeyError: no operation has that name; `specs.register` adds one.
+    """
+    return _functions[specs.get(op if isinstance(op, str) else op.name).name]
+
+
+_functions: dict[str, Callable[..., Any]] = {}
+__all__ = ["explain", "function", "matrix_units", "why"]
+
+
+def _add(op: Op) -> None:
+    """Makes an operation public."""
+    globals()[op.name] = _functions[op.name] = _public(op)
+    __all__.append(op.name)  # noqa: PYI056 - the loop over operations is the registry's
+
+
+REGISTRY.follow(_add)

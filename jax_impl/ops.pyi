@@ -1,5 +1,6 @@
 # Written by `python -m parity emit --all --write`: do not edit.
 # ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere
+from collections.abc import Callable as Callable
 from contextlib import AbstractContextManager as AbstractContextManager
 from typing import Any, Literal, TypeAlias
 
@@ -8,6 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jax_impl.platforms.matrix_units import Setting as Setting
+from specs.lang.declare.op import Op as Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
@@ -4428,3 +4430,5 @@ def explain(name: str, platform: str | None=None) -> dict[str, str]: ...
 def why(name: str, platform: str | None=None) -> str: ...
 
 def matrix_units(setting: Setting | None, device: str | None=None) -> AbstractContextManager[None]: ...
+
+def function(op: Op | str) -> Callable[..., Any]: ...

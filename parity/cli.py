@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,6 +31,7 @@ from parity.judge.inputs import KINDS, Kind
 from parity.show.printing import console, print_section, print_table, say
 from parity.write.sources import DEVICE, emitters
 from specs.lang.declare.op import Case, Op
+from specs.lang.errors import SpecError
 
 if TYPE_CHECKING:
     from parity.xpu.record import LadderRecord
@@ -39,7 +41,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="LLM kernels from declarative specs: look at them, generate their sources, compare implementations.",
     epilog=STATUSES_TEXT,
 )
 
@@ -151,6 +152,27 @@ def _of_both(implementations: tuple[str, ...]) -> tuple[str, ...]:
     return implementations
 
 
+@app.callback()
+def loading(
+    load: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE", help="Module or .py file with operations of your own; before the command, repeatable."
+        ),
+    ] = None,
+) -> None:
+    """LLM kernels from declarative specs: look at them, generate their sources, compare implementations."""
+    for name in load or ():
+        try:
+            specs.load(name)
+        except SpecError as error:
+            raise typer.BadParameter(str(error), param_hint="--load") from None
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{last.filename}:{last.lineno}: {type(error).__name__}: {error}"
+            raise typer.BadParameter(text, param_hint="--load") from error
+
+
 OpName = Annotated[str, typer.Argument(metavar="OP", help="Name of an operation.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of all inputs: the one that rows and reports print.")]
 ReportOption = Annotated[
@@ -174,14 +196,19 @@ DeviceOption = Annotated[
 def list_ops() -> None:
     """All operations."""
     ops = [specs.get(name) for name in specs.names()]
-    rows = [(op.name, op.family, str(len(op.cases)), op.doc) for op in ops]
-    print_table(console(), ("operation", "family", "cases", "what"), rows)
+    columns: tuple[str, ...] = ("operation", "family", "cases", "what")
+    rows: list[tuple[str, ...]] = [(op.name, op.family, str(len(op.cases)), op.doc) for op in ops]
+    if specs.names() != specs.built_in():
+        columns = (*columns, "from")
+        rows = [(*row, specs.source(row[0]).told) for row in rows]
+    print_table(console(), columns, rows)
 
 
 @app.command()
 def show(
     op: OpName,
     as_json: Annotated[bool, typer.Option("--json", help="The whole spec as JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a page of documentation.")] = False,
     case: Annotated[str | None, typer.Option(help="Case whose cost is shown.")] = None,
 ) -> None:
     """One operation: arguments, results, accuracy, kernels, cases, cost."""
@@ -191,6 +218,11 @@ def show(
     spec = _op(op)
     if as_json:
         sys.stdout.write(to_json(spec))
+        return
+    if markdown:
+        from parity.write.op_table import page
+
+        sys.stdout.write(page(spec))
         return
     out, chosen = console(), _case(spec, case)
     say(out, f"{spec.name} (version {spec.version}, {spec.family}, sha256 {content_hash(spec)[:12]})")
@@ -233,6 +265,8 @@ def emit(
         raise typer.BadParameter(f"checked-in sources are of the golden case on {DEVICE}")
     if sum((out is not None, diff, write)) > 1:
         raise typer.BadParameter("--out, --diff and --write exclude each other")
+    if op is not None and (write or diff) and op in specs.names() and op not in specs.built_in():
+        raise typer.BadParameter(f"the sources of {op} are not checked in here: --out FOLDER writes them")
     names = _emitters(target)
     for name in names:
         if device not in emitters()[name].targets:

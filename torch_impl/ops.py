@@ -1,6 +1,7 @@
 """Public operations: `torch_impl.ops.NAME`, one per spec, through operators of the torch library (`twinkernels::NAME`).
 
-Schema, mutation annotations, fake implementation, signature and docstring all come from the spec.
+Schema, mutation annotations, fake implementation, signature and docstring all come from the spec. Operations that other
+packages register (`specs.register`) are here as well, from then on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
+from specs.registration import REGISTRY
 from torch_impl import support
 from torch_impl.backends import BACKENDS
 from torch_impl.formats import as_dtype, dtype_of
@@ -184,6 +186,23 @@ def why(name: str, device: torch.device | str | None = None) -> str:
     return DEQUANT_ON_CPU if next(iter(explain(name, device))) == "dequant" else WITHOUT_PREFERENCE
 
 
-_functions: dict[str, Callable[..., Any]] = {name: _register(specs.get(name)) for name in specs.names()}
-globals().update(_functions)
-__all__ = [*_functions, "explain", "why"]  # noqa: PLE0604 - names of operations
+def function(op: Op | str) -> Callable[..., Any]:
+    """The public function of an operation, for packages whose operations no stub declares.
+
+    Raises:
+        KeyError: no operation has that name; `specs.register` adds one.
+    """
+    return _functions[specs.get(op if isinstance(op, str) else op.name).name]
+
+
+_functions: dict[str, Callable[..., Any]] = {}
+__all__ = ["explain", "function", "why"]
+
+
+def _add(op: Op) -> None:
+    """Makes an operation public."""
+    globals()[op.name] = _functions[op.name] = _register(op)
+    __all__.append(op.name)  # noqa: PYI056 - the loop over operations is the registry's
+
+
+REGISTRY.follow(_add)

@@ -1,9 +1,11 @@
 # Written by `python -m parity emit --all --write`: do not edit.
 # ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere
+from collections.abc import Callable as Callable
 from typing import Any, Literal, TypeAlias
 
 import torch
 
+from specs.lang.declare.op import Op as Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
@@ -4443,3 +4445,5 @@ NAMESPACE: str
 def explain(name: str, device: torch.device | str | None=None) -> dict[str, str]: ...
 
 def why(name: str, device: torch.device | str | None=None) -> str: ...
+
+def function(op: Op | str) -> Callable[..., Any]: ...

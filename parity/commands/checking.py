@@ -34,19 +34,29 @@ def problems(op: Op) -> Iterator[str]:
     for case in op.cases:
         if case.large:
             continue
-        for line in _of_case(op, case):
+        for line in case_problems(op, case):
             if line not in seen:
                 seen[line] = case.name
                 yield f"{line}  [case {case.name}]"
 
 
-def _of_case(op: Op, case: Case) -> Iterator[str]:
+def case_problems(op: Op, case: Case) -> Iterator[str]:
+    """Problems that show in one case."""
     for check in (_launches, _contract, _accesses):
         try:
             yield from check(op, case)
         except (SpecError, ArgumentError) as error:
             yield str(error)
             return
+        except Exception as error:  # noqa: BLE001 - whatever an author's body raises is a finding
+            yield f"{_last_line(error)}: {type(error).__name__}: {error}"
+            return
+
+
+def _last_line(error: Exception) -> str:
+    """`file:line` where an exception was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"
 
 
 def _launches(op: Op, case: Case) -> Iterable[str]:
@@ -63,8 +73,7 @@ def _contract(op: Op, case: Case) -> Iterator[str]:
     try:
         found = expectations(inputs, call)
     except Exception as error:  # noqa: BLE001 - whatever an author's oracle raises is a finding
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        yield f"{last.filename}:{last.lineno}: the oracle failed, {type(error).__name__}: {error}"
+        yield f"{_last_line(error)}: the oracle failed, {type(error).__name__}: {error}"
         return
     for name, expected in found.items():
         value, magnitude = expected.reference.value, expected.reference.magnitude

@@ -100,7 +100,7 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
     # Before anything is started that would have to be waited for.
     assets.folder()
     decoder.check_installed()
-    ops = [op for op in map(specs.get, specs.names()) if op.family in JOB_FAMILIES]
+    ops = [op for op in map(specs.get, specs.built_in()) if op.family in JOB_FAMILIES]
     with beside(() if quick else ops, seed=seed, implementations=implementations, device=device) as cases:
         found = job.run(
             implementations=implementations,

@@ -47,6 +47,11 @@ def report(ops: Sequence[Op], out: Console) -> int | None:
     return len(problems)
 
 
+def module_of(framework: str) -> Any:
+    """How a framework makes wrong calls."""
+    return import_module(FRAMEWORKS[framework])
+
+
 def attempts(op: Op, module: Any) -> list[Outcome]:
     """Every wrong call that a framework can express; module: how it makes them."""
     shared: dict[int, Any] = {}

@@ -9,7 +9,6 @@ is drawn again; the values come from `parity.judge.inputs`, like cases'.
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ import numpy as np
 from parity.fuzz.layouts import layout as drawn_layout
 from parity.fuzz.layouts import pick
 from parity.fuzz.values import repeated, special, strides_of
+from parity.judge.again import again
 from parity.judge.inputs import KINDS, Inputs, Kind, generate, layout_of
 from parity.judge.runner import run_inputs
 from parity.record.records import CaseResult
@@ -94,7 +94,7 @@ def repeat_call(op: Op, seed: int, device: str, implementations: Sequence[str]) 
     """The command that runs implementations on a drawn call."""
     where = [] if device == "cpu" else ["--device", device]
     chosen = ["--seed", str(seed), "--count", "1", "--implementations", ",".join(implementations)]
-    return shlex.join(["python", "-m", "parity", "fuzz", op.name, *chosen, *where])
+    return again("fuzz", op, *chosen, *where)
 
 
 # -- sizes and attributes ------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ every JAX one: byte for byte in the same cases, otherwise within the sum of both
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import specs
+from parity.judge.again import again
 from parity.judge.compare import Comparison, Exact, Mask
 from parity.judge.expected import Expected, Side, expectations
 from parity.judge.flushing import flushed_references
@@ -403,7 +403,7 @@ def repeat_case(op: Op, case: Case, kind: Kind, seed: int, device: str, implemen
     """The command that runs implementations on one case, and on the same inputs."""
     where = [] if device == "cpu" else ["--device", device]
     chosen = ["--case", case.name, "--kind", kind, "--seed", str(seed), "--implementations", ",".join(implementations)]
-    return shlex.join(["python", "-m", "parity", "run", op.name, *chosen, *where])
+    return again("run", op, *chosen, *where)
 
 
 def run_all(

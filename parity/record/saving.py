@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import specs
 from parity.judge.expected import expectations
 from parity.judge.frameworks import registered
 from parity.judge.guard import bit_view
@@ -23,6 +24,7 @@ from parity.judge.inputs import Inputs, Raw
 from parity.record.records import CaseResult
 from specs.lang.call.bind import Call
 from specs.lang.declare.kernel import Attribute
+from specs.lang.declare.op import Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
 
@@ -40,7 +42,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-{imports}
+{imports}{loading}
 from torch_impl import ops
 
 with np.load(Path(__file__).with_name("arrays.npz")) as file:
@@ -76,7 +78,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-{imports}
+{imports}{loading}
 from jax_impl import ops
 
 jax.config.update("jax_enable_x64", {wide})
@@ -143,6 +145,7 @@ def script(inputs: Inputs, call: Call, implementation: str, device: str, title: 
     filled = {
         "title": f"{title}, {implementation} on {device}.",
         "imports": "".join(f"{line}\n" for line in sorted(imports)),
+        "loading": _loading(op),
         "device": _DEVICES.get(device, device) if framework == "jax" else device,
         "arguments": _arguments(inputs, framework),
         "call": f"{op.name}({', '.join((*passed, *words, f'implementation={name!r}'))})",
@@ -151,6 +154,12 @@ def script(inputs: Inputs, call: Call, implementation: str, device: str, title: 
         "wide": any(form.storage_bits == 64 for form in call.formats.values()),
     }
     return (_TORCH if framework == "torch" else _JAX).format(**filled) + _COMPARE
+
+
+def _loading(op: Op) -> str:
+    """Lines that register an operation of another package, unless that is installed."""
+    source = specs.source(op.name)
+    return f"\nimport specs\n\nspecs.load({source.name!r}, {source.folder!r})" if source.name else ""
 
 
 _DEVICES = {"xpu": "oneapi"}

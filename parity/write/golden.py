@@ -30,7 +30,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 def golden_files() -> Files:
     """Every generated file of the repository, by path from its root."""
-    ops = [specs.get(name) for name in specs.names()]
+    ops = [specs.get(name) for name in specs.built_in()]
     files: Files = {}
     for emitter in emitters().values():
         files[emitter.folder / "__init__.py"] = _index(emitter.folder.parts[0], ops)

@@ -44,7 +44,17 @@ def op_table(ops: Sequence[Op]) -> str:
     return "\n".join([introduction, *table(columns, rows), *(line for op in ops for line in _op(op))]) + "\n"
 
 
+def page(op: Op) -> str:
+    """One operation, for the documentation of its package."""
+    return "\n".join([*_described(op)[1:], "", f"{BOUND_SYMBOLS}."]) + "\n"
+
+
 def _op(op: Op) -> list[str]:
+    links = [f"[`{path}`](../{path})" for path in golden_paths(op)]
+    return [*_described(op), "", f"Generated source: {', '.join(links)}."]
+
+
+def _described(op: Op) -> list[str]:
     lines = ["", f"## {op.name}", "", op.doc]
     if op.definition:
         lines += ["", *op.definition.strip("\n").split("\n")]
@@ -53,8 +63,7 @@ def _op(op: Op) -> list[str]:
     lines += ["", "```python", call_text(op), "```"]
     for section in sections(op):
         lines += ["", *_section(section)]
-    links = [f"[`{path}`](../{path})" for path in golden_paths(op)]
-    return [*lines, "", f"Generated source: {', '.join(links)}."]
+    return lines
 
 
 def _section(section: Section) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import specs
+from parity.judge.again import load
 from parity.xpu.process import serve
 from parity.xpu.topologies import BY_NAME
 from specs.tile.launch.cases import case_call
@@ -40,6 +41,7 @@ class Compiler:
         from jax_impl.ahead import lower
         from jax_impl.platforms import matrix_units
 
+        load(request)
         op = specs.get(request["op"])
         formats = case_call(op, op.case(request["case"]), strided=False).formats.values()
         wide = any(form.storage_bits == 64 for form in formats)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import specs
+from parity.judge.again import load
 from parity.judge.compare import Comparison
 from parity.judge.expected import expectations
 from parity.judge.frameworks import Result
@@ -132,6 +133,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     obstacles = dict.fromkeys(reason for module in modules for reason in spirv.obstacles(module))
     if obstacles:
         return {"obstacle": "; ".join(obstacles)}
+    load(request)
     op = specs.get(request["op"])
     case = next(case for case in op.cases if case.name == request["case"])
     inputs = generate(op, case, request["kind"], request["seed"])

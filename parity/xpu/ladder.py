@@ -10,6 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final, Self
 
+from parity.judge.again import loading
 from parity.judge.inputs import KINDS
 from parity.judge.runner import seed_of
 from parity.xpu import native as offline
@@ -144,6 +145,7 @@ class Ladder:
             "tuned": dict(attempt.tuned),
             "cards": list(cards),
             "matrix_units": self._matrix_units,
+            **loading(attempt.op),
         }
 
     def _refused(self, attempt: Attempt, reply: Reply | None) -> KernelRow:

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("specs.tuned",),
         ("specs",),  # families
         ("specs.registry",),
+        ("specs.registration",),
         ("specs.export",),
     ),
     (
@@ -45,6 +46,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("parity.conformance", "parity.fuzz", "parity.models", "parity.report", "parity.write"),
         ("parity.xpu",),
         ("parity.commands", "parity.xpu.command"),
+        ("parity.testing",),
         ("parity.cli", "parity.__main__"),
     ),
     (
