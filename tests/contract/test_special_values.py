@@ -14,7 +14,7 @@ from specs.lang.declare.op import Op
 from specs.lang.formats.elements import ElementFormat
 from tests.contract import suite
 
-VALUES = {"NaN": np.nan, "infinity": np.inf, "-infinity": -np.inf}
+VALUES = {"NaN": np.nan, "infinity": np.inf}
 
 
 def holds(form: ElementFormat, value: float) -> bool:
@@ -23,15 +23,18 @@ def holds(form: ElementFormat, value: float) -> bool:
 
 
 def spoiled(inputs: Inputs, name: str, value: float, quarter: int = 2) -> Inputs:
-    """The same inputs with one special value in the middle of an array, or at another quarter of it."""
+    """The same inputs with one special value in the middle of an array, or at another quarter of it.
+
+    With an infinity a quarter before it the negative one, where the array may have negative values.
+    """
     raw = inputs.arrays[name].copy()
     form = inputs.formats[name]
     code = form.nan_code if np.isnan(value) else form.max_code + 1
     assert code is not None
-    at = raw.size * quarter // 4
-    raw.reshape(-1)[at] = np.array(code, form.storage_dtype).view(raw.dtype)
-    if value < 0:
-        raw.reshape(-1)[at] = encode(-decode(raw.reshape(-1)[at], form), form)
+    special = np.array(code, form.storage_dtype).view(raw.dtype)
+    if np.isinf(value) and inputs.op.array(name).role is not Role.SCALE:
+        raw.reshape(-1)[raw.size * (quarter - 1) // 4] = encode(-decode(special, form), form)
+    raw.reshape(-1)[raw.size * quarter // 4] = special
     return inputs.replaced(**{name: raw})
 
 
@@ -54,7 +57,6 @@ def places(infinite_scale: bool) -> list[tuple[str, str, str]]:
         for name, form in layout_of(specs.get(op), suite.base_case(specs.get(op))).formats.items()
         for text, value in VALUES.items()
         if form.is_float and holds(form, value)
-        if not (value == -np.inf and specs.get(op).array(name).role is Role.SCALE)  # scales are positive
         if infinite_scale == (not is_exact(specs.get(op)) and _is_infinite_scale(specs.get(op), name, value))
     ]
 
@@ -65,7 +67,10 @@ def test_special_values_stand_where_the_oracle_has_them(op: str, name: str, text
     case = suite.base_case(spec)
     inputs = spoiled(suite.inputs_of(spec, case), name, VALUES[text])
     assert not np.isfinite(decode(inputs.arrays[name], inputs.formats[name])).all()
-    for row in run_inputs(inputs, case, "random", implementations=suite.available(op, "cpu")):
+    names = suite.available(op, "cpu")
+    if text != "NaN":  # interpreters are slow, and compute with numpy what the same programs say of either
+        names = tuple(name for name in names if not name.endswith(suite.INTERPRETED))
+    for row in run_inputs(inputs, case, "random", implementations=names):
         assert row.status == "passed", f"{row.pair}: {row.reason}"
 
 

@@ -28,6 +28,7 @@ from specs.lang.declare.readiness import READY
 from specs.lang.errors import Unsupported
 from specs.tile.launch.cases import case_call, default_case
 from tests.rules.source import ROOT
+from tests.small import of_every_kind
 
 CUSTOM_CALLS = [export.DisabledSafetyCheck.custom_call(custom_call.TARGET)]
 UNLINKED = re.compile(r"tt\.precise_\w+|math\.(?:rsqrt|ceil)|__nv_\w+|__ocml_\w+|elementwise_inline_asm")
@@ -76,7 +77,7 @@ def test_every_operation_lowers(op: str, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", lowering("oneapi"))
-@pytest.mark.parametrize("op", specs.names())
+@pytest.mark.parametrize("op", of_every_kind())
 def test_lowering_again_gives_the_same(op: str, backend: str) -> None:
     before = lowered(op, backend)
     source.triton_ir.cache_clear()
