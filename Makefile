@@ -74,7 +74,7 @@ $(MODEL): requirements/model.txt $(INSTALLED)
 
 # numpy is loaded before any test file is read, and its products would take every core in every process.
 unit: $(MODEL) ## The tests alone.
-	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 # Two processes share the cores: threads of numpy's products would only wait for each other. The report has a section on
 # Intel GPUs: what `make xpu-parity` last found, or that it was not run.

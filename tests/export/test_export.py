@@ -356,16 +356,14 @@ PROGRAM = "import specs; from specs.export import to_json; print(*map(to_json, m
 
 
 def test_export_is_the_same_in_every_process(subprocess_environment: Callable[..., dict[str, str]]) -> None:
-    texts = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            cwd=ROOT,
-            env=subprocess_environment(PYTHONHASHSEED=seed),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "7")
-    ]
-    assert texts[0] == texts[1] == " ".join(to_json(specs.get(name)) for name in NAMES) + "\n"
-    assert not re.search(r"0x[0-9a-f]{8,}>|\bobject at\b", texts[0]), "an address depends on the process"
+    """There and here, with hashes of its own."""
+    text = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env=subprocess_environment(PYTHONHASHSEED="7"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert text == " ".join(to_json(specs.get(name)) for name in NAMES) + "\n"
+    assert not re.search(r"0x[0-9a-f]{8,}>|\bobject at\b", text), "an address depends on the process"
