@@ -1,6 +1,7 @@
 """The command line: `parity` or `python -m parity`.
 
     list, show     what there is, from the specs alone
+    new            an operation of your own, to start from
     emit           generated sources; checks and renews those that are checked in
     check          declarations and memory accesses, before a kernel runs
     conformance    wrong calls, which every implementation has to refuse
@@ -283,6 +284,23 @@ def emit(
         raise typer.Exit(emitting.check(files, renew=write, show_diff=diff, whole=every and target is None))
     else:
         emitting.print_files(files)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the operation, and of the module.")],
+    folder: Annotated[Path | None, typer.Option(help="Where to; a new folder NAME when left out.")] = None,
+) -> None:
+    """A package with one operation, its oracle, cases and tests, which passes them: the start of your own."""
+    from parity.commands import scaffold
+
+    try:
+        paths = scaffold.new(name, folder or Path(name))
+    except (SpecError, FileExistsError) as error:
+        raise typer.BadParameter(str(error)) from None
+    for path in paths:
+        say(console(), f"{path}")
+    say(console(), f"next: python -m parity --load {paths[0]} run {name}")
 
 
 # -- checking --------------------------------------------------------------------------------------------------------

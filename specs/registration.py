@@ -94,7 +94,9 @@ class Registry:
             known = self.built_in.get(op.name) or self._added.get(op.name, (None,))[0]
             if known is op:
                 return op
-            self._refuse(op, known)
+            self.check_name(op.name, op.where)
+            if not op.cases:
+                raise SpecError(f"{op.name} has no case", where=op.where, hint="what is compared are its cases")
             self._added[op.name] = op, self._source or source
             try:
                 for define in self._followers:
@@ -104,20 +106,17 @@ class Registry:
                 raise
         return op
 
-    def _refuse(self, op: Op, known: Op | None) -> None:
-        name, taken = op.name, {*self.built_in, *self._added}
-        if known is not None:
-            hint = f"that one is declared at {known.where}; one process has one operation of a name"
-            raise SpecError(f"an operation called {name!r} is registered already", where=op.where, hint=hint)
+    def check_name(self, name: str, where: str | None = None) -> None:
+        """Raises SpecError if an operation declared at `where` cannot have the name."""
+        taken = {*self.names()}
+        if name in taken:
+            hint = f"that one is declared at {self.get(name).where}; one process has one operation of a name"
+            raise SpecError(f"an operation called {name!r} is registered already", where=where, hint=hint)
         if not name.isidentifier() or iskeyword(name) or name.startswith("_") or name in RESERVED:
-            raise SpecError(
-                f"{name!r} is no name for an operation", where=op.where, hint="it becomes that of functions"
-            )
+            raise SpecError(f"{name!r} is no name for an operation", where=where, hint="functions are called so")
         # torch's operators that write into given results are called so.
         if name.removesuffix("_out") in taken or f"{name}_out" in taken:
-            raise SpecError(f"{name!r} is taken by an operator of torch", where=op.where, hint="choose another name")
-        if not op.cases:
-            raise SpecError(f"{name} has no case", where=op.where, hint="cases=(Case(...),) are what is compared")
+            raise SpecError(f"{name!r} is taken by an operator of torch", where=where, hint="choose another name")
 
     def follow(self, define: Callable[[Op], None]) -> None:
         """Calls `define` with every operation, and from now on with every new one."""
