@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -128,6 +128,24 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
     written = {a.name: kept[a.name].tensor for a in op.mutated if a.name in kept}
     written |= zip(_returned_names(inputs), fresh, strict=True)
     return {name: from_torch(tensor) for name, tensor in written.items()}
+
+
+def run_guarded(
+    function: Callable[..., Any], inputs: Sequence[Any], arrays: Mapping[int, ElementFormat], device: str
+) -> Any:
+    """What a torch function of a user returns for arrays and other values.
+
+    arrays: positions of the arrays among the inputs, with their formats.
+
+    Raises:
+        OutOfBoundsWrite: guard bytes, or an array, have changed.
+    """
+    kept = {i: _guarded_tensor(np.ascontiguousarray(inputs[i]), form, device) for i, form in arrays.items()}
+    with _filled_allocations():
+        returned = function(*(kept[i].tensor if i in kept else given for i, given in enumerate(inputs)))
+    for i, tensor in kept.items():
+        tensor.check(f"input {i}", inputs[i], read_only=True)
+    return returned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

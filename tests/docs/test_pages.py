@@ -15,7 +15,7 @@ from tests.rules.source import ROOT, repository_files
 PAGES = sorted(ROOT / path for path in repository_files() if path.suffix == ".md")
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)\s]*)\)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-RUN = ("README.md", "docs/cpu.md")
+RUN = ("README.md", "docs/cpu.md", "docs/comparing.md")
 """Pages whose Python blocks are run here; tests/tile runs those of docs/authoring.md."""
 
 

@@ -43,6 +43,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("parity.record.pictures", "parity.record.records"),
         ("parity.judge.runner",),
         ("parity.record", "parity.show"),
+        ("parity.functions",),
         ("parity.conformance", "parity.fuzz", "parity.models", "parity.report", "parity.write"),
         ("parity.xpu",),
         ("parity.commands", "parity.xpu.command"),
