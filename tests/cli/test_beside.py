@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -29,5 +30,6 @@ def test_what_fails_there_fails_here() -> None:
 
 
 def test_nothing_to_do() -> None:
-    with beside((), device="cpu") as begun:
+    work: tuple[Callable[[], int], ...] = ()
+    with beside(work, device="cpu") as begun:
         assert begun.results() == ()

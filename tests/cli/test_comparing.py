@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 import specs
 from parity.cli import app
 from parity.commands import comparing
+from parity.commands.beside import beside
 from parity.models.decoder import job as decoder
 from parity.models.minilm import assets
 from parity.models.minilm import job as minilm
@@ -54,7 +55,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[CaseResult]:
 
     ASKED.clear()
     monkeypatch.setattr(comparing, "run_all", run_all)
-    monkeypatch.setattr(comparing, "beside", partial(comparing.beside, cores=1))  # another process has its own runner
+    monkeypatch.setattr(comparing, "beside", partial(beside, cores=1))  # another process has its own runner
     return results
 
 
