@@ -7,6 +7,7 @@
     conformance    wrong calls, which every implementation has to refuse
     casts          every code of every format in every other, as a device casts it
     run, job       comparisons of both frameworks with each other and with the oracle
+    bisect         the statement at which an implementation and numpy part
     fuzz           the same for calls drawn at random
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
@@ -389,6 +390,37 @@ def run(
     )
     asked = Asked(ops=tuple(ops or ()), cases=cases, implementations=names if implementations else (), device=device)
     raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder, rows=every))
+
+
+@app.command()
+def bisect(
+    op: OpName,
+    case: Annotated[str | None, typer.Option(help="Case to run; the first when left out.")] = None,
+    kind: Annotated[str, typer.Option(help="exact or random.")] = "random",
+    seed: SeedOption = 0,
+    implementations: Annotated[
+        str | None, typer.Option(help="torch:eager, jax:xla or both; what is installed of them when left out.")
+    ] = None,
+) -> None:
+    """The first statement, with the author's file and line, at which an implementation and numpy part.
+
+    Every statement of the tile program runs on numpy's operands, so that a difference is its own. Status 1 when one
+    differs.
+    """
+    from parity.commands import bisecting
+    from parity.judge.frameworks import FRAMEWORKS
+    from parity.judge.statements import LIBRARIES
+
+    spec = _op(op)
+    names = [name for name in LIBRARIES if FRAMEWORKS[name.partition(":")[0]].missing("cpu") is None]
+    if implementations is not None:
+        names = list(_implementations(implementations))
+        for name in names:
+            if name not in LIBRARIES:
+                raise typer.BadParameter(f"{name} does not run statement by statement; {', '.join(LIBRARIES)} do")
+    (chosen,) = _kinds([kind])
+    found = bisecting.report(spec, _case(spec, case), chosen, seed, names, console())
+    raise typer.Exit(int(bool(found)) if names else NOT_RUN)
 
 
 @app.command()

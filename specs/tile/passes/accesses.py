@@ -87,7 +87,7 @@ def _run_step(
         flat, strides = memory[name].view(NUMPY_DTYPES[param.element]), place.strides
         if param.swapped:
             assert not param.written
-            flat, strides = _swapped(flat, place)
+            flat, strides = swapped(flat, place)
         buffers[param.name] = Buffer(flat, strides)
         if param.written and name in stores:
             counts[param.name] = stores[name].reshape(-1, flat.itemsize)
@@ -103,8 +103,8 @@ def _run_step(
             )
 
 
-def _swapped(flat: NDArray, place: Memory) -> tuple[NDArray, tuple[int, ...]]:
-    """An argument with its last two dimensions swapped."""
+def swapped(flat: NDArray, place: Memory) -> tuple[NDArray, tuple[int, ...]]:
+    """An argument with its last two dimensions swapped, and its strides."""
     *outer, rows, columns = place.sizes
     packed = np.ascontiguousarray(flat.reshape(*outer, columns, rows).swapaxes(-1, -2))
     return packed.reshape(-1), tuple(prod(place.sizes[i + 1 :]) for i in range(len(place.sizes)))
