@@ -24,7 +24,8 @@ Generated. Specialised on
     BLOCK_K = 128
     GROUP_M = 1
     num_warps = 4
-    num_stages = 4
+    num_stages = 5
+    SWAP_AB = 1
     offsets = 64-bit
 """
 
@@ -33,7 +34,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as plgpu
 
-from jax_impl.platforms.triton_ops import dot_fp8, fma, pipelined
+from jax_impl.platforms.triton_ops import dot_fp8, fma, pipelined, transposed
 
 
 def grouped_gemm_fp8(
@@ -72,11 +73,11 @@ def grouped_gemm_fp8(
     pair = plgpu.load(order_ref.at[row], mask=(row >= 0) & (row < R), other=0)
     source = jnp.maximum(jnp.minimum(jax.lax.div(pair, jnp.full((BLOCK_M,), topk, jnp.int32)), TA - 1), 0)
     steps = jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0))  # specs/moe/grouped.py:97
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/moe/grouped_fp8.py:57
+    acc = jnp.full((BLOCK_N, BLOCK_M), 0.0, jnp.float32)  # specs/moe/grouped_fp8.py:61
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)  # specs/moe/grouped_fp8.py:48
     offs_n = tile_n * BLOCK_N + arange_128
-    def step(k, carry):  # specs/moe/grouped_fp8.py:57
-        k = pipelined(k, 4, warps=4)
+    def step(k, carry):  # specs/moe/grouped_fp8.py:61
+        k = pipelined(k, 5, warps=4)
         (acc_2,) = carry
         offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:119
         a = plgpu.load(a_ref.at[source[:, None], offs_k[None, :]])
@@ -86,12 +87,13 @@ def grouped_gemm_fp8(
         scale = plgpu.load(b_scale_ref.at[expert_1, jax.lax.div(tile_n_1 * BLOCK_N, jnp.int32(group)), k])
         by_row = plgpu.load(a_scale_ref.at[source, k])  # specs/moe/grouped.py:118
         scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:52
-        # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = dot_fp8(a, b)
-        return (fma(product, scale_1, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/moe/grouped_fp8.py:57
+        # Columns of b are rows of the matrix instruction; of Hopper's 64 the few rows of a would leave most empty.
+        product = dot_fp8(transposed(b), transposed(a))
+        return (fma(product, transposed(scale_1), acc_2),)
+    (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/moe/grouped_fp8.py:61
+    acc_3 = transposed(acc_1)
     mask_r = row < jnp.where(live, end, 0)  # specs/moe/grouped.py:126
     plgpu.store(
-        c_ref.at[row[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16),
+        c_ref.at[row[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16),
         mask=jnp.broadcast_to(mask_r[:, None], (BLOCK_M, BLOCK_N))
     )

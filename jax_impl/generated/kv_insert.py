@@ -11,9 +11,9 @@ Generated. Specialised on
     D = 128
     DV = 128
     even_heads = True
-    BLOCK_T = 4
-    BLOCK_H = 8
-    num_warps = 4
+    BLOCK_T = 2
+    BLOCK_H = 4
+    num_warps = 2
     num_stages = 1
 """
 
@@ -28,8 +28,8 @@ def kv_insert(
     key_cache_ref, value_cache_ref,
     *, TS, PAGES, PAGE,
 ):
-    BLOCK_T = 4
-    BLOCK_H = 8
+    BLOCK_T = 2
+    BLOCK_H = 4
     token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/cache/kv_insert.py:85
     head = pl.program_id(1) * BLOCK_H + jnp.arange(BLOCK_H, dtype=jnp.int32)
     index = jnp.arange(128, dtype=jnp.int32)[None, None, :]  # specs/cache/kv_insert.py:98

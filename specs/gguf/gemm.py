@@ -14,6 +14,7 @@ With invariant=True a row of C has the same bits whatever the number of rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step
 from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
 from specs.lang.formats.ggml import BLOCKS, BY_NAME
 from specs.lang.formats.packed import PackedBlock
+from specs.tile.library.packed import groups_as_columns, has_vectors
 from specs.tuned import tuned
 
 _FLOATS = (BF16, F16, F32)
@@ -90,8 +92,11 @@ SPLITS = splits_axis(programs=512 + 512 * _SMALL, least=512, most=16)
 def _configs() -> tuple[Config, ...]:
     # Steps shorter than a block of 256 go through it part by part: programs are shorter, and read scales more often.
     few, fewest = FREE_TILES.and_(M <= 16), FREE_TILES.and_(M <= 8)
+    by_group = _any_of(f for f in BLOCKS if f.elements == SUPER and groups_as_columns(f) and has_vectors(f))
+    one_row = FREE_TILES.and_(M.equals(1)).and_(_WHOLE).and_(by_group)
     halves = _any_of(form for form in BLOCKS if form.elements == SUPER and form.bytes % 4)
     cuda: dict[str, Expr | None] = {
+        "one_row": one_row,
         "fewest_rows_small_blocks": fewest.and_(_WHOLE).and_(_SMALL),
         "few_rows_small_blocks": few.and_(_WHOLE).and_(_SMALL),
         "fewest_rows_16_bit_words": fewest.and_(_WHOLE).and_(halves),
@@ -102,23 +107,32 @@ def _configs() -> tuple[Config, ...]:
         "rest": _WHOLE,
         "rest_short": None,
     }
+    words = _any_of(form for form in BLOCKS if form.elements == SUPER and not form.bytes % 4)
+    # XLA's compiler fetches rows of A ahead only where one product takes them, so sums of A are none.
+    pallas = {
+        "one_row": one_row,
+        "fewest_rows": fewest.and_(_WHOLE).and_(words),
+        "few_rows": few.and_(_WHOLE).and_(words),
+    }
     rows = {name: cuda[name] for name in ("few_rows", "few_rows_short", "rest", "rest_short")}
     host = {"whole": _WHOLE, "short": None}
     return (
+        *tuned("cuda.pallas", "gguf_gemm", **pallas),
         *tuned("cuda", "gguf_gemm", **cuda),
         *tuned("xpu", "gguf_gemm", **rows),
         *tuned("cpu", "gguf_gemm", **host),
-        *tuned("interpret", "gguf_gemm", **host),
+        *tuned("interpret", "gguf_gemm", one_row=one_row, **host),
     )
 
 
 def _tunables() -> tuple[Tunable, ...]:
     kept = {tunable.name: tunable for tunable in tunables(least_rows=8)}
     return (
-        kept["BLOCK_M"],
+        replace(kept["BLOCK_M"], values=(1, *kept["BLOCK_M"].values)),
         kept["BLOCK_N"],
         Tunable(name="STEP", values=(32, 64, 128, 256), doc="elements of K per step of the loop"),
-        Tunable(name="WIDE", values=(0, 1), doc="whether the bytes of a block are loaded at once"),
+        Tunable(name="WIDE", values=(0, 1, 2), doc="what is loaded at once: a run, numbers of a block, all its codes"),
+        Tunable(name="SUM_BY_DOT", values=(0, 1), doc="whether A is summed by products with ones"),
         kept["GROUP_M"],
         Tunable(name="num_warps", values=(1, *kept["num_warps"].values)),
         kept["num_stages"],
@@ -187,11 +201,13 @@ GGUF_GEMM = Op(
         _case("q2-k", "Q2_K", 2, 8, 256),
         _case("q3-k", "Q3_K", 2, 8, 256),
         _case("q4-k-splits", "Q4_K", 2, 9, 2304, bias=True, formats=(("bias", BF16),)),
+        _case("q4-k-one-row", "Q4_K", 1, 9, 1024, bias=True, formats=(("a", F16),), attributes=(("out_dtype", F32),)),
         _case("q5-k-rows", "Q5_K", 33, 8, 256, attributes=(("out_dtype", F32), ("invariant", True))),
         _case("q6-k", "Q6_K", 2, 8, 256, formats=(("a", F16),)),
         _case("iq4-nl", "IQ4_NL", 2, 20, 64),
         _case("mxfp4", "MXFP4", 2, 20, 64),
         _case("no-rows", "Q4_K", 0, 16, 256),
+        _case("decode-one-row", "Q4_K", 1, 4096, 14336, large=True),
         _case("decode", "Q4_K", 16, 4096, 14336, large=True, golden=True),
         _case("decode-q6-k", "Q6_K", 1, 4096, 14336, large=True),
     ),

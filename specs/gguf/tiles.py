@@ -5,7 +5,9 @@ float32: by the group's code first, and the sum over the groups by the number of
 of the activations of its group. So operands are never rounded, whatever the range of the scales.
 
 Tiles are tiles of the transposed result, W A^T: rows of the weight are the rows of a matrix instruction, where four
-threads share a row and its scales; as columns eight would.
+threads share a row and its scales; as columns eight would. Its columns are rows of A, and with a single row of A groups
+of the block: A is then spread over as many columns, each with the elements of one group and zeros, so that the sums of
+all groups come out side by side, and every thread scales those that it has.
 """
 
 from __future__ import annotations
@@ -14,15 +16,15 @@ from typing import Any
 
 from specs.gemm.splits import step_of, steps_of
 from specs.gemm.tiles import finish, span, tile_position
-from specs.lang.formats.elements import F16, F32
+from specs.lang.formats.elements import F16, F32, INT32
 from specs.lang.formats.ggml import BY_NAME
 from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
-from specs.tile.frontend.trace import Tile
-from specs.tile.language import dot, fori_loop, minimum, program_id, reduce_sum, rescale, zeros
-from specs.tile.library.packed import PackedTile, segment
+from specs.tile.frontend.trace import Tile, fail
+from specs.tile.language import arange, dot, fori_loop, full, load, minimum, program_id, reduce_sum, rescale, zeros
+from specs.tile.library.packed import PackedTile, groups_as_columns, segment
 
-_FEW = 16
-"""Rows of A up to which a dot with ones adds them up: the sum has the layout of the other dot at once."""
+_LEAST_COLUMNS = 8
+"""Of a matrix instruction."""
 
 
 def gguf_gemm(p: Any) -> None:
@@ -50,11 +52,14 @@ def gguf_gemm(p: Any) -> None:
                 parts=parts,
                 wide=p.WIDE,
             )
-            acc = product(p, weight, k * p.STEP + i * form.elements, acc, rows)
+            start = k * p.STEP + i * form.elements
+            acc = product_of_row(p, weight, start, acc, tile_m) if one_row else product(p, weight, start, acc, rows)
         return acc
 
-    acc = fori_loop(0, steps, step, zeros((p.BLOCK_N, p.BLOCK_M)), stages=p.num_stages)
-    acc = acc.transpose()
+    one_row = p.BLOCK_M == 1
+    acc = zeros((p.BLOCK_N, form.groups if one_row else p.BLOCK_M))
+    acc = fori_loop(0, steps, step, acc, stages=p.num_stages)
+    acc = reduce_sum(acc, axis=1)[None, :] if one_row else acc.transpose()
     if split is None:
         finish(p, acc, rows, cols)
     else:
@@ -73,7 +78,7 @@ def product(p: Any, weight: PackedTile, start: Tile, acc: Tile, rows: Slice) -> 
             partial = dot(weight.factors(first, depth, operand), a, partial)
             if form.minimum is None:
                 continue
-            if p.BLOCK_M <= _FEW:
+            if p.SUM_BY_DOT:
                 total = dot(weight.ones(first, depth, operand), a, total)
             else:
                 added = reduce_sum(a.to(F32), axis=0)[None, :]
@@ -87,11 +92,38 @@ def product(p: Any, weight: PackedTile, start: Tile, acc: Tile, rows: Slice) -> 
     acc = acc + (sums * scale if form.scale.element == F16 else rescale(sums, scale))
     if form.minimum is None or lows is None:
         return acc
-    low = lows * weight.number(form.minimum)[:, None]
-    return acc - low if form.subtracted else acc + low
+    low = weight.number(form.minimum)[:, None]
+    return acc - lows * low if form.subtracted else acc + lows * low
+
+
+def product_of_row(p: Any, weight: PackedTile, start: Tile, acc: Tile, row: Tile) -> Tile:
+    """acc [n, groups] plus one block's sums of each group, for a single row of A."""
+    form, operand = weight.form, p.a.element
+    if not groups_as_columns(form) or form.groups < _LEAST_COLUMNS or weight.parts > 1:
+        raise fail(f"BLOCK_M = 1 with {form.name}", "for whole blocks with codes in one plane and at least 8 groups")
+    group = arange(form.groups)[:, None]
+    rows = full((form.groups, 1), 0, INT32) + row
+    sums: Tile | None = None
+    for number in range(8 // form.codes.planes[0].bits):
+        factors, element, of_group = weight.every_byte(number, operand)
+        a = load(p.a, (rows, start + element[None, :]), of_group[None, :] == group)
+        sums = dot(factors, a.transpose(), sums)
+    assert sums is not None
+    scale = weight.number(form.scale)[:, None]
+    scale = scale if form.sub_scales is None else weight.codes_of_groups(form.sub_scales) * scale
+    acc = acc + sums * scale
+    if form.minimum is None:
+        return acc
+    # Sums of A over the groups, of which each is a column by itself: no zeros are multiplied.
+    own = load(p.a, (rows, start + group * form.group + arange(form.group)[None, :]))
+    total = dot(full((p.BLOCK_N, form.group), 1.0, operand), own.transpose())
+    low = weight.number(form.minimum)[:, None]
+    low = low if form.sub_minima is None else weight.codes_of_groups(form.sub_minima) * low
+    return acc - total * low if form.subtracted else acc + total * low
 
 
 def _plus(acc: Tile | None, x: Tile, factor: Tile | None) -> Tile:
-    """acc + x * factor, of rows; without a factor x."""
-    x = x if factor is None else x * factor[:, None]
-    return x if acc is None else acc + x
+    """acc + x * factor, of rows; without a factor x. Products have no names, so that they are contracted."""
+    if factor is None:
+        return x if acc is None else acc + x
+    return x * factor[:, None] if acc is None else acc + x * factor[:, None]

@@ -22,7 +22,7 @@ from specs.gemm.scaled import group_scale, invariant, scale_stages, tunables, we
 from specs.gemm.tiles import span
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref, cdiv
-from specs.lang.declare.kernel import Array, Attribute, Config, Constraint, Kernel, Role
+from specs.lang.declare.kernel import Array, Attribute, Config, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Op, Reference, definition_of, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, E8M0, F16, F32, ElementFormat
@@ -45,17 +45,21 @@ def grouped_gemm_fp8(p: Any) -> None:
     def step(k: Tile, acc: Tile) -> Tile:
         depth = span(k, p.BLOCK_K)
         a = activations(p, at, depth)
-        b = load_block(p.b, (at.expert, depth, cols))
+        b = load_block(p.b, (at.expert, depth, cols)).to(a.element)
         scale = group_scale(weight, (at.expert,), k, cols.start // p.BLOCK_N, at.rows, cols)
         if p.a_scale is not None:
             by_row = rows_of(p.a_scale, at, k if size == p.BLOCK_K else (k * p.BLOCK_K) // size).to(F32)
             scale = multiply(by_row, scale)[:, None] if not scale.shape else multiply(by_row[:, None], scale)
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        return acc + rescale(dot(a, b.to(a.element)), scale)
+        if not p.SWAP_AB:
+            return acc + rescale(dot(a, b), scale)
+        # Columns of b are rows of the matrix instruction; of Hopper's 64 the few rows of a would leave most empty.
+        return acc + rescale(dot(b.transpose(), a.transpose()), scale.transpose() if scale.shape else scale)
 
     steps = steps_of(p, at, p.BLOCK_K)
-    acc = fori_loop(0, steps, step, zeros((p.BLOCK_M, p.BLOCK_N)), stages=scale_stages(p))
-    finish(p, acc, at, cols)
+    shape = (p.BLOCK_N, p.BLOCK_M) if p.SWAP_AB else (p.BLOCK_M, p.BLOCK_N)
+    acc = fori_loop(0, steps, step, zeros(shape), stages=scale_stages(p))
+    finish(p, acc.transpose() if p.SWAP_AB else acc, at, cols)
 
 
 def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
@@ -135,7 +139,10 @@ _KERNEL = Kernel(
         ),
         invariant(),
     ),
-    tunables=tunables(),
+    tunables=(
+        *tunables(),
+        Tunable(name="SWAP_AB", values=(0, 1), doc="whether rows of a are the columns of a matrix instruction"),
+    ),
     configs=_configs(),
     static_conditions=grouped.static_conditions(),
     grid=grouped.grid(),

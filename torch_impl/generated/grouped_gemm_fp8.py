@@ -24,7 +24,8 @@ Generated. Specialised on
     BLOCK_K = 128
     GROUP_M = 1
     num_warps = 4
-    num_stages = 4
+    num_stages = 5
+    SWAP_AB = 1
     offsets = 64-bit
 """
 
@@ -73,10 +74,10 @@ def grouped_gemm_fp8(
     pair = tl.load(order_ptr + row.to(tl.int64), mask=(row >= 0) & (row < R), other=0)
     source = tl.maximum(tl.minimum(pair // topk, TA - 1), 0)
     steps = tl.where(owned, tl.cdiv(K, BLOCK_K), 0)  # specs/moe/grouped.py:97
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/moe/grouped_fp8.py:57
+    acc = tl.full([BLOCK_N, BLOCK_M], 0.0, tl.float32)  # specs/moe/grouped_fp8.py:61
     arange_128 = tl.arange(0, BLOCK_K)  # specs/moe/grouped_fp8.py:48
     offs_n = tile_n * BLOCK_N + arange_128
-    for k in tl.range(steps, num_stages=4):  # specs/moe/grouped_fp8.py:57
+    for k in tl.range(steps, num_stages=5):  # specs/moe/grouped_fp8.py:61
         offs_k = k * BLOCK_K + arange_128  # specs/moe/grouped.py:119
         a = tl.load(a_ptr + (source[:, None].to(tl.int64) * stride_a0 + offs_k[None, :].to(tl.int64)))
         # specs/moe/grouped_fp8.py:48
@@ -99,11 +100,12 @@ def grouped_gemm_fp8(
         # specs/moe/grouped.py:118
         by_row = tl.load(a_scale_ptr + (source.to(tl.int64) * stride_a_scale0 + tl.cast(k, tl.int64)))
         scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:52
-        # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = tl.dot(a, b)
-        acc = acc + product * scale_1
+        # Columns of b are rows of the matrix instruction; of Hopper's 64 the few rows of a would leave most empty.
+        product = tl.dot(tl.permute(b, [1, 0]), tl.permute(a, [1, 0]))
+        acc = acc + product * tl.permute(scale_1, [1, 0])
+    acc_1 = tl.permute(acc, [1, 0])  # specs/moe/grouped_fp8.py:62
     mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:126
     tl.store(
-        c_ptr + (row[:, None].to(tl.int64) * N + offs_n[None, :].to(tl.int64)), acc.to(tl.bfloat16),
+        c_ptr + (row[:, None].to(tl.int64) * N + offs_n[None, :].to(tl.int64)), acc_1.to(tl.bfloat16),
         mask=mask_r[:, None]
     )

@@ -11,9 +11,9 @@ Generated. Specialised on
     D = 128
     DV = 128
     even_heads = True
-    BLOCK_T = 4
-    BLOCK_H = 8
-    num_warps = 4
+    BLOCK_T = 2
+    BLOCK_H = 4
+    num_warps = 2
     num_stages = 1
 """
 
@@ -31,8 +31,8 @@ def kv_insert(
     stride_key_cache0, stride_key_cache1, stride_key_cache2,
     stride_value_cache0, stride_value_cache1, stride_value_cache2,
 ):
-    BLOCK_T: tl.constexpr = 4
-    BLOCK_H: tl.constexpr = 8
+    BLOCK_T: tl.constexpr = 2
+    BLOCK_H: tl.constexpr = 4
     token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/cache/kv_insert.py:85
     head = tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)
     index = tl.arange(0, 128)[None, None, :]  # specs/cache/kv_insert.py:98

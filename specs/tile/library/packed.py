@@ -18,6 +18,8 @@ from specs.tile.language import ArrayHandle, arange, full, load_view, multiply, 
 
 _LEAST = 16
 """Shortest segment, which is the shortest contraction of a dot."""
+_VECTOR = 16
+"""Bytes of the widest loads of a thread."""
 _MAGIC_BITS, _MAGIC = 0x4B000000, 8388608.0  # 2**23: a small integer ORed into its mantissa is that integer added
 
 
@@ -31,13 +33,26 @@ def word_bytes(form: PackedBlock) -> int:
     return gcd(form.bytes, 4)
 
 
+def groups_as_columns(form: PackedBlock) -> bool:
+    """Whether `PackedTile.every_byte` and `PackedTile.codes_of_groups` know a block."""
+    (plane, *more), fields = form.codes.planes, (form.sub_scales, form.sub_minima)
+    by_four = all(part.run % 4 == 0 for codes in fields if codes for part in codes.planes)
+    return not more and plane.regular and plane.run % form.group == 0 and word_bytes(form) == 4 and by_four
+
+
+def has_vectors(form: PackedBlock) -> bool:
+    """Whether blocks begin at multiples of four words."""
+    return form.bytes % _VECTOR == 0
+
+
 class PackedTile:
     """One block of each of several rows, or one part of it.
 
     array: bytes [rows, bytes of a row]. row: indices, i32 [n]. block: which block of the row, an i32 scalar.
     live: rows that may be read; all bits of the others are zero.
     part, parts: which of how many equal parts, an i32 scalar; elements and groups are then counted from its first.
-    wide: load all bytes of a plane at once and take the runs out of that tile. Tiles of elements are [n, elements].
+    wide: what is loaded at once. 0: a run; 1: also four words of numbers and codes of groups, in blocks of whole 16
+    bytes; 2: also all bytes of a plane, in place of runs. Tiles of elements are [n, elements].
     """
 
     def __init__(
@@ -50,14 +65,14 @@ class PackedTile:
         *,
         part: Tile | None = None,
         parts: int = 1,
-        wide: bool = False,
+        wide: int = 0,
     ) -> None:
         if form.groups % parts:
             raise fail(f"{parts} parts of {form.groups} groups of {form.name}", "let a part have whole groups")
         self.part, self.parts = part, parts
         self.array, self.form, self.row, self.live = array, form, row, live
         self.start = block * form.bytes
-        self.wide = wide and parts == 1
+        self.wide = wide if parts == 1 else 0
         self._words: dict[int, Tile] = {}
         self._runs: dict[tuple[int, ...], Tile] = {}
         self._codes_of_groups: dict[tuple[Codes, int], Tile] = {}
@@ -166,6 +181,8 @@ class PackedTile:
         """Some bits of the block, from bit `shift` of a byte on, i32 [n]."""
         width = word_bytes(self.form)
         at = byte - byte % width
+        if at not in self._words and self.wide and has_vectors(self.form):
+            self._load_words(at - at % _VECTOR)
         if at not in self._words:
             element = {1: UINT8, 2: INT16, 4: INT32}[width]
             word = load_view(self.array, self.row, self.start + at if at else self.start, 0, element, self.live)
@@ -173,6 +190,24 @@ class PackedTile:
         shift += 8 * (byte - at)
         word = self._words[at] >> shift if shift else self._words[at]
         return word if bits == 32 else word & ((1 << bits) - 1)
+
+    def _load_words(self, byte: int) -> None:
+        """Loads four words from a byte on."""
+        start = self.start + byte if byte else self.start
+        place = arange(4)[None, :]
+        even, odd = split_pairs(load_view(self.array, self._beside(self.row), start, place, INT32, self._live()))
+        for first, pair in ((byte, even), (byte + 4, odd)):
+            words = (word.reshape(*self.row.shape) for word in split_pairs(pair))
+            self._words |= dict(zip((first, first + 8), words, strict=True))
+
+    def codes_of_groups(self, codes: Codes) -> Tile:
+        """The codes of all groups, float32 [n, groups]."""
+        group = arange(codes.count)[None, :]
+        words = [self._beside(self._four_codes(codes, index)) for index in range(codes.count // 4)]
+        word = words[0]
+        for index, other in enumerate(words[1:], start=1):
+            word = where(group >= 4 * index, other, word)
+        return self._plain((word >> ((group % 4) * 8)) & ((1 << codes.bits) - 1), codes)
 
     def _plain(self, code: Tile, codes: Codes) -> Tile:
         """Values of i32 codes without a table, float32."""
@@ -241,9 +276,9 @@ class PackedTile:
 
     def _run(self, plane: Plane, byte: tuple[int, ...], count: int) -> Tile:
         """Consecutive bytes of a plane, from one that depends on the part on."""
-        if byte not in self._runs and self.wide and plane.regular and plane.run >= count:
+        if byte not in self._runs and self.wide == 2 and plane.regular and plane.run >= count:
             first, size = plane.spots[0][0], plane.count * plane.bits // 8
-            tiles = [self._bytes(self.start + first if first else self.start, size)]
+            tiles = [self._whole(plane)]
             while len(tiles) * count < size:
                 tiles = [half for tile in tiles for half in halves(tile)]
             self._runs |= {(first + i * count,): tile for i, tile in enumerate(tiles)}
@@ -251,6 +286,33 @@ class PackedTile:
             at = self._of_part(byte)
             self._runs[byte] = self._bytes(self.start if isinstance(at, int) and not at else self.start + at, count)
         return self._runs[byte]
+
+    def _whole(self, plane: Plane) -> Tile:
+        """All bytes of a regular plane."""
+        first, size = plane.spots[0][0], plane.count * plane.bits // 8
+        if (first, size) not in self._runs:
+            self._runs[first, size] = self._bytes(self.start + first if first else self.start, size)
+        return self._runs[first, size]
+
+    def every_byte(self, number: int, operand: ElementFormat) -> tuple[Tile, Tile, Tile]:
+        """The values of one code per byte of the plane, [n, bytes]; which elements these are and their groups, [bytes].
+
+        number: which of the codes of a byte. Exact in bfloat16 and float16. Needs `groups_as_columns`.
+        """
+        codes, (plane,) = self.form.codes, self.form.codes.planes
+        per_byte, packed, each = 8 // plane.bits, self._whole(plane), plane.run // self.form.group
+        column = arange(packed.shape[1])
+        run, place = column // plane.run, column % plane.run
+        element = run * (plane.run * per_byte) + place + number * plane.run
+        # Not element // group, from which Triton does not see that neighbours are in one group.
+        group = run * (each * per_byte) + number * each
+        group = group if each == 1 else group + place // self.form.group
+        if plane.bits == 4 and not codes.table and operand != F32:
+            zero = None if codes.offset == 8 else full((1, 1), float(codes.offset), operand)
+            return nibble(packed, number == 1, operand, zero), element, group
+        code = (packed.to(INT32) >> (number * plane.bits)) & ((1 << plane.bits) - 1)
+        values = _looked_up(code, codes.table) if codes.table else self._plain(code, codes)
+        return values.to(operand), element, group
 
     def _bytes(self, start: Tile, count: int) -> Tile:
         return load_view(self.array, self._beside(self.row), start, self._element(count), UINT8, self._live())
