@@ -364,6 +364,9 @@ def run(
             writable=True,
         ),
     ] = None,
+    minimise: Annotated[
+        bool, typer.Option("--minimise", help="With --save: also the smallest call that fails, of every failure.")
+    ] = False,
     json_file: JsonOption = None,
     report: ReportOption = None,
     xpu: LadderOption = None,
@@ -384,9 +387,18 @@ def run(
         for name in cases:
             _case(op, name)
     _known_somewhere(chosen, cases)
-    names = _implementations(implementations)
+    names, where = _implementations(implementations), _device(device)
+    if minimise and save is None:
+        raise typer.BadParameter("--minimise goes with --save")
     record = comparing.run_cases(
-        chosen, seed=seed, implementations=names, kinds=_kinds(kind), device=_device(device), cases=cases, save=save
+        chosen,
+        seed=seed,
+        implementations=names,
+        kinds=_kinds(kind),
+        device=where,
+        cases=cases,
+        save=save,
+        smaller=minimise,
     )
     asked = Asked(ops=tuple(ops or ()), cases=cases, implementations=names if implementations else (), device=device)
     raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked, ladder=ladder, rows=every))

@@ -34,11 +34,13 @@ def run_cases(
     device: str,
     cases: Sequence[str] = (),
     save: Path | None = None,
+    smaller: bool = False,
 ) -> RunRecord:
     """Cases of some operations, with a progress bar on terminals; an interrupt ends it early.
 
     cases: names of those to run; all cases where none is named.
     save: folder for the inputs of every case that failed, and of every case that was named.
+    smaller: for every case that failed also the inputs of the smallest call that fails.
     """
     watch, found = Stopwatch(), list[CaseResult]()
     total = sum(not cases or case.name in cases for op in ops for case in op.cases) * len(kinds)
@@ -49,6 +51,8 @@ def run_cases(
             found.extend(rows)
             if save is not None and (cases or any(row.status == "failed" for row in rows)):
                 say(console(), f"saved: {save_case(save, specs.get(op), case, kind, seed, device, rows)}")
+            if save is not None and smaller and any(row.status == "failed" for row in rows):
+                save_smaller(save, specs.get(op), case, kind, seed, device, rows)
             step(f"{op}, {case.name}, {kind}")
 
         names, interrupted = [op.name for op in ops], False
@@ -82,6 +86,28 @@ def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: s
         repeat=repeat_case(op, case, kind, seed, device, names),
     )
     return target
+
+
+def save_smaller(
+    folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: str, rows: Sequence[CaseResult]
+) -> None:
+    """Looks for a smaller call that fails, prints what is left, and writes its inputs with scripts."""
+    from parity.commands.minimising import failing, minimise
+    from parity.record.saving import save
+
+    names = failing(rows)
+    found = minimise(op, case, kind, seed, names, device)
+    if found is None:
+        say(console(), f"not made smaller: {op.name}, case {case.name}, {kind} data, does not fail again")
+        return
+    target = folder / f"{op.name}-{case.name}-{kind}-{seed}-smaller"
+    title = f"{op.name}, made smaller from case {case.name}, {kind} data, seed {seed}"
+    repeat = repeat_case(op, case, kind, seed, device, names)
+    save(found.inputs, target, implementations=names, device=device, title=title, repeat=repeat)
+    say(console(), f"smaller: {target}, after {found.calls} calls: {found.told()}")
+    for row in found.rows:
+        if row.status == "failed":
+            say(console(), f"    {row.pair}: {row.reason}")
 
 
 def run_job(*, seed: int, device: str, implementations: Sequence[str], quick: bool) -> RunRecord:
