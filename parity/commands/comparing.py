@@ -91,7 +91,7 @@ def save_case(folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: s
 def save_smaller(
     folder: Path, op: Op, case: Case, kind: Kind, seed: int, device: str, rows: Sequence[CaseResult]
 ) -> None:
-    """Looks for a smaller call that fails, prints what is left, and writes its inputs with scripts."""
+    """Looks for a smaller call that fails, prints its size, and writes its inputs with scripts."""
     from parity.commands.minimising import failing, minimise
     from parity.record.saving import save
 
