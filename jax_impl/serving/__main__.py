@@ -11,6 +11,8 @@ from rich.console import Console
 
 from jax_impl.serving.memory import DEVICE_SHARE, HOST_SHARE
 from jax_impl.serving.metrics import Metrics
+from jax_impl.serving.replicas import Deployment
+from jax_impl.serving.replicas import run as run_replicas
 from jax_impl.serving.scheduler import Limits
 from jax_impl.serving.server import Server, ServerSettings
 from jax_impl.serving.shutdown import GracefulServer
@@ -50,10 +52,37 @@ def serve(
     ] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps compiled programs.")] = None,
     grace: Annotated[float, typer.Option(help="Seconds that requests have to finish at the end.")] = 30.0,
+    replicas: Annotated[
+        int,
+        typer.Option(help="Servers in processes of their own, by Ray Serve; 0 for one in this process."),
+    ] = 0,
+    replica_gpus: Annotated[float, typer.Option(help="GPUs that Ray gives each replica.")] = 0.0,
 ) -> None:
     """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
     sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant, devices=tensor_parallel)
+    settings = ServerSettings(model=model, api_key=api_key)
+
+    def listening() -> None:
+        _CONSOLE.print(f"curl http://{host}:{port}/v1/chat/completions -H 'Content-Type: application/json' \\")
+        _CONSOLE.print(f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'')
+
+    if replicas:
+        deployment = Deployment(
+            model=model,
+            sizes=sizes,
+            settings=settings,
+            replicas=replicas,
+            greedy=greedy,
+            cache=cache,
+            grace=grace,
+            gpus=replica_gpus,
+        )
+        try:
+            run_replicas(deployment, host=host, port=port, told=listening)
+        except ImportError as error:
+            raise typer.BadParameter(f"--replicas needs Ray Serve, twinkernels[replicas]: {error}") from None
+        return
     try:
         ready = prepare(model, sizes, cache=cache, told=_told)
     except (FileNotFoundError, ValueError) as error:  # no such model, one that does not fit, or too little memory
@@ -61,11 +90,8 @@ def serve(
     warm(ready, greedy=greedy, told=_told)
     worker = EngineWorker(ready.engine, Metrics())
     worker.start()
-    server = Server(
-        worker, ready.checkpoint.tokenizer, ready.checkpoint.chat, ServerSettings(model=model, api_key=api_key)
-    )
-    _CONSOLE.print(f"curl http://{host}:{port}/v1/chat/completions -H 'Content-Type: application/json' \\")
-    _CONSOLE.print(f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'')
+    server = Server(worker, ready.checkpoint.tokenizer, ready.checkpoint.chat, settings)
+    listening()
     config = uvicorn.Config(
         server.app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=int(grace)
     )

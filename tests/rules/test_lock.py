@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from tests.rules.source import ROOT, report
 
 LOCKS = ("requirements/lock.txt", "requirements/no-deps.txt", "requirements/model.txt")
-APART = {"sycl": "requirements/sycl.txt"}
+APART = {"sycl": ("requirements/sycl.txt",), "replicas": ("requirements/lock.txt", "requirements/ray.txt")}
 """Extras that do not go together with the others, and where they are locked."""
 
 
@@ -68,7 +68,8 @@ def test_every_requirement_is_locked() -> None:
 
 @pytest.mark.parametrize("name", APART)
 def test_every_requirement_of_an_extra_of_its_own_is_locked(name: str) -> None:
-    found = unmet(extra(name), pins((ROOT / APART[name]).read_text(encoding="utf-8")))
+    text = "\n".join((ROOT / lock).read_text(encoding="utf-8") for lock in APART[name])
+    found = unmet(extra(name), pins(text))
     assert not found, report(found)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,32 +14,15 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-import tokenizers
 
-from tests.decoder.models import checkpoint
-from tests.serving.tiny import SETTINGS, body, engine, served
+from tests.serving.tiny import SETTINGS, body, engine, free_port, served, write_folder
 
 REQUESTS = 6
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A tiny Llama whose answers end at their length alone."""
-    for file in ("config.json", "model.safetensors"):
-        (tmp_path / file).write_bytes((checkpoint("llama3").folder / file).read_bytes())
-    vocabulary = {chr(32 + index): index for index in range(96)}
-    model = tokenizers.models.WordLevel(vocabulary, unk_token=" ")  # noqa: S106 - no password
-    library = tokenizers.Tokenizer(model)
-    library.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex("."), behavior="isolated")
-    library.save(str(tmp_path / "tokenizer.json"))
-    (tmp_path / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
-    return tmp_path
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    return write_folder(tmp_path)
 
 
 @pytest.fixture

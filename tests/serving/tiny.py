@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import jax.numpy as jnp
@@ -42,13 +44,39 @@ SETTINGS: Final[dict[str, Any]] = {
 """A request to `served`."""
 
 
+CHAT: Final = "{% for m in messages %}{{ m.content }}{% endfor %}"
+"""The chat template: texts one after the other."""
+
+
 @cache
-def tokenizer() -> Tokenizer:
+def characters() -> tokenizers.Tokenizer:
     """One token per printable character; none ends an answer."""
     library = tokenizers.Tokenizer(tokenizers.models.WordLevel({chr(32 + i): i for i in range(96)}, unk_token=" "))  # noqa: S106
     library.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex("."), behavior="isolated")
     library.decoder = tokenizers.decoders.Fuse()
-    return Tokenizer(library=library, bos=None, eos=frozenset())
+    return library
+
+
+@cache
+def tokenizer() -> Tokenizer:
+    """`characters`, as checkpoints have theirs."""
+    return Tokenizer(library=characters(), bos=None, eos=frozenset())
+
+
+def write_folder(folder: Path) -> Path:
+    """The model as a folder of Hugging Face; its answers end at their length alone."""
+    for file in ("config.json", "model.safetensors"):
+        (folder / file).write_bytes((checkpoint("llama3").folder / file).read_bytes())
+    characters().save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(CHAT)
+    return folder
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens at."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def packed(name: str, tensor: Any) -> Any:
@@ -109,7 +137,7 @@ def served(own: Engine, *, api_key: str | None = None, body_bytes: int = 1 << 16
     """The engine over loopback on a free port."""
     worker = EngineWorker(own, Metrics())
     worker.start()
-    chat = ChatTemplate(source="{% for m in messages %}{{ m.content }}{% endfor %}", tokens={})
+    chat = ChatTemplate(source=CHAT, tokens={})
     settings = ServerSettings(model="tiny", api_key=api_key, body_bytes=body_bytes)
     app = Server(worker, tokenizer(), chat, settings).app()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
