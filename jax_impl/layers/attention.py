@@ -47,6 +47,7 @@ def attention(
         s_aux=weights.get("sinks"),
         softmax_scale=config.scale,
         causal=True,
+        max_seqlen_q=step.longest,
         window_left=left,
         window_right=right,
         invariant=step.options.invariant,

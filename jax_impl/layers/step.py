@@ -68,12 +68,14 @@ class Step:
     """Configuration and choices, and the arrays that every layer reads.
 
     cos_sin: rotations, float32 [positions, rot].
+    longest: most tokens of one request, 0 for any number. With 1, decodes alone, attention has fewer and smaller tiles.
     """
 
     batch: Batch
     cos_sin: Any
     config: DecoderConfig = field(metadata={"static": True})
     options: Options = field(metadata={"static": True})
+    longest: int = field(default=0, metadata={"static": True})
 
 
 def rotations(config: DecoderConfig) -> jax.Array:

@@ -155,6 +155,7 @@ class Engine:
             cos_sin=self.model.cos_sin,
             config=self.model.config,
             options=self.model.options,
+            longest=bucket.longest,
         )
         arguments: tuple[Any, ...] = (self.model.weights, self._caches, self._previous, step, source)
         if general:

@@ -41,6 +41,11 @@ class Bucket:
     pages: int
     general: bool
 
+    @property
+    def longest(self) -> int:
+        """Most tokens of one request, see `jax_impl.layers.step.Step`. Only steps of decodes are as long as wide."""
+        return 1 if self.tokens == self.requests else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buckets:
@@ -61,9 +66,13 @@ class Buckets:
         else:
             # With parts of prompts the batch is the largest: such steps are long, and few programs matter more.
             size, batch = min(max(_power(tokens), _LEAST_TOKENS), self.tokens), self.requests
-            size = max(size, batch)
+            size = self._mixed(size)
         width = min(max(_power(pages, 4), _LEAST_PAGES), self.pages)
         return Bucket(tokens=size, requests=batch, pages=width, general=general)
+
+    def _mixed(self, size: int) -> int:
+        """Tokens of a step with parts of prompts: more than requests, as `Bucket.longest` has it."""
+        return max(size, self.requests + 1)
 
     def all(self) -> Iterator[Bucket]:
         """Every bucket, short contexts first."""
@@ -72,7 +81,7 @@ class Buckets:
             for pages in widths:
                 for requests in _steps(1, self.requests, 2):
                     yield Bucket(tokens=requests, requests=requests, pages=pages, general=general)
-                sizes = {max(size, self.requests) for size in _steps(_LEAST_TOKENS, self.tokens, 2)}
+                sizes = {self._mixed(size) for size in _steps(_LEAST_TOKENS, self.tokens, 2)}
                 for tokens in sorted(sizes):
                     yield Bucket(tokens=tokens, requests=self.requests, pages=pages, general=general)
 
@@ -264,7 +273,13 @@ class Programs:
         model = self._model
         ints = partial(jax.ShapeDtypeStruct, dtype=jnp.int32)
         batch = Batch.structs(tokens=bucket.tokens, requests=bucket.requests, pages=bucket.pages)
-        step = Step(batch=batch, cos_sin=_struct(model.cos_sin), config=model.config, options=model.options)
+        step = Step(
+            batch=batch,
+            cos_sin=_struct(model.cos_sin),
+            config=model.config,
+            options=model.options,
+            longest=bucket.longest,
+        )
         return (
             jax.tree.map(_struct, model.weights),
             self._caches,

@@ -54,6 +54,6 @@ def configs(kernel: str) -> tuple[Config, ...]:
             narrow=_NARROW,
             rest=None,
         ),
-        *tuned("cpu", "flash_attention", every=None),
+        *tuned("cpu", "flash_attention", few_rows=_FEW, every=None),
         *tuned("interpret", "flash_attention", every=None),
     )

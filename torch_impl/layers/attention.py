@@ -41,6 +41,7 @@ def attention(step: Step, layer: int, weights: Mapping[str, Any], x: torch.Tenso
         s_aux=weights.get("sinks"),
         softmax_scale=config.scale,
         causal=True,
+        max_seqlen_q=step.longest,
         window_left=left,
         window_right=right,
         invariant=step.options.invariant,

@@ -53,12 +53,14 @@ class Step:
     """Configuration and choices, and the arrays that every layer reads.
 
     cos_sin: rotations, float32 [positions, rot].
+    longest: most tokens of one request, 0 for any number. With 1, decodes alone, attention has fewer and smaller tiles.
     """
 
     config: DecoderConfig
     options: Options
     batch: Batch
     cos_sin: torch.Tensor
+    longest: int = 0
 
 
 def rotations(config: DecoderConfig, device: torch.device | str = "cpu") -> torch.Tensor:
