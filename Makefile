@@ -35,10 +35,16 @@ XPU_TORCH := $(XPU_TORCH_VENV)/.installed.stamp
 VLLM_VENV := .venv-vllm
 VLLM_PY := $(VLLM_VENV)/bin/python
 VLLM := $(VLLM_VENV)/.installed.stamp
+RAY_VENV := .venv-ray
+RAY_PY := $(RAY_VENV)/bin/python
+RAY := $(RAY_VENV)/.installed.stamp
+LLAMA_VENV := .venv-llama
+LLAMA_PY := $(LLAMA_VENV)/bin/python
+LLAMA := $(LLAMA_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm clean
+.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -132,6 +138,24 @@ $(VLLM): requirements/vllm.txt requirements/model.txt pyproject.toml $(INSTALLED
 
 vllm: $(VLLM) ## The plugin in the real vLLM on this CPU: generation, and its OpenAI server (2.5 GB of packages).
 	$(VLLM_PY) -m pytest tests/vllm --confcutdir=tests/vllm -o filterwarnings=ignore $(PYTEST_ARGS)
+
+# Ray Serve and what it imports, 300 MB; the rest comes from .venv. Ray warns about much.
+$(RAY): requirements/ray.txt $(INSTALLED)
+	$(PY) -m venv $(RAY_VENV)
+	$(RAY_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps -r requirements/ray.txt
+	@echo "import site; site.addsitedir('$$($(abspath $(PY)) -c '$(SITE)')')" > "$$($(RAY_PY) -c '$(SITE)')/project.pth"
+	@touch $@
+
+ray: $(RAY) ## Two replicas of the server by Ray Serve, one of which is killed under load.
+	$(RAY_PY) -m pytest tests/replicas -n 0 -o filterwarnings=ignore $(PYTEST_ARGS)
+
+# Built from source: it needs cmake and a C++ compiler, and about six minutes of a core.
+$(LLAMA): requirements/llama.txt
+	$(PY) -m venv $(LLAMA_VENV)
+	$(LLAMA_PY) -m pip --disable-pip-version-check --no-input install --quiet --no-deps -r requirements/llama.txt
+	@touch $@
+
+llama: $(LLAMA) ## llama.cpp, for benchmarks.serving_peers.
 
 # JAX 0.5.0 and numpy 1 under the older plugin for Intel GPUs; the rest comes from .venv.
 $(SYCL): requirements/sycl.txt $(INSTALLED)
