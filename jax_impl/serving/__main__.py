@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -61,42 +62,47 @@ def serve(
     """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
     sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant, devices=tensor_parallel)
-    settings = ServerSettings(model=model, api_key=api_key)
+    deployment = Deployment(
+        model=model,
+        sizes=sizes,
+        settings=ServerSettings(model=model, api_key=api_key),
+        replicas=replicas,
+        greedy=greedy,
+        cache=cache,
+        grace=grace,
+        gpus=replica_gpus,
+    )
+    (_serve_replicas if replicas else _serve_here)(deployment, host, port)
 
-    def listening() -> None:
-        _CONSOLE.print(f"curl http://{host}:{port}/v1/chat/completions -H 'Content-Type: application/json' \\")
-        _CONSOLE.print(f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'')
 
-    if replicas:
-        deployment = Deployment(
-            model=model,
-            sizes=sizes,
-            settings=settings,
-            replicas=replicas,
-            greedy=greedy,
-            cache=cache,
-            grace=grace,
-            gpus=replica_gpus,
-        )
-        try:
-            run_replicas(deployment, host=host, port=port, told=listening)
-        except ImportError as error:
-            raise typer.BadParameter(f"--replicas needs Ray Serve, twinkernels[replicas]: {error}") from None
-        return
+def _serve_replicas(deployment: Deployment, host: str, port: int) -> None:
     try:
-        ready = prepare(model, sizes, cache=cache, told=_told)
+        run_replicas(deployment, host=host, port=port, told=partial(_listening, deployment.model, host, port))
+    except ImportError as error:
+        raise typer.BadParameter(f"--replicas needs Ray Serve, twinkernels[replicas]: {error}") from None
+
+
+def _serve_here(deployment: Deployment, host: str, port: int) -> None:
+    try:
+        ready = prepare(deployment.model, deployment.sizes, cache=deployment.cache, told=_told)
     except (FileNotFoundError, ValueError) as error:  # no such model, one that does not fit, or too little memory
         raise typer.BadParameter(str(error)) from None
-    warm(ready, greedy=greedy, told=_told)
+    warm(ready, greedy=deployment.greedy, told=_told)
     worker = EngineWorker(ready.engine, Metrics())
     worker.start()
-    server = Server(worker, ready.checkpoint.tokenizer, ready.checkpoint.chat, settings)
-    listening()
+    server = Server(worker, ready.checkpoint.tokenizer, ready.checkpoint.chat, deployment.settings)
+    _listening(deployment.model, host, port)
+    grace = deployment.grace
     config = uvicorn.Config(
         server.app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=int(grace)
     )
     GracefulServer(config, worker, grace=grace, told=_told).run()
     worker.stop(grace)
+
+
+def _listening(model: str, host: str, port: int) -> None:
+    _CONSOLE.print(f"curl http://{host}:{port}/v1/chat/completions -H 'Content-Type: application/json' \\")
+    _CONSOLE.print(f'  -d \'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'')
 
 
 if __name__ == "__main__":
