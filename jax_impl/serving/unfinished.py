@@ -1,4 +1,4 @@
-"""Answers that end before their end: a client is told, whatever happened to the process that computed them."""
+"""Answers that end before their end: a client gets an error, whatever happened to the process that computed them."""
 
 from __future__ import annotations
 
