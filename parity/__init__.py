@@ -3,8 +3,30 @@
 `assert_parity` compares two functions of your own, `normal` and `summable` draw inputs for it.
 """
 
-from parity.functions.check import assert_parity
-from parity.functions.data import normal, summable
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from specs.version import __version__
+
+if TYPE_CHECKING:
+    from parity.functions.check import assert_parity
+    from parity.functions.data import normal, summable
+
+_HOMES: Final = {
+    "assert_parity": "parity.functions.check",
+    "normal": "parity.functions.data",
+    "summable": "parity.functions.data",
+}
+"""Where public functions are. They are imported when they are asked for: pytest imports this package for its plugin,
+whatever it tests."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'parity' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
 
 __all__ = ["__version__", "assert_parity", "normal", "summable"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from parity import assert_parity, normal, summable
 from specs.lang.declare.op import Reference
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import BF16, F32
+from tests.rules.source import ROOT
 
 pytest_plugins = ["pytester"]
 
@@ -187,3 +190,10 @@ def test_the_plugin_has_a_fixture_and_saves_where_it_is_told(pytester: pytest.Py
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.re_match_lines([r".*inputs and results: .*kept/test_mine/parity.npz"])
     assert (pytester.path / "kept" / "test_mine" / "parity.npz").is_file()
+
+
+def test_the_plugin_loads_nothing_of_the_package() -> None:
+    program = "import sys, parity.pytest_plugin; "
+    program += "print(*{m for m in sys.modules if m.startswith('parity.')}, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["parity.pytest_plugin", "False"]
